@@ -1,0 +1,133 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+/// `exclude`: files that tests read where they lie, like golden files.
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: house)
+}
+
+func nio(_ product: String) -> Target.Dependency { .product(name: product, package: "swift-nio") }
+
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "gatehouse",
+    products: [
+        .executable(name: "gatehouse", targets: ["gatehouse"]),
+        .library(name: "AccessIdentity", targets: ["AccessIdentity"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+    ],
+    targets: [
+        // From top to bottom: an arrow of import points down this list, never up and never sideways.
+        .executableTarget(name: "gatehouse", dependencies: ["GatehouseCommands"], swiftSettings: house),
+        module(
+            "GatehouseCommands",
+            [
+                "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
+                "GatehouseCore",
+                argumentParser, logging, lifecycle, unixSignals,
+            ]
+        ),
+        module(
+            "GatehouseServer",
+            [
+                "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
+                "GatehouseConfig",
+                "GatehouseCore", "CurlClient", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging, lifecycle,
+                crypto,
+                cryptoExtras,
+            ]
+        ),
+        module(
+            "GatehouseProxy",
+            ["GatehouseMCP", "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL, logging]
+        ),
+        module("GatehouseMCP", ["GatehouseCore"]),
+        module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
+        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
+        module("GatehouseCore"),
+
+        // One thin Swift face for each C library, the only importer of its system library.
+        module("SQLiteClient", ["CSQLite"]),
+        module("PostgresClient", ["CPostgres"]),
+        module("CurlClient", ["CCurl"]),
+        module("YAMLReader", ["CYAML"]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+
+        .target(
+            name: "GatehouseTestSupport",
+            dependencies: ["GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nioSSL, crypto, cryptoExtras],
+            path: "Tests/GatehouseTestSupport",
+            swiftSettings: house
+        ),
+        tests(
+            "GatehouseCommandsTests",
+            ["AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            exclude: ["Scripts"]
+        ),
+        tests(
+            "GatehouseServerTests",
+            [
+                "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
+                "GatehouseConfig", "GatehouseCore", "CurlClient", logging,
+            ]
+        ),
+        tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"]),
+        tests("GatehouseConfigTests", ["GatehouseConfig", "GatehouseCore"], exclude: ["Golden"]),
+        tests("YAMLReaderTests", ["YAMLReader"]),
+        tests(
+            "GatehouseProxyTests",
+            [
+                "GatehouseProxy", "GatehouseMCP", "GatehouseCore", "GatehouseTestSupport", nio("NIOCore"),
+                nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOHTTP1"), nioSSL, logging,
+            ]
+        ),
+        tests("GatehouseMCPTests", ["GatehouseMCP", "GatehouseCore"]),
+        tests(
+            "AccessIdentityTests",
+            ["AccessIdentity", "GatehouseCore", "GatehouseTestSupport"],
+            resources: [.copy("Vectors")]
+        ),
+        tests("GatehouseTokensTests", ["GatehouseTokens", "GatehouseCore", "SQLiteClient", crypto]),
+        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
+        tests("SQLiteClientTests", ["SQLiteClient"]),
+        tests("CurlClientTests", ["CurlClient"]),
+        tests("PostgresClientTests", ["PostgresClient"]),
+        tests("EndToEndTests", ["GatehouseTestSupport", "CurlClient"], exclude: ["Python"]),
+    ]
+)

@@ -1,0 +1,32 @@
+internal import GatehouseCore
+
+/// What counts of a JOSE header. `jwk`, `jku`, `x5u` and `x5c` are passed over: a key that the token brings along proves
+/// nothing.
+struct AssertionHeader {
+    /// Members of a header, at most: the header is read before the signature holds.
+    static let maximumMembers = 32
+    /// Objects and arrays inside each other, at most.
+    static let maximumDepth = 8
+
+    private(set) var algorithm: String?
+    private(set) var keyID: String?
+    /// Whether `crit` or `b64` is there, whatever it says.
+    private(set) var hasExtensions = false
+
+    init(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) {
+        var scanner = try JSONScanner(bytes, depthLimit: Self.maximumDepth)
+        var names = JSONNames(limit: Self.maximumMembers)
+        try scanner.beginObject()
+        while let name = try scanner.nextMember(unique: &names) {
+            if name == "alg", scanner.next == .string {
+                algorithm = try scanner.string().text
+            } else if name == "kid", scanner.next == .string {
+                keyID = try scanner.string().text
+            } else {
+                if name == "crit" || name == "b64" { hasExtensions = true }
+                try scanner.skipUnique(limit: Self.maximumMembers)
+            }
+        }
+        try scanner.finish()
+    }
+}

@@ -1,0 +1,31 @@
+#include <curl/curl.h>
+
+// curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot call: one typed function for each kind of
+// argument.
+static inline CURLcode gatehouse_setopt_string(CURL *easy, CURLoption option, const char *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode gatehouse_setopt_long(CURL *easy, CURLoption option, long value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode gatehouse_setopt_pointer(CURL *easy, CURLoption option, const void *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode gatehouse_setopt_list(CURL *easy, CURLoption option, struct curl_slist *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode gatehouse_setopt_off(CURL *easy, CURLoption option, curl_off_t value) {
+    return curl_easy_setopt(easy, option, value);
+}
+typedef size_t (*gatehouse_write_function)(char *bytes, size_t size, size_t count, void *context);
+static inline CURLcode gatehouse_setopt_write(CURL *easy, CURLoption option, gatehouse_write_function value) {
+    return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode gatehouse_getinfo_long(CURL *easy, CURLINFO info, long *value) {
+    return curl_easy_getinfo(easy, info, value);
+}
+
+// The result is a member of a union that Swift cannot read when its name is `data`.
+static inline CURLcode gatehouse_message_result(const CURLMsg *message) {
+    return message->data.result;
+}

@@ -1,0 +1,47 @@
+internal import Glibc
+
+/// What can go wrong with the audit.
+package struct AuditError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// A setting is out of bounds.
+        case settings
+        /// The spool directory or a file in it cannot be made, read or written.
+        case spoolUnusable = "spool_unusable"
+        /// Another process uses the spool directory.
+        case spoolInUse = "spool_in_use"
+        /// A file in the spool is not what was written there.
+        case spoolDamaged = "spool_damaged"
+        /// The sink did not take a batch; it is offered again.
+        case sinkFailed = "sink_failed"
+        /// Stored events cannot be read.
+        case unreadable
+    }
+
+    /// Whose doing an error is.
+    package enum Source: String, Sendable {
+        case client
+        case upstream
+        case gatehouse
+    }
+
+    package let code: Code
+    package let message: String
+    package let underlying: (any Error)?
+    package let source: Source
+
+    package init(_ code: Code, _ message: String, underlying: (any Error)? = nil, source: Source = .gatehouse) {
+        self.code = code
+        self.message = message
+        self.underlying = underlying
+        self.source = source
+    }
+
+    package var description: String { underlying.map { "\(message): \($0)" } ?? message }
+
+    /// An error of the operating system; `number` is `errno` as the failed call left it.
+    static func system(_ doing: String, _ path: String, _ number: Int32 = errno, code: Code = .spoolUnusable)
+        -> AuditError
+    {
+        AuditError(code, "cannot \(doing) \(path): \(String(cString: strerror(number)))")
+    }
+}

@@ -1,0 +1,83 @@
+/// How the audit is kept. The composition root fills it from the configuration.
+package struct AuditSettings: Sendable {
+    package enum Durability: String, Sendable, CaseIterable {
+        /// Recorded in memory that belongs to the kernel before anything is forwarded: survives kill -9, not a power cut.
+        case process
+        /// On the disk before anything is forwarded; one sync serves all who wait.
+        case disk
+    }
+
+    package enum OnFailure: String, Sendable, CaseIterable {
+        /// A request whose decision cannot be recorded is refused `audit_unavailable`.
+        case deny
+        /// It is served, and the missing event counted.
+        case allow
+    }
+
+    package enum Arguments: String, Sendable, CaseIterable {
+        case omit
+        /// A keyed digest of them.
+        case digest
+        case record
+    }
+
+    /// The directory of the spool; made when missing, mode 0700.
+    package var spool: String
+    package static let defaultDurability = Durability.process
+    package var durability = AuditSettings.defaultDurability
+    package static let defaultOnFailure = OnFailure.deny
+    package var onFailure = AuditSettings.defaultOnFailure
+    package static let defaultArguments = Arguments.digest
+    package var arguments = AuditSettings.defaultArguments
+
+    /// Bytes of one event loop's ring, a power of two from 64 KiB to 1 GiB. Full: see ``OnFailure``.
+    package static let defaultLaneSize = 1 << 20
+    package var laneSize = AuditSettings.defaultLaneSize
+    /// Bytes after which the writer begins another segment.
+    package static let defaultSegmentSize = 8 << 20
+    package var segmentSize = AuditSettings.defaultSegmentSize
+    /// Bytes of events in segments that the sink has not taken; the files may have one segment more. Beyond it nothing leaves the rings until the sink catches up, and when
+    /// they are full ``OnFailure`` says what happens.
+    package static let defaultMaxSpool = 1 << 30
+    package var maxSpool = AuditSettings.defaultMaxSpool
+
+    /// How long `durability: disk` may keep a request waiting; beyond it ``OnFailure`` says what happens.
+    package static let defaultDurabilityBudget: Duration = .milliseconds(250)
+    package var durabilityBudget = AuditSettings.defaultDurabilityBudget
+    /// How often the writer empties the rings while events come; keeps system calls off the event loops.
+    package static let defaultTick: Duration = .milliseconds(5)
+    package var tick = AuditSettings.defaultTick
+    /// Quiet time after which the writer parks until an event loop wakes it, which costs that loop one system call.
+    package static let defaultQuiet: Duration = .seconds(1)
+    package var quiet = AuditSettings.defaultQuiet
+
+    /// Events handed to the sink at once.
+    package static let defaultBatch = 1000
+    package var batch = AuditSettings.defaultBatch
+    /// How long the drain gathers before it hands over a batch that is not full.
+    package static let defaultGather: Duration = .milliseconds(50)
+    package var gather = AuditSettings.defaultGather
+    /// The wait after a failed batch, doubled up to the second bound.
+    package static let defaultRetry: (first: Duration, last: Duration) = (.milliseconds(100), .seconds(10))
+    package var retry = AuditSettings.defaultRetry
+
+    package init(spool: String) { self.spool = spool }
+
+    static let laneSizes = 1 << 16...1 << 30
+
+    /// - Throws: `.settings` naming the first value that is out of bounds.
+    func validate() throws(AuditError) {
+        func require(_ holds: Bool, _ message: String) throws(AuditError) {
+            if !holds { throw AuditError(.settings, message) }
+        }
+        try require(!spool.isEmpty, "the spool has no path")
+        try require(
+            Self.laneSizes.contains(laneSize) && laneSize & (laneSize - 1) == 0,
+            "the size of a lane is a power of two from 64 KiB to 1 GiB"
+        )
+        try require(segmentSize >= 1 << 16, "a segment has at least 64 KiB")
+        try require(maxSpool >= segmentSize, "the spool holds at least one segment")
+        try require(batch > 0, "a batch has at least one event")
+        try require(tick >= .milliseconds(1) && retry.first >= .milliseconds(1), "a wait has at least a millisecond")
+    }
+}

@@ -1,0 +1,140 @@
+package import GatehouseCore
+internal import Synchronization
+
+/// The audit of one process: a lane for each event loop, the writer that moves their events to the spool, and the drain that
+/// moves the spool to the sink.
+///
+/// Make it, take the lanes, ``start()`` it, and ``shutdown(within:)`` it once no loop records any more.
+package final class AuditSystem: Sendable {
+    /// What the start found of an earlier process.
+    package let report: SpoolReport
+    let settings: AuditSettings
+    let directory: SpoolDirectory
+    let writer: SpoolWriter
+    let drain: SpoolDrain
+    private let gauges = SpoolGauges()
+    private let writerBell = Doorbell()
+    private let drainBell = Doorbell()
+    private let isStopping = Atomic<Bool>(false)
+    private let running = Mutex<Running>(Running())
+
+    private struct Running {
+        var lanes: [SpoolLane] = []
+        var writer: OwnedThread?
+        var drain: OwnedThread?
+    }
+
+    /// Opens the spool and recovers what an earlier process left in it.
+    ///
+    /// - Throws: `.settings`, `.spoolInUse`, `.spoolUnusable` or `.spoolDamaged`.
+    package init(_ settings: AuditSettings, sink: sending any AuditSink) throws(AuditError) {
+        try settings.validate()
+        self.settings = settings
+        directory = try SpoolDirectory(opening: settings.spool)
+        (writer, report) = try SpoolRecovery.run(directory, settings: settings, gauges: gauges)
+        drain = SpoolDrain(directory, settings: settings, gauges: gauges, sink: sink)
+    }
+
+    /// Makes the lane of one event loop. To be called before ``start()``, once for each index from 0. `durability: disk` needs
+    /// the loop.
+    ///
+    /// - Throws: `.spoolUnusable`, also when the disk has no room for the ring.
+    package func lane(for index: Int, loop: LaneLoop? = nil) throws(AuditError) -> SpoolLane {
+        let ring = try SpoolRing(creating: directory.ring(index), size: settings.laneSize)
+        let lane = SpoolLane(ring: ring, bell: writerBell, settings: settings, loop: loop)
+        running.withLock { $0.lanes.append(lane) }
+        writer.add(lane)
+        return lane
+    }
+
+    package func start() throws(AuditError) {
+        let writer = try OwnedThread(named: "audit-writer") { self.runWriter() }
+        running.withLock { $0.writer = writer }
+        let drain = try OwnedThread(named: "audit-drain") { self.runDrain() }
+        running.withLock { $0.drain = drain }
+    }
+
+    /// Moves everything from the lanes to the spool, and to the sink what it takes in time; the rest stays for the next start.
+    /// To be called once, when no event loop records any more, on a thread that may block.
+    ///
+    /// - Parameter bound: for the drain. A sink that hangs in one call is waited for until that returns.
+    package func shutdown(within bound: Duration) {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        let (writerThread, drainThread) = running.withLock { ($0.writer, $0.drain) }
+        writerBell.ring()
+        writerThread?.join()
+        drainBell.ring()
+        drainThread?.join()
+        while case .wrote = writer.step() {}
+        let end = ContinuousClock.now + bound
+        while ContinuousClock.now < end, case .delivered = drain.step() {}
+        if !writer.hasWork { directory.removeRings() }
+    }
+
+    package func state(at now: Timestamp) -> AuditState {
+        var state = AuditState()
+        for lane in running.withLock({ $0.lanes }) {
+            state.recorded += lane.counters.recorded.value
+            state.lostDecisions += lane.counters.lostDecisions.value
+            state.lostOutcomes += lane.counters.lostOutcomes.value
+            state.late += lane.counters.late.value
+        }
+        state.damaged = gauges.damaged.load(ordering: .relaxed)
+        state.depthBytes = max(0, gauges.pendingBytes.load(ordering: .relaxed))
+        state.spoolBytes = gauges.segmentBytes.load(ordering: .relaxed)
+        state.deliveredThrough = Int64(gauges.deliveredThrough.load(ordering: .relaxed))
+        state.writtenThrough = Int64(gauges.writtenThrough.load(ordering: .relaxed))
+        state.depthEvents = Int(max(0, state.writtenThrough - state.deliveredThrough))
+        let since = gauges.pendingSince.load(ordering: .relaxed)
+        if since != 0, state.depthEvents > 0 { state.lag = max(.zero, now - Timestamp(microseconds: Int64(since))) }
+        state.writer = directory.writer
+        state.writerTrouble = gauges.writerTrouble.withLock { $0 }
+        state.sinkTrouble = gauges.sinkTrouble.withLock { $0 }
+        return state
+    }
+
+    // MARK: Threads
+
+    private var stops: Bool { isStopping.load(ordering: .sequentiallyConsistent) }
+
+    private func runWriter() {
+        // With `disk` every decision waits, so the writer is woken for each and sleeps for none.
+        let quietTicks = settings.durability == .disk ? 0 : max(1, Int(settings.quiet / settings.tick))
+        var idleTicks = 0
+        while !stops {
+            switch writer.step() {
+            case .wrote:
+                idleTicks = 0
+                if drainBell.waiting == .parked { drainBell.ring() }
+            case .idle:
+                idleTicks += 1
+            case .blocked:
+                writerBell.wait(.resting, atMost: settings.retry.first, unless: { stops })
+                continue
+            }
+            if idleTicks > quietTicks {
+                writerBell.wait(.parked, atMost: nil, unless: { stops || writer.hasWork })
+                idleTicks = 0
+            } else if settings.durability == .process {
+                writerBell.wait(.napping, atMost: settings.tick, unless: { stops })
+            }
+        }
+    }
+
+    private func runDrain() {
+        var pause = settings.retry.first
+        while !stops {
+            switch drain.step() {
+            case .delivered(let count):
+                pause = settings.retry.first
+                if count < settings.batch { drainBell.wait(.resting, atMost: settings.gather, unless: { stops }) }
+            case .idle:
+                drainBell.wait(.parked, atMost: nil, unless: { stops || drain.hasWork })
+                drainBell.wait(.resting, atMost: settings.gather, unless: { stops })
+            case .failed:
+                drainBell.wait(.resting, atMost: pause, unless: { stops })
+                pause = min(pause * 2, settings.retry.last)
+            }
+        }
+    }
+}

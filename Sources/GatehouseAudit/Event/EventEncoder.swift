@@ -1,0 +1,84 @@
+internal import GatehouseCore
+internal import Glibc
+
+/// Writes events in their canonical form, which is what the spool holds and what the chain will cover:
+///
+///     version  1 byte (1)
+///     kind     1 byte (1 decision, 2 outcome)
+///     event id, request id   16 bytes each, big endian as they are written
+///     at       8 bytes, microseconds
+///     fields   by ascending tag, each one only when there is something to say:
+///              tag 1 byte; an integer's 8 bytes, or a length of 2 bytes and so many bytes of text
+///
+/// Numbers are little endian.
+enum EventEncoder {
+    static let version: UInt8 = 1
+    static let fixedLength = 42
+
+    /// No event is longer, whatever the facts: every field has its limit.
+    static let maximumLength: Int = AuditColumn.allCases.reduce(fixedLength) { sum, column in
+        sum + 3 + column.limit
+    }
+
+    /// Encodes one event to where ``maximumLength`` bytes have room and 8 more, which may be overwritten.
+    ///
+    /// - Returns: the length.
+    static func encode(
+        _ facts: borrowing AuditFacts,
+        id: EventID,
+        callers: CallerFields,
+        to start: UnsafeMutableRawPointer
+    ) -> Int {
+        var fields = FieldWriter(at: start)
+        // A pattern, because == on an enum with raw values of another module is a generic call.
+        let isDecision = if case .decision = facts.kind { true } else { false }
+        fields.byte(version)
+        fields.byte(isDecision ? EventKind.decision.rawValue : EventKind.outcome.rawValue)
+        fields.word(id.high.bigEndian)
+        fields.word(id.low.bigEndian)
+        fields.word(facts.requestID.high.bigEndian)
+        fields.word(facts.requestID.low.bigEndian)
+        fields.word(UInt64(bitPattern: facts.at.microseconds).littleEndian)
+
+        if let route = facts.route { fields.text(.route, route.name.text) }
+        var key = AuditFacts.nothing
+        if let caller = facts.caller {
+            let encoded = callers.fields(of: caller)
+            fields.encoded(encoded.principal)
+            key = encoded.key
+        } else if isDecision {
+            fields.text(.principalKind, "none" as StaticString)
+        }
+        if let refusal = facts.refusal {
+            if isDecision { fields.text(.decision, "deny" as StaticString) }
+            fields.text(.reason, refusal.rawValue)
+        } else if isDecision {
+            fields.text(.decision, "allow" as StaticString)
+        }
+        fields.text(.httpMethod, facts.httpMethod)
+        fields.text(.path, facts.path)
+        fields.text(.rpcMethod, facts.rpcMethod)
+        fields.text(.rpcID, facts.rpcID)
+        fields.text(.target, facts.target)
+        fields.text(.session, facts.session)
+        fields.text(.protocolVersion, facts.protocolVersion)
+        if let token = facts.token {
+            fields.text(.tokenName, token.name.text)
+            fields.integer(.tokenVersion, Int64(token.version))
+        }
+        fields.encoded(key)
+        fields.text(.clientIP, facts.clientIP)
+        fields.text(.cfRay, facts.cfRay)
+        if facts.status != 0 { fields.integer(.status, Int64(facts.status)) }
+        if facts.upstreamStatus != 0 { fields.integer(.upstreamStatus, Int64(facts.upstreamStatus)) }
+        fields.text(.rpcError, facts.rpcError)
+        if !isDecision {
+            fields.integer(.bytesIn, facts.bytesIn)
+            fields.integer(.bytesOut, facts.bytesOut)
+            fields.integer(.durationMicroseconds, facts.durationMicroseconds)
+            if facts.upstreamMicroseconds != 0 { fields.integer(.upstreamMicroseconds, facts.upstreamMicroseconds) }
+        }
+        if let ending = facts.ending { fields.text(.ended, ending.rawValue) }
+        return fields.place - start
+    }
+}

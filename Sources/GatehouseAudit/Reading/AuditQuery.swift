@@ -1,0 +1,53 @@
+package import GatehouseCore
+
+/// Which events to read. A filter that is nil lets everything through.
+package struct AuditQuery: Sendable, Hashable {
+    package enum Order: Sendable {
+        case oldestFirst
+        case newestFirst
+    }
+
+    /// From this time on.
+    package var from: Timestamp?
+    /// Before this time.
+    package var until: Timestamp?
+    package var route: String?
+    /// Exact, or with `*` for any characters; so is ``target``.
+    package var principal: String?
+    package var target: String?
+    /// Whether the decision was to allow.
+    package var isAllowed: Bool?
+    package var reason: String?
+    package var requestID: RequestID?
+    /// Rows at most; nil for all.
+    package var limit: Int?
+    package var order = Order.oldestFirst
+
+    package init() {}
+}
+
+/// Where stored events are read. Used by one thread at a time.
+package protocol AuditArchive: AnyObject {
+    /// Hands over events one by one, without holding them, until `body` returns false. An outcome matches when it or the decision of
+    /// its request does.
+    func events(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError)
+
+    /// The same with one row a request: its decision, and in the same event the columns of its outcome.
+    func requests(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError)
+
+    /// How many events the query finds, for a progress bar.
+    func count(_ query: AuditQuery) throws(AuditError) -> Int
+
+    /// The place behind the newest event, from which ``events(after:_:limit:)`` follows.
+    func end() throws(AuditError) -> AuditPlace
+
+    /// Events that were stored since, oldest first, and the place behind them: what `tail --follow` polls.
+    func events(after place: AuditPlace, _ query: AuditQuery, limit: Int) throws(AuditError) -> (
+        events: [AuditEvent], place: AuditPlace
+    )
+}
+
+/// A place in the order in which an archive stored its events.
+package struct AuditPlace: Hashable, Sendable {
+    let number: Int64
+}

@@ -1,0 +1,78 @@
+internal import SQLiteClient
+
+/// The audit tables in SQLite. Times are microseconds since 1970, UTC.
+enum SQLiteSchema {
+    static let component = "audit"
+
+    /// Released scripts never change; new columns come with new scripts.
+    static let scripts = [
+        """
+        CREATE TABLE audit_events (
+            event_id TEXT NOT NULL PRIMARY KEY,
+            request_id TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('decision', 'outcome')),
+            at INTEGER NOT NULL,
+            writer TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            prev_hash BLOB,
+            hash BLOB,
+            route TEXT,
+            principal_kind TEXT,
+            principal TEXT,
+            subject TEXT,
+            decision TEXT,
+            reason TEXT,
+            http_method TEXT,
+            path TEXT,
+            rpc_method TEXT,
+            rpc_id TEXT,
+            target TEXT,
+            arguments_digest TEXT,
+            session TEXT,
+            protocol_version TEXT,
+            token_name TEXT,
+            token_version INTEGER,
+            assertion_kid TEXT,
+            client_ip TEXT,
+            cf_ray TEXT,
+            status INTEGER,
+            upstream_status INTEGER,
+            rpc_error TEXT,
+            bytes_in INTEGER,
+            bytes_out INTEGER,
+            duration_us INTEGER,
+            upstream_us INTEGER,
+            ended TEXT
+        ) STRICT;
+        CREATE INDEX audit_events_request ON audit_events (request_id);
+        CREATE INDEX audit_events_at ON audit_events (at);
+        CREATE VIEW audit_requests AS
+            SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal, d.subject, d.decision,
+                coalesce(d.reason, o.reason) AS reason, d.http_method, d.path, d.rpc_method, d.rpc_id, d.target,
+                d.arguments_digest, d.session, d.protocol_version, d.token_name, d.token_version, d.assertion_kid,
+                d.client_ip, d.cf_ray, o.at AS ended_at, o.status, o.upstream_status, o.rpc_error, o.bytes_in,
+                o.bytes_out, o.duration_us, o.upstream_us, o.ended
+            FROM audit_events d
+            LEFT JOIN audit_events o ON o.request_id = d.request_id AND o.kind = 'outcome'
+                AND NOT EXISTS (
+                    SELECT 1 FROM audit_events n
+                    WHERE n.request_id = o.request_id AND n.kind = 'outcome' AND n.rowid > o.rowid
+                )
+            WHERE d.kind = 'decision'
+                AND NOT EXISTS (
+                    SELECT 1 FROM audit_events n
+                    WHERE n.request_id = d.request_id AND n.kind = 'decision' AND n.rowid > d.rowid
+                );
+        """
+    ]
+
+    static let insert: String = {
+        let names = AuditColumn.allCases.map(\.name).joined(separator: ", ")
+        let places = AuditColumn.allCases.map { "?\($0.index + 1)" }.joined(separator: ", ")
+        return "INSERT OR IGNORE INTO audit_events (\(names)) VALUES (\(places))"
+    }()
+
+    static func wrap(_ error: SQLiteError) -> AuditError {
+        AuditError(.sinkFailed, "the audit database", underlying: error)
+    }
+}

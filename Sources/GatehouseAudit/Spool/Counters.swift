@@ -1,0 +1,54 @@
+internal import Synchronization
+
+/// A number that one thread counts and any thread reads.
+final class Counter: Sendable {
+    private let number = Atomic<Int>(0)
+
+    /// Without a locked instruction: there is one counter.
+    @inline(__always) func add(_ count: Int) {
+        number.store(number.load(ordering: .relaxed) &+ count, ordering: .relaxed)
+    }
+
+    var value: Int { number.load(ordering: .relaxed) }
+}
+
+/// What one lane has counted.
+final class LaneCounters: Sendable {
+    let recorded = Counter()
+    /// Decisions that found the ring full: refused, or with `on_failure: allow` served without a record.
+    let lostDecisions = Counter()
+    /// Outcomes that found the ring full.
+    let lostOutcomes = Counter()
+    /// Decisions that were not on the disk in time.
+    let late = Counter()
+}
+
+/// What the writer and the drain say about themselves, for whoever asks on any thread.
+final class SpoolGauges: Sendable {
+    /// Bytes of all segment files.
+    let segmentBytes = Atomic<Int>(0)
+    /// Bytes of events in segments that the sink has not taken.
+    let pendingBytes = Atomic<Int>(0)
+    /// The sequence of the newest event in a segment.
+    let writtenThrough = Atomic<Int>(0)
+    /// The sequence of the newest event that the sink has taken.
+    let deliveredThrough = Atomic<Int>(0)
+    /// The time of an event not later than the oldest one that the sink has not taken; 0 when it has all.
+    let pendingSince = Atomic<Int>(0)
+    /// Events that could not be read back, in rings or segments.
+    let damaged = Atomic<Int>(0)
+    let writerTrouble = Mutex<AuditError?>(nil)
+    let sinkTrouble = Mutex<AuditError?>(nil)
+    /// How far the segments are written, for the drain.
+    let end = Mutex<SpoolPosition>(SpoolPosition(segment: 0, offset: 0))
+}
+
+/// A place in the segments of a spool.
+package struct SpoolPosition: Hashable, Sendable, Comparable {
+    package var segment: Int
+    package var offset: Int
+
+    package static func < (one: SpoolPosition, other: SpoolPosition) -> Bool {
+        one.segment != other.segment ? one.segment < other.segment : one.offset < other.offset
+    }
+}

@@ -1,0 +1,103 @@
+internal import GatehouseCore
+internal import Glibc
+
+/// The files of a spool: who writes there, which segments there are. Held by one process at a time.
+///
+/// `lock` · `writer` (the name of the chain) · `cursor` (how far the sink has taken) · `lane-N.ring` · `WRITER-N.seg`
+struct SpoolDirectory: Sendable {
+    let path: String
+    /// The name of this spool's chain, made at its first use.
+    let writer: String
+    private let lock: Lock
+
+    private final class Lock: Sendable {
+        let number: Int32
+        init(_ number: Int32) { self.number = number }
+        deinit { close(number) }
+    }
+
+    /// - Throws: `.spoolInUse` when another process holds the directory, `.spoolUnusable` when it cannot be had.
+    init(opening path: String) throws(AuditError) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .system("make", path) }
+        let number = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard number >= 0 else { throw .system("open", "\(path)/lock") }
+        lock = Lock(number)
+        guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw .system("lock", "\(path)/lock") }
+            throw AuditError(.spoolInUse, "another process uses the spool \(path)")
+        }
+        self.path = path
+        writer = try Self.writer(in: path)
+    }
+
+    private static func writer(in path: String) throws(AuditError) -> String {
+        let file = "\(path)/writer"
+        if access(file, F_OK) == 0 {
+            let text = String(decoding: try Descriptor(opening: file, O_RDONLY).readAll(), as: UTF8.self)
+            let name = text.hasSuffix("\n") ? String(text.dropLast()) : text
+            guard (try? TokenName(parsing: name)) != nil else {
+                throw AuditError(.spoolDamaged, "\(file) does not hold the name of a writer")
+            }
+            return name
+        }
+        var generator = SystemRandomNumberGenerator()
+        let digits = String(generator.next() as UInt64, radix: 16)
+        let name = String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        try replace(file, with: "\(name)\n")
+        return name
+    }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+    func ring(_ lane: Int) -> String { file("lane-\(lane).ring") }
+    func segment(_ number: Int) -> String { file(Segment.name(writer: writer, number: number)) }
+
+    /// The numbers of the segments, ascending.
+    func segments() throws(AuditError) -> [Int] {
+        try names().compactMap { Segment.number(ofFile: $0, writer: writer) }.sorted()
+    }
+
+    /// The ring files, in the order of their lanes.
+    func rings() throws(AuditError) -> [String] {
+        try names().compactMap { name -> (Int, String)? in
+            guard name.hasPrefix("lane-"), name.hasSuffix(".ring"), let lane = Int(name.dropFirst(5).dropLast(5)) else {
+                return nil
+            }
+            return (lane, file(name))
+        }
+        .sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
+    /// Deletes the ring files, once nothing stands in them only. One that stays is read at the next start.
+    func removeRings() {
+        for path in (try? rings()) ?? [] { unlink(path) }
+    }
+
+    private func names() throws(AuditError) -> [String] {
+        guard let directory = opendir(path) else { throw .system("list", path) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) { name in
+                    name.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: name.pointee)) {
+                        String(cString: $0)
+                    }
+                }
+            )
+        }
+        return names
+    }
+
+    /// Makes new names in the directory as durable as the files are.
+    func synchronize() throws(AuditError) {
+        let directory = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY)
+        guard fsync(directory.number) == 0 else { throw .system("synchronize", path) }
+    }
+
+    /// Replaces a small file at once: whoever reads it finds the old text or the new one.
+    static func replace(_ file: String, with text: String) throws(AuditError) {
+        let fresh = "\(file).new"
+        try Descriptor(opening: fresh, O_WRONLY | O_CREAT | O_TRUNC).write(Array(text.utf8), at: 0)
+        guard rename(fresh, file) == 0 else { throw .system("replace", file) }
+    }
+}

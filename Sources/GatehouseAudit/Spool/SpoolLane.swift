@@ -1,0 +1,157 @@
+package import GatehouseCore
+internal import Synchronization
+
+/// What a lane needs of its event loop, for `durability: disk`.
+package struct LaneLoop: Sendable {
+    /// Runs a closure on the loop soon. Called on the writer's thread.
+    package let execute: @Sendable (@escaping @Sendable () -> Void) -> Void
+    /// Runs a closure on the loop after a time. Called on the loop.
+    package let schedule: @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
+    /// A monotonic clock's time since any point. Called on the loop.
+    package let now: @Sendable () -> Duration
+
+    package init(
+        execute: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        schedule: @escaping @Sendable (Duration, @escaping @Sendable () -> Void) -> Void,
+        now: @escaping @Sendable () -> Duration
+    ) {
+        self.execute = execute
+        self.schedule = schedule
+        self.now = now
+    }
+}
+
+/// Records the events of one event loop.
+///
+/// A record is a few hundred bytes written straight into the loop's ring: no system call, lock or allocation. Only a loop that
+/// finds the writer parked, or the ring half full while the writer naps, wakes it.
+///
+/// `@unchecked Sendable`: everything but `ring`, `bell`, `durable`, `isAwaited` and the counters, which are made for sharing, is
+/// touched on the lane's event loop only.
+package final class SpoolLane: AuditRecorder, @unchecked Sendable {
+    let ring: SpoolRing
+    let counters = LaneCounters()
+    private let bell: Doorbell
+    private let settings: AuditSettings
+    private let isDisk: Bool
+    private let loop: LaneLoop?
+    private var random = FastRandom()
+
+    /// Where the next event goes.
+    private var position: UInt64 = 0
+    /// Before it everything is free; behind the ring's own by at most one lap.
+    private var releasedPosition: UInt64 = 0
+    /// What must be free. An eighth of the ring is kept for outcomes: what was let through shall be able to say how it ended.
+    private let decisionRoom: Int
+    private let outcomeRoom: Int
+    private let callers = CallerFields()
+
+    /// Everything before it is on the disk. Stored by the writer.
+    private let durable = Atomic<UInt64>(0)
+    /// Whether a waiter exists that the writer must tell.
+    private let isAwaited = Atomic<Bool>(false)
+    private var waiters: [Waiter] = []
+    private var isTimed = false
+
+    private struct Waiter {
+        let ticket: UInt64
+        let deadline: Duration
+        let callback: (Bool) -> Void
+    }
+
+    init(ring: SpoolRing, bell: Doorbell, settings: AuditSettings, loop: LaneLoop?) {
+        self.ring = ring
+        self.bell = bell
+        self.settings = settings
+        isDisk = settings.durability == .disk
+        self.loop = loop
+        decisionRoom = RingFrame.maximumLength + ring.size / 8
+        outcomeRoom = RingFrame.maximumLength
+    }
+
+    /// Records one event.
+    ///
+    /// With `durability: disk` a decision is `.pending`; an outcome never is, for nothing waits for it.
+    package func record(_ facts: borrowing AuditFacts) -> AuditReceipt {
+        let isDecision = if case .decision = facts.kind { true } else { false }
+        guard hasRoom(for: isDecision ? decisionRoom : outcomeRoom) else { return full(isDecision) }
+        let start = ring.address(position)
+        let id = EventID(at: facts.at, using: &random)
+        let length = EventEncoder.encode(facts, id: id, callers: callers, to: start + RingFrame.headerLength)
+        RingFrame.seal(start, length: length, position: position)
+        position &+= UInt64(truncatingIfNeeded: RingFrame.length(ofEvent: length))
+        ring.commit(position)
+        counters.recorded.add(1)
+        switch bell.waiting {
+        case .none, .resting: break
+        case .napping: if isDisk || isHalfFull { bell.ring() }
+        case .parked: bell.ring()
+        }
+        return isDecision && isDisk ? .pending(ticket: position) : .recorded
+    }
+
+    /// Tickets are to be asked about in the order in which they were given.
+    package func whenDurable(_ ticket: UInt64, _ callback: @escaping (Bool) -> Void) {
+        guard durable.load(ordering: .acquiring) < ticket else { return callback(true) }
+        guard let loop else { return callback(passesLate()) }
+        waiters.append(Waiter(ticket: ticket, deadline: loop.now() + settings.durabilityBudget, callback: callback))
+        isAwaited.store(true, ordering: .sequentiallyConsistent)
+        // The writer may have finished in between, without seeing the flag.
+        if durable.load(ordering: .sequentiallyConsistent) >= ticket { return settle() }
+        time(loop, settings.durabilityBudget)
+    }
+
+    /// Calls back whoever waits for what is durable by now, or has waited too long. On the lane's loop.
+    package func settle() {
+        guard let loop, !waiters.isEmpty else { return }
+        let reached = durable.load(ordering: .acquiring)
+        let now = loop.now()
+        // Tickets and deadlines ascend: those who are done stand in front.
+        let done = waiters.prefix { $0.ticket <= reached || $0.deadline <= now }
+        waiters.removeFirst(done.count)
+        if !waiters.isEmpty { isAwaited.store(true, ordering: .sequentiallyConsistent) }
+        for waiter in done { waiter.callback(waiter.ticket <= reached || passesLate()) }
+        // Those who came, or became durable, meanwhile.
+        if let first = waiters.first, durable.load(ordering: .sequentiallyConsistent) >= first.ticket { settle() }
+    }
+
+    /// Says that everything before `position` is on the disk. On the writer's thread.
+    func becameDurable(_ position: UInt64) {
+        durable.store(position, ordering: .sequentiallyConsistent)
+        guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let loop else { return }
+        loop.execute { self.settle() }
+    }
+
+    // MARK: -
+
+    @inline(__always)
+    private func hasRoom(for length: Int) -> Bool {
+        if Int(truncatingIfNeeded: position &- releasedPosition) &+ length <= ring.size { return true }
+        releasedPosition = ring.releasedPosition
+        return Int(truncatingIfNeeded: position &- releasedPosition) &+ length <= ring.size
+    }
+
+    private var isHalfFull: Bool { !hasRoom(for: ring.size / 2) }
+
+    private func full(_ isDecision: Bool) -> AuditReceipt {
+        (isDecision ? counters.lostDecisions : counters.lostOutcomes).add(1)
+        if bell.waiting == .napping { bell.ring() }
+        return settings.onFailure == .deny ? .unavailable : .recorded
+    }
+
+    /// Counts one who waited in vain, and says what it is told.
+    private func passesLate() -> Bool {
+        counters.late.add(1)
+        return settings.onFailure == .allow
+    }
+
+    private func time(_ loop: LaneLoop, _ duration: Duration) {
+        guard !isTimed else { return }
+        isTimed = true
+        loop.schedule(duration) {
+            self.isTimed = false
+            self.settle()
+            if let first = self.waiters.first { self.time(loop, max(.milliseconds(1), first.deadline - loop.now())) }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+internal import Glibc
+internal import Synchronization
+
+/// What was found of an earlier process at start. The server logs it.
+package struct SpoolReport: Hashable, Sendable {
+    /// Events that stood in rings only and were moved to a segment.
+    package var recovered = 0
+    /// Bytes cut off the last segment, and bytes of rings that were no event: 0 after a mere kill.
+    package var cut = 0
+    /// Files that were no ring or segment any more and were set aside as `*.damaged`.
+    package var damagedFiles: [String] = []
+    /// Events that the sink has not taken yet.
+    package var pending = 0
+
+    package init() {}
+}
+
+/// Brings a spool that an earlier process left into a state to go on from.
+enum SpoolRecovery {
+    static func run(
+        _ directory: SpoolDirectory,
+        settings: AuditSettings,
+        gauges: SpoolGauges
+    ) throws(AuditError) -> (writer: SpoolWriter, report: SpoolReport) {
+        var report = SpoolReport()
+        let cursor = directory.cursor()
+        var position = SpoolPosition(segment: 0, offset: 0)
+        var nextSequence = cursor.nextSequence
+        var inLastSegment = Set<EventID>()
+        while let last = try directory.segments().last {
+            let path = directory.segment(last)
+            let length = try Descriptor(opening: path, O_RDONLY).length
+            do throws(AuditError) {
+                let reader = try SegmentReader(opening: path)
+                nextSequence = max(nextSequence, reader.header.firstSequence)
+                while case .record(let record) = try reader.next(before: length) {
+                    nextSequence = max(nextSequence, record.sequence + 1)
+                    if let id = record.event.withUnsafeBytes({ EventDecoder.head($0)?.id }) { inLastSegment.insert(id) }
+                }
+                position = SpoolPosition(segment: last, offset: reader.offset)
+            } catch {
+                guard error.code == .spoolDamaged else { throw error }
+                // The process died while it made the file: then it holds no event. Otherwise somebody shall look at it.
+                report.cut += length
+                if length > Segment.headerLength {
+                    report.damagedFiles.append(path)
+                    guard rename(path, "\(path).damaged") == 0 else { throw .system("rename", path) }
+                } else {
+                    guard unlink(path) == 0 else { throw .system("delete", path) }
+                }
+                continue
+            }
+            if position.offset < length {
+                report.cut += length - position.offset
+                try Descriptor(opening: path, O_RDWR).truncate(to: position.offset)
+            }
+            break
+        }
+        for number in try directory.segments() {
+            let length = try Descriptor(opening: directory.segment(number), O_RDONLY).length
+            gauges.segmentBytes.wrappingAdd(length, ordering: .relaxed)
+            let behind = SpoolPosition(segment: number, offset: length)
+            if cursor.position < behind {
+                let from = cursor.position.segment == number ? cursor.position.offset : Segment.headerLength
+                gauges.pendingBytes.wrappingAdd(length - max(from, Segment.headerLength), ordering: .relaxed)
+            }
+        }
+        gauges.end.withLock { $0 = position }
+        gauges.writtenThrough.store(Int(nextSequence - 1), ordering: .relaxed)
+        gauges.deliveredThrough.store(Int(cursor.nextSequence - 1), ordering: .relaxed)
+        let writer = try SpoolWriter(
+            directory,
+            settings: settings,
+            gauges: gauges,
+            position: position,
+            nextSequence: nextSequence
+        )
+        for path in try directory.rings() {
+            let image = RingImage(try Descriptor(opening: path, O_RDONLY).readAll())
+            let events = image.events.filter { event in
+                event.withUnsafeBytes { EventDecoder.head($0) }.map { !inLastSegment.contains($0.id) } ?? false
+            }
+            report.recovered += events.count
+            report.cut += image.cut
+            try writer.append(recovered: events)
+            guard unlink(path) == 0 else { throw .system("delete", path) }
+        }
+        report.pending =
+            gauges.writtenThrough.load(ordering: .relaxed) - gauges.deliveredThrough.load(ordering: .relaxed)
+        gauges.damaged.wrappingAdd(report.cut > 0 ? 1 : 0, ordering: .relaxed)
+        return (writer, report)
+    }
+}

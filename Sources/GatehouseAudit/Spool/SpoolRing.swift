@@ -1,0 +1,83 @@
+internal import Glibc
+internal import Synchronization
+
+/// A ring of events in a shared file mapping: one event loop writes, one writer thread reads. Its pages belong to the kernel,
+/// so what stands in it before the committed position outlives the process.
+///
+/// The file begins with a header of 64 KiB (a multiple of every page size): magic, size, and the two positions, each on a
+/// cache line of its own. Positions count bytes since the ring was made and never wrap. The data behind it is mapped twice in
+/// a row, so that no event is ever split.
+///
+/// `@unchecked Sendable`: the positions are atomics; the bytes between them belong to the producer or the consumer alone.
+final class SpoolRing: @unchecked Sendable {
+    static let headerLength = 1 << 16
+    static let magic: UInt64 = 0x0100_474E_4952_4847  // "GHRING", version 1
+    static let sizeOffset = 8
+    static let committedOffset = 64
+    static let releasedOffset = 128
+
+    let size: Int
+    let path: String
+    private let base: UnsafeMutableRawPointer
+    private let data: UnsafeMutableRawPointer
+    /// Behind the last whole event. Stored by the producer.
+    private let committed: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Before the first event that is in no segment. Stored by the consumer.
+    private let released: UnsafeMutablePointer<Atomic<UInt64>>
+
+    /// Makes the file, anew, with all its blocks allocated: a full disk is met here and never as SIGBUS.
+    init(creating path: String, size: Int) throws(AuditError) {
+        let file = try Descriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC)
+        let failure = posix_fallocate(file.number, 0, off_t(Self.headerLength + size))
+        guard failure == 0 else { throw .system("allocate", path, failure) }
+        let length = Self.headerLength + 2 * size
+        guard let base = mmap(nil, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+            base != MAP_FAILED
+        else { throw .system("map", path) }
+        let access = PROT_READ | PROT_WRITE
+        guard mmap(base, Self.headerLength + size, access, MAP_SHARED | MAP_FIXED, file.number, 0) != MAP_FAILED,
+            mmap(
+                base + Self.headerLength + size,
+                size,
+                access,
+                MAP_SHARED | MAP_FIXED,
+                file.number,
+                off_t(Self.headerLength)
+            )
+                != MAP_FAILED
+        else {
+            let failure = errno
+            munmap(base, length)
+            throw .system("map", path, failure)
+        }
+        self.size = size
+        self.path = path
+        self.base = base
+        data = base + Self.headerLength
+        committed = (base + Self.committedOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        released = (base + Self.releasedOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        (base + Self.sizeOffset).storeBytes(of: UInt64(size).littleEndian, as: UInt64.self)
+        base.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)
+    }
+
+    deinit { munmap(base, Self.headerLength + 2 * size) }
+
+    @inline(__always) func address(_ position: UInt64) -> UnsafeMutableRawPointer {
+        data + Int(truncatingIfNeeded: position & UInt64(truncatingIfNeeded: size &- 1))
+    }
+
+    @inline(__always) var committedPosition: UInt64 { committed.pointee.load(ordering: .acquiring) }
+    @inline(__always) var releasedPosition: UInt64 { released.pointee.load(ordering: .acquiring) }
+
+    /// Makes everything before `position` count. Ordered with the doorbell's flag, see ``Doorbell``.
+    @inline(__always) func commit(_ position: UInt64) {
+        committed.pointee.store(position, ordering: .sequentiallyConsistent)
+    }
+
+    /// Gives the room before `position` back to the producer.
+    func release(_ position: UInt64) { released.pointee.store(position, ordering: .releasing) }
+
+    func hasEvents() -> Bool {
+        committed.pointee.load(ordering: .sequentiallyConsistent) != released.pointee.load(ordering: .relaxed)
+    }
+}

@@ -1,0 +1,63 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import GatehouseCore
+
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Validate the configuration.",
+        discussion: "Prints nothing and exits 0, or says everything that is wrong and exits 78."
+    )
+
+    @OptionGroup var file: ConfigurationOption
+    @OptionGroup var form: FormOption
+
+    @Flag(name: .long, help: "Print the effective configuration as YAML, defaults filled in and without secrets.")
+    var print = false
+
+    func run() throws {
+        let outcome: Result<Configuration, ConfigurationError>
+        do throws(ConfigurationError) {
+            outcome = .success(try Configuration.read(path: file.path))
+        } catch {
+            outcome = .failure(error)
+        }
+        if form.json { Terminal.print(json(outcome)) }
+        switch outcome {
+        case .success(let configuration):
+            for warning in configuration.warnings { Terminal.say(warning.description) }
+            // It ends with a line end of its own.
+            if print, !form.json { DataOutput.standard.write(Array(configuration.effective.utf8)) }
+        case .failure(let error):
+            throw CommandFailure(error)
+        }
+    }
+
+    private func json(_ outcome: Result<Configuration, ConfigurationError>) -> JSONText {
+        let configuration = try? outcome.get()
+        let diagnostics =
+            switch outcome {
+            case .success(let configuration): configuration.warnings
+            case .failure(let error): error.diagnostics
+            }
+        var json = JSONText()
+        json.object { json in
+            json.bool("valid", configuration != nil)
+            json.array("diagnostics") { list in
+                for diagnostic in diagnostics { list.object { diagnostic.write(to: &$0) } }
+            }
+            if print, let configuration { json.string("effective", configuration.effective) }
+        }
+        return json
+    }
+}
+
+extension Diagnostic {
+    fileprivate func write(to json: inout JSONText) {
+        json.string("severity", severity.rawValue)
+        json.string("file", file)
+        json.number("line", line)
+        json.number("column", column)
+        json.string("message", message)
+        if let hint { json.string("hint", hint) }
+    }
+}

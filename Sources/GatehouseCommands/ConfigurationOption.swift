@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import Glibc
+
+/// `--config`, and where the file is looked for without it.
+struct ConfigurationOption: ParsableArguments {
+    static let variable = "GATEHOUSE_CONFIG"
+    static let places = ["config/gatehouse.yaml", "/etc/gatehouse/gatehouse.yaml"]
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The configuration file (default: $GATEHOUSE_CONFIG, then config/gatehouse.yaml, then "
+                + "/etc/gatehouse/gatehouse.yaml).",
+            valueName: "path"
+        )
+    )
+    var config: String?
+
+    var path: String {
+        if let config { return config }
+        if let named = getenv(Self.variable), named.pointee != 0 { return String(cString: named) }
+        return Self.places.first { access($0, F_OK) == 0 } ?? Self.places[0]
+    }
+
+    /// The configuration; its warnings go to standard error.
+    ///
+    /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78.
+    func load() throws(CommandFailure) -> Configuration {
+        do throws(ConfigurationError) {
+            let configuration = try Configuration.read(path: path)
+            for warning in configuration.warnings { Terminal.say(warning.description) }
+            return configuration
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+}
+
+/// `--json`, on every command that prints data.
+struct FormOption: ParsableArguments {
+    @Flag(name: .long, help: "Print JSON.")
+    var json = false
+}

@@ -1,0 +1,115 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseServer
+
+struct Explain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say whether a principal may use a route or make a call, and which grant decides.",
+        discussion: "Exits 0 whatever the answer is."
+    )
+
+    @OptionGroup var file: ConfigurationOption
+    @OptionGroup var form: FormOption
+    @Option(name: .long, help: "The route, by name.")
+    var route: String
+    @Option(name: .long, help: "A person's e-mail address.")
+    var email: String?
+    @Option(name: .long, help: "A service token's client id.")
+    var serviceToken: String?
+    @Option(name: .long, help: "The person's `sub` claim, for the deny list of subjects.")
+    var subject: String?
+    @Option(name: .long, help: "An MCP tool.")
+    var tool: String?
+    @Option(name: .long, help: "An MCP prompt.")
+    var prompt: String?
+    @Option(name: .long, help: "An MCP resource, by URI.")
+    var resource: String?
+
+    func validate() throws {
+        guard (email == nil) != (serviceToken == nil) else {
+            throw ValidationError("name one principal: --email or --service-token")
+        }
+        guard subject == nil || email != nil else { throw ValidationError("--subject goes with --email") }
+        guard [tool, prompt, resource].compactMap({ $0 }).count <= 1 else {
+            throw ValidationError("name one target at most: --tool, --prompt or --resource")
+        }
+    }
+
+    func run() throws {
+        let configuration = try file.load()
+        let found = try configuration.route(named: route)
+        let principal =
+            email.map { Principal(kind: .user, name: $0, subject: subject ?? "") }
+            ?? Principal(kind: .service, name: serviceToken ?? "")
+        let call =
+            tool.map { PolicyInquiry.Call(.tool, $0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
+            ?? resource.map { PolicyInquiry.Call(.resource, $0) }
+        show(PolicyInquiry(configuration.access, found, principal, call))
+    }
+
+    private func show(_ inquiry: PolicyInquiry) {
+        if inquiry.ignoresCall { Terminal.hint("the route's protocol is http: calls are not looked at") }
+        guard form.json else {
+            Terminal.print(
+                "\(inquiry.refusal == nil ? "allow" : "deny"): \(words(inquiry.ground))".visible
+                    + (inquiry.refusal.map { " (\($0.rawValue))" } ?? "")
+            )
+            for index in inquiry.grants { Terminal.print("  \(index + 1). \(grant(index, inquiry))".visible) }
+            return
+        }
+        var json = JSONText()
+        json.object { json in
+            json.string("decision", inquiry.refusal == nil ? "allow" : "deny")
+            json.string("route", inquiry.route.name.text)
+            json.string("principal_kind", inquiry.principal.kind.rawValue)
+            json.string("principal", inquiry.principal.name)
+            if let call = inquiry.call {
+                json.string("target_kind", "\(call.kind)")
+                json.string("target", call.target)
+            }
+            if let refusal = inquiry.refusal { json.string("reason", refusal.rawValue) }
+            if case .grant(let index) = inquiry.ground { json.number("grant", index + 1) }
+            if case .denyList(let list) = inquiry.ground { json.string("deny_list", list) }
+            json.string("because", words(inquiry.ground))
+        }
+        Terminal.print(json)
+    }
+
+    private func words(_ ground: PolicyInquiry.Ground) -> String {
+        switch ground {
+        case .denyList(let list): "access.deny.\(list) names the principal"
+        case .everyone: "the route has no allow list, so everyone whom Access admits may use it"
+        case .grant(let index): "allow entry \(index + 1) covers it"
+        case .noGrant: "no allow entry names the principal"
+        case .noTarget(let grants):
+            "allow \(grants.count == 1 ? "entry" : "entries") \(grants.map { String($0 + 1) }.joined(separator: ", ")) "
+                + "\(grants.count == 1 ? "names the principal and does not cover" : "name the principal, and none covers") the target"
+        }
+    }
+
+    /// An entry of `allow` much as the file writes it.
+    private func grant(_ index: Int, _ inquiry: PolicyInquiry) -> String {
+        guard let grant = inquiry.route.policy.grants?[index] else { return "" }
+        let parts: [(key: String, globs: [Glob]?)] = [
+            ("users", grant.users.isEmpty ? nil : grant.users),
+            ("service_tokens", grant.serviceTokens.isEmpty ? nil : grant.serviceTokens),
+            ("tools", grant.tools), ("prompts", grant.prompts), ("resources", grant.resources),
+        ]
+        let written = parts.compactMap { key, globs in
+            globs.map { "\(key): [\($0.map(\.pattern).joined(separator: ", "))]" }
+        }
+        return "{ \(written.joined(separator: ", ")) }"
+    }
+}
+
+extension Configuration {
+    /// - Throws: ``CommandFailure`` naming the routes that there are.
+    func route(named name: String) throws(CommandFailure) -> Route {
+        if let route = routes.routes.first(where: { $0.name.text == name }) { return route }
+        throw CommandFailure(
+            "there is no route '\(name)'",
+            hint: "routes: \(routes.routes.map(\.name.text).joined(separator: ", "))"
+        )
+    }
+}

@@ -1,0 +1,87 @@
+public import ArgumentParser
+internal import Glibc
+
+/// `gatehouse`: one subcommand for each verb.
+public struct GatehouseCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "gatehouse",
+        abstract: "Authenticating reverse proxy between cloudflared and MCP servers.",
+        discussion: """
+            Standard output is data, standard error is words. Exit codes: 0 done, 1 failed, 64 usage, 78 bad configuration.
+
+            --config <path> may also stand before the subcommand.
+            """,
+        version: version,
+        subcommands: [
+            Serve.self,
+            Check.self,
+            Explain.self,
+            JWT.self,
+            Token.self,
+            Key.self,
+            Audit.self,
+            Health.self,
+            DemoCommand.self,
+        ]
+    )
+
+    static let version = "0.1.0"
+
+    public init() {}
+
+    /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
+    public static func start() async -> Never {
+        // A closed pipe is noticed where it is written to.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot(arguments(Array(CommandLine.arguments.dropFirst())))
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            try DataOutput.standard.finish()
+            Glibc.exit(0)
+        } catch {
+            // What was printed before the failure is data all the same.
+            DataOutput.standard.flush()
+            end(error)
+        }
+    }
+
+    /// Takes a `--config` before the verb for `$GATEHOUSE_CONFIG`; one behind it goes first.
+    private static func arguments(_ given: [String]) -> [String] {
+        let name = "--config"
+        guard let first = given.first else { return given }
+        if first == name, given.count > 1 {
+            setenv(ConfigurationOption.variable, given[1], 1)
+            return Array(given.dropFirst(2))
+        }
+        guard first.hasPrefix("\(name)=") else { return given }
+        setenv(ConfigurationOption.variable, String(first.dropFirst(name.utf8.count + 1)), 1)
+        return Array(given.dropFirst())
+    }
+
+    private static func end(_ error: any Error) -> Never {
+        // The parser's errors are of types that it does not show; only they have a code other than a plain failure.
+        let parsed = exitCode(for: error)
+        guard parsed == .success || parsed == .validationFailure else {
+            let failure = CommandFailure(error)
+            for line in failure.lines { Terminal.say(line) }
+            Glibc.exit(failure.code.rawValue)
+        }
+        let text = fullMessage(for: error)
+        if parsed == .success {
+            Terminal.print(text)
+            do throws(CommandFailure) {
+                try DataOutput.standard.finish()
+            } catch {
+                for line in error.lines { Terminal.say(line) }
+                Glibc.exit(error.code.rawValue)
+            }
+        } else {
+            Terminal.say(text.hasPrefix("Error: ") ? "gatehouse: error: " + text.dropFirst(7) : text)
+        }
+        Glibc.exit(parsed.rawValue)
+    }
+}

@@ -1,0 +1,43 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseServer
+
+struct Health: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask the local instance whether it is ready: for a container's HEALTHCHECK.",
+        discussion: "Exits 0 when it is, else 1 and says what is missing."
+    )
+
+    @OptionGroup var file: ConfigurationOption
+    @OptionGroup var form: FormOption
+
+    func run() async throws {
+        let readiness = try await InstanceReadiness.ask(file.load().admin)
+        if form.json {
+            Terminal.print(json(readiness))
+        } else {
+            for check in readiness.checks {
+                Terminal.print("\(check.isReady ? "ok  " : "FAIL")  \(check.name): \(check.detail)".visible)
+            }
+        }
+        if !readiness.isReady { throw CommandFailure("the instance is not ready") }
+    }
+
+    private func json(_ readiness: InstanceReadiness) -> JSONText {
+        var json = JSONText()
+        json.object { json in
+            json.bool("ready", readiness.isReady)
+            json.array("checks") { list in
+                for check in readiness.checks {
+                    list.object { entry in
+                        entry.string("name", check.name)
+                        entry.bool("ready", check.isReady)
+                        entry.string("detail", check.detail)
+                    }
+                }
+            }
+        }
+        return json
+    }
+}

@@ -1,0 +1,51 @@
+internal import GatehouseCore
+internal import Glibc
+
+/// Standard output is data, standard error is words.
+enum Terminal {
+    static func print(_ text: String) { DataOutput.standard.write(Array((text + "\n").utf8)) }
+    static func print(_ json: JSONText) { DataOutput.standard.write(json.bytes + [0x0A]) }
+
+    static func say(_ text: String) { write(text + "\n") }
+    static func error(_ text: String) { say("gatehouse: error: \(text)") }
+    static func warning(_ text: String) { say("gatehouse: warning: \(text)") }
+    static func hint(_ text: String) { say("gatehouse: hint: \(text)") }
+
+    /// Whether somebody types into standard input.
+    static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
+    /// Whether somebody reads standard error as it comes.
+    static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Columns of the terminal that standard output is; nil when it is none, so that nothing is cut from a file or pipe.
+    static var width: Int? {
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+            return nil
+        }
+        return Int(size.ws_col)
+    }
+
+    /// Overwrites the line of progress on standard error; an empty text removes it.
+    static func progress(_ text: String) { write("\r\u{1B}[K\(text)") }
+
+    /// Words without a line end: what follows is typed behind them.
+    static func ask(_ text: String) { write(text) }
+
+    private static func write(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in _ = DataOutput.write(UnsafeRawBufferPointer(bytes), to: STDERR_FILENO) }
+    }
+}
+
+extension String {
+    /// Text from elsewhere, fit for a terminal: what would drive it is shown as an escape.
+    var visible: String {
+        unicodeScalars.reduce(into: "") { shown, scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                shown += "\\u{\(String(scalar.value, radix: 16))}"
+            case _: shown.unicodeScalars.append(scalar)
+            }
+        }
+    }
+}

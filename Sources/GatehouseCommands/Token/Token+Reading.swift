@@ -1,0 +1,46 @@
+internal import ArgumentParser
+internal import GatehouseCore
+internal import GatehouseTokens
+
+extension Token {
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the tokens of a store.")
+
+        @OptionGroup var place: Place
+        @OptionGroup var form: FormOption
+
+        func run() async throws {
+            TokenTable.show(try await place.open().list(), json: form.json)
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show one token by its fingerprint.")
+
+        @OptionGroup var place: Place
+        @OptionGroup var form: FormOption
+        @Argument(help: "The token's name.")
+        var name: String
+
+        func run() async throws {
+            let name = try Token.name(name)
+            guard let summary = try await place.open().list().first(where: { $0.name == name }) else {
+                throw CommandFailure("there is no token '\(name)'", hint: "gatehouse token list")
+            }
+            TokenTable.show([summary], json: form.json)
+        }
+    }
+
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show what happened to a token, the newest first.")
+
+        @OptionGroup var place: Place
+        @OptionGroup var form: FormOption
+        @Argument(help: "The token's name.")
+        var name: String
+
+        func run() async throws {
+            TokenTable.show(try await place.open().history(of: try Token.name(name)), json: form.json)
+        }
+    }
+}

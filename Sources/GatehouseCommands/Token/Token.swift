@@ -1,0 +1,132 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseServer
+internal import GatehouseTokens
+internal import Glibc
+
+struct Token: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Manage the upstream tokens of a store. Values are never printed.",
+        subcommands: [Set.self, List.self, Show.self, History.self, Rotate.self, Rollback.self, Delete.self]
+    )
+
+    /// The store that a command works on.
+    struct Place: ParsableArguments {
+        @OptionGroup var file: ConfigurationOption
+        @Option(name: .long, help: "The store, by its name in `stores` (default: the live one).")
+        var store: String?
+
+        func open() throws -> any TokenStore {
+            let configuration = try file.load()
+            guard let store else {
+                return try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
+            }
+            guard let named = configuration.store(named: store) else {
+                let names = configuration.stores.map(\.name.text).joined(separator: ", ")
+                throw CommandFailure("there is no store '\(store)'", hint: "stores: \(names)")
+            }
+            return try StoreAssembly.store(named.settings, names: configuration.tokenNames)
+        }
+    }
+
+    /// What is recorded with a change.
+    struct Record: ParsableArguments {
+        @Option(name: .long, help: "When the upstream ends the token, as in 2027-01-31.")
+        var expires: String?
+        @Option(name: .long, help: "A few words for the history.")
+        var note = ""
+
+        func change() throws -> TokenChange {
+            let end = expires.map { Timestamp(parsing: $0) }
+            if case .some(.none) = end {
+                throw CommandFailure("'\(expires ?? "")' is not a date", hint: "2027-01-31", code: .usage)
+            }
+            return try TokenChange(actor: Self.user, note: note, expiresAt: end ?? nil)
+        }
+
+        private static var user: String {
+            getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
+        }
+    }
+
+    static func name(_ text: String) throws(CommandFailure) -> TokenName {
+        do throws(InvalidValue) {
+            return try TokenName(parsing: text)
+        } catch {
+            throw CommandFailure(error.message, hint: error.suggestion, code: .usage)
+        }
+    }
+}
+
+/// How tokens are shown: everything but the value.
+enum TokenTable {
+    static func show(_ summaries: [TokenSummary], json: Bool) {
+        if json {
+            var text = JSONText()
+            text.array { list in
+                for summary in summaries { list.object { write(summary, to: &$0) } }
+            }
+            return Terminal.print(text)
+        }
+        let rows = summaries.map { summary in
+            [
+                summary.name.text, String(summary.version), summary.fingerprint?.text ?? "-",
+                summary.createdAt?.rfc3339 ?? "-",
+                summary.expiresAt?.rfc3339 ?? "-", summary.actor, summary.problem?.message ?? summary.note,
+            ]
+        }
+        show([["NAME", "VERSION", "FINGERPRINT", "SET", "EXPIRES", "BY", "NOTE"]] + rows)
+    }
+
+    static func show(_ events: [TokenEvent], json: Bool) {
+        if json {
+            var text = JSONText()
+            text.array { list in
+                for event in events {
+                    list.object { entry in
+                        entry.number("revision", event.revision)
+                        entry.string("action", event.action.rawValue)
+                        entry.number("version", event.version)
+                        entry.string("at", event.at.rfc3339)
+                        entry.string("actor", event.actor)
+                        entry.string("note", event.note)
+                        entry.bool("current", event.isCurrent)
+                        if let fingerprint = event.fingerprint { entry.string("fingerprint", fingerprint.text) }
+                        if let problem = event.problem { entry.string("problem", problem.message) }
+                    }
+                }
+            }
+            return Terminal.print(text)
+        }
+        let rows = events.map { event in
+            [
+                String(event.revision), event.action.rawValue, String(event.version), event.isCurrent ? "current" : "",
+                event.fingerprint?.text ?? "-", event.at.rfc3339, event.actor, event.problem?.message ?? event.note,
+            ]
+        }
+        show([["REVISION", "ACTION", "VERSION", "", "FINGERPRINT", "AT", "BY", "NOTE"]] + rows)
+    }
+
+    private static func write(_ summary: TokenSummary, to json: inout JSONText) {
+        json.string("name", summary.name.text)
+        json.number("version", summary.version)
+        if let fingerprint = summary.fingerprint { json.string("fingerprint", fingerprint.text) }
+        if let created = summary.createdAt { json.string("created_at", created.rfc3339) }
+        if let expires = summary.expiresAt { json.string("expires_at", expires.rfc3339) }
+        json.string("actor", summary.actor)
+        json.string("note", summary.note)
+        if let problem = summary.problem { json.string("problem", problem.message) }
+    }
+
+    private static func show(_ rows: [[String]]) {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].visible.count }.max() ?? 0 }
+        for row in rows {
+            let cells = zip(row, widths).map { cell, width in
+                cell.visible + String(repeating: " ", count: width - cell.visible.count)
+            }
+            let line = cells.joined(separator: "  ")
+            Terminal.print(String(line.reversed().drop { $0 == " " }.reversed()))
+        }
+    }
+}

@@ -1,0 +1,101 @@
+internal import GatehouseCore
+internal import Glibc
+internal import YAMLReader
+
+extension Configuration {
+    /// Reads a file.
+    ///
+    /// - Throws: ``ConfigurationError`` with everything that is wrong, in the order of the file.
+    package static func read(
+        path: String,
+        environment: Environment = .process
+    ) throws(ConfigurationError) -> Configuration {
+        try Configuration(parsing: try bytes(of: path), file: path, environment: environment)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// - Parameter file: how diagnostics name the text.
+    package init(
+        parsing text: some Sequence<UInt8>,
+        file: String,
+        environment: Environment
+    ) throws(ConfigurationError) {
+        let bytes = Array(text)
+        let reading = YAMLReader.read(bytes)
+        let decoding = Decoding(environment)
+        for problem in reading.problems {
+            decoding.error(problem.message, at: problem.span, hint: problem.suggestion)
+        }
+        var draft: Decoded<Draft>?
+        if let root = reading.root {
+            decoding.redact(SecretLooks.ranges(in: root))
+            draft = Draft.shape.decode(root, decoding)
+        } else if reading.problems.isEmpty {
+            decoding.error("the file is empty", at: .start, hint: "config/coda.example.yaml is a file to start from")
+        }
+        let source = SourceText(bytes, redactions: decoding.redactions, isParsed: reading.root != nil)
+        let diagnostics = decoding.diagnostics(file, source)
+        guard !decoding.hasFailed, let draft else { throw ConfigurationError(.invalid, diagnostics) }
+        self.init(draft.value, warnings: diagnostics, effective: draft.shown.yaml)
+    }
+
+    /// The content of a file, one byte more than the limit at most, so that the reader sees that it is too long.
+    private static func bytes(of path: String) throws(ConfigurationError) -> [UInt8] {
+        func failure() -> ConfigurationError {
+            let reason = String(cString: strerror(errno))
+            return ConfigurationError(
+                .unreadable,
+                [Diagnostic(.error, file: path, message: "cannot be read: \(reason)")]
+            )
+        }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure() }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: YAMLReader.maximumLength + 1)
+        var count = 0
+        while count < bytes.count {
+            let got = bytes.withUnsafeMutableBytes { buffer in
+                Glibc.read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+            }
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw failure() }
+            if got == 0 { break }
+            count += got
+        }
+        return Array(bytes[..<count])
+    }
+}
+
+extension Decoding {
+    /// Everything collected, in the order of the file, quoted from `source`.
+    func diagnostics(_ file: String, _ source: SourceText) -> [Diagnostic] {
+        let sorted = problems.enumerated().sorted { one, other in
+            let (left, right) = (one.element.span.start.offset, other.element.span.start.offset)
+            return left == right ? one.offset < other.offset : left < right
+        }
+        var diagnostics = sorted.map { _, problem in
+            Diagnostic(
+                problem.severity,
+                file: file,
+                line: problem.span.start.line,
+                column: problem.span.start.column,
+                message: problem.message,
+                hint: problem.hint,
+                excerpt: source.excerpt(at: problem.span)
+            )
+        }
+        if unreported > 0, let last = diagnostics.last {
+            diagnostics.append(
+                Diagnostic(
+                    .error,
+                    file: file,
+                    line: last.line,
+                    column: last.column,
+                    message: "\(unreported) more problems"
+                )
+            )
+        }
+        return diagnostics
+    }
+}

@@ -1,0 +1,46 @@
+package import GatehouseCore
+
+/// What `gatehouse.yaml` says, as values that cannot be wrong. Immutable; a reload reads a new one.
+package struct Configuration: Sendable {
+    package static let version = 1
+    package static let defaultListen = ListenAddress.tcp(host: "127.0.0.1", port: 8080)
+    package static let defaultAdmin = ListenAddress.tcp(host: "127.0.0.1", port: 9090)
+    /// Event loops by default, however many cores there are.
+    package static let maximumDefaultThreads = 4
+    package static let threadsRange = 1...64
+    /// Between two readings of the store.
+    package static let defaultStoreRefresh: Duration = .seconds(30)
+    package static let storeRefreshRange: ClosedRange<Duration> = .milliseconds(100)...(.seconds(86_400))
+    /// How long the last good tokens serve while the store is down.
+    package static let defaultStoreMaxStale: Duration = .seconds(3600)
+    package static let storeMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(30 * 86_400))
+
+    package let listen: ListenAddress
+    /// Health, metrics and status; never routed through the tunnel.
+    package let admin: ListenAddress
+    /// Event loops.
+    package let threads: Int
+    package let access: AccessSettings
+    /// In the order of the file. Never empty.
+    package let stores: [NamedStore]
+    /// The one of ``stores`` that requests use.
+    package let store: NamedStore
+    package let storeRefresh: Duration
+    package let storeMaxStale: Duration
+    package let audit: AuditSettings
+    package let limits: ServerLimits
+    /// Never empty; no two match the same requests, no two have the same name.
+    package let routes: RouteTable
+    /// What the author should look at again.
+    package let warnings: [Diagnostic]
+    /// Canonical YAML of all of the above with the defaults filled in; secrets only as the places where they are. Reads back
+    /// as the same configuration.
+    package let effective: String
+
+    package struct NamedStore: Equatable, Sendable {
+        package let name: StoreName
+        package let settings: StoreSettings
+    }
+
+    package func store(named name: String) -> NamedStore? { stores.first { $0.name.text == name } }
+}

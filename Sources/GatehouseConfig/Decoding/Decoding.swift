@@ -1,0 +1,140 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// One walk over a file: collects everything there is to say, and what must not be quoted.
+final class Decoding {
+    /// Diagnostics of one file; further ones are only counted.
+    static let maximumProblems = 200
+
+    let environment: Environment
+    private(set) var problems: [Problem] = []
+    private(set) var unreported = 0
+    private(set) var redactions: [Range<Int>] = []
+    private(set) var hasFailed = false
+    /// What each route is called and matches, as far as it could be read: routes are compared even when something else about them
+    /// is wrong.
+    var claims: [RouteClaim] = []
+    /// Variables that hold secrets, and where they are named.
+    var secretVariables: [(name: String, span: YAMLSpan)] = []
+
+    struct Problem {
+        let severity: Diagnostic.Severity
+        let message: String
+        let hint: String?
+        let span: YAMLSpan
+    }
+
+    init(_ environment: Environment) { self.environment = environment }
+
+    func error(_ message: String, at span: YAMLSpan, hint: String? = nil) {
+        hasFailed = true
+        add(Problem(severity: .error, message: message, hint: hint, span: span))
+    }
+
+    func warning(_ message: String, at span: YAMLSpan, hint: String? = nil) {
+        add(Problem(severity: .warning, message: message, hint: hint, span: span))
+    }
+
+    /// Whether further problems are only counted, so that no work on their wording is worth it.
+    var isFull: Bool { problems.count >= Self.maximumProblems }
+
+    private func add(_ problem: Problem) {
+        guard !isFull else {
+            unreported += 1
+            return
+        }
+        problems.append(problem)
+    }
+
+    func redact(_ span: YAMLSpan) { redactions.append(span.start.offset..<max(span.end.offset, span.start.offset)) }
+    func redact(_ ranges: [Range<Int>]) { redactions += ranges }
+
+    /// The scalar at a node with its variables substituted; nil, and reported, when it is no scalar or names a variable that
+    /// is not set.
+    ///
+    /// - Parameter wanted: what the value should be, to say so: "a duration".
+    func scalar(_ node: YAMLNode, wanted: String) -> Scalar? {
+        guard case .scalar(let scalar) = node.content else {
+            wrongType(node, wanted: wanted)
+            return nil
+        }
+        do {
+            let value = try Substitution(scalar.text, environment)
+            return Scalar(
+                text: value.text,
+                written: scalar.text,
+                isSubstituted: value.isSubstituted,
+                isPlain: scalar.style == .plain && !value.isSubstituted,
+                span: node.span
+            )
+        } catch {
+            self.error(error.message, at: node.span, hint: error.hint)
+            return nil
+        }
+    }
+
+    /// The scalar at a node that must be text: not a number, a truth value or nothing.
+    func text(_ node: YAMLNode, wanted: String) -> Scalar? {
+        guard let scalar = scalar(node, wanted: wanted) else { return nil }
+        if scalar.isNull {
+            error("the value is missing: \(wanted) is wanted", at: node.span)
+            return nil
+        }
+        if scalar.isNumber || scalar.isBoolean {
+            let kind = scalar.isNumber ? "number" : "truth value"
+            error("\(wanted) is wanted, not a \(kind)", at: node.span, hint: "write it in quotes: \"\(scalar.text)\"")
+            return nil
+        }
+        return scalar
+    }
+
+    func wrongType(_ node: YAMLNode, wanted: String) {
+        switch node.content {
+        case .refused:
+            hasFailed = true
+        case .scalar(let scalar):
+            let isNull = scalar.style == .plain && ["", "~", "null"].contains(scalar.text)
+            error(
+                isNull ? "the value is missing: \(wanted) is wanted" : "\(wanted) is wanted, not a single value",
+                at: node.span
+            )
+        case .sequence:
+            error("\(wanted) is wanted, not a list", at: node.span)
+        case .mapping(let entries):
+            // `{token}` without quotes is a mapping with one key and no value.
+            let isBraced = entries.count == 1 && entries[0].value.isEmpty
+            let hint = isBraced ? "write braces in quotes: \"{\(PlainText.oneLine(entries[0].key))}\"" : nil
+            error("\(wanted) is wanted, not a mapping", at: node.span, hint: hint)
+        }
+    }
+
+    /// Makes a type out of a scalar; nil, and reported, when it does not make one. What a variable held is not repeated.
+    func parse<Value>(
+        _ scalar: Scalar,
+        wanted: String,
+        _ make: (String) throws(InvalidValue) -> Value
+    ) -> Value? {
+        do {
+            return try make(scalar.text)
+        } catch {
+            guard scalar.isSubstituted else {
+                self.error(error.message, at: scalar.span, hint: error.suggestion)
+                return nil
+            }
+            self.error("what \(PlainText.echo(scalar.written)) stands for is not \(wanted)", at: scalar.span)
+            return nil
+        }
+    }
+}
+
+extension YAMLScalar {
+    /// What the core schema of YAML 1.2 reads as nothing.
+    var isNull: Bool { style == .plain && ["", "~", "null", "Null", "NULL"].contains(text) }
+}
+
+extension YAMLNode {
+    /// Whether nothing stands here.
+    var isEmpty: Bool {
+        if case .scalar(let scalar) = content { scalar.style == .plain && scalar.text.isEmpty } else { false }
+    }
+}

@@ -1,0 +1,94 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// The keys of one mapping while they are read.
+struct Keys {
+    let span: YAMLSpan
+    private(set) var shown: [(key: String, value: Shown)] = []
+
+    private let entries: [String: YAMLEntry]
+    private let order: [String: Int]
+    /// Keys that an unknown one probably means: nothing more is said about their absence.
+    private let meant: Set<String>
+    private let decoding: Decoding
+
+    /// Nil, and reported, when the node is no mapping. Keys that none of `fields` has are reported.
+    ///
+    /// - Parameter wanted: what the mapping is, to say so: "a route".
+    init?(_ node: YAMLNode, _ fields: [FieldForm], wanted: String, _ decoding: Decoding) {
+        guard case .mapping(let entries) = node.content else {
+            decoding.wrongType(node, wanted: wanted)
+            return nil
+        }
+        span = node.span
+        self.decoding = decoding
+        let byKey = Dictionary(entries.map { ($0.key, $0) }) { first, _ in first }
+        self.entries = byKey
+        let known = fields.map(\.key)
+        order = Dictionary(known.enumerated().map { ($1, $0) }) { first, _ in first }
+        var meant: Set<String> = []
+        for entry in entries where !known.contains(entry.key) {
+            let nearest = decoding.isFull ? nil : Spelling.nearest(entry.key, in: known.filter { byKey[$0] == nil })
+            if let nearest { meant.insert(nearest) }
+            decoding.error(
+                "unknown key \(PlainText.echo(entry.key)) in \(wanted)",
+                at: entry.keySpan,
+                hint: nearest.map { "did you mean '\($0)'?" } ?? "known keys: \(known.joined(separator: ", "))"
+            )
+        }
+        self.meant = meant
+    }
+
+    /// In the order of the fields, whatever the order of the file.
+    var inOrder: Shown {
+        .mapping(shown.sorted { order[$0.key] ?? .max < order[$1.key] ?? .max })
+    }
+
+    /// Whether a key is there, or one that probably means it.
+    func isMeant(_ key: String) -> Bool { has(key) || meant.contains(key) }
+
+    func has(_ key: String) -> Bool { entries[key] != nil }
+
+    /// The value of a key, else its default. Nil when it is optional and absent, or when something is wrong, which then is
+    /// reported.
+    ///
+    /// - Parameter shownAs: the key under which `--print` shows it, when it is not its own.
+    mutating func read<Value>(_ field: Field<Value>, shownAs shownKey: String? = nil) -> Value? {
+        guard let entry = entries[field.key] else {
+            switch field.presence {
+            case .required where meant.contains(field.key):
+                return nil
+            case .required:
+                let start = YAMLSpan(start: span.start, end: span.start)
+                decoding.error("'\(field.key)' is missing", at: start, hint: field.documentation)
+                return nil
+            case .optional:
+                return nil
+            case .fallback(let value):
+                shown.append((field.key, field.shape.show(value)))
+                return value
+            }
+        }
+        guard let decoded = field.shape.decode(entry.value, decoding) else { return nil }
+        shown.append((shownKey ?? field.key, decoded.shown))
+        return decoded.value
+    }
+
+    /// Shows a value that was not read but follows from others.
+    mutating func show(_ key: String, _ value: Shown) { shown.append((key, value)) }
+
+    /// Where a key's value stands; the mapping's start when it is absent.
+    ///
+    /// - Parameter other: the key to point at instead when `key` is absent.
+    func place(of key: String, _ other: String? = nil) -> YAMLSpan {
+        let entry = entries[key] ?? other.flatMap { entries[$0] }
+        return entry?.value.span ?? YAMLSpan(start: span.start, end: span.start)
+    }
+
+    /// The keys of the mapping under a key, whether they could be read or not.
+    func names(under key: String) -> [String] {
+        if case .mapping(let entries) = entries[key]?.value.content { entries.map(\.key) } else { [] }
+    }
+
+    func place(ofKey key: String) -> YAMLSpan { entries[key]?.keySpan ?? place(of: key) }
+}

@@ -1,0 +1,62 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// A type as the file writes it: the words for it, how to read it and how to show it.
+struct Shape<Value: Sendable>: Sendable {
+    let form: ValueForm
+    /// Nil when something is wrong, which then is reported.
+    let decode: @Sendable (YAMLNode, Decoding) -> Decoded<Value>?
+    /// How a default is shown; what was read brings its own showing.
+    let show: @Sendable (Value) -> Shown
+
+    init(
+        _ form: ValueForm,
+        show: @escaping @Sendable (Value) -> Shown = { .value("\($0)") },
+        decode: @escaping @Sendable (YAMLNode, Decoding) -> Decoded<Value>?
+    ) {
+        self.form = form
+        self.show = show
+        self.decode = decode
+    }
+}
+
+/// A value, and how `check --print` shows it.
+struct Decoded<Value: Sendable>: Sendable {
+    let value: Value
+    let shown: Shown
+}
+
+/// One key of a mapping: everything there is to know about it, in one place.
+struct Field<Value: Sendable>: Sendable {
+    enum Presence: Sendable {
+        case required
+        case optional
+        case fallback(Value)
+    }
+
+    let key: String
+    let shape: Shape<Value>
+    let presence: Presence
+    let documentation: String
+
+    init(_ key: String, _ shape: Shape<Value>, _ documentation: String) {
+        self.init(key, shape, .optional, documentation)
+    }
+
+    init(_ key: String, _ shape: Shape<Value>, _ presence: Presence, _ documentation: String) {
+        self.key = key
+        self.shape = shape
+        self.presence = presence
+        self.documentation = documentation
+    }
+
+    var form: FieldForm {
+        let presence: FieldForm.Presence =
+            switch presence {
+            case .required: .required
+            case .optional: .optional
+            case .fallback(let value): .fallback(shape.show(value).yaml)
+            }
+        return FieldForm(key: key, form: shape.form, presence: presence, documentation: documentation)
+    }
+}

@@ -1,0 +1,38 @@
+/// What may stand as a value, in words that a schema and a reference page can be made of.
+package indirect enum ValueForm: Sendable {
+    /// `wanted` completes "… is wanted": "a host name".
+    case text(wanted: String)
+    case integer(ClosedRange<Int>)
+    case boolean
+    /// A text like `30s`.
+    case duration(ClosedRange<Duration>)
+    /// A text like `4MiB`, in bytes.
+    case size(ClosedRange<Int>)
+    /// A text like `600/min`.
+    case rate
+    case choice([String])
+    /// `{ env: NAME }` or `{ file: PATH }`.
+    case secret
+    case list(ValueForm, minimum: Int)
+    /// A mapping whose keys the operator chooses.
+    case table(key: String, value: ValueForm)
+    case mapping([FieldForm])
+    /// A mapping that `kind` tells what it is.
+    case variants([(kind: String, documentation: String, fields: [FieldForm])])
+}
+
+/// One key of a mapping, without its type.
+package struct FieldForm: Sendable {
+    package enum Presence: Sendable {
+        case required
+        case optional
+        /// As it would be written.
+        case fallback(String)
+    }
+
+    package let key: String
+    package let form: ValueForm
+    package let presence: Presence
+    /// One line of Markdown.
+    package let documentation: String
+}

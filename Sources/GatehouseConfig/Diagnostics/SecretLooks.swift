@@ -1,0 +1,107 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// Finds what looks like a secret, so that no diagnostic quotes one that was put where none belongs.
+enum SecretLooks {
+    /// Lines looked at, upwards, for the key that a broken line belongs to.
+    private static let maximumParents = 50
+
+    private static let words = ["secret", "password", "passwd", "passphrase", "credential", "authorization", "cookie"]
+    private static let endings = ["apikey", "_key", "_keys", "_token", "token"]
+
+    /// Whether what a key or header of this name holds is probably a secret.
+    static func isSecretName(_ name: String) -> Bool {
+        let folded = String(decoding: name.utf8.map { $0 == 0x2D ? 0x5F : $0.lowercasedASCII }, as: UTF8.self)
+        return words.contains { folded.contains($0) } || endings.contains { folded.hasSuffix($0) } || folded == "key"
+    }
+
+    /// The byte ranges of literals under keys with such names, wherever in the tree: also under keys that nobody knows.
+    static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {
+        switch node.content {
+        case .refused:
+            return []
+        case .scalar(let scalar):
+            let isHarmless = scalar.text.isEmpty || scalar.text.contains("{")
+            return isSecret && !isHarmless ? [node.span.start.offset..<node.span.end.offset] : []
+        case .sequence(let items):
+            return items.flatMap { ranges(in: $0, isSecret: isSecret) }
+        case .mapping(let entries):
+            return entries.flatMap { entry in
+                let isSource = isSecret && (entry.key == "env" || entry.key == "file")
+                return ranges(in: entry.value, isSecret: (isSecret && !isSource) || isSecretName(entry.key))
+            }
+        }
+    }
+
+    /// The byte ranges in one line that look like secrets: a password in a URL; and, when there is no tree to go by, whatever
+    /// follows a key with such a name.
+    static func ranges(in bytes: [UInt8], line: Range<Int>, isParsed: Bool) -> [Range<Int>] {
+        var found = passwords(in: bytes, line)
+        guard !isParsed else { return found }
+        if let value = value(in: bytes, line) {
+            found.append(value)
+        } else if isUnderSecretKey(bytes, line) {
+            found.append(line)
+        }
+        return found
+    }
+
+    /// `PASSWORD` of `scheme://user:PASSWORD@host`.
+    private static func passwords(in bytes: [UInt8], _ line: Range<Int>) -> [Range<Int>] {
+        var found: [Range<Int>] = []
+        var index = line.lowerBound
+        while index + 3 <= line.upperBound {
+            guard bytes[index] == 0x3A, bytes[index + 1] == 0x2F, bytes[index + 2] == 0x2F else {
+                index += 1
+                continue
+            }
+            let start = index + 3
+            let stop =
+                bytes[start..<line.upperBound].firstIndex { $0 <= 0x20 || $0 == 0x22 || $0 == 0x27 } ?? line.upperBound
+            if let at = bytes[start..<stop].lastIndex(of: 0x40), let colon = bytes[start..<at].firstIndex(of: 0x3A),
+                !bytes[(colon + 1)..<at].starts(with: [0x24, 0x7B]), colon + 1 < at
+            {
+                found.append(colon + 1..<at)
+            }
+            index = max(stop, start)
+        }
+        return found
+    }
+
+    /// What follows the first key with such a name, whatever it is: without a tree nobody can say what is a literal.
+    private static func value(in bytes: [UInt8], _ line: Range<Int>) -> Range<Int>? {
+        var word: [UInt8] = []
+        for index in line {
+            let byte = bytes[index]
+            if byte == 0x3A, isSecretName(String(decoding: word, as: UTF8.self)) {
+                let value = bytes[(index + 1)..<line.upperBound]
+                return value.contains { $0 > 0x20 } ? index + 1..<line.upperBound : nil
+            }
+            if byte.isASCIILetter || byte.isASCIIDigit || byte == 0x2D || byte == 0x5F {
+                word.append(byte)
+            } else if byte != 0x22, byte != 0x27 {
+                word = []
+            }
+        }
+        return nil
+    }
+
+    private static func isUnderSecretKey(_ bytes: [UInt8], _ line: Range<Int>) -> Bool {
+        func indent(_ line: Range<Int>) -> Int { bytes[line].prefix { $0 == 0x20 || $0 == 0x2D }.count }
+        var depth = indent(line) + 1
+        var end = line.lowerBound - 1
+        for _ in 0..<maximumParents where end > 0 {
+            var start = end
+            while start > 0, bytes[start - 1] != 0x0A { start -= 1 }
+            let parent = start..<end
+            end = start - 1
+            guard !parent.isEmpty, indent(parent) < depth else { continue }
+            depth = indent(parent)
+            let text = bytes[parent]
+            guard let colon = text.lastIndex(of: 0x3A) else { continue }
+            let word = text[..<colon].reversed().prefix { $0.isTokenCharacter }.reversed()
+            if isSecretName(String(decoding: word, as: UTF8.self)) { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,135 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// The keys of `access`.
+enum AccessFields {
+    static let team = Field(
+        "team",
+        Shape<Issuer>.parsed(wanted: "the name of an Access team", Issuer.init(team:)),
+        "The Access team: the issuer is `https://TEAM.cloudflareaccess.com`. Either this or `issuer`."
+    )
+    static let issuer = Field(
+        "issuer",
+        Shape<Issuer>.parsed(wanted: "an https:// URL", Issuer.init(parsing:)),
+        "Who signs assertions, instead of `team`; `https` unless on this machine."
+    )
+    static let certsURL = Field(
+        "certs_url",
+        Shape<WebURL>.parsed(wanted: "an https:// URL", WebURL.init(trusted:)),
+        "Where the keys are; by default `ISSUER/cdn-cgi/access/certs`."
+    )
+    static let clockSkew = Field(
+        "clock_skew",
+        .duration(AccessSettings.clockSkewRange),
+        .fallback(AccessSettings.defaultClockSkew),
+        "How far clocks may differ."
+    )
+    static let keysRefresh = Field(
+        "keys_refresh",
+        .duration(AccessSettings.keysRefreshRange),
+        .fallback(AccessSettings.defaultKeysRefresh),
+        "Between two background refreshes of the keys."
+    )
+    static let keysMaxStale = Field(
+        "keys_max_stale",
+        .duration(AccessSettings.keysMaxStaleRange),
+        .fallback(AccessSettings.defaultKeysMaxStale),
+        "How long the last good keys serve while the certs URL is down."
+    )
+    static let maxTokenAge = Field(
+        "max_token_age",
+        .duration(AccessSettings.maxTokenAgeRange),
+        "A ceiling on the age of an assertion; none by default."
+    )
+    static let deny = Field("deny", DenyFields.shape, .fallback(.nobody), "Principals refused on every route.")
+
+    static let all = [
+        team.form, issuer.form, certsURL.form, clockSkew.form, keysRefresh.form, keysMaxStale.form, maxTokenAge.form,
+        deny.form,
+    ]
+
+    static let shape = Shape<AccessSettings>.mapping(all, wanted: "access") { keys, decoding in
+        let isTeamGiven = keys.has(team.key)
+        if isTeamGiven, keys.has(issuer.key) {
+            decoding.error(
+                "'team' and 'issuer' exclude each other",
+                at: keys.place(ofKey: issuer.key),
+                hint: "leave one of them out"
+            )
+        } else if !keys.isMeant(team.key), !keys.isMeant(issuer.key) {
+            decoding.error("'team' or 'issuer' is missing", at: keys.place(of: team.key), hint: team.documentation)
+        }
+        let fromTeam = keys.read(team, shownAs: issuer.key)
+        let fromIssuer = isTeamGiven ? nil : keys.read(issuer)
+        let certs = keys.read(certsURL)
+        let clockSkew = keys.read(clockSkew)
+        let keysRefresh = keys.read(keysRefresh)
+        let keysMaxStale = keys.read(keysMaxStale)
+        let maxTokenAge = keys.read(maxTokenAge)
+        let deny = keys.read(deny)
+        guard let issuer = fromTeam ?? fromIssuer, let clockSkew, let keysRefresh, let keysMaxStale, let deny else {
+            return nil
+        }
+        guard keysMaxStale >= keysRefresh else {
+            decoding.error(
+                "keys_max_stale is shorter than keys_refresh (\(DurationText(keysRefresh))): keys would run out between refreshes",
+                at: keys.place(of: AccessFields.keysMaxStale.key, AccessFields.keysRefresh.key)
+            )
+            return nil
+        }
+        guard let certsURL = certs ?? (try? WebURL(trusted: issuer.text + AccessSettings.certsPath)) else { return nil }
+        if certs == nil { keys.show(AccessFields.certsURL.key, .value(certsURL.text)) }
+        return AccessSettings(
+            issuer: issuer,
+            certsURL: certsURL,
+            clockSkew: clockSkew,
+            keysRefresh: keysRefresh,
+            keysMaxStale: keysMaxStale,
+            maxTokenAge: maxTokenAge,
+            deny: deny
+        )
+    }
+}
+
+/// The keys of `access.deny`.
+enum DenyFields {
+    static let users = Field(
+        "users",
+        Shape<[Glob]>.list(of: .glob(wanted: "an e-mail address"), wanted: "a list of e-mail addresses"),
+        .fallback([]),
+        "E-mail addresses, `*` for any run of characters."
+    )
+    static let serviceTokens = Field(
+        "service_tokens",
+        Shape<[Glob]>.list(of: .glob(wanted: "a client id"), wanted: "a list of client ids"),
+        .fallback([]),
+        "Client ids of service tokens, like `ID.access`."
+    )
+    static let subjects = Field(
+        "subjects",
+        Shape<[Glob]>.list(of: .glob(wanted: "a subject"), wanted: "a list of subjects"),
+        .fallback([]),
+        "`sub` claims."
+    )
+
+    static let all = [users.form, serviceTokens.form, subjects.form]
+
+    static let shape = Shape<DenyList>.mapping(
+        all,
+        wanted: "deny",
+        show: { deny in
+            .mapping([
+                (users.key, users.shape.show(deny.users)),
+                (serviceTokens.key, serviceTokens.shape.show(deny.serviceTokens)),
+                (subjects.key, subjects.shape.show(deny.subjects)),
+            ])
+        },
+        read: { keys, _ in
+            let users = keys.read(users)
+            let serviceTokens = keys.read(serviceTokens)
+            let subjects = keys.read(subjects)
+            guard let users, let serviceTokens, let subjects else { return nil }
+            return DenyList(users: users, serviceTokens: serviceTokens, subjects: subjects)
+        }
+    )
+}

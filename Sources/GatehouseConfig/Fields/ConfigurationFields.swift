@@ -1,0 +1,100 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// The keys at the top level: the root of everything that a schema or a reference page says.
+package enum ConfigurationFields {
+    static let version = Field(
+        "version",
+        .integer(Configuration.version...Configuration.version),
+        .required,
+        "The version of this format: 1."
+    )
+    static let listen = Field(
+        "listen",
+        Shape<ListenAddress>.parsed(wanted: "a listener", ListenAddress.init(parsing:)),
+        .fallback(Configuration.defaultListen),
+        "Where requests arrive: `HOST:PORT`, or `unix:/path` (mode 0660)."
+    )
+    static let admin = Field(
+        "admin",
+        Shape<ListenAddress>.parsed(wanted: "a listener", ListenAddress.init(parsing:)),
+        .fallback(Configuration.defaultAdmin),
+        "Health, metrics and status; never routed through the tunnel."
+    )
+    static let threads = Field(
+        "threads",
+        .integer(Configuration.threadsRange),
+        "Event loops; by default the cores the process may use, at most 4."
+    )
+    static let access = Field("access", AccessFields.shape, .required, "Whose assertions are believed.")
+    static let stores = Field(
+        "stores",
+        Shape<[TableEntry<StoreName, StoreSettings>]>.table(
+            of: StoreFields.shape,
+            wanted: "a mapping of names to stores",
+            keyWanted: "the name of a store",
+            key: StoreName.init(parsing:)
+        ),
+        .required,
+        "Where upstream tokens are kept, by name; `store` picks the live one."
+    )
+    static let store = Field(
+        "store",
+        Shape<StoreChoice>.storeChoice,
+        "The live one of `stores`; may be left out when there is only one."
+    )
+    static let storeRefresh = Field(
+        "store_refresh",
+        .duration(Configuration.storeRefreshRange),
+        .fallback(Configuration.defaultStoreRefresh),
+        "Between two readings of the store."
+    )
+    static let storeMaxStale = Field(
+        "store_max_stale",
+        .duration(Configuration.storeMaxStaleRange),
+        .fallback(Configuration.defaultStoreMaxStale),
+        "How long the last good tokens serve while the store is down."
+    )
+    static let audit = Field(
+        "audit",
+        AuditFields.shape,
+        .fallback(.standard),
+        "What is recorded of each request, and where."
+    )
+    static let limits = Field(
+        "limits",
+        ServerLimitFields.shape,
+        .fallback(ServerLimits()),
+        "Bounds and waits of the listener."
+    )
+    static let routes = Field(
+        "routes",
+        Shape<[Route]>.list(of: RouteFields.shape, minimum: 1, wanted: "a list of routes"),
+        .required,
+        "What is served, to whom, from where."
+    )
+
+    /// Everything the file may say, in the order of the reference page.
+    package static let all = [
+        version.form, listen.form, admin.form, threads.form, access.form, stores.form, store.form, storeRefresh.form,
+        storeMaxStale.form, audit.form, limits.form, routes.form,
+    ]
+}
+
+/// What `store:` says, before the stores are known.
+struct StoreChoice: Sendable {
+    let name: String
+    let written: String
+    let span: YAMLSpan
+}
+
+extension Shape where Value == StoreChoice {
+    fileprivate static let storeChoice = Shape(.text(wanted: "the name of a store"), show: { .value($0.name) }) {
+        node,
+        decoding in
+        decoding.text(node, wanted: "the name of a store").map { scalar in
+            let choice = StoreChoice(name: scalar.text, written: scalar.written, span: scalar.span)
+            return Decoded(value: choice, shown: .value(scalar.text))
+        }
+    }
+}

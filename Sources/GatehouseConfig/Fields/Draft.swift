@@ -1,0 +1,171 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// The values of a whole file, checked against each other.
+struct Draft: Sendable {
+    let listen: ListenAddress
+    let admin: ListenAddress
+    let threads: Int
+    let access: AccessSettings
+    let stores: [Configuration.NamedStore]
+    let store: Configuration.NamedStore
+    let storeRefresh: Duration
+    let storeMaxStale: Duration
+    let audit: AuditSettings
+    let limits: ServerLimits
+    let routes: [Route]
+
+    private typealias Fields = ConfigurationFields
+
+    static let shape = Shape<Draft>.mapping(Fields.all, wanted: "the configuration") { keys, decoding in
+        _ = keys.read(Fields.version)
+        let listen = keys.read(Fields.listen)
+        let admin = keys.read(Fields.admin)
+        let threads = keys.read(Fields.threads) ?? min(UsableCores.count(), Configuration.maximumDefaultThreads)
+        if !keys.has(Fields.threads.key) { keys.show(Fields.threads.key, .word("\(threads)")) }
+        let access = keys.read(Fields.access)
+        let stores = keys.read(Fields.stores)
+        let choice = keys.read(Fields.store)
+        let storeRefresh = keys.read(Fields.storeRefresh)
+        let storeMaxStale = keys.read(Fields.storeMaxStale)
+        let audit = keys.read(Fields.audit)
+        let limits = keys.read(Fields.limits)
+        let routes = keys.read(Fields.routes)
+        if let listen, let admin { check(listen, admin, keys, decoding) }
+        if let storeRefresh, let storeMaxStale, storeMaxStale < storeRefresh {
+            decoding.error(
+                "store_max_stale is shorter than store_refresh (\(DurationText(storeRefresh))): tokens would run out between readings",
+                at: keys.place(of: Fields.storeMaxStale.key, Fields.storeRefresh.key)
+            )
+        }
+        check(decoding.claims, decoding)
+        if let stores, stores.isEmpty {
+            let place = keys.place(of: Fields.stores.key)
+            decoding.error("there is no store", at: place, hint: "stores: { phase1: { kind: env } }")
+        }
+        let named = stores?.map { Configuration.NamedStore(name: $0.key, settings: $0.value) }
+        let store = live(choice, of: named, keys, decoding)
+        if let live = stores?.first(where: { $0.key == store?.name }) { check(secretsOf: live.span, decoding) }
+        if choice == nil, let store { keys.show(Fields.store.key, .value(store.name.text)) }
+        guard let listen, let admin, let access, let named, let store, let storeRefresh, let storeMaxStale, let audit,
+            let limits,
+            let routes
+        else { return nil }
+        return Draft(
+            listen: listen,
+            admin: admin,
+            threads: threads,
+            access: access,
+            stores: named,
+            store: store,
+            storeRefresh: storeRefresh,
+            storeMaxStale: storeMaxStale,
+            audit: audit,
+            limits: limits,
+            routes: routes
+        )
+    }
+
+    private static func check(_ listen: ListenAddress, _ admin: ListenAddress, _ keys: Keys, _ decoding: Decoding) {
+        let place = keys.place(of: Fields.admin.key)
+        if listen == admin, !listen.isEphemeral {
+            decoding.error("'admin' is the same address as 'listen'", at: place)
+        }
+        if !admin.isLocal {
+            decoding.warning(
+                "the admin listener is open to other machines, and it asks nobody who they are",
+                at: place,
+                hint: "\(Configuration.defaultAdmin), or a network that only operators reach"
+            )
+        }
+    }
+
+    private static func check(_ claims: [RouteClaim], _ decoding: Decoding) {
+        struct Match: Hashable {
+            let host: HostPattern
+            let path: PathPrefix
+        }
+        var lines: [TokenName: Int] = [:]
+        var matches: [Match: RouteClaim] = [:]
+        for claim in claims {
+            if let name = claim.name {
+                if let line = lines[name] {
+                    decoding.error("the route name '\(name)' is taken; first on line \(line)", at: claim.nameSpan)
+                } else {
+                    lines[name] = claim.nameSpan.start.line
+                }
+            }
+            guard let host = claim.host, let path = claim.path else { continue }
+            guard let first = matches.updateValue(claim, forKey: Match(host: host, path: path)) else { continue }
+            matches[Match(host: host, path: path)] = first
+            decoding.error(
+                "this route matches the same requests as the one on line \(first.nameSpan.start.line)",
+                at: claim.span,
+                hint: "give it another host or path"
+            )
+        }
+    }
+
+    /// The live store needs its secrets now.
+    private static func check(secretsOf store: YAMLSpan, _ decoding: Decoding) {
+        for (name, span) in decoding.secretVariables where (decoding.environment[name] ?? "").isEmpty {
+            guard (store.start.offset..<store.end.offset).contains(span.start.offset) else { continue }
+            decoding.error("the environment variable \(name) is not set, and the live store needs it", at: span)
+        }
+    }
+
+    private static func live(
+        _ choice: StoreChoice?,
+        of stores: [Configuration.NamedStore]?,
+        _ keys: Keys,
+        _ decoding: Decoding
+    ) -> Configuration.NamedStore? {
+        let names = keys.names(under: Fields.stores.key)
+        if let choice {
+            guard !names.contains(choice.name) else { return stores?.first { $0.name.text == choice.name } }
+            guard !names.isEmpty else { return nil }
+            let nearest = Spelling.nearest(choice.written, in: names)
+            decoding.error(
+                "there is no store \(PlainText.echo(choice.written))",
+                at: choice.span,
+                hint: nearest.map { "did you mean '\($0)'?" } ?? "stores: \(names.joined(separator: ", "))"
+            )
+            return nil
+        }
+        if keys.isMeant(Fields.store.key) { return nil }
+        if names.count > 1 {
+            decoding.error(
+                "'store' is missing, and there are several stores",
+                at: keys.place(ofKey: Fields.stores.key),
+                hint: "one of \(names.joined(separator: ", "))"
+            )
+            return nil
+        }
+        return stores?.first
+    }
+}
+
+extension Configuration {
+    init(_ draft: Draft, warnings: [Diagnostic], effective: String) {
+        listen = draft.listen
+        admin = draft.admin
+        threads = draft.threads
+        access = draft.access
+        stores = draft.stores
+        store = draft.store
+        storeRefresh = draft.storeRefresh
+        storeMaxStale = draft.storeMaxStale
+        audit = draft.audit
+        limits = draft.limits
+        routes = RouteTable(draft.routes)
+        self.warnings = warnings
+        self.effective = effective
+    }
+}
+
+extension ListenAddress {
+    /// Whether the system chooses the port, so that two equal addresses do not meet.
+    fileprivate var isEphemeral: Bool {
+        if case .tcp(_, 0) = self { true } else { false }
+    }
+}

@@ -1,0 +1,192 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// The keys of one of `routes`.
+enum RouteFields {
+    static let name = Field(
+        "name",
+        Shape<TokenName>.parsed(wanted: "a name", TokenName.init(parsing:)),
+        .required,
+        "The route's name, and the token that `{token}` means."
+    )
+    static let host = Field(
+        "host",
+        Shape<HostPattern>.parsed(wanted: "a host name", HostPattern.init(parsing:)),
+        .required,
+        "The exact host that clients ask for; `\"*\"` for any."
+    )
+    static let path = Field(
+        "path",
+        Shape<PathPrefix>.parsed(wanted: "a path prefix", PathPrefix.init(parsing:)),
+        .fallback(.root),
+        "The prefix of the path, on whole segments."
+    )
+    static let audience = Field(
+        "audience",
+        Shape<[String]>.list(of: .text(wanted: "an AUD tag"), minimum: 1, wanted: "a list of AUD tags"),
+        .required,
+        "AUD tags of the Access application; an assertion must carry one of them."
+    )
+    static let upstream = Field(
+        "upstream",
+        Shape<Upstream>.parsed(
+            wanted: "an upstream",
+            isSensitive: true,
+            show: { .value($0.authority) },
+            Upstream.init(parsing:)
+        ),
+        .required,
+        "`http://…`, `https://…` or `unix:/path`; a path here replaces the matched prefix."
+    )
+    static let speech = Field(
+        "protocol",
+        Shape<Route.Speech>.choice([("mcp", .mcp), ("http", .http)]),
+        .fallback(.mcp),
+        "What the upstream speaks: `mcp` bodies pass the MCP gate, `http` bodies pass unseen."
+    )
+    static let inject = Field(
+        "inject",
+        InjectionFields.shape,
+        .fallback([]),
+        "Headers set upstream; `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}` are filled in."
+    )
+    static let strip = Field(
+        "strip",
+        StripFields.shape,
+        .fallback(Route.Strip()),
+        "What is stripped beyond what always is."
+    )
+    static let allow = Field(
+        "allow",
+        Shape<[Grant]>.list(of: GrantFields.shape, wanted: "a list of grants"),
+        "Who may call what; omitted: everyone whom Access admits for this audience, every tool."
+    )
+    static let authenticate = Field(
+        "authenticate",
+        Shape<[Route.Credential]>.list(
+            of: .choice([("access", .access), ("bearer", .bearer)]),
+            minimum: 1,
+            wanted: "a list of credentials"
+        ),
+        .fallback([.access]),
+        "`[access]`, or `[access, bearer]` for break-glass credentials too."
+    )
+    static let limits = Field(
+        "limits",
+        RouteLimitFields.shape,
+        .fallback(RouteLimits()),
+        "Bounds of the route's requests."
+    )
+    static let timeouts = Field(
+        "timeouts",
+        RouteTimeoutFields.shape,
+        .fallback(RouteTimeouts()),
+        "How long exchanges may wait; `0s` for ever."
+    )
+    static let preservesHost = Field(
+        "preserve_host",
+        .boolean,
+        .fallback(false),
+        "Send the client's `Host` upstream instead of the upstream's own."
+    )
+    static let probe = Field("probe", ProbeFields.shape, "A request that tells whether the token works.")
+
+    static let all = [
+        name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
+        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form,
+    ]
+
+    /// Stands for the name of a route that has none, so that its other keys are still checked.
+    private static let nameless = try? TokenName(parsing: "nameless")
+
+    static let shape = Shape<Route>.mapping(all, wanted: "a route") { keys, decoding in
+        let name = keys.read(name)
+        let host = keys.read(host)
+        let path = keys.read(path)
+        let audiences = keys.read(audience)
+        let upstream = keys.read(upstream)
+        let speech = keys.read(speech)
+        let inject = keys.read(inject)
+        let strip = keys.read(strip)
+        let allow = keys.read(allow)
+        let authenticate = keys.read(authenticate)
+        let limits = keys.read(limits)
+        let timeouts = keys.read(timeouts)
+        let preservesHost = keys.read(preservesHost)
+        let probe = keys.read(probe)
+        decoding.claims.append(
+            RouteClaim(
+                name: name,
+                host: host,
+                path: path,
+                nameSpan: keys.place(of: RouteFields.name.key),
+                span: keys.place(of: RouteFields.path.key, RouteFields.host.key)
+            )
+        )
+        if let allow, allow.isEmpty {
+            decoding.warning(
+                "this route admits nobody",
+                at: keys.place(of: RouteFields.allow.key),
+                hint: "leave 'allow' out to admit everyone"
+            )
+        }
+        let credentials = authenticate.flatMap {
+            RouteFields.credentialSet($0, at: keys.place(of: RouteFields.authenticate.key), decoding)
+        }
+        guard let ownToken = name ?? nameless else { return nil }
+        let injections = InjectionFields.injections(inject ?? [], ownToken: ownToken, decoding)
+        let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
+        guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
+            let credentials,
+            let limits, let timeouts, let preservesHost, injections.count == inject.count,
+            probeHeaders.count == probe?.headers.count ?? 0
+        else { return nil }
+        return Route(
+            name: name,
+            host: host,
+            path: path,
+            audiences: Set(audiences),
+            upstream: upstream,
+            speech: speech,
+            injections: injections,
+            strip: strip,
+            policy: Policy(grants: allow),
+            credentials: credentials,
+            limits: limits,
+            timeouts: timeouts,
+            preservesHost: preservesHost,
+            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) }
+        )
+    }
+
+    private static func credentialSet(
+        _ list: [Route.Credential],
+        at span: YAMLSpan,
+        _ decoding: Decoding
+    ) -> Set<Route.Credential>? {
+        let set = Set(list)
+        if set.count < list.count {
+            decoding.error("a credential stands here twice", at: span)
+            return nil
+        }
+        guard set.contains(.access) else {
+            decoding.error(
+                "bearer credentials come beside access, not instead of it",
+                at: span,
+                hint: "[access, bearer]"
+            )
+            return nil
+        }
+        return set
+    }
+}
+
+/// What a route is called and matches, and where that is written.
+struct RouteClaim {
+    let name: TokenName?
+    let host: HostPattern?
+    let path: PathPrefix?
+    let nameSpan: YAMLSpan
+    /// Of what it matches.
+    let span: YAMLSpan
+}

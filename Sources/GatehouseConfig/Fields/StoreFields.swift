@@ -1,0 +1,121 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// The keys of one of `stores`, by its `kind`.
+enum StoreFields {
+    static let variables = Field(
+        "variables",
+        Shape<[TableEntry<TokenName, String>]>.table(
+            of: .variableName,
+            wanted: "a mapping of token names to variables",
+            keyWanted: "the name of a token",
+            key: TokenName.init(parsing:)
+        ),
+        .fallback([]),
+        "Variables by token name; by default token `coda` is `$CODA_API_TOKEN`."
+    )
+    static let databasePath = Field("path", Shape<String>.absolutePath, .required, "The database file.")
+    static let masterKeys = Field(
+        "master_keys",
+        Shape<MasterKeys>.masterKeys,
+        .required,
+        "The keys that seal tokens, each `{ env: NAME }` or `{ file: PATH }`: the first seals, all open."
+    )
+    static let url = Field(
+        "url",
+        Shape<PostgresURL>.postgresURL,
+        .required,
+        "`postgres://user@host:port/database`; a password only by a variable."
+    )
+    static let site = Field(
+        "site",
+        Shape<WebURL>.parsed(wanted: "an https:// URL", WebURL.init(trusted:)),
+        .required,
+        "The Infisical instance; `https` unless on this machine."
+    )
+    static let project = Field("project", Shape<String>.text(wanted: "a project id"), .required, "The project's id.")
+    static let environment = Field(
+        "environment",
+        Shape<String>.text(wanted: "an environment"),
+        .required,
+        "The environment's slug, like `prod`."
+    )
+    static let folder = Field(
+        "path",
+        Shape<String>.absolutePath,
+        .fallback(InfisicalStoreSettings.defaultPath),
+        "The folder that holds the secrets."
+    )
+    static let clientID = Field(
+        "client_id",
+        Shape<SecretSource>.secret,
+        .required,
+        "The machine identity's client id: `{ env: NAME }` or `{ file: PATH }`."
+    )
+    static let clientSecret = Field(
+        "client_secret",
+        Shape<SecretSource>.secret,
+        .required,
+        "The machine identity's client secret: `{ env: NAME }` or `{ file: PATH }`."
+    )
+
+    static let shape = Shape<StoreSettings>.variants(
+        wanted: "a store",
+        [
+            Variant(StoreSettings.Kind.env, "Environment variables, for a first day.", [variables.form]) { keys, _ in
+                keys.read(variables).map { entries in
+                    let pairs = entries.map { ($0.key, $0.value) }
+                    return .environment(EnvironmentStoreSettings(variables: Dictionary(pairs) { first, _ in first }))
+                }
+            },
+            Variant(StoreSettings.Kind.sqlite, "An encrypted file.", [databasePath.form, masterKeys.form]) { keys, _ in
+                let path = keys.read(databasePath)
+                let masterKeys = keys.read(masterKeys)
+                guard let path, let masterKeys else { return nil }
+                return .sqlite(path: path, masterKeys: masterKeys)
+            },
+            Variant(
+                StoreSettings.Kind.postgres,
+                "An encrypted database for several machines.",
+                [url.form, masterKeys.form]
+            ) { keys, _ in
+                let url = keys.read(url)
+                let masterKeys = keys.read(masterKeys)
+                guard let url, let masterKeys else { return nil }
+                return .postgres(url: url, masterKeys: masterKeys)
+            },
+            Variant(
+                StoreSettings.Kind.infisical,
+                "An Infisical project.",
+                [site.form, project.form, environment.form, folder.form, clientID.form, clientSecret.form]
+            ) { keys, _ in
+                let site = keys.read(site)
+                let project = keys.read(project)
+                let environment = keys.read(environment)
+                let path = keys.read(folder)
+                let clientID = keys.read(clientID)
+                let clientSecret = keys.read(clientSecret)
+                guard let site, let project, let environment, let path, let clientID, let clientSecret else {
+                    return nil
+                }
+                return .infisical(
+                    InfisicalStoreSettings(
+                        site: site,
+                        project: project,
+                        environment: environment,
+                        path: path,
+                        clientID: clientID,
+                        clientSecret: clientSecret
+                    )
+                )
+            },
+        ]
+    )
+}
+
+extension Shape where Value == String {
+    static let variableName = parsed(wanted: "the name of an environment variable") { text throws(InvalidValue) in
+        guard Environment.isName(text) else { throw InvalidValue("the name of an environment variable is wanted") }
+        return text
+    }
+}

@@ -1,0 +1,43 @@
+package import GatehouseCore
+
+/// Whose assertions are believed, and how their keys are kept.
+package struct AccessSettings: Hashable, Sendable {
+    /// How far clocks may differ.
+    package static let defaultClockSkew: Duration = .seconds(30)
+    package static let clockSkewRange: ClosedRange<Duration> = .zero...(.seconds(600))
+    /// Between two background refreshes of the keys.
+    package static let defaultKeysRefresh: Duration = .seconds(3600)
+    package static let keysRefreshRange: ClosedRange<Duration> = .seconds(1)...(.seconds(7 * 86_400))
+    /// How long the last good keys serve while the certs URL is down.
+    package static let defaultKeysMaxStale: Duration = .seconds(72 * 3600)
+    package static let keysMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(90 * 86_400))
+    package static let maxTokenAgeRange: ClosedRange<Duration> = .seconds(1)...(.seconds(365 * 86_400))
+    /// What follows the issuer in the default `certs_url`.
+    package static let certsPath = "/cdn-cgi/access/certs"
+
+    package let issuer: Issuer
+    package let certsURL: WebURL
+    package let clockSkew: Duration
+    package let keysRefresh: Duration
+    package let keysMaxStale: Duration
+    /// A ceiling on the age of `iat`; nil for none.
+    package let maxTokenAge: Duration?
+    package let deny: DenyList
+}
+
+/// Principals refused on every route, whatever a grant says.
+package struct DenyList: Hashable, Sendable {
+    /// Addresses, compared without case.
+    package let users: [Glob]
+    package let serviceTokens: [Glob]
+    /// `sub` claims.
+    package let subjects: [Glob]
+
+    package init(users: [Glob] = [], serviceTokens: [Glob] = [], subjects: [Glob] = []) {
+        self.users = users
+        self.serviceTokens = serviceTokens
+        self.subjects = subjects
+    }
+
+    package static let nobody = DenyList()
+}

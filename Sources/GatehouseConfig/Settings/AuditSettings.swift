@@ -1,0 +1,63 @@
+/// What is recorded of each request, and where.
+package struct AuditSettings: Equatable, Sendable {
+    package static let defaultSpool = "/var/lib/gatehouse/spool"
+    package static let defaultSink = Sink.sqlite(path: "/var/lib/gatehouse/gatehouse.db")
+    package static let defaultDurability = Durability.process
+    package static let defaultOnFailure = OnFailure.deny
+    package static let defaultArguments = Arguments.digest
+    package static let defaultRetention: Duration = .seconds(90 * 86_400)
+    /// Bounds of `retention`.
+    package static let retentionRange: ClosedRange<Duration> = .seconds(3600)...(.seconds(36_500 * 86_400))
+
+    /// The directory where events wait for the sink.
+    package let spool: String
+    package let sink: Sink
+    package let durability: Durability
+    package let onFailure: OnFailure
+    package let arguments: Arguments
+    /// How long `audit prune` and the sink keep rows.
+    package let retention: Duration
+
+    package enum Sink: Equatable, Sendable {
+        case sqlite(path: String)
+        case postgres(url: PostgresURL)
+        case stdout
+        /// Events stay in the spool.
+        case none
+
+        /// As `kind` says it.
+        package enum Kind: String, Sendable, CaseIterable {
+            case sqlite, postgres, stdout, none
+        }
+    }
+
+    /// What a recorded event survives.
+    package enum Durability: String, Sendable, CaseIterable {
+        /// The death of the process.
+        case process
+        /// The loss of power: synced to the disk before anything is forwarded.
+        case disk
+    }
+
+    /// What happens to requests whose event cannot be recorded.
+    package enum OnFailure: String, Sendable, CaseIterable {
+        case deny, allow
+    }
+
+    /// What is kept of the arguments of a call.
+    package enum Arguments: String, Sendable, CaseIterable {
+        case omit
+        /// A keyed digest.
+        case digest
+        case record
+    }
+
+    package static let standard = AuditSettings(
+        spool: defaultSpool,
+        sink: defaultSink,
+        durability: defaultDurability,
+        onFailure: defaultOnFailure,
+        arguments: defaultArguments,
+        retention: defaultRetention
+    )
+}

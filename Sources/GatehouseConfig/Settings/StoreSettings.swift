@@ -1,0 +1,78 @@
+package import GatehouseCore
+
+/// The name of a store in `stores`: what `store:` and `gatehouse store migrate` say. Same letters as a ``TokenName``.
+package struct StoreName: Hashable, Sendable, CustomStringConvertible {
+    package let text: String
+
+    package init(parsing text: String) throws(InvalidValue) { self.text = try TokenName(parsing: text).text }
+
+    package var description: String { text }
+}
+
+/// Where upstream tokens are kept.
+package enum StoreSettings: Equatable, Sendable {
+    case environment(EnvironmentStoreSettings)
+    case sqlite(path: String, masterKeys: MasterKeys)
+    case postgres(url: PostgresURL, masterKeys: MasterKeys)
+    case infisical(InfisicalStoreSettings)
+
+    /// As `kind` says it.
+    package enum Kind: String, Sendable, CaseIterable {
+        case env, sqlite, postgres, infisical
+    }
+
+    package var kind: Kind {
+        switch self {
+        case .environment: .env
+        case .sqlite: .sqlite
+        case .postgres: .postgres
+        case .infisical: .infisical
+        }
+    }
+}
+
+/// Where the keys are that seal tokens: the first one seals, all of them open. Never empty.
+package struct MasterKeys: Hashable, Sendable {
+    package let current: SecretSource
+    package let older: [SecretSource]
+
+    package var all: [SecretSource] { [current] + older }
+
+    package init(current: SecretSource, older: [SecretSource] = []) {
+        self.current = current
+        self.older = older
+    }
+
+    init?(_ sources: [SecretSource]) {
+        guard let first = sources.first else { return nil }
+        self.init(current: first, older: Array(sources.dropFirst()))
+    }
+}
+
+package struct EnvironmentStoreSettings: Hashable, Sendable {
+    /// Variables of tokens that are not under their default name.
+    package let variables: [TokenName: String]
+
+    package init(variables: [TokenName: String] = [:]) { self.variables = variables }
+
+    /// The variable that holds a token: the one named, else `CODA_API_TOKEN` for `coda`.
+    package func variable(for token: TokenName) -> String {
+        if let name = variables[token] { return name }
+        let upper = token.text.utf8.map { byte -> UInt8 in
+            byte.isASCIILetter ? byte & 0xDF : byte.isASCIIDigit ? byte : 0x5F
+        }
+        return String(decoding: upper, as: UTF8.self) + "_API_TOKEN"
+    }
+}
+
+package struct InfisicalStoreSettings: Hashable, Sendable {
+    /// The folder that holds the secrets.
+    package static let defaultPath = "/"
+
+    package let site: WebURL
+    package let project: String
+    package let environment: String
+    package let path: String
+    package let clientID: SecretSource
+    package let clientSecret: SecretSource
+}

@@ -1,0 +1,108 @@
+package import GatehouseCore
+
+/// An absolute `http` or `https` URL that Gatehouse itself asks: no user information and no fragment, so that it may be
+/// logged.
+package struct WebURL: Hashable, Sendable, CustomStringConvertible {
+    /// As it was written.
+    package let text: String
+    package let isSecure: Bool
+    /// In lower case, an IPv6 address without its brackets.
+    package let host: String
+    package let port: Int
+    /// With the query; empty when there is none.
+    package let target: String
+
+    package static let maximumLength = 2048
+
+    package init(parsing text: String) throws(InvalidValue) {
+        let rest: Substring
+        if text.hasPrefix("https://") {
+            isSecure = true
+            rest = text.dropFirst(8)
+        } else if text.hasPrefix("http://") {
+            isSecure = false
+            rest = text.dropFirst(7)
+        } else {
+            throw InvalidValue("a URL starts with https:// or http://")
+        }
+        guard text.utf8.count <= Self.maximumLength else {
+            throw InvalidValue("a URL is at most \(Self.maximumLength) bytes long")
+        }
+        guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x5C && $0 != 0x22 }) else {
+            throw InvalidValue("a URL has no space, control character, backslash or letter beyond ASCII")
+        }
+        guard !rest.contains("#") else { throw InvalidValue("a URL here has no fragment ('#')") }
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        guard !rest[..<end].contains("@") else { throw InvalidValue("a URL here has no user information ('@')") }
+        let authority = rest[..<end]
+        var name = authority
+        var port = isSecure ? 443 : 80
+        let bracket = authority.lastIndex(of: "]") ?? authority.startIndex
+        if let colon = authority[bracket...].lastIndex(of: ":") {
+            let digits = authority[authority.index(after: colon)...]
+            guard digits.utf8.allSatisfy(\.isASCIIDigit), let number = Int(digits), (1...65_535).contains(number) else {
+                throw InvalidValue("a URL's port is a number from 1 to 65535")
+            }
+            name = authority[..<colon]
+            port = number
+        }
+        let host = try Host(parsing: String(name)).name
+        self.text = text
+        self.host = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        self.port = port
+        target = String(rest[end...])
+    }
+
+    /// A URL whose answers are trusted: `https`, or on this machine.
+    package init(trusted text: String) throws(InvalidValue) {
+        try self.init(parsing: text)
+        guard isSecure || Loopback.contains(host) else {
+            throw InvalidValue(
+                "this URL must be https: over http anyone on the way could answer",
+                suggestion: "https://\(text.dropFirst(7))"
+            )
+        }
+    }
+
+    package var description: String { text }
+}
+
+/// Who signs assertions: the `iss` claim, compared exactly, and where `certs_url` starts.
+package struct Issuer: Hashable, Sendable, CustomStringConvertible {
+    package let text: String
+
+    private init(unchecked text: String) { self.text = text }
+
+    package init(parsing text: String) throws(InvalidValue) {
+        let url = try WebURL(trusted: text)
+        guard !url.target.contains("?") else { throw InvalidValue("an issuer has no query") }
+        guard !text.hasSuffix("/") else {
+            throw InvalidValue(
+                "an issuer ends without '/': assertions carry it so, and it is compared exactly",
+                suggestion: String(text.dropLast())
+            )
+        }
+        self.text = text
+    }
+
+    /// The issuer of an Access team: `https://TEAM.cloudflareaccess.com`.
+    package init(team: String) throws(InvalidValue) {
+        let domain = ".cloudflareaccess.com"
+        guard (1...63).contains(team.utf8.count),
+            team.utf8.allSatisfy({
+                $0 | 0x20 == $0.lowercasedASCII && $0.isASCIILetter || $0.isASCIIDigit || $0 == 0x2D
+            }),
+            team.utf8.first != 0x2D, team.utf8.last != 0x2D
+        else {
+            let name = team.hasSuffix(domain) ? String(team.dropLast(domain.count)) : team
+            let bare = name.hasPrefix("https://") ? String(name.dropFirst(8)) : name
+            throw InvalidValue(
+                "a team is the first label of its Access host: letters, digits and '-'",
+                suggestion: bare != team ? bare : nil
+            )
+        }
+        self.init(unchecked: "https://\(team.lowercasedASCII())\(domain)")
+    }
+
+    package var description: String { text }
+}

@@ -1,0 +1,85 @@
+/// How an exchange ended: the `ended` column.
+package enum Ending: String, Sendable, CaseIterable {
+    case complete
+    case clientClosed = "client_closed"
+    case upstreamClosed = "upstream_closed"
+    case timeout
+    /// The caller's assertion ran out while a stream was open.
+    case expired
+    /// The process was told to stop while a stream was open.
+    case drained
+}
+
+/// What one audit event says, as the data plane hands it over. Byte pointers are valid during the call only; an empty
+/// one means that there is nothing to say.
+package struct AuditFacts {
+    package enum Kind: String, Sendable {
+        /// Recorded before anything is forwarded; a refusal is a decision too.
+        case decision
+        /// Recorded when the exchange ends.
+        case outcome
+    }
+
+    package static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
+    package var kind: Kind
+    package var requestID: RequestID
+    package var at: Timestamp
+
+    // Of a decision, and repeated by nothing else: an outcome joins it by request id.
+    package var route: Route?
+    package var caller: Caller?
+    /// Nil means allowed.
+    package var refusal: Reason?
+    package var httpMethod = AuditFacts.nothing
+    /// The path without the query: queries carry secrets.
+    package var path = AuditFacts.nothing
+    package var rpcMethod = AuditFacts.nothing
+    /// The JSON-RPC id as it was written.
+    package var rpcID = AuditFacts.nothing
+    package var target = AuditFacts.nothing
+    /// The arguments of a call as they were written; the recorder keeps of them what the operator chose.
+    package var arguments = AuditFacts.nothing
+    package var session = AuditFacts.nothing
+    package var protocolVersion = AuditFacts.nothing
+    package var token: (name: TokenName, version: Int)?
+    package var clientIP = AuditFacts.nothing
+    package var cfRay = AuditFacts.nothing
+
+    // Of an outcome.
+    /// The status that the client got; 0 when it got none.
+    package var status = 0
+    /// The status that the upstream gave; 0 when it gave none.
+    package var upstreamStatus = 0
+    package var rpcError = AuditFacts.nothing
+    package var bytesIn: Int64 = 0
+    package var bytesOut: Int64 = 0
+    package var durationMicroseconds: Int64 = 0
+    package var upstreamMicroseconds: Int64 = 0
+    package var ending: Ending?
+
+    package init(_ kind: Kind, of requestID: RequestID, at: Timestamp) {
+        self.kind = kind
+        self.requestID = requestID
+        self.at = at
+    }
+}
+
+/// Records audit events. One instance serves one event loop and is used on it only.
+package protocol AuditRecorder: AnyObject {
+    /// Records one event with the durability the operator chose. Costs no system call for `durability: process`.
+    func record(_ facts: borrowing AuditFacts) -> AuditReceipt
+
+    /// Asks once to be called back, on the same event loop, when the event of `ticket` is durable (`true`) or is known not to
+    /// become so in time (`false`).
+    func whenDurable(_ ticket: UInt64, _ callback: @escaping (Bool) -> Void)
+}
+
+package enum AuditReceipt: Equatable, Sendable {
+    /// The event is as durable as asked: forward.
+    case recorded
+    /// The event is on its way to the disk: forward once `whenDurable` says so.
+    case pending(ticket: UInt64)
+    /// The event could not be recorded and the operator chose to deny then.
+    case unavailable
+}

@@ -1,0 +1,127 @@
+/// Who may use a route, and what of it: the route's `allow` list.
+package struct Policy: Hashable, Sendable {
+    /// Nil when the route has no `allow`: everyone whom Access admits for its audience, every tool.
+    package let grants: [Grant]?
+
+    package init(grants: [Grant]?) { self.grants = grants }
+
+    package static let everyone = Policy(grants: nil)
+
+    /// The first grant, by position, that names the principal. Nil when none does.
+    package enum Verdict: Hashable, Sendable {
+        /// `grant` is the position in `allow`, nil when the route has no `allow`.
+        case allowed(grant: Int?)
+        case denied(Reason)
+    }
+
+    /// Whether the principal may use the route at all.
+    package func admits(_ principal: Principal) -> Verdict {
+        guard let grants else { return .allowed(grant: nil) }
+        for (index, grant) in grants.enumerated() where grant.names(principal) { return .allowed(grant: index) }
+        return .denied(.principalDenied)
+    }
+
+    /// Whether the principal may make one call: any grant that names the principal and covers the target is enough.
+    package func permits(_ principal: Principal, _ kind: TargetKind, _ target: String) -> Verdict {
+        guard let grants else { return .allowed(grant: nil) }
+        var isNamed = false
+        for (index, grant) in grants.enumerated() where grant.names(principal) {
+            isNamed = true
+            if grant.covers(kind, target) { return .allowed(grant: index) }
+        }
+        return .denied(isNamed ? kind.denial : .principalDenied)
+    }
+
+    /// What an MCP call is aimed at.
+    package enum TargetKind: Hashable, Sendable, CaseIterable {
+        case tool, prompt, resource
+
+        package var denial: Reason {
+            switch self {
+            case .tool: .toolDenied
+            case .prompt: .promptDenied
+            case .resource: .resourceDenied
+            }
+        }
+    }
+}
+
+/// One entry of `allow`: principals, and what they may call. An omitted target list allows everything of its kind.
+package struct Grant: Hashable, Sendable {
+    package let users: [Glob]
+    package let serviceTokens: [Glob]
+    package let tools: [Glob]?
+    package let prompts: [Glob]?
+    package let resources: [Glob]?
+
+    package init(users: [Glob], serviceTokens: [Glob], tools: [Glob]?, prompts: [Glob]?, resources: [Glob]?) {
+        self.users = users
+        self.serviceTokens = serviceTokens
+        self.tools = tools
+        self.prompts = prompts
+        self.resources = resources
+    }
+
+    package func names(_ principal: Principal) -> Bool {
+        switch principal.kind {
+        case .user: users.contains { $0.matches(principal.name, ignoringCase: true) }
+        case .service: serviceTokens.contains { $0.matches(principal.name) }
+        // A break-glass credential names its routes itself and is not subject to grants on people.
+        case .bearer: false
+        case .none: false
+        }
+    }
+
+    package func covers(_ kind: Policy.TargetKind, _ target: String) -> Bool {
+        let globs =
+            switch kind {
+            case .tool: tools
+            case .prompt: prompts
+            case .resource: resources
+            }
+        return globs.map { $0.contains { $0.matches(target) } } ?? true
+    }
+}
+
+/// A pattern in which `*` stands for any run of characters, also an empty one. Everything else stands for itself.
+package struct Glob: Hashable, Sendable, CustomStringConvertible {
+    package let pattern: String
+    private let bytes: [UInt8]
+
+    package init(_ pattern: String) {
+        self.pattern = pattern
+        bytes = Array(pattern.utf8)
+    }
+
+    /// Takes time in the product of both lengths at worst: one position to return to is enough, because a later `*`
+    /// always subsumes an earlier one.
+    package func matches(_ text: String, ignoringCase: Bool = false) -> Bool {
+        var text = text
+        return text.withUTF8 { text in
+            var p = 0
+            var t = 0
+            var star: (p: Int, t: Int)?
+            while t < text.count {
+                if p < bytes.count, bytes[p] == 0x2A {
+                    star = (p, t)
+                    p += 1
+                } else if p < bytes.count,
+                    ignoringCase ? bytes[p].lowercasedASCII == text[t].lowercasedASCII : bytes[p] == text[t]
+                {
+                    p += 1
+                    t += 1
+                } else if let last = star {
+                    p = last.p + 1
+                    t = last.t + 1
+                    star = (last.p, t)
+                } else {
+                    return false
+                }
+            }
+            while p < bytes.count, bytes[p] == 0x2A { p += 1 }
+            return p == bytes.count
+        }
+    }
+
+    package var description: String { pattern }
+}

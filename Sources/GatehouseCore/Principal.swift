@@ -1,0 +1,28 @@
+/// Who makes a request, as established by an assertion or a break-glass credential.
+package struct Principal: Hashable, Sendable {
+    /// How the principal was established. The raw value is the `principal_kind` column of the audit.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// A person: the assertion carried `email`.
+        case user
+        /// A service token: the assertion carried `common_name`.
+        case service
+        /// A break-glass credential issued by `gatehouse bearer issue`.
+        case bearer
+        /// Nobody: the request was refused before anyone was established.
+        case none
+    }
+
+    package let kind: Kind
+    /// The e-mail address of a user, the client id of a service token, the name of a bearer. Never empty but for `.none`.
+    package let name: String
+    /// The `sub` claim. Empty for service tokens: Access gives all of them the same.
+    package let subject: String
+
+    package init(kind: Kind, name: String, subject: String = "") {
+        self.kind = kind
+        self.name = name
+        self.subject = subject
+    }
+
+    package static let nobody = Principal(kind: .none, name: "")
+}

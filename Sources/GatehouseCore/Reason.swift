@@ -1,0 +1,125 @@
+/// Why a request was refused. The raw value is what audit rows, log lines and metrics say; callers see only
+/// ``publicCode``.
+package enum Reason: String, Sendable, CaseIterable {
+    case requestMalformed = "request_malformed"
+    case pathAmbiguous = "path_ambiguous"
+    case rpcMalformed = "rpc_malformed"
+    case rpcHeaderMismatch = "rpc_header_mismatch"
+
+    case assertionMissing = "assertion_missing"
+    case assertionDuplicate = "assertion_duplicate"
+    case assertionMalformed = "assertion_malformed"
+    case assertionAlgorithm = "assertion_algorithm"
+    case assertionKeyUnknown = "assertion_key_unknown"
+    case assertionSignature = "assertion_signature"
+    case assertionType = "assertion_type"
+    case assertionIssuer = "assertion_issuer"
+    case assertionAudience = "assertion_audience"
+    case assertionExpired = "assertion_expired"
+    case assertionNotYetValid = "assertion_not_yet_valid"
+    case assertionTooOld = "assertion_too_old"
+    case assertionDenied = "assertion_denied"
+    case bearerUnknown = "bearer_unknown"
+    case bearerExpired = "bearer_expired"
+
+    case principalDenied = "principal_denied"
+    case originDenied = "origin_denied"
+
+    case routeUnknown = "route_unknown"
+    case sessionUnknown = "session_unknown"
+
+    case bodyTooLarge = "body_too_large"
+    case targetTooLong = "target_too_long"
+    case headersTooLarge = "headers_too_large"
+
+    case rateLimited = "rate_limited"
+
+    case upstreamUnreachable = "upstream_unreachable"
+    case upstreamReset = "upstream_reset"
+    case upstreamMalformed = "upstream_malformed"
+    case upstreamCredentialRejected = "upstream_credential_rejected"
+
+    case keysUnavailable = "keys_unavailable"
+    case tokenUnavailable = "token_unavailable"
+    case auditUnavailable = "audit_unavailable"
+    case overloaded
+    case draining
+
+    case upstreamTimeout = "upstream_timeout"
+
+    case toolDenied = "tool_denied"
+    case promptDenied = "prompt_denied"
+    case resourceDenied = "resource_denied"
+}
+
+/// The coarse code a caller sees; the precise ``Reason`` is found again by request id.
+package enum PublicCode: String, Sendable {
+    case badRequest = "bad_request"
+    case unauthenticated
+    case forbidden
+    case notFound = "not_found"
+    case tooLarge = "too_large"
+    case rateLimited = "rate_limited"
+    case upstreamFailed = "upstream_failed"
+    case unavailable
+    case upstreamTimeout = "upstream_timeout"
+}
+
+/// The one table that maps a reason to what the caller is told.
+extension Reason {
+    package struct Answer: Sendable {
+        package let status: Int
+        package let code: PublicCode
+        /// Plain words for the caller. Holds none of the substrings some clients search errors for ("404", "405",
+        /// "Not Found", "Unauthorized") and nothing about the request.
+        package let message: StaticString
+    }
+
+    /// Whether the request had been allowed before this befell it: the upstream failed, not the caller.
+    package var followsAllow: Bool {
+        switch self {
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamTimeout:
+            true
+        case _: false
+        }
+    }
+
+    package var publicCode: PublicCode { answer.code }
+    package var status: Int { answer.status }
+
+    package var answer: Answer {
+        switch self {
+        case .requestMalformed, .pathAmbiguous, .rpcMalformed, .rpcHeaderMismatch:
+            Answer(status: 400, code: .badRequest, message: "The request is malformed or ambiguous.")
+        case .assertionMissing, .assertionDuplicate, .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown,
+            .assertionSignature, .assertionType, .assertionIssuer, .assertionAudience, .assertionExpired,
+            .assertionNotYetValid, .assertionTooOld, .assertionDenied, .bearerUnknown, .bearerExpired:
+            Answer(status: 401, code: .unauthenticated, message: "The caller could not be authenticated.")
+        case .principalDenied, .originDenied:
+            Answer(status: 403, code: .forbidden, message: "The caller may not use this route.")
+        case .routeUnknown, .sessionUnknown:
+            Answer(status: 404, code: .notFound, message: "Nothing is served here.")
+        case .bodyTooLarge:
+            Answer(status: 413, code: .tooLarge, message: "The request body is too large.")
+        case .targetTooLong:
+            Answer(status: 414, code: .tooLarge, message: "The request target is too long.")
+        case .headersTooLarge:
+            Answer(status: 431, code: .tooLarge, message: "The request has too many or too large header fields.")
+        case .rateLimited:
+            Answer(status: 429, code: .rateLimited, message: "Too many requests; retry later.")
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected:
+            Answer(status: 502, code: .upstreamFailed, message: "The service behind this route failed.")
+        case .keysUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
+            Answer(status: 503, code: .unavailable, message: "The gateway cannot serve this request now.")
+        case .upstreamTimeout:
+            Answer(
+                status: 504,
+                code: .upstreamTimeout,
+                message: "The service behind this route did not answer in time."
+            )
+        case .toolDenied, .promptDenied, .resourceDenied:
+            // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
+            Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
+        }
+    }
+}

@@ -1,0 +1,93 @@
+/// One route: what it matches, whom it admits, where it leads. Immutable; a reload makes new ones.
+package final class Route: Sendable {
+    /// What the upstream speaks.
+    package enum Speech: String, Sendable {
+        /// JSON-RPC over streamable HTTP: bodies pass the MCP gate.
+        case mcp
+        /// Plain HTTP: bodies pass unseen.
+        case http
+    }
+
+    /// How a caller may be established.
+    package enum Credential: String, Sendable {
+        case access
+        case bearer
+    }
+
+    package let name: TokenName
+    package let host: HostPattern
+    package let path: PathPrefix
+    /// `aud` tags of which an assertion must carry one. Never empty.
+    package let audiences: Set<String>
+    package let upstream: Upstream
+    package let speech: Speech
+    package let injections: [Injection]
+    package let strip: Strip
+    package let policy: Policy
+    package let credentials: Set<Credential>
+    package let limits: RouteLimits
+    package let timeouts: RouteTimeouts
+    /// Whether `Host` goes upstream as the client sent it instead of the upstream's own authority.
+    package let preservesHost: Bool
+    package let probe: Probe?
+
+    /// What is stripped from requests beyond what always is.
+    package struct Strip: Hashable, Sendable {
+        package var headers: [HeaderPattern]
+        /// Query parameter names, compared exactly after percent-decoding.
+        package var query: [String]
+
+        package init(headers: [HeaderPattern] = [], query: [String] = []) {
+            self.headers = headers
+            self.query = query
+        }
+    }
+
+    /// A request that tells whether a token works.
+    package struct Probe: Hashable, Sendable {
+        package let url: String
+        package let headers: [Injection]
+        package let expect: Int
+
+        package init(url: String, headers: [Injection], expect: Int) {
+            self.url = url
+            self.headers = headers
+            self.expect = expect
+        }
+    }
+
+    package init(
+        name: TokenName,
+        host: HostPattern,
+        path: PathPrefix = .root,
+        audiences: Set<String>,
+        upstream: Upstream,
+        speech: Speech = .mcp,
+        injections: [Injection] = [],
+        strip: Strip = Strip(),
+        policy: Policy = .everyone,
+        credentials: Set<Credential> = [.access],
+        limits: RouteLimits = RouteLimits(),
+        timeouts: RouteTimeouts = RouteTimeouts(),
+        preservesHost: Bool = false,
+        probe: Probe? = nil
+    ) {
+        self.name = name
+        self.host = host
+        self.path = path
+        self.audiences = audiences
+        self.upstream = upstream
+        self.speech = speech
+        self.injections = injections
+        self.strip = strip
+        self.policy = policy
+        self.credentials = credentials
+        self.limits = limits
+        self.timeouts = timeouts
+        self.preservesHost = preservesHost
+        self.probe = probe
+    }
+
+    /// Every token the injections name.
+    package var tokens: Set<TokenName> { Set(injections.flatMap(\.value.tokens)) }
+}

@@ -1,0 +1,65 @@
+/// All routes, found by host and path. Looking up costs one hash of the host and one comparison a prefix of that host,
+/// however many routes there are.
+package struct RouteTable: Sendable {
+    package let routes: [Route]
+    /// Routes by host hash, longest path prefix first.
+    private let slots: [[Entry]]
+    private let anyHost: [Entry]
+
+    private struct Entry: Sendable {
+        let host: [UInt8]
+        let route: Int
+    }
+
+    /// - Precondition: no two routes have the same host and path; GatehouseConfig reports those.
+    package init(_ routes: [Route]) {
+        self.routes = routes
+        var capacity = 8
+        while capacity < routes.count * 2 { capacity *= 2 }
+        var slots = [[Entry]](repeating: [], count: capacity)
+        var anyHost: [Entry] = []
+        let byLongestPath = routes.indices.sorted { routes[$0].path.text.utf8.count > routes[$1].path.text.utf8.count }
+        for index in byLongestPath {
+            switch routes[index].host {
+            case .any:
+                anyHost.append(Entry(host: [], route: index))
+            case .exact(let host):
+                let bytes = Array(host.name.utf8)
+                let hash = bytes.withUnsafeBytes { Self.hash($0) }
+                slots[hash & (capacity - 1)].append(Entry(host: bytes, route: index))
+            }
+        }
+        self.slots = slots
+        self.anyHost = anyHost
+    }
+
+    /// The route for a request, by position in ``routes``, and the bytes of `path` that its prefix covers.
+    ///
+    /// An exact host goes before `*`, a longer prefix before a shorter one.
+    ///
+    /// - Parameters:
+    ///   - host: the request's host without port, in any case.
+    ///   - path: the path without query, already found unambiguous.
+    package func route(host: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> (route: Int, prefix: Int)? {
+        for entry in slots[Self.hash(host) & (slots.count - 1)] where Self.equal(entry.host, host) {
+            if let prefix = routes[entry.route].path.match(path) { return (entry.route, prefix) }
+        }
+        for entry in anyHost {
+            if let prefix = routes[entry.route].path.match(path) { return (entry.route, prefix) }
+        }
+        return nil
+    }
+
+    private static func equal(_ lowercased: [UInt8], _ host: UnsafeRawBufferPointer) -> Bool {
+        guard lowercased.count == host.count else { return false }
+        for index in lowercased.indices where lowercased[index] != host[index].lowercasedASCII { return false }
+        return true
+    }
+
+    /// FNV-1a over the lower-cased bytes. Host names come from the operator's file, so a chosen collision gains nothing.
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte.lowercasedASCII)) &* 0x100_0000_01B3 }
+        return Int(truncatingIfNeeded: hash ^ (hash >> 32))
+    }
+}

@@ -1,0 +1,43 @@
+/// The upstream tokens as requests see them: immutable, replaced whole by a refresh, a rotation or a reload.
+package struct TokenSnapshot: Sendable {
+    package let tokens: [TokenName: TokenValue]
+    /// When the store was last read in full; nil before the first time.
+    package let readAt: Timestamp?
+
+    package init(tokens: [TokenName: TokenValue] = [:], readAt: Timestamp? = nil) {
+        self.tokens = tokens
+        self.readAt = readAt
+    }
+}
+
+/// One version of one token: header-safe, never empty.
+package struct TokenValue: Sendable, Equatable {
+    package let secret: Secret
+    /// Counts from 1; for stores without versions always 1.
+    package let version: Int
+
+    /// Bytes of a value; longer ones are refused.
+    package static let maximumLength = 8192
+
+    /// - Throws: ``InvalidValue`` when the value could not be sent in a header: empty, over 8 KiB, a control byte or a
+    ///   byte beyond ASCII, a space at either end; or when it is the text that Infisical answers in place of a value that the
+    ///   reader may not see.
+    package init(validating secret: Secret, version: Int) throws(InvalidValue) {
+        if let problem = secret.withUnsafeBytes(Self.problem) { throw InvalidValue(problem) }
+        self.secret = secret
+        self.version = version
+    }
+
+    private static func problem(_ bytes: UnsafeRawBufferPointer) -> String? {
+        if bytes.isEmpty { return "the token is empty" }
+        if bytes.count > maximumLength { return "the token is longer than \(maximumLength) bytes" }
+        if bytes.elementsEqual("<hidden-by-infisical>".utf8) {
+            return "the store hides the value (<hidden-by-infisical>): the identity may not read it"
+        }
+        for byte in bytes where byte < 0x20 || byte >= 0x7F {
+            return "the token has a control character or a byte beyond ASCII, which no header may carry"
+        }
+        if bytes.first == 0x20 || bytes.last == 0x20 { return "the token starts or ends with a space" }
+        return nil
+    }
+}

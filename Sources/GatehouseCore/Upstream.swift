@@ -1,0 +1,72 @@
+/// Where a route sends its requests.
+package struct Upstream: Hashable, Sendable {
+    package enum Endpoint: Hashable, Sendable {
+        case tcp(host: String, port: Int)
+        case unix(path: String)
+    }
+
+    package let endpoint: Endpoint
+    /// Whether TLS is spoken (`https`). The certificate is verified against the host of ``authority``.
+    package let isSecure: Bool
+    /// What `Host` says upstream, with the port when it is not the scheme's own.
+    package let authority: String
+    /// Replaces the matched prefix of the route; empty when the upstream URL has no path.
+    package let path: String
+
+    /// Parses `http://host[:port][/path]`, `https://…`, or `unix:/path/to/socket`.
+    ///
+    /// - Throws: ``InvalidValue`` for another scheme, user information, a query, a fragment, or a bad host or port.
+    package init(parsing text: String) throws(InvalidValue) {
+        if text.hasPrefix("unix:") {
+            let socket = String(text.dropFirst(5))
+            guard socket.hasPrefix("/"), socket.utf8.count > 1 else {
+                throw InvalidValue("a unix upstream is an absolute path", suggestion: "unix:/run/mcp/mcp.sock")
+            }
+            // sockaddr_un.sun_path holds 108 bytes with the terminator (unix(7)).
+            guard socket.utf8.count <= 107 else { throw InvalidValue("a unix socket path is at most 107 bytes") }
+            endpoint = .unix(path: socket)
+            isSecure = false
+            authority = "localhost"
+            path = ""
+            return
+        }
+        let rest: Substring
+        if text.hasPrefix("http://") {
+            isSecure = false
+            rest = text.dropFirst(7)
+        } else if text.hasPrefix("https://") {
+            isSecure = true
+            rest = text.dropFirst(8)
+        } else {
+            throw InvalidValue(
+                "an upstream is http://…, https://… or unix:/…",
+                suggestion: text.contains(":/") ? nil : "http://\(text)"
+            )
+        }
+        guard !rest.utf8.contains(where: { $0 == 0x3F || $0 == 0x23 || $0 <= 0x20 || $0 >= 0x7F }) else {
+            throw InvalidValue("an upstream has no query, fragment or space")
+        }
+        guard !rest.utf8.contains(UInt8(ascii: "@")) else {
+            throw InvalidValue("an upstream has no user information; inject a header instead")
+        }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let hostAndPort = rest[..<slash]
+        let prefix = try slash == rest.endIndex ? PathPrefix.root : PathPrefix(parsing: String(rest[slash...]))
+        path = slash == rest.endIndex || prefix == .root ? "" : prefix.text
+        var name = hostAndPort
+        var port = isSecure ? 443 : 80
+        let bracket = hostAndPort.lastIndex(of: "]") ?? hostAndPort.startIndex
+        if let colon = hostAndPort[bracket...].lastIndex(of: ":") {
+            let digits = hostAndPort[hostAndPort.index(after: colon)...]
+            guard digits.utf8.allSatisfy(\.isASCIIDigit), let number = Int(digits), (1...65535).contains(number) else {
+                throw InvalidValue("an upstream's port is a number from 1 to 65535")
+            }
+            name = hostAndPort[..<colon]
+            port = number
+        }
+        let host = try Host(parsing: String(name))
+        let bare = host.name.hasPrefix("[") ? String(host.name.dropFirst().dropLast()) : host.name
+        endpoint = .tcp(host: bare, port: port)
+        authority = port == (isSecure ? 443 : 80) ? host.name : "\(host.name):\(port)"
+    }
+}

@@ -1,0 +1,66 @@
+/// One request head. Ranges are offsets into the bytes that were parsed, which start with the head.
+///
+/// Reused from request to request: a copy that is kept makes the next request allocate.
+package struct RequestHead: Sendable {
+    /// Bytes of the head, the empty line at its end included.
+    package internal(set) var length = 0
+    package internal(set) var method = ByteRange.empty
+    /// As it came; in absolute-form with scheme and authority.
+    package internal(set) var target = ByteRange.empty
+    /// Starts with `/`. Unambiguous: the path that routes is the path that is forwarded.
+    package internal(set) var path = ByteRange.empty
+    /// Without the `?`; nil when there is none.
+    package internal(set) var query: ByteRange?
+    /// Host and port, as `Host` says.
+    package internal(set) var authority = ByteRange.empty
+    /// The authority without its port, in the case that the client wrote.
+    package internal(set) var host = ByteRange.empty
+    package internal(set) var version = HTTPVersion.http11
+    package internal(set) var framing = BodyFraming.none
+    package internal(set) var isKeepAlive = true
+    /// The client waits for 100 (Continue) before it sends the body.
+    package internal(set) var expectsContinue = false
+    package internal(set) var isWebSocketUpgrade = false
+    package internal(set) var assertion = FieldOccurrence.missing
+    /// Two `Origin` fields are refused.
+    package internal(set) var origin: ByteRange?
+    package internal(set) var cfRay: ByteRange?
+    package internal(set) var cfConnectingIP: ByteRange?
+    package internal(set) var fields: [Field] = []
+    /// Which of the known fields are there and not nominated away: a bit each, at ``KnownField``'s raw value.
+    var present: UInt64 = 0
+
+    package init() { fields.reserveCapacity(32) }
+
+    @inline(__always)
+    package func has(_ known: KnownField) -> Bool { present & known.bit != 0 }
+
+    /// How often a field was sent that may stand only once, not counting what `Connection` nominates away, as `Mcp-Session-Id` may.
+    package func occurrence(of known: KnownField, in bytes: Span<UInt8>) -> FieldOccurrence {
+        var found = FieldOccurrence.missing
+        guard has(known) else { return found }
+        for field in fields where field.known == known && !field.isNominated { found.add(field.value, in: bytes) }
+        return found
+    }
+
+    package func isMethod(_ method: StaticString, in bytes: Span<UInt8>) -> Bool {
+        guard self.method.count == method.utf8CodeUnitCount else { return false }
+        for offset in 0..<self.method.count where bytes[self.method.lower + offset] != method.utf8Start[offset] {
+            return false
+        }
+        return true
+    }
+
+    mutating func reset() {
+        fields.removeAll(keepingCapacity: true)
+        present = 0
+        query = nil
+        framing = .none
+        expectsContinue = false
+        isWebSocketUpgrade = false
+        assertion = .missing
+        origin = nil
+        cfRay = nil
+        cfConnectingIP = nil
+    }
+}

@@ -1,0 +1,159 @@
+package import GatehouseCore
+
+/// Writes a client's request head as the upstream gets it. Made once for each route; what can be prepared is.
+package struct RequestRewrite: Sendable {
+    /// What is stripped by name; trailers obey it too.
+    package let strips: StripSet
+    let queryNames: [[UInt8]]
+    private let upstreamPath: [UInt8]
+    /// `Host: …` with its line end; nil when the client's is preserved.
+    private let hostLine: [UInt8]?
+    private let injects: Injects
+
+    /// Fields that the rewrite would set, were they not injected.
+    private struct Injects: OptionSet, Sendable {
+        let rawValue: UInt8
+        static let host = Injects(rawValue: 1)
+        static let acceptEncoding = Injects(rawValue: 2)
+        static let requestID = Injects(rawValue: 4)
+        static let traceparent = Injects(rawValue: 8)
+    }
+
+    package init(injectedNames: [HeaderName], strip: Route.Strip, upstream: Upstream, preservesHost: Bool) {
+        strips = StripSet(names: injectedNames, patterns: strip.headers)
+        queryNames = strip.query.map { Array($0.utf8) }
+        upstreamPath = Array(upstream.path.utf8)
+        hostLine = preservesHost ? nil : Array("Host: \(upstream.authority)\r\n".utf8)
+        var injects: Injects = []
+        for name in injectedNames {
+            switch name.folded {
+            case "host": injects.insert(.host)
+            case "accept-encoding": injects.insert(.acceptEncoding)
+            case "x-request-id": injects.insert(.requestID)
+            case "traceparent": injects.insert(.traceparent)
+            case _: break
+            }
+        }
+        self.injects = injects
+    }
+
+    package init(_ route: Route) {
+        self.init(
+            injectedNames: route.injections.map(\.name),
+            strip: route.strip,
+            upstream: route.upstream,
+            preservesHost: route.preservesHost
+        )
+    }
+
+    /// The lines that the rewrite itself adds, with room to spare.
+    private static let ownLines = 320
+
+    /// Bytes to reserve for ``write(_:bytes:prefixLength:injectedLines:requestID:into:)``.
+    package func bound(_ head: RequestHead, injectedCount: Int) -> Int {
+        head.length + head.authority.count + upstreamPath.count + (hostLine?.count ?? 0) + injectedCount + Self.ownLines
+    }
+
+    /// Writes the head and returns its length in bytes.
+    ///
+    /// - Parameters:
+    ///   - bytes: those that `head` was parsed from.
+    ///   - prefixLength: bytes of the path that the route's prefix covers, as ``RouteTable`` found them.
+    ///   - injectedLines: `Name: value` lines with their CRLF, each injected name once.
+    ///   - output: at least ``bound(_:injectedCount:)`` bytes.
+    package func write(
+        _ head: RequestHead,
+        bytes: Span<UInt8>,
+        prefixLength: Int,
+        injectedLines: UnsafeRawBufferPointer,
+        requestID: RequestID,
+        into output: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        bytes.withUnsafeBytes { source in
+            var writer = HeadWriter(output)
+            writeRequestLine(head, source, prefixLength, &writer)
+            if let hostLine {
+                if !injects.contains(.host) { writer.append(hostLine) }
+            } else if !injects.contains(.host) {
+                writer.append("Host: ")
+                writer.append(source, head.authority.lower, head.authority.upper)
+                writer.append("\r\n")
+            }
+            writeFields(head, bytes, source, &writer)
+            writer.append(injectedLines)
+            writeOwnLines(head, requestID, &writer)
+            return writer.count
+        }
+    }
+
+    private func writeRequestLine(
+        _ head: RequestHead,
+        _ source: UnsafeRawBufferPointer,
+        _ prefixLength: Int,
+        _ writer: inout HeadWriter
+    ) {
+        precondition(prefixLength >= 0 && prefixLength <= head.path.count, "a route's prefix lies within the path")
+        writer.append(source, head.method.lower, head.method.upper)
+        writer.append(0x20)
+        writer.append(upstreamPath)
+        let rest = head.path.lower + prefixLength
+        if rest == head.path.upper, upstreamPath.isEmpty { writer.append(0x2F) }
+        writer.append(source, rest, head.path.upper)
+        if let query = head.query { writeQuery(query, source, &writer) }
+        writer.append(" HTTP/1.1\r\n")
+    }
+
+    /// Copies the lines that pass, as they came, in runs as long as possible.
+    private func writeFields(
+        _ head: RequestHead,
+        _ bytes: Span<UInt8>,
+        _ source: UnsafeRawBufferPointer,
+        _ writer: inout HeadWriter
+    ) {
+        var run = head.length &- 2
+        if let first = head.fields.first { run = first.name.lower }
+        let count = head.fields.count
+        for index in 0..<count {
+            let field = head.fields[index]
+            let isCookie = field.known == .cookie
+            guard drops(field, bytes) || isCookie else { continue }
+            let next = index &+ 1 < count ? head.fields[index &+ 1].name.lower : head.length &- 2
+            if isCookie, !drops(field, bytes) {
+                guard let kept = keptCookies(field, source) else { continue }
+                writer.append(source, run, field.name.lower)
+                if kept { writeCookies(field, source, &writer) }
+            } else {
+                writer.append(source, run, field.name.lower)
+            }
+            run = next
+        }
+        writer.append(source, run, head.length &- 2)
+    }
+
+    @inline(__always)
+    private func drops(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
+        if field.known.bit & KnownField.droppedFromRequests != 0 || field.isNominated { return true }
+        // A route cannot strip what frames the message.
+        if field.known.bit & (KnownField.contentLength.bit | KnownField.transferEncoding.bit) != 0 { return false }
+        return strips.contains(field.name, in: bytes)
+    }
+
+    private func writeOwnLines(_ head: RequestHead, _ requestID: RequestID, _ writer: inout HeadWriter) {
+        if !injects.contains(.acceptEncoding) { writer.append("Accept-Encoding: identity\r\n") }
+        if !head.has(.traceparent), !injects.contains(.traceparent) {
+            // W3C Trace Context, section 3.2: version, trace id, parent id, sampled. The trace is named like the request.
+            writer.append("traceparent: 00-")
+            writer.append(requestID)
+            writer.append(0x2D)
+            writer.append(hex: max(1, requestID.high &* 31 ^ requestID.low))
+            writer.append("-01\r\n")
+        }
+        if head.isWebSocketUpgrade { writer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
+        if !injects.contains(.requestID) {
+            writer.append("X-Request-Id: ")
+            writer.append(requestID)
+            writer.append("\r\n")
+        }
+        writer.append("\r\n")
+    }
+}

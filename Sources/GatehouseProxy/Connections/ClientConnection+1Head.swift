@@ -1,0 +1,66 @@
+internal import GatehouseCore
+internal import NIOCore
+
+/// Step 1: a request head. Nothing of it is believed beyond what the parser has established.
+extension ClientConnection {
+    /// - Returns: whether more of what was received can be used.
+    func readHead() -> Bool {
+        if !isHeadBegun {
+            isHeadBegun = true
+            wait(atMost: loop.snapshot.limits.headTimeout)
+        }
+        let received = inbound
+        switch parser.parse(received.readableBytesUInt8Span) {
+        case .incomplete:
+            return false
+        case .refused(let reason):
+            isHeadBegun = false
+            beginExchange()
+            carryOut(machine.headRefused(reason))
+            return true
+        case .complete:
+            isHeadBegun = false
+            hasHead = true
+            let head = parser.head
+            beginExchange()
+            exchange?.isHead = hasMethod("HEAD")
+            exchange?.isSafe = hasMethod("GET") || hasMethod("HEAD") || hasMethod("OPTIONS")
+            exchange?.version = head.version
+            requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
+            wait(atMost: Self.decisionTimeout)
+            carryOut(
+                machine.headReceived(
+                    ExchangeMachine.Request(
+                        keepsAlive: head.isKeepAlive,
+                        isComplete: requestBody.isComplete,
+                        isUpgrade: head.isWebSocketUpgrade,
+                        expectsContinue: head.expectsContinue
+                    )
+                )
+            )
+            return true
+        }
+    }
+
+    private func beginExchange() {
+        exchange = Exchange(
+            id: RequestID(using: &loop.random),
+            startedAt: loop.clock.now(),
+            started: .now(),
+            snapshot: loop.snapshot
+        )
+    }
+
+    private func hasMethod(_ method: StaticString) -> Bool {
+        withHeadBytes(parser.head.method) { bytes in method.withUTF8Buffer { bytes.elementsEqual($0) } }
+    }
+
+    /// The bytes of a part of the head, valid during the call. Holds while the head stays in `inbound`, which is until it
+    /// has been forwarded or refused.
+    func withHeadBytes<Result>(_ range: ByteRange?, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        inbound.withUnsafeReadableBytes { bytes in
+            guard let range else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+            return body(UnsafeRawBufferPointer(rebasing: bytes[range.lower..<range.upper]))
+        }
+    }
+}

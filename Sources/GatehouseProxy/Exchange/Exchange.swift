@@ -1,0 +1,46 @@
+internal import GatehouseCore
+internal import NIOCore
+
+/// What is known of the request under way: each step of the walk fills in its part, the audit reads all of it.
+///
+/// A class, because each step would otherwise retain everything that it refers to.
+final class Exchange {
+    let id: RequestID
+    let startedAt: Timestamp
+    let started: NIODeadline
+    /// The configuration and tokens in force when the request came; a reload does not change them under it.
+    let snapshot: ProxySnapshot
+    var route: PreparedRoute?
+    /// Bytes of the path that the route's prefix covers.
+    var prefix = 0
+    var caller: Caller?
+    /// The rendered lines of the route's injected fields.
+    var injected: Secret?
+    var refusal: Reason?
+    /// Whether a decision was recorded; an outcome is recorded only after one.
+    var isDecided = false
+    /// The record that must become durable before the request is forwarded.
+    var ticket: UInt64 = 0
+    /// Status sent to the client, 0 while none is.
+    var status = 0
+    var upstreamStatus = 0
+    /// Body bytes as they stood on the wire.
+    var bytesIn: Int64 = 0
+    var bytesOut: Int64 = 0
+    var upstreamStarted: NIODeadline?
+    var upstreamAnswered: NIODeadline?
+    /// The method is HEAD: its response has no body whatever its head says.
+    var isHead = false
+    /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
+    var isSafe = false
+    var version = HTTPVersion.http11
+    /// `Host` as the public knows it, for `Location`.
+    var authority: [UInt8] = []
+
+    init(id: RequestID, startedAt: Timestamp, started: NIODeadline, snapshot: ProxySnapshot) {
+        self.id = id
+        self.startedAt = startedAt
+        self.started = started
+        self.snapshot = snapshot
+    }
+}

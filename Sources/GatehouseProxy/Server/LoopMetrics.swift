@@ -1,0 +1,108 @@
+package import GatehouseCore
+internal import NIOCore
+
+/// What one event loop counts. Read by hopping onto the loop; counters of all loops are added up there where they are
+/// shown.
+package final class LoopMetrics {
+    /// One series of finished requests. Bounded: routes times reasons times the statuses that were seen.
+    package struct Series: Hashable, Sendable {
+        /// Nil when no route was found.
+        package let route: TokenName?
+        /// Nil when the request was allowed and answered by the upstream.
+        package let reason: Reason?
+        package let status: Int
+    }
+
+    package struct Snapshot: Sendable {
+        package var requests: [Series: Int] = [:]
+        /// Time that Gatehouse itself took, by route.
+        package var added: [TokenName: LatencyHistogram] = [:]
+        /// Time from the request being sent upstream to the head of its answer, by route.
+        package var upstream: [TokenName: LatencyHistogram] = [:]
+        package var overloaded = 0
+
+        package init() {}
+
+        package mutating func add(_ other: Snapshot) {
+            requests.merge(other.requests, uniquingKeysWith: +)
+            added.merge(other.added) { $0.adding($1) }
+            upstream.merge(other.upstream) { $0.adding($1) }
+            overloaded += other.overloaded
+        }
+    }
+
+    /// Counters of one route, found by pointer: a dictionary of strings would cost more than all else counted here.
+    private struct RouteCounters {
+        let route: Route?
+        var requests: [(reason: Reason?, status: Int, count: Int)] = []
+        var added = LatencyHistogram()
+        var upstream = LatencyHistogram()
+    }
+
+    private var routes: [RouteCounters] = []
+    private var retired = Snapshot()
+    private var overloaded = 0
+
+    package init() {}
+
+    /// Statuses of one route and reason that are told apart; an upstream that answers more different ones has the rest counted as
+    /// the last of these.
+    static let seriesBound = 64
+
+    func count(_ exchange: Exchange) {
+        let route = exchange.route?.route
+        let index =
+            routes.firstIndex { $0.route === route }
+            ?? {
+                routes.append(RouteCounters(route: route))
+                return routes.count - 1
+            }()
+        let status = exchange.status
+        let reason = exchange.refusal
+        if let series = routes[index].requests.firstIndex(where: { $0.status == status && $0.reason == reason }) {
+            routes[index].requests[series].count += 1
+        } else if routes[index].requests.count < Self.seriesBound {
+            routes[index].requests.append((reason, status, 1))
+        } else {
+            routes[index].requests[Self.seriesBound - 1].count += 1
+        }
+        guard let started = exchange.upstreamStarted else { return }
+        routes[index].added.record((started - exchange.started).nanoseconds / 1000)
+        if let answered = exchange.upstreamAnswered {
+            routes[index].upstream.record((answered - started).nanoseconds / 1000)
+        }
+    }
+
+    func countOverloaded() { overloaded += 1 }
+
+    /// Counters of routes that a reload removed are kept under their names.
+    func retire(keeping table: RouteTable) {
+        let kept = Set(table.routes.map { ObjectIdentifier($0) })
+        let gone = routes.filter { counters in counters.route.map { !kept.contains(ObjectIdentifier($0)) } ?? false }
+        guard !gone.isEmpty else { return }
+        retired.add(Self.sum(gone))
+        routes.removeAll { counters in counters.route.map { !kept.contains(ObjectIdentifier($0)) } ?? false }
+    }
+
+    package var current: Snapshot {
+        var snapshot = Self.sum(routes)
+        snapshot.add(retired)
+        snapshot.overloaded += overloaded
+        return snapshot
+    }
+
+    private static func sum(_ routes: [RouteCounters]) -> Snapshot {
+        var snapshot = Snapshot()
+        for counters in routes {
+            let name = counters.route?.name
+            for series in counters.requests {
+                snapshot.requests[Series(route: name, reason: series.reason, status: series.status), default: 0] +=
+                    series.count
+            }
+            guard let name else { continue }
+            snapshot.added[name, default: LatencyHistogram()].add(counters.added)
+            snapshot.upstream[name, default: LatencyHistogram()].add(counters.upstream)
+        }
+        return snapshot
+    }
+}

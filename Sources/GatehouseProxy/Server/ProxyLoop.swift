@@ -1,0 +1,128 @@
+package import GatehouseCore
+package import Logging
+package import NIOCore
+
+/// Everything one event loop owns: its view of the configuration, its upstream connections, its counters. Confined to the
+/// loop, so requests take no lock.
+package final class ProxyLoop {
+    package let eventLoop: any EventLoop
+    package let metrics = LoopMetrics()
+    private(set) var snapshot: ProxySnapshot
+    let authenticator: any AssertionAuthenticator
+    let recorder: any AuditRecorder
+    let clock: any WallClock
+    let connector: UpstreamConnector
+    let logger: Logger
+    var random = FastRandom()
+    /// One for each of the snapshot's upstreams, by position.
+    private(set) var pools: [UpstreamPool]
+    private(set) var connections: [ClientConnection] = []
+    private(set) var isDraining = false
+    /// Connections beyond the limit that were answered and are not closed yet.
+    var answeredOverloads = 0
+    private var sweep: RepeatedTask?
+
+    /// Deadlines are met within this much of their time.
+    package static let sweepInterval: TimeAmount = .milliseconds(250)
+
+    package init(
+        eventLoop: any EventLoop,
+        snapshot: ProxySnapshot,
+        authenticator: any AssertionAuthenticator,
+        recorder: any AuditRecorder,
+        clock: any WallClock,
+        connector: UpstreamConnector,
+        logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) {
+        self.eventLoop = eventLoop
+        self.snapshot = snapshot
+        self.authenticator = authenticator
+        self.recorder = recorder
+        self.clock = clock
+        self.connector = connector
+        self.logger = logger
+        pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
+    }
+
+    /// Puts a new snapshot in force for requests from now on. Idle connections to upstreams that stay are kept.
+    package func replaceSnapshot(_ new: ProxySnapshot) {
+        eventLoop.assertInEventLoop()
+        var old: [Upstream: UpstreamPool] = [:]
+        for pool in pools { old[pool.upstream] = pool }
+        pools = new.upstreams.map { old.removeValue(forKey: $0) ?? UpstreamPool($0, bound: new.limits.upstreamIdle) }
+        for pool in old.values { pool.retire() }
+        snapshot = new
+        metrics.retire(keeping: new.table)
+    }
+
+    func pool(at position: Int, of holder: ProxySnapshot) -> UpstreamPool {
+        if holder === snapshot { return pools[position] }
+        // A request that began under an older snapshot: its upstream may have moved or gone.
+        let upstream = holder.upstreams[position]
+        return pools.first { $0.upstream == upstream } ?? UpstreamPool(upstream, bound: 0)
+    }
+
+    /// Event streams, websockets and requests that are under way now.
+    package var openExchanges: Int { connections.count { !$0.isIdle } }
+
+    /// Upstream connections that wait for a request.
+    package var idleUpstreamConnections: Int { pools.reduce(0) { $0 + $1.count } }
+
+    // MARK: - Connections
+
+    func add(_ connection: ClientConnection) {
+        connection.position = connections.count
+        connections.append(connection)
+        if sweep == nil { startSweep() }
+    }
+
+    func remove(_ connection: ClientConnection) {
+        guard connection.position < connections.count, connections[connection.position] === connection else { return }
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[connection.position] = last
+            last.position = connection.position
+        }
+    }
+
+    /// No new exchange on any connection; what is under way ends in its own time.
+    package func beginDraining() {
+        eventLoop.assertInEventLoop()
+        isDraining = true
+        for connection in Array(connections) { connection.drainBegan() }
+        for pool in pools { pool.retire() }
+    }
+
+    /// Closes what has not ended within the grace period.
+    package func closeEverything() {
+        eventLoop.assertInEventLoop()
+        for connection in Array(connections) { connection.closeNow() }
+        for pool in pools { pool.retire() }
+        sweep?.cancel()
+        sweep = nil
+    }
+
+    // MARK: - Deadlines
+
+    /// One timer for all connections: a timer for each request costs an allocation and two heap operations.
+    private func startSweep() {
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        sweep = eventLoop.scheduleRepeatedTask(initialDelay: Self.sweepInterval, delay: Self.sweepInterval) { _ in
+            this.value.sweepOnce()
+        }
+    }
+
+    private func sweepOnce() {
+        let now = NIODeadline.now()
+        let wall = clock.now()
+        for index in connections.indices.reversed() where index < connections.count {
+            connections[index].sweep(now: now, wall: wall)
+        }
+        var idle = 0
+        for pool in pools { idle += pool.closeExpired(now: now, after: snapshot.limits.upstreamKeepAlive) }
+        if connections.isEmpty, idle == 0 {
+            sweep?.cancel()
+            sweep = nil
+        }
+    }
+}

@@ -1,0 +1,56 @@
+package import GatehouseCore
+
+/// All that a request reads of the configuration and the token store: immutable, replaced whole on every event loop by a reload, a
+/// refresh or a rotation. Requests under way keep the one they began with.
+package final class ProxySnapshot: Sendable {
+    package let table: RouteTable
+    /// In the order of `table.routes`.
+    let routes: [PreparedRoute]
+    /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
+    let upstreams: [Upstream]
+    package let limits: ServerLimits
+
+    package init(table: RouteTable, tokens: TokenSnapshot, limits: ServerLimits) {
+        var upstreams: [Upstream] = []
+        var positions: [Upstream: Int] = [:]
+        routes = table.routes.enumerated().map { index, route in
+            let position = positions[route.upstream] ?? upstreams.count
+            if position == upstreams.count {
+                positions[route.upstream] = position
+                upstreams.append(route.upstream)
+            }
+            return PreparedRoute(route, index: index, upstream: position, tokens: tokens)
+        }
+        self.table = table
+        self.upstreams = upstreams
+        self.limits = limits
+    }
+}
+
+/// A route with everything rendered that does not depend on the request.
+final class PreparedRoute: Sendable {
+    let route: Route
+    let index: Int
+    /// The position of the route's upstream in ``ProxySnapshot/upstreams``.
+    let upstream: Int
+    let rewrite: RequestRewrite
+    let responseRewrite: ResponseRewrite
+    /// The public authority of a route for one host; empty for a route for any.
+    let authority: [UInt8]
+    let injected: InjectedFields
+    /// The token that audit rows name: the first that the route injects.
+    let token: (name: TokenName, version: Int)?
+
+    init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot) {
+        self.route = route
+        self.index = index
+        self.upstream = upstream
+        rewrite = RequestRewrite(route)
+        responseRewrite = ResponseRewrite(route)
+        if case .exact(let host) = route.host { authority = Array(host.name.utf8) } else { authority = [] }
+        injected = InjectedFields(route.injections, tokens: tokens)
+        token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
+            tokens.tokens[name].map { (name, $0.version) }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+
+/// The Prometheus text exposition (format 0.0.4) of one moment. Labels are bounded: routes, reasons and statuses.
+struct MetricsText {
+    private(set) var text = ""
+
+    private mutating func family(_ name: String, _ type: String, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    }
+
+    private mutating func sample(
+        _ name: String,
+        _ labels: [(String, String)] = [],
+        _ value: some CustomStringConvertible
+    ) {
+        text += name
+        if !labels.isEmpty {
+            // Label values here are route names, reasons and numbers, which hold nothing to escape.
+            text += "{" + labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",") + "}"
+        }
+        text += " \(value)\n"
+    }
+
+    mutating func addTraffic(_ traffic: LoopMetrics.Snapshot, openConnections: Int, openExchanges: Int) {
+        family("gatehouse_requests_total", "counter", "Finished requests by route, decision, reason and status.")
+        for (series, count) in traffic.requests.sorted(by: { Self.order($0.key) < Self.order($1.key) }) {
+            let decision = series.reason?.followsAllow ?? true ? "allow" : "deny"
+            sample(
+                "gatehouse_requests_total",
+                [
+                    ("route", series.route?.text ?? ""), ("decision", decision),
+                    ("reason", series.reason?.rawValue ?? ""),
+                    ("status", String(series.status)),
+                ],
+                count
+            )
+        }
+        family("gatehouse_overloaded_connections_total", "counter", "Connections refused because too many were open.")
+        sample("gatehouse_overloaded_connections_total", [], traffic.overloaded)
+        family("gatehouse_open_connections", "gauge", "Client connections open now.")
+        sample("gatehouse_open_connections", [], openConnections)
+        family("gatehouse_open_exchanges", "gauge", "Requests and streams under way now.")
+        sample("gatehouse_open_exchanges", [], openExchanges)
+        addHistograms(
+            "gatehouse_added_seconds",
+            "Time from the request's head to its being sent upstream.",
+            traffic.added
+        )
+        addHistograms(
+            "gatehouse_upstream_seconds",
+            "Time from the request being sent upstream to the answer's head.",
+            traffic.upstream
+        )
+    }
+
+    private static func order(_ series: LoopMetrics.Series) -> String {
+        "\(series.route?.text ?? "") \(series.reason?.rawValue ?? "") \(series.status)"
+    }
+
+    private mutating func addHistograms(_ name: String, _ help: String, _ histograms: [TokenName: LatencyHistogram]) {
+        family(name, "histogram", help)
+        for (route, histogram) in histograms.sorted(by: { $0.key < $1.key }) {
+            var total = 0
+            for (bound, count) in zip(LatencyHistogram.bounds, histogram.buckets) {
+                total += count
+                sample("\(name)_bucket", [("route", route.text), ("le", String(Double(bound) / 1_000_000))], total)
+            }
+            sample("\(name)_bucket", [("route", route.text), ("le", "+Inf")], histogram.count)
+            sample("\(name)_sum", [("route", route.text)], Double(histogram.sum) / 1_000_000)
+            sample("\(name)_count", [("route", route.text)], histogram.count)
+        }
+    }
+
+    mutating func addKeys(_ keys: SigningKeySource.Status, now: Timestamp) {
+        family("gatehouse_signing_keys", "gauge", "Signing keys in use.")
+        sample("gatehouse_signing_keys", [], keys.keyIDs.count)
+        guard let age = keys.age(now: now.seconds) else { return }
+        family("gatehouse_signing_keys_age_seconds", "gauge", "Time since the signing keys were fetched.")
+        sample("gatehouse_signing_keys_age_seconds", [], age)
+    }
+
+    mutating func addTokens(_ tokens: TokenRefreshState, now: Timestamp) {
+        family("gatehouse_tokens", "gauge", "Upstream tokens served.")
+        sample("gatehouse_tokens", [], tokens.served)
+        family("gatehouse_tokens_stale", "gauge", "Tokens served although the store no longer gives them.")
+        sample("gatehouse_tokens_stale", [], tokens.stale)
+        guard let age = tokens.age(at: now) else { return }
+        family("gatehouse_store_age_seconds", "gauge", "Time since the token store was last read in full.")
+        sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
+    }
+
+    mutating func addAudit(_ audit: AuditState) {
+        family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
+        sample("gatehouse_audit_events_total", [], audit.recorded)
+        family("gatehouse_audit_lost_total", "counter", "Audit events that could not be recorded.")
+        sample("gatehouse_audit_lost_total", [("kind", "decision")], audit.lostDecisions)
+        sample("gatehouse_audit_lost_total", [("kind", "outcome")], audit.lostOutcomes)
+        family("gatehouse_audit_spool_events", "gauge", "Events that the sink has not taken yet.")
+        sample("gatehouse_audit_spool_events", [], audit.depthEvents)
+        family("gatehouse_audit_spool_bytes", "gauge", "Bytes of the spool's segments.")
+        sample("gatehouse_audit_spool_bytes", [], audit.spoolBytes)
+        family("gatehouse_audit_sink_lag_seconds", "gauge", "Age of the oldest event that the sink has not taken.")
+        sample("gatehouse_audit_sink_lag_seconds", [], Double(audit.lag.microseconds) / 1_000_000)
+    }
+
+    mutating func addReload(succeeded: Bool) {
+        family(
+            "gatehouse_config_last_reload_successful",
+            "gauge",
+            "1 when the last reload took the file, 0 when it kept the old one."
+        )
+        sample("gatehouse_config_last_reload_successful", [], succeeded ? 1 : 0)
+    }
+}

@@ -1,0 +1,64 @@
+internal import AccessIdentity
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+internal import NIOCore
+internal import Synchronization
+
+/// What changes while Gatehouse runs, and its way to the event loops: keys, tokens, routes. Each change makes a new snapshot of all of
+/// it. The sources are made before the loops that use them, so what is published before that is kept.
+final class LiveState: Sendable {
+    private struct State {
+        var proxy: ProxyServer?
+        var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
+        var keys: SigningKeys?
+        var routes: RouteTable
+        var limits: ServerLimits
+        var tokens = TokenSnapshot()
+
+        var snapshot: ProxySnapshot { ProxySnapshot(table: routes, tokens: tokens, limits: limits) }
+    }
+
+    private let state: Mutex<State>
+
+    init(routes: RouteTable, limits: ServerLimits) { state = Mutex(State(routes: routes, limits: limits)) }
+
+    var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
+
+    func publish(_ keys: SigningKeys) {
+        state.withLock { state in
+            state.keys = keys
+            Self.send(keys, to: state.authenticators)
+        }
+    }
+
+    func publish(_ tokens: TokenSnapshot) {
+        state.withLock { state in
+            state.tokens = tokens
+            state.proxy?.replaceSnapshot(state.snapshot)
+        }
+    }
+
+    func publish(_ routes: RouteTable, _ limits: ServerLimits) {
+        state.withLock { state in
+            state.routes = routes
+            state.limits = limits
+            state.proxy?.replaceSnapshot(state.snapshot)
+        }
+    }
+
+    func bind(proxy: ProxyServer, authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+        state.withLock { state in
+            state.proxy = proxy
+            state.authenticators = authenticators
+            if let keys = state.keys { Self.send(keys, to: authenticators) }
+            proxy.replaceSnapshot(state.snapshot)
+        }
+    }
+
+    private static func send(_ keys: SigningKeys, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+        for authenticator in authenticators {
+            authenticator.eventLoop.execute { authenticator.value.update(keys: keys) }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import AccessIdentity
+internal import GatehouseCore
+internal import NIOCore
+
+/// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know is
+/// looked up while the request waits.
+final class LoopAuthenticator: AssertionAuthenticator {
+    private let verifier: AssertionVerifier
+    private let source: SigningKeySource
+    private let eventLoop: any EventLoop
+    /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
+    private var waiting: [() -> Void] = []
+
+    init(policy: AccessPolicy, source: SigningKeySource, eventLoop: any EventLoop) {
+        self.source = source
+        self.eventLoop = eventLoop
+        verifier = AssertionVerifier(policy: policy) { assertion in
+            Caller(
+                principal: Principal(
+                    kind: assertion.kind == .user ? .user : .service,
+                    name: assertion.name,
+                    subject: assertion.subject
+                ),
+                // An assertion is good for as long as a new request with it would be.
+                expiresAt: Timestamp(seconds: assertion.expiresAt) + .seconds(policy.clockSkew),
+                keyID: assertion.keyID
+            )
+        }
+    }
+
+    func update(keys: SigningKeys) { verifier.update(keys: keys) }
+
+    var cachedVerdicts: Int { verifier.cachedVerdicts }
+
+    func authenticate(_ assertion: UnsafeRawBufferPointer, for route: Route, now: Timestamp) -> AssertionVerdict {
+        switch verifier.verify(assertion, audiences: route.audiences, now: now.seconds) {
+        case .verified(let verified):
+            guard let attachment = verified.attachment else {
+                preconditionFailure("the verifier attaches a caller to each assertion")
+            }
+            // The closure given to the verifier makes callers and nothing else.
+            return .verified(unsafeDowncast(attachment, to: Caller.self))
+        case .rejected(let rejection):
+            return .refused(Reason(rejection))
+        case .keysUnavailable:
+            return .refused(.keysUnavailable)
+        case .unknownKey(let keyID):
+            guard source.mayLookUp(keyID) else { return .refused(.assertionKeyUnknown) }
+            lookUp(keyID)
+            return .undecided
+        }
+    }
+
+    func whenKeysSettle(_ callback: @escaping () -> Void) { waiting.append(callback) }
+
+    private func lookUp(_ keyID: String) {
+        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        Task { [source, eventLoop] in
+            await source.lookUp(keyID)
+            // Keys that the look-up brought were handed to this loop before it returned, so they are here first.
+            eventLoop.execute { this.value.settle() }
+        }
+    }
+
+    private func settle() {
+        let callbacks = waiting
+        waiting = []
+        for callback in callbacks { callback() }
+    }
+}
+
+extension Reason {
+    /// Both modules use the contract's words; a test holds them together.
+    init(_ rejection: AssertionRejection) {
+        guard let reason = Reason(rawValue: rejection.rawValue) else {
+            preconditionFailure("every rejection of an assertion is a reason of the contract")
+        }
+        self = reason
+    }
+}

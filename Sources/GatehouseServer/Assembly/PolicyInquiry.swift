@@ -1,0 +1,81 @@
+internal import AccessIdentity
+package import GatehouseConfig
+package import GatehouseCore
+
+/// What a route would decide about a principal and a call, and by what.
+package struct PolicyInquiry: Sendable {
+    /// What the decision rests on.
+    package enum Ground: Hashable, Sendable {
+        /// One of the lists of `access.deny`, by its key.
+        case denyList(String)
+        /// The route has no `allow`.
+        case everyone
+        /// An entry of the route's `allow`, by position.
+        case grant(Int)
+        /// No entry of `allow` names the principal.
+        case noGrant
+        /// These entries name the principal, and none covers the target.
+        case noTarget(grants: [Int])
+    }
+
+    package let route: Route
+    package let principal: Principal
+    /// Nil for the route alone.
+    package let call: Call?
+    package let ground: Ground
+    /// Nil means allowed.
+    package let refusal: Reason?
+    /// Whether a call was asked about that the route never sees, since its bodies pass unread.
+    package let ignoresCall: Bool
+
+    /// The entries of `allow` that the decision rests on, by position.
+    package var grants: [Int] {
+        switch ground {
+        case .grant(let index): [index]
+        case .noTarget(let grants): grants
+        case .denyList, .everyone, .noGrant: []
+        }
+    }
+
+    package struct Call: Hashable, Sendable {
+        package let kind: Policy.TargetKind
+        package let target: String
+
+        package init(_ kind: Policy.TargetKind, _ target: String) {
+            self.kind = kind
+            self.target = target
+        }
+    }
+
+    /// Judges as a request would be: the deny lists, then whether the route admits the principal, then the call.
+    package init(_ access: AccessSettings, _ route: Route, _ principal: Principal, _ call: Call?) {
+        self.route = route
+        self.principal = principal
+        self.call = call
+        ignoresCall = call != nil && route.speech == .http
+        if let list = Self.denyList(access, naming: principal) {
+            (ground, refusal) = (.denyList(list), .assertionDenied)
+            return
+        }
+        let verdict =
+            if let call, route.speech == .mcp {
+                route.policy.permits(principal, call.kind, call.target)
+            } else {
+                route.policy.admits(principal)
+            }
+        switch verdict {
+        case .allowed(let grant): (ground, refusal) = (grant.map { .grant($0) } ?? .everyone, nil)
+        case .denied(.principalDenied): (ground, refusal) = (.noGrant, .principalDenied)
+        case .denied(let reason):
+            let naming = (route.policy.grants ?? []).enumerated().filter { $1.names(principal) }.map(\.offset)
+            (ground, refusal) = (.noTarget(grants: naming), reason)
+        }
+    }
+
+    private static func denyList(_ access: AccessSettings, naming principal: Principal) -> String? {
+        guard principal.kind == .user || principal.kind == .service else { return nil }
+        return AccessAssembly.policy(access).denied
+            .list(naming: principal.kind == .user ? .user : .service, principal.name, subject: principal.subject)?
+            .rawValue
+    }
+}

@@ -1,0 +1,197 @@
+internal import AccessIdentity
+internal import CurlClient
+internal import GatehouseAudit
+package import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+package import Logging
+package import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// The composition root: makes every part from the configuration, joins them, and runs them until told to stop.
+package final class Gatehouse: Service {
+    let configuration: Configuration
+    let logger: Logger
+    let live: LiveState
+    /// How the last reload ended; true before the first.
+    let reloadSucceeded = Mutex(true)
+    private let group: MultiThreadedEventLoopGroup
+    private let audit: AuditSystem
+    private let keys: SigningKeySource
+    private let tokens: TokenRefresher
+    private let proxy: ProxyServer
+    private let authenticators: [NIOLoopBound<LoopAuthenticator>]
+    private let isDraining = Mutex(false)
+    private let onReady: @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void
+
+    /// Opens the spool and the store and makes the event loops; nothing listens yet.
+    ///
+    /// - Parameter onReady: called once both listeners stand, with their addresses.
+    /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
+    package init(
+        _ configuration: Configuration,
+        logger: Logger,
+        onReady: @escaping @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void = { _, _ in }
+    ) async throws {
+        self.configuration = configuration
+        self.logger = logger
+        self.onReady = onReady
+        try Enforceable.check(configuration)
+        let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
+        audit = try AuditAssembly.system(configuration.audit)
+        if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
+            logger.warning(
+                "the audit spool was recovered",
+                metadata: [
+                    "audit.recovered": "\(audit.report.recovered)", "audit.cut_bytes": "\(audit.report.cut)",
+                    "audit.damaged_files": "\(audit.report.damagedFiles)",
+                ]
+            )
+        }
+        group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+
+        let eventLoops = Array(group.makeIterator())
+        let limits = configuration.limits
+        let connector = try UpstreamConnector()
+        let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
+            let eventLoop = eventLoops[index]
+            return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
+        }
+        let live = LiveState(routes: configuration.routes, limits: limits)
+        self.live = live
+        keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
+        tokens = TokenRefresher(
+            store: store,
+            refresh: configuration.storeRefresh,
+            maxStale: configuration.storeMaxStale,
+            onChange: { live.publish($0) }
+        )
+        let policy = AccessAssembly.policy(configuration.access)
+        var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
+        for eventLoop in eventLoops {
+            authenticators.append(
+                try await eventLoop.submit { [keys] in
+                    NIOLoopBound(
+                        LoopAuthenticator(policy: policy, source: keys, eventLoop: eventLoop),
+                        eventLoop: eventLoop
+                    )
+                }.get()
+            )
+        }
+        self.authenticators = authenticators
+        let empty = live.snapshot
+        proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
+            ProxyLoop(
+                eventLoop: eventLoop,
+                snapshot: empty,
+                authenticator: authenticators[index].value,
+                recorder: lanes[index],
+                clock: SystemClock(),
+                connector: connector,
+                logger: logger
+            )
+        }
+        live.bind(proxy: proxy, authenticators: authenticators)
+    }
+
+    package func run() async throws {
+        try audit.start()
+        let keyTask = Task { [keys] in await keys.run() }
+        // The first readings are waited for, so that nobody is refused for a key or a token that is there.
+        async let keysRead = keys.refresh()
+        await tokens.refreshNow()
+        _ = await keysRead
+        let tokenTask = Task { [tokens] in await tokens.run() }
+        defer {
+            keyTask.cancel()
+            tokenTask.cancel()
+        }
+        let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
+        let address: SocketAddress?
+        do {
+            address = try await proxy.listen(on: configuration.listen)
+        } catch {
+            throw GatehouseError(.listener, "cannot listen on \(configuration.listen)", underlying: error)
+        }
+        logger.info(
+            "serving",
+            metadata: [
+                "listen": "\(configuration.listen)", "admin": "\(configuration.admin)",
+                "routes": "\(configuration.routes.routes.count)", "threads": "\(configuration.threads)",
+                "store": "\(configuration.store.name)",
+            ]
+        )
+        onReady(address, admin.address)
+
+        try? await gracefulShutdown()
+        logger.info("draining")
+        isDraining.withLock { $0 = true }
+        await proxy.drain(within: configuration.limits.drain)
+        await admin.close()
+        await withCheckedContinuation { continuation in
+            // Joins threads, so it has one of its own.
+            let stop = NIOThreadPool(numberOfThreads: 1)
+            stop.start()
+            stop.submit { [audit] _ in
+                audit.shutdown(within: Self.auditFlush)
+                continuation.resume()
+            }
+        }
+        try? await group.shutdownGracefully()
+        logger.info("stopped")
+    }
+
+    /// How long a stop may wait for the audit's sink; what it did not take stays in the spool.
+    private static let auditFlush: Duration = .seconds(5)
+
+    // MARK: - Admin pages
+
+    private func page(_ path: String) async -> AdminServer.Page? {
+        switch path {
+        case "/healthz": return AdminServer.Page(body: "ok\n")
+        case "/readyz":
+            let readiness = await readiness()
+            return AdminServer.Page(
+                status: readiness.isReady ? .ok : .serviceUnavailable,
+                type: "application/json",
+                body: readiness.json.text + "\n"
+            )
+        case "/metrics":
+            return AdminServer.Page(type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics())
+        case _: return nil
+        }
+    }
+
+    private func readiness() async -> Readiness {
+        let now = SystemClock().now()
+        return Readiness(
+            keys: await keys.status,
+            tokens: tokens.state,
+            audit: audit.state(at: now),
+            isDraining: isDraining.withLock { $0 },
+            now: now
+        )
+    }
+
+    private func metrics() async -> String {
+        let now = SystemClock().now()
+        var traffic = LoopMetrics.Snapshot()
+        var exchanges = 0
+        let loops = (try? await proxy.onEachLoop { ($0.metrics.current, $0.openExchanges) }) ?? []
+        for (snapshot, open) in loops {
+            traffic.add(snapshot)
+            exchanges += open
+        }
+        var text = MetricsText()
+        text.addTraffic(traffic, openConnections: proxy.openConnections, openExchanges: exchanges)
+        text.addKeys(await keys.status, now: now)
+        text.addTokens(tokens.state, now: now)
+        text.addAudit(audit.state(at: now))
+        text.addReload(succeeded: reloadSucceeded.withLock { $0 })
+        return text.text
+    }
+}

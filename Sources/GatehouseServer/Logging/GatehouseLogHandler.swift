@@ -1,0 +1,79 @@
+internal import GatehouseCore
+internal import Glibc
+package import Logging
+
+/// Log lines on standard error: JSON for machines, readable for people on a terminal. Messages are constants; data is metadata.
+package struct GatehouseLogHandler: LogHandler {
+    package enum Form: Sendable {
+        case json
+        case readable
+    }
+
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    private let label: String
+    private let form: Form
+
+    package init(label: String, level: Logger.Level, form: Form) {
+        self.label = label
+        logLevel = level
+        self.form = form
+    }
+
+    /// Readable on a terminal, JSON elsewhere.
+    package static var formOfStandardError: Form { isatty(STDERR_FILENO) == 1 ? .readable : .json }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        // One write for each line, so that lines of several threads do not mix.
+        line(for: event, at: SystemClock().now()).withUnsafeBytes { bytes in
+            _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+        }
+    }
+
+    /// The whole line with its end.
+    func line(for event: LogEvent, at time: Timestamp) -> [UInt8] {
+        let data = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        let time = time.rfc3339
+        var line: [UInt8]
+        switch form {
+        case .json:
+            var json = JSONText()
+            json.object { line in
+                line.string("time", time)
+                line.string("level", event.level.rawValue)
+                line.string("message", event.message.description)
+                for (key, value) in data { line.string(key, value.description) }
+            }
+            line = json.bytes
+        case .readable:
+            var text = "\(time) \(event.level.rawValue.padded(to: 8)) \(event.message)"
+            for (key, value) in data { text += " \(key)=\(Self.plain(value.description))" }
+            line = Array(text.utf8)
+        }
+        line.append(0x0A)
+        return line
+    }
+
+    /// Control characters would let data forge lines or drive a terminal: those of Latin-1 (U+0080 to U+009F) too, and what breaks lines
+    /// or turns the direction of text.
+    private static func plain(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { scalar -> Unicode.Scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: "?"
+            case _: scalar
+            }
+        }
+        return String(String.UnicodeScalarView(scalars))
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - utf8.count))
+    }
+}

@@ -1,0 +1,17 @@
+/// An unambiguous text of fields, as authenticated data: each is a 4-byte big-endian length and its bytes. Numbers are 8 bytes, big-endian; an
+/// absent one is a field of length 0.
+struct Framing {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func append(_ field: some Collection<UInt8>) {
+        withUnsafeBytes(of: UInt32(field.count).bigEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: field)
+    }
+
+    mutating func append(_ text: String) { append(text.utf8) }
+
+    mutating func append(_ number: Int64?) {
+        guard let number else { return append([]) }
+        withUnsafeBytes(of: number.bigEndian) { append($0) }
+    }
+}

@@ -1,0 +1,25 @@
+package import GatehouseCore
+
+/// How the reading of the live store goes: for readiness, metrics and the status page. Holds no secret.
+package struct TokenRefreshState: Sendable {
+    /// When the store was last read in full; nil before the first time.
+    package internal(set) var lastSuccess: Timestamp?
+    /// When it last could not be read.
+    package internal(set) var lastFailure: Timestamp?
+    /// Why; nil once it was read again.
+    package internal(set) var error: TokenError?
+    /// Tokens that the last reading could not give.
+    package internal(set) var problems: [TokenProblem] = []
+    /// Tokens that are served, last-good ones included.
+    package internal(set) var served = 0
+    /// Tokens served though the store no longer gives them: until `store_max_stale`.
+    package internal(set) var stale = 0
+
+    /// Whether tokens were read once and are not all too old: what readiness asks.
+    package var isReady: Bool { lastSuccess != nil && !isExpired }
+    /// Whether the store could not be read for longer than `store_max_stale`.
+    package internal(set) var isExpired = false
+
+    /// Time since the last success; nil before the first.
+    package func age(at now: Timestamp) -> Duration? { lastSuccess.map { now - $0 } }
+}

@@ -1,0 +1,98 @@
+/// Why the database did not do as asked. The message names the condition and what belongs to the schema; it never holds
+/// a value, a statement's text or a password.
+package struct PostgresError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// Not a `postgres://` or `postgresql://` URL that libpq understands.
+        case invalidURL
+        /// No server answered, or it refused the connection: user, password, database, TLS, too many clients.
+        case connectionFailed
+        /// The connect or statement timeout has passed.
+        case timeout
+        /// The calling task was cancelled. A statement under way has an unknown outcome and the connection is closed.
+        case cancelled
+        /// The connection broke or was closed. A statement under way has an unknown outcome.
+        case connectionLost
+        /// The server refused the statement; see ``PostgresError/sqlState``.
+        case statementFailed
+        /// A parameter or batch that cannot be sent.
+        case invalidParameter
+        /// A column that does not exist, is null, or is not of the type asked for.
+        case unexpectedResult
+        /// No thread or memory for a connection.
+        case failed
+    }
+
+    package enum Source: String, Sendable {
+        case upstream, gatehouse
+    }
+
+    package let code: Code
+    package let message: String
+    /// Five characters (PostgreSQL, appendix A), when the server answered with an error.
+    package let sqlState: String?
+
+    package var source: Source {
+        switch code {
+        case .connectionFailed, .timeout, .connectionLost, .statementFailed: .upstream
+        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .failed: .gatehouse
+        }
+    }
+
+    /// Whether a row with this key is there already.
+    package var isUniqueViolation: Bool { sqlState == "23505" }
+
+    /// Whether the whole transaction may be tried again: it lost against a concurrent one.
+    package var isSerializationFailure: Bool { sqlState == "40001" || sqlState == "40P01" }
+
+    package var description: String { message }
+
+    init(_ code: Code, _ message: String, sqlState: String? = nil) {
+        self.code = code
+        self.message = message
+        self.sqlState = sqlState
+    }
+
+    static var lost: PostgresError { PostgresError(.connectionLost, "the connection to the database is lost") }
+    static var cancelled: PostgresError { PostgresError(.cancelled, "the call to the database was cancelled") }
+}
+
+extension PostgresError {
+    /// The server's own text is not repeated: it quotes values ("invalid input syntax for type integer: …").
+    init(sqlState: String, schemaNames: [String]) {
+        let condition =
+            switch sqlState {
+            case "23505": "a row with this key exists already"
+            case "23503": "a row that is referred to does not exist"
+            case "23502": "a required column has no value"
+            case "40001", "40P01": "the transaction lost against a concurrent one"
+            case "42501": "the database user lacks the privilege"
+            case "42P01": "a table does not exist"
+            case "57014": "the statement took longer than its timeout"
+            default: Self.condition(ofClass: sqlState.prefix(2))
+            }
+        let names = schemaNames.isEmpty ? "" : " (\(schemaNames.joined(separator: ", ")))"
+        self.init(
+            sqlState == "57014" ? .timeout : .statementFailed,
+            "\(condition)\(names) [\(sqlState)]",
+            sqlState: sqlState
+        )
+    }
+
+    /// The first two characters are the class of the condition (PostgreSQL, appendix A).
+    private static func condition(ofClass sqlClass: Substring) -> String {
+        switch sqlClass {
+        case "08": "the connection failed"
+        case "22": "a value does not fit its type"
+        case "23": "a constraint does not hold"
+        case "25": "the transaction is in the wrong state"
+        case "28": "the database user is not admitted"
+        case "40": "the transaction was rolled back"
+        case "42": "the statement is wrong or not allowed"
+        case "53": "the database is out of a resource"
+        case "55": "an object is not in the required state"
+        case "57": "an operator intervened"
+        case "58": "the database's system failed"
+        default: "the database refused the statement"
+        }
+    }
+}

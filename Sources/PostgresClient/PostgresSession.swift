@@ -1,0 +1,115 @@
+internal import CPostgres
+
+/// What LISTEN brings.
+package struct PostgresNotification: Sendable, Hashable {
+    package let channel: String
+    package let payload: String
+}
+
+/// The calls of one connection, on its thread. Each waits for the server with a deadline, and ends early when the task
+/// is cancelled; both close the connection, because the server's answer would otherwise meet the next call.
+package final class PostgresSession {
+    /// Statements of one batch; beyond it ``PostgresError/Code/invalidParameter``.
+    package static let maximumBatch = 1000
+
+    private let link: PostgresLink
+    private let statementTimeout: Duration
+
+    package var isOpen: Bool { link.isOpen }
+
+    init(_ options: PostgresOptions, wake: PostgresWake) throws(PostgresError) {
+        link = try PostgresLink(options, wake: wake)
+        statementTimeout = options.statementTimeout
+        // Set here and not in the URL, where the operator's own options would be lost.
+        try query(
+            "SELECT set_config('statement_timeout', $1, false), set_config('bytea_output', 'hex', false)",
+            [.text("\(max(1, options.statementTimeout.wholeMilliseconds))ms")]
+        )
+    }
+
+    /// Runs one statement with its parameters.
+    @discardableResult
+    package func query(_ sql: String, _ values: [PostgresValue] = []) throws(PostgresError) -> PostgresRows {
+        PostgresRows(try result(of: sql, values))
+    }
+
+    private func result(of sql: String, _ values: [PostgresValue]) throws(PostgresError) -> PostgresResult {
+        let deadline = self.deadline
+        try link.send(PostgresStatement(sql, values))
+        try link.flush(until: deadline)
+        var first: PostgresResult?
+        while let result = try link.nextResult(until: deadline) {
+            try link.refuseCopy(result)
+            if first == nil || first?.error == nil { first = result }
+        }
+        guard let first else { throw link.fail() }
+        if let error = first.error { throw link.isOpen ? error : link.fail() }
+        return first
+    }
+
+    /// Runs statements in one round trip, as one transaction: all of them or none.
+    @discardableResult
+    package func batch(_ statements: [PostgresStatement]) throws(PostgresError) -> [PostgresRows] {
+        guard statements.count <= Self.maximumBatch else {
+            throw PostgresError(.invalidParameter, "a batch has more than \(Self.maximumBatch) statements")
+        }
+        guard !statements.isEmpty else { return [] }
+        // What cannot be sent is refused before anything is.
+        for statement in statements { _ = try PostgresParameters(statement.values) }
+        let deadline = self.deadline
+        try link.enterPipeline()
+        for statement in statements { try link.send(statement) }
+        try link.synchronise()
+        try link.flush(until: deadline)
+        var results: [PostgresRows] = []
+        var failure: PostgresError?
+        for _ in statements {
+            while let result = try link.nextResult(until: deadline) {
+                try link.refuseCopy(result)
+                failure = failure ?? result.error
+                results.append(PostgresRows(result))
+            }
+        }
+        // The answer to the synchronisation point: from here the next statement starts afresh.
+        guard let sync = try link.nextResult(until: deadline), sync.status == PGRES_PIPELINE_SYNC else {
+            throw link.fail()
+        }
+        try link.exitPipeline()
+        if let failure { throw failure }
+        return results
+    }
+
+    /// Runs `body` between BEGIN and COMMIT, and ROLLBACK when it throws.
+    package func transaction<Value>(
+        _ body: (PostgresSession) throws(PostgresError) -> Value
+    ) throws(PostgresError) -> Value {
+        try query("BEGIN")
+        let value: Value
+        do throws(PostgresError) {
+            value = try body(self)
+        } catch {
+            // A connection that cannot roll back is closed, and the server rolls back by itself.
+            if isOpen { _ = try? query("ROLLBACK") }
+            throw error
+        }
+        // COMMIT of a failed transaction succeeds as a ROLLBACK: the body has swallowed an error.
+        guard try result(of: "COMMIT", []).commandTag == "COMMIT" else {
+            throw PostgresError(.statementFailed, "the transaction was rolled back", sqlState: "25P02")
+        }
+        return value
+    }
+
+    package func listen(to channel: String) throws(PostgresError) {
+        guard let name = link.quoted(channel) else {
+            throw PostgresError(.invalidParameter, "a channel cannot be named so")
+        }
+        try query("LISTEN \(name)")
+    }
+
+    /// The next notification, or nil when none came in that time.
+    package func notification(within time: Duration) throws(PostgresError) -> PostgresNotification? {
+        try link.notification(until: .now + time)
+    }
+
+    private var deadline: ContinuousClock.Instant { .now + statementTimeout + PostgresOptions.grace }
+}

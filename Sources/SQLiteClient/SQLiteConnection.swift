@@ -1,0 +1,134 @@
+internal import CSQLite
+
+/// One connection to a database file. Not `Sendable`: it belongs to one thread, actor or queue at a time, so SQLite's
+/// own mutexes are left out.
+///
+/// Every connection is in WAL mode with foreign keys on and the schema untrusted (`trusted_schema=OFF`), so that a
+/// database that someone else wrote cannot call functions from its views and triggers.
+package final class SQLiteConnection {
+    package enum Access: Sendable {
+        /// Opens the file, or makes an empty one of mode 0600.
+        case create
+        /// The file must be there.
+        case readWrite
+        /// Never writes. The file must be there; its mode is left alone.
+        case readOnly
+    }
+
+    /// When SQLite calls fsync (`PRAGMA synchronous`), in WAL mode.
+    package enum Synchronous: String, Sendable {
+        /// At checkpoints only: a power cut may lose the newest transactions, never the database.
+        case normal = "NORMAL"
+        /// After every transaction.
+        case full = "FULL"
+    }
+
+    /// How long a statement waits for another connection's lock; beyond it `busy`.
+    package static let defaultBusyTimeout: Duration = .seconds(5)
+
+    package let path: String
+    let handle: OpaquePointer
+    let file: String
+    let identity: Identity?
+
+    /// Opens the database file at `path`, which is a path in the file system and never a URI or `:memory:`.
+    ///
+    /// The file, its `-wal` and its `-shm` are readable by their owner alone: a file with a wider mode is narrowed.
+    ///
+    /// - Throws: ``SQLiteError`` `notOpened` or `permission` when the file cannot be had, `notADatabase` or `corrupt` when it
+    ///   is something else, `busy` when another connection kept it locked.
+    package init(
+        path: String,
+        access: Access = .create,
+        busyTimeout: Duration = SQLiteConnection.defaultBusyTimeout,
+        synchronous: Synchronous = .full
+    ) throws(SQLiteError) {
+        guard !path.isEmpty, !path.utf8.contains(0) else {
+            throw SQLiteError(.notOpened, "a database path is empty or has a NUL byte")
+        }
+        self.path = path
+        // Absolute or dotted, a name like `file:x?mode=memory` or `:memory:` stays a name.
+        file = path.utf8.first == UInt8(ascii: "/") ? path : "./\(path)"
+        if access != .readOnly { try Self.narrow(file, creating: access == .create) }
+        let mode = access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
+        var opened: OpaquePointer?
+        let result = sqlite3_open_v2(file, &opened, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        guard result == SQLITE_OK, let opened else {
+            let error = SQLiteError(result: result, of: opened)
+            sqlite3_close_v2(opened)
+            throw SQLiteError(error.code, extendedCode: error.extendedCode, "\(path): \(error.message)")
+        }
+        // From the next lines on deinit closes the handle, also when a setting below throws.
+        identity = Self.identity(of: file)
+        handle = opened
+        let milliseconds = busyTimeout / .milliseconds(1)
+        sqlite3_busy_timeout(handle, Int32(max(0, min(milliseconds, 3_600_000))))
+        try execute("PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON; PRAGMA synchronous=\(synchronous.rawValue)")
+        if access != .readOnly { try enterWAL(within: Int(max(0, min(milliseconds, 3_600_000)))) }
+    }
+
+    deinit {
+        // Statements hold the connection, so none is left; v2 would outlive one all the same.
+        sqlite3_close_v2(handle)
+    }
+
+    /// Runs a script of any number of statements and ignores the rows they give.
+    package func execute(_ script: String) throws(SQLiteError) {
+        try check(sqlite3_exec(handle, script, nil, nil, nil))
+    }
+
+    /// Compiles one statement.
+    ///
+    /// - Throws: ``SQLiteError`` `other` for a statement that does not fit the schema, and for text with more than one.
+    package func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+        try SQLiteStatement(sql, on: self)
+    }
+
+    /// Runs one statement to its end.
+    ///
+    /// - Returns: the rows that it inserted, updated or deleted.
+    @discardableResult
+    package func run(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> Int {
+        let statement = try prepare(sql)
+        try statement.bind(values)
+        try statement.run()
+        return changes
+    }
+
+    /// The rows that the last INSERT, UPDATE or DELETE changed, without those of triggers and foreign keys.
+    package var changes: Int { Int(sqlite3_changes64(handle)) }
+
+    package var lastInsertRowID: Int64 { sqlite3_last_insert_rowid(handle) }
+
+    /// A number that changes when another connection, of this process or another, has committed to the database. Reads shared memory only,
+    /// so it may be polled.
+    package func dataVersion() throws(SQLiteError) -> Int64 {
+        let statement = try prepare("PRAGMA data_version")
+        guard try statement.step() else { throw SQLiteError(.other, "\(path): no data_version") }
+        return try statement.integer(0)
+    }
+
+    func check(_ result: Int32) throws(SQLiteError) {
+        guard result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE else {
+            throw SQLiteError(result: result, of: handle)
+        }
+    }
+
+    /// The mode is kept in the file, so only the first connection switches. Two that switch at once may get `busy` without
+    /// SQLite waiting (each holds what the other needs), so the wait is ours.
+    private func enterWAL(within milliseconds: Int) throws(SQLiteError) {
+        var waited = 0
+        while true {
+            do throws(SQLiteError) {
+                let statement = try prepare("PRAGMA journal_mode=WAL")
+                guard try statement.step(), try statement.text(0) == "wal" else {
+                    throw SQLiteError(.notOpened, "\(path): the file system does not support a write-ahead log")
+                }
+                return
+            } catch {
+                guard error.code == .busy, waited < milliseconds else { throw error }
+                waited += Int(sqlite3_sleep(10))
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+import GatehouseCommands
+
+await GatehouseCommand.start()

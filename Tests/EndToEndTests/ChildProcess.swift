@@ -1,0 +1,173 @@
+import Glibc
+import Synchronization
+
+/// A process of a test: its output line by line, its end awaited, and killed with its group when the test is over,
+/// cancelled or dead.
+final class ChildProcess: Sendable {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    enum Exit: Equatable {
+        case code(Int32)
+        case signal(Int32)
+    }
+
+    let name: String
+    let pid: pid_t
+    let output: ChildOutput
+    let errors: ChildOutput
+    private let input: Mutex<Int32?>
+    private let ended = Signalled<Exit>()
+
+    /// Starts a program with exactly this environment and a stdin that stays open as long as this object lives.
+    init(_ executable: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
+        name = ([executable] + arguments.prefix(1)).map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+            .joined(separator: " ")
+        let child = try Spawned(executable, arguments, environment: environment)
+        let pid = child.pid
+        self.pid = pid
+        input = Mutex(child.input)
+        output = ChildOutput(descriptor: child.output)
+        errors = ChildOutput(descriptor: child.errors)
+        Watchdog.shared?.started(pid)
+        startThread { [ended] in
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            Watchdog.shared?.ended(pid)
+            ended.signal(status & 0x7F == 0 ? .code(status >> 8 & 0xFF) : .signal(status & 0x7F))
+        }
+    }
+
+    deinit {
+        closeInput()
+        kill()
+        // Only when it is gone may its folder be deleted: else it could write into it once more.
+        while !hasEnded { usleep(1000) }
+    }
+
+    func send(signal: Int32) { if ended.current == nil { Glibc.kill(pid, signal) } }
+
+    /// Ends the process and everything it has started.
+    func kill() { if ended.current == nil { Glibc.kill(-pid, SIGKILL) } }
+
+    /// Writes to its stdin.
+    func write(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        let count = input.withLock { input in input.map { Glibc.write($0, bytes, bytes.count) } }
+        guard count == bytes.count else { throw Failure(description: "\(name) reads no more") }
+    }
+
+    /// Lets it read the end of its stdin.
+    func closeInput() {
+        input.withLock { input in
+            if let descriptor = input { close(descriptor) }
+            input = nil
+        }
+    }
+
+    var hasEnded: Bool { ended.current != nil }
+
+    /// How it ends. Cancelling the waiting task, as a test's time limit does, kills it.
+    func exit() async -> Exit {
+        await withTaskCancellationHandler {
+            await ended.value
+        } onCancel: {
+            kill()
+        }
+    }
+
+    /// The first line of stdout that comes, now or later.
+    func firstLine() async throws -> String {
+        let line = await withTaskCancellationHandler {
+            await output.firstLine
+        } onCancel: {
+            kill()
+        }
+        guard let line else { throw Failure(description: "\(name) ended without a line: \(errors.text)") }
+        return line
+    }
+}
+
+/// What a process has written so far, read as it comes so that it never blocks on a full pipe.
+final class ChildOutput: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+    private let first = Signalled<String?>()
+    private let atEnd = Signalled<Void>()
+
+    init(descriptor: Int32) {
+        startThread { [self] in
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = read(descriptor, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                let line: String? = bytes.withLock { bytes in
+                    bytes += buffer[..<count]
+                    return bytes.firstIndex(of: 0x0A).map { String(decoding: bytes[..<$0], as: UTF8.self) }
+                }
+                if let line, first.current == nil { first.signal(line) }
+            }
+            close(descriptor)
+            if first.current == nil { first.signal(nil) }
+            atEnd.signal(())
+        }
+    }
+
+    /// Everything so far.
+    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+
+    /// Nil when it ends before a whole line.
+    var firstLine: String? {
+        get async { await first.value }
+    }
+
+    /// Everything, once the other side has closed it.
+    var whole: String {
+        get async {
+            await atEnd.value
+            return text
+        }
+    }
+}
+
+/// A value that comes once and may be awaited by many.
+final class Signalled<Value: Sendable>: Sendable {
+    private enum State {
+        case waiting([CheckedContinuation<Value, Never>])
+        case done(Value)
+    }
+
+    private let state = Mutex<State>(.waiting([]))
+
+    var current: Value? {
+        state.withLock { state in
+            if case .done(let value) = state { value } else { nil }
+        }
+    }
+
+    func signal(_ value: Value) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Value, Never>] in
+            guard case .waiting(let waiters) = state else { return [] }
+            state = .done(value)
+            return waiters
+        }
+        for waiter in waiters { waiter.resume(returning: value) }
+    }
+
+    var value: Value {
+        get async {
+            await withCheckedContinuation { continuation in
+                let value = state.withLock { state -> Value? in
+                    switch state {
+                    case .done(let value): return value
+                    case .waiting(let waiters):
+                        state = .waiting(waiters + [continuation])
+                        return nil
+                    }
+                }
+                if let value { continuation.resume(returning: value) }
+            }
+        }
+    }
+}

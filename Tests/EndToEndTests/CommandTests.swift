@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+
+@Suite("The commands of the binary", .needsKit, .timeLimit(.minutes(1)))
+struct CommandTests {
+    private func run(_ arguments: [String]) async throws -> (exit: ChildProcess.Exit, output: String, errors: String) {
+        let process = try ChildProcess(Kit.gatehouse, arguments, environment: [:])
+        process.closeInput()
+        return (await process.exit(), await process.output.whole, await process.errors.whole)
+    }
+
+    @Test func `check tells every mistake at its place and exits 78`() async throws {
+        let folder = try Kit.Folder()
+        try folder.write(
+            "version: 1\nlisten: nowhere\nroutes:\n  - name: coda\n    upsteam: http://coda:8080\n",
+            to: "bad.yaml"
+        )
+        let (exit, output, errors) = try await run(["check", "--config", "\(folder.path)/bad.yaml"])
+        #expect(exit == .code(78))
+        #expect(output.isEmpty)
+        #expect(errors.contains("bad.yaml:2:9: error: "))
+        #expect(errors.contains("bad.yaml:5:5: error: "))
+        #expect(errors.contains("upstream"))
+    }
+
+    @Test func `an unknown command is a usage error`() async throws {
+        let (exit, output, errors) = try await run(["frobnicate"])
+        #expect(exit == .code(64))
+        #expect(output.isEmpty)
+        #expect(!errors.isEmpty)
+    }
+
+    @Test func `the demo shows a call that passes and those that do not, and exits 0`() async throws {
+        let (exit, output, errors) = try await run(["demo"])
+        #expect(exit == .code(0), "\(errors)")
+        for reason in ["assertion_missing", "assertion_expired", "principal_denied"] {
+            #expect(output.contains(reason))
+        }
+    }
+
+    /// Full Foundation brings 40 MiB of ICU into every sidecar.
+    @Test(arguments: ["libFoundation.so", "lib_FoundationICU.so", "libFoundationInternationalization.so", "libicuuc"])
+    func `the binary does not link ICU`(library: String) throws {
+        let binary = try Data(contentsOf: URL(fileURLWithPath: Kit.gatehouse), options: .alwaysMapped)
+        #expect(binary.range(of: Data(library.utf8)) == nil)
+        #expect(binary.range(of: Data("libcurl".utf8)) != nil)
+    }
+}

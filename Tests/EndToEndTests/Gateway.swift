@@ -1,0 +1,211 @@
+import CurlClient
+import Foundation
+import GatehouseTestSupport
+import Testing
+
+/// `gatehouse serve` as it ships, with an issuer beside it and routes to the given servers.
+///
+/// The routes are `/one` and `/two`, named after the SDK of their server. They admit david@example.com and the service
+/// token of ``TestIssuer``, and inject the route's token and the caller.
+final class Gateway: Sendable {
+    enum Store: Sendable {
+        /// Tokens in the environment of the process.
+        case environment
+        /// Sealed tokens in SQLite, set by `gatehouse token set`.
+        case sqlite
+    }
+
+    static let token = "e2e-token-5f1d8a"
+    static let user = "david@example.com"
+
+    // Before the folder, because it is released before it.
+    let process: ChildProcess
+    let folder: Kit.Folder
+    let port: Int
+    let issuer: TestIssuer
+    private let certs: CertsServer
+
+    var url: String { "http://127.0.0.1:\(port)" }
+    var configuration: String { "\(folder.path)/gatehouse.yaml" }
+
+    static func start(_ store: Store = .environment, _ servers: MCPServer...) async throws -> Gateway {
+        let folder = try Kit.Folder()
+        let issuer = TestIssuer()
+        let certs = try await CertsServer.start(folder, [issuer.key])
+        var lastFailure = ""
+        // A port that was free may be taken before the process binds it: then another one is tried.
+        for _ in 0..<5 {
+            let port = try freePort()
+            let yaml = yaml(folder: folder, port: port, certs: certs.url, store: store, servers: servers)
+            try folder.write(yaml, to: "gatehouse.yaml")
+            if store == .sqlite { try await seal(token, for: servers, in: folder) }
+            let arguments = ["serve", "--config", "\(folder.path)/gatehouse.yaml"]
+            let process = try ChildProcess(Kit.gatehouse, arguments, environment: environment)
+            if await isReady(process, socket: "\(folder.path)/admin.sock") {
+                return Gateway(folder: folder, port: port, issuer: issuer, process: process, certs: certs)
+            }
+            lastFailure = await process.errors.whole
+        }
+        throw ChildProcess.Failure(description: "gatehouse does not become ready: \(lastFailure)")
+    }
+
+    private init(folder: Kit.Folder, port: Int, issuer: TestIssuer, process: ChildProcess, certs: CertsServer) {
+        self.folder = folder
+        self.port = port
+        self.issuer = issuer
+        self.process = process
+        self.certs = certs
+    }
+
+    /// An assertion that is good now.
+    func assertion(of user: String = Gateway.user, _ changes: KeyValuePairs<String, String?> = [:]) -> String {
+        issuer.user(user, now: Int64(Date.now.timeIntervalSince1970), lasting: 3600, with: changes)
+    }
+
+    func serviceAssertion() -> String { issuer.service(now: Int64(Date.now.timeIntervalSince1970)) }
+
+    /// One plain request.
+    func request(
+        _ path: String,
+        method: String = "GET",
+        assertion: String? = nil,
+        headers: [CurlHeader] = [],
+        body: String? = nil
+    ) async throws -> CurlResponse {
+        let headers = headers + (assertion.map { [CurlHeader("Cf-Access-Jwt-Assertion", $0)] } ?? [])
+        let body = body.map { CurlBody($0) }
+        return try await CurlClient().perform(CurlRequest(url + path, method: method, headers: headers, body: body))
+    }
+
+    /// Runs another command on the same configuration and returns its stdout.
+    func command(_ arguments: String..., input: String? = nil) async throws -> String {
+        try await Self.command(arguments, folder: folder, input: input)
+    }
+
+    /// The audit events of a request, waiting for the drain to bring them into the sink.
+    func auditRows(of requestID: String, count: Int) async throws -> [JSON] {
+        var rows: [JSON] = []
+        try await eventually {
+            // Until the drain has made the sink, there is nothing to read.
+            let text = try? await self.command("audit", "tail", "--lines", "1000", "--json")
+            rows = try JSON.rows(text ?? "").filter { $0["request_id"].text == requestID }
+            return rows.count >= count
+        }
+        return rows
+    }
+
+    /// Asks again and again until the answer is yes: for what another process does in its own time and tells only when
+    /// asked. Ends by the test's time limit, or when the gateway dies.
+    func eventually(_ holds: () async throws -> Bool) async throws {
+        while try await !holds() {
+            if process.hasEnded {
+                throw ChildProcess.Failure(description: "gatehouse has ended: \(await process.errors.whole)")
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    static var environment: [String: String] {
+        ["ONE_API_TOKEN": token, "TWO_API_TOKEN": token, "LC_ALL": "C.UTF-8"]
+    }
+
+    private static func command(_ words: [String], folder: Kit.Folder?, input: String? = nil) async throws -> String {
+        let arguments = words + (folder.map { ["--config", "\($0.path)/gatehouse.yaml"] } ?? [])
+        let process = try ChildProcess(Kit.gatehouse, arguments, environment: environment)
+        if let input { try process.write(input) }
+        process.closeInput()
+        guard await process.exit() == .code(0) else {
+            throw ChildProcess.Failure(description: "\(process.name) failed: \(await process.errors.whole)")
+        }
+        return await process.output.whole
+    }
+
+    private static func seal(_ token: String, for servers: [MCPServer], in folder: Kit.Folder) async throws {
+        if !FileManager.default.fileExists(atPath: "\(folder.path)/key") {
+            try folder.write(try await command(["key", "generate"], folder: nil), to: "key")
+            chmod("\(folder.path)/key", 0o600)
+            for server in servers {
+                _ = try await command(["token", "set", server.sdk.route], folder: folder, input: token)
+            }
+        }
+    }
+
+    private static func yaml(
+        folder: Kit.Folder,
+        port: Int,
+        certs: String,
+        store: Store,
+        servers: [MCPServer]
+    ) -> String {
+        let routes = servers.map { server in
+            """
+              - name: \(server.sdk.route)
+                host: "*"
+                path: /\(server.sdk.route)
+                audience: ["\(TestIssuer.defaultAudience)"]
+                upstream: \(server.url)
+                inject: { X-Coda-Api-Key: "{token}", X-Caller: "{principal}" }
+                allow:
+                  - { users: ["\(user)"] }
+                  - { service_tokens: ["*.access"] }
+            """
+        }
+        return """
+            version: 1
+            listen: 127.0.0.1:\(port)
+            admin: unix:\(folder.path)/admin.sock
+            access:
+              issuer: \(TestIssuer.defaultIssuer)
+              certs_url: \(certs)
+            stores:
+              environment: { kind: env }
+              sqlite: { kind: sqlite, path: \(folder.path)/gatehouse.db, master_keys: [ { file: \(folder.path)/key } ] }
+            store: \(store == .sqlite ? "sqlite" : "environment")
+            store_refresh: 1s
+            audit:
+              spool: \(folder.path)/spool
+              sink: { kind: sqlite, path: \(folder.path)/audit.db }
+            routes:
+            \(routes.joined(separator: "\n"))
+
+            """
+    }
+
+    /// Asks until it says yes or has ended. There is nothing to await: readiness is only told when asked.
+    private static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
+        var request = CurlRequest("http://localhost/readyz")
+        request.unixSocket = socket
+        while !process.hasEnded, !Task.isCancelled {
+            if let response = try? await CurlClient().perform(request), response.status == 200 { return true }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
+    private static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        try withUnsafeMutableBytes(of: &address) {
+            let pointer = try #require($0.assumingMemoryBound(to: sockaddr.self).baseAddress)
+            try #require(bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0)
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
+
+extension SDK {
+    /// The route that leads to a server of this SDK.
+    var route: String { self == .one ? "one" : "two" }
+}
+
+extension JSON {
+    /// The rows of a command's `--json`: one array, or one object a line.
+    static func rows(_ text: String) throws -> [JSON] {
+        if text.hasPrefix("[") { return try JSON(parsing: text).elements }
+        return try text.split(separator: "\n").map { try JSON(parsing: String($0)) }
+    }
+}

@@ -1,0 +1,176 @@
+"""Drives an MCP server through whatever stands at URL, with the official SDK, and prints one JSON object.
+
+    client.py URL [--mode legacy|modern|auto] [--header NAME=VALUE]... [--assertion-from-env NAME]
+
+The assertion comes from an environment variable, never from the arguments, which every process can read.
+Each step is one member of the object: its result, or {"error": …}. A step that fails does not end the others.
+The exit status is 0 when the script ran to its end, whatever the steps said.
+"""
+
+import argparse
+import asyncio
+import importlib.metadata
+import json
+import os
+import traceback
+
+SDK = importlib.metadata.version("mcp")
+
+
+def described(error):
+    """The innermost cause: transports wrap theirs in groups."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    answer = {"type": type(error).__name__, "message": str(error)}
+    data = getattr(error, "error", None)
+    if data is not None and hasattr(data, "code"):
+        answer.update(code=data.code, message=data.message, data=data.data)
+    response = getattr(error, "response", None)
+    if response is not None:
+        answer["status"] = response.status_code
+    return answer
+
+
+class Wire:
+    """What went over the wire, seen by the HTTP client's hooks: method, status and the fields that matter."""
+
+    kept = ("mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "content-type", "x-request-id")
+
+    def __init__(self):
+        self.exchanges = []
+
+    async def responded(self, response):
+        def keep(headers):
+            return {name: headers[name] for name in self.kept if name in headers}
+
+        self.exchanges.append({
+            "method": response.request.method,
+            "status": response.status_code,
+            "request": keep(response.request.headers),
+            "response": keep(response.headers),
+        })
+
+
+def text_of(result):
+    return "".join(getattr(part, "text", "") for part in result.content)
+
+
+async def run_steps(session, steps):
+    """The same calls in both eras: the two SDKs name their methods alike."""
+
+    async def step(name, action):
+        try:
+            steps[name] = await action()
+        except Exception as error:  # noqa: BLE001: reported, not hidden
+            steps[name] = {"error": described(error)}
+
+    async def tools():
+        return sorted(tool.name for tool in (await session.list_tools()).tools)
+
+    async def call(name, arguments=None):
+        result = await session.call_tool(name, arguments or {})
+        failed = result.isError if hasattr(result, "isError") else result.is_error
+        return {"text": text_of(result), "is_error": bool(failed)}
+
+    async def progress():
+        seen = []
+
+        async def saw(progress, total, message):
+            seen.append([progress, total, message])
+
+        result = await session.call_tool("slow", {"steps": 3}, progress_callback=saw)
+        return {"text": text_of(result), "progress": seen}
+
+    async def whoami():
+        return json.loads((await call("whoami"))["text"])
+
+    async def resource():
+        from importlib import import_module
+
+        uri = "memo://one"
+        if SDK.startswith("1."):
+            uri = import_module("pydantic").AnyUrl(uri)
+        return (await session.read_resource(uri)).contents[0].text
+
+    async def prompt():
+        return (await session.get_prompt("greeting", {"name": "Ada"})).messages[0].content.text
+
+    await step("tools", tools)
+    await step("echo", lambda: call("echo", {"text": "grüß dich, 世界"}))
+    await step("whoami", whoami)
+    await step("progress", progress)
+    await step("failing", lambda: call("failing"))
+    await step("delete_everything", lambda: call("delete_everything"))
+    await step("resource", resource)
+    await step("prompt", prompt)
+    await step("parallel", lambda: parallel(session))
+
+
+async def parallel(session):
+    """Several calls in flight at once, each answered with its own."""
+    results = await asyncio.gather(*(session.call_tool("echo", {"text": str(n)}) for n in range(8)))
+    return [text_of(result) for result in results]
+
+
+async def with_sdk_1(url, headers, wire, steps):
+    import httpx
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    hooks = {"response": [wire.responded]}
+    async with httpx.AsyncClient(headers=headers, event_hooks=hooks, timeout=30, trust_env=False) as http:
+        async with streamable_http_client(url, http_client=http) as (read, write, session_id):
+            async with ClientSession(read, write) as session:
+                answer = await session.initialize()
+                steps["initialize"] = {
+                    "version": answer.protocolVersion,
+                    "server": answer.serverInfo.name,
+                    "session": session_id(),
+                }
+                await run_steps(session, steps)
+
+
+async def with_sdk_2(url, headers, mode, wire, steps):
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    hooks = {"response": [wire.responded]}
+    async with httpx2.AsyncClient(headers=headers, event_hooks=hooks, timeout=30, trust_env=False) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode={"modern": "2026-07-28"}.get(mode, mode)) as client:
+            steps["initialize"] = {
+                "version": client.protocol_version,
+                "server": client.server_info.name if client.server_info else None,
+                "session": next((e["response"]["mcp-session-id"] for e in wire.exchanges
+                                 if "mcp-session-id" in e["response"]), None),
+            }
+            await run_steps(client, steps)
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("--mode", choices=["legacy", "modern", "auto"], default="legacy")
+    parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--assertion-from-env")
+    arguments = parser.parse_args()
+    headers = dict(pair.split("=", 1) for pair in arguments.header)
+    if arguments.assertion_from_env:
+        headers["Cf-Access-Jwt-Assertion"] = os.environ[arguments.assertion_from_env]
+    wire, steps = Wire(), {}
+    outcome = {"sdk": SDK, "mode": arguments.mode, "steps": steps, "wire": wire.exchanges}
+    try:
+        async with asyncio.timeout(60):
+            if SDK.startswith("1."):
+                await with_sdk_1(arguments.url, headers, wire, steps)
+            else:
+                await with_sdk_2(arguments.url, headers, arguments.mode, wire, steps)
+    except BaseException as error:  # noqa: BLE001: the object tells it
+        outcome["failure"] = described(error)
+        outcome["failure"]["trace"] = traceback.format_exc(limit=-3)
+    print(json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,30 @@
+import CurlClient
+import GatehouseTestSupport
+import Testing
+
+@Suite("Key sets over TLS", .needsKit, .timeLimit(.minutes(1)))
+struct TLSTests {
+    @Test func `a certificate counts only from the authority that is named, and for the host that is asked`()
+        async throws
+    {
+        let folder = try Kit.Folder()
+        let server = try await CertsServer.start(folder, [TestIssuer.firstKey], tls: true)
+        var request = CurlRequest(server.url)
+        #expect(await code(of: request) == .tls)
+        request.authoritiesFile = server.authority
+        #expect(try await CurlClient().perform(request).body.bytes == TestIssuer.jwkSet([TestIssuer.firstKey]))
+        request.url = "https://localhost:\(server.port)/cdn-cgi/access/certs"
+        #expect(await code(of: request) == .tls)
+        request.authoritiesFile = "\(folder.path)/certs.json"
+        #expect(await code(of: request) == .tls)
+    }
+
+    private func code(of request: CurlRequest) async -> CurlError.Code? {
+        do throws(CurlError) {
+            _ = try await CurlClient().perform(request)
+            return nil
+        } catch {
+            return error.code
+        }
+    }
+}

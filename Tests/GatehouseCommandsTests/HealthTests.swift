@@ -1,0 +1,76 @@
+import Foundation
+import GatehouseTestSupport
+import Glibc
+import Testing
+
+@Suite("gatehouse health", .timeLimit(.minutes(1)))
+struct HealthTests {
+    /// Asks until an instance answers; there is nothing else to await from outside.
+    private func answer(_ workplace: Workplace, _ arguments: String...) async throws -> Command.Outcome {
+        while true {
+            let outcome = try await workplace.run(["health"] + arguments)
+            if !outcome.errors.contains("no instance answers") { return outcome }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func serve(_ workplace: Workplace) throws -> pid_t {
+        let log = "\(workplace.path)/serve.log"
+        return try Command(
+            arguments: ["serve"],
+            environment: workplace.environment(),
+            streams: ["/dev/null", log, log]
+        ).start()
+    }
+
+    private func prepared() async throws -> Workplace {
+        let workplace = try Workplace()
+        // What this version does not enforce it refuses to serve.
+        let plain = workplace.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
+        try workplace.write(plain, to: "gatehouse.yaml")
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        #expect(try await workplace.run("token", "set", "coda", input: "a-token").exit == 0)
+        return workplace
+    }
+
+    @Test func `nobody there is not ready`() async throws {
+        let workplace = try Workplace()
+        let outcome = try await workplace.run("health")
+        #expect(outcome.exit == 1 && outcome.output.isEmpty)
+        #expect(outcome.errors.contains("no instance answers on unix:\(workplace.path)/admin.sock"))
+    }
+
+    @Test func `an instance without keys is not ready, and says so`() async throws {
+        let workplace = try await prepared()
+        let pid = try serve(workplace)
+        defer { kill(pid, SIGKILL) }
+        let outcome = try await answer(workplace)
+        #expect(outcome.exit == 1)
+        #expect(outcome.output.contains("FAIL  keys: "))
+        #expect(outcome.output.contains("ok    store: 1 tokens"))
+        #expect(outcome.errors == "gatehouse: error: the instance is not ready\n")
+        kill(pid, SIGTERM)
+        #expect(await Command.exit(of: pid) == 0)
+    }
+
+    @Test func `an instance with everything is ready`() async throws {
+        let workplace = try await prepared()
+        try FileManager.default.createDirectory(atPath: "\(workplace.path)/spool", withIntermediateDirectories: false)
+        let header = "access-identity-keys 1 \(time(nil)) http://127.0.0.1:1/certs\n"
+        let keys = String(decoding: TestIssuer().jwkSet, as: UTF8.self)
+        try workplace.write(header + keys, to: "spool/signing-keys.json")
+        chmod("\(workplace.path)/spool/signing-keys.json", 0o600)
+        chmod("\(workplace.path)/spool", 0o700)
+        let pid = try serve(workplace)
+        defer { kill(pid, SIGKILL) }
+        let outcome = try await answer(workplace, "--json")
+        #expect(outcome.exit == 0 && outcome.errors.isEmpty, "\(outcome) \(workplace.read("serve.log"))")
+        let answer = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+        #expect(answer["ready"] as? Bool == true)
+        let checks = try #require(answer["checks"] as? [[String: Any]])
+        #expect(checks.compactMap { $0["name"] as? String } == ["keys", "store", "audit"])
+        kill(pid, SIGTERM)
+        #expect(await Command.exit(of: pid) == 0)
+        #expect(try await workplace.run("health").exit == 1)
+    }
+}

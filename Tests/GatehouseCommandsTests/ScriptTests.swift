@@ -1,0 +1,115 @@
+import Foundation
+import RegexBuilder
+import Testing
+
+/// Golden scripts: each file of `Scripts` holds commands, what is typed into them and all that they answer.
+///
+///     $ arguments of gatehouse       FOLDER is the test's own; quotes hold spaces together
+///     < a line of standard input
+///     | a line of standard output
+///     ! a line of standard error
+///     = the exit code, where it is not 0
+///
+/// What differs from run to run stands as TIME, HEX, KEY, USER and FOLDER, and runs of spaces as two. With
+/// `GATEHOUSE_TEST_RECORD=1` the files are written anew, to be read before they are committed.
+@Suite("Golden scripts", .timeLimit(.minutes(2)))
+struct ScriptTests {
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Scripts")
+    static let names = ["usage", "check", "explain", "token", "stores", "key"]
+
+    @Test func `every script is run`() throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
+        #expect(files.sorted() == Self.names.map { $0 + ".txt" }.sorted())
+    }
+
+    @Test(arguments: names)
+    func `the commands answer as the script says`(name: String) async throws {
+        let file = Self.folder.appendingPathComponent("\(name).txt")
+        let script = try String(contentsOf: file, encoding: .utf8)
+        let workplace = try Workplace()
+        for key in ["key", "key2"] {
+            #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/\(key)").exit == 0)
+        }
+        var actual = ""
+        for step in Script.steps(of: script) {
+            actual += step.source
+            guard let arguments = step.arguments else { continue }
+            let outcome = try await workplace.run(
+                arguments.map { $0.replacingOccurrences(of: "FOLDER", with: workplace.path) },
+                input: step.input,
+                environment: ["SCRIPT_VALUE": Script.variable]
+            )
+            for secret in [Script.variable] + step.input.split(separator: "\n").map(String.init) {
+                #expect(!outcome.output.contains(secret) && !outcome.errors.contains(secret), "\(step.source) leaks")
+            }
+            actual += Script.transcript(outcome, in: workplace)
+        }
+        if ProcessInfo.processInfo.environment["GATEHOUSE_TEST_RECORD"] != nil {
+            try actual.write(to: file, atomically: true, encoding: .utf8)
+        }
+        #expect(actual == script)
+    }
+}
+
+enum Script {
+    /// What `$SCRIPT_VALUE` holds.
+    static let variable = "from-a-variable-5f1d8a"
+
+    struct Step {
+        /// The lines that come from the script, also comments.
+        var source: String
+        /// Nil for lines that run nothing.
+        var arguments: [String]?
+        var input = ""
+    }
+
+    static func steps(of script: String) -> [Step] {
+        var steps: [Step] = []
+        for line in script.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            if line.hasPrefix("$ ") {
+                steps.append(Step(source: line + "\n", arguments: words(line.dropFirst(2))))
+            } else if line.hasPrefix("< "), !steps.isEmpty {
+                steps[steps.count - 1].source += line + "\n"
+                steps[steps.count - 1].input += line.dropFirst(2) + "\n"
+            } else if !["| ", "! ", "= "].contains(where: line.hasPrefix), line != "|", line != "!" {
+                steps.append(Step(source: line + "\n"))
+            }
+        }
+        return steps
+    }
+
+    static func transcript(_ outcome: Command.Outcome, in workplace: Workplace) -> String {
+        func lines(_ text: String, _ mark: String) -> String {
+            guard !text.isEmpty else { return "" }
+            // A last line without its end shows as one that has none.
+            let isWhole = text.hasSuffix("\n")
+            let lines = (isWhole ? String(text.dropLast()) : text).components(separatedBy: "\n")
+            return lines.map { $0.isEmpty ? "\(mark)\n" : "\(mark) \($0)\n" }.joined()
+                + (isWhole ? "" : "(no line end)\n")
+        }
+        let text = lines(normal(outcome.output, workplace), "|") + lines(normal(outcome.errors, workplace), "!")
+        return text + (outcome.exit == 0 ? "" : "= \(outcome.exit)\n")
+    }
+
+    private static func normal(_ text: String, _ workplace: Workplace) -> String {
+        text.replacingOccurrences(of: workplace.path, with: "FOLDER")
+            .replacing(#/\bghk1_[0-9a-f]+/#, with: "KEY")
+            .replacing(#/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/#, with: "TIME")
+            .replacing(#/\b[0-9a-f]{16}\b/#, with: "HEX")
+            .replacing(
+                Regex {
+                    Anchor.wordBoundary; Workplace.user; Anchor.wordBoundary
+                },
+                with: "USER"
+            )
+            .replacing(#/ {2,}/#, with: "  ")
+    }
+
+    private static func words(_ line: Substring) -> [String] {
+        var words: [String] = []
+        for (index, part) in line.components(separatedBy: "\"").enumerated() {
+            words += index % 2 == 1 ? [part] : part.split(separator: " ").map(String.init)
+        }
+        return words
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Secrets of the commands", .timeLimit(.minutes(1)))
+struct SecrecyTests {
+    private let secret = "not-for-any-eye-6d20"
+
+    @Test func `a value that is on its way stands nowhere in the process list`() async throws {
+        let workplace = try Workplace()
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        // Ours for both, so that it is open before the command starts.
+        let (pipe, end) = try workplace.pipe("value", O_RDWR)
+        let command = Command(
+            arguments: ["token", "set", "coda"],
+            environment: workplace.environment(),
+            streams: [pipe, "\(workplace.path)/out", "\(workplace.path)/err"]
+        )
+        let pid = try command.start()
+        // Once the pipe is empty again the process has read the value; it waits for the end of its input.
+        #expect(write(end, secret, secret.utf8.count) == secret.utf8.count)
+        var unread: Int32 = 1
+        while unread > 0, ioctl(end, UInt(FIONREAD), &unread) == 0 { sched_yield() }
+        let line = try String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)
+        let variables = try String(contentsOfFile: "/proc/\(pid)/environ", encoding: .utf8)
+        #expect(line.hasSuffix("gatehouse\0token\0set\0coda\0"))
+        #expect(!line.contains(secret) && !variables.contains(secret))
+        close(end)
+        #expect(await Command.exit(of: pid) == 0)
+        #expect(!workplace.read("out").contains(secret) && !workplace.read("err").contains(secret))
+        #expect(workplace.read("out").contains("coda"))
+    }
+
+    @Test func `a sealed store and a key file hold nothing that others could read`() async throws {
+        let workplace = try Workplace()
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        #expect(try await workplace.run("token", "set", "coda", "--note", "visible-note", input: secret).exit == 0)
+        for file in try FileManager.default.contentsOfDirectory(atPath: workplace.path)
+        where file.hasPrefix("tokens.db") {
+            let bytes = try #require(FileManager.default.contents(atPath: "\(workplace.path)/\(file)"))
+            #expect(bytes.range(of: Data(secret.utf8)) == nil)
+        }
+        for file in ["key", "tokens.db"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(workplace.path)/\(file)")
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(file)")
+        }
+    }
+
+    @Test func `a key that is wrong is not repeated`() async throws {
+        let workplace = try Workplace()
+        for text in ["ghk1_0123", secret, "ghk1_" + String(repeating: "5a", count: 36)] {
+            try workplace.write(text, to: "key")
+            let outcome = try await workplace.run("token", "list")
+            #expect(outcome.exit == 1)
+            #expect(outcome.errors.contains("\(workplace.path)/key"))
+            #expect(!outcome.errors.contains(text))
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Testing
+
+@Suite("On a terminal", .timeLimit(.minutes(1)))
+struct TerminalTests {
+    private let secret = "typed-in-the-dark-91c4"
+
+    private func workplace() async throws -> Workplace {
+        let workplace = try Workplace()
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        return workplace
+    }
+
+    @Test func `a value is asked for and not shown, and the terminal is as before`() async throws {
+        let workplace = try await workplace()
+        let typing = try Typing(["token", "set", "coda"], in: workplace)
+        let question = await typing.screen(until: "(not shown): ")
+        #expect(!typing.echoes)
+        typing.type(secret + "\n")
+        let answer = await typing.screen()
+        #expect(await typing.exit() == 0)
+        #expect(!(question + answer).contains(secret))
+        #expect(answer.contains("coda"))
+        #expect(typing.echoes)
+        let piped = try await workplace.run("token", "set", "other", input: secret + "\n")
+        let list = try await workplace.run("token", "list").output.split(separator: "\n").dropFirst()
+        let fingerprints = Set(list.map { $0.split(separator: " ")[2] })
+        #expect(piped.exit == 0 && list.count == 2 && fingerprints.count == 1, "both ways give one value")
+    }
+
+    @Test func `nothing typed is no value`() async throws {
+        let typing = try Typing(["token", "set", "coda"], in: try await workplace())
+        _ = await typing.screen(until: "(not shown): ")
+        typing.type("\n")
+        #expect(await typing.screen().contains("gatehouse: error: nothing was typed"))
+        #expect(await typing.exit() == 1)
+    }
+
+    @Test func `an interrupt leaves the terminal showing what is typed`() async throws {
+        let typing = try Typing(["token", "set", "coda"], in: try await workplace())
+        _ = await typing.screen(until: "(not shown): ")
+        typing.type("half a sec\u{03}")
+        _ = await typing.screen()
+        #expect(await typing.exit() == 128 + SIGINT)
+        #expect(typing.echoes)
+    }
+
+    @Test(arguments: [("coda", 0), ("cod", 1), ("", 1), ("yes", 1)] as [(String, Int32)])
+    func `a deletion is confirmed by the name alone`(answer: String, exit: Int32) async throws {
+        let workplace = try await workplace()
+        #expect(try await workplace.run("token", "set", "coda", input: secret).exit == 0)
+        let typing = try Typing(["token", "delete", "coda"], in: workplace)
+        _ = await typing.screen(until: "Type its name: ")
+        typing.type(answer + "\n")
+        _ = await typing.screen()
+        #expect(await typing.exit() == exit)
+        let left = try await workplace.run("token", "show", "coda")
+        #expect(left.exit == (exit == 0 ? 1 : 0))
+    }
+
+    @Test(arguments: [20, 40, 80, 120, 200, 400] as [UInt16])
+    func `a table of requests is no wider than the terminal`(columns: UInt16) async throws {
+        let workplace = try Workplace()
+        try workplace.recordRequests(count: 3)
+        let typing = try Typing(["audit", "query"], in: workplace, columns: columns)
+        let lines = await typing.screen().split(whereSeparator: \.isNewline)
+        #expect(await typing.exit() == 0)
+        #expect(lines.count == 4)
+        for line in lines { #expect(line.count <= columns, "\(line)") }
+        #expect(lines[0].hasPrefix("TIME"))
+        if columns >= 80 { #expect(lines[0].contains("WHO") && lines[0].contains("REASON")) }
+    }
+
+    @Test func `nothing is cut where no terminal is`() async throws {
+        let workplace = try Workplace()
+        try workplace.recordRequests(count: 1)
+        let output = try await workplace.run("audit", "query").output
+        #expect(output.contains(Workplace.longTarget))
+    }
+
+    @Test func `an export tells its progress and clears it away`() async throws {
+        let workplace = try Workplace()
+        try workplace.recordRequests(count: 600)
+        let out = "\(workplace.path)/events.jsonl"
+        let typing = try Typing(["audit", "export", "--out", out], in: workplace)
+        let screen = await typing.screen()
+        #expect(await typing.exit() == 0)
+        #expect(screen.contains("1000 of 1200 events"))
+        #expect(screen.hasSuffix("\r\u{1B}[K"))
+        #expect(workplace.read("events.jsonl").split(separator: "\n").count == 1200)
+    }
+}

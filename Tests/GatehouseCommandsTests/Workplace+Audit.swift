@@ -1,0 +1,48 @@
+import GatehouseAudit
+import GatehouseCore
+
+extension Workplace {
+    /// Longer than any column of the table.
+    static let longTarget = "list_documents_of_every_workspace_that_was_ever_shared"
+    static let firstTime = Timestamp(seconds: 1_795_424_400)
+
+    static func requestID(_ number: Int) -> RequestID { RequestID(high: 0x1234_5678_9ABC_DEF0, low: UInt64(number)) }
+
+    /// Leaves in the audit database what a proxy would: a decision and an outcome each, a second apart, every third refused.
+    func recordRequests(count: Int, from first: Int = 0) throws {
+        let audit = try AuditSystem(
+            AuditSettings(spool: "\(path)/recorded"),
+            sink: SQLiteSink(path: "\(path)/audit.db")
+        )
+        let lane = try audit.lane(for: 0)
+        try audit.start()
+        let route = try Route(
+            name: TokenName(parsing: "coda"),
+            host: .any,
+            audiences: [Workplace.audience],
+            upstream: Upstream(parsing: "http://coda:8080")
+        )
+        for number in first..<first + count {
+            let isRefused = number % 3 == 2
+            let name = number % 2 == 0 ? "ann@example.com" : "david@example.com"
+            let at = Timestamp(seconds: Self.firstTime.seconds + Int64(number))
+            var decision = AuditFacts(.decision, of: Self.requestID(number), at: at)
+            decision.route = route
+            decision.caller = Caller(principal: Principal(kind: .user, name: name), expiresAt: at, keyID: "k")
+            decision.refusal = isRefused ? .toolDenied : nil
+            let target = Array((number == 0 ? Self.longTarget : "tool\(number)").utf8)
+            let isRecorded = target.withUnsafeBytes { bytes in
+                decision.target = bytes
+                return lane.record(decision) == .recorded
+            }
+            var outcome = AuditFacts(.outcome, of: Self.requestID(number), at: at + .milliseconds(5))
+            outcome.status = 200
+            outcome.durationMicroseconds = 5000
+            outcome.ending = .complete
+            guard isRecorded, lane.record(outcome) == .recorded else { throw NotRecorded() }
+        }
+        audit.shutdown(within: .seconds(30))
+    }
+
+    struct NotRecorded: Error {}
+}

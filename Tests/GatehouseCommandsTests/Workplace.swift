@@ -1,0 +1,120 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+/// A folder with a configuration, master keys and room for stores, deleted with this object.
+final class Workplace: Sendable {
+    static let user = String(cString: getpwuid(getuid()).pointee.pw_name)
+    static let audience = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
+
+    let path: String
+    private let number = Mutex(0)
+
+    init() throws {
+        var template = Array("/tmp/gatehouse-cli.XXXXXX".utf8CString)
+        path = String(cString: try #require(mkdtemp(&template)))
+        try write(Self.configuration(path, keys: "{ file: \(path)/key }"), to: "gatehouse.yaml")
+        let both = "{ file: \(path)/key2 }, { file: \(path)/key }"
+        try write(Self.configuration(path, keys: both), to: "rotating.yaml")
+        try write(Self.configuration(path, keys: "{ file: \(path)/key2 }"), to: "rotated.yaml")
+        try write(
+            "version: 1\nlisten: nowhere\nroutes:\n  - name: coda\n    upsteam: http://coda:8080\n",
+            to: "bad.yaml"
+        )
+        let exposed = "admin: 0.0.0.0:9090"
+        let warned = read("gatehouse.yaml").replacingOccurrences(of: "admin: unix:\(path)/admin.sock", with: exposed)
+        try write(warned, to: "warned.yaml")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func write(_ text: String, to name: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+    }
+
+    func read(_ name: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: "\(path)/\(name)") ?? Data(), as: UTF8.self)
+    }
+
+    /// A pipe by name, open on our side with these flags and on no child's: the one kind of pipe that is never inherited by chance.
+    func pipe(_ name: String, _ flags: Int32) throws -> (path: String, descriptor: Int32) {
+        let path = "\(path)/\(name)"
+        try #require(mkfifo(path, 0o600) == 0)
+        let descriptor = open(path, flags | O_NONBLOCK | O_CLOEXEC)
+        try #require(descriptor >= 0 && fcntl(descriptor, F_SETFL, flags) == 0)
+        return (path, descriptor)
+    }
+
+    /// What every command finds in its environment.
+    func environment(_ more: [String: String] = [:]) -> [String: String] {
+        ["GATEHOUSE_CONFIG": "\(path)/gatehouse.yaml"].merging(more) { $1 }
+    }
+
+    /// Runs a command to its end.
+    func run(
+        _ arguments: [String],
+        input: String = "",
+        environment more: [String: String] = [:]
+    ) async throws -> Command.Outcome {
+        let place = "\(path)/run\(next())"
+        try Data(input.utf8).write(to: URL(fileURLWithPath: place + ".in"))
+        let command = Command(
+            arguments: arguments,
+            environment: environment(more),
+            streams: [".in", ".out", ".err"].map { place + $0 }
+        )
+        let exit = await Command.exit(of: try command.start())
+        func text(_ suffix: String) -> String {
+            String(decoding: FileManager.default.contents(atPath: place + suffix) ?? Data(), as: UTF8.self)
+        }
+        return Command.Outcome(exit: exit, output: text(".out"), errors: text(".err"))
+    }
+
+    func run(_ arguments: String..., input: String = "") async throws -> Command.Outcome {
+        try await run(arguments, input: input)
+    }
+
+    private func next() -> Int {
+        number.withLock { number in
+            number += 1
+            return number
+        }
+    }
+
+    private static func configuration(_ folder: String, keys: String) -> String {
+        """
+        version: 1
+        listen: unix:\(folder)/proxy.sock
+        admin: unix:\(folder)/admin.sock
+        threads: 2
+        access:
+          issuer: https://example.cloudflareaccess.com
+          certs_url: http://127.0.0.1:1/certs
+          deny: { users: ["*@former.example"], service_tokens: ["lost.access"], subjects: ["7335-gone"] }
+        stores:
+          environment: { kind: env }
+          sealed: { kind: sqlite, path: \(folder)/tokens.db, master_keys: [\(keys)] }
+        store: sealed
+        audit:
+          spool: \(folder)/spool
+          sink: { kind: sqlite, path: \(folder)/audit.db }
+        routes:
+          - name: coda
+            host: coda.example.com
+            audience: [\(audience)]
+            upstream: http://127.0.0.1:1
+            inject: { X-Coda-Api-Key: "{token}" }
+            allow:
+              - { users: ["*@example.com"], tools: ["list_*"], prompts: [], resources: ["coda://docs/*"] }
+              - { users: ["david@example.com", "admin@*"] }
+              - { service_tokens: ["ci.access"], tools: ["search"] }
+          - name: open
+            host: open.example.com
+            audience: [other]
+            upstream: http://127.0.0.1:1
+            protocol: http
+
+        """
+    }
+}

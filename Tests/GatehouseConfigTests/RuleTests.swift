@@ -1,0 +1,151 @@
+import Foundation
+import GatehouseConfig
+import GatehouseCore
+import Testing
+
+@Suite struct RuleTests {
+    @Test func `the small file is right`() throws {
+        let configuration = try read(minimal)
+        #expect(configuration.listen == Configuration.defaultListen)
+        #expect(configuration.admin == Configuration.defaultAdmin)
+        #expect(configuration.threads == 2)
+        #expect(configuration.access.issuer.text == "https://example.cloudflareaccess.com")
+        #expect(configuration.access.certsURL.text == "https://example.cloudflareaccess.com/cdn-cgi/access/certs")
+        #expect(configuration.access.maxTokenAge == nil)
+        #expect(configuration.store.name.text == "phase1")
+        #expect(configuration.limits == ServerLimits())
+        #expect(configuration.audit == .standard)
+        let route = configuration.routes.routes[0]
+        #expect(route.policy == .everyone)
+        #expect(route.speech == .mcp)
+        #expect(route.injections.map(\.value.parts) == [[.token(route.name)]])
+    }
+
+    @Test func `threads follow the cores when nothing is said`() throws {
+        let threads = try read(minimal("", instead: "threads: 2\n")).threads
+        #expect((1...Configuration.maximumDefaultThreads).contains(threads))
+    }
+
+    @Test(arguments: [
+        ("allow:", "the value is missing: a list of grants is wanted"),
+        ("allow: null", "the value is missing: a list of grants is wanted"),
+        ("authenticate: []", "a list of credentials is wanted, not an empty one"),
+        ("authenticate: [bearer]", "bearer credentials come beside access, not instead of it"),
+        ("authenticate: [access, access]", "a credential stands here twice"),
+        ("limits: { body: 1B }", "'1B' is not a size from 1KiB to 1GiB"),
+        ("limits: { rate: 0/min }", "a rate is from 1 to 1000000 requests"),
+        ("timeouts: { idle: 8d }", "'8d' is not a duration from 0s to 7d"),
+        ("allow: [{ users: [\"\"] }]", "an e-mail address is wanted: not empty, without control characters"),
+        (
+            "strip: { headers: [Transfer_Encoding] }",
+            "the header Transfer_Encoding frames the request and cannot be stripped"
+        ),
+        ("audience: [other]", "the key 'audience' stands here twice; first on line 8"),
+    ])
+    func `a wrong key of a route is one error on its line`(line: String, message: String) {
+        let found = problems(minimal(route: line))
+        #expect(found.map(\.message) == [message])
+        #expect(found.map(\.line) == [11])
+    }
+
+    @Test(arguments: [
+        "Host", "content-length", "Content_Length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE", "Trailer",
+        "Upgrade",
+        "Proxy-Authorization", "Expect", "X-Request-Id", "Cf-Access-Jwt-Assertion", "cf_access_client_id",
+        "Mcp-Session-Id",
+    ])
+    func `a header of the connection or of Gatehouse cannot be injected`(name: String) {
+        let found = problems(minimal("\(name): \"{token}\"", instead: "X-Coda-Api-Key: \"{token}\""))
+        #expect(
+            found.map(\.message) == [
+                "the header \(name) belongs to the connection or to Gatehouse and cannot be injected"
+            ]
+        )
+    }
+
+    @Test func `two spellings of one header cannot both be injected`() {
+        let found = problems(minimal("X-A: \"{token}\", x_a: b", instead: "X-Coda-Api-Key: \"{token}\""))
+        #expect(found.map(\.message) == ["the header x_a is injected twice: upstreams may read it as X-A"])
+    }
+
+    @Test(arguments: [
+        ("https://access.example.com", true), ("http://127.0.0.1:4444", true), ("http://localhost:1", true),
+        ("http://[::1]:1", true),
+        ("http://access.example.com", false), ("http://127.0.0.1.example.com", false),
+        ("https://a.example.com/", false),
+        ("https://u@a.example.com", false), ("https://a.example.com?x", false), ("https://", false),
+        ("a.example.com", false),
+    ])
+    func `an issuer is https unless on this machine`(issuer: String, isRight: Bool) {
+        #expect(problems(minimal("issuer: \"\(issuer)\"", instead: "team: example")).isEmpty == isRight)
+    }
+
+    @Test func `keep_alive stays longer than the pool of cloudflared`() throws {
+        #expect(try read(minimal + "limits: { keep_alive: 125s }\n").limits.keepAlive == .seconds(125))
+        let found = problems(minimal + "limits: { keep_alive: 124999ms }\n")
+        #expect(found.count == 1)
+        #expect(found.allSatisfy { $0.message.contains("cloudflared") && $0.message.contains("90 s") })
+    }
+
+    @Test(arguments: ["sqlite, path: /db", "postgres, url: \"postgres://db/x\""])
+    func `a store that seals needs master keys`(store: String) {
+        let found = problems(minimal("kind: \(store)", instead: "kind: env"))
+        #expect(found.map(\.message) == ["'master_keys' is missing"])
+    }
+
+    @Test func `an open admin listener is a warning, not an error`() throws {
+        let warnings = try read(minimal + "admin: 0.0.0.0:9090\n").warnings
+        #expect(warnings.map(\.severity) == [.warning])
+        #expect(try read(minimal + "admin: unix:/run/admin.sock\n").warnings.isEmpty)
+    }
+
+    @Test func `everything wrong is reported at once, in the order of the file`() {
+        let text = minimal.replacingOccurrences(of: "version: 1", with: "version: 3").replacingOccurrences(
+            of: "aud-tag",
+            with: ""
+        )
+        let found = problems(text + "listen: nowhere\nunknown: 1\n")
+        #expect(found.map(\.line) == [1, 8, 11, 12])
+    }
+
+    @Test func `more problems than the bound are counted`() {
+        let keys = (0..<1000).map { "key\($0): 1\n" }.joined()
+        let found = problems(minimal + keys)
+        #expect(found.count == 201)
+        #expect(found.last?.message == "800 more problems")
+    }
+
+    @Test func `a file that cannot be read is named`() {
+        let error = #expect(throws: ConfigurationError.self) {
+            try Configuration.read(path: "/nonexistent/gatehouse.yaml")
+        }
+        #expect(error?.code == .unreadable)
+        #expect(error?.description == "/nonexistent/gatehouse.yaml: error: cannot be read: No such file or directory")
+    }
+
+    @Test func `the default variable of a token is made of its name`() throws {
+        let coda = try TokenName(parsing: "coda-eu.2")
+        #expect(EnvironmentStoreSettings().variable(for: coda) == "CODA_EU_2_API_TOKEN")
+        #expect(EnvironmentStoreSettings(variables: [coda: "MINE"]).variable(for: coda) == "MINE")
+    }
+
+    @Test func `every key has one line of documentation`() {
+        func check(_ fields: [FieldForm], _ path: String) {
+            for field in fields {
+                #expect(!field.documentation.isEmpty && !field.documentation.contains("\n"), "\(path).\(field.key)")
+                check(field.form, "\(path).\(field.key)")
+            }
+        }
+        func check(_ form: ValueForm, _ path: String) {
+            switch form {
+            case .list(let element, _): check(element, path)
+            case .table(_, let value): check(value, path)
+            case .mapping(let fields): check(fields, path)
+            case .variants(let variants): for variant in variants { check(variant.fields, path) }
+            case .text, .integer, .boolean, .duration, .size, .rate, .choice, .secret: break
+            }
+        }
+        check(ConfigurationFields.all, "")
+        #expect(ConfigurationFields.all.count == 12)
+    }
+}

@@ -1,0 +1,57 @@
+import GatehouseMCP
+import Testing
+
+/// Where an event stream stands between two events, against a reader that keeps all it has seen.
+@Suite struct EventBoundaryTests {
+    /// Splits into lines as WHATWG HTML section 9.2.6 says: CR LF, LF and CR end one.
+    private static func naive(_ bytes: [UInt8]) -> Bool {
+        var lastLineIsEmpty = true
+        var current = 0
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == 0x0D || bytes[index] == 0x0A {
+                lastLineIsEmpty = current == 0
+                current = 0
+                if bytes[index] == 0x0D, index + 1 < bytes.count, bytes[index + 1] == 0x0A { index += 1 }
+            } else {
+                current += 1
+            }
+            index += 1
+        }
+        return current == 0 && lastLineIsEmpty
+    }
+
+    /// All texts over a small alphabet, each split in every way into two and byte by byte.
+    @Test func agreesWithTheNaiveReaderHoweverTheStreamIsCut() {
+        let alphabet: [UInt8] = [0x0A, 0x0D, 0x61]
+        var texts: [[UInt8]] = [[]]
+        var layer = texts
+        for _ in 0..<7 {
+            layer = layer.flatMap { text in alphabet.map { text + [$0] } }
+            texts += layer
+        }
+        for text in texts {
+            let expected = Self.naive(text)
+            for cut in 0...text.count {
+                var boundary = EventBoundary()
+                boundary.advance(over: text.span.extracting(..<cut))
+                boundary.advance(over: text.span.extracting(cut...))
+                #expect(boundary.isAtBoundary == expected, "\(text) cut at \(cut)")
+            }
+            var byteByByte = EventBoundary()
+            for index in text.indices { byteByByte.advance(over: text.span.extracting(index...index)) }
+            #expect(byteByByte.isAtBoundary == expected, "\(text) byte by byte")
+        }
+    }
+
+    @Test(arguments: [
+        ("data: x\n\n", true), ("data: x\r\n\r\n", true), ("data: x\r\r", true), (": comment\n\n", true),
+        ("data: x\n", false), ("data: x\r\n", false), ("data: x", false), ("data: x\n\nid", false),
+    ])
+    func readsWhatServersSend(text: String, isAtBoundary: Bool) {
+        var boundary = EventBoundary()
+        let bytes = Array(text.utf8)
+        boundary.advance(over: bytes.span)
+        #expect(boundary.isAtBoundary == isAtBoundary)
+    }
+}

@@ -1,0 +1,191 @@
+import GatehouseCore
+import Testing
+
+@testable import GatehouseProxy
+
+@Suite struct RequestRewriteTests {
+    @Test func writesTheWholeHead() throws {
+        let raw = """
+            POST /coda/mcp?x=1 HTTP/1.1\r
+            Host: coda.example.com\r
+            Content-Type: application/json\r
+            Authorization: Bearer stolen\r
+            Cf-Access-Jwt-Assertion: a.b.c\r
+            X-Forwarded-For: 203.0.113.9\r
+            Origin: https://coda.example.com\r
+            x_api_key: mine\r
+            Content-Length: 2\r
+            \r
+            {}
+            """
+        let text = try Bench.forward(
+            Array(raw.utf8),
+            Bench.rewrite(upstream: "http://coda-mcp:8080/v1"),
+            prefixLength: 5
+        )
+        #expect(
+            text == """
+                POST /v1/mcp?x=1 HTTP/1.1\r
+                Host: coda-mcp:8080\r
+                Content-Type: application/json\r
+                X-Forwarded-For: 203.0.113.9\r
+                Content-Length: 2\r
+                X-Api-Key: secret\r
+                Accept-Encoding: identity\r
+                traceparent: 00-\(Bench.idText)-\(text.firstMatch(of: /traceparent: 00-[0-9a-f]{32}-([0-9a-f]{16})-01/)?.1 ?? "?")-01\r
+                X-Request-Id: \(Bench.idText)\r
+                \r\n
+                """
+        )
+    }
+
+    /// Every rule of stripping: a line that must go.
+    @Test(arguments: [
+        "Cf-Access-Jwt-Assertion: x", "CF-ACCESS-JWT-ASSERTION: x", "cf_access_jwt_assertion: x",
+        "Cf-Access_Jwt-Assertion: x",
+        "Cf-Access-Authenticated-User-Email: x", "CF_ACCESS_CLIENT_ID: x", "cf-access-: x", "Cf_access-Token: x",
+        "Authorization: Bearer x", "AUTHORIZATION: Bearer x",
+        "Proxy-Authorization: x", "proxy-connection: x", "PROXY_AUTHORIZATION: x", "Proxy-Anything: x",
+        "Connection: keep-alive", "Keep-Alive: timeout=5", "keep_alive: x", "TE: trailers", "Upgrade: h2c",
+        "Connection: close",
+        "X-Api-Key: x", "x-api-key: x", "X_API_KEY: x", "x_Api-kEy: x",
+        "Origin: https://a.example", "Accept-Encoding: gzip, br", "accept_encoding: gzip", "X-Request-Id: x",
+        "x_request_id: x",
+        "Content_Length: 5", "transfer_encoding: chunked", "CONTENT_TYPE: x", "mcp_session_id: x", "Mcp-Session_Id: x",
+        "X_Forwarded_For: 1.2.3.4",
+        "Cookie: CF_Authorization=x", "Cookie: CF_Authorization", "Cookie:  CF_Authorization = x ;",
+        "cookie: CF_Authorization=a; CF_Authorization=b",
+        "X-Coda-Token: x", "x_coda_upstream: x", "X-Secret: x", "X_SECRET: x",
+        "Connection: x-hop, X_Other\r\nX-Hop: 1\r\nx-other: 2\r\nX_HOP: 3", "Connection: x-api-key\r\nX-Api-Key: x",
+    ])
+    func strips(lines: String) throws {
+        #expect(try Bench.passed(lines, Bench.rewrite(strip: ["X-Coda-*", "X-Secret"])) == "")
+    }
+
+    /// A line that must stay byte for byte.
+    @Test(arguments: [
+        "Content-Length: 5", "Content-Length:   5  ", "Transfer-Encoding: chunked", "transfer-encoding:CHUNKED",
+        "Connection: content-length\r\nContent-Length: 5",
+        "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked",
+        "X-Forwarded-For: 1.2.3.4", "Cf-Ray: x", "Cf-Connecting-Ip: x", "Cf-Accessory: x", "Cf-Acces: x",
+        "Authorizations: x", "Proxy: x",
+        "X-Api-Keys: x", "X-Api-Ke: x", "X-Cod: x", "X-Secrets: x", "X-Codas-Token: x", "Expect: 100-continue",
+        "Accept: */*",
+        "Cookie: a=1; b=2", "Cookie: a=1;b=2;", "Cookie: XCF_Authorization=1; CF_AuthorizationX=2; cf=CF_Authorization",
+        "Trailer: X-Sum", "Set-Cookie: x", "some_name: x", "Mcp-Session-Id: x", "Via: 1.1 a", "X: \tgr\u{FC}n\t",
+    ])
+    func passes(lines: String) throws {
+        let expected = lines.hasPrefix("Connection") ? String(lines.drop { $0 != "\r\n" }.dropFirst()) : lines
+        #expect(try Bench.passed(lines, Bench.rewrite(strip: ["X-Coda-*", "X-Secret"])) == expected + "\r\n")
+    }
+
+    @Test(arguments: [
+        ("CF_Authorization=x; a=1", "a=1"), ("a=1; CF_Authorization=x", "a=1"),
+        ("a=1; CF_Authorization=x; b=2", "a=1; b=2"),
+        ("a=1;CF_Authorization=x;b=2", "a=1;b=2"), ("a=1;  CF_Authorization=x;   b= 2 ", "a=1;   b= 2"),
+        ("CF_Authorization=x; a=\"q\"; CF_Authorization=y; cf_authorization=z", "a=\"q\"; cf_authorization=z"),
+    ])
+    func takesTheAccessCookieAlone(value: String, expected: String) throws {
+        #expect(try Bench.passed("Cookie: \(value)") == "Cookie: \(expected)\r\n")
+        #expect(try Bench.passed("cookie:\(value)") == "cookie:\(expected)\r\n")
+    }
+
+    @Test(arguments: [
+        ("?key=1", ""), ("?key", ""), ("?a=1&key=2", "?a=1"), ("?key=2&a=1", "?a=1"), ("?a&key&b", "?a&b"),
+        ("?k%65y=1&b", "?b"),
+        ("?%6b%65%79=1", ""), ("?my+key=1&x", "?x"), ("?my%20key=1&x", "?x"), ("?my%2Bkey=1", "?my%2Bkey=1"),
+        ("?KEY=1", "?KEY=1"), ("?keys=1&ke=2", "?keys=1&ke=2"),
+        ("?a=key&b=%zz&%6", "?a=key&b=%zz&%6"), ("?a;key=1;b", "?a;b"), ("?a;key=1&b", "?a&b"), ("?", "?"),
+        ("?&key&", "?&"), ("?a=1&&b==&", "?a=1&&b==&"),
+        ("?key=1&key=2&a=%2526+", "?a=%2526+"), ("", ""),
+    ])
+    func stripsQueryParameters(query: String, expected: String) throws {
+        let text = try Bench.forward(
+            Array("GET /x\(query) HTTP/1.1\r\nHost: a\r\n\r\n".utf8),
+            Bench.rewrite(query: ["key", "my key"])
+        )
+        #expect(text.hasPrefix("GET /x\(expected) HTTP/1.1\r\n"))
+    }
+
+    @Test(arguments: [
+        ("/", 0, "", "/"), ("/a", 2, "", "/"), ("/a/", 2, "", "/"), ("/a/b", 2, "", "/b"), ("/a", 0, "/up", "/up/a"),
+        ("/a", 2, "/up", "/up"),
+        ("/a/", 2, "/up", "/up/"), ("/a/b%20c", 2, "/up/x", "/up/x/b%20c"), ("/", 0, "/up", "/up/"),
+        ("/a", 2, "/", "/"),
+    ])
+    func replacesThePrefix(path: String, prefix: Int, upstream: String, expected: String) throws {
+        for target in [path, "http://a\(path)", "\(path)?q=//"] {
+            let text = try Bench.forward(
+                Array("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n".utf8),
+                Bench.rewrite(upstream: "http://up\(upstream)"),
+                prefixLength: prefix
+            )
+            #expect(
+                text.hasPrefix("GET \(expected)\(target.hasSuffix("?q=//") ? "?q=//" : "") HTTP/1.1\r\nHost: up\r\n")
+            )
+        }
+    }
+
+    @Test func speaksHTTP11AndKeepsOneHost() throws {
+        let raw = Array("GET / HTTP/1.0\r\nX: y\r\nHost: A.example:81\r\n\r\n".utf8)
+        #expect(try Bench.forward(raw).hasPrefix("GET / HTTP/1.1\r\nHost: coda-mcp:8080\r\nX: y\r\n"))
+        #expect(
+            try Bench.forward(raw, Bench.rewrite(preservesHost: true)).hasPrefix(
+                "GET / HTTP/1.1\r\nHost: A.example:81\r\nX: y\r\n"
+            )
+        )
+    }
+
+    @Test func upgradesToWebSocketOnly() throws {
+        let upgrade =
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n"
+        let text = try Bench.forward(Array(upgrade.utf8))
+        #expect(text.contains("\r\nSec-WebSocket-Key: k\r\n"))
+        #expect(text.contains("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"))
+        let other = try Bench.forward(Array(upgrade.replacing("Upgrade: WebSocket", with: "Upgrade: h2c").utf8))
+        #expect(!other.lowercased().contains("upgrade"))
+        #expect(!other.contains("Connection"))
+    }
+
+    @Test func traceparentPassesOrStarts() throws {
+        let given = try Bench.forward(Array("GET / HTTP/1.1\r\nHost: a\r\nTraceparent: 00-1-2-00\r\n\r\n".utf8))
+        #expect(given.matches(of: /(?i)traceparent/).count == 1)
+        #expect(given.contains("Traceparent: 00-1-2-00\r\n"))
+        let started = try Bench.forward(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        #expect(started.matches(of: /\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01\r\n/).count == 1)
+    }
+
+    @Test func injectedNamesAreSetOnceEvenWhenTheyAreTheRewritesOwn() throws {
+        let names = ["Authorization", "Accept-Encoding", "X-Request-Id", "Traceparent", "Host", "Cookie"]
+        let lines = names.map { "\($0): i\r\n" }.joined()
+        let text = try Bench.forward(
+            Array(
+                "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: c\r\nCookie: c\r\ntraceparent: c\r\nX_Request_Id: c\r\n\r\n"
+                    .utf8
+            ),
+            Bench.rewrite(inject: names),
+            injected: lines
+        )
+        #expect(text == "GET / HTTP/1.1\r\n\(lines)\r\n")
+    }
+
+    @Test func aRouteCannotStripWhatFramesTheMessage() throws {
+        let rewrite = Bench.rewrite(strip: ["Content-*", "Transfer-Encoding"])
+        #expect(try Bench.passed("Content-Type: x\r\nContent-Length: 5", rewrite) == "Content-Length: 5\r\n")
+        #expect(try Bench.passed("Transfer-Encoding: chunked", rewrite) == "Transfer-Encoding: chunked\r\n")
+    }
+
+    @Test func theBoundHoldsForTheLargestHeads() throws {
+        let cookies = "Cookie:" + String(repeating: "a;", count: 7000) + "CF_Authorization=x;b"
+        #expect(try Bench.passed(cookies).hasSuffix(";a;b\r\n"))
+        let names = (0..<90).map { "X-\($0):\r\n" }.joined()
+        let text = try Bench.forward(
+            Array("GET / HTTP/1.1\r\nHost: a\r\n\(names)\r\n".utf8),
+            Bench.rewrite(
+                upstream: "http://\(String(repeating: "u", count: 253)):65535/\(String(repeating: "p", count: 500))"
+            ),
+            injected: String(repeating: "i", count: 8192)
+        )
+        #expect(text.hasSuffix("\r\n\r\n"))
+    }
+}

@@ -1,0 +1,224 @@
+import GatehouseCore
+import Testing
+
+@testable import GatehouseProxy
+
+/// Every state against every event that can come in it at any time: what the walk's own scripts do not show.
+@Suite struct ExchangeMachinePairTests {
+    enum Place: CaseIterable {
+        case idle, deciding, connecting, awaitingHead, awaitingHeadWithinBody, streaming, streamingWithinBody, dropping
+        case tunnelling, lingering, closed
+    }
+
+    enum Event: CaseIterable {
+        case clientClosed, deadlinePassed, assertionExpired, drainBegan, streamDrained, graceEnded, upstreamFailed
+        case keysSettled, decisionSettled, decisionFailed, connectFailed
+    }
+
+    static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
+    static let post = ExchangeMachine.Request(keepsAlive: true, isComplete: false)
+
+    static func machine(at place: Place) -> ExchangeMachine {
+        var machine = ExchangeMachine()
+        switch place {
+        case .idle: break
+        case .deciding: _ = machine.headReceived(get)
+        case .connecting:
+            _ = machine.headReceived(get)
+            _ = machine.decisionRecorded(.recorded)
+        case .awaitingHead: return ExchangeMachineTests.forwarding(get)
+        case .awaitingHeadWithinBody: return ExchangeMachineTests.forwarding(post)
+        case .streaming, .streamingWithinBody:
+            machine = ExchangeMachineTests.forwarding(place == .streaming ? get : post)
+            _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
+        case .dropping:
+            _ = machine.headReceived(post)
+            _ = machine.routed(false)
+            _ = machine.refusalWritten(remaining: 10)
+        case .tunnelling:
+            machine = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: true, isUpgrade: true))
+            _ = machine.responseHeadReceived(reusesUpstream: false, isUpgrade: true)
+        case .lingering:
+            _ = machine.headRefused(.requestMalformed)
+            _ = machine.refusalWritten(remaining: nil)
+        case .closed: _ = machine.clientClosed()
+        }
+        return machine
+    }
+
+    static func happen(_ event: Event, to machine: inout ExchangeMachine) -> ExchangeAction {
+        switch event {
+        case .clientClosed: machine.clientClosed()
+        case .deadlinePassed: machine.deadlinePassed()
+        case .assertionExpired: machine.assertionExpired()
+        case .drainBegan: machine.drainBegan()
+        case .streamDrained: machine.streamDrained()
+        case .graceEnded: machine.graceEnded()
+        case .upstreamFailed: machine.upstreamFailed(.upstreamReset)
+        case .keysSettled: machine.keysSettled()
+        case .decisionSettled: machine.decisionSettled(durable: true)
+        case .decisionFailed: machine.decisionSettled(durable: false)
+        case .connectFailed: machine.connectFailed()
+        }
+    }
+
+    /// What each event leads to, in the order of ``Place``.
+    static let table: [Event: [ExchangeAction]] = [
+        .clientClosed: [
+            .close, .abort(.clientClosed), .abort(.clientClosed), .abort(.clientClosed), .abort(.clientClosed),
+            .abort(.clientClosed), .abort(.clientClosed), .close, .abort(.clientClosed), .close, .close,
+        ],
+        .deadlinePassed: [
+            .cut, .refuse(.keysUnavailable, close: false), .refuse(.upstreamUnreachable, close: false),
+            .refuse(.upstreamTimeout, close: false), .abort(.timeout), .abort(.timeout), .abort(.timeout), .cut,
+            .abort(.timeout), .cut, .cut,
+        ],
+        .assertionExpired: [
+            .wait, .wait, .wait, .wait, .wait, .abort(.expired), .abort(.expired), .wait, .abort(.expired), .wait,
+            .wait,
+        ],
+        .drainBegan: [.close, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
+        .streamDrained: [
+            .wait, .wait, .wait, .wait, .wait, .abort(.drained), .abort(.drained), .wait, .abort(.drained), .wait,
+            .wait,
+        ],
+        .graceEnded: [
+            .cut, .abort(.drained), .abort(.drained), .abort(.drained), .abort(.drained), .abort(.drained),
+            .abort(.drained), .cut, .abort(.drained), .cut, .cut,
+        ],
+        .upstreamFailed: [
+            .wait, .wait, .wait, .refuse(.upstreamReset, close: false), .refuse(.upstreamReset, close: false),
+            .abort(.upstreamClosed), .abort(.upstreamClosed), .wait, .abort(.upstreamClosed), .wait, .wait,
+        ],
+        .keysSettled: [.wait, .authenticate, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
+        .decisionSettled: [.wait, .connect, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
+        .decisionFailed: [
+            .wait, .refuse(.auditUnavailable, close: false), .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait,
+            .wait,
+        ],
+        .connectFailed: [
+            .wait, .wait, .refuse(.upstreamUnreachable, close: false), .wait, .wait, .wait, .wait, .wait, .wait, .wait,
+            .wait,
+        ],
+    ]
+
+    @Test(arguments: Event.allCases)
+    func eachEventHasItsAnswerInEachState(event: Event) throws {
+        let expected = try #require(Self.table[event])
+        try #require(expected.count == Place.allCases.count)
+        for (place, action) in zip(Place.allCases, expected) {
+            var machine = Self.machine(at: place)
+            let got = Self.happen(event, to: &machine)
+            #expect(got == action, "\(event) while \(place)")
+            // What ends an exchange or a connection leaves nothing to wait for.
+            switch got {
+            case .abort, .cut: #expect(machine.isClosed == true, "\(event) while \(place)")
+            case .close: #expect(machine.disposition == .discard, "\(event) while \(place)")
+            case _: break
+            }
+        }
+    }
+
+    /// Any two such events in a row, in any state: the ordering preconditions are never met.
+    @Test func noTwoEventsTrap() {
+        for place in Place.allCases {
+            for first in Event.allCases {
+                for second in Event.allCases {
+                    var machine = Self.machine(at: place)
+                    if case .refuse = Self.happen(first, to: &machine) {
+                        // A refusal is answered before anything else can happen.
+                        _ = machine.refusalWritten(remaining: 0)
+                    }
+                    _ = Self.happen(second, to: &machine)
+                }
+            }
+        }
+    }
+
+    @Test func dispositionsTellWhatBecomesOfBytes() {
+        let expected: [InboundDisposition] = [
+            .head, .hold, .hold, .hold, .forwardBody, .hold, .forwardBody, .dropBody, .tunnel, .discard, .discard,
+        ]
+        for (place, disposition) in zip(Place.allCases, expected) {
+            let machine = Self.machine(at: place)
+            #expect(machine.disposition == disposition, "\(place)")
+            #expect(machine.isIdle == (place == .idle))
+            #expect(machine.isConnecting == (place == .connecting))
+            #expect(machine.isRequestComplete == (place == .awaitingHead || place == .streaming))
+        }
+    }
+
+    // MARK: - Bodies
+
+    @Test func aBodyThatEndsIsRememberedWhereverItEnds() {
+        var waiting = Self.machine(at: .awaitingHeadWithinBody)
+        #expect(waiting.requestCompleted() == .wait)
+        #expect(waiting.deadlinePassed() == .refuse(.upstreamTimeout, close: false))
+        var streaming = Self.machine(at: .streamingWithinBody)
+        #expect(streaming.requestCompleted() == .wait)
+        #expect(streaming.responseCompleted(mustClose: false) == .finish(upstream: .reuse))
+        var dropping = Self.machine(at: .dropping)
+        #expect(dropping.requestCompleted() == .wait)
+        #expect(dropping.isIdle == true)
+        var draining = Self.machine(at: .dropping)
+        _ = draining.drainBegan()
+        #expect(draining.requestCompleted() == .close)
+    }
+
+    @Test func aBadBodyIsAnsweredWhereAnAnswerIsStillPossible() {
+        var waiting = Self.machine(at: .awaitingHeadWithinBody)
+        #expect(waiting.requestBodyRefused(.bodyTooLarge) == .refuse(.bodyTooLarge, close: true))
+        var streaming = Self.machine(at: .streamingWithinBody)
+        #expect(streaming.requestBodyRefused(.requestMalformed) == .abort(.clientClosed))
+        var dropping = Self.machine(at: .dropping)
+        #expect(dropping.requestBodyRefused(.requestMalformed) == .linger)
+    }
+
+    // MARK: - Responses
+
+    @Test func aRejectedCredentialIsRefusedWithoutTheUpstreamsWord() {
+        var machine = Self.machine(at: .awaitingHead)
+        #expect(
+            machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false, rejectsCredential: true)
+                == .refuse(.upstreamCredentialRejected, close: false)
+        )
+    }
+
+    @Test func anEarlyAnswerToExpectContinueCloses() {
+        var machine = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
+        _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
+        #expect(machine.responseCloses == true)
+        #expect(machine.responseCompleted(mustClose: false) == .finishAndClose(upstream: .close, lingers: true))
+        var sent = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
+        _ = sent.requestCompleted()
+        _ = sent.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
+        #expect(sent.responseCloses == false)
+    }
+
+    @Test func aResponseThatEndsWithItsConnectionClosesTheClient() {
+        var machine = Self.machine(at: .streaming)
+        #expect(machine.responseCompleted(mustClose: true) == .finishAndClose(upstream: .reuse, lingers: false))
+        var within = Self.machine(at: .streamingWithinBody)
+        #expect(within.responseCompleted(mustClose: true) == .finishAndClose(upstream: .close, lingers: true))
+    }
+
+    @Test func aClientThatAskedToCloseIsClosed() {
+        var machine = ExchangeMachineTests.forwarding(.init(keepsAlive: false, isComplete: true))
+        _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
+        #expect(machine.responseCloses == true)
+        #expect(machine.responseCompleted(mustClose: false) == .finishAndClose(upstream: .reuse, lingers: false))
+        var refused = ExchangeMachine()
+        _ = refused.headReceived(.init(keepsAlive: false, isComplete: true))
+        #expect(refused.routed(false) == .refuse(.routeUnknown, close: true))
+        #expect(refused.refusalCloses(remaining: 0) == true)
+        #expect(refused.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close, lingers: false))
+    }
+
+    @Test func aRequestThatComesWhileDrainingIsTheLast() {
+        var machine = ExchangeMachine()
+        _ = machine.headReceived(Self.get)
+        _ = machine.drainBegan()
+        #expect(machine.routed(false) == .refuse(.routeUnknown, close: true))
+        #expect(machine.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close, lingers: false))
+    }
+}

@@ -1,0 +1,233 @@
+import GatehouseCore
+import GatehouseTestSupport
+import Testing
+
+@testable import GatehouseProxy
+
+/// Event streams: flushed as they come, kept alive, ended where no event is cut.
+@Suite struct EventStreamTests {
+    static let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+    static let comment = "3\r\n:\n\n\r\n"
+
+    static func chunk(_ text: String) -> String { String(text.utf8.count, radix: 16) + "\r\n\(text)\r\n" }
+
+    /// Short waits; the sweep looks four times a second.
+    static var impatient: ServerLimits {
+        var limits = ServerLimits()
+        limits.streamSilence = .milliseconds(1)
+        return limits
+    }
+
+    /// Opens a stream whose head came alone, up to the comment that Gatehouse puts behind it.
+    private func open(_ gateway: Gateway, as caller: String = "alice") throws -> (
+        client: RawSocket, upstream: RawSocket
+    ) {
+        let client = try gateway.client()
+        try client.send(Gateway.get(as: caller))
+        let upstream = try gateway.upstream.accept()
+        _ = try upstream.receive(through: "\r\n\r\n")
+        try upstream.send(Self.head)
+        let head = try client.receive(through: "\r\n\r\n")
+        #expect(head.contains("\r\nX-Accel-Buffering: no\r\n"))
+        #expect(head.contains("\r\nCache-Control: no-transform\r\n"))
+        try client.receive(exactly: Self.comment)
+        return (client, upstream)
+    }
+
+    @Test func eachEventArrivesBeforeTheNextIsSent() async throws {
+        try await Gateway.run { gateway in
+            let (client, upstream) = try open(gateway)
+            for number in 0..<5 {
+                let event = Self.chunk("id: \(number)\nretry: 5\nevent: message\ndata: {\"n\":\(number)}\n\n")
+                try upstream.send(event)
+                try client.receive(exactly: event)
+            }
+            // A chunk may hold half an event, or half a chunk come: both pass at once.
+            try upstream.send("a\r\ndata: ")
+            try client.receive(exactly: "a\r\ndata: ")
+            try upstream.send("abc\n\r\n" + Self.chunk("\n") + "0\r\n\r\n")
+            try client.receive(exactly: "abc\n\r\n" + Self.chunk("\n") + "0\r\n\r\n")
+            _ = try gateway.exchange(client, over: upstream)
+        }
+    }
+
+    @Test func noCommentIsPutBehindAHeadThatBringsItsFirstEvent() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(Self.head + Self.chunk("data: 1\n\n") + "0\r\n\r\n")
+            #expect(try client.receiveAnswer().text == "data: 1\n\n")
+        }
+    }
+
+    @Test func fieldsThatTheUpstreamSetStay() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: yes\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            )
+            let answer = try client.receiveAnswer()
+            #expect(answer.values("Cache-Control") == ["no-cache, no-transform"])
+            #expect(answer.values("X-Accel-Buffering") == ["yes"])
+        }
+    }
+
+    @Test func silenceIsBrokenBetweenEvents() async throws {
+        try await Gateway.run(limits: Self.impatient) { gateway in
+            let (client, upstream) = try open(gateway)
+            try client.receive(exactly: Self.comment)
+            try upstream.send(Self.chunk("data: 1\r\n\r\n"))
+            // Comments may come before it, and one must after it.
+            _ = try client.receive(through: Self.chunk("data: 1\r\n\r\n"))
+            try client.receive(exactly: Self.comment)
+        }
+    }
+
+    @Test(arguments: ["8\r\ndata: 1\n\r\n", "5\r\ndata", "9\r\ndata: 1\n\n", "9\r\ndata: 1\n\n\r", "4", "4\r"])
+    func silenceIsNotBrokenInsideAnEventOrAChunk(part: String) async throws {
+        try await Gateway.run(limits: Self.impatient) { gateway in
+            let (client, upstream) = try open(gateway)
+            // A second stream whose comments show that sweeps went by.
+            let (other, otherUpstream) = try open(gateway)
+            try upstream.send(part)
+            _ = try client.receive(through: part)
+            for _ in 0..<3 { try other.receive(exactly: Self.comment) }
+            #expect(try client.pendingBytes() == 0)
+            otherUpstream.close()
+        }
+    }
+
+    @Test func aClientThatLeavesClosesTheUpstreamAtOnce() async throws {
+        try await Gateway.run { gateway in
+            for abort in [RawSocket.close, RawSocket.reset] {
+                let (client, upstream) = try open(gateway)
+                abort(client)()
+                #expect(try upstream.receiveTextToEnd(orReset: true).isEmpty)
+            }
+            #expect(try gateway.audit.waitForOutcomes(2).allSatisfy { $0.ending == .clientClosed && $0.status == 200 })
+        }
+    }
+
+    @Test func aStreamEndsWhenItsAssertionExpires() async throws {
+        try await Gateway.run { gateway in
+            gateway.callers["short"] = .caller(
+                ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
+            )
+            let (client, upstream) = try open(gateway, as: "short")
+            let (other, otherUpstream) = try open(gateway)
+            gateway.clock.advance(by: .seconds(61))
+            #expect(try client.receiveTextToEnd() == "0\r\n\r\n")
+            #expect(try upstream.receiveTextToEnd(orReset: true).isEmpty)
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .expired)
+            // The stream of another caller goes on.
+            try otherUpstream.send(Self.chunk("data\n\n"))
+            try other.receive(exactly: Self.chunk("data\n\n"))
+        }
+    }
+
+    @Test func anExpiredStreamWithinAnEventIsCut() async throws {
+        try await Gateway.run { gateway in
+            gateway.callers["short"] = .caller(
+                ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
+            )
+            let (client, upstream) = try open(gateway, as: "short")
+            try upstream.send(Self.chunk("data: half"))
+            try client.receive(exactly: Self.chunk("data: half"))
+            gateway.clock.advance(by: .seconds(61))
+            #expect(try client.receiveTextToEnd(orReset: true).isEmpty)
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .expired)
+        }
+    }
+
+    @Test func aShortExchangeIsLeftToItsEnd() async throws {
+        try await Gateway.run { gateway in
+            gateway.callers["short"] = .caller(
+                ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
+            )
+            let (other, otherUpstream) = try open(gateway, as: "short")
+            let client = try gateway.client()
+            try client.send(Gateway.get(as: "short"))
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            gateway.clock.advance(by: .seconds(61))
+            // Its stream has ended, so time has passed for the other exchange too.
+            _ = try other.receiveToEnd()
+            #expect(try otherUpstream.receiveToEnd(orReset: true).isEmpty)
+            try upstream.send(Gateway.okay)
+            #expect(try client.receiveAnswer().text == "hi")
+        }
+    }
+
+    @Test func silenceBeyondTheIdleTimeoutEndsAStream() async throws {
+        try await Gateway.run(routes: {
+            [try Gateway.route($0.url, timeouts: RouteTimeouts(idle: .milliseconds(1)))]
+        }) { gateway in
+            let (client, upstream) = try open(gateway)
+            #expect(try client.receiveTextToEnd(orReset: true).isEmpty)
+            #expect(try upstream.receiveToEnd(orReset: true).isEmpty)
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .timeout)
+        }
+    }
+
+    @Test func nothingIsPutIntoACompressedStreamAndItStillEndsWithItsAssertion() async throws {
+        try await Gateway.run(limits: Self.impatient) { gateway in
+            gateway.callers["short"] = .caller(
+                ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
+            )
+            let (other, otherUpstream) = try open(gateway)
+            let client = try gateway.client()
+            try client.send(Gateway.get(as: "short"))
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n" + Self.chunk("zip\n\n")
+            )
+            _ = try client.receive(through: Self.chunk("zip\n\n"))
+            for _ in 0..<2 { try other.receive(exactly: Self.comment) }
+            #expect(try client.pendingBytes() == 0)
+            gateway.clock.advance(by: .seconds(61))
+            #expect(try client.receiveTextToEnd(orReset: true).isEmpty)
+            #expect(try upstream.receiveToEnd(orReset: true).isEmpty)
+            otherUpstream.close()
+        }
+    }
+
+    @Test func aStreamToAnOldClientHasNoChunks() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(Self.head)
+            _ = try client.receive(through: "\r\n\r\n")
+            try client.receive(exactly: ":\n\n")
+            try upstream.send(Self.chunk("data: 1\n\n") + "0\r\n\r\n")
+            #expect(try client.receiveTextToEnd() == "data: 1\n\n")
+        }
+    }
+
+    @Test func aStreamWithoutChunksEndsWithItsConnection() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            _ = try client.receive(through: "\r\n\r\n")
+            try client.receive(exactly: ":\n\n")
+            try upstream.send("data: 1\n\n")
+            try client.receive(exactly: "data: 1\n\n")
+            upstream.close()
+            #expect(try client.receiveToEnd().isEmpty)
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .complete)
+        }
+    }
+}

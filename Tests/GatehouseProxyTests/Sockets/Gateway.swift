@@ -1,0 +1,220 @@
+import GatehouseCore
+import GatehouseTestSupport
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Testing
+
+@testable import GatehouseProxy
+
+/// A real server in front of a scripted upstream. What every test must leave behind is checked when it ends: no connection,
+/// no exchange without an outcome.
+final class Gateway: Sendable {
+    let server: ProxyServer
+    let upstream: RawListener
+    let audit: ScriptedAudit
+    let callers: ScriptedCallers
+    let clock: ScriptedClock
+    let address: RawSocket.Address
+
+    static let token = "coda-token-1"
+
+    private init(
+        server: ProxyServer,
+        upstream: RawListener,
+        audit: ScriptedAudit,
+        callers: ScriptedCallers,
+        clock: ScriptedClock,
+        address: RawSocket.Address
+    ) {
+        self.server = server
+        self.upstream = upstream
+        self.audit = audit
+        self.callers = callers
+        self.clock = clock
+        self.address = address
+    }
+
+    /// - Parameters:
+    ///   - routes: made once the upstream stands; by default one for everything.
+    ///   - listener: a unix socket to listen on instead of a port.
+    static func run(
+        limits: ServerLimits = ServerLimits(),
+        threads: Int = 1,
+        trustRoots: NIOSSLTrustRoots = .default,
+        listener: String? = nil,
+        upstream: RawListener? = nil,
+        routes: (RawListener) throws -> [Route] = { [try route($0.url)] },
+        _ body: (Gateway) async throws -> Void
+    ) async throws {
+        var limits = limits
+        // A test on a busy machine may let a connection lie for longer than an upstream would.
+        if limits.upstreamKeepAlive == ServerLimits.defaultUpstreamKeepAlive { limits.upstreamKeepAlive = .seconds(60) }
+        await turns.take()
+        do {
+            try await withTaskExecutorPreference(BlockingExecutor.shared) {
+                try await start(limits, threads, trustRoots, listener, upstream ?? RawListener(), routes, body)
+            }
+        } catch {
+            await turns.giveBack()
+            throw error
+        }
+        await turns.giveBack()
+    }
+
+    private static let turns = Turns(4)
+
+    private static func start(
+        _ limits: ServerLimits,
+        _ threads: Int,
+        _ trustRoots: NIOSSLTrustRoots,
+        _ listener: String?,
+        _ upstream: RawListener,
+        _ routes: (RawListener) throws -> [Route],
+        _ body: (Gateway) async throws -> Void
+    ) async throws {
+        let audit = ScriptedAudit()
+        let callers = ScriptedCallers()
+        defer {
+            audit.forget()
+            callers.forget()
+        }
+        let clock = ScriptedClock()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let snapshot = try Self.snapshot(routes(upstream), limits: limits)
+        let connector = try UpstreamConnector(trustRoots: trustRoots)
+        let server = try await ProxyServer(group: group, limits: limits) { eventLoop, _ in
+            ProxyLoop(
+                eventLoop: eventLoop,
+                snapshot: snapshot,
+                authenticator: callers.authenticator(on: eventLoop),
+                recorder: audit.recorder(on: eventLoop),
+                clock: clock,
+                connector: connector
+            )
+        }
+        let bound = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
+        let port = bound?.port ?? 0
+        let address = listener.map { RawSocket.Address.unix(path: $0) } ?? .tcp(port: port)
+        let gateway = Gateway(
+            server: server,
+            upstream: upstream,
+            audit: audit,
+            callers: callers,
+            clock: clock,
+            address: address
+        )
+        do {
+            try await body(gateway)
+            try await gateway.expectNothingLeft()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    private func expectNothingLeft() async throws {
+        await server.drain(within: .seconds(10))
+        #expect(server.openConnections == 0)
+        #expect(try await server.onEachLoop { $0.connections.count }.allSatisfy { $0 == 0 })
+        #expect(try await server.onEachLoop { $0.idleUpstreamConnections }.allSatisfy { $0 == 0 })
+        #expect(audit.unpaired.isEmpty)
+    }
+
+    /// Waits until every client connection is gone, as the loops see it.
+    func expectNoConnections() async throws {
+        let end = ContinuousClock.now + .seconds(RawSocket.patience)
+        while try await server.onEachLoop({ $0.connections.count }).contains(where: { $0 > 0 }) {
+            guard ContinuousClock.now < end else { throw TimedOut(what: "the connections to end") }
+        }
+    }
+
+    // MARK: - Making
+
+    static func route(
+        _ upstream: String,
+        name: String = "coda",
+        host: String = "coda.example",
+        path: String = "/",
+        inject: [String: String] = ["X-Coda-Api-Key": "{token}"],
+        strip: Route.Strip = Route.Strip(),
+        policy: Policy = .everyone,
+        limits: RouteLimits = RouteLimits(),
+        timeouts: RouteTimeouts = RouteTimeouts(),
+        preservesHost: Bool = false
+    ) throws -> Route {
+        let name = try TokenName(parsing: name)
+        return Route(
+            name: name,
+            host: try HostPattern(parsing: host),
+            path: try PathPrefix(parsing: path),
+            audiences: ["aud"],
+            upstream: try Upstream(parsing: upstream),
+            speech: .http,
+            injections: try inject.sorted { $0.key < $1.key }.map {
+                Injection(name: try HeaderName(parsing: $0.key), value: try .init(parsing: $0.value, ownToken: name))
+            },
+            strip: strip,
+            policy: policy,
+            limits: limits,
+            timeouts: timeouts,
+            preservesHost: preservesHost
+        )
+    }
+
+    static func snapshot(
+        _ routes: [Route],
+        token: String = token,
+        version: Int = 1,
+        limits: ServerLimits = ServerLimits()
+    ) throws -> ProxySnapshot {
+        let value = try TokenValue(validating: Secret(token), version: version)
+        return ProxySnapshot(
+            table: RouteTable(routes),
+            tokens: TokenSnapshot(tokens: [try TokenName(parsing: "coda"): value]),
+            limits: limits
+        )
+    }
+
+    // MARK: - Talking
+
+    func client(receiveBuffer: Int? = nil) throws -> RawSocket {
+        try RawSocket(connectingTo: address, receiveBuffer: receiveBuffer)
+    }
+
+    static func get(_ target: String = "/mcp", as caller: String = "alice", _ fields: String...) -> String {
+        request("GET", fields, to: target, as: caller)
+    }
+
+    static func post(_ target: String = "/mcp", as caller: String = "alice", _ fields: String..., body: String)
+        -> String
+    {
+        request("POST", fields + ["Content-Length: \(body.utf8.count)"], to: target, as: caller) + body
+    }
+
+    static func request(
+        _ method: String,
+        _ fields: [String] = [],
+        to target: String = "/mcp",
+        as caller: String = "alice"
+    ) -> String {
+        let lines =
+            ["\(method) \(target) HTTP/1.1", "Host: coda.example", "Cf-Access-Jwt-Assertion: \(caller)"] + fields
+        return lines.joined(separator: "\r\n") + "\r\n\r\n"
+    }
+
+    static let okay = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+    /// Sends one GET over both connections and answers it.
+    func exchange(_ client: RawSocket, over connection: RawSocket? = nil) throws -> RawSocket {
+        try client.send(Self.get())
+        let connection = try connection ?? upstream.accept()
+        _ = try connection.receive(through: "\r\n\r\n")
+        try connection.send(Self.okay)
+        let answer = try client.receiveAnswer()
+        #expect(answer.status == 200)
+        #expect(answer.text == "hi")
+        return connection
+    }
+}

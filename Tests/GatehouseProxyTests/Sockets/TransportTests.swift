@@ -1,0 +1,241 @@
+import Foundation
+import GatehouseCore
+import GatehouseTestSupport
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Testing
+
+@testable import GatehouseProxy
+
+/// Unix sockets on both sides, and TLS to the upstream.
+@Suite struct TransportTests {
+    private static func path(_ name: String) -> String {
+        // Short enough for sockaddr_un wherever the temporary directory is.
+        "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max))-\(name).sock"
+    }
+
+    @Test func unixSocketsOnBothSides() async throws {
+        let listener = Self.path("listen")
+        let upstream = Self.path("upstream")
+        defer {
+            unlink(listener)
+            unlink(upstream)
+        }
+        try await Gateway.run(listener: listener, upstream: try RawListener(path: upstream)) { gateway in
+            let attributes = try FileManager.default.attributesOfItem(atPath: listener)
+            #expect((attributes[.posixPermissions] as? Int) == 0o660)
+            let client = try gateway.client()
+            try client.send(Gateway.post(body: "x"))
+            let connection = try gateway.upstream.accept()
+            #expect(try connection.receive(through: "\r\n\r\nx").contains("\r\nHost: localhost\r\n"))
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().text == "hi")
+            _ = try gateway.exchange(client, over: connection)
+        }
+    }
+
+    @Test func aSocketFileThatAProcessLeftBehindIsReplaced() async throws {
+        let path = Self.path("left")
+        defer { unlink(path) }
+        do { _ = try RawListener(path: path) }
+        try await Gateway.run(listener: path) { gateway in _ = try gateway.exchange(try gateway.client()) }
+    }
+
+    @Test func aUnixUpstreamThatIsNotThereIsA502() async throws {
+        let path = Self.path("none")
+        try await Gateway.run(routes: { _ in [try Gateway.route("unix:\(path)")] }) { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            #expect(try client.receiveAnswer().status == 502)
+            #expect(gateway.audit.outcomes.last?.refusal == .upstreamUnreachable)
+        }
+    }
+
+    @Test func anUpstreamIsFoundByItsName() async throws {
+        try await Gateway.run(routes: { [try Gateway.route($0.url.replacing("127.0.0.1", with: "localhost"))] }) {
+            gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let connection = try gateway.upstream.accept()
+            #expect(try connection.receive(through: "\r\n\r\n").contains("\r\nHost: localhost:"))
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
+    // MARK: - TLS
+
+    private static func roots(_ certificate: TestCertificate = .loopback) throws -> NIOSSLTrustRoots {
+        .certificates(try NIOSSLCertificate.fromPEMBytes(Array(certificate.certificate.utf8)))
+    }
+
+    @Test func anHTTPSUpstreamIsVerifiedAndUsed() async throws {
+        try await TLSUpstream.run { upstream in
+            try await Gateway.run(
+                trustRoots: try Self.roots(),
+                routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
+            ) { gateway in
+                let client = try gateway.client()
+                for _ in 0..<2 {
+                    try client.send(Gateway.get())
+                    #expect(try client.receiveAnswer().text == "tls")
+                }
+                #expect(upstream.heads.read { $0.count } == 2)
+                #expect(upstream.heads.read { $0[0].contains("\r\nX-Coda-Api-Key: \(Gateway.token)\r\n") })
+            }
+        }
+    }
+
+    /// One is not trusted, the other is and names somebody else.
+    @Test(arguments: [true, false])
+    func aCertificateThatDoesNotVerifyIsA502AndSeesNoRequest(isTrusted: Bool) async throws {
+        try await TLSUpstream.run(isTrusted ? .stranger : .loopback) { upstream in
+            try await Gateway.run(
+                trustRoots: try Self.roots(.stranger),
+                routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
+            ) { gateway in
+                let client = try gateway.client()
+                try client.send(Gateway.post(body: "x"))
+                #expect(try client.receiveAnswer().status == 502)
+                #expect(gateway.audit.outcomes.last?.refusal == .upstreamUnreachable)
+                #expect(upstream.heads.read { $0.isEmpty })
+            }
+        }
+    }
+
+    @Test func anUpstreamThatSpeaksNoTLSIsA502() async throws {
+        try await Gateway.run(routes: { [try Gateway.route($0.url.replacing("http:", with: "https:"))] }) { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let connection = try gateway.upstream.accept()
+            try connection.send("HTTP/1.1 400 Bad Request\r\n\r\n")
+            #expect(try client.receiveAnswer().status == 502)
+            #expect(gateway.audit.outcomes.last?.refusal == .upstreamUnreachable)
+            #expect(!String(decoding: connection.received, as: UTF8.self).contains(Gateway.token))
+        }
+    }
+
+    @Test func aHandshakeThatStallsEndsWithTheConnectTimeout() async throws {
+        try await Gateway.run(routes: {
+            [
+                try Gateway.route(
+                    $0.url.replacing("http:", with: "https:"),
+                    timeouts: RouteTimeouts(connect: .milliseconds(50))
+                )
+            ]
+        }) { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let connection = try gateway.upstream.accept()
+            #expect(try client.receiveAnswer().status == 502)
+            #expect(gateway.audit.outcomes.last?.refusal == .upstreamUnreachable)
+            _ = try connection.receiveToEnd(orReset: true)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func aBodyThatEndsWithTheConnectionNeedsTheTLSEnd(isClean: Bool) async throws {
+        try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {
+            upstream in
+            try await Gateway.run(
+                trustRoots: try Self.roots(),
+                routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
+            ) { gateway in
+                let client = try gateway.client()
+                try client.send(Gateway.get())
+                #expect(try client.receiveTextToEnd(orReset: true).hasSuffix("\r\n\r\nall"))
+                #expect(try gateway.audit.waitForOutcomes().first?.ending == (isClean ? .complete : .upstreamClosed))
+            }
+        }
+    }
+}
+
+/// An HTTPS server that gives every request the same answer and keeps the heads it got.
+private final class TLSUpstream: Sendable {
+    enum Closing {
+        case never, cleanly
+        /// Without the alert that TLS ends with.
+        case abruptly
+    }
+
+    let heads: Watched<[String]>
+    let port: Int
+
+    static func run(
+        _ certificate: TestCertificate = .loopback,
+        answer: String = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntls",
+        closes: Closing = .never,
+        _ body: (TLSUpstream) async throws -> Void
+    ) async throws {
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(certificate.certificate.utf8))
+                    .map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(certificate.privateKey.utf8), format: .pem))
+            )
+        )
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let heads = Watched<[String]>([])
+        let channel = try await ServerBootstrap(group: group)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers(
+                        NIOSSLServerHandler(context: context),
+                        Answering(answer, closes, heads)
+                    )
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let upstream = TLSUpstream(port: channel.localAddress?.port ?? 0, heads: heads)
+        do { try await body(upstream) } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    private init(port: Int, heads: Watched<[String]>) {
+        self.port = port
+        self.heads = heads
+    }
+
+    private final class Answering: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        private let answer: String
+        private let closes: Closing
+        private let heads: Watched<[String]>
+        private var text = ""
+
+        init(_ answer: String, _ closes: Closing, _ heads: Watched<[String]>) {
+            self.answer = answer
+            self.closes = closes
+            self.heads = heads
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            text += String(buffer: unwrapInboundIn(data))
+            guard text.hasSuffix("\r\n\r\n") else { return }
+            let head = text
+            text = ""
+            heads.update { $0.append(head) }
+            let written = context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)))
+            let closes = closes
+            let channel = context.channel
+            written.assumeIsolated().whenComplete { _ in
+                switch closes {
+                case .never: break
+                case .cleanly: channel.close(promise: nil)
+                case .abruptly:
+                    // From the TLS handler on, so that it does not see the close.
+                    let tls = try? channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+                    tls?.close(promise: nil)
+                }
+            }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    }
+}

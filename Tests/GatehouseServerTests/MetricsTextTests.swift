@@ -1,0 +1,99 @@
+@testable import AccessIdentity
+import GatehouseAudit
+import GatehouseCore
+@testable import GatehouseProxy
+@testable import GatehouseServer
+@testable import GatehouseTokens
+import Testing
+
+@Suite struct TheMetricsPage {
+    private static let now = Timestamp(seconds: 1_795_424_400)
+
+    private func page(_ traffic: LoopMetrics.Snapshot = LoopMetrics.Snapshot(), isFresh: Bool = false) -> String {
+        var keys = SigningKeySource.Status()
+        var tokens = TokenRefreshState()
+        if !isFresh {
+            keys.keyIDs = ["one", "two"]
+            keys.fetchedAt = Self.now.seconds - 90
+            tokens.lastSuccess = Self.now + .milliseconds(-1500)
+            tokens.served = 3
+        }
+        var audit = AuditState()
+        audit.recorded = 7
+        audit.lag = .milliseconds(250)
+        var text = MetricsText()
+        text.addTraffic(traffic, openConnections: 2, openExchanges: 1)
+        text.addKeys(keys, now: Self.now)
+        text.addTokens(tokens, now: Self.now)
+        text.addAudit(audit)
+        return text.text
+    }
+
+    private func traffic() throws -> LoopMetrics.Snapshot {
+        let coda = try TokenName(parsing: "coda")
+        let other = try TokenName(parsing: "other.route-2")
+        var traffic = LoopMetrics.Snapshot()
+        traffic.requests = [
+            LoopMetrics.Series(route: coda, reason: nil, status: 200): 5,
+            LoopMetrics.Series(route: coda, reason: .assertionExpired, status: 401): 2,
+            LoopMetrics.Series(route: other, reason: nil, status: 200): 1,
+            LoopMetrics.Series(route: nil, reason: .routeUnknown, status: 404): 3,
+        ]
+        for (route, times) in [(coda, [40, 60, 700, 90_000_000]), (other, [1_000_000])] as [(TokenName, [Int64])] {
+            var histogram = LatencyHistogram()
+            for time in times { histogram.record(time) }
+            traffic.added[route] = histogram
+            traffic.upstream[route] = histogram
+        }
+        return traffic
+    }
+
+    @Test func isValidBeforeAnythingHappened() throws {
+        let families = try PrometheusText(page(isFresh: true)).families
+        #expect(families["gatehouse_signing_keys"]?.samples.map(\.value) == [0])
+        // An age of nothing would be a number that says nothing.
+        #expect(families["gatehouse_signing_keys_age_seconds"] == nil)
+        #expect(families["gatehouse_store_age_seconds"] == nil)
+    }
+
+    @Test func isValidAndCountsEachSeriesOnce() throws {
+        let families = try PrometheusText(page(try traffic())).families
+        let requests = try #require(families["gatehouse_requests_total"])
+        #expect(requests.type == "counter")
+        #expect(requests.samples.count == 4)
+        let expired = ["route": "coda", "decision": "deny", "reason": "assertion_expired", "status": "401"]
+        #expect(requests.samples.first { $0.labels == expired }?.value == 2)
+        let passed = ["route": "coda", "decision": "allow", "reason": "", "status": "200"]
+        #expect(requests.samples.first { $0.labels == passed }?.value == 5)
+        #expect(families["gatehouse_signing_keys_age_seconds"]?.samples.map(\.value) == [90])
+        #expect(families["gatehouse_store_age_seconds"]?.samples.map(\.value) == [1.5])
+        #expect(families["gatehouse_audit_sink_lag_seconds"]?.samples.map(\.value) == [0.25])
+    }
+
+    @Test(arguments: ["gatehouse_added_seconds", "gatehouse_upstream_seconds"])
+    func hasHistogramsThatAddUp(_ name: String) throws {
+        let family = try #require(try PrometheusText(page(try traffic())).families[name])
+        #expect(family.type == "histogram")
+        for (route, count, sum) in [("coda", 4.0, 90.0008), ("other.route-2", 1.0, 1.0)] {
+            let own = family.samples.filter { $0.labels["route"] == route }
+            let buckets = own.filter { $0.name.hasSuffix("_bucket") }
+            let bounds = buckets.compactMap { $0.labels["le"].flatMap(Double.init) }
+            #expect(bounds.count == buckets.count)
+            #expect(bounds == bounds.sorted() && Set(bounds).count == bounds.count)
+            #expect(bounds.last == .infinity)
+            #expect(buckets.map(\.value) == buckets.map(\.value).sorted())
+            #expect(buckets.last?.value == count)
+            #expect(own.first { $0.name.hasSuffix("_count") }?.value == count)
+            #expect(own.first { $0.name.hasSuffix("_sum") }?.value == sum)
+        }
+    }
+
+    @Test(arguments: [
+        "a 1", "# TYPE a counter\na 1\n", "# HELP a b\n# TYPE a counter\nb 1\n", "# HELP a b\n# TYPE a counter\na x\n",
+        "# HELP a b\n# TYPE a counter\na 1\na 1\n", "# HELP a b\n# TYPE a counter\na{b=\"c} 1\n",
+        "# HELP a b\n# TYPE a gouge\na 1\n",
+    ])
+    func wouldBeFoundInvalid(_ text: String) {
+        #expect(throws: PrometheusText.Failure.self) { try PrometheusText(text) }
+    }
+}

@@ -1,0 +1,95 @@
+package import GatehouseCore
+package import NIOCore
+
+/// Who the assertions of a test stand for. Shared by the authenticators of all event loops.
+package final class ScriptedCallers: Sendable {
+    package enum Verdict: Sendable {
+        case caller(Caller)
+        case refused(Reason)
+    }
+
+    struct State {
+        var verdicts: [String: Verdict] = [:]
+        /// Undecided at first; the verdict once the keys have settled.
+        var undecided: [String: Verdict] = [:]
+        var settle: [@Sendable () -> Void] = []
+        /// Requests that wait for keys.
+        var waiting = 0
+    }
+
+    let state = Watched(State())
+
+    package init() {
+        self["alice"] = .caller(Self.person("alice@example.com"))
+        self["bob"] = .caller(Self.person("bob@example.com"))
+        self["forged"] = .refused(.assertionSignature)
+    }
+
+    package static func person(_ name: String, expiresAt: Timestamp = Timestamp(seconds: 4_102_444_800)) -> Caller {
+        Caller(principal: Principal(kind: .user, name: name, subject: "sub-\(name)"), expiresAt: expiresAt, keyID: "k1")
+    }
+
+    package subscript(assertion: String) -> Verdict? {
+        get { state.read { $0.verdicts[assertion] } }
+        set { state.update { $0.verdicts[assertion] = newValue } }
+    }
+
+    package func leaveUndecided(_ assertion: String, then verdict: Verdict) {
+        state.update { $0.undecided[assertion] = verdict }
+    }
+
+    package func waitUntilUndecided(_ count: Int = 1) throws {
+        try state.wait("an undecided caller") { $0.waiting >= count }
+    }
+
+    /// Ends the key refresh that undecided requests wait for.
+    package func settleKeys() {
+        let settle = state.update { state in
+            state.verdicts.merge(state.undecided) { $1 }
+            state.undecided = [:]
+            return state.settle
+        }
+        for each in settle { each() }
+    }
+
+    /// Lets go of the event loops, which this would keep alive in a cycle.
+    package func forget() { state.update { $0.settle = [] } }
+
+    /// The authenticator of one event loop.
+    package func authenticator(on eventLoop: any EventLoop) -> any AssertionAuthenticator {
+        let authenticator = ScriptedAuthenticator(self)
+        let bound = NIOLoopBound(authenticator, eventLoop: eventLoop)
+        state.update { $0.settle.append { eventLoop.execute { bound.value.settle() } } }
+        return authenticator
+    }
+}
+
+private final class ScriptedAuthenticator: AssertionAuthenticator {
+    private let script: ScriptedCallers
+    private var waiting: [() -> Void] = []
+
+    init(_ script: ScriptedCallers) { self.script = script }
+
+    func authenticate(_ assertion: UnsafeRawBufferPointer, for route: Route, now: Timestamp) -> AssertionVerdict {
+        let text = String(decoding: assertion, as: UTF8.self)
+        return script.state.read { state in
+            if state.undecided[text] != nil { return .undecided }
+            switch state.verdicts[text] {
+            case .caller(let caller): return now < caller.expiresAt ? .verified(caller) : .refused(.assertionExpired)
+            case .refused(let reason): return .refused(reason)
+            case nil: return .refused(.assertionMalformed)
+            }
+        }
+    }
+
+    func whenKeysSettle(_ callback: @escaping () -> Void) {
+        waiting.append(callback)
+        script.state.update { $0.waiting += 1 }
+    }
+
+    func settle() {
+        let all = waiting
+        waiting = []
+        for callback in all { callback() }
+    }
+}

@@ -1,0 +1,142 @@
+import GatehouseCore
+@testable import GatehouseTokens
+import SQLiteClient
+import Testing
+
+/// What someone does who can write to the database and has no master key. Each test has a fresh process look afterwards.
+@Suite struct TamperedStores {
+    let bench: Workbench
+    let store: SQLiteTokenStore
+
+    init() async throws {
+        bench = try Workbench()
+        store = try bench.store()
+        try await store.set(.coda, "one")
+        try await store.rotate(.coda, "two")
+        try await store.set(.other, "untouched")
+    }
+
+    /// Asserts that `coda` is refused with `code` by a new process, and that the other token loads all the same.
+    private func expectRefused(_ code: TokenError.Code = .tampered, _ location: SourceLocation = #_sourceLocation)
+        async throws
+    {
+        let fresh = try bench.store()
+        let load = try await fresh.load()
+        #expect(load.tokens.keys.map(\.text) == ["other"], sourceLocation: location)
+        #expect(load.problems.map(\.name) == [.coda], sourceLocation: location)
+        #expect(load.problems.map(\.error.code) == [code], sourceLocation: location)
+        let list = try await fresh.list()
+        #expect(list.map { $0.problem?.code } == [code, nil], sourceLocation: location)
+        await #expect(throws: TokenError.self, sourceLocation: location) { try await fresh.value(of: .coda) }
+    }
+
+    @Test(arguments: [
+        "UPDATE token_versions SET sealed = (SELECT sealed FROM token_versions WHERE name = 'other') WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = (SELECT sealed FROM token_versions WHERE name = 'coda' AND version = 1) WHERE name = 'coda'",
+        "UPDATE token_versions SET version = -version WHERE name = 'coda'; UPDATE token_versions SET version = 3 + version WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = CAST('GHS2' || substr(sealed, 5) AS BLOB) WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = substr(sealed, 1, length(sealed) - 1) WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = x'' WHERE name = 'coda'",
+        "UPDATE token_versions SET expires_at = 1 WHERE name = 'coda'",
+        "UPDATE token_versions SET created_at = 1 WHERE name = 'coda'",
+        "UPDATE token_versions SET predecessor = NULL WHERE name = 'coda'",
+        "UPDATE token_versions SET actor = 'boss' WHERE name = 'coda'",
+        "UPDATE token_heads SET current = 1 WHERE name = 'coda'",
+        "UPDATE token_heads SET current = 0 WHERE name = 'coda'",
+        "UPDATE token_heads SET latest = 9 WHERE name = 'coda'",
+        "UPDATE token_heads SET revision = 9 WHERE name = 'coda'",
+        "UPDATE token_heads SET changed_at = 9 WHERE name = 'coda'",
+        "UPDATE token_heads SET seal = (SELECT seal FROM token_heads WHERE name = 'other') WHERE name = 'coda'",
+        "UPDATE token_heads SET seal = x'00' WHERE name = 'coda'",
+        "UPDATE token_heads SET current = -9223372036854775808, latest = 9223372036854775807 WHERE name = 'coda'",
+        "DELETE FROM token_heads WHERE name = 'coda'",
+        "DELETE FROM token_events WHERE name = 'coda'",
+        "DELETE FROM token_events WHERE name = 'coda' AND revision = 2",
+        "UPDATE token_events SET version = 1 WHERE name = 'coda'",
+        "UPDATE token_events SET note = 'x' WHERE name = 'coda'",
+        "INSERT INTO token_events SELECT name, 3, action, version, at, actor, note, seal FROM token_events WHERE name = 'coda' AND revision = 2",
+    ])
+    func areRefused(_ script: String) async throws {
+        try bench.sql(script)
+        try await expectRefused()
+    }
+
+    @Test func areRefusedWhenTheVersionInUseIsGone() async throws {
+        try bench.sql("DELETE FROM token_versions WHERE name = 'coda' AND version = 2")
+        try await expectRefused(.versionNotFound)
+    }
+
+    @Test func areRefusedWithAnOldHeadPutBack() async throws {
+        try bench.sql("CREATE TABLE kept AS SELECT * FROM token_heads WHERE name = 'coda'")
+        try await store.rotate(.coda, "three")
+        try bench.sql("INSERT OR REPLACE INTO token_heads SELECT * FROM kept")
+        try await expectRefused()
+        // Nor with the newest change removed, while the version that came with it is there.
+        try bench.sql("DELETE FROM token_events WHERE name = 'coda' AND revision = 3")
+        try await expectRefused()
+    }
+
+    @Test func withTheirWholePastPutBackAreRefusedByAProcessThatSawTheFuture() async throws {
+        for table in ["heads", "events", "versions"] {
+            try bench.sql("CREATE TABLE kept_\(table) AS SELECT * FROM token_\(table)")
+        }
+        try await store.rotate(.coda, "three")
+        for table in ["heads", "events", "versions"] {
+            try bench.sql("DELETE FROM token_\(table); INSERT INTO token_\(table) SELECT * FROM kept_\(table)")
+        }
+        let load = try await store.load()
+        #expect(load.problems.map(\.error.code) == [.tampered])
+        #expect(load.problems.first?.error.message.contains("from revision 3 to 2") == true)
+        #expect(await code { try await store.rotate(.coda, "four") } == .tampered)
+        // The stated limit: one that starts afterwards takes it for a restored backup.
+        #expect(try await bench.store().load().tokens[.coda]?.version == 2)
+    }
+
+    @Test func thatLostATokenAreNoticedByAProcessThatKnewIt() async throws {
+        for table in ["heads", "events", "versions"] { try bench.sql("DELETE FROM token_\(table) WHERE name = 'coda'") }
+        #expect(try await store.load().problems.map(\.name) == [.coda])
+        #expect(try await bench.store().load().problems.isEmpty)
+    }
+
+    @Test func takeNoChangeButADeletion() async throws {
+        try bench.sql("UPDATE token_heads SET current = 1, revision = 9223372036854775807 WHERE name = 'coda'")
+        #expect(await code { try await store.set(.coda, "x") } == .tampered)
+        #expect(await code { try await store.rotate(.coda, "x") } == .tampered)
+        #expect(await code { _ = try await store.rollback(.coda, .nothing) } == .tampered)
+        let history = try await store.history(of: .coda)
+        #expect(history.map { $0.problem?.code } == [.tampered, nil])
+        try await store.delete(.coda, .change(actor: "ops"))
+        try await store.set(.coda, "anew")
+        #expect(try await store.load().tokens[.coda]?.secret.text == "anew")
+        let fresh = try bench.store()
+        #expect(try await fresh.load().problems.isEmpty)
+        #expect(try await fresh.value(of: .coda).version == 3)
+        #expect(try await fresh.history(of: .coda).map(\.action) == [.set, .delete])
+    }
+
+    @Test func keepRowsWithForeignNamesOutOfTheWay() async throws {
+        try bench.sql("UPDATE token_heads SET name = 'not a name' WHERE name = 'other'")
+        let load = try await bench.store().load()
+        #expect(load.tokens.keys.map(\.text) == ["coda"])
+        #expect(load.problems.map(\.name) == [.other])
+    }
+
+    @Test func neverTrapOnRandomRows() async throws {
+        var random = SeededRandom(state: 11)
+        for _ in 0..<200 {
+            let table = ["token_heads", "token_versions", "token_events"].randomElement(using: &random)!
+            let number = Int64.random(in: .min ... .max, using: &random)
+            let script =
+                switch table {
+                case "token_heads": "UPDATE token_heads SET current = \(number), seal = randomblob(44)"
+                case "token_versions": "UPDATE token_versions SET predecessor = \(number), sealed = randomblob(120)"
+                case _: "UPDATE token_events SET version = \(number), at = \(number), action = char(7) || 'x'"
+                }
+            try bench.sql(script)
+            let fresh = try bench.store()
+            #expect(try await fresh.load().tokens.isEmpty)
+            _ = try await fresh.list()
+            _ = try await fresh.history(of: .coda)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds the release binary and prints its path on stdout. The demo, the container image and the benchmark all run
+# what this script builds.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Exclusivity is checked when compiling and, in debug builds, when running; the check at run time costs the hot path.
+options=(-c release --product gatehouse --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked)
+swift build "${options[@]}" -j "$(nproc)" </dev/null >&2
+folder=$(swift build "${options[@]}" --show-bin-path)
+# Into a copy: SwiftPM would link again what has changed under its hands.
+mkdir -p "$folder/stripped"
+strip -o "$folder/stripped/gatehouse.new" "$folder/gatehouse"
+mv "$folder/stripped/gatehouse.new" "$folder/stripped/gatehouse"
+echo "$folder/stripped/gatehouse"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Runs every test on a Debian 12 machine with only Swift installed: installs what they need, starts a PostgreSQL of
+# its own, builds the product and runs `swift test`.
+#
+#   deploy/test.sh [--sanitize=address|thread] [argument of swift test]…
+#
+# With --sanitize only the pure modules and the data path run, built under that sanitizer in a folder of its own.
+set -euo pipefail
+folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$folder/.."
+# shellcheck source=deploy/packages.sh
+. "$folder/packages.sh"
+# shellcheck source=deploy/postgres.sh
+. "$folder/postgres.sh"
+# shellcheck source=deploy/python.sh
+. "$folder/python.sh"
+
+sanitizer=
+case "${1:-}" in
+--sanitize=address | --sanitize=thread)
+  sanitizer=${1#--sanitize=}
+  shift
+  ;;
+--sanitize*)
+  echo "error: --sanitize=address or --sanitize=thread" >&2
+  exit 64
+  ;;
+esac
+
+need_swift
+if [ -n "$sanitizer" ]; then
+  install_packages "${build_packages[@]}"
+  # The end-to-end suite runs a binary that is not built under the sanitizer.
+  # XCTest, of which there are no tests here, leaks on its way out.
+  exec swift test --disable-xctest -j "$(nproc)" --sanitize "$sanitizer" --scratch-path ".build/$sanitizer" \
+    --skip EndToEndTests "$@" </dev/null
+fi
+
+install_packages "${build_packages[@]}" postgresql python3-venv
+trap postgres_stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+postgres_start
+python_environment 1.30.0
+export GATEHOUSE_TEST_PYTHON_1=$python
+python_environment 2.3.0
+export GATEHOUSE_TEST_PYTHON_2=$python
+# Tests and product in one build: the end-to-end suite runs the binary beside its own.
+swift build --build-tests -j "$(nproc)" </dev/null
+swift test --skip-build --disable-xctest "$@" </dev/null
