@@ -56,7 +56,8 @@ package final class Gatehouse: Service {
 
         let eventLoops = Array(group.makeIterator())
         let limits = configuration.limits
-        let connector = try UpstreamConnector()
+        let connector = UpstreamConnector()
+        if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
@@ -126,6 +127,7 @@ package final class Gatehouse: Service {
             ]
         )
         onReady(address, admin.address)
+        StartupPages.release()
 
         try? await gracefulShutdown()
         logger.info("draining")
