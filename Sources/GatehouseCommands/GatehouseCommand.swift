@@ -31,6 +31,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
 
     /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
     public static func start() async -> Never {
+        CoreDumps.forbid()
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
         do {
