@@ -41,7 +41,7 @@ package final class UpstreamConnector: Sendable {
     ) {
         let deadline = timeout > .zero ? NIODeadline.now() + .microseconds(timeout.microseconds) : nil
         var bootstrap = ClientBootstrap(group: eventLoop)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if upstream.isSecure {
