@@ -19,6 +19,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             JWT.self,
             Token.self,
             Key.self,
+            Bearer.self,
             Audit.self,
             Health.self,
             DemoCommand.self,

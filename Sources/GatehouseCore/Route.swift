@@ -30,6 +30,9 @@ package final class Route: Sendable {
     /// Whether `Host` goes upstream as the client sent it instead of the upstream's own authority.
     package let preservesHost: Bool
     package let probe: Probe?
+    /// Nil when pages of no other site may call the route.
+    package let cors: CORS?
+    package let resourceMetadata: ResourceMetadata?
 
     /// What is stripped from requests beyond what always is.
     package struct Strip: Hashable, Sendable {
@@ -70,7 +73,9 @@ package final class Route: Sendable {
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
-        probe: Probe? = nil
+        probe: Probe? = nil,
+        cors: CORS? = nil,
+        resourceMetadata: ResourceMetadata? = nil
     ) {
         self.name = name
         self.host = host
@@ -86,6 +91,8 @@ package final class Route: Sendable {
         self.timeouts = timeouts
         self.preservesHost = preservesHost
         self.probe = probe
+        self.cors = cors
+        self.resourceMetadata = resourceMetadata
     }
 
     /// Every token the injections name.

@@ -23,6 +23,8 @@ package final class Gatehouse: Service {
     private let audit: AuditSystem
     private let keys: SigningKeySource
     private let tokens: TokenRefresher
+    /// Break-glass credentials; its `state` may be read at any time.
+    let bearers: BearerWatch
     private let proxy: ProxyServer
     private let authenticators: [NIOLoopBound<LoopAuthenticator>]
     private let isDraining = Mutex(false)
@@ -58,6 +60,7 @@ package final class Gatehouse: Service {
         let limits = configuration.limits
         let connector = UpstreamConnector()
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
+        let rates = RateTable()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
@@ -69,6 +72,11 @@ package final class Gatehouse: Service {
             store: store,
             refresh: configuration.storeRefresh,
             maxStale: configuration.storeMaxStale,
+            onChange: { live.publish($0) }
+        )
+        bearers = BearerWatch(
+            store: try BearerAssembly.store(configuration),
+            isWanted: { live.takesBearers },
             onChange: { live.publish($0) }
         )
         let policy = AccessAssembly.policy(configuration.access)
@@ -93,6 +101,7 @@ package final class Gatehouse: Service {
                 recorder: lanes[index],
                 clock: SystemClock(),
                 connector: connector,
+                rates: rates,
                 logger: logger
             )
         }
@@ -105,11 +114,14 @@ package final class Gatehouse: Service {
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
         await tokens.refreshNow()
+        await bearers.tick()
         _ = await keysRead
         let tokenTask = Task { [tokens] in await tokens.run() }
+        let bearerTask = Task { [bearers] in await bearers.run() }
         defer {
             keyTask.cancel()
             tokenTask.cancel()
+            bearerTask.cancel()
         }
         let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
         let address: SocketAddress?
@@ -192,6 +204,7 @@ package final class Gatehouse: Service {
         text.addTraffic(traffic, openConnections: proxy.openConnections, openExchanges: exchanges)
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.state, now: now)
+        text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(succeeded: reloadSucceeded.withLock { $0 })
         return text.text

@@ -45,7 +45,7 @@ struct Token: AsyncParsableCommand {
             return try TokenChange(actor: Self.user, note: note, expiresAt: end ?? nil)
         }
 
-        private static var user: String {
+        static var user: String {
             getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
         }
     }
@@ -119,7 +119,7 @@ enum TokenTable {
         if let problem = summary.problem { json.string("problem", problem.message) }
     }
 
-    private static func show(_ rows: [[String]]) {
+    static func show(_ rows: [[String]]) {
         let widths = rows[0].indices.map { column in rows.map { $0[column].visible.count }.max() ?? 0 }
         for row in rows {
             let cells = zip(row, widths).map { cell, width in

@@ -137,9 +137,14 @@ extension ClientConnection {
         into bytes: inout ByteBuffer
     ) {
         guard let exchange, let rewrite = exchange.route?.responseRewrite else { return }
+        let extra = exchange.crossOrigin?.lines ?? []
         exchange.authority.withUnsafeBytes { authority in
             _ = bytes.writeWithUnsafeMutableBytes(
-                minimumWritableBytes: rewrite.bound(head, publicAuthorityCount: authority.count)
+                minimumWritableBytes: rewrite.bound(
+                    head,
+                    publicAuthorityCount: authority.count,
+                    extraCount: extra.count
+                )
             ) { output in
                 rewrite.write(
                     head,
@@ -147,6 +152,7 @@ extension ClientConnection {
                     framing: framing,
                     persistence: persistence,
                     requestID: exchange.id,
+                    extra: extra,
                     publicAuthority: authority,
                     into: output
                 )
@@ -231,7 +237,7 @@ extension ClientConnection {
         guard let exchange, response.isEventStream || machine.disposition == .tunnel else { return }
         if loop.isDraining, response.isAtBoundary {
             carryOut(machine.streamDrained())
-        } else if let wall, let caller = exchange.caller, wall >= caller.expiresAt {
+        } else if let wall, let caller = exchange.caller, caller.hasEnded(at: wall) {
             carryOut(machine.assertionExpired())
         }
     }

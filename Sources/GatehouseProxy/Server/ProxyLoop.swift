@@ -12,6 +12,8 @@ package final class ProxyLoop {
     let recorder: any AuditRecorder
     let clock: any WallClock
     let connector: UpstreamConnector
+    /// Shared by all loops.
+    let rates: RateTable
     let logger: Logger
     var random = FastRandom()
     /// One for each of the snapshot's upstreams, by position.
@@ -32,6 +34,7 @@ package final class ProxyLoop {
         recorder: any AuditRecorder,
         clock: any WallClock,
         connector: UpstreamConnector,
+        rates: RateTable,
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -40,6 +43,7 @@ package final class ProxyLoop {
         self.recorder = recorder
         self.clock = clock
         self.connector = connector
+        self.rates = rates
         self.logger = logger
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
     }

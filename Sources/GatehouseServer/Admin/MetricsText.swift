@@ -93,6 +93,11 @@ struct MetricsText {
         sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
     }
 
+    mutating func addBearers(_ bearers: BearerWatch.State) {
+        family("gatehouse_bearers_live", "gauge", "Break-glass credentials that open something now.")
+        sample("gatehouse_bearers_live", [], bearers.live.count)
+    }
+
     mutating func addAudit(_ audit: AuditState) {
         family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)

@@ -12,6 +12,7 @@ final class LiveState: Sendable {
         var proxy: ProxyServer?
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         var keys: SigningKeys?
+        var bearers = BearerSnapshot()
         var routes: RouteTable
         var limits: ServerLimits
         var tokens = TokenSnapshot()
@@ -39,6 +40,18 @@ final class LiveState: Sendable {
         }
     }
 
+    func publish(_ bearers: BearerSnapshot) {
+        state.withLock { state in
+            state.bearers = bearers
+            Self.send(bearers, to: state.authenticators)
+        }
+    }
+
+    /// Whether some route takes break-glass credentials.
+    var takesBearers: Bool {
+        state.withLock { $0.routes.routes.contains { $0.credentials.contains(.bearer) } }
+    }
+
     func publish(_ routes: RouteTable, _ limits: ServerLimits) {
         state.withLock { state in
             state.routes = routes
@@ -52,6 +65,7 @@ final class LiveState: Sendable {
             state.proxy = proxy
             state.authenticators = authenticators
             if let keys = state.keys { Self.send(keys, to: authenticators) }
+            Self.send(state.bearers, to: authenticators)
             proxy.replaceSnapshot(state.snapshot)
         }
     }
@@ -59,6 +73,12 @@ final class LiveState: Sendable {
     private static func send(_ keys: SigningKeys, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
         for authenticator in authenticators {
             authenticator.eventLoop.execute { authenticator.value.update(keys: keys) }
+        }
+    }
+
+    private static func send(_ bearers: BearerSnapshot, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+        for authenticator in authenticators {
+            authenticator.eventLoop.execute { authenticator.value.update(bearers: bearers) }
         }
     }
 }

@@ -1,0 +1,19 @@
+package import GatehouseConfig
+internal import GatehouseCore
+package import GatehouseTokens
+
+/// Where break-glass credentials are kept: beside the tokens when the live store is a SQLite file, else in a file of their own in the spool's
+/// directory.
+package enum BearerAssembly {
+    package static let fileName = "bearer.db"
+
+    /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read or made.
+    package static func store(_ configuration: Configuration) throws -> BearerStore {
+        let path =
+            switch configuration.store.settings {
+            case .sqlite(let path, _): path
+            case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
+            }
+        return BearerStore(path: path, keys: try InstanceKeys(configuration).keys(for: .bearer))
+    }
+}
