@@ -17,8 +17,7 @@ package final class Gatehouse: Service {
     let configuration: Configuration
     let logger: Logger
     let live: LiveState
-    /// How the last reload ended; true before the first.
-    let reloadSucceeded = Mutex(true)
+    let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
     private let group: MultiThreadedEventLoopGroup
     private let audit: AuditSystem
     private let keys: SigningKeySource
@@ -172,6 +171,7 @@ package final class Gatehouse: Service {
             keys: await keys.status,
             tokens: tokens.state,
             audit: audit.state(at: now),
+            reload: reloadState.withLock { $0 },
             isDraining: isDraining.withLock { $0 },
             now: now
         )
@@ -191,7 +191,7 @@ package final class Gatehouse: Service {
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.state, now: now)
         text.addAudit(audit.state(at: now))
-        text.addReload(succeeded: reloadSucceeded.withLock { $0 })
+        text.addReload(reloadState.withLock { $0 })
         return text.text
     }
 }

@@ -39,6 +39,15 @@ final class LiveState: Sendable {
         }
     }
 
+    /// Puts a policy in force on every loop: verdicts that rest on the old one are gone there.
+    func publish(_ policy: AccessPolicy) {
+        state.withLock { state in
+            for authenticator in state.authenticators {
+                authenticator.eventLoop.execute { authenticator.value.update(policy: policy) }
+            }
+        }
+    }
+
     func publish(_ routes: RouteTable, _ limits: ServerLimits) {
         state.withLock { state in
             state.routes = routes
