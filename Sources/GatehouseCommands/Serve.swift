@@ -32,7 +32,7 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "gatehouse") {
             GatehouseLogHandler(label: $0, level: level, form: GatehouseLogHandler.formOfStandardError)
         }
-        let gatehouse = try await Gatehouse(configuration, logger: logger)
+        let gatehouse = try await Gatehouse(configuration, logger: logger, version: GatehouseCommand.version)
         let group = ServiceGroup(
             configuration: .init(
                 services: [

@@ -24,6 +24,7 @@ final class LiveState: Sendable {
     init(routes: RouteTable, limits: ServerLimits) { state = Mutex(State(routes: routes, limits: limits)) }
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
+    var routes: RouteTable { state.withLock { $0.routes } }
 
     func publish(_ keys: SigningKeys) {
         state.withLock { state in
