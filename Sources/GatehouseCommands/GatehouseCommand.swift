@@ -15,6 +15,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         subcommands: [
             Serve.self,
             Check.self,
+            Schema.self,
             Explain.self,
             JWT.self,
             Token.self,
