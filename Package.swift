@@ -74,7 +74,7 @@ let package = Package(
         ),
         module("GatehouseMCP", ["GatehouseCore"]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
-        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
         module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
@@ -124,7 +124,10 @@ let package = Package(
             ["AccessIdentity", "GatehouseCore", "GatehouseTestSupport"],
             resources: [.copy("Vectors")]
         ),
-        tests("GatehouseTokensTests", ["GatehouseTokens", "GatehouseCore", "SQLiteClient", crypto]),
+        tests(
+            "GatehouseTokensTests",
+            ["GatehouseTokens", "GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]
+        ),
         tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("CurlClientTests", ["CurlClient"]),

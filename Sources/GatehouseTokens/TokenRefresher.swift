@@ -80,11 +80,18 @@ package actor TokenRefresher {
     /// is read at most every 10 s for it.
     package nonisolated func requestRefresh() { published.withLock { $0.isRequested = true } }
 
-    /// Reads the store until the task is cancelled. The first reading starts at once.
+    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store tells of a change.
     package func run() async {
-        while !Task.isCancelled {
-            await tick()
-            do { try await surroundings.sleep(Self.pollInterval) } catch { return }
+        // However many changes are told during a reading, one more reading covers them all.
+        let (told, teller) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [store] in await store.watch { teller.yield() } }
+            group.addTask { for await _ in told { await self.refreshNow() } }
+            while !Task.isCancelled {
+                await tick()
+                do { try await surroundings.sleep(Self.pollInterval) } catch { break }
+            }
+            group.cancelAll()
         }
     }
 
