@@ -66,6 +66,7 @@ package final class AuditSystem: Sendable {
         drainBell.ring()
         drainThread?.join()
         while case .wrote = writer.step() {}
+        writer.makeHeadOfRest()
         let end = ContinuousClock.now + bound
         while ContinuousClock.now < end, case .delivered = drain.step() {}
         if !writer.hasWork { directory.removeRings() }
@@ -113,7 +114,7 @@ package final class AuditSystem: Sendable {
                 continue
             }
             if idleTicks > quietTicks {
-                writerBell.wait(.parked, atMost: nil, unless: { stops || writer.hasWork })
+                writerBell.wait(.parked, atMost: writer.headWait, unless: { stops || writer.hasWork })
                 idleTicks = 0
             } else if settings.durability == .process {
                 writerBell.wait(.napping, atMost: settings.tick, unless: { stops })

@@ -8,7 +8,8 @@ struct SpoolDirectory: Sendable {
     let path: String
     /// The name of this spool's chain, made at its first use.
     let writer: String
-    private let lock: Lock
+    /// Nil for a reader beside the process that writes.
+    private let lock: Lock?
 
     private final class Lock: Sendable {
         let number: Int32
@@ -28,6 +29,16 @@ struct SpoolDirectory: Sendable {
         }
         self.path = path
         writer = try Self.writer(in: path)
+    }
+
+    /// Reads a spool without holding it.
+    ///
+    /// - Throws: `.spoolUnusable` when nothing was ever recorded there.
+    init(reading path: String) throws(AuditError) {
+        guard access("\(path)/writer", F_OK) == 0 else { throw .system("read the spool", path) }
+        self.path = path
+        writer = try Self.writer(in: path)
+        lock = nil
     }
 
     private static func writer(in path: String) throws(AuditError) -> String {

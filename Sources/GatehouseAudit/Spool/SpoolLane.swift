@@ -45,6 +45,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     private let decisionRoom: Int
     private let outcomeRoom: Int
     private let callers = CallerFields()
+    private let keeper: ArgumentsKeeper?
 
     /// Everything before it is on the disk. Stored by the writer.
     private let durable = Atomic<UInt64>(0)
@@ -65,8 +66,9 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         self.settings = settings
         isDisk = settings.durability == .disk
         self.loop = loop
-        decisionRoom = RingFrame.maximumLength + ring.size / 8
-        outcomeRoom = RingFrame.maximumLength
+        keeper = settings.keeper
+        decisionRoom = RingFrame.plainLength + ring.size / 8
+        outcomeRoom = RingFrame.plainLength
     }
 
     /// Records one event.
@@ -74,10 +76,17 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     /// With `durability: disk` a decision is `.pending`; an outcome never is, for nothing waits for it.
     package func record(_ facts: borrowing AuditFacts) -> AuditReceipt {
         let isDecision = if case .decision = facts.kind { true } else { false }
-        guard hasRoom(for: isDecision ? decisionRoom : outcomeRoom) else { return full(isDecision) }
+        let room = (isDecision ? decisionRoom : outcomeRoom) &+ (keeper?.room(for: facts.arguments) ?? 0)
+        guard hasRoom(for: room) else { return full(isDecision) }
         let start = ring.address(position)
         let id = EventID(at: facts.at, using: &random)
-        let length = EventEncoder.encode(facts, id: id, callers: callers, to: start + RingFrame.headerLength)
+        let length = EventEncoder.encode(
+            facts,
+            id: id,
+            callers: callers,
+            arguments: keeper,
+            to: start + RingFrame.headerLength
+        )
         RingFrame.seal(start, length: length, position: position)
         position &+= UInt64(truncatingIfNeeded: RingFrame.length(ofEvent: length))
         ring.commit(position)

@@ -16,13 +16,6 @@ enum Enforceable {
                 throw notYet(route, "authenticate: bearer", "authenticate: [access]")
             }
         }
-        if configuration.audit.arguments == .record {
-            throw GatehouseError(
-                .unsupported,
-                "audit.arguments: record is not in this version",
-                hint: "use digest or omit"
-            )
-        }
     }
 
     private static func notYet(_ route: Route, _ what: String, _ hint: String) -> GatehouseError {
