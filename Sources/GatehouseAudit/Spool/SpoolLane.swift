@@ -26,7 +26,7 @@ package struct LaneLoop: Sendable {
 /// A record is a few hundred bytes written straight into the loop's ring: no system call, lock or allocation. Only a loop that
 /// finds the writer parked, or the ring half full while the writer naps, wakes it.
 ///
-/// `@unchecked Sendable`: everything but `ring`, `bell`, `durable`, `isAwaited` and the counters, which are made for sharing, is
+/// `@unchecked Sendable`: everything but `ring`, `bell`, `durable`, `isCut`, `isAwaited` and the counters, which are made for sharing, is
 /// touched on the lane's event loop only.
 package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     let ring: SpoolRing
@@ -49,6 +49,8 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
 
     /// Everything before it is on the disk. Stored by the writer.
     private let durable = Atomic<UInt64>(0)
+    /// Whether the ring has lost its file, so that what is recorded would not outlive the process. Stored by the writer.
+    private let isCut = Atomic<Bool>(false)
     /// Whether a waiter exists that the writer must tell.
     private let isAwaited = Atomic<Bool>(false)
     private var waiters: [Waiter] = []
@@ -77,7 +79,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     package func record(_ facts: borrowing AuditFacts) -> AuditReceipt {
         let isDecision = if case .decision = facts.kind { true } else { false }
         let room = (isDecision ? decisionRoom : outcomeRoom) &+ (keeper?.room(for: facts.arguments) ?? 0)
-        guard hasRoom(for: room) else { return full(isDecision) }
+        guard hasRoom(for: room), !isCut.load(ordering: .relaxed) else { return full(isDecision) }
         let start = ring.address(position)
         let id = EventID(at: facts.at, using: &random)
         let length = EventEncoder.encode(
@@ -130,6 +132,9 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let loop else { return }
         loop.execute { self.settle() }
     }
+
+    /// Takes no more events, or takes them again. On the writer's thread.
+    func cut(_ isCut: Bool) { self.isCut.store(isCut, ordering: .sequentiallyConsistent) }
 
     // MARK: -
 

@@ -25,6 +25,8 @@ final class SpoolWriter: @unchecked Sendable {
     /// The newest event that was numbered.
     private var tip: ChainTip
     private var heads: HeadSchedule
+    /// Whether the lanes were told to take nothing.
+    private var isCut = false
     private var batch: [UInt8] = []
     /// The time of the first event in the batch.
     private var firstTime = 0
@@ -55,6 +57,7 @@ final class SpoolWriter: @unchecked Sendable {
 
     /// Moves what the rings hold now.
     func step() -> Progress {
+        guard isWhole() else { return .blocked }
         var ends: [(lane: SpoolLane, position: UInt64)] = []
         let before = tip
         batch.removeAll(keepingCapacity: true)
@@ -97,6 +100,49 @@ final class SpoolWriter: @unchecked Sendable {
         for event in events { event.withUnsafeBytes { number($0) } }
         try commit(behind: before, mayRotate: false)
         try file?.synchronize()
+    }
+
+    // MARK: What was taken away
+
+    /// Whether directory, rings and segment are still there. When they are not, the lanes take nothing, and with the next step all is made
+    /// again: until then whoever was just recording has long finished.
+    private func isWhole() -> Bool {
+        if !directory.isThere || lanes.contains(where: { !$0.ring.hasFile }) {
+            let wasCut = isCut
+            isCut = true
+            for lane in lanes { lane.cut(true) }
+            guard wasCut else {
+                gauges.writerTrouble.withLock {
+                    $0 = AuditError(.spoolGone, "the spool \(directory.path) was taken away")
+                }
+                return false
+            }
+            do throws(AuditError) { try restore() } catch {
+                gauges.writerTrouble.withLock { $0 = error }
+                return false
+            }
+        } else if let path = file?.path, Descriptor.identity(of: path) != file?.identity {
+            // Only the segment: what the sink has not read of it yet is a gap from now on.
+            file = nil
+            gauges.damaged.wrappingAdd(1, ordering: .relaxed)
+        }
+        guard isCut else { return true }
+        isCut = false
+        gauges.writerTrouble.withLock { $0 = nil }
+        for lane in lanes { lane.cut(false) }
+        return true
+    }
+
+    private func restore() throws(AuditError) {
+        if !directory.isThere {
+            try directory.restore()
+            gauges.pendingBytes.store(0, ordering: .relaxed)
+            gauges.segmentBytes.store(0, ordering: .relaxed)
+        }
+        for lane in lanes where !lane.ring.hasFile { try lane.ring.restore() }
+        // Behind everything that was there; the drain finds it by its number.
+        file = nil
+        gauges.damaged.wrappingAdd(1, ordering: .relaxed)
     }
 
     // MARK: Heads
@@ -160,7 +206,7 @@ final class SpoolWriter: @unchecked Sendable {
         let pending = gauges.pendingBytes.load(ordering: .relaxed)
         guard pending + batch.count <= settings.maxSpool || !mayRotate else {
             throw AuditError(
-                .spoolUnusable,
+                .spoolFull,
                 "the spool \(directory.path) has reached its quota of \(settings.maxSpool) bytes"
             )
         }
