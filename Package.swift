@@ -75,7 +75,7 @@ let package = Package(
         module("GatehouseMCP", ["GatehouseCore"]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
 
@@ -128,7 +128,7 @@ let package = Package(
             "GatehouseTokensTests",
             ["GatehouseTokens", "GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]
         ),
-        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
+        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),

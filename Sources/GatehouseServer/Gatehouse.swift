@@ -52,7 +52,7 @@ package final class Gatehouse: Service {
         adminHost = AdminHost(configuration.admin)
         try Enforceable.check(configuration)
         let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
-        audit = try AuditAssembly.system(configuration.audit)
+        audit = try AuditAssembly.system(configuration, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",

@@ -12,13 +12,6 @@ enum Enforceable {
                 throw notYet(route, "grants on tools, prompts or resources", "grant users and service tokens only")
             }
         }
-        if configuration.audit.arguments == .record {
-            throw GatehouseError(
-                .unsupported,
-                "audit.arguments: record is not in this version",
-                hint: "use digest or omit"
-            )
-        }
     }
 
     private static func notYet(_ route: Route, _ what: String, _ hint: String) -> GatehouseError {
