@@ -30,6 +30,9 @@ package final class Route: Sendable {
     /// Whether `Host` goes upstream as the client sent it instead of the upstream's own authority.
     package let preservesHost: Bool
     package let probe: Probe?
+    /// Whether a call that fails with a 5xx is answered with HTTP 200 and the JSON-RPC error alone, for clients that give their
+    /// session up on a 5xx.
+    package let answersErrorsAs200: Bool
 
     /// What is stripped from requests beyond what always is.
     package struct Strip: Hashable, Sendable {
@@ -70,7 +73,8 @@ package final class Route: Sendable {
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
-        probe: Probe? = nil
+        probe: Probe? = nil,
+        answersErrorsAs200: Bool = false
     ) {
         self.name = name
         self.host = host
@@ -86,6 +90,7 @@ package final class Route: Sendable {
         self.timeouts = timeouts
         self.preservesHost = preservesHost
         self.probe = probe
+        self.answersErrorsAs200 = answersErrorsAs200
     }
 
     /// Every token the injections name.

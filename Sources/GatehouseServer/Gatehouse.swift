@@ -3,6 +3,7 @@ internal import CurlClient
 internal import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
@@ -84,6 +85,7 @@ package final class Gatehouse: Service {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
+        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
         proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -92,6 +94,7 @@ package final class Gatehouse: Service {
                 recorder: lanes[index],
                 clock: SystemClock(),
                 connector: connector,
+                sessions: sessions,
                 logger: logger
             )
         }

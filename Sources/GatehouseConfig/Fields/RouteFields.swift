@@ -90,10 +90,16 @@ enum RouteFields {
         "Send the client's `Host` upstream instead of the upstream's own."
     )
     static let probe = Field("probe", ProbeFields.shape, "A request that tells whether the token works.")
+    static let mcp = Field(
+        "mcp",
+        RouteMCPFields.shape,
+        .fallback(RouteMCPFields()),
+        "What the MCP gate does on this route."
+    )
 
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
-        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form,
+        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form,
     ]
 
     /// Stands for the name of a route that has none, so that its other keys are still checked.
@@ -114,6 +120,7 @@ enum RouteFields {
         let timeouts = keys.read(timeouts)
         let preservesHost = keys.read(preservesHost)
         let probe = keys.read(probe)
+        let mcp = keys.read(mcp)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -138,7 +145,7 @@ enum RouteFields {
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let mcp, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(
@@ -155,7 +162,8 @@ enum RouteFields {
             limits: limits,
             timeouts: timeouts,
             preservesHost: preservesHost,
-            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) }
+            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
+            answersErrorsAs200: mcp.errorsAs200
         )
     }
 

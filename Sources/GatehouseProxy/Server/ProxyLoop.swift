@@ -1,4 +1,5 @@
 package import GatehouseCore
+package import GatehouseMCP
 package import Logging
 package import NIOCore
 
@@ -14,6 +15,9 @@ package final class ProxyLoop {
     let connector: UpstreamConnector
     let logger: Logger
     var random = FastRandom()
+    var callers: CallerCaches
+    /// Bytes of request bodies that are held for the gate now.
+    var heldBodies = 0
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]
     private(set) var connections: [ClientConnection] = []
@@ -32,6 +36,7 @@ package final class ProxyLoop {
         recorder: any AuditRecorder,
         clock: any WallClock,
         connector: UpstreamConnector,
+        sessions: SessionTags,
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -41,6 +46,7 @@ package final class ProxyLoop {
         self.clock = clock
         self.connector = connector
         self.logger = logger
+        callers = CallerCaches(sessions)
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
     }
 

@@ -7,10 +7,6 @@ enum Enforceable {
     /// - Throws: ``GatehouseError`` `unsupported` naming the first such setting.
     static func check(_ configuration: Configuration) throws(GatehouseError) {
         for route in configuration.routes.routes {
-            let grants = route.policy.grants ?? []
-            if grants.contains(where: { $0.tools != nil || $0.prompts != nil || $0.resources != nil }) {
-                throw notYet(route, "grants on tools, prompts or resources", "grant users and service tokens only")
-            }
             if route.limits.rate != nil { throw notYet(route, "limits.rate", "leave it out") }
             if route.credentials.contains(.bearer) {
                 throw notYet(route, "authenticate: bearer", "authenticate: [access]")
