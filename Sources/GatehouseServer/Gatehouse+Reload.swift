@@ -7,9 +7,8 @@ extension Gatehouse {
     /// Reads the file again and puts in force what can change while running, dropping no connection. A bad file keeps the old one
     /// serving; what cannot change while running is named and waits for a restart.
     package func reload(path: String) {
-        do {
+        do throws(ConfigurationError) {
             let new = try Configuration.read(path: path)
-            try Enforceable.check(new)
             live.publish(new.routes, new.limits)
             live.publish(AccessAssembly.policy(new.access, issuer: configuration.access.issuer))
             let waiting = settingsThatWait(new)
@@ -24,10 +23,8 @@ extension Gatehouse {
                     metadata: ["sections": "\(waiting.joined(separator: " "))"]
                 )
             }
-        } catch let error as ConfigurationError {
-            refuse(error.diagnostics.filter { $0.severity == .error }.map(\.description))
         } catch {
-            refuse(["\(error)"])
+            refuse(error.diagnostics.filter { $0.severity == .error }.map(\.description))
         }
     }
 

@@ -3,6 +3,7 @@ internal import CurlClient
 internal import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
@@ -50,7 +51,6 @@ package final class Gatehouse: Service {
         self.version = version
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin)
-        try Enforceable.check(configuration)
         let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
         audit = try AuditAssembly.system(configuration, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
@@ -101,6 +101,7 @@ package final class Gatehouse: Service {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
+        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
         proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -110,6 +111,7 @@ package final class Gatehouse: Service {
                 clock: SystemClock(),
                 connector: connector,
                 rates: rates,
+                sessions: sessions,
                 logger: logger
             )
         }
