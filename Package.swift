@@ -91,7 +91,9 @@ let package = Package(
 
         .target(
             name: "GatehouseTestSupport",
-            dependencies: ["GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nioSSL, crypto, cryptoExtras],
+            dependencies: [
+                "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto, cryptoExtras,
+            ],
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
@@ -125,7 +127,11 @@ let package = Package(
         ),
         tests(
             "GatehouseTokensTests",
-            ["GatehouseTokens", "GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]
+            [
+                "GatehouseTokens", "GatehouseCore", "GatehouseTestSupport", "SQLiteClient", "PostgresClient",
+                "CurlClient",
+                crypto,
+            ]
         ),
         tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),

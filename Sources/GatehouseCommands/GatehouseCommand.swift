@@ -18,6 +18,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Explain.self,
             JWT.self,
             Token.self,
+            Store.self,
             Key.self,
             Audit.self,
             Health.self,

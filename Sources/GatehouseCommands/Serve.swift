@@ -53,7 +53,7 @@ private struct Reloading: Service {
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            gatehouse.reload(path: path)
+            await gatehouse.reload(path: path)
         }
     }
 }

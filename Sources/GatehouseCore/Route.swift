@@ -30,6 +30,8 @@ package final class Route: Sendable {
     /// Whether `Host` goes upstream as the client sent it instead of the upstream's own authority.
     package let preservesHost: Bool
     package let probe: Probe?
+    /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
+    package let autoRevert: Bool
 
     /// What is stripped from requests beyond what always is.
     package struct Strip: Hashable, Sendable {
@@ -70,7 +72,8 @@ package final class Route: Sendable {
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
-        probe: Probe? = nil
+        probe: Probe? = nil,
+        autoRevert: Bool = false
     ) {
         self.name = name
         self.host = host
@@ -86,6 +89,7 @@ package final class Route: Sendable {
         self.timeouts = timeouts
         self.preservesHost = preservesHost
         self.probe = probe
+        self.autoRevert = autoRevert
     }
 
     /// Every token the injections name.

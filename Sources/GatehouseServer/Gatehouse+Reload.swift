@@ -4,13 +4,29 @@ internal import Logging
 internal import Synchronization
 
 extension Gatehouse {
-    /// Reads the file again and puts its routes and limits in force, dropping no connection. A bad file keeps the old one serving;
-    /// what cannot change while running is named and waits for a restart.
-    package func reload(path: String) {
+    /// Reads the file again and puts its routes, limits and store in force, dropping no connection. A bad file, or a store that cannot take over,
+    /// keeps the old ones serving; what cannot change while running is named and waits for a restart.
+    package func reload(path: String) async {
+        let task = reloading.withLock { reloading in
+            let task = Task { [before = reloading] in
+                await before?.value
+                await reloadAlone(path: path)
+            }
+            reloading = task
+            return task
+        }
+        await task.value
+    }
+
+    private func reloadAlone(path: String) async {
         do {
             let new = try Configuration.read(path: path)
             try Enforceable.check(new)
-            live.publish(new.routes, new.limits)
+            if let store = try await tokens.stage(new) {
+                tokens.commit(store) { live.publish(new.routes, new.limits, $0) }
+            } else {
+                live.publish(new.routes, new.limits)
+            }
             reloadSucceeded.withLock { $0 = true }
             logger.info("reloaded", metadata: ["routes": "\(new.routes.routes.count)"])
             let waiting = settingsThatWait(new)
@@ -22,6 +38,8 @@ extension Gatehouse {
             }
         } catch let error as ConfigurationError {
             refuse(error.diagnostics.map(\.description))
+        } catch let error as GatehouseError {
+            refuse([error.message + (error.hint.map { " (\($0))" } ?? "")])
         } catch {
             refuse(["\(error)"])
         }
@@ -42,16 +60,8 @@ extension Gatehouse {
         compare("admin", new.admin == configuration.admin)
         compare("threads", new.threads == configuration.threads)
         compare("access", new.access == configuration.access)
-        compare("stores", new.stores == configuration.stores)
-        compare("store", new.store == configuration.store)
-        compare("store_refresh", new.storeRefresh == configuration.storeRefresh)
-        compare("store_max_stale", new.storeMaxStale == configuration.storeMaxStale)
         compare("audit", new.audit == configuration.audit)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
-        // The environment cannot be listed: its store knows the tokens that it was started with.
-        if case .environment = configuration.store.settings {
-            compare("tokens", new.tokenNames.isSubset(of: configuration.tokenNames))
-        }
         return sections
     }
 }

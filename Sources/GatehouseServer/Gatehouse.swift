@@ -22,7 +22,9 @@ package final class Gatehouse: Service {
     private let group: MultiThreadedEventLoopGroup
     private let audit: AuditSystem
     private let keys: SigningKeySource
-    private let tokens: TokenRefresher
+    let tokens: LiveTokens
+    /// Reloads run one after the other, in the order they were asked for.
+    let reloading = Mutex<Task<Void, Never>?>(nil)
     private let proxy: ProxyServer
     private let authenticators: [NIOLoopBound<LoopAuthenticator>]
     private let isDraining = Mutex(false)
@@ -41,7 +43,6 @@ package final class Gatehouse: Service {
         self.logger = logger
         self.onReady = onReady
         try Enforceable.check(configuration)
-        let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
         audit = try AuditAssembly.system(configuration.audit)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
@@ -64,12 +65,15 @@ package final class Gatehouse: Service {
         let live = LiveState(routes: configuration.routes, limits: limits)
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
-        tokens = TokenRefresher(
-            store: store,
-            refresh: configuration.storeRefresh,
-            maxStale: configuration.storeMaxStale,
-            onChange: { live.publish($0) }
+        let tokens = try LiveTokens(
+            configuration,
+            logger: logger,
+            publish: { live.publish($0) },
+            onRevert: { route, token, version in
+                eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
+            }
         )
+        self.tokens = tokens
         let policy = AccessAssembly.policy(configuration.access)
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
@@ -92,6 +96,8 @@ package final class Gatehouse: Service {
                 recorder: lanes[index],
                 clock: SystemClock(),
                 connector: connector,
+                // Weak: it would close a ring that keeps the store open after the end.
+                onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
                 logger: logger
             )
         }
@@ -103,12 +109,11 @@ package final class Gatehouse: Service {
         let keyTask = Task { [keys] in await keys.run() }
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
-        await tokens.refreshNow()
+        await tokens.start()
         _ = await keysRead
-        let tokenTask = Task { [tokens] in await tokens.run() }
         defer {
             keyTask.cancel()
-            tokenTask.cancel()
+            tokens.stop()
         }
         let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
         let address: SocketAddress?
@@ -170,7 +175,7 @@ package final class Gatehouse: Service {
         let now = SystemClock().now()
         return Readiness(
             keys: await keys.status,
-            tokens: tokens.state,
+            tokens: tokens.refreshState,
             audit: audit.state(at: now),
             isDraining: isDraining.withLock { $0 },
             now: now
@@ -189,7 +194,7 @@ package final class Gatehouse: Service {
         var text = MetricsText()
         text.addTraffic(traffic, openConnections: proxy.openConnections, openExchanges: exchanges)
         text.addKeys(await keys.status, now: now)
-        text.addTokens(tokens.state, now: now)
+        text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
         text.addAudit(audit.state(at: now))
         text.addReload(succeeded: reloadSucceeded.withLock { $0 })
         return text.text

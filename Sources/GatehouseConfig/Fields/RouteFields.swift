@@ -90,10 +90,17 @@ enum RouteFields {
         "Send the client's `Host` upstream instead of the upstream's own."
     )
     static let probe = Field("probe", ProbeFields.shape, "A request that tells whether the token works.")
+    static let autoRevert = Field(
+        "auto_revert",
+        .boolean,
+        .fallback(false),
+        "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
+    )
 
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
         authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form,
+        autoRevert.form,
     ]
 
     /// Stands for the name of a route that has none, so that its other keys are still checked.
@@ -114,6 +121,7 @@ enum RouteFields {
         let timeouts = keys.read(timeouts)
         let preservesHost = keys.read(preservesHost)
         let probe = keys.read(probe)
+        let autoRevert = keys.read(autoRevert)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -138,7 +146,7 @@ enum RouteFields {
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let autoRevert, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(
@@ -155,7 +163,8 @@ enum RouteFields {
             limits: limits,
             timeouts: timeouts,
             preservesHost: preservesHost,
-            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) }
+            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
+            autoRevert: autoRevert
         )
     }
 

@@ -1,4 +1,5 @@
 package import GatehouseCore
+internal import Synchronization
 
 /// All that a request reads of the configuration and the token store: immutable, replaced whole on every event loop by a reload, a
 /// refresh or a rotation. Requests under way keep the one they began with.
@@ -40,6 +41,8 @@ final class PreparedRoute: Sendable {
     let injected: InjectedFields
     /// The token that audit rows name: the first that the route injects.
     let token: (name: TokenName, version: Int)?
+    /// Whether the upstream has accepted that token: told once, not for every answer.
+    let isTokenProven = Atomic(false)
 
     init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot) {
         self.route = route
