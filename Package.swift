@@ -54,7 +54,7 @@ let package = Package(
             "GatehouseCommands",
             [
                 "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
-                "GatehouseCore",
+                "GatehouseCore", "CLinux",
                 argumentParser, logging, lifecycle, unixSignals,
             ]
         ),
@@ -84,6 +84,7 @@ let package = Package(
         module("PostgresClient", ["CPostgres"]),
         module("CurlClient", ["CCurl"]),
         module("YAMLReader", ["CYAML"]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -99,7 +100,7 @@ let package = Package(
         ),
         tests(
             "GatehouseCommandsTests",
-            ["AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            ["GatehouseCommands", "AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
             exclude: ["Scripts"]
         ),
         tests(

@@ -36,15 +36,12 @@ if [ -n "$sanitizer" ]; then
     --skip EndToEndTests "$@" </dev/null
 fi
 
-install_packages "${build_packages[@]}" postgresql python3-venv
+install_packages "${build_packages[@]}" postgresql python3-venv chromium
 trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 postgres_start
-python_environment 1.30.0
-export GATEHOUSE_TEST_PYTHON_1=$python
-python_environment 2.3.0
-export GATEHOUSE_TEST_PYTHON_2=$python
+python_environments
 # Tests and product in one build: the end-to-end suite runs the binary beside its own.
 swift build --build-tests -j "$(nproc)" </dev/null
 swift test --skip-build --disable-xctest "$@" </dev/null

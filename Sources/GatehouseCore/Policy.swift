@@ -16,14 +16,14 @@ package struct Policy: Hashable, Sendable {
 
     /// Whether the principal may use the route at all.
     package func admits(_ principal: Principal) -> Verdict {
-        guard let grants else { return .allowed(grant: nil) }
+        guard let grants = grants(on: principal) else { return .allowed(grant: nil) }
         for (index, grant) in grants.enumerated() where grant.names(principal) { return .allowed(grant: index) }
         return .denied(.principalDenied)
     }
 
     /// Whether the principal may make one call: any grant that names the principal and covers the target is enough.
     package func permits(_ principal: Principal, _ kind: TargetKind, _ target: String) -> Verdict {
-        guard let grants else { return .allowed(grant: nil) }
+        guard let grants = grants(on: principal) else { return .allowed(grant: nil) }
         var isNamed = false
         for (index, grant) in grants.enumerated() where grant.names(principal) {
             isNamed = true
@@ -31,6 +31,9 @@ package struct Policy: Hashable, Sendable {
         }
         return .denied(isNamed ? kind.denial : .principalDenied)
     }
+
+    /// A break-glass credential names its routes itself, so the walk has judged it before it comes here: grants on people do not hold for it.
+    private func grants(on principal: Principal) -> [Grant]? { principal.kind == .bearer ? nil : grants }
 
     /// What an MCP call is aimed at.
     package enum TargetKind: Hashable, Sendable, CaseIterable {
@@ -66,9 +69,7 @@ package struct Grant: Hashable, Sendable {
         switch principal.kind {
         case .user: users.contains { $0.matches(principal.name, ignoringCase: true) }
         case .service: serviceTokens.contains { $0.matches(principal.name) }
-        // A break-glass credential names its routes itself and is not subject to grants on people.
-        case .bearer: false
-        case .none: false
+        case .bearer, .none: false
         }
     }
 

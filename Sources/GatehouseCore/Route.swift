@@ -30,6 +30,9 @@ package final class Route: Sendable {
     /// Whether `Host` goes upstream as the client sent it instead of the upstream's own authority.
     package let preservesHost: Bool
     package let probe: Probe?
+    /// Nil when pages of no other site may call the route.
+    package let cors: CORS?
+    package let resourceMetadata: ResourceMetadata?
     /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
     package let autoRevert: Bool
 
@@ -73,6 +76,8 @@ package final class Route: Sendable {
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
         probe: Probe? = nil,
+        cors: CORS? = nil,
+        resourceMetadata: ResourceMetadata? = nil,
         autoRevert: Bool = false
     ) {
         self.name = name
@@ -89,6 +94,8 @@ package final class Route: Sendable {
         self.timeouts = timeouts
         self.preservesHost = preservesHost
         self.probe = probe
+        self.cors = cors
+        self.resourceMetadata = resourceMetadata
         self.autoRevert = autoRevert
     }
 

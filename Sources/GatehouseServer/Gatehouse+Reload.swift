@@ -27,9 +27,13 @@ extension Gatehouse {
             } else {
                 live.publish(new.routes, new.limits)
             }
-            reloadSucceeded.withLock { $0 = true }
-            logger.info("reloaded", metadata: ["routes": "\(new.routes.routes.count)"])
+            live.publish(AccessAssembly.policy(new.access, issuer: configuration.access.issuer))
             let waiting = settingsThatWait(new)
+            reloadState.withLock { $0.took(at: SystemClock().now(), waiting: waiting) }
+            logger.info("reloaded", metadata: ["routes": "\(new.routes.routes.count)"])
+            for warning in new.warnings {
+                logger.warning("the configuration has a warning", metadata: ["problem": "\(warning)"])
+            }
             if !waiting.isEmpty {
                 logger.warning(
                     "some changes wait for a restart",
@@ -37,7 +41,7 @@ extension Gatehouse {
                 )
             }
         } catch let error as ConfigurationError {
-            refuse(error.diagnostics.map(\.description))
+            refuse(error.diagnostics.filter { $0.severity == .error }.map(\.description))
         } catch let error as GatehouseError {
             refuse([error.message + (error.hint.map { " (\($0))" } ?? "")])
         } catch {
@@ -46,7 +50,7 @@ extension Gatehouse {
     }
 
     private func refuse(_ problems: [String]) {
-        reloadSucceeded.withLock { $0 = false }
+        reloadState.withLock { $0.refused(at: SystemClock().now(), problems) }
         for problem in problems {
             logger.error("not reloaded, the old configuration goes on", metadata: ["problem": "\(problem)"])
         }
@@ -59,7 +63,11 @@ extension Gatehouse {
         compare("listen", new.listen == configuration.listen)
         compare("admin", new.admin == configuration.admin)
         compare("threads", new.threads == configuration.threads)
-        compare("access", new.access == configuration.access)
+        compare("access.issuer", new.access.issuer == configuration.access.issuer)
+        compare("access.certs_url", new.access.certsURL == configuration.access.certsURL)
+        compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
+        compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
+        if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
         compare("audit", new.audit == configuration.audit)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections

@@ -17,31 +17,41 @@ package final class Gatehouse: Service {
     let configuration: Configuration
     let logger: Logger
     let live: LiveState
-    /// How the last reload ended; true before the first.
-    let reloadSucceeded = Mutex(true)
+    let startedAt = SystemClock().now()
+    /// As `--version` says it.
+    let version: String
+    let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
     private let group: MultiThreadedEventLoopGroup
-    private let audit: AuditSystem
-    private let keys: SigningKeySource
+    let audit: AuditSystem
+    let keys: SigningKeySource
     let tokens: LiveTokens
     /// Reloads run one after the other, in the order they were asked for.
     let reloading = Mutex<Task<Void, Never>?>(nil)
-    private let proxy: ProxyServer
+    /// Break-glass credentials; its `state` may be read at any time.
+    let bearers: BearerWatch
+    let proxy: ProxyServer
     private let authenticators: [NIOLoopBound<LoopAuthenticator>]
+    private let adminHost: AdminHost
     private let isDraining = Mutex(false)
     private let onReady: @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void
 
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
-    /// - Parameter onReady: called once both listeners stand, with their addresses.
+    /// - Parameters:
+    ///   - version: what the status page calls this build.
+    ///   - onReady: called once both listeners stand, with their addresses.
     /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
     package init(
         _ configuration: Configuration,
         logger: Logger,
+        version: String = "",
         onReady: @escaping @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void = { _, _ in }
     ) async throws {
         self.configuration = configuration
         self.logger = logger
+        self.version = version
         self.onReady = onReady
+        adminHost = AdminHost(configuration.admin)
         try Enforceable.check(configuration)
         audit = try AuditAssembly.system(configuration.audit)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
@@ -57,7 +67,9 @@ package final class Gatehouse: Service {
 
         let eventLoops = Array(group.makeIterator())
         let limits = configuration.limits
-        let connector = try UpstreamConnector()
+        let connector = UpstreamConnector()
+        if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
+        let rates = RateTable()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
@@ -74,6 +86,11 @@ package final class Gatehouse: Service {
             }
         )
         self.tokens = tokens
+        bearers = BearerWatch(
+            store: try BearerAssembly.store(configuration),
+            isWanted: { live.takesBearers },
+            onChange: { live.publish($0) }
+        )
         let policy = AccessAssembly.policy(configuration.access)
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
@@ -96,6 +113,7 @@ package final class Gatehouse: Service {
                 recorder: lanes[index],
                 clock: SystemClock(),
                 connector: connector,
+                rates: rates,
                 // Weak: it would close a ring that keeps the store open after the end.
                 onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
                 logger: logger
@@ -110,10 +128,13 @@ package final class Gatehouse: Service {
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
         await tokens.start()
+        await bearers.tick()
         _ = await keysRead
+        let bearerTask = Task { [bearers] in await bearers.run() }
         defer {
             keyTask.cancel()
             tokens.stop()
+            bearerTask.cancel()
         }
         let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
         let address: SocketAddress?
@@ -131,6 +152,7 @@ package final class Gatehouse: Service {
             ]
         )
         onReady(address, admin.address)
+        StartupPages.release()
 
         try? await gracefulShutdown()
         logger.info("draining")
@@ -155,8 +177,16 @@ package final class Gatehouse: Service {
 
     // MARK: - Admin pages
 
-    private func page(_ path: String) async -> AdminServer.Page? {
-        switch path {
+    private func page(_ request: AdminServer.Request) async -> AdminServer.Page? {
+        switch request.path {
+        case "/":
+            guard adminHost.admits(request.host) else {
+                return AdminServer.Page(
+                    status: .misdirectedRequest,
+                    body: "the status page is shown under an address or localhost, not under this name\n"
+                )
+            }
+            return await statusPage()
         case "/healthz": return AdminServer.Page(body: "ok\n")
         case "/readyz":
             let readiness = await readiness()
@@ -171,19 +201,20 @@ package final class Gatehouse: Service {
         }
     }
 
-    private func readiness() async -> Readiness {
+    func readiness() async -> Readiness {
         let now = SystemClock().now()
         return Readiness(
             keys: await keys.status,
             tokens: tokens.refreshState,
             audit: audit.state(at: now),
+            reload: reloadState.withLock { $0 },
             isDraining: isDraining.withLock { $0 },
             now: now
         )
     }
 
-    private func metrics() async -> String {
-        let now = SystemClock().now()
+    /// What all loops have counted, together.
+    func traffic() async -> (snapshot: LoopMetrics.Snapshot, openExchanges: Int) {
         var traffic = LoopMetrics.Snapshot()
         var exchanges = 0
         let loops = (try? await proxy.onEachLoop { ($0.metrics.current, $0.openExchanges) }) ?? []
@@ -191,12 +222,23 @@ package final class Gatehouse: Service {
             traffic.add(snapshot)
             exchanges += open
         }
+        return (traffic, exchanges)
+    }
+
+    private func metrics() async -> String {
+        let now = SystemClock().now()
+        let traffic = await traffic()
         var text = MetricsText()
-        text.addTraffic(traffic, openConnections: proxy.openConnections, openExchanges: exchanges)
+        text.addTraffic(
+            traffic.snapshot,
+            openConnections: proxy.openConnections,
+            openExchanges: traffic.openExchanges
+        )
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
+        text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
-        text.addReload(succeeded: reloadSucceeded.withLock { $0 })
+        text.addReload(reloadState.withLock { $0 })
         return text.text
     }
 }

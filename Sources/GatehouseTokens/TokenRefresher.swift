@@ -76,6 +76,9 @@ package actor TokenRefresher {
     /// What was handed on last. May be read anywhere, at any time.
     package nonisolated var snapshot: TokenSnapshot { published.withLock { $0.snapshot } }
 
+    /// Every token of the live store without its value, read from it now.
+    package func list() async throws(TokenError) -> [TokenSummary] { try await store.list() }
+
     /// Asks for a reading soon and returns at once: for event loops, when an upstream has rejected a token. However often it is asked, the store
     /// is read at most every 10 s for it.
     package nonisolated func requestRefresh() { published.withLock { $0.isRequested = true } }

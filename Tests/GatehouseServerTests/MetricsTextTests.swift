@@ -25,6 +25,7 @@ import Testing
         text.addTraffic(traffic, openConnections: 2, openExchanges: 1)
         text.addKeys(keys, now: Self.now)
         text.addTokens(tokens, now: Self.now)
+        text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
         text.addAudit(audit)
         return text.text
     }

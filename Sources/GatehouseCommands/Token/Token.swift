@@ -128,7 +128,7 @@ enum TokenTable {
         if let problem = summary.problem { json.string("problem", problem.message) }
     }
 
-    private static func show(_ rows: [[String]]) { for line in lines(rows) { Terminal.print(line) } }
+    static func show(_ rows: [[String]]) { for line in lines(rows) { Terminal.print(line) } }
 
     /// Columns as wide as their widest cell.
     static func lines(_ rows: [[String]]) -> [String] {

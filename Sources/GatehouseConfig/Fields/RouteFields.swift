@@ -97,10 +97,17 @@ enum RouteFields {
         "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
     )
 
+    static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
+    static let resourceMetadata = Field(
+        "resource_metadata",
+        ResourceMetadataFields.shape,
+        "What clients find under `/.well-known/oauth-protected-resource`, without an assertion; by default nothing."
+    )
+
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
-        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form,
-        autoRevert.form,
+        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, cors.form,
+        resourceMetadata.form, autoRevert.form,
     ]
 
     /// Stands for the name of a route that has none, so that its other keys are still checked.
@@ -121,6 +128,8 @@ enum RouteFields {
         let timeouts = keys.read(timeouts)
         let preservesHost = keys.read(preservesHost)
         let probe = keys.read(probe)
+        let cors = keys.read(cors)
+        let metadataDraft = keys.read(resourceMetadata)
         let autoRevert = keys.read(autoRevert)
         decoding.claims.append(
             RouteClaim(
@@ -140,6 +149,17 @@ enum RouteFields {
         }
         let credentials = authenticate.flatMap {
             RouteFields.credentialSet($0, at: keys.place(of: RouteFields.authenticate.key), decoding)
+        }
+        let metadata = metadataDraft.flatMap { draft in
+            host.flatMap { host in path.flatMap { path in ResourceMetadata(draft, host, path) } }
+        }
+        if metadataDraft != nil, metadata == nil, host == .any {
+            decoding.error(
+                "a route for any host says which resource it is",
+                at: keys.place(of: RouteFields.resourceMetadata.key),
+                hint: "resource: https://HOST/PATH"
+            )
+            return nil
         }
         guard let ownToken = name ?? nameless else { return nil }
         let injections = InjectionFields.injections(inject ?? [], ownToken: ownToken, decoding)
@@ -164,6 +184,8 @@ enum RouteFields {
             timeouts: timeouts,
             preservesHost: preservesHost,
             probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
+            cors: cors,
+            resourceMetadata: metadata,
             autoRevert: autoRevert
         )
     }

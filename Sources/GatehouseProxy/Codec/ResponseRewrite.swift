@@ -17,24 +17,30 @@ package struct ResponseRewrite: Sendable {
     let publicScheme: [UInt8]
     /// The route's prefix; empty for `/`.
     let publicPath: [UInt8]
+    /// Whether Gatehouse speaks to browsers for the upstream: two answers about one origin would be none.
+    let ownsCORS: Bool
 
-    package init(upstream: Upstream, prefix: PathPrefix, publicScheme: String = "https") {
+    package init(upstream: Upstream, prefix: PathPrefix, publicScheme: String = "https", ownsCORS: Bool = false) {
         upstreamAuthority = Array(upstream.authority.utf8)
         upstreamPath = Array(upstream.path.utf8)
         self.publicScheme = Array("\(publicScheme)://".utf8)
         publicPath = prefix == .root ? [] : Array(prefix.text.utf8)
+        self.ownsCORS = ownsCORS
     }
 
-    package init(_ route: Route) { self.init(upstream: route.upstream, prefix: route.path) }
+    package init(_ route: Route) {
+        self.init(upstream: route.upstream, prefix: route.path, ownsCORS: route.cors != nil)
+    }
 
     /// The lines that the rewrite itself adds, with room to spare.
     private static let ownLines = 320
 
     /// Bytes to reserve for ``write(_:bytes:framing:persistence:requestID:publicAuthority:into:)``.
-    package func bound(_ head: ResponseHead, publicAuthorityCount: Int) -> Int {
+    package func bound(_ head: ResponseHead, publicAuthorityCount: Int, extraCount: Int = 0) -> Int {
         // Each of possibly several Location fields may grow.
         let locations = head.location == nil ? 0 : head.fields.count { $0.known == .location }
         return head.length + locations * (publicScheme.count + publicAuthorityCount + publicPath.count) + Self.ownLines
+            + extraCount
     }
 
     /// Writes the head and returns its length in bytes. For interim responses (1xx) too.
@@ -42,6 +48,7 @@ package struct ResponseRewrite: Sendable {
     /// - Parameters:
     ///   - bytes: those that `head` was parsed from.
     ///   - framing: how the body will be sent to the client, which may be another way than it comes.
+    ///   - extra: lines that are added to it.
     ///   - publicAuthority: `Host` of the request, which replaces the upstream's own authority in `Location`.
     ///   - output: at least ``bound(_:publicAuthorityCount:)`` bytes.
     package func write(
@@ -50,6 +57,7 @@ package struct ResponseRewrite: Sendable {
         framing: BodyFraming,
         persistence: Persistence = .implied,
         requestID: RequestID,
+        extra: [UInt8] = [],
         publicAuthority: UnsafeRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
     ) -> Int {
@@ -76,6 +84,7 @@ package struct ResponseRewrite: Sendable {
                 case .keepAlive: writer.append("Connection: keep-alive\r\n")
                 }
             }
+            if head.status >= 200 { writer.append(extra) }
             writer.append("X-Request-Id: ")
             writer.append(requestID)
             writer.append("\r\n\r\n")
@@ -93,6 +102,7 @@ package struct ResponseRewrite: Sendable {
     ) {
         var dropped = KnownField.droppedFromResponses
         if head.isUpgrade { dropped &= ~KnownField.upgrade.bit }
+        if ownsCORS { dropped |= KnownField.accessControl.bit }
         // What a body would have been (RFC 9110 section 8.6): a 204 or 1xx must not say it, a 304 and the answer to HEAD may.
         if head.framing == .none, head.status >= 200, head.status != 204 { dropped &= ~KnownField.contentLength.bit }
         var special = KnownField.location.bit

@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// Renders Gatehouse's own answers: a refusal as a whole response.
 package struct SmallAnswer: Sendable {
-    /// Bytes that any answer fits in.
+    /// Bytes that any answer fits in without ``challenge`` and ``extra``.
     package static let maximumLength = 768
 
     package var reason: Reason
@@ -12,24 +12,35 @@ package struct SmallAnswer: Sendable {
     package var isHEAD: Bool
     /// Seconds.
     package var retryAfter: Int?
+    /// What a 401 adds to its challenge: more parameters, each after a comma.
+    package var challenge: [UInt8]
+    /// Lines that are added.
+    package var extra: [UInt8]
+
+    /// Bytes to reserve for ``write(into:)``.
+    package var bound: Int { Self.maximumLength + challenge.count + extra.count }
 
     package init(
         _ reason: Reason,
         requestID: RequestID,
         persistence: ResponseRewrite.Persistence = .implied,
         isHEAD: Bool = false,
-        retryAfter: Int? = nil
+        retryAfter: Int? = nil,
+        challenge: [UInt8] = [],
+        extra: [UInt8] = []
     ) {
         self.reason = reason
         self.requestID = requestID
         self.persistence = persistence
         self.isHEAD = isHEAD
         self.retryAfter = retryAfter
+        self.challenge = challenge
+        self.extra = extra
     }
 
     /// Writes the response and returns its length in bytes.
     ///
-    /// - Parameter output: at least ``maximumLength`` bytes.
+    /// - Parameter output: at least ``bound`` bytes.
     package func write(into output: UnsafeMutableRawBufferPointer) -> Int {
         let answer = reason.answer
         let code = answer.code.rawValue
@@ -39,7 +50,12 @@ package struct SmallAnswer: Sendable {
         writer.append(0x20)
         writer.append(Self.phrase(answer.status))
         writer.append("\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n")
-        if answer.status == 401 { writer.append("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n") }
+        if answer.status == 401 {
+            writer.append("WWW-Authenticate: Bearer error=\"invalid_token\"")
+            writer.append(challenge)
+            writer.append("\r\n")
+        }
+        writer.append(extra)
         if let retryAfter {
             writer.append("Retry-After: ")
             writer.append(decimal: max(0, retryAfter))

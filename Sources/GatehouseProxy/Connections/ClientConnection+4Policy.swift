@@ -12,7 +12,7 @@ extension ClientConnection {
             return machine.authorized(refusal: .bodyTooLarge)
         }
         switch route.policy.admits(caller.principal) {
-        case .allowed: return machine.authorized(refusal: nil)
+        case .allowed: return machine.authorized(refusal: rateRefusal(isExempt: false))
         case .denied(let reason): return machine.authorized(refusal: reason)
         }
     }
@@ -20,7 +20,7 @@ extension ClientConnection {
     /// A browser names the page that sends a request; another site's page must not use the caller's session with Access
     /// (DNS rebinding and cross-site requests). Requests without `Origin` come from programs.
     private func isOriginAllowed(for route: Route) -> Bool {
-        guard let origin = parser.head.origin else { return true }
+        guard let origin = parser.head.origin, exchange?.crossOrigin == nil else { return true }
         return withHeadBytes(origin) { origin in
             withHeadBytes(parser.head.host) { host in
                 guard let site = Self.host(ofOrigin: origin) else { return false }

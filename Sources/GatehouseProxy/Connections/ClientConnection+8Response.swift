@@ -138,9 +138,14 @@ extension ClientConnection {
         into bytes: inout ByteBuffer
     ) {
         guard let exchange, let rewrite = exchange.route?.responseRewrite else { return }
+        let extra = exchange.crossOrigin?.lines ?? []
         exchange.authority.withUnsafeBytes { authority in
             _ = bytes.writeWithUnsafeMutableBytes(
-                minimumWritableBytes: rewrite.bound(head, publicAuthorityCount: authority.count)
+                minimumWritableBytes: rewrite.bound(
+                    head,
+                    publicAuthorityCount: authority.count,
+                    extraCount: extra.count
+                )
             ) { output in
                 rewrite.write(
                     head,
@@ -148,6 +153,7 @@ extension ClientConnection {
                     framing: framing,
                     persistence: persistence,
                     requestID: exchange.id,
+                    extra: extra,
                     publicAuthority: authority,
                     into: output
                 )
@@ -232,7 +238,7 @@ extension ClientConnection {
         guard let exchange, response.isEventStream || machine.disposition == .tunnel else { return }
         if loop.isDraining, response.isAtBoundary {
             carryOut(machine.streamDrained())
-        } else if let wall, let caller = exchange.caller, wall >= caller.expiresAt {
+        } else if let wall, let caller = exchange.caller, caller.hasEnded(at: wall) {
             carryOut(machine.assertionExpired())
         }
     }

@@ -27,10 +27,13 @@ extension ClientConnection {
             reason,
             requestID: exchange.id,
             persistence: closes ? .close : exchange.version == .http10 ? .keepAlive : .implied,
-            isHEAD: exchange.isHead
+            isHEAD: exchange.isHead,
+            retryAfter: exchange.retryAfter,
+            challenge: exchange.route?.challenge ?? [],
+            extra: exchange.crossOrigin?.lines ?? []
         )
-        var bytes = context.channel.allocator.buffer(capacity: SmallAnswer.maximumLength)
-        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: SmallAnswer.maximumLength) { answer.write(into: $0) }
+        var bytes = context.channel.allocator.buffer(capacity: answer.bound)
+        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { answer.write(into: $0) }
         write(bytes)
         wait(atMost: Self.lingerTimeout)
         return machine.refusalWritten(remaining: requestBody.remaining)

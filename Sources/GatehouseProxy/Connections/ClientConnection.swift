@@ -198,6 +198,7 @@ final class ClientConnection: ChannelDuplexHandler {
             case .awaitRecord: return awaitRecord()
             case .connect: action = connect()
             case .forwardRequest: action = forwardRequest()
+            case .answerOpenly(let close): action = answerOpenly(close: close)
             case .refuse(let reason, let close): action = refuse(reason, close: close)
             case .tunnel: return
             case .abort(let ending): return abort(ending)

@@ -17,6 +17,12 @@ final class Exchange {
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
     var refusal: Reason?
+    /// Seconds after which the caller may try again, told with a refusal.
+    var retryAfter: Int?
+    /// The admitted origin of another site's page, which is told so with every answer.
+    var crossOrigin: CrossOrigin?
+    /// What Gatehouse answers itself without refusing.
+    var ownAnswer: OwnAnswer?
     /// Whether a decision was recorded; an outcome is recorded only after one.
     var isDecided = false
     /// The record that must become durable before the request is forwarded.

@@ -21,6 +21,12 @@ extension ExchangeMachine {
         found ? .authenticate : refuse(.routeUnknown)
     }
 
+    /// The request asks for something that Gatehouse tells everybody.
+    package mutating func answeredOpenly() -> ExchangeAction {
+        guard case .deciding(let request) = state else { preconditionFailure("what is told openly is told first") }
+        return .answerOpenly(close: drop(request))
+    }
+
     package enum Authentication: Equatable {
         case verified
         case refused(Reason)
@@ -96,9 +102,16 @@ extension ExchangeMachine {
         case .idle, .forwarding(_, .streaming), .dropping, .tunnelling, .lingering, .closed:
             preconditionFailure("a refusal answers a request that has no answer yet")
         }
-        var refused = request
-        if isDraining || request.expectsContinue && !request.isComplete { refused.keepsAlive = false }
-        state = .dropping(refused, allowance: refused.keepsAlive ? Self.droppedBody : 0)
-        return .refuse(reason, close: !refused.keepsAlive)
+        return .refuse(reason, close: drop(request))
+    }
+
+    /// Goes on with dropping what is left of the request, whose answer is Gatehouse's own.
+    ///
+    /// - Returns: whether the connection closes after it.
+    private mutating func drop(_ request: Request) -> Bool {
+        var dropped = request
+        if isDraining || request.expectsContinue && !request.isComplete { dropped.keepsAlive = false }
+        state = .dropping(dropped, allowance: dropped.keepsAlive ? Self.droppedBody : 0)
+        return !dropped.keepsAlive
     }
 }

@@ -77,6 +77,8 @@ package enum ExchangeAction: Equatable {
     case connect
     case forwardRequest
 
+    /// Give the answer that Gatehouse itself has for everybody; nothing is forwarded.
+    case answerOpenly(close: Bool)
     /// Answer the client in place of the upstream; an upstream connection that was taken is closed.
     case refuse(Reason, close: Bool)
     /// The response has begun and cannot be completed or taken back: close both sides, so that the client sees it cut.

@@ -13,6 +13,8 @@ package final class ProxyLoop {
     let recorder: any AuditRecorder
     let clock: any WallClock
     let connector: UpstreamConnector
+    /// Shared by all loops.
+    let rates: RateTable
     private let onTokenAnswer: TokenAnswer
     let logger: Logger
     var random = FastRandom()
@@ -37,6 +39,7 @@ package final class ProxyLoop {
         recorder: any AuditRecorder,
         clock: any WallClock,
         connector: UpstreamConnector,
+        rates: RateTable,
         onTokenAnswer: @escaping TokenAnswer = { _, _, _, _ in },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
@@ -46,6 +49,7 @@ package final class ProxyLoop {
         self.recorder = recorder
         self.clock = clock
         self.connector = connector
+        self.rates = rates
         self.onTokenAnswer = onTokenAnswer
         self.logger = logger
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }

@@ -43,6 +43,12 @@ final class PreparedRoute: Sendable {
     let token: (name: TokenName, version: Int)?
     /// Whether the upstream has accepted that token: told once, not for every answer.
     let isTokenProven = Atomic(false)
+    /// In the order of the route's `cors.origins`.
+    let crossOrigins: [CrossOrigin]
+    /// The route's resource metadata as JSON.
+    let metadata: [UInt8]?
+    /// What a 401 says behind `WWW-Authenticate: Bearer error="invalid_token"`.
+    let challenge: [UInt8]
 
     init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot) {
         self.route = route
@@ -52,6 +58,9 @@ final class PreparedRoute: Sendable {
         responseRewrite = ResponseRewrite(route)
         if case .exact(let host) = route.host { authority = Array(host.name.utf8) } else { authority = [] }
         injected = InjectedFields(route.injections, tokens: tokens)
+        crossOrigins = route.cors?.origins.map { CrossOrigin($0) } ?? []
+        metadata = route.resourceMetadata?.document
+        challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []
         token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
             tokens.tokens[name].map { (name, $0.version) }
         }

@@ -123,6 +123,11 @@ struct MetricsText {
         }
     }
 
+    mutating func addBearers(_ bearers: BearerWatch.State) {
+        family("gatehouse_bearers_live", "gauge", "Break-glass credentials that open something now.")
+        sample("gatehouse_bearers_live", [], bearers.live.count)
+    }
+
     mutating func addAudit(_ audit: AuditState) {
         family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)
@@ -137,12 +142,19 @@ struct MetricsText {
         sample("gatehouse_audit_sink_lag_seconds", [], Double(audit.lag.microseconds) / 1_000_000)
     }
 
-    mutating func addReload(succeeded: Bool) {
+    mutating func addReload(_ reload: ReloadState) {
         family(
             "gatehouse_config_last_reload_successful",
             "gauge",
             "1 when the last reload took the file, 0 when it kept the old one."
         )
-        sample("gatehouse_config_last_reload_successful", [], succeeded ? 1 : 0)
+        sample("gatehouse_config_last_reload_successful", [], reload.succeeded ? 1 : 0)
+        family("gatehouse_config_loaded_timestamp_seconds", "gauge", "When the configuration in force was taken.")
+        sample("gatehouse_config_loaded_timestamp_seconds", [], reload.loadedAt.seconds)
+        family("gatehouse_config_reloads_total", "counter", "Reloads by result.")
+        sample("gatehouse_config_reloads_total", [("result", "taken")], reload.taken)
+        sample("gatehouse_config_reloads_total", [("result", "refused")], reload.refused)
+        family("gatehouse_config_waiting_sections", "gauge", "Changed sections of the file that wait for a restart.")
+        sample("gatehouse_config_waiting_sections", [], reload.waiting.count)
     }
 }

@@ -11,10 +11,6 @@ enum Enforceable {
             if grants.contains(where: { $0.tools != nil || $0.prompts != nil || $0.resources != nil }) {
                 throw notYet(route, "grants on tools, prompts or resources", "grant users and service tokens only")
             }
-            if route.limits.rate != nil { throw notYet(route, "limits.rate", "leave it out") }
-            if route.credentials.contains(.bearer) {
-                throw notYet(route, "authenticate: bearer", "authenticate: [access]")
-            }
         }
         if configuration.audit.arguments == .record {
             throw GatehouseError(

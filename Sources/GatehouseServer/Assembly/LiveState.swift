@@ -12,6 +12,7 @@ final class LiveState: Sendable {
         var proxy: ProxyServer?
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         var keys: SigningKeys?
+        var bearers = BearerSnapshot()
         var routes: RouteTable
         var limits: ServerLimits
         var tokens = TokenSnapshot()
@@ -24,6 +25,7 @@ final class LiveState: Sendable {
     init(routes: RouteTable, limits: ServerLimits) { state = Mutex(State(routes: routes, limits: limits)) }
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
+    var routes: RouteTable { state.withLock { $0.routes } }
 
     func publish(_ keys: SigningKeys) {
         state.withLock { state in
@@ -36,6 +38,27 @@ final class LiveState: Sendable {
         state.withLock { state in
             state.tokens = tokens
             state.proxy?.replaceSnapshot(state.snapshot)
+        }
+    }
+
+    func publish(_ bearers: BearerSnapshot) {
+        state.withLock { state in
+            state.bearers = bearers
+            Self.send(bearers, to: state.authenticators)
+        }
+    }
+
+    /// Whether some route takes break-glass credentials.
+    var takesBearers: Bool {
+        state.withLock { $0.routes.routes.contains { $0.credentials.contains(.bearer) } }
+    }
+
+    /// Puts a policy in force on every loop: verdicts that rest on the old one are gone there.
+    func publish(_ policy: AccessPolicy) {
+        state.withLock { state in
+            for authenticator in state.authenticators {
+                authenticator.eventLoop.execute { authenticator.value.update(policy: policy) }
+            }
         }
     }
 
@@ -54,6 +77,7 @@ final class LiveState: Sendable {
             state.proxy = proxy
             state.authenticators = authenticators
             if let keys = state.keys { Self.send(keys, to: authenticators) }
+            Self.send(state.bearers, to: authenticators)
             proxy.replaceSnapshot(state.snapshot)
         }
     }
@@ -61,6 +85,12 @@ final class LiveState: Sendable {
     private static func send(_ keys: SigningKeys, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
         for authenticator in authenticators {
             authenticator.eventLoop.execute { authenticator.value.update(keys: keys) }
+        }
+    }
+
+    private static func send(_ bearers: BearerSnapshot, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+        for authenticator in authenticators {
+            authenticator.eventLoop.execute { authenticator.value.update(bearers: bearers) }
         }
     }
 }

@@ -1,20 +1,26 @@
 internal import AccessIdentity
 internal import GatehouseCore
+internal import GatehouseTokens
 internal import NIOCore
 
 /// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know is
 /// looked up while the request waits.
 final class LoopAuthenticator: AssertionAuthenticator {
-    private let verifier: AssertionVerifier
+    private var verifier: AssertionVerifier
     private let source: SigningKeySource
     private let eventLoop: any EventLoop
+    private var bearers = BearerSnapshot()
     /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
     private var waiting: [() -> Void] = []
 
     init(policy: AccessPolicy, source: SigningKeySource, eventLoop: any EventLoop) {
         self.source = source
         self.eventLoop = eventLoop
-        verifier = AssertionVerifier(policy: policy) { assertion in
+        verifier = Self.verifier(policy, keys: nil)
+    }
+
+    private static func verifier(_ policy: AccessPolicy, keys: SigningKeys?) -> AssertionVerifier {
+        AssertionVerifier(policy: policy, keys: keys) { assertion in
             Caller(
                 principal: Principal(
                     kind: assertion.kind == .user ? .user : .service,
@@ -29,6 +35,14 @@ final class LoopAuthenticator: AssertionAuthenticator {
     }
 
     func update(keys: SigningKeys) { verifier.update(keys: keys) }
+
+    func update(bearers: BearerSnapshot) { self.bearers = bearers }
+
+    /// Verdicts under the old policy are forgotten, and so are the callers made under it.
+    func update(policy: AccessPolicy) {
+        guard policy != verifier.policy else { return }
+        verifier = Self.verifier(policy, keys: verifier.keys)
+    }
 
     var cachedVerdicts: Int { verifier.cachedVerdicts }
 
@@ -49,6 +63,10 @@ final class LoopAuthenticator: AssertionAuthenticator {
             lookUp(keyID)
             return .undecided
         }
+    }
+
+    func authenticate(bearer: UnsafeRawBufferPointer, now: Timestamp) -> AssertionVerdict {
+        bearers.verdict(on: bearer, at: now)
     }
 
     func whenKeysSettle(_ callback: @escaping () -> Void) { waiting.append(callback) }

@@ -82,7 +82,8 @@ final class Gateway: Sendable {
         let clock = ScriptedClock()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let snapshot = try Self.snapshot(routes(upstream), limits: limits)
-        let connector = try UpstreamConnector(trustRoots: trustRoots)
+        let connector = UpstreamConnector(trustRoots: trustRoots)
+        let rates = RateTable()
         let server = try await ProxyServer(group: group, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -90,7 +91,8 @@ final class Gateway: Sendable {
                 authenticator: callers.authenticator(on: eventLoop),
                 recorder: audit.recorder(on: eventLoop),
                 clock: clock,
-                connector: connector
+                connector: connector,
+                rates: rates
             )
         }
         let bound = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
@@ -140,9 +142,12 @@ final class Gateway: Sendable {
         inject: [String: String] = ["X-Coda-Api-Key": "{token}"],
         strip: Route.Strip = Route.Strip(),
         policy: Policy = .everyone,
+        credentials: Set<Route.Credential> = [.access],
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
-        preservesHost: Bool = false
+        preservesHost: Bool = false,
+        cors: CORS? = nil,
+        resourceMetadata: ResourceMetadata? = nil
     ) throws -> Route {
         let name = try TokenName(parsing: name)
         return Route(
@@ -157,9 +162,12 @@ final class Gateway: Sendable {
             },
             strip: strip,
             policy: policy,
+            credentials: credentials,
             limits: limits,
             timeouts: timeouts,
-            preservesHost: preservesHost
+            preservesHost: preservesHost,
+            cors: cors,
+            resourceMetadata: resourceMetadata
         )
     }
 

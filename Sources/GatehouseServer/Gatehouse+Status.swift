@@ -1,0 +1,46 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+internal import Synchronization
+
+extension Gatehouse {
+    func statusPage() async -> AdminServer.Page {
+        AdminServer.Page(
+            type: "text/html; charset=utf-8",
+            body: StatusPage(facts: await statusFacts()).html,
+            fields: StatusPage.fields
+        )
+    }
+
+    private func statusFacts() async -> StatusFacts {
+        let now = SystemClock().now()
+        var facts = StatusFacts(
+            startedAt: startedAt,
+            now: now,
+            readiness: await readiness(),
+            store: tokens.refreshState,
+            reload: reloadState.withLock { $0 }
+        )
+        let traffic = await traffic()
+        facts.version = version
+        facts.minute = LoopMetrics.minute
+        facts.routes = live.routes.routes
+        facts.traffic = traffic.snapshot
+        facts.openExchanges = traffic.openExchanges
+        facts.openConnections = proxy.openConnections
+        facts.keys = await keys.status
+        let source = tokens.source
+        facts.storeName = source.name.text
+        facts.storeKind = source.settings.kind.rawValue
+        do throws(TokenError) {
+            facts.tokens = try await source.refresher.list()
+        } catch {
+            facts.tokensProblem = error.message
+        }
+        facts.audit = audit.state(at: now)
+        return facts
+    }
+}
