@@ -119,8 +119,9 @@ package actor TokenRefresher {
             return published.isRequested
         }
         if isRequested { freshness.readRequested() }
-        // Asking costs a thread hop and a look at shared memory. A store that cannot answer cannot be read either: the reading says why.
-        let stamp = try? await store.changeStamp()
+        // Asking costs a thread hop and a look at shared memory, or a round trip. A store that could not be read is not asked: its retry is due
+        // at its time, and a store that tells of its changes tells when it is back.
+        let stamp = freshness.state.error == nil ? try? await store.changeStamp() : nil
         if freshness.isReadDue(at: surroundings.uptime(), stamp: stamp) { await refreshNow() }
         if freshness.expire(at: surroundings.uptime()) { handOn() }
         publish()

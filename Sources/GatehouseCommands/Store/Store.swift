@@ -40,9 +40,10 @@ struct Store: AsyncParsableCommand {
                 }
                 return Terminal.print(json)
             }
+            let noun = load.tokens.count == 1 ? "token" : "tokens"
             let problems = load.problems.isEmpty ? "" : ", \(load.problems.count) that cannot be used"
             Terminal.print(
-                "store '\(named.name)' (\(named.settings.kind)) is ready: \(load.tokens.count) tokens\(problems)"
+                "store '\(named.name)' (\(named.settings.kind)) is ready: \(load.tokens.count) \(noun)\(problems)"
             )
         }
     }
