@@ -36,6 +36,8 @@ package final class Route: Sendable {
     /// Nil when pages of no other site may call the route.
     package let cors: CORS?
     package let resourceMetadata: ResourceMetadata?
+    /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
+    package let autoRevert: Bool
 
     /// What is stripped from requests beyond what always is.
     package struct Strip: Hashable, Sendable {
@@ -79,7 +81,8 @@ package final class Route: Sendable {
         probe: Probe? = nil,
         answersErrorsAs200: Bool = false,
         cors: CORS? = nil,
-        resourceMetadata: ResourceMetadata? = nil
+        resourceMetadata: ResourceMetadata? = nil,
+        autoRevert: Bool = false
     ) {
         self.name = name
         self.host = host
@@ -98,6 +101,7 @@ package final class Route: Sendable {
         self.answersErrorsAs200 = answersErrorsAs200
         self.cors = cors
         self.resourceMetadata = resourceMetadata
+        self.autoRevert = autoRevert
     }
 
     /// Every token the injections name.

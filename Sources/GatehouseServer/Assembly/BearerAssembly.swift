@@ -7,13 +7,16 @@ package import GatehouseTokens
 package enum BearerAssembly {
     package static let fileName = "bearer.db"
 
+    /// The file, which a process goes on watching when a reload makes another store live.
+    static func path(_ configuration: Configuration) -> String {
+        switch configuration.store.settings {
+        case .sqlite(let path, _): path
+        case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
+        }
+    }
+
     /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read or made.
     package static func store(_ configuration: Configuration) throws -> BearerStore {
-        let path =
-            switch configuration.store.settings {
-            case .sqlite(let path, _): path
-            case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
-            }
-        return BearerStore(path: path, keys: try InstanceKeys(configuration).keys(for: .bearer))
+        BearerStore(path: path(configuration), keys: try InstanceKeys(configuration).keys(for: .bearer))
     }
 }
