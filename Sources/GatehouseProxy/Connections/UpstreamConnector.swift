@@ -28,7 +28,7 @@ package struct UpstreamConnector: Sendable {
         let tls = tls
         let deadline = timeout > .zero ? NIODeadline.now() + .microseconds(timeout.microseconds) : nil
         var bootstrap = ClientBootstrap(group: eventLoop)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if upstream.isSecure {
