@@ -21,6 +21,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Token.self,
             Key.self,
             Audit.self,
+            DoctorCommand.self,
             Health.self,
             DemoCommand.self,
         ]
