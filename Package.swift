@@ -97,7 +97,7 @@ let package = Package(
         ),
         tests(
             "GatehouseCommandsTests",
-            ["AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            ["GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
             exclude: ["Scripts"]
         ),
         tests(

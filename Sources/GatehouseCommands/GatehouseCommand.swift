@@ -17,6 +17,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Check.self,
             Schema.self,
             Explain.self,
+            RouteCommand.self,
             JWT.self,
             Token.self,
             Key.self,
@@ -24,6 +25,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             DoctorCommand.self,
             Health.self,
             DemoCommand.self,
+            Manual.self,
         ]
     )
 
