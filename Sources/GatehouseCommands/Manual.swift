@@ -17,7 +17,9 @@ struct Manual: ParsableCommand {
         lines.append(".SH COMMANDS")
         for command in GatehouseCommand.configuration.subcommands { lines += Self.section(command, "gatehouse") }
         lines += [".SH EXIT STATUS", "0 done, 1 failed, 64 usage, 78 bad configuration."]
-        lines += [".SH ENVIRONMENT", ".TP", "GATEHOUSE_CONFIG", "The configuration file, where \\-\\-config is not given."]
+        lines += [
+            ".SH ENVIRONMENT", ".TP", "GATEHOUSE_CONFIG", "The configuration file, where \\-\\-config is not given.",
+        ]
         DataOutput.standard.write(Array((lines.joined(separator: "\n") + "\n").utf8))
     }
 

@@ -34,10 +34,9 @@ extension Gatehouse {
         facts.keys = await keys.status
         facts.storeName = configuration.store.name.text
         facts.storeKind = configuration.store.settings.kind.rawValue
-        do throws(TokenError) {
-            facts.tokens = try await tokens.list()
-        } catch {
-            facts.tokensProblem = error.message
+        switch await listing.current {
+        case .success(let tokens): facts.tokens = tokens
+        case .failure(let error): facts.tokensProblem = error.message
         }
         facts.audit = audit.state(at: now)
         return facts

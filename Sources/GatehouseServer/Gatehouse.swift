@@ -25,6 +25,7 @@ package final class Gatehouse: Service {
     let audit: AuditSystem
     let keys: SigningKeySource
     let tokens: TokenRefresher
+    let listing: TokenListing
     let proxy: ProxyServer
     private let authenticators: [NIOLoopBound<LoopAuthenticator>]
     private let adminHost: AdminHost
@@ -78,6 +79,7 @@ package final class Gatehouse: Service {
             maxStale: configuration.storeMaxStale,
             onChange: { live.publish($0) }
         )
+        listing = TokenListing(tokens)
         let policy = AccessAssembly.policy(configuration.access)
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
@@ -210,6 +212,7 @@ package final class Gatehouse: Service {
         let now = SystemClock().now()
         let traffic = await traffic()
         var text = MetricsText()
+        text.addBuild(version: version, startedAt: startedAt)
         text.addTraffic(
             traffic.snapshot,
             openConnections: proxy.openConnections,
@@ -217,6 +220,7 @@ package final class Gatehouse: Service {
         )
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.state, now: now)
+        text.addTokenTimes((try? await listing.current.get()) ?? [], now: now)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })
         return text.text

@@ -41,7 +41,9 @@ struct ConfigurationFile {
             if !isDone { unlink(fresh) }
         }
         let result = text.withUnsafeBytes { DataOutput.write($0, to: descriptor) }
-        guard result == 0, fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else { throw Self.failure("write", fresh) }
+        guard result == 0, fchmod(descriptor, mode) == 0, fsync(descriptor) == 0 else {
+            throw Self.failure("write", fresh)
+        }
         guard rename(fresh, path) == 0 else { throw Self.failure("replace", path) }
         isDone = true
     }

@@ -93,6 +93,27 @@ struct MetricsText {
         sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
     }
 
+    /// Bounded by the tokens of the store; nothing for what the store does not say.
+    mutating func addTokenTimes(_ tokens: [TokenSummary], now: Timestamp) {
+        family("gatehouse_token_age_seconds", "gauge", "Time since the current version of a token was set.")
+        for token in tokens {
+            guard let set = token.createdAt else { continue }
+            sample("gatehouse_token_age_seconds", [("token", token.name.text)], (now - set).microseconds / 1_000_000)
+        }
+        family("gatehouse_token_expiry_timestamp_seconds", "gauge", "When a token ends, as the operator said.")
+        for token in tokens {
+            guard let end = token.expiresAt else { continue }
+            sample("gatehouse_token_expiry_timestamp_seconds", [("token", token.name.text)], end.seconds)
+        }
+    }
+
+    mutating func addBuild(version: String, startedAt: Timestamp) {
+        family("gatehouse_build_info", "gauge", "Always 1; the labels say what runs.")
+        sample("gatehouse_build_info", [("version", version)], 1)
+        family("gatehouse_start_time_seconds", "gauge", "When the process started, since 1970.")
+        sample("gatehouse_start_time_seconds", [], startedAt.seconds)
+    }
+
     mutating func addAudit(_ audit: AuditState) {
         family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)
