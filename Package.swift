@@ -100,7 +100,10 @@ let package = Package(
         ),
         tests(
             "GatehouseCommandsTests",
-            ["GatehouseCommands", "AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            [
+                "GatehouseCommands", "GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseCore",
+                "GatehouseTestSupport",
+            ],
             exclude: ["Scripts"]
         ),
         tests(

@@ -17,14 +17,17 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Check.self,
             Schema.self,
             Explain.self,
+            RouteCommand.self,
             JWT.self,
             Token.self,
             Store.self,
             Key.self,
             Bearer.self,
             Audit.self,
+            DoctorCommand.self,
             Health.self,
             DemoCommand.self,
+            Manual.self,
         ]
     )
 

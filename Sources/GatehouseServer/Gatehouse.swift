@@ -231,6 +231,7 @@ package final class Gatehouse: Service {
         let now = SystemClock().now()
         let traffic = await traffic()
         var text = MetricsText()
+        text.addBuild(version: version, startedAt: startedAt)
         text.addTraffic(
             traffic.snapshot,
             openConnections: proxy.openConnections,

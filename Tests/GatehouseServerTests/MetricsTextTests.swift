@@ -1,4 +1,5 @@
 @testable import AccessIdentity
+import Foundation
 import GatehouseAudit
 import GatehouseCore
 @testable import GatehouseProxy
@@ -17,6 +18,12 @@ import Testing
             keys.fetchedAt = Self.now.seconds - 90
             tokens.lastSuccess = Self.now + .milliseconds(-1500)
             tokens.served = 3
+            for name in ["coda", "other"].compactMap({ try? TokenName(parsing: $0) }) {
+                tokens.dates[name] = TokenDates(
+                    createdAt: Self.now + .seconds(-60),
+                    expiresAt: name.text == "coda" ? Self.now + .seconds(3600) : nil
+                )
+            }
         }
         var audit = AuditState()
         audit.recorded = 7
@@ -27,7 +34,50 @@ import Testing
         text.addTokens(tokens, now: Self.now)
         text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
         text.addAudit(audit)
+        text.addReload(ReloadState(startedAt: Self.now))
+        text.addBuild(version: "1.2.3", startedAt: Self.now)
         return text.text
+    }
+
+    @Test func saysHowOldTokensAreAndWhenTheyEndWhereThatIsKnown() throws {
+        let families = try PrometheusText(page()).families
+        let ages = families["gatehouse_token_age_seconds"]?.samples
+        #expect(ages?.map(\.value) == [60, 60])
+        let ends = families["gatehouse_token_expiry_timestamp_seconds"]?.samples
+        #expect(ends?.map(\.labels) == [["token": "coda"]])
+        #expect(ends?.map(\.value) == [Double(Self.now.seconds + 3600)])
+        #expect(families["gatehouse_build_info"]?.samples.map(\.labels) == [["version": "1.2.3"]])
+        #expect(families["gatehouse_config_reloads_total"]?.samples.count == 2)
+    }
+
+    /// Every metric that a rule or a panel asks for is one that there is.
+    @Test(arguments: ["alerts.yml", "dashboard.json"])
+    func givesWhatAlertsAndPanelsAskFor(_ name: String) throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "../../deploy/monitoring"
+        )
+        let text = try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+        let families = try PrometheusText(page(try traffic())).families
+        let names = Set(text.matches(of: #/gatehouse_[a-z_]+/#).map { String($0.output) })
+        #expect(names.count > 8)
+        for name in names {
+            let family = ["_bucket", "_sum", "_count"].reduce(name) {
+                $0.hasSuffix($1) ? String($0.dropLast($1.count)) : $0
+            }
+            #expect(families[family] != nil, "\(name)")
+        }
+    }
+
+    @Test func namesARunbookEntryInEachRule() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+        let rules = try String(contentsOf: root.appendingPathComponent("deploy/monitoring/alerts.yml"), encoding: .utf8)
+        let runbook = try String(
+            contentsOf: root.appendingPathComponent("docs/OAUTH_TROUBLESHOOTING.md"),
+            encoding: .utf8
+        )
+        let entries = rules.matches(of: #/runbook: (\S+)/#).map { String($0.output.1) }
+        #expect(entries.count == rules.matches(of: #/- alert: /#).count && !entries.isEmpty)
+        for entry in entries { #expect(runbook.contains("\n### \(entry)\n"), "\(entry)") }
     }
 
     private func traffic() throws -> LoopMetrics.Snapshot {

@@ -128,6 +128,13 @@ struct MetricsText {
         sample("gatehouse_bearers_live", [], bearers.live.count)
     }
 
+    mutating func addBuild(version: String, startedAt: Timestamp) {
+        family("gatehouse_build_info", "gauge", "Always 1; the labels say what runs.")
+        sample("gatehouse_build_info", [("version", version)], 1)
+        family("gatehouse_start_time_seconds", "gauge", "When the process started, since 1970.")
+        sample("gatehouse_start_time_seconds", [], startedAt.seconds)
+    }
+
     mutating func addAudit(_ audit: AuditState) {
         family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)

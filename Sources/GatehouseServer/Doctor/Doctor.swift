@@ -1,0 +1,48 @@
+package import GatehouseConfig
+package import GatehouseCore
+internal import GatehouseTokens
+
+/// Looks at everything that a configuration rests on, from where it stands. Changes nothing.
+package struct Doctor: Sendable {
+    /// Room on the spool's disk under which the doctor warns.
+    static let lowSpace: Int64 = 1 << 30
+    /// Under which it fails.
+    static let noSpace: Int64 = 64 << 20
+    /// How long before a token ends it warns.
+    static let expiryNotice: Duration = .seconds(14 * 86_400)
+
+    let configuration: Configuration
+    /// The address that clients use, to look from outside; nil to leave that out.
+    let publicURL: String?
+    let now: Timestamp
+
+    package init(_ configuration: Configuration, publicURL: String? = nil, now: Timestamp = SystemClock().now()) {
+        self.configuration = configuration
+        self.publicURL = publicURL
+        self.now = now
+    }
+
+    /// Looks at one thing after the other.
+    ///
+    /// - Parameter found: called with each finding as it is there.
+    package func examine(_ found: (Finding) -> Void) async {
+        func tell(_ findings: [Finding]) { for finding in findings { found(finding) } }
+        tell(await certs())
+        tell(masterKeys())
+        tell(secretFiles())
+        let (store, tokens) = await store()
+        tell(store)
+        tell(await credentials(tokens))
+        tell(auditSink())
+        tell(spool())
+        for route in configuration.routes.routes { tell([await upstream(route), exposure(route)]) }
+        tell(await listeners())
+        if let publicURL { tell(await outside(publicURL)) }
+    }
+
+    /// Whether this process is in a container, where listening on every address reaches no further than its networks.
+    static var isContained: Bool {
+        ["/.dockerenv", "/run/.containerenv"].contains { FileStatus($0) != nil }
+            || FileStatus("/var/run/secrets/kubernetes.io") != nil
+    }
+}

@@ -1,0 +1,40 @@
+internal import Glibc
+
+/// What the file system says of a path.
+struct FileStatus {
+    let mode: mode_t
+    let isDirectory: Bool
+    let isReadable: Bool
+    let isWritable: Bool
+
+    /// Nil when there is nothing at the path.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        mode = status.st_mode & 0o777
+        isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        isReadable = access(path, R_OK) == 0
+        isWritable = access(path, W_OK) == 0
+    }
+
+    /// As `ls` and `chmod` write it: `0640`.
+    var octal: String {
+        let digits = String(mode, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+
+    /// Bytes that this user may still write to the file system of a path; nil when it cannot be asked.
+    static func freeBytes(at path: String) -> Int64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int64(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+        )
+    }
+
+    /// The path of the folder that something lies in.
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return "/" }
+        return String(path[..<slash])
+    }
+}
