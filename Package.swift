@@ -95,9 +95,20 @@ let package = Package(
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
+        .executableTarget(
+            name: "GatehouseAuditBenchmark",
+            dependencies: ["GatehouseAudit", "GatehouseCore"],
+            path: "Tests/Benchmarks/Audit",
+            exclude: ["run.sh"],
+            swiftSettings: house
+        ),
         tests(
             "GatehouseCommandsTests",
-            ["AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            [
+                "GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseConfig", "GatehouseCore",
+                "SQLiteClient",
+                "GatehouseTestSupport",
+            ],
             exclude: ["Scripts"]
         ),
         tests(
