@@ -174,6 +174,10 @@ struct AuditVerifyCommandTests {
         let good = try await workplace.run("audit", "verify", "--heads", "\(workplace.path)/log")
         #expect(good.exit == 0 && good.output.contains("1 head agrees"))
         try workplace.changeAudit("DELETE FROM audit_events WHERE seq > 20; DELETE FROM audit_heads")
+        // The spool beside it knows how much the sink had.
+        let short = try await workplace.run("audit", "verify")
+        #expect(short.exit == 1 && short.output.contains("the spool says that the sink had them"), "\(short)")
+        try FileManager.default.removeItem(atPath: "\(workplace.path)/spool")
         let alone = try await workplace.run("audit", "verify")
         #expect(alone.exit == 0, "\(alone)")
         let bad = try await workplace.run(["audit", "verify", "--heads", "-"], input: "\(heads[0])\n")
