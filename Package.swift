@@ -98,10 +98,18 @@ let package = Package(
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
+        .executableTarget(
+            name: "GatehouseAuditBenchmark",
+            dependencies: ["GatehouseAudit", "GatehouseCore"],
+            path: "Tests/Benchmarks/Audit",
+            exclude: ["run.sh"],
+            swiftSettings: house
+        ),
         tests(
             "GatehouseCommandsTests",
             [
-                "GatehouseCommands", "GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseCore",
+                "GatehouseCommands", "GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseConfig",
+                "GatehouseCore", "SQLiteClient",
                 "GatehouseTestSupport",
             ],
             exclude: ["Scripts"]

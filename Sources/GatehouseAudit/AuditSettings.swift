@@ -65,6 +65,8 @@ package struct AuditSettings: Sendable {
     package var keys: AuditKeys?
     /// Told every head of the chain, on the writer's thread. For the log.
     package var onHead: @Sendable (AuditHead) -> Void = { _ in }
+    /// Told when trouble comes, changes and goes, on the writer's or the drain's thread. For the log.
+    package var onChange: @Sendable (AuditState.Word, AuditError?) -> Void = { _, _ in }
 
     package init(spool: String) { self.spool = spool }
 

@@ -17,6 +17,7 @@ package final class AuditSystem: Sendable {
     private let drainBell = Doorbell()
     private let isStopping = Atomic<Bool>(false)
     private let running = Mutex<Running>(Running())
+    private let told = Mutex<AuditState.Word>(.ready)
 
     private struct Running {
         var lanes: [SpoolLane] = []
@@ -106,7 +107,9 @@ package final class AuditSystem: Sendable {
         let quietTicks = settings.durability == .disk ? 0 : max(1, Int(settings.quiet / settings.tick))
         var idleTicks = 0
         while !stops {
-            switch writer.step() {
+            let progress = writer.step()
+            tellChange()
+            switch progress {
             case .wrote:
                 idleTicks = 0
                 if drainBell.waiting == .parked { drainBell.ring() }
@@ -119,7 +122,8 @@ package final class AuditSystem: Sendable {
             if idleTicks > quietTicks {
                 let wait = min(writer.headWait ?? Self.lookAfter, Self.lookAfter)
                 writerBell.wait(.parked, atMost: wait, unless: { stops || writer.hasWork })
-                idleTicks = 0
+                // Whoever only looked parks again at once.
+                idleTicks = writer.hasWork ? 0 : quietTicks
             } else if settings.durability == .process {
                 writerBell.wait(.napping, atMost: settings.tick, unless: { stops })
             }
@@ -129,7 +133,9 @@ package final class AuditSystem: Sendable {
     private func runDrain() {
         var pause = settings.retry.first
         while !stops {
-            switch drain.step() {
+            let progress = drain.step()
+            tellChange()
+            switch progress {
             case .delivered(let count):
                 pause = settings.retry.first
                 if count < settings.batch { drainBell.wait(.resting, atMost: settings.gather, unless: { stops }) }
@@ -141,5 +147,15 @@ package final class AuditSystem: Sendable {
                 pause = min(pause * 2, settings.retry.last)
             }
         }
+    }
+
+    private func tellChange() {
+        let trouble = gauges.writerTrouble.withLock { $0 } ?? gauges.sinkTrouble.withLock { $0 }
+        let word = trouble.map { AuditState.Word($0) } ?? .ready
+        let isNew = told.withLock { told in
+            defer { told = word }
+            return told != word
+        }
+        if isNew { settings.onChange(word, trouble) }
     }
 }

@@ -179,7 +179,7 @@ final class Gateway: Sendable {
     }
 
     /// Asks until it says yes or has ended. There is nothing to await: readiness is only told when asked.
-    private static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
+    static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
         var request = CurlRequest("http://localhost/readyz")
         request.unixSocket = socket
         while !process.hasEnded, !Task.isCancelled {

@@ -98,6 +98,50 @@ struct ChainTests {
         #expect(unchained.breaks.first?.kind == .unchained)
     }
 
+    @Test func `a segment that a power cut has shortened behind what the sink has is not continued`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<20, scratch.chained())
+        let name = try #require(scratch.segments().last)
+        let bytes = scratch.bytes(of: name)
+        scratch.put(bytes[..<(bytes.count / 2)], into: name)
+        try scratch.store(20..<25, scratch.chained())
+        let report = try #require(try scratch.verify(besideSpool: true).first)
+        #expect(report.holds && report.events == 25, "\(report.breaks)")
+        #expect(scratch.segments().last != name)
+    }
+
+    @Test func `a chain goes on from the cursor when all segments are lost`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<20, scratch.chained())
+        for name in scratch.segments() { try FileManager.default.removeItem(atPath: "\(scratch.spool)/\(name)") }
+        try scratch.store(20..<25, scratch.chained())
+        let report = try #require(try scratch.verify(besideSpool: true).first)
+        #expect(report.holds && report.events == 25, "\(report.breaks)")
+    }
+
+    @Test func `a recovery that was killed after it began a segment stores nothing twice`() throws {
+        let scratch = Scratch()
+        var ring: [UInt8] = []
+        do {
+            let system = try AuditSystem(scratch.chained(), sink: DiscardingSink())
+            let lane = try system.lane(for: 0)
+            for number in 0..<10 as Range<UInt64> { _ = Sample.decision(number) { lane.record($0) } }
+            system.writeAll()
+            for number in 10..<20 as Range<UInt64> { _ = Sample.decision(number) { lane.record($0) } }
+            ring = scratch.bytes(of: "lane-0.ring")
+        }
+        // Of before the release of the first ten.
+        var whole = ring
+        for index in 0..<8 { whole[SpoolRing.releasedOffset + index] = 0 }
+        for _ in 0..<3 {
+            scratch.put(whole, into: "lane-0.ring")
+            _ = try AuditSystem(scratch.chained(), sink: DiscardingSink())
+        }
+        try scratch.store(20..<21, scratch.chained())
+        let report = try #require(try scratch.verify().first)
+        #expect(report.holds && report.events == 21, "\(report.breaks)")
+    }
+
     @Test func `heads are made after so many events or so long, and at the end`() throws {
         var schedule = HeadSchedule(covered: 5)
         let start = Sample.start

@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import Synchronization
 import Testing
 
 @testable import GatehouseAudit
@@ -199,6 +200,26 @@ struct FailureTests {
         system.settleAll()
         #expect(system.state(at: Sample.start + .seconds(60)).word == .ready)
         #expect(everything(in: sink, is: 0..<10))
+    }
+
+    @Test func `trouble is told once when it comes and once when it goes`() throws {
+        let scratch = Scratch()
+        let told = Mutex<[AuditState.Word]>([])
+        var settings = scratch.chained()
+        settings.retry = (.milliseconds(1), .milliseconds(2))
+        settings.onChange = { word, trouble in
+            #expect((trouble == nil) == (word == .ready))
+            told.withLock { $0.append(word) }
+        }
+        let sink = MemorySink()
+        sink.fail(20)
+        let system = try AuditSystem(settings, sink: sink)
+        let lane = try system.lane(for: 0)
+        _ = Sample.decision(1) { lane.record($0) }
+        try system.start()
+        while sink.records.isEmpty || told.withLock({ $0.last != .ready }) { sched_yield() }
+        system.shutdown(within: .seconds(60))
+        #expect(told.withLock { $0 } == [.sinkDown, .ready])
     }
 
     @Test func `every word is said of its cause`() {

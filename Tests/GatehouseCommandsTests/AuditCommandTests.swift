@@ -138,3 +138,83 @@ struct AuditCommandTests {
         }
     }
 }
+
+@Suite("gatehouse audit verify, prune and show", .timeLimit(.minutes(2)))
+struct AuditVerifyCommandTests {
+    /// A workplace whose own keys have chained some requests.
+    private func filled() async throws -> Workplace {
+        let workplace = try Workplace()
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        try workplace.recordRequests(count: 12, chained: true)
+        return workplace
+    }
+
+    @Test func `an untouched audit verifies, and the first break of another is named`() async throws {
+        let workplace = try await filled()
+        let good = try await workplace.run("audit", "verify")
+        #expect(good.exit == 0 && good.errors.isEmpty)
+        #expect(good.output.contains("  ok  24 events, 1 to 24"), "\(good)")
+        let json = try await workplace.run("audit", "verify", "--json")
+        #expect(json.output.contains(#""ok":true,"events":24"#))
+        try workplace.changeAudit("UPDATE audit_events SET decision = 'allow' WHERE decision = 'deny' AND seq = 5")
+        let bad = try await workplace.run("audit", "verify")
+        #expect(bad.exit == 1 && bad.output.contains("altered: event 5 altered"), "\(bad)")
+        #expect(bad.errors.hasPrefix("gatehouse: error: the audit does not verify\n"))
+        let broken = try await workplace.run("audit", "verify", "--json")
+        #expect(broken.exit == 1 && broken.output.contains(#""first_break":{"kind":"altered","seq":5"#))
+        let refused = try await workplace.run("audit", "prune", "--before", "0s")
+        #expect(refused.exit == 1 && refused.errors.contains("nothing was deleted"))
+    }
+
+    @Test func `heads from a log are held against the audit`() async throws {
+        let workplace = try await filled()
+        let heads = try workplace.auditHeads()
+        #expect(heads.count == 1)
+        try workplace.write("a line\n{\"audit.head\":\"\(heads[0])\"}\n", to: "log")
+        let good = try await workplace.run("audit", "verify", "--heads", "\(workplace.path)/log")
+        #expect(good.exit == 0 && good.output.contains("1 head agrees"))
+        try workplace.changeAudit("DELETE FROM audit_events WHERE seq > 20; DELETE FROM audit_heads")
+        // The spool beside it knows how much the sink had.
+        let short = try await workplace.run("audit", "verify")
+        #expect(short.exit == 1 && short.output.contains("the spool says that the sink had them"), "\(short)")
+        try FileManager.default.removeItem(atPath: "\(workplace.path)/spool")
+        let alone = try await workplace.run("audit", "verify")
+        #expect(alone.exit == 0, "\(alone)")
+        let bad = try await workplace.run(["audit", "verify", "--heads", "-"], input: "\(heads[0])\n")
+        #expect(bad.exit == 1 && bad.output.contains("truncated: events 21 to 24"), "\(bad)")
+        let none = try await workplace.run(["audit", "verify", "--heads", "-"], input: "nothing\n")
+        #expect(none.exit == 1 && none.errors.contains("holds no heads"))
+    }
+
+    @Test func `pruning says what would go, deletes it, and leaves an audit that verifies`() async throws {
+        let workplace = try await filled()
+        let sixth = Timestamp(seconds: Workplace.firstTime.seconds + 6).rfc3339
+        let dry = try await workplace.run("audit", "prune", "--before", sixth, "--dry-run")
+        #expect(dry.exit == 0 && dry.output.contains("would go through event 12"), "\(dry)")
+        #expect(try await workplace.run("audit", "verify").output.contains("24 events"))
+        let done = try await workplace.run("audit", "prune", "--before", sixth, "--json")
+        #expect(done.exit == 0 && done.output.contains(#""deleted":12"#), "\(done)")
+        let rest = try await workplace.run("audit", "verify")
+        #expect(rest.exit == 0 && rest.output.contains("12 events, 13 to 24; pruned through 12"), "\(rest)")
+        #expect(try await workplace.run("audit", "prune", "--before", sixth).errors.contains("nothing is older"))
+        #expect(try await workplace.run("audit", "query", "--json").output.split(separator: "\n").count == 6)
+        #expect(try await workplace.run("audit", "prune", "--before", "soon").exit == 64)
+    }
+
+    @Test func `sealed arguments are shown to whoever asks for them, and nowhere else`() async throws {
+        let workplace = try await filled()
+        let id = Workplace.requestID(3).description
+        let closed = try await workplace.run("audit", "show", id)
+        #expect(closed.exit == 0 && closed.output.contains("(--reveal opens them)"), "\(closed)")
+        let open = try await workplace.run("audit", "show", id, "--reveal")
+        #expect(open.output.contains(#"{"number":3}"#), "\(open)")
+        let json = try await workplace.run("audit", "show", id, "--reveal", "--json")
+        #expect(json.output.contains(#""arguments":"{\"number\":3}""#))
+        for verb in [["show", id], ["query", "--json"], ["export"], ["export", "--format", "csv"], ["tail"]] {
+            #expect(!(try await workplace.run(["audit"] + verb).output.contains(#"number""#)))
+        }
+        #expect(try await workplace.run("audit", "show", "xyz").exit == 64)
+        let unknown = try await workplace.run("audit", "show", Workplace.requestID(99).description)
+        #expect(unknown.exit == 1 && unknown.errors.contains("no event of request"))
+    }
+}

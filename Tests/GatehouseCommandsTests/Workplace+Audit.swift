@@ -1,5 +1,8 @@
 import GatehouseAudit
+import GatehouseConfig
 import GatehouseCore
+import GatehouseServer
+import SQLiteClient
 
 extension Workplace {
     /// Longer than any column of the table.
@@ -9,11 +12,15 @@ extension Workplace {
     static func requestID(_ number: Int) -> RequestID { RequestID(high: 0x1234_5678_9ABC_DEF0, low: UInt64(number)) }
 
     /// Leaves in the audit database what a proxy would: a decision and an outcome each, a second apart, every third refused.
-    func recordRequests(count: Int, from first: Int = 0) throws {
-        let audit = try AuditSystem(
-            AuditSettings(spool: "\(path)/recorded"),
-            sink: SQLiteSink(path: "\(path)/audit.db")
-        )
+    ///
+    /// - Parameter chained: in the proxy's own spool, by its keys and with arguments, as it would.
+    func recordRequests(count: Int, from first: Int = 0, chained: Bool = false) throws {
+        var settings = GatehouseAudit.AuditSettings(spool: "\(path)/\(chained ? "spool" : "recorded")")
+        if chained {
+            settings.keys = try AuditAssembly.keys(try Configuration.read(path: "\(path)/gatehouse.yaml"))
+            settings.arguments = .record
+        }
+        let audit = try AuditSystem(settings, sink: SQLiteSink(path: "\(path)/audit.db"))
         let lane = try audit.lane(for: 0)
         try audit.start()
         let route = try Route(
@@ -31,9 +38,13 @@ extension Workplace {
             decision.caller = Caller(principal: Principal(kind: .user, name: name), expiresAt: at, keyID: "k")
             decision.refusal = isRefused ? .toolDenied : nil
             let target = Array((number == 0 ? Self.longTarget : "tool\(number)").utf8)
+            let arguments = Array("{\"number\":\(number)}".utf8)
             let isRecorded = target.withUnsafeBytes { bytes in
-                decision.target = bytes
-                return lane.record(decision) == .recorded
+                arguments.withUnsafeBytes { arguments in
+                    decision.target = bytes
+                    decision.arguments = arguments
+                    return lane.record(decision) == .recorded
+                }
             }
             var outcome = AuditFacts(.outcome, of: Self.requestID(number), at: at + .milliseconds(5))
             outcome.status = 200
@@ -42,6 +53,17 @@ extension Workplace {
             guard isRecorded, lane.record(outcome) == .recorded else { throw NotRecorded() }
         }
         audit.shutdown(within: .seconds(30))
+    }
+
+    /// Changes the audit database behind its back.
+    func changeAudit(_ sql: String) throws {
+        try SQLiteConnection(path: "\(path)/audit.db", access: .readWrite).execute(sql)
+    }
+
+    /// The heads that went to the sink, as the log shows them.
+    func auditHeads() throws -> [String] {
+        let archive = try SQLiteArchive(path: "\(path)/audit.db")
+        return try archive.writers().flatMap { try archive.heads(of: $0) }.map(\.description)
     }
 
     struct NotRecorded: Error {}

@@ -19,6 +19,8 @@ package final class PostgresArchive: AuditArchive {
                 applicationName: "gatehouse audit"
             )
             session = try PostgresSession(options)
+            // The view's subqueries look dear to the planner, who would compile for a second what runs for milliseconds.
+            try session.query("SET jit = off")
             version = try session.schemaVersion(of: PostgresSchema.component)
         } catch { throw Self.wrap(error) }
         guard version > 0 else { throw Self.wrap("the database holds no audit events") }

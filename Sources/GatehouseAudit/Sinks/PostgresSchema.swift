@@ -36,6 +36,7 @@ enum PostgresSchema {
                 PRIMARY KEY (writer, seq, kind)
             )
             """,
+            // By subqueries that are asked for each row, so that a query for the newest rows reads only those.
             """
             CREATE VIEW audit_requests AS
                 SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal,
@@ -50,9 +51,9 @@ enum PostgresSchema {
                     ORDER BY n.at DESC, n.event_id DESC LIMIT 1
                 ) o ON true
                 WHERE d.kind = 'decision'
-                    AND NOT EXISTS (
-                        SELECT 1 FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'decision'
-                            AND (n.at, n.event_id) > (d.at, d.event_id)
+                    AND d.event_id = (
+                        SELECT n.event_id FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'decision'
+                        ORDER BY n.at DESC, n.event_id DESC LIMIT 1
                     )
             """,
             // With the rights of the tables' owner, so that whoever may only INSERT still gets a partition for a new month; for

@@ -61,7 +61,9 @@ extension Audit {
             if let from = report.chainedFrom, report.unproven > 0 {
                 line += "; the chain begins at \(from), nothing proves the \(report.unproven) before it"
             }
-            if report.headsHeld > 0 { line += "; \(report.headsHeld) heads agree" }
+            if report.headsHeld > 0 {
+                line += report.headsHeld == 1 ? "; 1 head agrees" : "; \(report.headsHeld) heads agree"
+            }
             Terminal.print(line)
             for found in report.breaks { Terminal.print("  \(found.kind.rawValue): \(found)") }
             if report.breakCount > report.breaks.count {

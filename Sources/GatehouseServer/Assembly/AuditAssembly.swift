@@ -6,7 +6,7 @@ internal import NIOCore
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
-    /// - Parameter logger: told every head of the chain.
+    /// - Parameter logger: told every head of the chain, and of trouble.
     static func system(_ configuration: Configuration, logger: Logger) throws -> AuditSystem {
         let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
@@ -21,6 +21,13 @@ package enum AuditAssembly {
         audit.maxSpool = settings.maxSpool
         audit.keys = try keys(configuration)
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
+        audit.onChange = { word, trouble in
+            guard let trouble else { return logger.notice("the audit is well again") }
+            logger.error(
+                "the audit is in trouble",
+                metadata: ["audit.state": "\(word.rawValue)", "problem": "\(trouble)"]
+            )
+        }
         return try AuditSystem(audit, sink: sink(settings.sink))
     }
 

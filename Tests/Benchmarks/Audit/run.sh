@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Measures the audit: Tests/Benchmarks/Audit/run.sh [EVENTS], a million unless said. Starts a PostgreSQL of its own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+# shellcheck source=deploy/packages.sh
+. deploy/packages.sh
+# shellcheck source=deploy/postgres.sh
+. deploy/postgres.sh
+need_swift
+install_packages "${build_packages[@]}" postgresql
+trap postgres_stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+options=(-c release --product GatehouseAuditBenchmark --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked)
+swift build "${options[@]}" -j "$(nproc)" </dev/null >&2
+folder=$(swift build "${options[@]}" --show-bin-path)
+postgres_start
+"$folder/GatehouseAuditBenchmark" "${1:-1000000}"
