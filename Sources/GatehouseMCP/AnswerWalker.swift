@@ -244,8 +244,9 @@ struct AnswerWalker: Sendable {
     private static func special(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         while end - at >= 8 {
-            let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            guard (ByteWord.equal(word, 0x22) | ByteWord.equal(word, 0x5C)) == 0 else { break }
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            let marks = ByteWord.equal(word, 0x22) | ByteWord.equal(word, 0x5C)
+            guard marks == 0 else { return at + (marks.trailingZeroBitCount >> 3) }
             at += 8
         }
         while at < end, bytes[at] != 0x22, bytes[at] != 0x5C { at += 1 }

@@ -6,7 +6,7 @@ import Testing
 /// `gatehouse serve` as it ships, with an issuer beside it and routes to the given servers.
 ///
 /// The routes are `/one` and `/two`, named after the SDK of their server. They admit david@example.com and the service
-/// token of ``TestIssuer``, and inject the route's token and the caller.
+/// token of ``TestIssuer`` to everything and lina@example.com to two tools, and inject the route's token and the caller.
 final class Gateway: Sendable {
     enum Store: Sendable {
         /// Tokens in the environment of the process.
@@ -17,6 +17,7 @@ final class Gateway: Sendable {
 
     static let token = "e2e-token-5f1d8a"
     static let user = "david@example.com"
+    static let limitedUser = "lina@example.com"
 
     // Before the folder, because it is released before it.
     let process: ChildProcess
@@ -147,6 +148,7 @@ final class Gateway: Sendable {
                 inject: { X-Coda-Api-Key: "{token}", X-Caller: "{principal}" }
                 allow:
                   - { users: ["\(user)"] }
+                  - { users: ["\(limitedUser)"], tools: [echo, "sl*"], prompts: [], resources: ["memo://other*"] }
                   - { service_tokens: ["*.access"] }
             """
         }
@@ -172,7 +174,7 @@ final class Gateway: Sendable {
     }
 
     /// Asks until it says yes or has ended. There is nothing to await: readiness is only told when asked.
-    private static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
+    static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
         var request = CurlRequest("http://localhost/readyz")
         request.unixSocket = socket
         while !process.hasEnded, !Task.isCancelled {
