@@ -212,6 +212,15 @@ struct AnswerWalker: Sendable {
 
     private mutating func walkString(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
+        // A key that is whole in this slice, as all but a few are, need not be put together.
+        if quoted == .key, keyCount == 0, !isEscaped {
+            let close = Self.special(bytes, at, end)
+            if close < end, bytes[close] == 0x22 {
+                key = classify(JSONString(bytes: bytes, range: at..<close, hasEscapes: false))
+                quoted = .none
+                return close + 1
+            }
+        }
         while at < end {
             if isEscaped {
                 isEscaped = false
@@ -262,11 +271,19 @@ struct AnswerWalker: Sendable {
         guard keyCount <= Self.keyLength else { return .other }
         var bytes = keyBytes
         return withUnsafeBytes(of: &bytes) { bytes in
-            let text = JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes)
-            if role == .message { return text == "result" ? .result : text == "error" ? .error : .other }
-            if role == .error { return text == "code" ? .code : .other }
-            if text == "isError" { return .isError }
-            return text == "tools" ? .tools : text == "prompts" ? .prompts : text == "resources" ? .resources : .other
+            classify(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes))
+        }
+    }
+
+    private func classify(_ text: JSONString) -> Key {
+        switch role {
+        case .message: text == "result" ? .result : text == "error" ? .error : .other
+        case .error: text == "code" ? .code : .other
+        case .result:
+            text == "isError"
+                ? .isError
+                : text == "tools" ? .tools : text == "prompts" ? .prompts : text == "resources" ? .resources : .other
+        case .top, .batch, .list, .foreign: .other
         }
     }
 }

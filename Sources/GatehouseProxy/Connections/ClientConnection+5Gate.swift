@@ -94,7 +94,7 @@ extension ClientConnection {
         guard let permits = exchange.permits else { return .principalDenied }
         var refusal: Reason?
         body.forEach { message in
-            if let kind = message.known.lists, permits.restricts(kind) { exchange.lists.insert(kind) }
+            if let kind = message.known.lists, permits.restricts(kind) { exchange.asksForList = true }
             if refusal == nil { refusal = message.refusal(by: permits, in: bytes) }
         }
         return refusal

@@ -198,7 +198,7 @@ extension ClientConnection {
             return response.body.take(from: &received)
         }
         let before = received
-        var passing = PassingPayload(response, exchange)
+        var passing = PassingPayload(response.events, response.reader, response.delivery, exchange)
         let step = response.body.take(from: &received) { range in
             guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
                 return

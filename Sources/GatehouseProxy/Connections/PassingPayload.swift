@@ -11,10 +11,15 @@ struct PassingPayload {
     /// What the client gets, where that is not what came.
     private(set) var payload = ByteBuffer()
 
-    init(_ response: ResponseRelay, _ exchange: Exchange?) {
-        events = response.events
-        reader = response.reader
-        delivery = response.delivery
+    init(
+        _ events: EventBoundary?,
+        _ reader: AnswerReader?,
+        _ delivery: ResponseRelay.Delivery,
+        _ exchange: Exchange?
+    ) {
+        self.events = events
+        self.reader = reader
+        self.delivery = delivery
         self.exchange = exchange
     }
 
