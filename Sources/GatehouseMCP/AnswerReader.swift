@@ -4,8 +4,9 @@ package import GatehouseCore
 /// what the caller may not use, and gives the legacy `endpoint` event a new address. Every byte that is none of these passes
 /// as it came.
 ///
-/// Holds one entry of a list at a time, or one address, and nothing else.
-package struct AnswerReader: Sendable {
+/// Holds one entry of a list at a time, or one address, and nothing else. A class, because it is handed from read to read and
+/// would be copied each time.
+package final class AnswerReader {
     /// What is edited. Without any of it the reader only observes, and hands out no bytes.
     package struct Edits: OptionSet, Sendable {
         package let rawValue: UInt8
@@ -18,7 +19,7 @@ package struct AnswerReader: Sendable {
     package static let maximumEntry = 1 << 20
     /// Bytes of the data of an `endpoint` event; what goes beyond them passes as it is.
     package static let maximumEndpoint = 8 << 10
-    /// Bytes of an answer that an observer follows; what comes behind them says nothing about the outcome.
+    /// Bytes of an answer, or of one event, that an observer follows; what comes behind them says nothing about the outcome.
     package static let observedBytes = 256 << 10
 
     package let edits: Edits
@@ -46,18 +47,23 @@ package struct AnswerReader: Sendable {
     }
 
     /// Follows bytes without changing them.
-    package mutating func observe(_ bytes: UnsafeRawBufferPointer) {
-        guard observed < Self.observedBytes else { return }
-        observed += bytes.count
-        guard var lines else { return walker.walk(bytes, 0..<bytes.count) { _, _ in } }
-        lines.split(bytes) { piece, range in
+    package func observe(_ bytes: UnsafeRawBufferPointer) {
+        guard lines != nil else { return observe(bytes, 0..<bytes.count) }
+        lines?.split(bytes) { piece, range in
             switch piece {
             case .framing, .address: break
-            case .data: walker.walk(bytes, range) { _, _ in }
-            case .end: walker.reset()
+            case .data: observe(bytes, range)
+            case .end:
+                walker.reset()
+                observed = 0
             }
         }
-        self.lines = lines
+    }
+
+    private func observe(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        guard observed < Self.observedBytes else { return }
+        observed += range.count
+        walker.walk(bytes, range) { _, _ in }
     }
 
     /// Takes bytes and hands out those that the client gets.
@@ -65,15 +71,15 @@ package struct AnswerReader: Sendable {
     /// - Parameters:
     ///   - address: makes of the data of an `endpoint` event what the client is told.
     ///   - emit: gets bytes that are valid during the call.
-    package mutating func edit(
+    package func edit(
         _ bytes: UnsafeRawBufferPointer,
         permits: Permits,
         address: (UnsafeRawBufferPointer) -> [UInt8],
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
         hold.begin()
-        if var lines {
-            lines.split(bytes) { piece, range in
+        if lines != nil {
+            lines?.split(bytes) { piece, range in
                 switch piece {
                 case .framing:
                     release(address, emit)
@@ -83,35 +89,33 @@ package struct AnswerReader: Sendable {
                     hold.advance(bytes, to: range.lowerBound, emit)
                     hold.skip(to: range.upperBound)
                     endpoint.append(contentsOf: bytes[range])
-                case .address: release(address, emit)
+                case .address:
+                    release(address, emit)
+                    follow(bytes, range, permits, emit)
                 case .end:
                     hold.abandon(emit)
                     walker.reset()
                 }
             }
-            self.lines = lines
         } else {
             follow(bytes, 0..<bytes.count, permits, emit)
         }
         hold.advance(bytes, to: bytes.count, emit)
     }
 
-    private mutating func follow(
+    private func follow(
         _ bytes: UnsafeRawBufferPointer,
         _ range: Range<Int>,
         _ permits: Permits,
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
-        let edits = edits
-        var walker = walker
         walker.walk(bytes, range) { event, offset in
             if edits.contains(.lists) { hold.noted(event, at: offset, in: bytes, permits, emit) }
         }
-        self.walker = walker
     }
 
     /// Hands out the address of an `endpoint` event, which is whole when something else follows.
-    private mutating func release(
+    private func release(
         _ address: (UnsafeRawBufferPointer) -> [UInt8],
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {

@@ -212,6 +212,15 @@ struct AnswerWalker: Sendable {
 
     private mutating func walkString(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
+        // A key that is whole in this slice, as all but a few are, need not be put together.
+        if quoted == .key, keyCount == 0, !isEscaped {
+            let close = Self.special(bytes, at, end)
+            if close < end, bytes[close] == 0x22 {
+                key = classify(JSONString(bytes: bytes, range: at..<close, hasEscapes: false))
+                quoted = .none
+                return close + 1
+            }
+        }
         while at < end {
             if isEscaped {
                 isEscaped = false
@@ -244,8 +253,9 @@ struct AnswerWalker: Sendable {
     private static func special(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         while end - at >= 8 {
-            let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            guard (ByteWord.equal(word, 0x22) | ByteWord.equal(word, 0x5C)) == 0 else { break }
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            let marks = ByteWord.equal(word, 0x22) | ByteWord.equal(word, 0x5C)
+            guard marks == 0 else { return at + (marks.trailingZeroBitCount >> 3) }
             at += 8
         }
         while at < end, bytes[at] != 0x22, bytes[at] != 0x5C { at += 1 }
@@ -261,11 +271,19 @@ struct AnswerWalker: Sendable {
         guard keyCount <= Self.keyLength else { return .other }
         var bytes = keyBytes
         return withUnsafeBytes(of: &bytes) { bytes in
-            let text = JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes)
-            if role == .message { return text == "result" ? .result : text == "error" ? .error : .other }
-            if role == .error { return text == "code" ? .code : .other }
-            if text == "isError" { return .isError }
-            return text == "tools" ? .tools : text == "prompts" ? .prompts : text == "resources" ? .resources : .other
+            classify(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes))
+        }
+    }
+
+    private func classify(_ text: JSONString) -> Key {
+        switch role {
+        case .message: text == "result" ? .result : text == "error" ? .error : .other
+        case .error: text == "code" ? .code : .other
+        case .result:
+            text == "isError"
+                ? .isError
+                : text == "tools" ? .tools : text == "prompts" ? .prompts : text == "resources" ? .resources : .other
+        case .top, .batch, .list, .foreign: .other
         }
     }
 }

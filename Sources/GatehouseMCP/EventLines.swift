@@ -110,8 +110,9 @@ struct EventLines: Sendable {
     private static func lineEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var at = start
         while bytes.count - at >= 8 {
-            let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            guard (ByteWord.equal(word, 0x0A) | ByteWord.equal(word, 0x0D)) == 0 else { break }
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            let marks = ByteWord.equal(word, 0x0A) | ByteWord.equal(word, 0x0D)
+            guard marks == 0 else { return at + (marks.trailingZeroBitCount >> 3) }
             at += 8
         }
         while at < bytes.count, bytes[at] != 0x0A, bytes[at] != 0x0D { at += 1 }

@@ -41,6 +41,8 @@ enum RPCMember: UInt8, CaseIterable {
     }
 
     static func isLookalike(_ name: JSONString, _ level: Level) -> Bool {
+        // Folding keeps the length of plain ASCII, so a name of another length than any known one is none of them.
+        if !name.hasEscapes, candidate(level, name.raw) == .other, isPlain(name.raw) { return false }
         if name.hasControlCharacters { return true }
         let folded = FoldedName(name)
         return level == .message
@@ -50,12 +52,20 @@ enum RPCMember: UInt8, CaseIterable {
     }
 }
 
+extension RPCMember {
+    private static func isPlain(_ raw: UnsafeRawBufferPointer) -> Bool {
+        for byte in raw where byte >= 0x7F { return false }
+        return true
+    }
+}
+
 /// Walks the members of one object: names a known one exactly, refuses one that stands twice or that a lenient reader could
 /// take for a known one.
 struct RPCMembers {
     private let level: RPCMember.Level
     private var seen: UInt16 = 0
-    /// The names that are not known. Made only when there is one.
+    /// The first name that is not known, and all of them once there is another.
+    private var other: JSONString?
     private var others: JSONNames?
 
     init(_ level: RPCMember.Level) { self.level = level }
@@ -71,15 +81,19 @@ struct RPCMembers {
             return candidate
         }
         guard !RPCMember.isLookalike(name, level) else { throw RPCFault(.lookalike, at: start) }
+        guard let first = other else {
+            other = name
+            return .other
+        }
+        if others == nil {
+            var names = JSONNames()
+            _ = names.insert(first)
+            others = names
+        }
         switch others?.insert(name) {
-        case .new: return .other
+        case .new, nil: return .other
         case .duplicate: throw RPCFault(.json(JSONFault.Code.duplicateMember.rawValue), at: start)
         case .full: throw RPCFault(.json(JSONFault.Code.tooManyMembers.rawValue), at: start)
-        case nil:
-            var names = JSONNames()
-            _ = names.insert(name)
-            others = names
-            return .other
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 /// `gatehouse serve` as it ships, with an issuer beside it and routes to the given servers.
 ///
 /// The routes are `/one` and `/two`, named after the SDK of their server. They admit david@example.com and the service
-/// token of ``TestIssuer``, and inject the route's token and the caller.
+/// token of ``TestIssuer`` to everything and lina@example.com to two tools, and inject the route's token and the caller.
 final class Gateway: Sendable {
     enum Store: Sendable {
         /// Tokens in the environment of the process.
@@ -17,6 +17,7 @@ final class Gateway: Sendable {
 
     static let token = "e2e-token-5f1d8a"
     static let user = "david@example.com"
+    static let limitedUser = "lina@example.com"
 
     // Before the folder, because it is released before it.
     let process: ChildProcess
@@ -154,6 +155,7 @@ final class Gateway: Sendable {
                 inject: { X-Coda-Api-Key: "{token}", X-Caller: "{principal}" }
                 allow:
                   - { users: ["\(user)"] }
+                  - { users: ["\(limitedUser)"], tools: [echo, "sl*"], prompts: [], resources: ["memo://other*"] }
                   - { service_tokens: ["*.access"] }
             """
         }

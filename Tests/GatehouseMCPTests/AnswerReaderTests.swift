@@ -13,7 +13,7 @@ import Testing
         cut: (Int) -> Int = { _ in Int.max },
         address: (UnsafeRawBufferPointer) -> [UInt8] = { Array($0) }
     ) -> String {
-        var reader = AnswerReader(isEventStream: isEventStream, edits: edits)
+        let reader = AnswerReader(isEventStream: isEventStream, edits: edits)
         let permits = Bodies.permits(globs)
         let bytes = Array(text.utf8)
         var passed: [UInt8] = []
@@ -66,7 +66,7 @@ import Testing
     @Test func `lists of a kind that is not restricted stay`() {
         let grant = Grant(users: [Glob("*")], serviceTokens: [], tools: [Glob("x")], prompts: nil, resources: nil)
         let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "a@b"))
-        var reader = AnswerReader(isEventStream: false, edits: .lists)
+        let reader = AnswerReader(isEventStream: false, edits: .lists)
         var passed: [UInt8] = []
         let text = #"{"result":{"prompts":[{"name":"p"}],"tools":[{"name":"t"}]}}"#
         Array(text.utf8).withUnsafeBytes { bytes in
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `an entry beyond the bound ends the answer`() {
-        var reader = AnswerReader(isEventStream: false, edits: .lists)
+        let reader = AnswerReader(isEventStream: false, edits: .lists)
         let text =
             #"{"result":{"tools":[{"name":"get_a","x":""# + String(repeating: "y", count: AnswerReader.maximumEntry)
         Array(text.utf8).withUnsafeBytes { bytes in
@@ -144,6 +144,15 @@ import Testing
             let passed = Self.pass(document, cut: { _ in Int.random(in: 1...9, using: &generator) })
             let (one, other) = (try Self.tree(passed), try Self.tree(expected))
             #expect(one == other, "\(document)")
+            let data = document.split(separator: "\n").map { "data: \($0)\r\n" }.joined()
+            let event = Self.pass(
+                "event: message\r\n\(data)\r\n",
+                isEventStream: true,
+                cut: { _ in Int.random(in: 1...9, using: &generator) }
+            )
+            #expect(event.hasPrefix("event: message\r\ndata: ") && event.hasSuffix("\r\n\r\n"))
+            let lines = event.components(separatedBy: "\r\n").filter { $0.hasPrefix("data: ") }.map { $0.dropFirst(6) }
+            #expect(try Self.tree(lines.joined(separator: "\n")) == other, "\(document)")
             _ = random.next()
         }
     }
@@ -194,7 +203,7 @@ import Testing
     func `the outcome is what the answer says`(answer: String, outcome: String?) {
         for isEventStream in [false, true] {
             for size in [1, 3, 1000] {
-                var reader = AnswerReader(isEventStream: isEventStream, edits: [])
+                let reader = AnswerReader(isEventStream: isEventStream, edits: [])
                 let bytes = Array((isEventStream ? "event: message\ndata: \(answer)\n\n" : answer).utf8)
                 for start in stride(from: 0, to: bytes.count, by: size) {
                     bytes[start..<min(start + size, bytes.count)].withUnsafeBytes { reader.observe($0) }

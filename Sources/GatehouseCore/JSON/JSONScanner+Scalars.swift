@@ -63,19 +63,28 @@ extension JSONScanner {
         guard offset > start else { throw fault(.invalidNumber) }
     }
 
-    /// Eight bytes at a time while none of them is a quote, a backslash, a control character or above ASCII.
+    /// Goes to the next quote, backslash, control character or byte above ASCII, eight bytes at a time; stops at the last
+    /// few bytes of all.
     private mutating func skipPlainWords() {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
-        while bytes.count - offset >= 8 {
-            let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        guard let base = bytes.baseAddress else { return }
+        let last = bytes.count - 8
+        var at = offset
+        while at <= last {
+            let word = UInt64(littleEndian: (base + at).loadUnaligned(as: UInt64.self))
             let quote = word ^ (ones &* 0x22)
             let slash = word ^ (ones &* 0x5C)
             let special =
-                (quote &- ones) & ~quote | (slash &- ones) & ~slash | (word &- ones &* 0x20) & ~word | word
-            guard special & highs == 0 else { return }
-            offset += 8
+                ((quote &- ones) & ~quote | (slash &- ones) & ~slash | (word &- ones &* 0x20) & ~word | word) & highs
+            guard special == 0 else {
+                // Borrows mark bytes above a marked one only, so the first mark is true.
+                at &+= special.trailingZeroBitCount >> 3
+                break
+            }
+            at &+= 8
         }
+        offset = at
     }
 
     private mutating func escape() throws(JSONFault) {

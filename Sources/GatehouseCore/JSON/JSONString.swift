@@ -56,8 +56,13 @@ package struct JSONString {
 
     /// Whether a control character (Unicode category Cc) is in the text, escapes resolved.
     package var hasControlCharacters: Bool {
+        guard hasEscapes else { return Self.hasControlCharacters(raw) }
+        return Array(resolved).withUnsafeBytes { Self.hasControlCharacters($0) }
+    }
+
+    private static func hasControlCharacters(_ text: UnsafeRawBufferPointer) -> Bool {
         var previous: UInt8 = 0
-        for byte in resolved {
+        for byte in text {
             // C2 80 to C2 9F are the controls of Latin-1; C2 never stands elsewhere in UTF-8.
             if byte < 0x20 || byte == 0x7F || previous == 0xC2 && byte < 0xA0 { return true }
             previous = byte

@@ -53,16 +53,16 @@ extension ClientConnection {
     /// Whether the sessions that a request names are the caller's. Notes what must be left out of them upstream.
     private func isOwner(of sessions: GatedFields.Sessions, _ exchange: Exchange) -> Bool {
         guard !sessions.isEmpty else { return true }
+        if let range = sessions.field, !isOwner(of: range, exchange) { return false }
+        guard let range = sessions.query else { return true }
+        exchange.queryTag = ByteRange(range.upper - SessionTags.length, range.upper)
+        return isOwner(of: range, exchange)
+    }
+
+    private func isOwner(of session: ByteRange, _ exchange: Exchange) -> Bool {
         guard let caller = exchange.caller, let route = exchange.route?.route else { return false }
-        for (range, isQuery) in [(sessions.field, false), (sessions.query, true)] {
-            guard let range else { continue }
-            guard let session = withHeadBytes(range, { loop.callers.session($0, of: caller, on: route) }) else {
-                return false
-            }
-            exchange.session = session
-            if isQuery { exchange.queryTag = ByteRange(range.upper - SessionTags.length, range.upper) }
-        }
-        return true
+        exchange.session = withHeadBytes(session) { loop.callers.session($0, of: caller, on: route) }
+        return exchange.session != nil
     }
 
     // MARK: - Reading
@@ -95,7 +95,7 @@ extension ClientConnection {
         guard let permits = exchange.permits else { return .principalDenied }
         var refusal: Reason?
         body.forEach { message in
-            if let kind = message.known.lists, permits.restricts(kind) { exchange.lists.insert(kind) }
+            if let kind = message.known.lists, permits.restricts(kind) { exchange.asksForList = true }
             if refusal == nil { refusal = message.refusal(by: permits, in: bytes) }
         }
         return refusal

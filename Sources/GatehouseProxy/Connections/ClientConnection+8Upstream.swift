@@ -7,6 +7,12 @@ extension ClientConnection {
     /// Body bytes that ride behind a head in one write; more of them go as they are.
     static let joinedBody = 16 << 10
 
+    /// The first bytes of a request: its head with what rides behind it, and what is too long for that.
+    struct Sent {
+        var head: ByteBuffer
+        var body = ByteBuffer()
+    }
+
     func connect() -> ExchangeAction {
         guard let exchange, let route = exchange.route else { preconditionFailure("an allowed request has a route") }
         // The connector has a limit of its own, so the sweep leaves this wait alone.
@@ -56,9 +62,9 @@ extension ClientConnection {
         let source = inbound
         let bound = route.rewrite.bound(head, injectedCount: injected.count)
         let joined = min(inbound.readableBytes - head.length, Self.joinedBody)
-        var bytes = context.channel.allocator.buffer(capacity: bound + joined)
+        var sent = Sent(head: context.channel.allocator.buffer(capacity: bound + joined))
         injected.withUnsafeBytes { lines in
-            _ = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
+            _ = sent.head.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
                 route.rewrite.write(
                     head,
                     bytes: source.readableBytesUInt8Span,
@@ -78,13 +84,19 @@ extension ClientConnection {
         exchange.call = nil
         let refusal = takeBody { part in
             var part = part
-            bytes.writeBuffer(&part)
+            if sent.body.readableBytes > 0 {
+                sent.body.writeBuffer(&part)
+            } else if sent.head.readableBytes + part.readableBytes <= bound + Self.joinedBody {
+                sent.head.writeBuffer(&part)
+            } else {
+                sent.body = part
+            }
         }
         if let refusal { return machine.requestBodyRefused(refusal) }
         let action = requestBody.isComplete && !machine.isRequestComplete ? machine.requestCompleted() : .wait
         setForwardingDeadline()
         // Last, because a write that fails reads what the upstream said and closes before it returns.
-        send(bytes, over: upstream)
+        send(sent, over: upstream)
         return action
     }
 
@@ -99,15 +111,22 @@ extension ClientConnection {
 
     /// Sends the request's first bytes. A reused connection may have been closed by the upstream already, so they are kept to be
     /// sent again if not one of them left.
-    private func send(_ bytes: ByteBuffer, over upstream: UpstreamConnection) {
-        guard upstream.isReused, let written = upstream.makePromise() else { return upstream.write(bytes, flush: true) }
+    private func send(_ bytes: Sent, over upstream: UpstreamConnection) {
+        let isSplit = bytes.body.readableBytes > 0
+        guard upstream.isReused, let written = upstream.makePromise() else {
+            upstream.write(bytes.head, flush: !isSplit)
+            if isSplit { upstream.write(bytes.body, flush: true) }
+            return
+        }
         replay = bytes
         isSendingFirst = true
         written.futureResult.assumeIsolated().whenFailure { [self] _ in
             // A failure that comes later may follow bytes that did leave.
             if self.upstream === upstream, isSendingFirst { response.isUndelivered = true }
         }
-        upstream.write(bytes, flush: true, promise: written)
+        // Of two writes the first tells whether a byte has left.
+        upstream.write(bytes.head, flush: !isSplit, promise: written)
+        if isSplit { upstream.write(bytes.body, flush: true) }
         isSendingFirst = false
     }
 

@@ -205,14 +205,14 @@ extension ClientConnection {
             return response.body.take(from: &received)
         }
         let before = received
-        var passing = PassingPayload(&response, exchange)
+        var passing = PassingPayload(response.events, response.reader, response.delivery, exchange)
         let step = response.body.take(from: &received) { range in
             guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
                 return
             }
             passing.take(slice)
         }
-        passing.giveBack(to: &response)
+        response.events = passing.events
         guard case .part = step else { return step }
         if response.reader?.isOverflown == true { return .refused(.upstreamMalformed) }
         return switch response.delivery {

@@ -24,7 +24,7 @@ final class ClientConnection: ChannelDuplexHandler {
     var exchange: Exchange?
     var upstream: UpstreamConnection?
     /// What was sent upstream so far, kept while it may have to be sent again over another connection.
-    var replay: ByteBuffer?
+    var replay: Sent?
     /// Whether the first bytes of a request are being written right now.
     var isSendingFirst = false
     /// Received and not yet used; a head that is being decided on stays here.

@@ -4,34 +4,31 @@ internal import NIOCore
 
 /// The payload of one part of a response: what follows it and what is made of it.
 struct PassingPayload {
-    private var events: EventBoundary?
-    private var reader: AnswerReader?
+    private(set) var events: EventBoundary?
+    private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery
     private let exchange: Exchange?
     /// What the client gets, where that is not what came.
     private(set) var payload = ByteBuffer()
 
-    /// Takes over what the response follows its payload with, until it is given back.
-    init(_ response: inout ResponseRelay, _ exchange: Exchange?) {
-        events = response.events
-        reader = response.reader
-        response.reader = nil
-        delivery = response.delivery
+    init(
+        _ events: EventBoundary?,
+        _ reader: AnswerReader?,
+        _ delivery: ResponseRelay.Delivery,
+        _ exchange: Exchange?
+    ) {
+        self.events = events
+        self.reader = reader
+        self.delivery = delivery
         self.exchange = exchange
-    }
-
-    func giveBack(to response: inout ResponseRelay) {
-        response.events = events
-        response.reader = reader
     }
 
     mutating func take(_ slice: ByteBuffer) {
         events?.advance(over: slice.readableBytesUInt8Span)
-        guard var reader else {
+        guard let reader else {
             if delivery != .asItComes { payload.writeImmutableBuffer(slice) }
             return
         }
-        self.reader = nil
         slice.withUnsafeReadableBytes { bytes in
             if reader.edits.isEmpty {
                 reader.observe(bytes)
@@ -40,7 +37,6 @@ struct PassingPayload {
                 reader.edit(bytes, permits: permits, address: { address(of: $0, exchange) }) { payload.writeBytes($0) }
             }
         }
-        self.reader = reader
     }
 
     /// Where the legacy transport's client posts: under the public name, with the session bound to the caller.

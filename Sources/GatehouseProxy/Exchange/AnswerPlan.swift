@@ -38,7 +38,7 @@ struct AnswerPlan {
         // A stream that a client opens may carry the answers to calls that it made elsewhere.
         let isStream = exchange.isGET && head.isEventStream
         var edits: AnswerReader.Edits = []
-        if !exchange.lists.isEmpty || isStream && exchange.permits?.restrictsAny ?? true {
+        if exchange.asksForList || isStream && exchange.permits?.restrictsAny ?? true {
             // What cannot be read cannot be filtered, and must not pass unfiltered.
             guard isPlain else {
                 refusal = .upstreamMalformed

@@ -23,8 +23,8 @@ final class Exchange {
     var call: ReceivedCall?
     /// Who waits for a JSON-RPC answer.
     var waiting = WaitingIDs.none
-    /// The kinds of lists that the request asks for.
-    var lists: Set<Policy.TargetKind> = []
+    /// Whether the request asks for a list of which the caller may not see all.
+    var asksForList = false
     let tags: SessionTags
     /// What the audit says of the JSON-RPC outcome.
     var rpcError = ""

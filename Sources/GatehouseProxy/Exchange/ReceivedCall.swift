@@ -55,7 +55,7 @@ enum WaitingIDs {
 struct ShortBytes {
     private static let capacity = 40
 
-    private var short = InlineArray<40, UInt8>(repeating: 0)
+    private var short: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
     private var count = 0
     private var long: [UInt8] = []
 
@@ -65,8 +65,10 @@ struct ShortBytes {
             return
         }
         count = bytes.count
-        for index in 0..<count { short[index] = bytes[index] }
+        withUnsafeMutableBytes(of: &short) { $0.copyMemory(from: bytes) }
     }
 
-    var bytes: [UInt8] { long.isEmpty ? (0..<count).map { short[$0] } : long }
+    var bytes: [UInt8] {
+        long.isEmpty ? withUnsafeBytes(of: short) { Array($0.prefix(count)) } : long
+    }
 }

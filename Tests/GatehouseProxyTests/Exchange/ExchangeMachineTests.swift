@@ -87,6 +87,63 @@ import Testing
         #expect(machine.isClosed == true)
     }
 
+    /// A machine that waits for the whole body of a POST.
+    static func gathering(_ request: ExchangeMachine.Request = post) -> ExchangeMachine {
+        var machine = ExchangeMachine()
+        _ = machine.headReceived(request)
+        _ = machine.routed(true)
+        _ = machine.authenticated(.verified)
+        #expect(machine.authorized(refusal: nil) == .gate)
+        #expect(machine.gated(.needsBody) == .gatherBody)
+        #expect(machine.disposition == .gatherBody)
+        return machine
+    }
+
+    @Test func `a body is gathered before it is judged, and need not be dropped when it is refused`() {
+        var machine = Self.gathering()
+        #expect(machine.bodyGathered() == .gate)
+        #expect(machine.gated(.refused(.toolDenied), bodyIsWhole: true) == .refuse(.toolDenied, close: false))
+        #expect(machine.isRequestWhole == true)
+        #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
+        #expect(machine.isIdle == true)
+    }
+
+    @Test func `a gathered body that passes is forwarded whole`() {
+        var machine = Self.gathering()
+        _ = machine.bodyGathered()
+        #expect(machine.gated(.passed, bodyIsWhole: true) == .provideToken)
+        _ = machine.tokenProvided(true)
+        _ = machine.decisionRecorded(.recorded)
+        _ = machine.connected()
+        #expect(machine.isRequestComplete == true)
+        #expect(machine.disposition == .hold)
+    }
+
+    @Test func `whoever is asked for a body by the gate waits for it no more`() {
+        var machine = Self.gathering(
+            ExchangeMachine.Request(keepsAlive: true, isComplete: false, expectsContinue: true)
+        )
+        _ = machine.bodyGathered()
+        // A refusal keeps the connection: where the next request starts is known.
+        #expect(machine.gated(.refused(.rpcMalformed), bodyIsWhole: true) == .refuse(.rpcMalformed, close: false))
+    }
+
+    @Test func `what may befall a request whose body is gathered`() {
+        func gathered(_ event: (inout ExchangeMachine) -> ExchangeAction) -> ExchangeAction {
+            var machine = Self.gathering()
+            return event(&machine)
+        }
+        #expect(gathered { $0.requestBodyRefused(.bodyTooLarge) } == .refuse(.bodyTooLarge, close: true))
+        #expect(gathered { $0.gatheringOverflowed() } == .refuse(.overloaded, close: false))
+        #expect(gathered { $0.clientClosed() } == .abort(.clientClosed))
+        #expect(gathered { $0.deadlinePassed() } == .abort(.timeout))
+        #expect(gathered { $0.graceEnded() } == .abort(.drained))
+        #expect(gathered { $0.drainBegan() } == .wait)
+        #expect(gathered { $0.assertionExpired() } == .wait)
+        #expect(gathered { $0.keysSettled() } == .wait)
+        #expect(gathered { $0.upstreamFailed(.upstreamReset) } == .wait)
+    }
+
     @Test func aRefusalKeepsTheConnection() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.get)
