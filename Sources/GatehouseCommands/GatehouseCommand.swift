@@ -20,6 +20,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Token.self,
             Key.self,
             Bearer.self,
+            Run.self,
             Audit.self,
             Health.self,
             DemoCommand.self,
