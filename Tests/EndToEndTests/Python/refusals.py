@@ -6,7 +6,8 @@ The interpreters have SDK 1 and SDK 2 with fastmcp. A server of SDK 2, which spe
 Gatehouse does when it refuses: to every request, or only to the call of one tool. Each client is run in a process of its own: it connects, calls
 a tool, calls the refused one, and calls the first again.
 
-With --client NAME URL it is such a process, and prints what it saw as JSON.
+With --client NAME URL it is such a process, and prints what it saw as JSON. With --answers it prints the shim's plain answers, to be held
+against Gatehouse's own.
 """
 
 import asyncio
@@ -277,7 +278,9 @@ async def main(pythons):
 
 if __name__ == "__main__":
     os.environ["NO_PROXY"] = "*"
-    if sys.argv[1] == "--client":
+    if sys.argv[1] == "--answers":
+        print(json.dumps({status: {"error": code, "message": text} for status, (code, text) in PUBLIC.items()}))
+    elif sys.argv[1] == "--client":
         asyncio.run(client(*sys.argv[2:]))
     else:
         asyncio.run(main(sys.argv[1:]))
