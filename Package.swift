@@ -72,7 +72,7 @@ let package = Package(
             "GatehouseProxy",
             ["GatehouseMCP", "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL, logging]
         ),
-        module("GatehouseMCP", ["GatehouseCore"]),
+        module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", crypto]),
         module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),

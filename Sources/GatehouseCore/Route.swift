@@ -33,6 +33,9 @@ package final class Route: Sendable {
     /// Nil when pages of no other site may call the route.
     package let cors: CORS?
     package let resourceMetadata: ResourceMetadata?
+    /// Whether a call that fails with a 5xx is answered with HTTP 200 and the JSON-RPC error alone, for clients that give their
+    /// session up on a 5xx.
+    package let answersErrorsAs200: Bool
 
     /// What is stripped from requests beyond what always is.
     package struct Strip: Hashable, Sendable {
@@ -74,6 +77,7 @@ package final class Route: Sendable {
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
         probe: Probe? = nil,
+        answersErrorsAs200: Bool = false,
         cors: CORS? = nil,
         resourceMetadata: ResourceMetadata? = nil
     ) {
@@ -93,6 +97,7 @@ package final class Route: Sendable {
         self.probe = probe
         self.cors = cors
         self.resourceMetadata = resourceMetadata
+        self.answersErrorsAs200 = answersErrorsAs200
     }
 
     /// Every token the injections name.

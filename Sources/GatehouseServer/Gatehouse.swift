@@ -3,6 +3,7 @@ internal import CurlClient
 internal import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
@@ -92,6 +93,7 @@ package final class Gatehouse: Service {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
+        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
         proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -101,6 +103,7 @@ package final class Gatehouse: Service {
                 clock: SystemClock(),
                 connector: connector,
                 rates: rates,
+                sessions: sessions,
                 logger: logger
             )
         }

@@ -90,7 +90,12 @@ enum RouteFields {
         "Send the client's `Host` upstream instead of the upstream's own."
     )
     static let probe = Field("probe", ProbeFields.shape, "A request that tells whether the token works.")
-
+    static let mcp = Field(
+        "mcp",
+        RouteMCPFields.shape,
+        .fallback(RouteMCPFields()),
+        "What the MCP gate does on this route."
+    )
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
     static let resourceMetadata = Field(
         "resource_metadata",
@@ -100,7 +105,7 @@ enum RouteFields {
 
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
-        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, cors.form,
+        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
         resourceMetadata.form,
     ]
 
@@ -124,6 +129,7 @@ enum RouteFields {
         let probe = keys.read(probe)
         let cors = keys.read(cors)
         let metadataDraft = keys.read(resourceMetadata)
+        let mcp = keys.read(mcp)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -159,7 +165,7 @@ enum RouteFields {
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let mcp, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(
@@ -177,6 +183,7 @@ enum RouteFields {
             timeouts: timeouts,
             preservesHost: preservesHost,
             probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
+            answersErrorsAs200: mcp.errorsAs200,
             cors: cors,
             resourceMetadata: metadata
         )

@@ -1,4 +1,5 @@
 package import GatehouseCore
+package import GatehouseMCP
 package import Logging
 package import NIOCore
 
@@ -16,6 +17,9 @@ package final class ProxyLoop {
     let rates: RateTable
     let logger: Logger
     var random = FastRandom()
+    var callers: CallerCaches
+    /// Bytes of request bodies that are held for the gate now.
+    var heldBodies = 0
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]
     private(set) var connections: [ClientConnection] = []
@@ -35,6 +39,7 @@ package final class ProxyLoop {
         clock: any WallClock,
         connector: UpstreamConnector,
         rates: RateTable,
+        sessions: SessionTags,
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -45,6 +50,7 @@ package final class ProxyLoop {
         self.connector = connector
         self.rates = rates
         self.logger = logger
+        callers = CallerCaches(sessions)
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
     }
 

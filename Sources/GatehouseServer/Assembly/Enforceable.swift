@@ -6,12 +6,6 @@ internal import GatehouseCore
 enum Enforceable {
     /// - Throws: ``GatehouseError`` `unsupported` naming the first such setting.
     static func check(_ configuration: Configuration) throws(GatehouseError) {
-        for route in configuration.routes.routes {
-            let grants = route.policy.grants ?? []
-            if grants.contains(where: { $0.tools != nil || $0.prompts != nil || $0.resources != nil }) {
-                throw notYet(route, "grants on tools, prompts or resources", "grant users and service tokens only")
-            }
-        }
         if configuration.audit.arguments == .record {
             throw GatehouseError(
                 .unsupported,
@@ -19,9 +13,5 @@ enum Enforceable {
                 hint: "use digest or omit"
             )
         }
-    }
-
-    private static func notYet(_ route: Route, _ what: String, _ hint: String) -> GatehouseError {
-        GatehouseError(.unsupported, "route '\(route.name)': \(what): this version does not enforce it", hint: hint)
     }
 }
