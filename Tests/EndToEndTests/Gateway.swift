@@ -87,6 +87,21 @@ final class Gateway: Sendable {
         return try await CurlClient().perform(CurlRequest(url + path, method: method, headers: headers, body: body))
     }
 
+    /// Stops the process and starts another on the same configuration and port. It lives as long as what is returned.
+    func restart() async throws -> ChildProcess {
+        process.send(signal: SIGTERM)
+        #expect(await process.exit() == .code(0))
+        let second = try ChildProcess(
+            Kit.gatehouse,
+            ["serve", "--config", configuration],
+            environment: Self.environment
+        )
+        guard await Self.isReady(second, socket: "\(folder.path)/admin.sock") else {
+            throw ChildProcess.Failure(description: "it does not start again: \(await second.errors.whole)")
+        }
+        return second
+    }
+
     /// Runs another command on the same configuration and returns its stdout.
     func command(_ arguments: String..., input: String? = nil) async throws -> String {
         try await Self.command(arguments, folder: folder, input: input)

@@ -59,6 +59,7 @@ final class MCPServer: Sendable {
     struct Received: Sendable {
         let method: String
         let path: String
+        let query: String
         let headers: [(name: String, value: String)]
         let body: String
         /// Whether the server's side has seen the client go.
@@ -67,6 +68,7 @@ final class MCPServer: Sendable {
         init(_ json: JSON) {
             method = json["method"].text ?? ""
             path = json["path"].text ?? ""
+            query = json["query"].text ?? ""
             headers = json["headers"].elements.map { ($0.elements[0].text ?? "", $0.elements[1].text ?? "") }
             body = json["body"].text ?? ""
             isDisconnected = json["disconnected"] == .bool(true)
