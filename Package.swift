@@ -54,7 +54,7 @@ let package = Package(
             "GatehouseCommands",
             [
                 "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
-                "GatehouseCore",
+                "GatehouseCore", "CLinux",
                 argumentParser, logging, lifecycle, unixSignals,
             ]
         ),
@@ -74,8 +74,8 @@ let package = Package(
         ),
         module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
-        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
 
@@ -84,6 +84,7 @@ let package = Package(
         module("PostgresClient", ["CPostgres"]),
         module("CurlClient", ["CCurl"]),
         module("YAMLReader", ["CYAML"]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -97,7 +98,7 @@ let package = Package(
         ),
         tests(
             "GatehouseCommandsTests",
-            ["AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            ["GatehouseCommands", "AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
             exclude: ["Scripts"]
         ),
         tests(
@@ -123,8 +124,11 @@ let package = Package(
             ["AccessIdentity", "GatehouseCore", "GatehouseTestSupport"],
             resources: [.copy("Vectors")]
         ),
-        tests("GatehouseTokensTests", ["GatehouseTokens", "GatehouseCore", "SQLiteClient", crypto]),
-        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
+        tests(
+            "GatehouseTokensTests",
+            ["GatehouseTokens", "GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]
+        ),
+        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),

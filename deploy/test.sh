@@ -36,7 +36,7 @@ if [ -n "$sanitizer" ]; then
     --skip EndToEndTests "$@" </dev/null
 fi
 
-install_packages "${build_packages[@]}" postgresql python3-venv
+install_packages "${build_packages[@]}" postgresql python3-venv chromium
 trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

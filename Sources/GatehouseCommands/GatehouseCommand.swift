@@ -15,6 +15,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         subcommands: [
             Serve.self,
             Check.self,
+            Schema.self,
             Explain.self,
             JWT.self,
             Token.self,
@@ -33,6 +34,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
 
     /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
     public static func start() async -> Never {
+        CoreDumps.forbid()
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
         do {

@@ -6,7 +6,9 @@ internal import ServiceLifecycle
 internal import UnixSignals
 
 struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Run the proxy. SIGHUP reloads, SIGTERM drains.")
+    static let configuration = CommandConfiguration(
+        abstract: "Run the proxy. SIGHUP or a changed file reloads, SIGTERM drains."
+    )
 
     @OptionGroup var file: ConfigurationOption
 
@@ -24,16 +26,18 @@ struct Serve: AsyncParsableCommand {
                 code: .usage
             )
         }
+        let path = file.path
+        let watch = FileWatch(read: FileWatch.Stamp(of: path))
         let configuration = try file.load()
         let logger = Logger(label: "gatehouse") {
             GatehouseLogHandler(label: $0, level: level, form: GatehouseLogHandler.formOfStandardError)
         }
-        let gatehouse = try await Gatehouse(configuration, logger: logger)
+        let gatehouse = try await Gatehouse(configuration, logger: logger, version: GatehouseCommand.version)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
                     .init(
-                        service: Reloading(gatehouse: gatehouse, path: file.path),
+                        service: Reloading(gatehouse: gatehouse, path: path, watch: watch),
                         successTerminationBehavior: .ignore
                     ),
                     .init(service: gatehouse, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -46,14 +50,27 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Reads the configuration again at each SIGHUP.
+/// Reads the configuration again at each SIGHUP and when the file has changed, one reading at a time.
 private struct Reloading: Service {
     let gatehouse: Gatehouse
     let path: String
+    let watch: FileWatch
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            gatehouse.reload(path: path)
+        // Whatever asks while a reading is under way is answered by one more.
+        let (asked, ask) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup { group in
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sighup) { ask.yield() }
+            }
+            group.addTask { [path] in
+                var watch = watch
+                while (try? await Task.sleep(for: FileWatch.interval)) != nil {
+                    if watch.looked(FileWatch.Stamp(of: path)) { ask.yield() }
+                }
+            }
+            for await _ in asked.cancelOnGracefulShutdown() { gatehouse.reload(path: path) }
+            group.cancelAll()
         }
     }
 }

@@ -4,31 +4,32 @@ internal import Logging
 internal import Synchronization
 
 extension Gatehouse {
-    /// Reads the file again and puts its routes and limits in force, dropping no connection. A bad file keeps the old one serving;
-    /// what cannot change while running is named and waits for a restart.
+    /// Reads the file again and puts in force what can change while running, dropping no connection. A bad file keeps the old one
+    /// serving; what cannot change while running is named and waits for a restart.
     package func reload(path: String) {
-        do {
+        do throws(ConfigurationError) {
             let new = try Configuration.read(path: path)
-            try Enforceable.check(new)
             live.publish(new.routes, new.limits)
-            reloadSucceeded.withLock { $0 = true }
-            logger.info("reloaded", metadata: ["routes": "\(new.routes.routes.count)"])
+            live.publish(AccessAssembly.policy(new.access, issuer: configuration.access.issuer))
             let waiting = settingsThatWait(new)
+            reloadState.withLock { $0.took(at: SystemClock().now(), waiting: waiting) }
+            logger.info("reloaded", metadata: ["routes": "\(new.routes.routes.count)"])
+            for warning in new.warnings {
+                logger.warning("the configuration has a warning", metadata: ["problem": "\(warning)"])
+            }
             if !waiting.isEmpty {
                 logger.warning(
                     "some changes wait for a restart",
                     metadata: ["sections": "\(waiting.joined(separator: " "))"]
                 )
             }
-        } catch let error as ConfigurationError {
-            refuse(error.diagnostics.map(\.description))
         } catch {
-            refuse(["\(error)"])
+            refuse(error.diagnostics.filter { $0.severity == .error }.map(\.description))
         }
     }
 
     private func refuse(_ problems: [String]) {
-        reloadSucceeded.withLock { $0 = false }
+        reloadState.withLock { $0.refused(at: SystemClock().now(), problems) }
         for problem in problems {
             logger.error("not reloaded, the old configuration goes on", metadata: ["problem": "\(problem)"])
         }
@@ -41,7 +42,10 @@ extension Gatehouse {
         compare("listen", new.listen == configuration.listen)
         compare("admin", new.admin == configuration.admin)
         compare("threads", new.threads == configuration.threads)
-        compare("access", new.access == configuration.access)
+        compare("access.issuer", new.access.issuer == configuration.access.issuer)
+        compare("access.certs_url", new.access.certsURL == configuration.access.certsURL)
+        compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
+        compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
         compare("stores", new.stores == configuration.stores)
         compare("store", new.store == configuration.store)
         compare("store_refresh", new.storeRefresh == configuration.storeRefresh)

@@ -18,34 +18,41 @@ package final class Gatehouse: Service {
     let configuration: Configuration
     let logger: Logger
     let live: LiveState
-    /// How the last reload ended; true before the first.
-    let reloadSucceeded = Mutex(true)
+    let startedAt = SystemClock().now()
+    /// As `--version` says it.
+    let version: String
+    let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
     private let group: MultiThreadedEventLoopGroup
-    private let audit: AuditSystem
-    private let keys: SigningKeySource
-    private let tokens: TokenRefresher
+    let audit: AuditSystem
+    let keys: SigningKeySource
+    let tokens: TokenRefresher
     /// Break-glass credentials; its `state` may be read at any time.
     let bearers: BearerWatch
-    private let proxy: ProxyServer
+    let proxy: ProxyServer
     private let authenticators: [NIOLoopBound<LoopAuthenticator>]
+    private let adminHost: AdminHost
     private let isDraining = Mutex(false)
     private let onReady: @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void
 
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
-    /// - Parameter onReady: called once both listeners stand, with their addresses.
+    /// - Parameters:
+    ///   - version: what the status page calls this build.
+    ///   - onReady: called once both listeners stand, with their addresses.
     /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
     package init(
         _ configuration: Configuration,
         logger: Logger,
+        version: String = "",
         onReady: @escaping @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void = { _, _ in }
     ) async throws {
         self.configuration = configuration
         self.logger = logger
+        self.version = version
         self.onReady = onReady
-        try Enforceable.check(configuration)
+        adminHost = AdminHost(configuration.admin)
         let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
-        audit = try AuditAssembly.system(configuration.audit)
+        audit = try AuditAssembly.system(configuration, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -59,7 +66,8 @@ package final class Gatehouse: Service {
 
         let eventLoops = Array(group.makeIterator())
         let limits = configuration.limits
-        let connector = try UpstreamConnector()
+        let connector = UpstreamConnector()
+        if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         let rates = RateTable()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
@@ -141,6 +149,7 @@ package final class Gatehouse: Service {
             ]
         )
         onReady(address, admin.address)
+        StartupPages.release()
 
         try? await gracefulShutdown()
         logger.info("draining")
@@ -165,8 +174,16 @@ package final class Gatehouse: Service {
 
     // MARK: - Admin pages
 
-    private func page(_ path: String) async -> AdminServer.Page? {
-        switch path {
+    private func page(_ request: AdminServer.Request) async -> AdminServer.Page? {
+        switch request.path {
+        case "/":
+            guard adminHost.admits(request.host) else {
+                return AdminServer.Page(
+                    status: .misdirectedRequest,
+                    body: "the status page is shown under an address or localhost, not under this name\n"
+                )
+            }
+            return await statusPage()
         case "/healthz": return AdminServer.Page(body: "ok\n")
         case "/readyz":
             let readiness = await readiness()
@@ -181,19 +198,20 @@ package final class Gatehouse: Service {
         }
     }
 
-    private func readiness() async -> Readiness {
+    func readiness() async -> Readiness {
         let now = SystemClock().now()
         return Readiness(
             keys: await keys.status,
             tokens: tokens.state,
             audit: audit.state(at: now),
+            reload: reloadState.withLock { $0 },
             isDraining: isDraining.withLock { $0 },
             now: now
         )
     }
 
-    private func metrics() async -> String {
-        let now = SystemClock().now()
+    /// What all loops have counted, together.
+    func traffic() async -> (snapshot: LoopMetrics.Snapshot, openExchanges: Int) {
         var traffic = LoopMetrics.Snapshot()
         var exchanges = 0
         let loops = (try? await proxy.onEachLoop { ($0.metrics.current, $0.openExchanges) }) ?? []
@@ -201,13 +219,23 @@ package final class Gatehouse: Service {
             traffic.add(snapshot)
             exchanges += open
         }
+        return (traffic, exchanges)
+    }
+
+    private func metrics() async -> String {
+        let now = SystemClock().now()
+        let traffic = await traffic()
         var text = MetricsText()
-        text.addTraffic(traffic, openConnections: proxy.openConnections, openExchanges: exchanges)
+        text.addTraffic(
+            traffic.snapshot,
+            openConnections: proxy.openConnections,
+            openExchanges: traffic.openExchanges
+        )
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.state, now: now)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
-        text.addReload(succeeded: reloadSucceeded.withLock { $0 })
+        text.addReload(reloadState.withLock { $0 })
         return text.text
     }
 }

@@ -112,7 +112,11 @@ package struct EnvironmentTokenStore: TokenStore {
         throw refusal(name, "cannot be written to")
     }
 
-    package func rollback(_ name: TokenName, _ change: TokenChange) async throws(TokenError) -> TokenSummary {
+    package func rollback(
+        _ name: TokenName,
+        from version: Int?,
+        _ change: TokenChange
+    ) async throws(TokenError) -> TokenSummary {
         throw refusal(name, "keeps no old versions")
     }
 

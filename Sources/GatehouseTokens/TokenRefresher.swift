@@ -73,15 +73,25 @@ package actor TokenRefresher {
     /// May be read anywhere, at any time.
     package nonisolated var state: TokenRefreshState { published.withLock { $0.state } }
 
+    /// Every token of the live store without its value, read from it now.
+    package func list() async throws(TokenError) -> [TokenSummary] { try await store.list() }
+
     /// Asks for a reading soon and returns at once: for event loops, when an upstream has rejected a token. However often it is asked, the store
     /// is read at most every 10 s for it.
     package nonisolated func requestRefresh() { published.withLock { $0.isRequested = true } }
 
-    /// Reads the store until the task is cancelled. The first reading starts at once.
+    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store tells of a change.
     package func run() async {
-        while !Task.isCancelled {
-            await tick()
-            do { try await surroundings.sleep(Self.pollInterval) } catch { return }
+        // However many changes are told during a reading, one more reading covers them all.
+        let (told, teller) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [store] in await store.watch { teller.yield() } }
+            group.addTask { for await _ in told { await self.refreshNow() } }
+            while !Task.isCancelled {
+                await tick()
+                do { try await surroundings.sleep(Self.pollInterval) } catch { break }
+            }
+            group.cancelAll()
         }
     }
 

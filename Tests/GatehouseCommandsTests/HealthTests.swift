@@ -68,7 +68,7 @@ struct HealthTests {
         let answer = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
         #expect(answer["ready"] as? Bool == true)
         let checks = try #require(answer["checks"] as? [[String: Any]])
-        #expect(checks.compactMap { $0["name"] as? String } == ["keys", "store", "audit"])
+        #expect(checks.compactMap { $0["name"] as? String } == ["keys", "store", "audit", "configuration"])
         kill(pid, SIGTERM)
         #expect(await Command.exit(of: pid) == 0)
         #expect(try await workplace.run("health").exit == 1)

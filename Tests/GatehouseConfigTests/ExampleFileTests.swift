@@ -1,20 +1,75 @@
 import Foundation
-import GatehouseConfig
+@testable import GatehouseConfig
 import GatehouseCore
 import Testing
 
 @Suite struct ExampleFileTests {
-    @Test(arguments: ["coda.example.yaml", "coda.sqlite.example.yaml"])
-    func `every example parses without a warning`(name: String) throws {
-        let path = TestFiles.root.appendingPathComponent("config/\(name)").path
-        let configuration = try Configuration.read(path: path, environment: ["CODA_AUDIENCE": "aud-tag"])
+    private static let folder = TestFiles.root.appendingPathComponent("config").path
+
+    static let names: [String] = {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return files.filter { $0.hasSuffix(".yaml") }.sorted()
+    }()
+
+    /// Every variable that some example names.
+    private static let environment: Environment = [
+        "CODA_AUDIENCE": "aud-tag", "CONTEXT7_AUDIENCE": "aud-tag", "WIKI_AUDIENCE": "aud-tag",
+        "GITHUB_AUDIENCE": "aud-tag", "NOTION_AUDIENCE": "aud-tag", "ATLASSIAN_AUDIENCE": "aud-tag",
+        "GRAFANA_AUDIENCE": "aud-tag", "N8N_AUDIENCE": "aud-tag", "CI_CLIENT_ID": "ci.access",
+        "GATEHOUSE_DATABASE_PASSWORD": "of-the-test", "INFISICAL_PROJECT_ID": "project",
+    ]
+
+    @Test func `there is an example for each phase and each known kind of server`() {
+        let wanted = [
+            "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github", "grafana",
+            "n8n", "notion", "several",
+        ]
+        #expect(Set(Self.names).isSuperset(of: wanted.map { "\($0).example.yaml" }))
+    }
+
+    @Test(arguments: names)
+    func `every example parses without a warning and names its schema`(name: String) throws {
+        let path = "\(Self.folder)/\(name)"
+        let configuration = try Configuration.read(path: path, environment: Self.environment)
         #expect(configuration.warnings.isEmpty)
-        #expect(configuration.routes.routes.map(\.name.text) == ["coda"])
-        #expect(configuration.routes.routes[0].audiences == ["aud-tag"])
+        #expect(configuration.routes.routes.allSatisfy { $0.audiences == ["aud-tag"] })
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.hasPrefix("# yaml-language-server: $schema=gatehouse.schema.json\n"))
+    }
+
+    /// Headers by which a client could aim the token elsewhere, replace it or widen what it is used for, by upstream.
+    @Test(arguments: [
+        ("coda", ["X-Coda-Base-Url", "x_coda_api_key"]),
+        ("github", ["X-MCP-Toolsets", "X-MCP-Readonly", "X-MCP-Tools"]),
+        ("context7", ["Context7-Api-Key", "X-Context7-Api-Key", "X-API-Key"]),
+        ("notion", ["Notion-Token", "Notion-Version"]),
+        ("atlassian", ["X-Atlassian-Jira-Url", "X-Atlassian-Cloud-Id", "X-Atlassian-Confluence-Personal-Token"]),
+        ("grafana", ["X-Grafana-URL", "X-Grafana-Org-Id", "X-Grafana-Service-Account-Token"]),
+        ("n8n", ["X-N8N-API-KEY"]),
+    ])
+    func `every upstream's override headers are stripped`(route: String, headers: [String]) throws {
+        for name in Self.names {
+            let configuration = try Configuration.read(
+                path: "\(Self.folder)/\(name)",
+                environment: Self.environment
+            )
+            for found in configuration.routes.routes where found.name.text == route {
+                for header in headers {
+                    let folded = try HeaderName(parsing: header).folded
+                    #expect(
+                        found.strip.headers.contains {
+                            $0.isPrefix ? folded.hasPrefix($0.folded) : folded == $0.folded
+                        },
+                        "\(name): \(header)"
+                    )
+                }
+            }
+        }
     }
 
     @Test func `the example that needs a variable says so`() throws {
-        let path = TestFiles.root.appendingPathComponent("config/coda.example.yaml").path
-        #expect(throws: ConfigurationError.self) { try Configuration.read(path: path, environment: [:]) }
+        #expect(throws: ConfigurationError.self) {
+            try Configuration.read(path: "\(Self.folder)/coda.example.yaml", environment: [:])
+        }
     }
 }

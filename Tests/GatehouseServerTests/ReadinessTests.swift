@@ -11,6 +11,7 @@ import Testing
     private var keys = SigningKeySource.Status()
     private var tokens = TokenRefreshState()
     private var audit = AuditState()
+    private var reload = ReloadState(startedAt: Self.now)
 
     init() {
         keys.keyIDs = ["one", "two"]
@@ -20,14 +21,14 @@ import Testing
     }
 
     private func readiness(isDraining: Bool = false) -> Readiness {
-        Readiness(keys: keys, tokens: tokens, audit: audit, isDraining: isDraining, now: Self.now)
+        Readiness(keys: keys, tokens: tokens, audit: audit, reload: reload, isDraining: isDraining, now: Self.now)
     }
 
     private func missing(_ readiness: Readiness) -> [String] { readiness.checks.filter { !$0.isReady }.map(\.name) }
 
     @Test func isGivenWhenEverythingIsThere() {
         #expect(readiness().isReady)
-        #expect(readiness().checks.map(\.detail) == ["2 keys", "3 tokens", "ready"])
+        #expect(readiness().checks.map(\.detail) == ["2 keys", "3 tokens", "ready", "in force"])
     }
 
     @Test mutating func namesTheKeysWithWhyTheyAreMissing() {
@@ -64,6 +65,17 @@ import Testing
         #expect(readiness().isReady)
         audit.writerTrouble = AuditError(.spoolUnusable, "the disk is full")
         #expect(missing(readiness()) == ["audit"])
+    }
+
+    @Test mutating func staysWhenAFileIsRefusedAndSaysWhy() {
+        reload.refused(at: Self.now, ["gatehouse.yaml:3:1: error: 'host' is missing\n  - name: coda\n  ^"])
+        #expect(readiness().isReady)
+        let detail = readiness().checks.first { $0.name == "configuration" }?.detail
+        #expect(
+            detail == "the last file was refused, the old one goes on: gatehouse.yaml:3:1: error: 'host' is missing"
+        )
+        reload.took(at: Self.now, waiting: ["listen", "audit"])
+        #expect(readiness().checks.last?.detail == "waiting for a restart: listen audit")
     }
 
     @Test func endsWhenDraining() {

@@ -20,6 +20,10 @@ package final class LoopMetrics {
         /// Time from the request being sent upstream to the head of its answer, by route.
         package var upstream: [TokenName: LatencyHistogram] = [:]
         package var overloaded = 0
+        /// By route, nil for requests that found none.
+        package var hours: [TokenName?: LastHour] = [:]
+        package var health: [TokenName: RouteHealth] = [:]
+        package var refusals = LastRefusals()
 
         package init() {}
 
@@ -27,6 +31,9 @@ package final class LoopMetrics {
             requests.merge(other.requests, uniquingKeysWith: +)
             added.merge(other.added) { $0.adding($1) }
             upstream.merge(other.upstream) { $0.adding($1) }
+            refusals.add(other.refusals)
+            for (name, hour) in other.hours { hours[name, default: LastHour()].add(hour) }
+            health.merge(other.health) { $0.merged(with: $1) }
             overloaded += other.overloaded
         }
     }
@@ -37,17 +44,23 @@ package final class LoopMetrics {
         var requests: [(reason: Reason?, status: Int, count: Int)] = []
         var added = LatencyHistogram()
         var upstream = LatencyHistogram()
+        var hour = LastHour()
+        var health = RouteHealth()
     }
 
     private var routes: [RouteCounters] = []
     private var retired = Snapshot()
     private var overloaded = 0
+    private var refusals = LastRefusals()
 
     package init() {}
 
     /// Statuses of one route and reason that are told apart; an upstream that answers more different ones has the rest counted as
     /// the last of these.
     static let seriesBound = 64
+
+    /// The minute on the clock that ``LastHour`` counts by.
+    package static var minute: Int { Int(NIODeadline.now().uptimeNanoseconds / 60_000_000_000) }
 
     func count(_ exchange: Exchange) {
         let route = exchange.route?.route
@@ -65,6 +78,19 @@ package final class LoopMetrics {
             routes[index].requests.append((reason, status, 1))
         } else {
             routes[index].requests[Self.seriesBound - 1].count += 1
+        }
+        routes[index].hour.count(reason, minute: Self.minute)
+        routes[index].health.finished(exchange)
+        if let reason {
+            refusals.record(
+                LastRefusals.Entry(
+                    at: exchange.startedAt,
+                    requestID: exchange.id,
+                    route: route?.name,
+                    reason: reason,
+                    status: status
+                )
+            )
         }
         guard let started = exchange.upstreamStarted else { return }
         routes[index].added.record((started - exchange.started).nanoseconds / 1000)
@@ -88,6 +114,7 @@ package final class LoopMetrics {
         var snapshot = Self.sum(routes)
         snapshot.add(retired)
         snapshot.overloaded += overloaded
+        snapshot.refusals = refusals
         return snapshot
     }
 
@@ -95,6 +122,7 @@ package final class LoopMetrics {
         var snapshot = Snapshot()
         for counters in routes {
             let name = counters.route?.name
+            snapshot.hours[name, default: LastHour()].add(counters.hour)
             for series in counters.requests {
                 snapshot.requests[Series(route: name, reason: series.reason, status: series.status), default: 0] +=
                     series.count
@@ -102,6 +130,7 @@ package final class LoopMetrics {
             guard let name else { continue }
             snapshot.added[name, default: LatencyHistogram()].add(counters.added)
             snapshot.upstream[name, default: LatencyHistogram()].add(counters.upstream)
+            snapshot.health[name] = snapshot.health[name]?.merged(with: counters.health) ?? counters.health
         }
         return snapshot
     }

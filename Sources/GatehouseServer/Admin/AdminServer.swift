@@ -3,19 +3,28 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
-/// The admin listener: health, readiness, metrics. Answers GET and HEAD of a few paths and nothing else.
+/// The admin listener: health, readiness, metrics, status. Answers GET and HEAD of a few paths and nothing else.
 final class AdminServer: Sendable {
     struct Page: Sendable {
         var status: HTTPResponseStatus = .ok
         var type = "text/plain; charset=utf-8"
         var body: String
+        /// Beside those that every page has.
+        var fields: [(name: String, value: String)] = []
     }
 
-    typealias Pages = @Sendable (_ path: String) async -> Page?
+    struct Request: Sendable {
+        /// Without the query.
+        let path: String
+        /// The value of `Host`.
+        let host: String?
+    }
+
+    typealias Pages = @Sendable (_ request: Request) async -> Page?
 
     private let channel: any Channel
 
-    /// - Parameter pages: the page at a path, nil when there is none.
+    /// - Parameter pages: the page that a request asks for, nil when there is none.
     static func start(on address: ListenAddress, group: any EventLoopGroup, pages: @escaping Pages) async throws
         -> AdminServer
     {
@@ -74,11 +83,14 @@ private final class AdminHandler: ChannelInboundHandler {
         guard head.method == .GET || head.method == .HEAD else {
             return send(AdminServer.Page(status: .methodNotAllowed, body: "only GET is served here\n"), head, context)
         }
-        let path = String(head.uri.prefix { $0 != "?" })
+        let request = AdminServer.Request(
+            path: String(head.uri.prefix { $0 != "?" }),
+            host: head.headers.first(name: "Host")
+        )
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         Task { [pages] in
-            let page = await pages(path) ?? AdminServer.Page(status: .notFound, body: "there is no such page\n")
+            let page = await pages(request) ?? AdminServer.Page(status: .notFound, body: "there is no such page\n")
             eventLoop.execute {
                 let (handler, context) = bound.value
                 handler.send(page, head, context)
@@ -92,6 +104,7 @@ private final class AdminHandler: ChannelInboundHandler {
         fields.add(name: "Content-Length", value: String(page.body.utf8.count))
         fields.add(name: "Cache-Control", value: "no-store")
         fields.add(name: "X-Content-Type-Options", value: "nosniff")
+        for field in page.fields { fields.add(name: field.name, value: field.value) }
         if !head.isKeepAlive { fields.add(name: "Connection", value: "close") }
         context.write(
             wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: page.status, headers: fields))),

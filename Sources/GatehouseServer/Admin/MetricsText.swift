@@ -104,6 +104,14 @@ struct MetricsText {
         family("gatehouse_audit_lost_total", "counter", "Audit events that could not be recorded.")
         sample("gatehouse_audit_lost_total", [("kind", "decision")], audit.lostDecisions)
         sample("gatehouse_audit_lost_total", [("kind", "outcome")], audit.lostOutcomes)
+        family("gatehouse_audit_late_total", "counter", "Decisions that were not on the disk in time.")
+        sample("gatehouse_audit_late_total", [], audit.late)
+        family("gatehouse_audit_damaged_total", "counter", "Places in the spool that could not be read back.")
+        sample("gatehouse_audit_damaged_total", [], audit.damaged)
+        family("gatehouse_audit_state", "gauge", "1 for the word that readiness says of the audit, 0 for the others.")
+        for word in AuditState.Word.allCases {
+            sample("gatehouse_audit_state", [("state", word.rawValue)], audit.word == word ? 1 : 0)
+        }
         family("gatehouse_audit_spool_events", "gauge", "Events that the sink has not taken yet.")
         sample("gatehouse_audit_spool_events", [], audit.depthEvents)
         family("gatehouse_audit_spool_bytes", "gauge", "Bytes of the spool's segments.")
@@ -112,12 +120,19 @@ struct MetricsText {
         sample("gatehouse_audit_sink_lag_seconds", [], Double(audit.lag.microseconds) / 1_000_000)
     }
 
-    mutating func addReload(succeeded: Bool) {
+    mutating func addReload(_ reload: ReloadState) {
         family(
             "gatehouse_config_last_reload_successful",
             "gauge",
             "1 when the last reload took the file, 0 when it kept the old one."
         )
-        sample("gatehouse_config_last_reload_successful", [], succeeded ? 1 : 0)
+        sample("gatehouse_config_last_reload_successful", [], reload.succeeded ? 1 : 0)
+        family("gatehouse_config_loaded_timestamp_seconds", "gauge", "When the configuration in force was taken.")
+        sample("gatehouse_config_loaded_timestamp_seconds", [], reload.loadedAt.seconds)
+        family("gatehouse_config_reloads_total", "counter", "Reloads by result.")
+        sample("gatehouse_config_reloads_total", [("result", "taken")], reload.taken)
+        sample("gatehouse_config_reloads_total", [("result", "refused")], reload.refused)
+        family("gatehouse_config_waiting_sections", "gauge", "Changed sections of the file that wait for a restart.")
+        sample("gatehouse_config_waiting_sections", [], reload.waiting.count)
     }
 }

@@ -16,8 +16,14 @@ struct Readiness: Sendable {
 
     var isReady: Bool { checks.allSatisfy(\.isReady) }
 
-    init(keys: SigningKeySource.Status, tokens: TokenRefreshState, audit: AuditState, isDraining: Bool, now: Timestamp)
-    {
+    init(
+        keys: SigningKeySource.Status,
+        tokens: TokenRefreshState,
+        audit: AuditState,
+        reload: ReloadState,
+        isDraining: Bool,
+        now: Timestamp
+    ) {
         var checks = [
             Check(
                 name: "keys",
@@ -31,7 +37,9 @@ struct Readiness: Sendable {
                 detail: tokens.isReady ? "\(tokens.served) tokens" : tokens.error?.message ?? "not read yet"
             ),
             // A sink that is down does not stop requests: the spool keeps their events.
-            Check(name: "audit", isReady: audit.word != .spoolBlocked, detail: audit.word.rawValue),
+            Check(name: "audit", isReady: audit.isReady, detail: audit.word.rawValue),
+            // A refused file stops nothing: the old configuration goes on.
+            Check(name: "configuration", isReady: true, detail: reload.detail),
         ]
         if isDraining { checks.append(Check(name: "process", isReady: false, detail: "draining")) }
         self.checks = checks

@@ -5,9 +5,10 @@ internal import GatehouseCore
 
 /// Makes what verifies assertions from the `access` section.
 enum AccessAssembly {
-    static func policy(_ access: AccessSettings) -> AccessPolicy {
+    /// - Parameter issuer: whose keys are in use, when it is not the one that the settings name.
+    static func policy(_ access: AccessSettings, issuer: Issuer? = nil) -> AccessPolicy {
         AccessPolicy(
-            issuer: access.issuer.text,
+            issuer: (issuer ?? access.issuer).text,
             clockSkew: access.clockSkew.microseconds / 1_000_000,
             maximumTokenAge: access.maxTokenAge.map { $0.microseconds / 1_000_000 },
             denied: AccessPolicy.Denied(

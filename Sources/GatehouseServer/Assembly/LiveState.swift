@@ -25,6 +25,7 @@ final class LiveState: Sendable {
     init(routes: RouteTable, limits: ServerLimits) { state = Mutex(State(routes: routes, limits: limits)) }
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
+    var routes: RouteTable { state.withLock { $0.routes } }
 
     func publish(_ keys: SigningKeys) {
         state.withLock { state in
@@ -50,6 +51,15 @@ final class LiveState: Sendable {
     /// Whether some route takes break-glass credentials.
     var takesBearers: Bool {
         state.withLock { $0.routes.routes.contains { $0.credentials.contains(.bearer) } }
+    }
+
+    /// Puts a policy in force on every loop: verdicts that rest on the old one are gone there.
+    func publish(_ policy: AccessPolicy) {
+        state.withLock { state in
+            for authenticator in state.authenticators {
+                authenticator.eventLoop.execute { authenticator.value.update(policy: policy) }
+            }
+        }
     }
 
     func publish(_ routes: RouteTable, _ limits: ServerLimits) {

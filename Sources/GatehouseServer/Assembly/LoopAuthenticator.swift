@@ -6,7 +6,7 @@ internal import NIOCore
 /// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know is
 /// looked up while the request waits.
 final class LoopAuthenticator: AssertionAuthenticator {
-    private let verifier: AssertionVerifier
+    private var verifier: AssertionVerifier
     private let source: SigningKeySource
     private let eventLoop: any EventLoop
     private var bearers = BearerSnapshot()
@@ -16,7 +16,11 @@ final class LoopAuthenticator: AssertionAuthenticator {
     init(policy: AccessPolicy, source: SigningKeySource, eventLoop: any EventLoop) {
         self.source = source
         self.eventLoop = eventLoop
-        verifier = AssertionVerifier(policy: policy) { assertion in
+        verifier = Self.verifier(policy, keys: nil)
+    }
+
+    private static func verifier(_ policy: AccessPolicy, keys: SigningKeys?) -> AssertionVerifier {
+        AssertionVerifier(policy: policy, keys: keys) { assertion in
             Caller(
                 principal: Principal(
                     kind: assertion.kind == .user ? .user : .service,
@@ -33,6 +37,12 @@ final class LoopAuthenticator: AssertionAuthenticator {
     func update(keys: SigningKeys) { verifier.update(keys: keys) }
 
     func update(bearers: BearerSnapshot) { self.bearers = bearers }
+
+    /// Verdicts under the old policy are forgotten, and so are the callers made under it.
+    func update(policy: AccessPolicy) {
+        guard policy != verifier.policy else { return }
+        verifier = Self.verifier(policy, keys: verifier.keys)
+    }
 
     var cachedVerdicts: Int { verifier.cachedVerdicts }
 

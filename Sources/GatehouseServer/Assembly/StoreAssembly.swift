@@ -13,7 +13,7 @@ package enum StoreAssembly {
         case .environment(let environment):
             return try EnvironmentTokenStore(names: names, variables: environment.variables)
         case .sqlite(let path, let masterKeys):
-            return SQLiteTokenStore(path: path, keyring: try MasterKeyring(sources: masterKeys.all))
+            return SealedTokenStore.sqlite(path: path, keyring: try MasterKeyring(sources: masterKeys.all))
         case .postgres:
             throw notYet("postgres")
         case .infisical:

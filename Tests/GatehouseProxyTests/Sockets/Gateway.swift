@@ -84,7 +84,7 @@ final class Gateway: Sendable {
         let clock = ScriptedClock()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let snapshot = try Self.snapshot(routes(upstream), limits: limits)
-        let connector = try UpstreamConnector(trustRoots: trustRoots)
+        let connector = UpstreamConnector(trustRoots: trustRoots)
         let rates = RateTable()
         let server = try await ProxyServer(group: group, limits: limits) { eventLoop, _ in
             ProxyLoop(

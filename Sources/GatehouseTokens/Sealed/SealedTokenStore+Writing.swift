@@ -1,13 +1,12 @@
 package import GatehouseCore
-internal import SQLiteClient
 
-extension SQLiteTokenStore {
+extension SealedTokenStore {
     package func set(
         _ name: TokenName,
         to value: Secret,
         _ change: TokenChange
     ) async throws(TokenError) -> TokenSummary {
-        try add(.set, name, value, change)
+        try await add(.set, name, value, change)
     }
 
     package func rotate(
@@ -15,42 +14,46 @@ extension SQLiteTokenStore {
         to value: Secret,
         _ change: TokenChange
     ) async throws(TokenError) -> TokenSummary {
-        try add(.rotate, name, value, change)
+        try await add(.rotate, name, value, change)
     }
 
-    package func rollback(_ name: TokenName, _ change: TokenChange) async throws(TokenError) -> TokenSummary {
-        let (token, head) = try changing { database throws(TokenError) in
-            guard var head = try trustedHead(of: name.text, database), head.current > 0 else { throw .notFound(name) }
-            let current = try self.token(name.text, head.current, database)
+    package func rollback(
+        _ name: TokenName,
+        from version: Int?,
+        _ change: TokenChange
+    ) async throws(TokenError) -> TokenSummary {
+        let (token, head) = try await database.use(.changing) { rows throws(TokenError) in
+            guard var head = try trustedHead(of: name.text, rows), head.current > 0 else { throw .notFound(name) }
+            guard version.map({ Int64($0) == head.current }) ?? true else { throw .superseded(name, Int(head.current)) }
+            let current = try self.token(name.text, head.current, rows)
             guard let predecessor = current.row.predecessor else {
                 throw TokenError(.versionNotFound, "the token '\(name)' has no version before \(head.current)")
             }
             // Opened before it is made current: going back to one that does not open would help nobody.
-            let token = try self.token(name.text, predecessor, database)
+            let token = try self.token(name.text, predecessor, rows)
             head.current = predecessor
-            return (token, try record(.rollback, &head, change, database))
+            return (token, try record(.rollback, &head, change, rows))
         }
-        seen[name.text] = head.revision
+        seen.saw(name.text, at: head.revision)
         return summary(name, token)
     }
 
     package func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) {
-        let head = try changing { database throws(TokenError) in
+        let head = try await database.use(.changing) { rows throws(TokenError) in
             let trusted: TokenHead?
             do throws(TokenError) {
-                trusted = try trustedHead(of: name.text, database)
+                trusted = try trustedHead(of: name.text, rows)
             } catch {
                 guard error.code == .tampered || error.code == .keyUnknown else { throw error }
-                return try discard(name.text, change, database)
+                return try discard(name.text, change, rows)
             }
             guard var head = trusted, head.current > 0 else { throw .notFound(name) }
             head.current = 0
-            try removeVersions(name.text, database)
-            return try record(.delete, &head, change, database)
+            try rows.removeVersions(of: name.text)
+            return try record(.delete, &head, change, rows)
         }
-        seen[name.text] = head.revision
-        // Old pages of a destroyed version are in the log too. A reader may keep it busy: the next checkpoint empties it then.
-        try? database().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        seen.saw(name.text, at: head.revision)
+        await database.swept()
     }
 
     // MARK: -
@@ -60,15 +63,15 @@ extension SQLiteTokenStore {
         _ name: TokenName,
         _ secret: Secret,
         _ change: TokenChange
-    ) throws(TokenError) -> TokenSummary {
+    ) async throws(TokenError) -> TokenSummary {
         // Judged before the store is opened, again with its version below.
         do throws(InvalidValue) { _ = try TokenValue(validating: secret, version: 1) } catch {
             throw TokenError(.invalidValue, error.message, hint: error.suggestion, underlying: error)
         }
-        let (row, head) = try changing { database throws(TokenError) in
+        let (row, head) = try await database.use(.changing) { rows throws(TokenError) in
             let now = clock.now().microseconds
             var head =
-                try trustedHead(of: name.text, database)
+                try trustedHead(of: name.text, rows)
                 ?? TokenHead(name: name.text, current: 0, latest: 0, revision: 0, changedAt: now)
             guard head.current > 0 || action == .set else { throw .notFound(name) }
             guard head.latest < Self.lastNumber else {
@@ -84,26 +87,20 @@ extension SQLiteTokenStore {
                 note: change.note
             )
             let sealed = try sealer.seal(secret, in: row)
-            let tokens = try sql { () throws(SQLiteError) in try database.number("SELECT count(*) FROM token_heads") }
+            let tokens = try rows.count()
             guard head.revision > 0 || tokens < Self.maximumTokens else {
                 throw TokenError(
                     .limit,
                     "the store holds \(Self.maximumTokens) tokens, deleted ones included, and takes no more"
                 )
             }
-            try sql { () throws(SQLiteError) in
-                try database.insert(row, sealed: sealed)
-                try database.run(
-                    "DELETE FROM token_versions WHERE name = ? AND version <= ?",
-                    .text(name.text),
-                    .integer(row.version - Int64(Self.keptVersions))
-                )
-            }
+            try rows.insert(row, sealed: sealed)
+            try rows.removeVersions(of: name.text, through: row.version - Int64(Self.keptVersions))
             head.current = row.version
             head.latest = row.version
-            return (row, try record(action, &head, change, database))
+            return (row, try record(action, &head, change, rows))
         }
-        seen[name.text] = head.revision
+        seen.saw(name.text, at: head.revision)
         do throws(InvalidValue) {
             return summary(name, (row, try TokenValue(validating: secret, version: Int(row.version))))
         } catch {
@@ -116,7 +113,7 @@ extension SQLiteTokenStore {
         _ action: TokenEvent.Action,
         _ head: inout TokenHead,
         _ change: TokenChange,
-        _ database: SQLiteConnection
+        _ rows: TokenRows
     ) throws(TokenError) -> TokenHead {
         guard head.revision < Self.lastNumber else {
             throw TokenError(.limit, "the token '\(head.name)' has no revision left")
@@ -132,10 +129,8 @@ extension SQLiteTokenStore {
             actor: change.actor,
             note: change.note
         )
-        try sql { () throws(SQLiteError) in
-            try database.insert(event, seal: attestation.seal(event))
-            try database.replace(head, seal: attestation.seal(head))
-        }
+        try rows.insert(event, seal: attestation.seal(event))
+        try rows.replace(head, seal: attestation.seal(head))
         return head
     }
 
@@ -144,29 +139,18 @@ extension SQLiteTokenStore {
     private func discard(
         _ name: String,
         _ change: TokenChange,
-        _ database: SQLiteConnection
+        _ rows: TokenRows
     ) throws(TokenError) -> TokenHead {
         var head = TokenHead(name: name, current: 0, latest: 0, revision: 0, changedAt: 0)
-        try sql { () throws(SQLiteError) in
-            let found = try database.head(of: name)?.head
-            let events = try database.number(
-                "SELECT coalesce(max(revision), 0) FROM token_events WHERE name = ?",
-                [.text(name)]
-            )
-            let versions = max(try database.latestVersion(of: name), found?.latest ?? 0)
-            // Numbers that nobody vouches for; one near the end of the range would leave no room.
-            head.latest = min(max(0, versions), Self.lastNumber / 2)
-            head.revision = min(max(0, events, found?.revision ?? 0, seen[name] ?? 0), Self.lastNumber / 2)
-            try database.run("DELETE FROM token_events WHERE name = ?", .text(name))
-        }
-        try removeVersions(name, database)
-        return try record(.delete, &head, change, database)
-    }
-
-    private func removeVersions(_ name: String, _ database: SQLiteConnection) throws(TokenError) {
-        _ = try sql { () throws(SQLiteError) in
-            try database.run("DELETE FROM token_versions WHERE name = ?", .text(name))
-        }
+        let found = try rows.head(of: name)?.head
+        let versions = max(try rows.latestVersion(of: name), found?.latest ?? 0)
+        let revisions = max(try rows.latestRevision(of: name), found?.revision ?? 0, seen[name] ?? 0)
+        // Numbers that nobody vouches for; one near the end of the range would leave no room.
+        head.latest = min(max(0, versions), Self.lastNumber / 2)
+        head.revision = min(max(0, revisions), Self.lastNumber / 2)
+        try rows.removeEvents(of: name)
+        try rows.removeVersions(of: name)
+        return try record(.delete, &head, change, rows)
     }
 
     /// The highest version and revision: JSON numbers are exact up to 2^53.

@@ -1,5 +1,4 @@
 internal import GatehouseCore
-internal import SQLiteClient
 
 /// What `key rotate` did.
 package struct RewrapReport: Sendable {
@@ -11,14 +10,15 @@ package struct RewrapReport: Sendable {
     package internal(set) var problems: [TokenProblem] = []
 }
 
-extension SQLiteTokenStore {
+extension SealedTokenStore {
     /// Puts every row under the first master key; values stay closed. Each row is changed only if it is still the one that was read, and is
     /// whole at any time, so this may be stopped, run again, and run beside a serving instance that has both keys.
     ///
     /// - Throws: ``TokenError`` `keyUnknown` naming every key id that is missing, before anything is changed.
     package func rewrap() async throws(TokenError) -> RewrapReport {
-        let database = try database()
-        let unknown = try sql { () throws(SQLiteError) in try unknownKeys(database) }
+        let unknown = try await database.use(.single) { rows throws(TokenError) in
+            try rows.keyIDs().filter { sealer.keyring[$0] == nil }
+        }
         guard unknown.isEmpty else {
             throw TokenError(
                 .keyUnknown,
@@ -27,15 +27,15 @@ extension SQLiteTokenStore {
                 hint: "add those keys to master_keys after the first"
             )
         }
-        return try sql { () throws(SQLiteError) in
+        return try await database.use(.single) { rows throws(TokenError) in
             var report = RewrapReport()
             // A row that another process writes meanwhile is found by the next round.
             for _ in 0..<8 {
                 let before = report.rewrapped
                 report.alreadyCurrent = 0
                 report.problems = []
-                try rewrapVersions(database, &report)
-                try rewrapRecords(database, &report)
+                try rewrapVersions(rows, &report)
+                try rewrapRecords(rows, &report)
                 if report.rewrapped == before { break }
             }
             report.alreadyCurrent -= report.rewrapped
@@ -43,26 +43,9 @@ extension SQLiteTokenStore {
         }
     }
 
-    private func unknownKeys(_ database: SQLiteConnection) throws(SQLiteError) -> [MasterKey.ID] {
-        // Rows with another prefix are no rows of ours: they are reported one by one.
-        let statement = try database.prepare(
-            """
-            SELECT substr(sealed, 5, 8) FROM token_versions WHERE substr(sealed, 1, 4) = CAST('GHS1' AS BLOB)
-            UNION SELECT substr(seal, 5, 8) FROM token_heads WHERE substr(seal, 1, 4) = CAST('GHH1' AS BLOB)
-            UNION SELECT substr(seal, 5, 8) FROM token_events WHERE substr(seal, 1, 4) = CAST('GHE1' AS BLOB)
-            """
-        )
-        var unknown: [MasterKey.ID] = []
-        while try statement.step() {
-            let id = MasterKey.ID(bytes: try statement.blob(0))
-            if sealer.keyring[id] == nil { unknown.append(id) }
-        }
-        return unknown
-    }
-
-    private func rewrapVersions(_ database: SQLiteConnection, _ report: inout RewrapReport) throws(SQLiteError) {
-        for (name, version) in try keys("SELECT name, version FROM token_versions ORDER BY name, version", database) {
-            guard let (row, sealed) = try database.version(version, of: name) else { continue }
+    private func rewrapVersions(_ rows: TokenRows, _ report: inout RewrapReport) throws(TokenError) {
+        for (name, version) in try rows.versionKeys() {
+            guard let (row, sealed) = try rows.version(version, of: name) else { continue }
             if SealedValue.keyID(of: sealed) == sealer.keyring.first.id {
                 report.alreadyCurrent += 1
                 continue
@@ -74,18 +57,18 @@ extension SQLiteTokenStore {
                 report.note(name, error)
                 continue
             }
-            report.rewrapped += try database.exchange(sealed, for: new, in: row)
+            report.rewrapped += try rows.exchange(sealed, for: new, in: row)
         }
     }
 
-    private func rewrapRecords(_ database: SQLiteConnection, _ report: inout RewrapReport) throws(SQLiteError) {
-        for (name, _) in try keys("SELECT name, 0 FROM token_heads ORDER BY name", database) {
-            if let (head, seal) = try database.head(of: name), let new = newSeal(head, seal, &report) {
-                report.rewrapped += try database.exchange(seal, for: new, in: head)
+    private func rewrapRecords(_ rows: TokenRows, _ report: inout RewrapReport) throws(TokenError) {
+        for name in try rows.headNames() {
+            if let (head, seal) = try rows.head(of: name), let new = newSeal(head, seal, &report) {
+                report.rewrapped += try rows.exchange(seal, for: new, in: head)
             }
-            for (event, seal) in try database.events(of: name, limit: .max) {
+            for (event, seal) in try rows.events(of: name, limit: .max) {
                 guard let new = newSeal(event, seal, &report) else { continue }
-                report.rewrapped += try database.exchange(seal, for: new, in: event)
+                report.rewrapped += try rows.exchange(seal, for: new, in: event)
             }
         }
     }
@@ -106,13 +89,6 @@ extension SQLiteTokenStore {
             report.note(record.name, error)
             return nil
         }
-    }
-
-    private func keys(_ sql: String, _ database: SQLiteConnection) throws(SQLiteError) -> [(String, Int64)] {
-        let statement = try database.prepare(sql)
-        var keys: [(String, Int64)] = []
-        while try statement.step() { keys.append((try statement.text(0), try statement.integer(1))) }
-        return keys
     }
 }
 

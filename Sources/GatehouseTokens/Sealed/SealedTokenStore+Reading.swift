@@ -1,14 +1,18 @@
 package import GatehouseCore
-internal import SQLiteClient
 
-extension SQLiteTokenStore {
+extension SealedTokenStore {
     package func load() async throws(TokenError) -> TokenLoad {
-        try reading { database throws(TokenError) in
+        try await database.use(.reading) { rows throws(TokenError) in
             var load = TokenLoad()
-            for name in try names(database) {
+            for name in try names(rows) {
                 do throws(TokenError) {
-                    guard let head = try trustedHead(of: name.text, database), head.current > 0 else { continue }
-                    load.tokens[name] = try token(name.text, head.current, database).value
+                    guard let head = try trustedHead(of: name.text, rows), head.current > 0 else { continue }
+                    let (row, value) = try token(name.text, head.current, rows)
+                    load.tokens[name] = value
+                    load.dates[name] = TokenDates(
+                        createdAt: Timestamp(microseconds: row.createdAt),
+                        expiresAt: row.expiresAt.map { Timestamp(microseconds: $0) }
+                    )
                 } catch {
                     load.problems.append(TokenProblem(name: name, error: error))
                 }
@@ -18,14 +22,14 @@ extension SQLiteTokenStore {
     }
 
     package func list() async throws(TokenError) -> [TokenSummary] {
-        try reading { database throws(TokenError) in
+        try await database.use(.reading) { rows throws(TokenError) in
             var list: [TokenSummary] = []
-            for name in try names(database) {
+            for name in try names(rows) {
                 do throws(TokenError) {
-                    guard let head = try trustedHead(of: name.text, database), head.current > 0 else { continue }
-                    list.append(summary(name, try token(name.text, head.current, database)))
+                    guard let head = try trustedHead(of: name.text, rows), head.current > 0 else { continue }
+                    list.append(summary(name, try token(name.text, head.current, rows)))
                 } catch {
-                    list.append(unreadable(name, database, error))
+                    list.append(unreadable(name, rows, error))
                 }
             }
             return list
@@ -33,18 +37,16 @@ extension SQLiteTokenStore {
     }
 
     package func history(of name: TokenName) async throws(TokenError) -> [TokenEvent] {
-        try reading { database throws(TokenError) in
+        try await database.use(.reading) { rows throws(TokenError) in
             var head: TokenHead?
             var problem: TokenError?
-            do throws(TokenError) { head = try trustedHead(of: name.text, database) } catch { problem = error }
-            let records = try sql { () throws(SQLiteError) in
-                try database.events(of: name.text, limit: Self.maximumHistory)
-            }
+            do throws(TokenError) { head = try trustedHead(of: name.text, rows) } catch { problem = error }
+            let records = try rows.events(of: name.text, limit: Self.maximumHistory)
             guard !records.isEmpty else { throw problem ?? .notFound(name) }
             var events: [TokenEvent] = []
             for (record, seal) in records {
                 // What is wrong with the token as a whole is said at its newest change.
-                events.append(event(record, seal, isCurrent: record.revision == head?.revision, problem, database))
+                events.append(event(record, seal, isCurrent: record.revision == head?.revision, problem, rows))
                 problem = nil
             }
             return events
@@ -52,22 +54,19 @@ extension SQLiteTokenStore {
     }
 
     package func value(of name: TokenName, version: Int?) async throws(TokenError) -> TokenValue {
-        try reading { database throws(TokenError) in
-            guard let head = try trustedHead(of: name.text, database), head.current > 0 else { throw .notFound(name) }
-            return try token(name.text, version.map { Int64($0) } ?? head.current, database).value
+        try await database.use(.reading) { rows throws(TokenError) in
+            guard let head = try trustedHead(of: name.text, rows), head.current > 0 else { throw .notFound(name) }
+            return try token(name.text, version.map { Int64($0) } ?? head.current, rows).value
         }
     }
 
     // MARK: - Judging rows
 
     /// The head of a token after every check that shows that it is the newest one; nil when there never was one.
-    func trustedHead(of name: String, _ database: SQLiteConnection) throws(TokenError) -> TokenHead? {
-        let (found, newest, latest) = try sql { () throws(SQLiteError) in
-            (
-                try database.head(of: name), try database.events(of: name, limit: 1).first,
-                try database.latestVersion(of: name)
-            )
-        }
+    func trustedHead(of name: String, _ rows: TokenRows) throws(TokenError) -> TokenHead? {
+        let found = try rows.head(of: name)
+        let newest = try rows.events(of: name, limit: 1).first
+        let latest = try rows.latestVersion(of: name)
         guard let (head, seal) = found else {
             if newest != nil || latest > 0 || seen[name] != nil { throw Self.tampered(name, "its head is gone") }
             return nil
@@ -82,7 +81,7 @@ extension SQLiteTokenStore {
         guard head.revision >= seen[name] ?? 0 else {
             throw Self.tampered(name, "it went back from revision \(seen[name] ?? 0) to \(head.revision)")
         }
-        seen[name] = head.revision
+        seen.saw(name, at: head.revision)
         return head
     }
 
@@ -90,10 +89,9 @@ extension SQLiteTokenStore {
     func token(
         _ name: String,
         _ version: Int64,
-        _ database: SQLiteConnection
+        _ rows: TokenRows
     ) throws(TokenError) -> (row: SealedRow, value: TokenValue) {
-        let found = try sql { () throws(SQLiteError) in try database.version(version, of: name) }
-        guard let (row, sealed) = found else {
+        guard let (row, sealed) = try rows.version(version, of: name) else {
             throw TokenError(.versionNotFound, "the token '\(name)' has no version \(version)")
         }
         let secret = try sealer.open(sealed, in: row)
@@ -130,10 +128,9 @@ extension SQLiteTokenStore {
     }
 
     /// Names that no token can have are not ours, and no route can mean them.
-    private func names(_ database: SQLiteConnection) throws(TokenError) -> [TokenName] {
-        let names = try sql { () throws(SQLiteError) in try database.tokenNames() }
+    private func names(_ rows: TokenRows) throws(TokenError) -> [TokenName] {
         // Those seen before too: that all rows of one are gone is news.
-        return Set(names).union(seen.keys).compactMap { try? TokenName(parsing: $0) }.sorted()
+        return Set(try rows.names()).union(seen.names).compactMap { try? TokenName(parsing: $0) }.sorted()
     }
 
     private func fingerprint(of value: TokenValue) -> Fingerprint {
@@ -141,8 +138,8 @@ extension SQLiteTokenStore {
     }
 
     /// What the tables say of a token that cannot be trusted or opened, with the reason.
-    private func unreadable(_ name: TokenName, _ database: SQLiteConnection, _ problem: TokenError) -> TokenSummary {
-        let version = (try? database.head(of: name.text))?.head.current ?? 0
+    private func unreadable(_ name: TokenName, _ rows: TokenRows, _ problem: TokenError) -> TokenSummary {
+        let version = (try? rows.head(of: name.text))?.head.current ?? 0
         return TokenSummary(
             name: name,
             version: Int(version),
@@ -160,7 +157,7 @@ extension SQLiteTokenStore {
         _ seal: [UInt8],
         isCurrent: Bool,
         _ wholeProblem: TokenError?,
-        _ database: SQLiteConnection
+        _ rows: TokenRows
     ) -> TokenEvent {
         var problem = wholeProblem
         do throws(TokenError) { try attestation.verify(record, seal) } catch { problem = problem ?? error }
@@ -174,7 +171,7 @@ extension SQLiteTokenStore {
             // An edited text could hold what a terminal obeys.
             actor: isTrusted ? record.actor : "",
             note: isTrusted ? record.note : "",
-            fingerprint: (try? token(record.name, record.version, database)).map { fingerprint(of: $0.value) },
+            fingerprint: (try? token(record.name, record.version, rows)).map { fingerprint(of: $0.value) },
             isCurrent: isCurrent && record.version > 0,
             problem: problem ?? (action == nil ? record.tampered : nil)
         )

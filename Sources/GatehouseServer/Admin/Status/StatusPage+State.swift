@@ -1,0 +1,170 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseCore
+internal import GatehouseTokens
+
+/// What Gatehouse rests on: keys, tokens, audit, configuration.
+extension StatusPage {
+    /// How long before a token ends the page warns.
+    static let expiryNotice: Duration = .seconds(14 * 86_400)
+
+    func readiness(_ html: inout HTMLText) {
+        html.markup("<section><h2>Readiness</h2><dl>")
+        for check in facts.readiness.checks {
+            html.element("dt", check.name)
+            html.element("dd") { cell in
+                cell.element("span", check.isReady ? "ok" : "missing", class: check.isReady ? "pill good" : "pill bad")
+                cell.words(" \(check.detail)")
+            }
+        }
+        html.markup("</dl></section>")
+    }
+
+    func configuration(_ html: inout HTMLText) {
+        let reload = facts.reload
+        html.markup("<section><h2>Configuration</h2><dl>")
+        term("in force since", StatusWords.ago(reload.loadedAt, facts.now), reload.loadedAt.rfc3339, &html)
+        let last = reload.lastAttempt
+        html.element("dt", "last reload")
+        html.element("dd") { cell in
+            guard let last else { return cell.words("none since the start") }
+            let word = reload.succeeded ? "taken" : "refused"
+            cell.element("span", word, class: reload.succeeded ? "pill good" : "pill bad")
+            cell.words(" \(StatusWords.ago(last, facts.now))")
+        }
+        if !reload.waiting.isEmpty {
+            html.element("dt", "waits for a restart")
+            html.element("dd") { cell in
+                cell.element("span", reload.waiting.joined(separator: ", "), class: "pill warn")
+            }
+        }
+        html.markup("</dl>")
+        if !reload.succeeded { html.element("pre", reload.problems.joined(separator: "\n\n")) }
+        html.markup("</section>")
+    }
+
+    func tokens(_ html: inout HTMLText) {
+        html.markup("<section><h2>Tokens</h2>")
+        if let problem = facts.tokensProblem ?? facts.store.error?.message { html.element("pre", problem) }
+        html.markup("<div class=\"scroll\"><table><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
+        html.markup("<th>fingerprint</th><th>state</th></tr></thead><tbody>")
+        for token in facts.tokens {
+            html.element("tr") { row in
+                row.element("td", token.name.text, label: "token")
+                row.element("td", "\(token.version)", label: "version")
+                let age = token.createdAt.map { StatusWords.span(facts.now - $0) }
+                row.element("td", age ?? "not known", title: token.createdAt?.rfc3339, label: "age")
+                row.element("td", label: "ends") { ends(token.expiresAt, &$0) }
+                row.element("td", label: "fingerprint") { $0.element("code", token.fingerprint?.text ?? "–") }
+                row.element("td", label: "state") { cell in
+                    cell.element(
+                        "span",
+                        token.problem?.message ?? "usable",
+                        class: token.problem == nil ? "pill good" : "pill bad"
+                    )
+                }
+            }
+        }
+        html.markup("</tbody></table></div><p class=\"legend\">")
+        var words = "store \(facts.storeName), kind \(facts.storeKind)"
+        if let age = facts.store.age(at: facts.now) { words += ", read \(StatusWords.span(age)) ago" }
+        if facts.store.stale > 0 { words += ", \(facts.store.stale) served though the store no longer gives them" }
+        html.words(words)
+        html.markup("</p></section>")
+    }
+
+    private func ends(_ time: Timestamp?, _ html: inout HTMLText) {
+        guard let time else { return html.words("not said") }
+        guard time > facts.now else { return html.element("span", "has ended", class: "pill bad", title: time.rfc3339) }
+        let words = "in \(StatusWords.span(time - facts.now))"
+        guard time - facts.now < Self.expiryNotice else {
+            return html.element("span", words, title: time.rfc3339)
+        }
+        html.element("span", words, class: "pill warn", title: time.rfc3339)
+    }
+
+    func keys(_ html: inout HTMLText) {
+        let keys = facts.keys
+        let now = facts.now.seconds
+        html.markup("<section><h2>Signing keys of Access</h2><dl>")
+        html.element("dt", "state")
+        html.element("dd") { cell in
+            let isReady = keys.isReady(now: now)
+            cell.element("span", isReady ? "verifying" : "none usable", class: isReady ? "pill good" : "pill bad")
+        }
+        if let age = keys.age(now: now) {
+            term(
+                "fetched",
+                "\(StatusWords.span(seconds: age)) ago, from the \(keys.origin?.rawValue ?? "")",
+                nil,
+                &html
+            )
+        }
+        if let until = keys.servesUntil {
+            let end = Timestamp(seconds: until)
+            term("serve for", StatusWords.span(end - facts.now), end.rfc3339, &html)
+        }
+        html.element("dt", "key ids")
+        html.element("dd") { cell in
+            if keys.keyIDs.isEmpty { cell.words("none") }
+            for id in keys.keyIDs { cell.element("small") { $0.element("code", id) } }
+        }
+        if let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? 0 {
+            term("last failure", failure.message, Timestamp(seconds: failure.at).rfc3339, &html)
+        }
+        html.markup("</dl></section>")
+    }
+
+    func audit(_ html: inout HTMLText) {
+        let audit = facts.audit
+        html.markup("<section><h2>Audit</h2><dl>")
+        html.element("dt", "state")
+        html.element("dd") { cell in
+            let words: (String, StaticString) =
+                switch audit.word {
+                case .ready: ("recording", "pill good")
+                case .sinkSlow: ("the sink is slow, the spool keeps events", "pill warn")
+                case .sinkDown: ("the sink is down, the spool keeps events", "pill warn")
+                case .spoolFull: ("the spool is full", "pill bad")
+                case .diskFull: ("the disk is full", "pill bad")
+                case .spoolDenied: ("the spool may not be written", "pill bad")
+                case .spoolGone: ("the spool is gone", "pill bad")
+                case .spoolBlocked: ("the spool takes nothing", "pill bad")
+                }
+            cell.element("span", words.0, class: words.1)
+        }
+        term("recorded", "\(StatusWords.count(audit.recorded)) events since the start", nil, &html)
+        let lost = audit.lostDecisions + audit.lostOutcomes
+        html.element("dt", "lost")
+        html.element("dd") { cell in
+            lost == 0 ? cell.words("none") : cell.element("span", StatusWords.count(lost), class: "pill bad")
+        }
+        let depth = "\(StatusWords.count(audit.depthEvents)) events, \(StatusWords.bytes(audit.depthBytes))"
+        term("wait in the spool", depth, nil, &html)
+        term("the sink is behind by", StatusWords.span(audit.lag), nil, &html)
+        if let trouble = audit.writerTrouble ?? audit.sinkTrouble { term("trouble", "\(trouble)", nil, &html) }
+        html.markup("</dl></section>")
+    }
+
+    func credentials(_ html: inout HTMLText) {
+        guard let credentials = facts.credentials else { return }
+        html.markup("<section><h2>Break-glass credentials alive</h2>")
+        guard !credentials.isEmpty else { return html.markup("<p class=\"none\">None.</p></section>") }
+        html.markup("<div class=\"scroll\"><table><thead><tr><th>name</th><th>id</th><th>routes</th><th>ends</th></tr>")
+        html.markup("</thead><tbody>")
+        for credential in credentials {
+            html.element("tr") { row in
+                row.element("td", label: "name") { $0.element("span", credential.name, class: "pill warn") }
+                row.element("td", label: "id") { $0.element("code", credential.id) }
+                row.element("td", credential.routes.joined(separator: ", "), label: "routes")
+                row.element("td", label: "ends") { ends(credential.expiresAt, &$0) }
+            }
+        }
+        html.markup("</tbody></table></div></section>")
+    }
+
+    private func term(_ name: String, _ words: String, _ title: String?, _ html: inout HTMLText) {
+        html.element("dt", name)
+        html.element("dd", words, title: title)
+    }
+}

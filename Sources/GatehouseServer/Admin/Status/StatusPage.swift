@@ -1,0 +1,90 @@
+internal import Crypto
+internal import GatehouseCore
+
+/// The status page: one self-contained document for people. Without script, form or outside asset; it asks for itself again from time to time.
+struct StatusPage {
+    /// Seconds between two loads by a browser that is left open.
+    static let refreshSeconds = 15
+
+    let facts: StatusFacts
+
+    /// What a browser may do with the page: show it, in its own style, and nothing else.
+    static let policy: String = {
+        let digest = SHA256.hash(data: Array(StatusStyle.css.description.utf8))
+        let style = base64(Array(digest))
+        return "default-src 'none'; style-src 'sha256-\(style)'; base-uri 'none'; form-action 'none'; "
+            + "frame-ancestors 'none'"
+    }()
+
+    static let fields: [(name: String, value: String)] = [
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Frame-Options", "DENY"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+    ]
+
+    var html: String {
+        var html = HTMLText()
+        html.markup("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
+        html.markup("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
+        html.markup("<meta http-equiv=\"refresh\" content=\"")
+        html.number(Self.refreshSeconds)
+        html.markup("\"><title>")
+        html.words(facts.readiness.isReady ? "Gatehouse" : "Gatehouse: not ready")
+        html.markup("</title><style>")
+        html.markup(StatusStyle.css)
+        html.markup("</style></head><body>")
+        head(&html)
+        html.markup("<main>")
+        traffic(&html)
+        routes(&html)
+        html.markup("<div class=\"pair\">")
+        readiness(&html)
+        configuration(&html)
+        html.markup("</div>")
+        tokens(&html)
+        html.markup("<div class=\"pair\">")
+        keys(&html)
+        audit(&html)
+        html.markup("</div>")
+        credentials(&html)
+        refusals(&html)
+        html.markup("</main><footer>Read-only. The same as numbers: <code>/metrics</code>, <code>/readyz</code>. ")
+        html.markup("What a reason means and what to do: <code>docs/OAUTH_TROUBLESHOOTING.md</code>.</footer>")
+        html.markup("</body></html>\n")
+        return html.text
+    }
+
+    private func head(_ html: inout HTMLText) {
+        html.markup("<header><h1>Gatehouse</h1>")
+        let isReady = facts.readiness.isReady
+        html.element("span", isReady ? "ready" : "not ready", class: isReady ? "pill good" : "pill bad")
+        html.element("p", facts.version)
+        html.element(
+            "p",
+            "up \(StatusWords.span(facts.now - facts.startedAt)), as of \(Self.clock(facts.now))",
+            title: facts.now.rfc3339
+        )
+        html.markup("</header>")
+    }
+
+    /// The date and time of day in UTC, to the second.
+    static func clock(_ time: Timestamp) -> String {
+        let text = time.rfc3339
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + " UTC"
+    }
+
+    private static func base64(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var text: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            let word = group.reduce(0) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
+            for place in 0..<4 {
+                text.append(place <= group.count ? alphabet[Int(word >> UInt32(18 - 6 * place) & 63)] : 0x3D)
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

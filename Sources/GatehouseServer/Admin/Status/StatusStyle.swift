@@ -1,0 +1,54 @@
+/// The style of the status page. Allowed by its digest in the page's policy, so nothing else on the page can bring style.
+enum StatusStyle {
+    static let css: StaticString = """
+        :root{color-scheme:light dark;--page:#f6f5f2;--card:#fff;--line:#e4e1da;--ink:#1d1c1a;--soft:#6b6860;--served:#3a6ea5;
+        --good:#1f7a4d;--good-bg:#e2f3ea;--warn:#8a5a00;--warn-bg:#fbefd5;--bad:#b3261e;--bad-bg:#fbe4e2;--refused:#d99a2b;--failed:#c8382f}
+        @media(prefers-color-scheme:dark){:root{--page:#141414;--card:#1e1e1d;--line:#33322f;--ink:#ecebe7;--soft:#a09d95;--served:#7aa7d9;
+        --good:#7fd3a5;--good-bg:#17352a;--warn:#efc26b;--warn-bg:#3a2d12;--bad:#f49a92;--bad-bg:#421c1a;--refused:#d9a648;--failed:#e0635a}}
+        *{box-sizing:border-box}
+        body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
+        main,header{max-width:1180px;margin:0 auto;padding:0 20px}
+        header{display:flex;flex-wrap:wrap;gap:6px 14px;align-items:center;padding-top:26px;padding-bottom:14px}
+        h1{font-size:22px;margin:0;letter-spacing:-.01em}
+        header p{margin:0;color:var(--soft)}
+        header p:last-child{margin-left:auto}
+        h2{font-size:14px;margin:0 0 10px;font-weight:600}
+        section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px 18px;margin:0 0 16px;min-width:0}
+        .pair{display:grid;grid-template-columns:1fr 1fr;gap:0 16px}
+        .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:12px;margin-bottom:14px}
+        .tiles b{display:block;font-size:24px;font-weight:600;line-height:1.2;font-variant-numeric:tabular-nums}
+        .tiles span{color:var(--soft);font-size:13px}
+        .pill{display:inline-block;padding:1px 9px;border-radius:99px;font-size:13px;font-weight:600;white-space:nowrap}
+        .good{color:var(--good);background:var(--good-bg)}
+        .warn{color:var(--warn);background:var(--warn-bg)}
+        .bad{color:var(--bad);background:var(--bad-bg)}
+        .idle{color:var(--soft);background:var(--page)}
+        svg{display:block;width:100%;height:96px}
+        td svg{height:26px;width:220px}
+        rect.served{fill:var(--served)}rect.refused{fill:var(--refused)}rect.failed{fill:var(--failed)}rect.floor{fill:var(--line)}
+        .legend{display:flex;flex-wrap:wrap;gap:4px 18px;color:var(--soft);font-size:13px;margin:8px 0 0}
+        .legend i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:6px}
+        i.served{background:var(--served)}i.refused{background:var(--refused)}i.failed{background:var(--failed)}
+        .scroll{overflow-x:auto}
+        table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+        th{text-align:left;font-weight:500;color:var(--soft);font-size:13px}
+        th,td{white-space:nowrap;padding:6px 18px 6px 0;border-top:1px solid var(--line);vertical-align:middle}
+        thead th{border-top:0;padding-top:0}
+        tr>:last-child{padding-right:0}
+        code{font:13px/1.4 ui-monospace,SFMono-Regular,Menlo,monospace;overflow-wrap:anywhere}
+        td code{overflow-wrap:normal}
+        small{color:var(--soft);display:block;font-size:13px}
+        dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:0}
+        dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+        pre{margin:10px 0 0;padding:10px 12px;border-radius:8px;background:var(--bad-bg);color:var(--bad);white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,monospace}
+        p.none{color:var(--soft);margin:0}
+        footer{max-width:1180px;margin:0 auto;padding:4px 20px 32px;color:var(--soft);font-size:13px}
+        @media(max-width:760px){
+        .pair{grid-template-columns:1fr}header p:last-child{margin-left:0}main,header,footer{padding-left:12px;padding-right:12px}
+        section{padding:14px}
+        thead{display:none}tr{display:block;border-top:1px solid var(--line);padding:8px 0}tbody tr:first-child{border-top:0}
+        td{display:flex;justify-content:space-between;gap:14px;border:0;padding:3px 0;text-align:right}
+        td::before{content:attr(data-label);color:var(--soft);font-size:13px;text-align:left;flex:none}
+        td:first-child{font-weight:600}td svg{width:60%}td code{white-space:normal}}
+        """
+}

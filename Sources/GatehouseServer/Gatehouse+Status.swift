@@ -1,0 +1,45 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+internal import Synchronization
+
+extension Gatehouse {
+    func statusPage() async -> AdminServer.Page {
+        AdminServer.Page(
+            type: "text/html; charset=utf-8",
+            body: StatusPage(facts: await statusFacts()).html,
+            fields: StatusPage.fields
+        )
+    }
+
+    private func statusFacts() async -> StatusFacts {
+        let now = SystemClock().now()
+        var facts = StatusFacts(
+            startedAt: startedAt,
+            now: now,
+            readiness: await readiness(),
+            store: tokens.state,
+            reload: reloadState.withLock { $0 }
+        )
+        let traffic = await traffic()
+        facts.version = version
+        facts.minute = LoopMetrics.minute
+        facts.routes = live.routes.routes
+        facts.traffic = traffic.snapshot
+        facts.openExchanges = traffic.openExchanges
+        facts.openConnections = proxy.openConnections
+        facts.keys = await keys.status
+        facts.storeName = configuration.store.name.text
+        facts.storeKind = configuration.store.settings.kind.rawValue
+        do throws(TokenError) {
+            facts.tokens = try await tokens.list()
+        } catch {
+            facts.tokensProblem = error.message
+        }
+        facts.audit = audit.state(at: now)
+        return facts
+    }
+}

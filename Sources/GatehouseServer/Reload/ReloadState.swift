@@ -1,0 +1,46 @@
+internal import GatehouseCore
+
+/// How the configuration in force came about: for metrics, readiness and the status page.
+struct ReloadState: Sendable {
+    /// When the configuration in force was taken.
+    private(set) var loadedAt: Timestamp
+    /// When a file was last read again, whatever came of it; nil before the first time.
+    private(set) var lastAttempt: Timestamp?
+    /// Files taken and files refused since the start.
+    private(set) var taken = 0
+    private(set) var refused = 0
+    /// Why the last file was refused, as `check` says it; empty when it was taken.
+    private(set) var problems: [String] = []
+    /// Sections of the last file taken that wait for a restart.
+    private(set) var waiting: [String] = []
+
+    /// Problems that are kept: the first ones say what there is to do.
+    static let maximumProblems = 8
+
+    init(startedAt: Timestamp) { loadedAt = startedAt }
+
+    var succeeded: Bool { problems.isEmpty }
+
+    mutating func took(at time: Timestamp, waiting: [String]) {
+        loadedAt = time
+        lastAttempt = time
+        taken += 1
+        problems = []
+        self.waiting = waiting
+    }
+
+    mutating func refused(at time: Timestamp, _ problems: [String]) {
+        lastAttempt = time
+        refused += 1
+        self.problems = problems.isEmpty ? ["unknown"] : Array(problems.prefix(Self.maximumProblems))
+    }
+
+    /// One line for readiness: what is in force, and why that is not the file.
+    var detail: String {
+        guard let problem = problems.first else {
+            return waiting.isEmpty ? "in force" : "waiting for a restart: \(waiting.joined(separator: " "))"
+        }
+        let line = problem.split(separator: "\n").first.map(String.init) ?? problem
+        return "the last file was refused, the old one goes on: \(line)"
+    }
+}

@@ -1,0 +1,92 @@
+import CurlClient
+import Foundation
+import GatehouseTestSupport
+import Testing
+
+@Suite("A configuration read again", .needsKit, .timeLimit(.minutes(5)))
+struct ReloadTests {
+    private func ask(_ gateway: Gateway, _ assertion: String) async throws -> Int {
+        try await gateway.request("/two", method: "POST", assertion: assertion, body: "{}").status
+    }
+
+    private func readiness(_ gateway: Gateway) async throws -> JSON {
+        var request = CurlRequest("http://localhost/readyz")
+        request.unixSocket = "\(gateway.folder.path)/admin.sock"
+        request.timeout = .seconds(60)
+        return try JSON(parsing: try await CurlClient().perform(request).body.text)
+    }
+
+    @Test func `a symlink that moves brings a deny list into force, for verdicts already given too`() async throws {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(.environment, server)
+        let assertion = gateway.assertion()
+        let folder = gateway.folder.path
+        let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        #expect(try await ask(gateway, assertion) != 401)
+        // No signal is sent in this test.
+        let denying = yaml.replacing(
+            "  issuer: \(TestIssuer.defaultIssuer)",
+            with: "  deny: { users: [\"\(Gateway.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
+        )
+        try gateway.folder.write(denying, to: "denying.yaml")
+        try FileManager.default.createSymbolicLink(atPath: "\(folder)/next", withDestinationPath: "denying.yaml")
+        try #require(rename("\(folder)/next", gateway.configuration) == 0)
+        try await gateway.eventually { try await ask(gateway, assertion) == 401 }
+        let refused = try await gateway.request("/two", method: "POST", assertion: assertion, body: "{}")
+        let id = try #require(refused.header("x-request-id"))
+        #expect(try await gateway.auditRows(of: id, count: 1).first?["reason"].text == "assertion_denied")
+
+        // And back again, by a new target.
+        try gateway.folder.write(yaml, to: "open.yaml")
+        try FileManager.default.createSymbolicLink(atPath: "\(folder)/next", withDestinationPath: "open.yaml")
+        try #require(rename("\(folder)/next", gateway.configuration) == 0)
+        try await gateway.eventually { try await ask(gateway, assertion) != 401 }
+        #expect(!gateway.process.hasEnded)
+    }
+
+    @Test func `a bad file is refused on the readiness page in words, and what waits for a restart is named`()
+        async throws
+    {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(.environment, server)
+        let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        try gateway.folder.write(yaml + "nonsense: true\n", to: "gatehouse.yaml")
+        try await gateway.eventually {
+            let check = try await readiness(gateway)["checks"]["configuration"]
+            return check["detail"].text?.contains("unknown key 'nonsense'") ?? false
+        }
+        #expect(try await readiness(gateway)["ready"] == .bool(true))
+        try gateway.folder.write(yaml.replacing("store_refresh: 1s", with: "store_refresh: 2s"), to: "gatehouse.yaml")
+        try await gateway.eventually {
+            let check = try await readiness(gateway)["checks"]["configuration"]
+            return check["detail"].text?.contains("store_refresh") ?? false
+        }
+    }
+
+    @Test func `reloads under load drop nothing`() async throws {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(.environment, server)
+        let assertion = gateway.assertion()
+        let usual = try await ask(gateway, assertion)
+        let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    var statuses: [Int] = []
+                    for _ in 0..<25 { statuses.append(try await ask(gateway, assertion)) }
+                    return statuses
+                }
+            }
+            for round in 0..<10 {
+                let limit = round.isMultiple(of: 2) ? "1MiB" : "2MiB"
+                try gateway.folder.write(yaml + "    limits: { body: \(limit) }\n", to: "gatehouse.yaml")
+                gateway.process.send(signal: SIGHUP)
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(statuses == Array(repeating: usual, count: 100))
+        #expect(gateway.process.errors.text.contains("reloaded"))
+        #expect(!gateway.process.errors.text.contains("not reloaded"))
+    }
+}
