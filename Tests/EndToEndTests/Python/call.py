@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 async def main(url, tool, arguments):
     headers = {"Cf-Access-Jwt-Assertion": os.environ["ASSERTION"]}
-    async with httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False) as http:
         async with Client(streamable_http_client(url, http_client=http), mode="auto") as client:
             tools = [tool.name for tool in (await client.list_tools()).tools]
             result = await client.call_tool(tool, arguments)

@@ -131,7 +131,7 @@ async def with_sdk_1(url, headers, wire, steps):
     from mcp.client.streamable_http import streamable_http_client
 
     hooks = {"response": [wire.responded]}
-    async with httpx.AsyncClient(headers=headers, event_hooks=hooks, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(headers=headers, event_hooks=hooks, timeout=120, trust_env=False) as http:
         async with streamable_http_client(url, http_client=http) as (read, write, session_id):
             async with ClientSession(read, write) as session:
                 answer = await session.initialize()
@@ -149,7 +149,7 @@ async def with_sdk_2(url, headers, mode, wire, steps):
     from mcp.client.streamable_http import streamable_http_client
 
     hooks = {"response": [wire.responded]}
-    async with httpx2.AsyncClient(headers=headers, event_hooks=hooks, timeout=30, trust_env=False) as http:
+    async with httpx2.AsyncClient(headers=headers, event_hooks=hooks, timeout=120, trust_env=False) as http:
         transport = streamable_http_client(url, http_client=http)
         async with Client(transport, mode={"modern": "2026-07-28"}.get(mode, mode)) as client:
             steps["initialize"] = {
@@ -170,7 +170,7 @@ async def with_sse(url, headers, wire, steps):
 
     def factory(headers=None, timeout=None, auth=None):
         hooks = {"response": [wire.responded]}
-        return http.AsyncClient(headers=headers, timeout=30, auth=auth, event_hooks=hooks, trust_env=False)
+        return http.AsyncClient(headers=headers, timeout=120, auth=auth, event_hooks=hooks, trust_env=False)
 
     async with sse_client(url, headers=headers, httpx_client_factory=factory) as (read, write):
         async with ClientSession(read, write) as session:
@@ -187,7 +187,7 @@ async def with_fastmcp(url, headers, wire, steps):
     from fastmcp.client.transports import SSETransport, StreamableHttpTransport
 
     def factory(**options):
-        options["timeout"] = 30
+        options["timeout"] = 120
         return httpx2.AsyncClient(event_hooks={"response": [wire.responded]}, trust_env=False, **options)
 
     kind = SSETransport if url.endswith("/sse") else StreamableHttpTransport
@@ -238,7 +238,7 @@ async def main():
     wire, steps = Wire(), {}
     outcome = {"sdk": SDK, "mode": arguments.mode, "steps": steps, "wire": wire.exchanges}
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             if arguments.framework == "fastmcp":
                 await with_fastmcp(arguments.url, headers, wire, steps)
             elif arguments.transport == "sse":

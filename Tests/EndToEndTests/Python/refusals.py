@@ -163,7 +163,7 @@ async def sdk_1(url):
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
 
-    http = httpx.AsyncClient(timeout=20, trust_env=False)
+    http = httpx.AsyncClient(timeout=120, trust_env=False)
     async with http, streamable_http_client(url, http_client=http) as (read, write, _), ClientSession(read, write) as session:
         await session.initialize()
         yield session.call_tool
@@ -175,7 +175,7 @@ async def sdk_2(url, mode):
     from mcp import Client
     from mcp.client.streamable_http import streamable_http_client
 
-    http = httpx2.AsyncClient(timeout=20, trust_env=False)
+    http = httpx2.AsyncClient(timeout=120, trust_env=False)
     async with http, Client(streamable_http_client(url, http_client=http), mode=mode) as client:
         yield client.call_tool
 
@@ -184,14 +184,14 @@ async def sdk_2(url, mode):
 async def fastmcp(url):
     from fastmcp import Client
 
-    async with Client(url, timeout=20) as client:
+    async with Client(url, timeout=120) as client:
         yield client.call_tool
 
 
 async def attempt(seen, step, call, *arguments):
     """Whether the call was answered."""
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(120):
             await call(*arguments)
         seen[step] = "ok"
     except Exception as error:  # noqa: BLE001: what is wanted
@@ -202,7 +202,7 @@ async def attempt(seen, step, call, *arguments):
 async def one(make, url):
     seen = {}
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             async with make(url) as call:
                 seen["connect"] = "ok"
                 if await attempt(seen, "call", call, "echo", {"text": "x"}):
