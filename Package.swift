@@ -92,7 +92,9 @@ let package = Package(
 
         .target(
             name: "GatehouseTestSupport",
-            dependencies: ["GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nioSSL, crypto, cryptoExtras],
+            dependencies: [
+                "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto, cryptoExtras,
+            ],
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
@@ -126,7 +128,11 @@ let package = Package(
         ),
         tests(
             "GatehouseTokensTests",
-            ["GatehouseTokens", "GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]
+            [
+                "GatehouseTokens", "GatehouseCore", "GatehouseTestSupport", "SQLiteClient", "PostgresClient",
+                "CurlClient",
+                crypto,
+            ]
         ),
         tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),

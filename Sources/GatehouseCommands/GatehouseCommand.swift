@@ -19,6 +19,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Explain.self,
             JWT.self,
             Token.self,
+            Store.self,
             Key.self,
             Bearer.self,
             Run.self,

@@ -54,6 +54,9 @@ package enum RPCBody: Sendable {
         }
     }
 
+    /// Whether it holds nothing that a rate may refuse: `server/discover`, methods that are not known here, and answers.
+    package var isExemptFromRate: Bool { !contains { $0.known != .discover && $0.known != .other } }
+
     package func forEach(_ body: (RPCMessage) -> Void) {
         switch self {
         case .single(let message): body(message)

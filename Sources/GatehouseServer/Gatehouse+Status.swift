@@ -21,7 +21,7 @@ extension Gatehouse {
             startedAt: startedAt,
             now: now,
             readiness: await readiness(),
-            store: tokens.state,
+            store: tokens.refreshState,
             reload: reloadState.withLock { $0 }
         )
         let traffic = await traffic()
@@ -32,10 +32,11 @@ extension Gatehouse {
         facts.openExchanges = traffic.openExchanges
         facts.openConnections = proxy.openConnections
         facts.keys = await keys.status
-        facts.storeName = configuration.store.name.text
-        facts.storeKind = configuration.store.settings.kind.rawValue
+        let source = tokens.source
+        facts.storeName = source.name.text
+        facts.storeKind = source.settings.kind.rawValue
         do throws(TokenError) {
-            facts.tokens = try await tokens.list()
+            facts.tokens = try await source.refresher.list()
         } catch {
             facts.tokensProblem = error.message
         }

@@ -25,7 +25,9 @@ package final class Gatehouse: Service {
     private let group: MultiThreadedEventLoopGroup
     let audit: AuditSystem
     let keys: SigningKeySource
-    let tokens: TokenRefresher
+    let tokens: LiveTokens
+    /// Reloads run one after the other, in the order they were asked for.
+    let reloading = Mutex<Task<Void, Never>?>(nil)
     /// Break-glass credentials; its `state` may be read at any time.
     let bearers: BearerWatch
     let proxy: ProxyServer
@@ -51,7 +53,6 @@ package final class Gatehouse: Service {
         self.version = version
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin)
-        let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
         audit = try AuditAssembly.system(configuration, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
@@ -76,12 +77,15 @@ package final class Gatehouse: Service {
         let live = LiveState(routes: configuration.routes, limits: limits)
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
-        tokens = TokenRefresher(
-            store: store,
-            refresh: configuration.storeRefresh,
-            maxStale: configuration.storeMaxStale,
-            onChange: { live.publish($0) }
+        let tokens = try LiveTokens(
+            configuration,
+            logger: logger,
+            publish: { live.publish($0) },
+            onRevert: { route, token, version in
+                eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
+            }
         )
+        self.tokens = tokens
         bearers = BearerWatch(
             store: try BearerAssembly.store(configuration),
             isWanted: { live.takesBearers },
@@ -115,6 +119,8 @@ package final class Gatehouse: Service {
                 connector: connector,
                 rates: rates,
                 sessions: sessions,
+                // Weak: it would close a ring that keeps the store open after the end.
+                onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
                 logger: logger
             )
         }
@@ -126,14 +132,13 @@ package final class Gatehouse: Service {
         let keyTask = Task { [keys] in await keys.run() }
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
-        await tokens.refreshNow()
+        await tokens.start()
         await bearers.tick()
         _ = await keysRead
-        let tokenTask = Task { [tokens] in await tokens.run() }
         let bearerTask = Task { [bearers] in await bearers.run() }
         defer {
             keyTask.cancel()
-            tokenTask.cancel()
+            tokens.stop()
             bearerTask.cancel()
         }
         let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
@@ -205,7 +210,7 @@ package final class Gatehouse: Service {
         let now = SystemClock().now()
         return Readiness(
             keys: await keys.status,
-            tokens: tokens.state,
+            tokens: tokens.refreshState,
             audit: audit.state(at: now),
             reload: reloadState.withLock { $0 },
             isDraining: isDraining.withLock { $0 },
@@ -235,7 +240,7 @@ package final class Gatehouse: Service {
             openExchanges: traffic.openExchanges
         )
         text.addKeys(await keys.status, now: now)
-        text.addTokens(tokens.state, now: now)
+        text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })

@@ -221,9 +221,10 @@ struct FailureTests {
 /// A thread of its own, whose mounts and user are its own too: the kernel keeps both for each thread, glibc only hides that.
 enum Alone {
     private typealias Unshare = @convention(c) (Int32) -> Int32
-    private typealias Mount = @convention(c) (
-        UnsafePointer<CChar>?, UnsafePointer<CChar>, UnsafePointer<CChar>?, UInt, UnsafeRawPointer?
-    ) -> Int32
+    private typealias Mount =
+        @convention(c) (
+            UnsafePointer<CChar>?, UnsafePointer<CChar>, UnsafePointer<CChar>?, UInt, UnsafeRawPointer?
+        ) -> Int32
     private typealias Unmount = @convention(c) (UnsafePointer<CChar>) -> Int32
     private typealias SetUser = @convention(c) (UInt32) -> Int32
 

@@ -15,7 +15,7 @@ import Testing
 @Suite("Golden scripts", .timeLimit(.minutes(2)))
 struct ScriptTests {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Scripts")
-    static let names = ["usage", "check", "explain", "token", "stores", "key", "bearer"]
+    static let names = ["usage", "check", "explain", "token", "stores", "key", "bearer", "migrate"]
 
     @Test func `every script is run`() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)

@@ -100,6 +100,7 @@ final class Workplace: Sendable {
         stores:
           environment: { kind: env }
           sealed: { kind: sqlite, path: \(folder)/tokens.db, master_keys: [\(keys)] }
+          second: { kind: sqlite, path: \(folder)/second.db, master_keys: [\(keys)] }
         store: sealed
         audit:
           spool: \(folder)/spool

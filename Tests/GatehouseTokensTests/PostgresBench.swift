@@ -42,6 +42,9 @@ final class PostgresBench: Sendable {
 
 extension Trait where Self == ConditionTrait {
     static var needsPostgres: Self {
-        .enabled(if: PostgresBench.server != nil, "GATEHOUSE_TEST_POSTGRES names no database; deploy/test.sh starts one")
+        .enabled(
+            if: PostgresBench.server != nil,
+            "GATEHOUSE_TEST_POSTGRES names no database; deploy/test.sh starts one"
+        )
     }
 }

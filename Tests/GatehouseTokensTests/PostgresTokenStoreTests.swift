@@ -189,7 +189,9 @@ struct PostgresTokenStoreTests {
         let new = try bench.store(Workbench.newKey)
         #expect(try await new.load().tokens[.coda]?.secret.text == "three")
         #expect(try await new.history(of: .coda).allSatisfy { $0.problem == nil })
-        try await bench.sql("UPDATE token_versions SET sealed = substr(sealed, 1, 60) || substr(sealed, 1, 80) WHERE version = 1")
+        try await bench.sql(
+            "UPDATE token_versions SET sealed = substr(sealed, 1, 60) || substr(sealed, 1, 80) WHERE version = 1"
+        )
         let damaged = try await bench.dump("token_versions").first
         let third = MasterKey(bytes: Secret(200..<232))
         let again = try await bench.store(third, Workbench.newKey, Workbench.oldKey).rewrap()

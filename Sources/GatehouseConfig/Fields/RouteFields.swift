@@ -96,6 +96,13 @@ enum RouteFields {
         .fallback(RouteMCPFields()),
         "What the MCP gate does on this route."
     )
+    static let autoRevert = Field(
+        "auto_revert",
+        .boolean,
+        .fallback(false),
+        "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
+    )
+
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
     static let resourceMetadata = Field(
         "resource_metadata",
@@ -106,7 +113,7 @@ enum RouteFields {
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
         authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
-        resourceMetadata.form,
+        resourceMetadata.form, autoRevert.form,
     ]
 
     /// Stands for the name of a route that has none, so that its other keys are still checked.
@@ -127,9 +134,10 @@ enum RouteFields {
         let timeouts = keys.read(timeouts)
         let preservesHost = keys.read(preservesHost)
         let probe = keys.read(probe)
+        let mcp = keys.read(mcp)
         let cors = keys.read(cors)
         let metadataDraft = keys.read(resourceMetadata)
-        let mcp = keys.read(mcp)
+        let autoRevert = keys.read(autoRevert)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -165,7 +173,7 @@ enum RouteFields {
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, let mcp, injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(
@@ -185,7 +193,8 @@ enum RouteFields {
             probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
             answersErrorsAs200: mcp.errorsAs200,
             cors: cors,
-            resourceMetadata: metadata
+            resourceMetadata: metadata,
+            autoRevert: autoRevert
         )
     }
 

@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// Renders Gatehouse's own answers: a refusal as a whole response.
 package struct SmallAnswer: Sendable {
-    /// Bytes that any answer fits in without ``body``, ``challenge`` and ``extra``.
+    /// Bytes that any answer fits in without ``challenge``, ``extra`` and a body of its own.
     package static let maximumLength = 768
 
     package var reason: Reason

@@ -10,7 +10,7 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route else {
             preconditionFailure("a request is gated after it is routed and authorized")
         }
-        guard route.isGated else { return machine.gated(rated()) }
+        guard route.isGated else { return machine.gated(rated(isExempt: false)) }
         let received = inbound
         let head = parser.head
         let fields = GatedFields(head, received.readableBytesUInt8Span)
@@ -22,7 +22,7 @@ extension ClientConnection {
             if head.isWebSocketUpgrade, exchange.permits?.restrictsAny ?? true {
                 return machine.gated(.refused(.principalDenied))
             }
-            return machine.gated(fields.isPOST ? .refused(.rpcMalformed) : rated())
+            return machine.gated(fields.isPOST ? .refused(.rpcMalformed) : rated(isExempt: false))
         }
         guard fields.isPlainBody else { return machine.gated(.refused(.rpcMalformed)) }
         guard let (place, payload) = wholeBody(head) else { return machine.gated(.needsBody) }
@@ -34,7 +34,7 @@ extension ClientConnection {
                     read(UnsafeRawBufferPointer(rebasing: $0[place]), at: place, nil, fields, exchange)
                 }
             }
-        return machine.gated(refusal.map { .refused($0) } ?? rated(exchange.call?.body), bodyIsWhole: true)
+        return machine.gated(refusal.map { .refused($0) } ?? .passed, bodyIsWhole: true)
     }
 
     /// Where the payload stands when all of the body has come: in place, or put together when chunks lie between its parts.
@@ -91,6 +91,7 @@ extension ClientConnection {
         exchange.waiting = WaitingIDs(body, bytes)
         if fields.isVersionRepeated { return .rpcHeaderMismatch }
         if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
+        if let refusal = rateRefusal(isExempt: body.isExemptFromRate) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
         var refusal: Reason?
         body.forEach { message in

@@ -1,25 +1,24 @@
 internal import GatehouseCore
-internal import GatehouseMCP
 internal import NIOCore
 
-/// Step 5, its last part: whether this caller has sent more than the route's rate allows.
+/// Step 5, a part of it: whether this caller has sent more than the route's rate allows. The gate asks once it knows the method.
 extension ClientConnection {
-    /// Counts a request that is well in all other ways against its caller's rate.
+    func rated(isExempt: Bool) -> ExchangeMachine.Gating {
+        rateRefusal(isExempt: isExempt).map { .refused($0) } ?? .passed
+    }
+
+    /// Counts the request against its caller's rate.
     ///
-    /// Never refused, and so not counted, are `server/discover` and methods that Gatehouse does not know: clients read a refusal of those
-    /// as the answer to another question. Of a batch, one message that counts is enough.
-    ///
-    /// - Parameter body: what the gate has read; nil where it reads none.
-    func rated(_ body: RPCBody? = nil) -> ExchangeMachine.Gating {
-        guard let exchange, let route = exchange.route?.route, let rate = route.limits.rate,
+    /// - Parameter isExempt: the request calls what must never be refused for its rate: `server/discover`, and methods that Gatehouse does not
+    ///   know. Clients read a refusal of those as the answer to another question.
+    /// - Returns: why the request is refused, nil when it is within the rate.
+    func rateRefusal(isExempt: Bool) -> Reason? {
+        guard let exchange, let route = exchange.route?.route, let rate = route.limits.rate, !isExempt,
             let caller = exchange.caller
-        else { return .passed }
-        if let body, !body.contains(where: { $0.known != .other && $0.known != .discover }) { return .passed }
+        else { return nil }
         let now = exchange.started.uptimeNanoseconds
-        guard let seconds = loop.rates.limit(caller.principal, on: route.name, to: rate, now: now) else {
-            return .passed
-        }
+        guard let seconds = loop.rates.limit(caller.principal, on: route.name, to: rate, now: now) else { return nil }
         exchange.retryAfter = seconds
-        return .refused(.rateLimited)
+        return .rateLimited
     }
 }

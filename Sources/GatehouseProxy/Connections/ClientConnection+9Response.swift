@@ -73,6 +73,7 @@ extension ClientConnection {
         self.exchange?.upstreamAnswered = .now()
         self.exchange?.upstreamStatus = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
+        loop.upstreamAnswered(route, status: head.status)
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,

@@ -83,14 +83,44 @@ struct MetricsText {
         sample("gatehouse_signing_keys_age_seconds", [], age)
     }
 
-    mutating func addTokens(_ tokens: TokenRefreshState, now: Timestamp) {
+    mutating func addTokens(_ tokens: TokenRefreshState, reverts: [TokenName: Int] = [:], now: Timestamp) {
         family("gatehouse_tokens", "gauge", "Upstream tokens served.")
         sample("gatehouse_tokens", [], tokens.served)
         family("gatehouse_tokens_stale", "gauge", "Tokens served although the store no longer gives them.")
         sample("gatehouse_tokens_stale", [], tokens.stale)
+        family(
+            "gatehouse_token_reverts_total",
+            "counter",
+            "Times that auto_revert went back to a token's version before."
+        )
+        for (name, count) in reverts.sorted(by: { $0.key < $1.key }) {
+            sample("gatehouse_token_reverts_total", [("token", name.text)], count)
+        }
+        addDates(tokens.dates.sorted { $0.key < $1.key }, now: now)
         guard let age = tokens.age(at: now) else { return }
         family("gatehouse_store_age_seconds", "gauge", "Time since the token store was last read in full.")
         sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
+    }
+
+    private mutating func addDates(_ dates: [(key: TokenName, value: TokenDates)], now: Timestamp) {
+        family("gatehouse_token_age_seconds", "gauge", "Time since the token's current version was set.")
+        for (name, date) in dates {
+            guard let created = date.createdAt else { continue }
+            sample(
+                "gatehouse_token_age_seconds",
+                [("token", name.text)],
+                Double((now - created).microseconds) / 1_000_000
+            )
+        }
+        family(
+            "gatehouse_token_expiry_timestamp_seconds",
+            "gauge",
+            "When the upstream ends the token, as its expires_at says."
+        )
+        for (name, date) in dates {
+            guard let expires = date.expiresAt else { continue }
+            sample("gatehouse_token_expiry_timestamp_seconds", [("token", name.text)], expires.seconds)
+        }
     }
 
     mutating func addBearers(_ bearers: BearerWatch.State) {

@@ -8,6 +8,14 @@ internal import Glibc
 package enum BearerAssembly {
     package static let fileName = "bearer.db"
 
+    /// The file, which a process goes on watching when a reload makes another store live.
+    static func path(_ configuration: Configuration) -> String {
+        switch configuration.store.settings {
+        case .sqlite(let path, _): path
+        case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
+        }
+    }
+
     /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read or made.
     package static func store(_ configuration: Configuration) throws -> BearerStore {
         BearerStore(path: path(configuration), keys: try InstanceKeys(configuration).keys(for: .bearer))
@@ -16,12 +24,5 @@ package enum BearerAssembly {
     /// The same for who only looks: nil while no credential was ever issued, so that looking makes neither a file nor a key.
     package static func existing(_ configuration: Configuration) throws -> BearerStore? {
         access(path(configuration), F_OK) == 0 ? try store(configuration) : nil
-    }
-
-    private static func path(_ configuration: Configuration) -> String {
-        switch configuration.store.settings {
-        case .sqlite(let path, _): path
-        case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
-        }
     }
 }

@@ -62,10 +62,12 @@ final class LiveState: Sendable {
         }
     }
 
-    func publish(_ routes: RouteTable, _ limits: ServerLimits) {
+    /// - Parameter tokens: of another store; nil leaves those that are there.
+    func publish(_ routes: RouteTable, _ limits: ServerLimits, _ tokens: TokenSnapshot? = nil) {
         state.withLock { state in
             state.routes = routes
             state.limits = limits
+            if let tokens { state.tokens = tokens }
             state.proxy?.replaceSnapshot(state.snapshot)
         }
     }

@@ -69,7 +69,12 @@ extension TokenError {
                 underlying: error
             )
         case (.timeout, _):
-            self.init(.unavailable, message, hint: "the database is busy, or another change holds it", underlying: error)
+            self.init(
+                .unavailable,
+                message,
+                hint: "the database is busy, or another change holds it",
+                underlying: error
+            )
         case _: self.init(.unavailable, message, underlying: error)
         }
     }

@@ -14,7 +14,9 @@ enum PostgresTokenSchema {
                     try session.query("CREATE SCHEMA \(PostgresTokenDatabase.schema)")
                 }
                 if try session.query("SELECT to_regclass('schema_versions')")[0].isNull(0) {
-                    try session.query("CREATE TABLE schema_versions (component text PRIMARY KEY, version bigint NOT NULL)")
+                    try session.query(
+                        "CREATE TABLE schema_versions (component text PRIMARY KEY, version bigint NOT NULL)"
+                    )
                 }
                 let found = try version(session)
                 let known = TokenSchema.postgres.count

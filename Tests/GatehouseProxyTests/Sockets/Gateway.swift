@@ -149,10 +149,10 @@ final class Gateway: Sendable {
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
-        speech: Route.Speech = .http,
-        answersErrorsAs200: Bool = false,
         cors: CORS? = nil,
-        resourceMetadata: ResourceMetadata? = nil
+        resourceMetadata: ResourceMetadata? = nil,
+        speech: Route.Speech = .http,
+        answersErrorsAs200: Bool = false
     ) throws -> Route {
         let name = try TokenName(parsing: name)
         return Route(
