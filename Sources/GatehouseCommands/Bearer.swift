@@ -95,7 +95,7 @@ struct Bearer: AsyncParsableCommand {
         var all = false
 
         func run() async throws {
-            let list = try await BearerAssembly.store(file.load()).list()
+            let list = try await BearerAssembly.existing(file.load())?.list() ?? []
             BearerTable.show(
                 all ? list : list.filter { $0.status == .live || $0.status == .untrusted },
                 json: form.json

@@ -23,6 +23,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Store.self,
             Key.self,
             Bearer.self,
+            Run.self,
             Audit.self,
             DoctorCommand.self,
             Health.self,

@@ -89,7 +89,10 @@ package final class Gatehouse: Service {
         bearers = BearerWatch(
             store: try BearerAssembly.store(configuration),
             isWanted: { live.takesBearers },
-            onChange: { live.publish($0) }
+            onChange: { live.publish($0) },
+            onProblem: { error in
+                logger.warning("bearers cannot be read", metadata: ["problem": "\(error.message)"])
+            }
         )
         let policy = AccessAssembly.policy(configuration.access)
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []

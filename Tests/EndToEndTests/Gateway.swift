@@ -29,7 +29,15 @@ final class Gateway: Sendable {
     var url: String { "http://127.0.0.1:\(port)" }
     var configuration: String { "\(folder.path)/gatehouse.yaml" }
 
-    static func start(_ store: Store = .environment, _ servers: MCPServer...) async throws -> Gateway {
+    /// - Parameters:
+    ///   - options: further keys of each server's route.
+    ///   - routes: further routes.
+    static func start(
+        _ store: Store = .environment,
+        _ servers: MCPServer...,
+        options: [String] = [],
+        routes: String = ""
+    ) async throws -> Gateway {
         let folder = try Kit.Folder()
         let issuer = TestIssuer()
         let certs = try await CertsServer.start(folder, [issuer.key])
@@ -37,7 +45,9 @@ final class Gateway: Sendable {
         // A port that was free may be taken before the process binds it: then another one is tried.
         for _ in 0..<5 {
             let port = try freePort()
-            let yaml = yaml(folder: folder, port: port, certs: certs.url, store: store, servers: servers)
+            let yaml =
+                yaml(folder: folder, port: port, certs: certs.url, store: store, servers: servers, options: options)
+                + routes
             try folder.write(yaml, to: "gatehouse.yaml")
             if store == .sqlite { try await seal(token, for: servers, in: folder) }
             let arguments = ["serve", "--config", "\(folder.path)/gatehouse.yaml"]
@@ -76,6 +86,21 @@ final class Gateway: Sendable {
         let headers = headers + (assertion.map { [CurlHeader("Cf-Access-Jwt-Assertion", $0)] } ?? [])
         let body = body.map { CurlBody($0) }
         return try await CurlClient().perform(CurlRequest(url + path, method: method, headers: headers, body: body))
+    }
+
+    /// Stops the process and starts another on the same configuration and port. It lives as long as what is returned.
+    func restart() async throws -> ChildProcess {
+        process.send(signal: SIGTERM)
+        #expect(await process.exit() == .code(0))
+        let second = try ChildProcess(
+            Kit.gatehouse,
+            ["serve", "--config", configuration],
+            environment: Self.environment
+        )
+        guard await Self.isReady(second, socket: "\(folder.path)/admin.sock") else {
+            throw ChildProcess.Failure(description: "it does not start again: \(await second.errors.whole)")
+        }
+        return second
     }
 
     /// Runs another command on the same configuration and returns its stdout.
@@ -143,21 +168,22 @@ final class Gateway: Sendable {
         port: Int,
         certs: String,
         store: Store,
-        servers: [MCPServer]
+        servers: [MCPServer],
+        options: [String]
     ) -> String {
         let routes = servers.map { server in
             """
               - name: \(server.sdk.route)
                 host: "*"
-                path: /\(server.sdk.route)
+                path: /\(server.kind == .sse ? "" : server.sdk.route)
                 audience: ["\(TestIssuer.defaultAudience)"]
-                upstream: \(server.url)
+                upstream: \(server.kind == .sse ? server.root : server.url)
                 inject: { X-Coda-Api-Key: "{token}", X-Caller: "{principal}" }
                 allow:
-                  - { users: ["\(user)"] }
+                  - { users: ["\(user)", "*@team.example"] }
                   - { users: ["\(limitedUser)"], tools: [echo, "sl*"], prompts: [], resources: ["memo://other*"] }
                   - { service_tokens: ["*.access"] }
-            """
+            """ + options.map { "\n    \($0)" }.joined()
         }
         return """
             version: 1
@@ -191,7 +217,7 @@ final class Gateway: Sendable {
         return false
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()

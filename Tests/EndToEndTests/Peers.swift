@@ -3,24 +3,45 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-/// An MCP server made with the official SDK, on loopback.
+/// An MCP server made with the official SDK or with fastmcp, on loopback.
 final class MCPServer: Sendable {
+    enum Kind: String, Sendable {
+        case streamable
+        /// Streamable HTTP with an event store: clients may come back with `Last-Event-ID`.
+        case resumable
+        /// The legacy HTTP+SSE transport.
+        case sse
+    }
+
     let sdk: SDK
+    let kind: Kind
     let port: Int
     private let process: ChildProcess
 
-    var url: String { "http://127.0.0.1:\(port)/mcp" }
+    /// The legacy transport names its second address from here on.
+    var root: String { "http://127.0.0.1:\(port)" }
+    var url: String { "\(root)\(kind == .sse ? "/sse" : "/mcp")" }
 
-    static func start(_ sdk: SDK) async throws -> MCPServer {
+    static func start(
+        _ sdk: SDK,
+        _ kind: Kind = .streamable,
+        framework: Framework = .sdk
+    ) async throws -> MCPServer {
         let environment = ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
-        let process = try ChildProcess(try Kit.python(sdk), [Kit.script("server.py")], environment: environment)
+        let options = ["--framework", framework.rawValue, "--transport", kind.rawValue]
+        let process = try ChildProcess(
+            try Kit.python(sdk),
+            [Kit.script("server.py")] + options,
+            environment: environment
+        )
         let ready = try JSON(parsing: try await process.firstLine())
         #expect(ready["sdk"].text == sdk.rawValue)
-        return MCPServer(sdk: sdk, port: try #require(ready["port"].number), process: process)
+        return MCPServer(sdk: sdk, kind: kind, port: try #require(ready["port"].number), process: process)
     }
 
-    private init(sdk: SDK, port: Int, process: ChildProcess) {
+    private init(sdk: SDK, kind: Kind, port: Int, process: ChildProcess) {
         self.sdk = sdk
+        self.kind = kind
         self.port = port
         self.process = process
     }
@@ -38,6 +59,7 @@ final class MCPServer: Sendable {
     struct Received: Sendable {
         let method: String
         let path: String
+        let query: String
         let headers: [(name: String, value: String)]
         let body: String
         /// Whether the server's side has seen the client go.
@@ -46,6 +68,7 @@ final class MCPServer: Sendable {
         init(_ json: JSON) {
             method = json["method"].text ?? ""
             path = json["path"].text ?? ""
+            query = json["query"].text ?? ""
             headers = json["headers"].elements.map { ($0.elements[0].text ?? "", $0.elements[1].text ?? "") }
             body = json["body"].text ?? ""
             isDisconnected = json["disconnected"] == .bool(true)
@@ -56,7 +79,13 @@ final class MCPServer: Sendable {
     }
 }
 
-/// The official SDK's client, run once over its script.
+/// What a server or client is made with. fastmcp stands beside the newer SDK.
+enum Framework: String, Sendable {
+    case sdk
+    case fastmcp
+}
+
+/// The official SDK's client, or fastmcp's, run once over its script.
 enum MCPClient {
     enum Mode: String, Sendable {
         /// The initialize handshake: to 2025-11-25.
@@ -73,9 +102,11 @@ enum MCPClient {
         _ mode: Mode,
         url: String,
         assertion: String? = nil,
-        headers: [String: String] = [:]
+        headers: [String: String] = [:],
+        framework: Framework = .sdk
     ) async throws -> JSON {
-        var arguments = [Kit.script("client.py"), url, "--mode", mode.rawValue]
+        var arguments = [Kit.script("client.py"), url, "--mode", mode.rawValue, "--framework", framework.rawValue]
+        if url.hasSuffix("/sse") { arguments += ["--transport", "sse"] }
         var environment = ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
         for (name, value) in headers { arguments += ["--header", "\(name)=\(value)"] }
         if let assertion {

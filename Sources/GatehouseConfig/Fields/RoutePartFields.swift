@@ -156,7 +156,7 @@ struct RouteMCPFields {
         "errors_as_200",
         .boolean,
         .fallback(false),
-        "Answer a call that fails with a 5xx with HTTP 200 and the JSON-RPC error, for clients that give up on a 5xx."
+        "Answer a call that fails with a 5xx, or is over its rate, with HTTP 200 and the JSON-RPC error, for clients that give up on a 5xx."
     )
 
     var errorsAs200 = false

@@ -61,7 +61,9 @@ extension ClientConnection {
         // A notification has no answer that could carry the refusal, so its status does.
         case .toolDenied, .promptDenied, .resourceDenied: isRPC ? 200 : Reason.principalDenied.status
         case _:
-            isRPC && reason.status >= 500 && exchange.route?.route.answersErrorsAs200 == true ? 200 : reason.status
+            // Clients that give up on a 5xx give up on a 429, too.
+            isRPC && (reason.status >= 500 || reason == .rateLimited)
+                && exchange.route?.route.answersErrorsAs200 == true ? 200 : reason.status
         }
     }
 

@@ -1,6 +1,7 @@
 package import GatehouseConfig
 internal import GatehouseCore
 package import GatehouseTokens
+internal import Glibc
 
 /// Where break-glass credentials are kept: beside the tokens when the live store is a SQLite file, else in a file of their own in the spool's
 /// directory.
@@ -18,5 +19,10 @@ package enum BearerAssembly {
     /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read or made.
     package static func store(_ configuration: Configuration) throws -> BearerStore {
         BearerStore(path: path(configuration), keys: try InstanceKeys(configuration).keys(for: .bearer))
+    }
+
+    /// The same for who only looks: nil while no credential was ever issued, so that looking makes neither a file nor a key.
+    package static func existing(_ configuration: Configuration) throws -> BearerStore? {
+        access(path(configuration), F_OK) == 0 ? try store(configuration) : nil
     }
 }

@@ -221,14 +221,5 @@ package actor BearerStore {
         do throws(SQLiteError) { return try body() } catch { throw wrap(error) }
     }
 
-    private nonisolated func wrap(_ error: SQLiteError) -> TokenError {
-        let message = error.message.contains(path) ? error.message : "\(path): \(error.message)"
-        let isOurs = error.code == .permission || error.code == .notOpened || error.code == .readOnly
-        return TokenError(
-            error.code == .schemaTooNew ? .schemaTooNew : .unavailable,
-            message,
-            hint: isOurs ? "the user that runs Gatehouse must own the file and be able to write to its directory" : nil,
-            underlying: error
-        )
-    }
+    private nonisolated func wrap(_ error: SQLiteError) -> TokenError { TokenError(error, path: path) }
 }

@@ -24,6 +24,7 @@ package actor BearerWatch {
     private let clock: any WallClock
     private let uptime: @Sendable () -> Duration
     private let onChange: @Sendable (BearerSnapshot) -> Void
+    private let onProblem: @Sendable (TokenError) -> Void
     private var known: [String: KnownBearer] = [:]
     private var stamp: BearerStore.Stamp?
     private var readAt: Duration?
@@ -32,12 +33,14 @@ package actor BearerWatch {
     /// - Parameters:
     ///   - isWanted: whether some route takes bearers; while none does, the file is left alone.
     ///   - onChange: called on the actor with every new snapshot, in order; must not block.
+    ///   - onProblem: called when the file can no longer be read, once until it can again.
     package init(
         store: BearerStore,
         clock: any WallClock = SystemClock(),
         uptime: (@Sendable () -> Duration)? = nil,
         isWanted: @escaping @Sendable () -> Bool,
-        onChange: @escaping @Sendable (BearerSnapshot) -> Void
+        onChange: @escaping @Sendable (BearerSnapshot) -> Void,
+        onProblem: @escaping @Sendable (TokenError) -> Void = { _ in }
     ) {
         self.store = store
         self.clock = clock
@@ -45,6 +48,7 @@ package actor BearerWatch {
         self.uptime = uptime ?? { ContinuousClock.now - start }
         self.isWanted = isWanted
         self.onChange = onChange
+        self.onProblem = onProblem
     }
 
     /// May be read anywhere, at any time.
@@ -80,7 +84,11 @@ package actor BearerWatch {
             published.withLock { $0.problem = nil }
         } catch {
             stamp = nil
-            published.withLock { $0.problem = error }
+            let isNew = published.withLock { published in
+                defer { published.problem = error }
+                return published.problem == nil
+            }
+            if isNew { onProblem(error) }
             if !known.isEmpty, uptime() - (readAt ?? .zero) > Self.maximumStaleness { replace(BearerSnapshot()) }
         }
     }

@@ -34,7 +34,8 @@ def described(error):
 class Wire:
     """What went over the wire, seen by the HTTP client's hooks: method, status and the fields that matter."""
 
-    kept = ("mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "content-type", "x-request-id")
+    kept = ("mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "content-type", "x-request-id",
+            "last-event-id")
 
     def __init__(self):
         self.exchanges = []
@@ -45,6 +46,7 @@ class Wire:
 
         self.exchanges.append({
             "method": response.request.method,
+            "path": response.request.url.path,
             "status": response.status_code,
             "request": keep(response.request.headers),
             "response": keep(response.headers),
@@ -81,6 +83,15 @@ async def run_steps(session, steps):
         result = await session.call_tool("slow", {"steps": 3}, progress_callback=saw)
         return {"text": text_of(result), "progress": seen}
 
+    async def interrupted():
+        seen = []
+
+        async def saw(progress, total, message):
+            seen.append(message)
+
+        result = await session.call_tool("interrupted", {}, progress_callback=saw)
+        return {"text": text_of(result), "progress": seen}
+
     async def whoami():
         return json.loads((await call("whoami"))["text"])
 
@@ -99,6 +110,8 @@ async def run_steps(session, steps):
     await step("echo", lambda: call("echo", {"text": "grüß dich, 世界"}))
     await step("whoami", whoami)
     await step("progress", progress)
+    if "interrupted" in (steps["tools"] if isinstance(steps["tools"], list) else []):
+        await step("interrupted", interrupted)
     await step("failing", lambda: call("failing"))
     await step("delete_everything", lambda: call("delete_everything"))
     await step("resource", resource)
@@ -118,7 +131,7 @@ async def with_sdk_1(url, headers, wire, steps):
     from mcp.client.streamable_http import streamable_http_client
 
     hooks = {"response": [wire.responded]}
-    async with httpx.AsyncClient(headers=headers, event_hooks=hooks, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(headers=headers, event_hooks=hooks, timeout=120, trust_env=False) as http:
         async with streamable_http_client(url, http_client=http) as (read, write, session_id):
             async with ClientSession(read, write) as session:
                 answer = await session.initialize()
@@ -136,7 +149,7 @@ async def with_sdk_2(url, headers, mode, wire, steps):
     from mcp.client.streamable_http import streamable_http_client
 
     hooks = {"response": [wire.responded]}
-    async with httpx2.AsyncClient(headers=headers, event_hooks=hooks, timeout=30, trust_env=False) as http:
+    async with httpx2.AsyncClient(headers=headers, event_hooks=hooks, timeout=120, trust_env=False) as http:
         transport = streamable_http_client(url, http_client=http)
         async with Client(transport, mode={"modern": "2026-07-28"}.get(mode, mode)) as client:
             steps["initialize"] = {
@@ -148,10 +161,74 @@ async def with_sdk_2(url, headers, mode, wire, steps):
             await run_steps(client, steps)
 
 
+async def with_sse(url, headers, wire, steps):
+    """The transport of 2024-11-05: a GET stream that names the address of the POSTs."""
+    from mcp import ClientSession
+    from mcp.client.sse import sse_client
+
+    http = __import__("httpx" if SDK.startswith("1.") else "httpx2")
+
+    def factory(headers=None, timeout=None, auth=None):
+        hooks = {"response": [wire.responded]}
+        return http.AsyncClient(headers=headers, timeout=120, auth=auth, event_hooks=hooks, trust_env=False)
+
+    async with sse_client(url, headers=headers, httpx_client_factory=factory) as (read, write):
+        async with ClientSession(read, write) as session:
+            answer = await session.initialize()
+            version = getattr(answer, "protocolVersion", None) or answer.protocol_version
+            server = getattr(answer, "serverInfo", None) or answer.server_info
+            steps["initialize"] = {"version": version, "server": server.name, "session": None}
+            await run_steps(session, steps)
+
+
+async def with_fastmcp(url, headers, wire, steps):
+    import httpx2
+    from fastmcp import Client
+    from fastmcp.client.transports import SSETransport, StreamableHttpTransport
+
+    def factory(**options):
+        options["timeout"] = 120
+        return httpx2.AsyncClient(event_hooks={"response": [wire.responded]}, trust_env=False, **options)
+
+    kind = SSETransport if url.endswith("/sse") else StreamableHttpTransport
+    async with Client(kind(url, headers=headers, httpx_client_factory=factory)) as client:
+        answer = client.initialize_result
+        steps["initialize"] = {
+            # In the new era nothing is negotiated: each request says its version.
+            "version": answer.protocol_version if answer else wire.exchanges[-1]["request"].get("mcp-protocol-version"),
+            "server": answer.server_info.name if answer else None,
+            "session": next((e["response"]["mcp-session-id"] for e in wire.exchanges
+                             if "mcp-session-id" in e["response"]), None),
+        }
+        await run_steps(FastMCPSession(client), steps)
+
+
+class FastMCPSession:
+    """fastmcp's client under the names of the SDK's."""
+
+    def __init__(self, client):
+        self.client = client
+
+    async def list_tools(self):
+        return type("Tools", (), {"tools": await self.client.list_tools()})
+
+    async def call_tool(self, name, arguments, progress_callback=None):
+        # Raises for a tool that fails, unless told not to.
+        return await self.client.call_tool(name, arguments, progress_handler=progress_callback, raise_on_error=False)
+
+    async def read_resource(self, uri):
+        return type("Contents", (), {"contents": await self.client.read_resource(str(uri))})
+
+    async def get_prompt(self, name, arguments):
+        return await self.client.get_prompt(name, arguments)
+
+
 async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("--mode", choices=["legacy", "modern", "auto"], default="legacy")
+    parser.add_argument("--framework", choices=["sdk", "fastmcp"], default="sdk")
+    parser.add_argument("--transport", choices=["streamable", "sse"], default="streamable")
     parser.add_argument("--header", action="append", default=[])
     parser.add_argument("--assertion-from-env")
     arguments = parser.parse_args()
@@ -161,8 +238,12 @@ async def main():
     wire, steps = Wire(), {}
     outcome = {"sdk": SDK, "mode": arguments.mode, "steps": steps, "wire": wire.exchanges}
     try:
-        async with asyncio.timeout(60):
-            if SDK.startswith("1."):
+        async with asyncio.timeout(240):
+            if arguments.framework == "fastmcp":
+                await with_fastmcp(arguments.url, headers, wire, steps)
+            elif arguments.transport == "sse":
+                await with_sse(arguments.url, headers, wire, steps)
+            elif SDK.startswith("1."):
                 await with_sdk_1(arguments.url, headers, wire, steps)
             else:
                 await with_sdk_2(arguments.url, headers, arguments.mode, wire, steps)

@@ -1,10 +1,12 @@
-"""A small MCP server over streamable HTTP, on the official SDK of either era.
+"""A small MCP server on the official SDK of either era, or on fastmcp; over streamable HTTP, that with resumable streams, or the
+legacy HTTP+SSE transport.
 
 Prints one line of JSON on stdout when it listens: {"port": 12345, "sdk": "2.3.0"}.
 GET /_received tells what arrived: one object a request, with method, path, query, header fields in their order and body.
 POST /_reset forgets it. Ends on SIGTERM, and when stdin closes: the death of the test is the death of the server.
 """
 
+import argparse
 import asyncio
 import importlib.metadata
 import json
@@ -18,33 +20,83 @@ import uvicorn
 
 SDK = importlib.metadata.version("mcp")
 
-if SDK.startswith("1."):
+parser = argparse.ArgumentParser()
+parser.add_argument("--framework", choices=["sdk", "fastmcp"], default="sdk")
+parser.add_argument("--transport", choices=["streamable", "resumable", "sse"], default="streamable")
+chosen = parser.parse_args()
+
+
+def open_hosts():
+    """Any Host: what reaches the server comes through a gateway."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    return TransportSecuritySettings(enable_dns_rebinding_protection=False)
+
+
+def event_store():
+    """Keeps every event, for clients that come back with Last-Event-ID. None for a server that cannot resume."""
+    from mcp.server.streamable_http import EventMessage, EventStore
+
+    class Store(EventStore):
+        def __init__(self):
+            self.events = []
+
+        async def store_event(self, stream_id, message):
+            self.events.append((stream_id, message))
+            return str(len(self.events))
+
+        async def replay_events_after(self, last_event_id, send_callback):
+            last = int(last_event_id)
+            if not 0 < last <= len(self.events):
+                return None
+            stream_id = self.events[last - 1][0]
+            for number, (stream, message) in enumerate(self.events[last:], last + 1):
+                if stream == stream_id and message is not None:
+                    await send_callback(EventMessage(message, str(number)))
+            return stream_id
+
+    return Store() if chosen.transport == "resumable" else None
+
+
+# Milliseconds after which a client whose stream was closed comes back.
+RETRY = 50
+
+if chosen.framework == "fastmcp":
+    from fastmcp import Context, FastMCP
+    from fastmcp.server.dependencies import get_http_headers
+
+    mcp = FastMCP("gatehouse-test")
+
+    def make_app():
+        transport = "sse" if chosen.transport == "sse" else "http"
+        return mcp.http_app(transport=transport, event_store=event_store(), host_origin_protection=False)
+
+    def headers_of(context):
+        return get_http_headers(include_all=True).items()
+elif SDK.startswith("1."):
     from mcp.server.fastmcp import Context, FastMCP
 
-    def make(name):
-        # Any Host: what reaches it comes through a gateway.
-        from mcp.server.transport_security import TransportSecuritySettings
+    resumption = {} if chosen.transport == "streamable" else {"event_store": event_store(), "retry_interval": RETRY}
+    mcp = FastMCP("gatehouse-test", transport_security=open_hosts(), **resumption)
 
-        open_hosts = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-        server = FastMCP(name, transport_security=open_hosts)
-        return server, server.streamable_http_app
+    def make_app():
+        return mcp.sse_app() if chosen.transport == "sse" else mcp.streamable_http_app()
 
     def headers_of(context):
         return context.request_context.request.headers.items()
 else:
     from mcp.server.mcpserver import Context, MCPServer
-    from mcp.server.transport_security import TransportSecuritySettings
 
-    def make(name):
-        server = MCPServer(name)
-        open_hosts = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-        return server, lambda: server.streamable_http_app(transport_security=open_hosts)
+    mcp = MCPServer("gatehouse-test")
+
+    def make_app():
+        if chosen.transport == "sse":
+            return mcp.sse_app(transport_security=open_hosts())
+        resumption = {} if chosen.transport == "streamable" else {"event_store": event_store(), "retry_interval": RETRY}
+        return mcp.streamable_http_app(transport_security=open_hosts(), **resumption)
 
     def headers_of(context):
         return (context.headers or {}).items()
-
-
-mcp, make_app = make("gatehouse-test")
 
 
 @mcp.tool()
@@ -72,6 +124,18 @@ async def slow(steps: int, ctx: Context, pause: float = 0.02) -> str:
 def failing() -> str:
     """Always fails."""
     raise ValueError("this tool always fails")
+
+
+if chosen.transport == "resumable":
+
+    @mcp.tool()
+    async def interrupted(ctx: Context) -> str:
+        """Reports one step, closes its stream, reports another and answers: the client must come back for the rest."""
+        await ctx.report_progress(1, 2, "before")
+        context = ctx.request_context
+        await (ctx if hasattr(ctx, "close_sse_stream") else context).close_sse_stream()
+        await ctx.report_progress(2, 2, "after")
+        return "resumed"
 
 
 @mcp.tool()

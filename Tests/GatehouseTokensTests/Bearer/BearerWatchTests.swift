@@ -9,6 +9,7 @@ import Testing
         let isWanted = Atomic(true)
         let uptime = Atomic<Int>(0)
         let snapshots = Mutex<[BearerSnapshot]>([])
+        let problems = Atomic(0)
 
         var last: BearerSnapshot? { snapshots.withLock { $0.last } }
         var count: Int { snapshots.withLock { $0.count } }
@@ -29,7 +30,8 @@ import Testing
             clock: clock,
             uptime: { [script] in .seconds(script.uptime.load(ordering: .relaxed)) },
             isWanted: { [script] in script.isWanted.load(ordering: .relaxed) },
-            onChange: { [script] snapshot in script.snapshots.withLock { $0.append(snapshot) } }
+            onChange: { [script] snapshot in script.snapshots.withLock { $0.append(snapshot) } },
+            onProblem: { [script] _ in script.problems.add(1, ordering: .relaxed) }
         )
     }
 
@@ -94,6 +96,7 @@ import Testing
         await watch.tick()
         #expect(caller.isRevoked && script.last?.bearers.isEmpty == true)
         try bench.sql("UPDATE schema_versions SET version = 1 WHERE component = 'bearers'")
+        #expect(script.problems.load(ordering: .relaxed) == 1)
         await watch.tick()
         #expect(watch.state.problem == nil)
         #expect(script.last?.bearers.map(\.name) == ["one"])

@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseServer
+internal import Glibc
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a program with tokens of the live store in its environment.",
+        discussion: """
+            For MCP servers that take their token from a variable and cannot stand behind the proxy alone; see docs/STDIO_MCP.md. No shell reads
+            the command. The program gets its tokens, \(ChildEnvironment.kept.joined(separator: ", ")), every LC_* and what --keep-env names; \
+            nothing else. Its exit status is ours.
+            """
+    )
+
+    @OptionGroup var file: ConfigurationOption
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Put a token into a variable; may be repeated.", valueName: "variable=token")
+    )
+    var env: [String]
+    @Option(name: .long, help: ArgumentHelp("Pass a variable on; may be repeated.", valueName: "variable"))
+    var keepEnv: [String] = []
+    @Flag(name: .long, help: "Start the program again when a token changes: SIGTERM first, SIGKILL after 10 s.")
+    var restartOnRotate = false
+    @Argument(parsing: .postTerminator, help: "The program and its arguments, behind --.")
+    var command: [String] = []
+
+    func validate() throws {
+        guard !command.isEmpty else { throw ValidationError("no command is given: gatehouse run --env … -- COMMAND") }
+        for name in keepEnv where !ChildEnvironment.isName(name) {
+            throw ValidationError("--keep-env takes the name of a variable")
+        }
+    }
+
+    func run() async throws {
+        var variables: [TokenVariable] = []
+        for text in env {
+            do throws(InvalidValue) { variables.append(try TokenVariable(parsing: text)) } catch {
+                throw CommandFailure(error.message, hint: error.suggestion, code: .usage)
+            }
+        }
+        let configuration = try file.load()
+        let runner = try TokenRunner(configuration, variables: variables, keeping: keepEnv)
+        let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+        let program = try ChildProgram(command, search: search)
+        guard restartOnRotate else { try await runner.exec(program) }
+        if case .environment = configuration.store.settings {
+            throw CommandFailure(
+                "tokens in the environment never change while a process lives",
+                hint: "leave out --restart-on-rotate, or take another store",
+                code: .usage
+            )
+        }
+        let status = try await runner.supervise(program) { Terminal.say("gatehouse: \($0)") }
+        Glibc.exit(status)
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `gatehouse run`, with the shell as the program.
+@Suite("Running a program with its token", .timeLimit(.minutes(2)))
+struct RunTests {
+    private let workplace: Workplace
+    private let first = "the-first-value-81ac"
+    private let second = "the-second-value-92db"
+
+    init() async throws {
+        workplace = try Workplace()
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        #expect(try await workplace.run("token", "set", "coda", input: first).exit == 0)
+    }
+
+    private func run(_ options: [String], _ command: [String], _ more: [String: String] = [:]) async throws
+        -> Command.Outcome
+    {
+        try await workplace.run(["run"] + options + ["--"] + command, environment: more)
+    }
+
+    @Test func `the program gets its words, its token and little else, and its status is ours`() async throws {
+        let outcome = try await run(
+            ["--env", "CODA_API_TOKEN=coda", "--keep-env", "DEBUG"],
+            [
+                "sh", "-c", "env | cut -d= -f1 | sort | tr '\\n' ' '; echo \"$CODA_API_TOKEN|$1|$2\"; exit 7", "sh",
+                "a b", "$x;*",
+            ],
+            ["PATH": "/usr/bin:/bin", "DEBUG": "1", "GATEHOUSE_SECRET": "no", "HOME": "/root"]
+        )
+        #expect(outcome.exit == 7)
+        #expect(outcome.output == "CODA_API_TOKEN DEBUG HOME LC_ALL PATH PWD \(first)|a b|$x;*\n")
+        #expect(outcome.errors.isEmpty)
+    }
+
+    @Test func `a program that a signal ends shows so`() async throws {
+        #expect(try await run(["--env", "A=coda"], ["sh", "-c", "kill -KILL $$"]).exit == 128 + SIGKILL)
+        let options = ["--env", "A=coda", "--restart-on-rotate"]
+        #expect(try await run(options, ["sh", "-c", "kill -KILL $$"]).exit == 128 + SIGKILL)
+        #expect(try await run(options, ["sh", "-c", "exit 9"]).exit == 9)
+    }
+
+    @Test(arguments: [
+        (["--env", "A=coda"], ["no-such-program-x"], 1, "there is no program"),
+        (["--env", "A=coda"], ["/etc/passwd"], 1, "there is no program"),
+        (["--env", "A=coda"], [], 64, "no command is given"),
+        ([], ["true"], 64, "--env"),
+        (["--env", "A=coda", "--env", "A=coda"], ["true"], 1, "the variable A is given twice"),
+        (["--env", "A=other"], ["true"], 1, "has no token of the name that stands behind A="),
+        (["--env", "A"], ["true"], 64, "a variable and a token's name are wanted"),
+        (["--env", "A=coda", "--keep-env", "A=b"], ["true"], 64, "the name of a variable"),
+        (["--env", "A=coda", "--keep-env", "MASTER"], ["true"], 1, "$MASTER is a secret of a store"),
+    ])
+    func `what cannot be run is said and not run`(options: [String], command: [String], exit: Int32, words: String)
+        async throws
+    {
+        let yaml = workplace.read("gatehouse.yaml").replacingOccurrences(
+            of: "  environment: { kind: env }",
+            with:
+                "  environment: { kind: env }\n  later: { kind: sqlite, path: /nowhere, master_keys: [{ env: MASTER }] }"
+        )
+        try workplace.write(yaml, to: "gatehouse.yaml")
+        let outcome = try await run(options, command)
+        #expect(outcome.exit == exit)
+        #expect(outcome.errors.contains(words))
+        #expect(outcome.output.isEmpty && !outcome.errors.contains(first))
+    }
+
+    @Test func `a token in the environment of ours cannot be watched`() async throws {
+        let yaml = workplace.read("gatehouse.yaml").replacingOccurrences(
+            of: "store: sealed",
+            with: "store: environment"
+        )
+        try workplace.write(yaml, to: "gatehouse.yaml")
+        let variables = ["CODA_API_TOKEN": first]
+        let outcome = try await run(["--env", "X=coda"], ["sh", "-c", "echo $X$CODA_API_TOKEN"], variables)
+        #expect(outcome.output == "\(first)\n" && outcome.exit == 0)
+        let refused = try await run(["--env", "X=coda", "--restart-on-rotate"], ["true"], variables)
+        #expect(refused.exit == 64)
+    }
+
+    @Test func `the token stands in no argument, and a rotation starts the program again`() async throws {
+        let log = "\(workplace.path)/log"
+        #expect(mkfifo(log, 0o600) == 0)
+        // Ours for both, so that neither side waits for the other to open it.
+        let descriptor = open(log, O_RDWR | O_CLOEXEC)
+        let script =
+            "trap 'echo ended >\(log); exit 3' TERM; echo \"$T\" >\(log); while :; do read -r line <\(log).never; done"
+        #expect(mkfifo(log + ".never", 0o600) == 0)
+        let never = open(log + ".never", O_RDWR | O_CLOEXEC)
+        defer {
+            close(descriptor)
+            close(never)
+        }
+        let command = Command(
+            arguments: ["run", "--env", "T=coda", "--restart-on-rotate", "--", "sh", "-c", script],
+            environment: workplace.environment(),
+            streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
+        )
+        let pid = try command.start()
+        // With this test, whatever its end.
+        defer { kill(-pid, SIGKILL) }
+        let lines = Lines(descriptor)
+        #expect(await lines.next() == first)
+        let line = try String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)
+        #expect(!line.contains(first))
+        #expect(try await workplace.run("token", "rotate", "coda", input: second).exit == 0)
+        #expect(await lines.next() == "ended")
+        #expect(await lines.next() == second)
+        kill(pid, SIGTERM)
+        #expect(await lines.next() == "ended")
+        #expect(await Command.exit(of: pid) == 3)
+        let words = workplace.read("err")
+        #expect(words.contains("a token has changed"))
+        #expect(!words.contains(first) && !words.contains(second))
+    }
+}
+
+/// The lines that come through a pipe, each awaited on a thread that may block.
+private struct Lines {
+    let descriptor: Int32
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    func next() async -> String {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { [descriptor] in
+                var line: [UInt8] = []
+                var byte: UInt8 = 0
+                while read(descriptor, &byte, 1) == 1, byte != 0x0A { line.append(byte) }
+                continuation.resume(returning: String(decoding: line, as: UTF8.self))
+            }
+        }
+    }
+}
