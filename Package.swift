@@ -72,10 +72,10 @@ let package = Package(
             "GatehouseProxy",
             ["GatehouseMCP", "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL, logging]
         ),
-        module("GatehouseMCP", ["GatehouseCore"]),
+        module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
 
@@ -134,7 +134,7 @@ let package = Package(
                 crypto,
             ]
         ),
-        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
+        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),

@@ -94,34 +94,36 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
         bytes = Array(pattern.utf8)
     }
 
-    /// Takes time in the product of both lengths at worst: one position to return to is enough, because a later `*`
-    /// always subsumes an earlier one.
     package func matches(_ text: String, ignoringCase: Bool = false) -> Bool {
         var text = text
-        return text.withUTF8 { text in
-            var p = 0
-            var t = 0
-            var star: (p: Int, t: Int)?
-            while t < text.count {
-                if p < bytes.count, bytes[p] == 0x2A {
-                    star = (p, t)
-                    p += 1
-                } else if p < bytes.count,
-                    ignoringCase ? bytes[p].lowercasedASCII == text[t].lowercasedASCII : bytes[p] == text[t]
-                {
-                    p += 1
-                    t += 1
-                } else if let last = star {
-                    p = last.p + 1
-                    t = last.t + 1
-                    star = (last.p, t)
-                } else {
-                    return false
-                }
+        return text.withUTF8 { matches(UnsafeRawBufferPointer($0), ignoringCase: ignoringCase) }
+    }
+
+    /// Takes time in the product of both lengths at worst: one position to return to is enough, because a later `*`
+    /// always subsumes an earlier one.
+    package func matches(_ text: UnsafeRawBufferPointer, ignoringCase: Bool = false) -> Bool {
+        var p = 0
+        var t = 0
+        var star: (p: Int, t: Int)?
+        while t < text.count {
+            if p < bytes.count, bytes[p] == 0x2A {
+                star = (p, t)
+                p += 1
+            } else if p < bytes.count,
+                ignoringCase ? bytes[p].lowercasedASCII == text[t].lowercasedASCII : bytes[p] == text[t]
+            {
+                p += 1
+                t += 1
+            } else if let last = star {
+                p = last.p + 1
+                t = last.t + 1
+                star = (last.p, t)
+            } else {
+                return false
             }
-            while p < bytes.count, bytes[p] == 0x2A { p += 1 }
-            return p == bytes.count
         }
+        while p < bytes.count, bytes[p] == 0x2A { p += 1 }
+        return p == bytes.count
     }
 
     package var description: String { pattern }

@@ -3,6 +3,7 @@ internal import CurlClient
 internal import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
@@ -52,8 +53,7 @@ package final class Gatehouse: Service {
         self.version = version
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin)
-        try Enforceable.check(configuration)
-        audit = try AuditAssembly.system(configuration.audit)
+        audit = try AuditAssembly.system(configuration, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -105,6 +105,7 @@ package final class Gatehouse: Service {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
+        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
         proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -114,6 +115,7 @@ package final class Gatehouse: Service {
                 clock: SystemClock(),
                 connector: connector,
                 rates: rates,
+                sessions: sessions,
                 // Weak: it would close a ring that keeps the store open after the end.
                 onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
                 logger: logger

@@ -18,7 +18,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         case invalidParameter
         /// A column that does not exist, is null, or is not of the type asked for.
         case unexpectedResult
-        /// The tables were written by a newer release.
+        /// The tables were made by a newer release.
         case schemaTooNew
         /// No thread or memory for a connection.
         case failed
@@ -35,8 +35,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
 
     package var source: Source {
         switch code {
-        case .connectionFailed, .timeout, .connectionLost, .statementFailed, .schemaTooNew: .upstream
-        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .failed: .gatehouse
+        case .connectionFailed, .timeout, .connectionLost, .statementFailed: .upstream
+        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .schemaTooNew, .failed: .gatehouse
         }
     }
 

@@ -32,6 +32,13 @@ package final class PostgresSession {
 
     package var isOpen: Bool { link.isOpen }
 
+    /// Connects on the thread that calls, which is then the only one to use the session: for those who have a thread of their own.
+    ///
+    /// Throws ``PostgresError`` with `invalidURL`, `connectionFailed` or `timeout`.
+    package convenience init(_ options: PostgresOptions) throws(PostgresError) {
+        try self.init(options, wake: try PostgresWake())
+    }
+
     init(_ options: PostgresOptions, wake: PostgresWake) throws(PostgresError) {
         link = try PostgresLink(options, wake: wake)
         statementTimeout = options.statementTimeout

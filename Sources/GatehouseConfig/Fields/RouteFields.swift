@@ -96,6 +96,12 @@ enum RouteFields {
         .fallback(false),
         "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
     )
+    static let mcp = Field(
+        "mcp",
+        RouteMCPFields.shape,
+        .fallback(RouteMCPFields()),
+        "What the MCP gate does on this route."
+    )
 
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
     static let resourceMetadata = Field(
@@ -106,7 +112,7 @@ enum RouteFields {
 
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
-        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, cors.form,
+        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
         resourceMetadata.form, autoRevert.form,
     ]
 
@@ -128,6 +134,7 @@ enum RouteFields {
         let timeouts = keys.read(timeouts)
         let preservesHost = keys.read(preservesHost)
         let probe = keys.read(probe)
+        let mcp = keys.read(mcp)
         let cors = keys.read(cors)
         let metadataDraft = keys.read(resourceMetadata)
         let autoRevert = keys.read(autoRevert)
@@ -166,7 +173,8 @@ enum RouteFields {
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, let autoRevert, injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let mcp, let autoRevert,
+            injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(
@@ -184,6 +192,7 @@ enum RouteFields {
             timeouts: timeouts,
             preservesHost: preservesHost,
             probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
+            answersErrorsAs200: mcp.errorsAs200,
             cors: cors,
             resourceMetadata: metadata,
             autoRevert: autoRevert

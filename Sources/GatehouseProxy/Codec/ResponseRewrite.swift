@@ -50,7 +50,8 @@ package struct ResponseRewrite: Sendable {
     ///   - framing: how the body will be sent to the client, which may be another way than it comes.
     ///   - extra: lines that are added to it.
     ///   - publicAuthority: `Host` of the request, which replaces the upstream's own authority in `Location`.
-    ///   - output: at least ``bound(_:publicAuthorityCount:)`` bytes.
+    ///   - sessionTag: what is put behind `Mcp-Session-Id`, which stands once.
+    ///   - output: at least ``bound(_:publicAuthorityCount:)`` bytes, and room for the tag.
     package func write(
         _ head: ResponseHead,
         bytes: Span<UInt8>,
@@ -59,6 +60,7 @@ package struct ResponseRewrite: Sendable {
         requestID: RequestID,
         extra: [UInt8] = [],
         publicAuthority: UnsafeRawBufferPointer,
+        sessionTag: ArraySlice<UInt8> = [],
         into output: UnsafeMutableRawBufferPointer
     ) -> Int {
         bytes.withUnsafeBytes { source in
@@ -69,7 +71,7 @@ package struct ResponseRewrite: Sendable {
             writer.append(source, head.reasonPhrase.lower, head.reasonPhrase.upper)
             writer.append("\r\n")
             let joinsCacheControl = head.isEventStream && !forbidsTransform(head, bytes)
-            writeFields(head, source, publicAuthority, joinsCacheControl: joinsCacheControl, &writer)
+            writeFields(head, source, publicAuthority, sessionTag, joinsCacheControl: joinsCacheControl, &writer)
             if head.isEventStream {
                 if joinsCacheControl, !head.has(.cacheControl) { writer.append("Cache-Control: no-transform\r\n") }
                 if !head.has(.xAccelBuffering) { writer.append("X-Accel-Buffering: no\r\n") }
@@ -97,6 +99,7 @@ package struct ResponseRewrite: Sendable {
         _ head: ResponseHead,
         _ source: UnsafeRawBufferPointer,
         _ publicAuthority: UnsafeRawBufferPointer,
+        _ sessionTag: ArraySlice<UInt8>,
         joinsCacheControl: Bool,
         _ writer: inout HeadWriter
     ) {
@@ -108,6 +111,7 @@ package struct ResponseRewrite: Sendable {
         var special = KnownField.location.bit
         var joins = joinsCacheControl
         if joins { special |= KnownField.cacheControl.bit }
+        if !sessionTag.isEmpty { special |= KnownField.mcpSessionID.bit }
         var run = head.fields.first?.name.lower ?? head.length &- 2
         let count = head.fields.count
         for index in 0..<count {
@@ -120,6 +124,10 @@ package struct ResponseRewrite: Sendable {
                 guard let location = ownLocation(field.value, source) else { continue }
                 writer.append(source, run, field.value.lower)
                 writeLocation(location, publicAuthority, source, &writer)
+                writer.append("\r\n")
+            } else if field.known == .mcpSessionID {
+                writer.append(source, run, field.value.upper)
+                sessionTag.withUnsafeBytes { writer.append($0) }
                 writer.append("\r\n")
             } else {
                 guard joins else { continue }

@@ -11,10 +11,9 @@ extension ClientConnection {
         if case .length(let length) = requestBody.framing, length > route.limits.body {
             return machine.authorized(refusal: .bodyTooLarge)
         }
-        switch route.policy.admits(caller.principal) {
-        case .allowed: return machine.authorized(refusal: rateRefusal(isExempt: false))
-        case .denied(let reason): return machine.authorized(refusal: reason)
-        }
+        let permits = exchange?.route?.permits ?? loop.callers.permits(of: caller, on: route)
+        exchange?.permits = permits
+        return machine.authorized(refusal: permits.refusal)
     }
 
     /// A browser names the page that sends a request; another site's page must not use the caller's session with Access

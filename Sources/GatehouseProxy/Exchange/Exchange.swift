@@ -1,4 +1,5 @@
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import NIOCore
 
 /// What is known of the request under way: each step of the walk fills in its part, the audit reads all of it.
@@ -14,6 +15,21 @@ final class Exchange {
     /// Bytes of the path that the route's prefix covers.
     var prefix = 0
     var caller: Caller?
+    var permits: Permits?
+    /// The session that the request belongs to, found to be the caller's.
+    var session: BoundSession?
+    /// Where the legacy transport's tag stands in the head, to be left out upstream.
+    var queryTag: ByteRange?
+    var call: ReceivedCall?
+    /// Who waits for a JSON-RPC answer.
+    var waiting = WaitingIDs.none
+    /// The kinds of lists that the request asks for.
+    var lists: Set<Policy.TargetKind> = []
+    let tags: SessionTags
+    /// What the audit says of the JSON-RPC outcome.
+    var rpcError = ""
+    /// The method is GET: on an MCP route the response may carry the answers to calls made elsewhere.
+    var isGET = false
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
     var refusal: Reason?
@@ -43,7 +59,8 @@ final class Exchange {
     /// `Host` as the public knows it, for `Location`.
     var authority: [UInt8] = []
 
-    init(id: RequestID, startedAt: Timestamp, started: NIODeadline, snapshot: ProxySnapshot) {
+    init(id: RequestID, startedAt: Timestamp, started: NIODeadline, snapshot: ProxySnapshot, tags: SessionTags) {
+        self.tags = tags
         self.id = id
         self.startedAt = startedAt
         self.started = started

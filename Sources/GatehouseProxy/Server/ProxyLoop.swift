@@ -1,4 +1,5 @@
 package import GatehouseCore
+package import GatehouseMCP
 package import Logging
 package import NIOCore
 internal import Synchronization
@@ -18,6 +19,9 @@ package final class ProxyLoop {
     private let onTokenAnswer: TokenAnswer
     let logger: Logger
     var random = FastRandom()
+    var callers: CallerCaches
+    /// Bytes of request bodies that are held for the gate now.
+    var heldBodies = 0
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]
     private(set) var connections: [ClientConnection] = []
@@ -40,6 +44,7 @@ package final class ProxyLoop {
         clock: any WallClock,
         connector: UpstreamConnector,
         rates: RateTable,
+        sessions: SessionTags,
         onTokenAnswer: @escaping TokenAnswer = { _, _, _, _ in },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
@@ -52,6 +57,7 @@ package final class ProxyLoop {
         self.rates = rates
         self.onTokenAnswer = onTokenAnswer
         self.logger = logger
+        callers = CallerCaches(sessions)
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
     }
 

@@ -39,6 +39,10 @@ final class PreparedRoute: Sendable {
     /// The public authority of a route for one host; empty for a route for any.
     let authority: [UInt8]
     let injected: InjectedFields
+    /// Whether bodies pass the MCP gate.
+    let isGated: Bool
+    /// What everyone may do, on a route without grants.
+    let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
     let token: (name: TokenName, version: Int)?
     /// Whether the upstream has accepted that token: told once, not for every answer.
@@ -61,6 +65,8 @@ final class PreparedRoute: Sendable {
         crossOrigins = route.cors?.origins.map { CrossOrigin($0) } ?? []
         metadata = route.resourceMetadata?.document
         challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []
+        isGated = route.speech == .mcp
+        permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
         token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
             tokens.tokens[name].map { (name, $0.version) }
         }

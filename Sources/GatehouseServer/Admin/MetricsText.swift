@@ -134,6 +134,14 @@ struct MetricsText {
         family("gatehouse_audit_lost_total", "counter", "Audit events that could not be recorded.")
         sample("gatehouse_audit_lost_total", [("kind", "decision")], audit.lostDecisions)
         sample("gatehouse_audit_lost_total", [("kind", "outcome")], audit.lostOutcomes)
+        family("gatehouse_audit_late_total", "counter", "Decisions that were not on the disk in time.")
+        sample("gatehouse_audit_late_total", [], audit.late)
+        family("gatehouse_audit_damaged_total", "counter", "Places in the spool that could not be read back.")
+        sample("gatehouse_audit_damaged_total", [], audit.damaged)
+        family("gatehouse_audit_state", "gauge", "1 for the word that readiness says of the audit, 0 for the others.")
+        for word in AuditState.Word.allCases {
+            sample("gatehouse_audit_state", [("state", word.rawValue)], audit.word == word ? 1 : 0)
+        }
         family("gatehouse_audit_spool_events", "gauge", "Events that the sink has not taken yet.")
         sample("gatehouse_audit_spool_events", [], audit.depthEvents)
         family("gatehouse_audit_spool_bytes", "gauge", "Bytes of the spool's segments.")

@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseMCP
 import GatehouseTestSupport
 import NIOCore
 import NIOPosix
@@ -18,6 +19,7 @@ final class Gateway: Sendable {
     let address: RawSocket.Address
 
     static let token = "coda-token-1"
+    static let sessions = SessionTags(PurposeKeys(current: Secret("the key of this gateway's sessions")))
 
     private init(
         server: ProxyServer,
@@ -92,7 +94,8 @@ final class Gateway: Sendable {
                 recorder: audit.recorder(on: eventLoop),
                 clock: clock,
                 connector: connector,
-                rates: rates
+                rates: rates,
+                sessions: sessions
             )
         }
         let bound = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
@@ -147,7 +150,9 @@ final class Gateway: Sendable {
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
         cors: CORS? = nil,
-        resourceMetadata: ResourceMetadata? = nil
+        resourceMetadata: ResourceMetadata? = nil,
+        speech: Route.Speech = .http,
+        answersErrorsAs200: Bool = false
     ) throws -> Route {
         let name = try TokenName(parsing: name)
         return Route(
@@ -156,7 +161,7 @@ final class Gateway: Sendable {
             path: try PathPrefix(parsing: path),
             audiences: ["aud"],
             upstream: try Upstream(parsing: upstream),
-            speech: .http,
+            speech: speech,
             injections: try inject.sorted { $0.key < $1.key }.map {
                 Injection(name: try HeaderName(parsing: $0.key), value: try .init(parsing: $0.value, ownToken: name))
             },
@@ -166,6 +171,7 @@ final class Gateway: Sendable {
             limits: limits,
             timeouts: timeouts,
             preservesHost: preservesHost,
+            answersErrorsAs200: answersErrorsAs200,
             cors: cors,
             resourceMetadata: resourceMetadata
         )

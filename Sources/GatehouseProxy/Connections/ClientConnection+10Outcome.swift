@@ -1,14 +1,16 @@
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import Logging
 internal import NIOCore
 
-/// Step 9: the end of an exchange, however it comes, and its outcome recorded.
+/// Step 10: the end of an exchange, however it comes, and its outcome recorded.
 extension ClientConnection {
     /// Answers in place of the upstream.
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
         guard let exchange, let context else { return .wait }
         exchange.refusal = reason
-        exchange.status = reason.status
+        let body = rpcBody(reason, exchange)
+        exchange.status = status(of: reason, exchange, isRPC: body != nil)
         if !exchange.isDecided { record(.decision) }
         log(reason, exchange)
         if let upstream {
@@ -19,6 +21,7 @@ extension ClientConnection {
         if hasHead {
             inbound.moveReaderIndex(forwardBy: parser.head.length)
             hasHead = false
+            if machine.isRequestWhole { dropWholeBody() }
         } else if machine.disposition == .dropBody, exchange.route == nil {
             inbound.clear()
         }
@@ -30,13 +33,43 @@ extension ClientConnection {
             isHEAD: exchange.isHead,
             retryAfter: exchange.retryAfter,
             challenge: exchange.route?.challenge ?? [],
-            extra: exchange.crossOrigin?.lines ?? []
+            extra: exchange.crossOrigin?.lines ?? [],
+            status: exchange.status,
+            body: body
         )
         var bytes = context.channel.allocator.buffer(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { answer.write(into: $0) }
         write(bytes)
         wait(atMost: Self.lingerTimeout)
         return machine.refusalWritten(remaining: requestBody.remaining)
+    }
+
+    /// The refusal in the words of JSON-RPC, when someone waits for an answer that can say it so.
+    private func rpcBody(_ reason: Reason, _ exchange: Exchange) -> [UInt8]? {
+        guard !exchange.waiting.isEmpty, let code = reason.rpcCode else { return nil }
+        exchange.rpcError = String(code)
+        return RPCAnswer.errors(
+            reason,
+            ids: exchange.waiting.all,
+            isBatch: exchange.waiting.isBatch,
+            requestID: exchange.id
+        )
+    }
+
+    private func status(of reason: Reason, _ exchange: Exchange, isRPC: Bool) -> Int {
+        switch reason {
+        // A notification has no answer that could carry the refusal, so its status does.
+        case .toolDenied, .promptDenied, .resourceDenied: isRPC ? 200 : Reason.principalDenied.status
+        case _:
+            isRPC && reason.status >= 500 && exchange.route?.route.answersErrorsAs200 == true ? 200 : reason.status
+        }
+    }
+
+    /// Drops a body that the gate has read whole, so that the next request follows.
+    private func dropWholeBody() {
+        while !requestBody.isComplete {
+            guard case .part = requestBody.take(from: &inbound) else { return }
+        }
     }
 
     /// What callers do wrong is for those who look for it; what fails on our side or behind us is for everybody.
@@ -64,11 +97,7 @@ extension ClientConnection {
     /// The exchange cannot be completed.
     func abort(_ ending: Ending) {
         let endsCleanly = (ending == .expired || ending == .drained) && response.isAtBoundary
-        if endsCleanly, response.body.framing == .chunked, !response.unchunks {
-            var last = ByteBuffer()
-            last.writeStaticString("0\r\n\r\n")
-            write(last)
-        }
+        if endsCleanly, response.sendsChunks { write(ResponseRelay.lastChunk) }
         recordOutcome(ending)
         letGo(of: .close)
         // What an upstream sent before it broke off still reaches the client, which sees by its framing that it is cut.
@@ -81,8 +110,10 @@ extension ClientConnection {
 
     func recordOutcome(_ ending: Ending) {
         guard let exchange else { return }
+        if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
         if exchange.isDecided { record(.outcome, ending: ending) }
         loop.metrics.count(exchange)
+        if held > 0 || gathered != nil { releaseHold() }
         self.exchange = nil
     }
 

@@ -1,7 +1,8 @@
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import NIOCore
 
-/// Step 7: the upstream connection, the rewritten head, and the body as it comes.
+/// Step 8: the upstream connection, the rewritten head, and the body as it comes.
 extension ClientConnection {
     /// Body bytes that ride behind a head in one write; more of them go as they are.
     static let joinedBody = 16 << 10
@@ -64,6 +65,7 @@ extension ClientConnection {
                     prefixLength: exchange.prefix,
                     injectedLines: lines,
                     requestID: exchange.id,
+                    untagging: untagging(exchange, head),
                     into: output
                 )
             }
@@ -73,6 +75,7 @@ extension ClientConnection {
             route.authority.isEmpty ? withHeadBytes(head.authority) { Array($0) } : route.authority
         inbound.moveReaderIndex(forwardBy: head.length)
         hasHead = false
+        exchange.call = nil
         let refusal = takeBody { part in
             var part = part
             bytes.writeBuffer(&part)
@@ -83,6 +86,15 @@ extension ClientConnection {
         // Last, because a write that fails reads what the upstream said and closes before it returns.
         send(bytes, over: upstream)
         return action
+    }
+
+    /// The tags of the caller's session, which the upstream does not know.
+    private func untagging(_ exchange: Exchange, _ head: RequestHead) -> RequestRewrite.Untagging {
+        guard exchange.session != nil else { return RequestRewrite.Untagging() }
+        return RequestRewrite.Untagging(
+            field: head.has(.mcpSessionID) ? SessionTags.length : 0,
+            query: exchange.queryTag
+        )
     }
 
     /// Sends the request's first bytes. A reused connection may have been closed by the upstream already, so they are kept to be
@@ -160,6 +172,7 @@ extension ClientConnection {
         guard connection === upstream else { return }
         upstream = nil
         if response.endsWithConnection, !connection.isBroken {
+            endResponse()
             carryOut(machine.responseCompleted(mustClose: response.mustClose))
         } else if replay != nil, response.isUntouched, response.isUndelivered || exchange?.isSafe == true {
             carryOut(machine.deliveryFailed())

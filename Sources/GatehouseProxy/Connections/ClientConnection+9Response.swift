@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
 
-/// Step 8: the response, passed on as it comes.
+/// Step 9: the response, passed on as it comes.
 extension ClientConnection {
     func upstreamBytesReceived(_ received: ByteBuffer) {
         response.isUntouched = false
@@ -73,10 +73,11 @@ extension ClientConnection {
         self.exchange?.upstreamAnswered = .now()
         self.exchange?.upstreamStatus = head.status
         loop.upstreamAnswered(route, status: head.status)
+        let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,
-            rejectsCredential: head.status == 401 && route.token != nil
+            refusal: plan.refusal
         )
         if case .refuse = action {
             carryOut(action)
@@ -84,8 +85,13 @@ extension ClientConnection {
         }
         response.hasHead = true
         response.body = BodyRelay(head.framing, trailers: .response, malformed: .upstreamMalformed)
-        response.unchunks = exchange.version == .http10 && head.framing == .chunked
-        response.mustClose = head.framing == .untilClose || response.unchunks
+        response.reader = plan.reader
+        if exchange.version == .http10 {
+            response.delivery = head.framing == .chunked || plan.isEdited ? .bare : .asItComes
+        } else {
+            response.delivery = plan.isEdited ? .rechunked : .asItComes
+        }
+        response.mustClose = head.framing == .untilClose && !plan.isEdited || response.delivery == .bare
         response.isEventStream = head.isEventStream
         // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
         if head.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
@@ -96,6 +102,7 @@ extension ClientConnection {
         let joined = min(received.readableBytes - head.length, Self.joinedBody)
         var bytes = context.channel.allocator.buffer(
             capacity: route.responseRewrite.bound(head, publicAuthorityCount: exchange.authority.count) + joined
+                + SessionTags.length
         )
         let closes = response.mustClose || machine.responseCloses
         let persistence: ResponseRewrite.Persistence =
@@ -103,8 +110,9 @@ extension ClientConnection {
         write(
             head,
             of: received,
-            framing: response.unchunks ? .untilClose : head.framing,
+            framing: response.delivery == .bare ? .untilClose : plan.isEdited ? .chunked : head.framing,
             persistence: persistence,
+            sessionTag: plan.sessionTag,
             into: &bytes
         )
         received.moveReaderIndex(forwardBy: head.length)
@@ -135,6 +143,7 @@ extension ClientConnection {
         of received: ByteBuffer,
         framing: BodyFraming,
         persistence: ResponseRewrite.Persistence,
+        sessionTag: ArraySlice<UInt8> = [],
         into bytes: inout ByteBuffer
     ) {
         guard let exchange, let rewrite = exchange.route?.responseRewrite else { return }
@@ -144,7 +153,7 @@ extension ClientConnection {
                 minimumWritableBytes: rewrite.bound(
                     head,
                     publicAuthorityCount: authority.count,
-                    extraCount: extra.count
+                    extraCount: extra.count + sessionTag.count
                 )
             ) { output in
                 rewrite.write(
@@ -155,6 +164,7 @@ extension ClientConnection {
                     requestID: exchange.id,
                     extra: extra,
                     publicAuthority: authority,
+                    sessionTag: sessionTag,
                     into: output
                 )
             }
@@ -189,23 +199,27 @@ extension ClientConnection {
         if response.body.isComplete { completeResponse(&received) } else { response.pending = received }
     }
 
-    /// The next part as the client gets it; follows the event stream on the way.
+    /// The next part as the client gets it; follows events and answers on the way.
     private func takePart(of received: inout ByteBuffer) -> BodyRelay.Step {
-        guard response.events != nil || response.unchunks else { return response.body.take(from: &received) }
+        guard response.events != nil || response.delivery != .asItComes || response.reader != nil else {
+            return response.body.take(from: &received)
+        }
         let before = received
-        var events = response.events
-        var payload = ByteBuffer()
-        let unchunks = response.unchunks
+        var passing = PassingPayload(&response, exchange)
         let step = response.body.take(from: &received) { range in
             guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
                 return
             }
-            events?.advance(over: slice.readableBytesUInt8Span)
-            if unchunks { payload.writeImmutableBuffer(slice) }
+            passing.take(slice)
         }
-        response.events = events
-        if unchunks, case .part = step { return .part(payload) }
-        return step
+        passing.giveBack(to: &response)
+        guard case .part = step else { return step }
+        if response.reader?.isOverflown == true { return .refused(.upstreamMalformed) }
+        return switch response.delivery {
+        case .asItComes: step
+        case .bare: .part(passing.payload)
+        case .rechunked: .part(ResponseRelay.chunk(passing.payload))
+        }
     }
 
     private func completeResponse(_ received: inout ByteBuffer) {
@@ -214,7 +228,13 @@ extension ClientConnection {
             upstream?.close()
             upstream = nil
         }
+        endResponse()
         carryOut(machine.responseCompleted(mustClose: response.mustClose))
+    }
+
+    /// The upstream's body is whole; the client's end is written where it has another.
+    func endResponse() {
+        if response.delivery == .rechunked { write(ResponseRelay.lastChunk) }
     }
 
     // MARK: - Event streams

@@ -1,8 +1,12 @@
 internal import GatehouseCore
 internal import NIOCore
 
-/// Step 4, its last part: whether this caller has sent more than the route's rate allows.
+/// Step 5, a part of it: whether this caller has sent more than the route's rate allows. The gate asks once it knows the method.
 extension ClientConnection {
+    func rated(isExempt: Bool) -> ExchangeMachine.Gating {
+        rateRefusal(isExempt: isExempt).map { .refused($0) } ?? .passed
+    }
+
     /// Counts the request against its caller's rate.
     ///
     /// - Parameter isExempt: the request calls what must never be refused for its rate: `server/discover`, and methods that Gatehouse does not

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Step 5: the upstream's own credential, rendered into the header fields that the route injects.
+/// Step 6: the upstream's own credential, rendered into the header fields that the route injects.
 extension ClientConnection {
     func provideToken() -> ExchangeAction {
         guard let route = exchange?.route, let caller = exchange?.caller else {
