@@ -90,17 +90,17 @@ enum RouteFields {
         "Send the client's `Host` upstream instead of the upstream's own."
     )
     static let probe = Field("probe", ProbeFields.shape, "A request that tells whether the token works.")
-    static let autoRevert = Field(
-        "auto_revert",
-        .boolean,
-        .fallback(false),
-        "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
-    )
     static let mcp = Field(
         "mcp",
         RouteMCPFields.shape,
         .fallback(RouteMCPFields()),
         "What the MCP gate does on this route."
+    )
+    static let autoRevert = Field(
+        "auto_revert",
+        .boolean,
+        .fallback(false),
+        "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
     )
 
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
@@ -173,8 +173,7 @@ enum RouteFields {
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, let mcp, let autoRevert,
-            injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(

@@ -72,8 +72,8 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route, let context else { return false }
         self.exchange?.upstreamAnswered = .now()
         self.exchange?.upstreamStatus = head.status
-        loop.upstreamAnswered(route, status: head.status)
         let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
+        loop.upstreamAnswered(route, status: head.status)
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,
