@@ -56,10 +56,10 @@ struct ReloadTests {
             return check["detail"].text?.contains("unknown key 'nonsense'") ?? false
         }
         #expect(try await readiness(gateway)["ready"] == .bool(true))
-        try gateway.folder.write(yaml.replacing("/audit.db", with: "/other.db"), to: "gatehouse.yaml")
+        try gateway.folder.write(yaml + "threads: 9\n", to: "gatehouse.yaml")
         try await gateway.eventually {
             let check = try await readiness(gateway)["checks"]["configuration"]
-            return check["detail"].text?.contains("audit") ?? false
+            return check["detail"].text?.contains("threads") ?? false
         }
     }
 
