@@ -54,7 +54,7 @@ let package = Package(
             "GatehouseCommands",
             [
                 "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
-                "GatehouseCore",
+                "GatehouseCore", "CLinux",
                 argumentParser, logging, lifecycle, unixSignals,
             ]
         ),
@@ -72,10 +72,10 @@ let package = Package(
             "GatehouseProxy",
             ["GatehouseMCP", "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL, logging]
         ),
-        module("GatehouseMCP", ["GatehouseCore"]),
+        module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
-        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", crypto]),
+        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
 
@@ -84,6 +84,7 @@ let package = Package(
         module("PostgresClient", ["CPostgres"]),
         module("CurlClient", ["CCurl"]),
         module("YAMLReader", ["CYAML"]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -91,13 +92,18 @@ let package = Package(
 
         .target(
             name: "GatehouseTestSupport",
-            dependencies: ["GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nioSSL, crypto, cryptoExtras],
+            dependencies: [
+                "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto, cryptoExtras,
+            ],
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
         tests(
             "GatehouseCommandsTests",
-            ["GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseCore", "GatehouseTestSupport"],
+            [
+                "GatehouseCommands", "GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseCore",
+                "GatehouseTestSupport",
+            ],
             exclude: ["Scripts"]
         ),
         tests(
@@ -123,8 +129,15 @@ let package = Package(
             ["AccessIdentity", "GatehouseCore", "GatehouseTestSupport"],
             resources: [.copy("Vectors")]
         ),
-        tests("GatehouseTokensTests", ["GatehouseTokens", "GatehouseCore", "SQLiteClient", crypto]),
-        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient"]),
+        tests(
+            "GatehouseTokensTests",
+            [
+                "GatehouseTokens", "GatehouseCore", "GatehouseTestSupport", "SQLiteClient", "PostgresClient",
+                "CurlClient",
+                crypto,
+            ]
+        ),
+        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),

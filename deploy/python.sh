@@ -1,16 +1,26 @@
 # shellcheck shell=bash
-# Python environments with the official MCP SDK, kept under .build. Sourced by test.sh.
+# Python environments with the peers of the end-to-end tests, kept under .build. Sourced by test.sh.
 
-# python_environment VERSION: sets `python` to an interpreter that has this version of the SDK.
+# python_environment NAME REQUIREMENT…: sets `python` to the interpreter of an environment that has these packages.
 python_environment() {
-  local environment=$PWD/.build/python/mcp-$1
+  local environment=$PWD/.build/python/$1
+  shift
   # shellcheck disable=SC2034  # read by the caller
   python=$environment/bin/python
-  # Written last: an environment that was interrupted half-way is made again.
-  [ ! -f "$environment/complete" ] || return 0
+  # Written last, with what was asked for: an environment that was interrupted half-way, or has other versions, is made again.
+  [ "$(cat "$environment/complete" 2>/dev/null)" != "$*" ] || return 0
   rm -rf "$environment"
   # Debian's own interpreter: another one in the PATH may come without venv.
   /usr/bin/python3 -m venv "$environment" </dev/null
-  "$environment/bin/pip" install --quiet --disable-pip-version-check "mcp==$1" uvicorn </dev/null
-  touch "$environment/complete"
+  "$environment/bin/pip" install --quiet --disable-pip-version-check "$@" </dev/null
+  echo "$*" >"$environment/complete"
+}
+
+# python_environments: every one that the tests use, and the variables by which they find them. One for each version of the SDK:
+# mcp-proxy is made with the older, fastmcp and mcp-coda with the newer.
+python_environments() {
+  python_environment mcp-1.30.0 mcp==1.30.0 uvicorn mcp-proxy==0.13.0
+  export GATEHOUSE_TEST_PYTHON_1=$python
+  python_environment mcp-2.3.0 mcp==2.3.0 uvicorn fastmcp==4.2.3 mcp-coda==0.12.3
+  export GATEHOUSE_TEST_PYTHON_2=$python
 }

@@ -31,6 +31,7 @@ public final class AssertionVerifier {
     public private(set) var keys: SigningKeys?
     private let attach: ((VerifiedAssertion) -> any AnyObject & Sendable)?
     private var cache: VerdictCache
+    private let digester = TokenDigester()
     private let scratch: UnsafeMutableRawBufferPointer
 
     /// Makes a verifier with an empty memory.
@@ -92,7 +93,7 @@ public final class AssertionVerifier {
             // A list of assertions is the more telling reason, as in the order of the verification.
             return .rejected(token.contains(0x2C) ? .duplicate : .malformed)
         }
-        let digest = TokenDigest(token)
+        let digest = digester.digest(token)
         if let known = cache.find(digest) { return recheck(known, digest, audiences: audiences, now: now) }
         let pipeline = AssertionPipeline(
             policy: policy,

@@ -1,24 +1,3 @@
-internal import Crypto
-
-/// SHA-256 of a token: the name of its verdict. Whoever could make two tokens share one could also forge signatures.
-struct TokenDigest: Hashable {
-    private let words: (UInt64, UInt64, UInt64, UInt64)
-
-    init(_ token: UnsafeRawBufferPointer) {
-        var hash = SHA256()
-        hash.update(bufferPointer: token)
-        words = hash.finalize().withUnsafeBytes { $0.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self) }
-    }
-
-    static func == (one: TokenDigest, other: TokenDigest) -> Bool {
-        one.words.0 == other.words.0 && one.words.1 == other.words.1 && one.words.2 == other.words.2
-            && one.words.3 == other.words.3
-    }
-
-    /// One word of a digest is spread well already; the hasher's seed keeps others from choosing collisions.
-    func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
-}
-
 /// Verified assertions by token, bounded, replaced by second chance (the clock algorithm): a hand goes round the slots,
 /// spares once what was used since it last came by, and takes the first that was not.
 struct VerdictCache {

@@ -9,6 +9,10 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case spoolUnusable = "spool_unusable"
         /// Another process uses the spool directory.
         case spoolInUse = "spool_in_use"
+        /// The spool holds as much as it may; the sink must take some first.
+        case spoolFull = "spool_full"
+        /// The spool's directory or a file of it was taken away while it was in use.
+        case spoolGone = "spool_gone"
         /// A file in the spool is not what was written there.
         case spoolDamaged = "spool_damaged"
         /// The sink did not take a batch; it is offered again.
@@ -28,12 +32,21 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
     package let message: String
     package let underlying: (any Error)?
     package let source: Source
+    /// `errno`, when the operating system refused.
+    package let number: Int32?
 
-    package init(_ code: Code, _ message: String, underlying: (any Error)? = nil, source: Source = .gatehouse) {
+    package init(
+        _ code: Code,
+        _ message: String,
+        underlying: (any Error)? = nil,
+        source: Source = .gatehouse,
+        number: Int32? = nil
+    ) {
         self.code = code
         self.message = message
         self.underlying = underlying
         self.source = source
+        self.number = number
     }
 
     package var description: String { underlying.map { "\(message): \($0)" } ?? message }
@@ -42,6 +55,6 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
     static func system(_ doing: String, _ path: String, _ number: Int32 = errno, code: Code = .spoolUnusable)
         -> AuditError
     {
-        AuditError(code, "cannot \(doing) \(path): \(String(cString: strerror(number)))")
+        AuditError(code, "cannot \(doing) \(path): \(String(cString: strerror(number)))", number: number)
     }
 }

@@ -61,7 +61,17 @@ package struct AuditSettings: Sendable {
     package static let defaultRetry: (first: Duration, last: Duration) = (.milliseconds(100), .seconds(10))
     package var retry = AuditSettings.defaultRetry
 
+    /// Without keys nothing is chained, and nothing is kept of arguments.
+    package var keys: AuditKeys?
+    /// Told every head of the chain, on the writer's thread. For the log.
+    package var onHead: @Sendable (AuditHead) -> Void = { _ in }
+
     package init(spool: String) { self.spool = spool }
+
+    /// What of a call's arguments goes into its event.
+    var keeper: ArgumentsKeeper? {
+        keys.flatMap { arguments == .omit ? nil : ArgumentsKeeper($0, records: arguments == .record) }
+    }
 
     static let laneSizes = 1 << 16...1 << 30
 

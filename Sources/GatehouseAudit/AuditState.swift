@@ -1,13 +1,39 @@
+internal import Glibc
+
 /// What the audit says about itself at one moment: for metrics, readiness and the status page.
 package struct AuditState: Sendable {
     /// One word for readiness.
-    package enum Word: String, Sendable {
+    package enum Word: String, Sendable, CaseIterable {
         case ready
+        /// The sink takes events, but ``AuditState/slowLag`` and more after they were recorded.
+        case sinkSlow = "sink_slow"
         /// The sink does not take events; the spool keeps them.
         case sinkDown = "sink_down"
-        /// Events stay in the rings: the disk refuses them or the spool has reached its quota.
+        /// The spool has reached its quota: the sink must take some first.
+        case spoolFull = "spool_full"
+        /// The disk of the spool has no room.
+        case diskFull = "disk_full"
+        /// The spool may not be written any more.
+        case spoolDenied = "spool_denied"
+        /// The spool was taken away; it is made again where that is possible.
+        case spoolGone = "spool_gone"
+        /// The spool cannot be written, for another reason.
         case spoolBlocked = "spool_blocked"
+
+        init(_ error: AuditError) {
+            switch (error.code, error.number) {
+            case (.sinkFailed, _): self = .sinkDown
+            case (.spoolFull, _): self = .spoolFull
+            case (.spoolGone, _), (_, ENOENT), (_, ENOTDIR): self = .spoolGone
+            case (_, ENOSPC), (_, EDQUOT): self = .diskFull
+            case (_, EACCES), (_, EPERM), (_, EROFS): self = .spoolDenied
+            case _: self = .spoolBlocked
+            }
+        }
     }
+
+    /// Beyond it a sink counts as slow.
+    package static let slowLag: Duration = .seconds(30)
 
     /// Events recorded by all lanes since the start.
     package var recorded = 0
@@ -35,7 +61,10 @@ package struct AuditState: Sendable {
     package init() {}
 
     package var word: Word {
-        if writerTrouble != nil { return .spoolBlocked }
-        return sinkTrouble != nil ? .sinkDown : .ready
+        if let trouble = writerTrouble ?? sinkTrouble { return Word(trouble) }
+        return lag > Self.slowLag ? .sinkSlow : .ready
     }
+
+    /// Whether events can be recorded. A sink that is down or slow does not keep them from being: the spool has them.
+    package var isReady: Bool { writerTrouble == nil }
 }

@@ -66,6 +66,7 @@ package final class AuditSystem: Sendable {
         drainBell.ring()
         drainThread?.join()
         while case .wrote = writer.step() {}
+        writer.makeHeadOfRest()
         let end = ContinuousClock.now + bound
         while ContinuousClock.now < end, case .delivered = drain.step() {}
         if !writer.hasWork { directory.removeRings() }
@@ -95,6 +96,9 @@ package final class AuditSystem: Sendable {
 
     // MARK: Threads
 
+    /// How long a writer without work waits before it looks whether the spool is still there.
+    private static let lookAfter: Duration = .seconds(5)
+
     private var stops: Bool { isStopping.load(ordering: .sequentiallyConsistent) }
 
     private func runWriter() {
@@ -113,7 +117,8 @@ package final class AuditSystem: Sendable {
                 continue
             }
             if idleTicks > quietTicks {
-                writerBell.wait(.parked, atMost: nil, unless: { stops || writer.hasWork })
+                let wait = min(writer.headWait ?? Self.lookAfter, Self.lookAfter)
+                writerBell.wait(.parked, atMost: wait, unless: { stops || writer.hasWork })
                 idleTicks = 0
             } else if settings.durability == .process {
                 writerBell.wait(.napping, atMost: settings.tick, unless: { stops })

@@ -20,7 +20,9 @@ public struct GatehouseCommand: AsyncParsableCommand {
             RouteCommand.self,
             JWT.self,
             Token.self,
+            Store.self,
             Key.self,
+            Bearer.self,
             Audit.self,
             DoctorCommand.self,
             Health.self,
@@ -35,6 +37,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
 
     /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
     public static func start() async -> Never {
+        CoreDumps.forbid()
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
         do {

@@ -69,7 +69,7 @@ private struct Reloading: Service {
                     if watch.looked(FileWatch.Stamp(of: path)) { ask.yield() }
                 }
             }
-            for await _ in asked.cancelOnGracefulShutdown() { gatehouse.reload(path: path) }
+            for await _ in asked.cancelOnGracefulShutdown() { await gatehouse.reload(path: path) }
             group.cancelAll()
         }
     }

@@ -28,6 +28,15 @@ enum Terminal {
     /// Overwrites the line of progress on standard error; an empty text removes it.
     static func progress(_ text: String) { write("\r\u{1B}[K\(text)") }
 
+    /// A line of progress: a bar, how much of it is done, and of what.
+    static func bar(_ done: Int, of total: Int, _ what: String) -> String {
+        let width = 24
+        let part = min(1, Double(done) / Double(max(1, total)))
+        let full = Int(part * Double(width))
+        let bar = String(repeating: "█", count: full) + String(repeating: "░", count: width - full)
+        return "\(bar) \(Int(part * 100))%  \(done) of \(total) \(what)"
+    }
+
     /// Words without a line end: what follows is typed behind them.
     static func ask(_ text: String) { write(text) }
 

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A caller whose credential was verified: shared by every request that carries the same one.
 package final class Caller: Sendable {
     package let principal: Principal
@@ -5,20 +7,38 @@ package final class Caller: Sendable {
     package let expiresAt: Timestamp
     /// The `kid` of the key that signed the assertion; empty for a bearer.
     package let keyID: String
+    /// The routes that the credential itself names; nil for an assertion, whose audience says it.
+    private let routes: Set<TokenName>?
+    private let revoked = Atomic(false)
 
-    package init(principal: Principal, expiresAt: Timestamp, keyID: String) {
+    package init(principal: Principal, expiresAt: Timestamp, keyID: String, routes: Set<TokenName>? = nil) {
         self.principal = principal
         self.expiresAt = expiresAt
         self.keyID = keyID
+        self.routes = routes
     }
+
+    package func mayUse(_ route: TokenName) -> Bool { routes?.contains(route) ?? true }
+
+    /// The credential was taken back: streams opened with it end now.
+    package func revoke() { revoked.store(true, ordering: .relaxed) }
+    package var isRevoked: Bool { revoked.load(ordering: .relaxed) }
+
+    /// Whether what was opened with the credential must end.
+    package func hasEnded(at now: Timestamp) -> Bool { now >= expiresAt || isRevoked }
 }
 
-/// Establishes callers from assertions. One instance serves one event loop and is used on it only.
+/// Establishes callers from credentials. One instance serves one event loop and is used on it only.
 package protocol AssertionAuthenticator: AnyObject {
     /// Verifies the value of the one assertion field of a request.
     ///
     /// - Parameter assertion: the field's value without surrounding whitespace, valid during the call only.
     func authenticate(_ assertion: UnsafeRawBufferPointer, for route: Route, now: Timestamp) -> AssertionVerdict
+
+    /// Looks a break-glass credential up. Never undecided.
+    ///
+    /// - Parameter bearer: what follows `Bearer ` in the request's `Authorization`, valid during the call only.
+    func authenticate(bearer: UnsafeRawBufferPointer, now: Timestamp) -> AssertionVerdict
 
     /// Asks once to be called back, on the same event loop, when the key refresh that an `.undecided` verdict waits for has
     /// ended, well or not; then the assertion is verified again and never undecided a second time.

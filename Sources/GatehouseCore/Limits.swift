@@ -68,6 +68,10 @@ package struct ServerLimits: Hashable, Sendable {
     /// programs in between sooner.
     package static let defaultStreamSilence: Duration = .seconds(15)
 
+    /// Bytes of request bodies that one event loop holds for the MCP gate at once; beyond it a request whose body is not whole yet
+    /// is answered 503 `overloaded`.
+    package static let defaultHeldBodies = 64 << 20
+
     package var connections = ServerLimits.defaultConnections
     package var headTimeout = ServerLimits.defaultHeadTimeout
     package var bodyTimeout = ServerLimits.defaultBodyTimeout
@@ -76,6 +80,7 @@ package struct ServerLimits: Hashable, Sendable {
     package var upstreamIdle = ServerLimits.defaultUpstreamIdle
     package var drain = ServerLimits.defaultDrain
     package var streamSilence = ServerLimits.defaultStreamSilence
+    package var heldBodies = ServerLimits.defaultHeldBodies
 
     package init() {}
 }

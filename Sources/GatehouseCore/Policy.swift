@@ -16,14 +16,14 @@ package struct Policy: Hashable, Sendable {
 
     /// Whether the principal may use the route at all.
     package func admits(_ principal: Principal) -> Verdict {
-        guard let grants else { return .allowed(grant: nil) }
+        guard let grants = grants(on: principal) else { return .allowed(grant: nil) }
         for (index, grant) in grants.enumerated() where grant.names(principal) { return .allowed(grant: index) }
         return .denied(.principalDenied)
     }
 
     /// Whether the principal may make one call: any grant that names the principal and covers the target is enough.
     package func permits(_ principal: Principal, _ kind: TargetKind, _ target: String) -> Verdict {
-        guard let grants else { return .allowed(grant: nil) }
+        guard let grants = grants(on: principal) else { return .allowed(grant: nil) }
         var isNamed = false
         for (index, grant) in grants.enumerated() where grant.names(principal) {
             isNamed = true
@@ -31,6 +31,9 @@ package struct Policy: Hashable, Sendable {
         }
         return .denied(isNamed ? kind.denial : .principalDenied)
     }
+
+    /// A break-glass credential names its routes itself, so the walk has judged it before it comes here: grants on people do not hold for it.
+    private func grants(on principal: Principal) -> [Grant]? { principal.kind == .bearer ? nil : grants }
 
     /// What an MCP call is aimed at.
     package enum TargetKind: Hashable, Sendable, CaseIterable {
@@ -66,9 +69,7 @@ package struct Grant: Hashable, Sendable {
         switch principal.kind {
         case .user: users.contains { $0.matches(principal.name, ignoringCase: true) }
         case .service: serviceTokens.contains { $0.matches(principal.name) }
-        // A break-glass credential names its routes itself and is not subject to grants on people.
-        case .bearer: false
-        case .none: false
+        case .bearer, .none: false
         }
     }
 
@@ -93,34 +94,36 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
         bytes = Array(pattern.utf8)
     }
 
-    /// Takes time in the product of both lengths at worst: one position to return to is enough, because a later `*`
-    /// always subsumes an earlier one.
     package func matches(_ text: String, ignoringCase: Bool = false) -> Bool {
         var text = text
-        return text.withUTF8 { text in
-            var p = 0
-            var t = 0
-            var star: (p: Int, t: Int)?
-            while t < text.count {
-                if p < bytes.count, bytes[p] == 0x2A {
-                    star = (p, t)
-                    p += 1
-                } else if p < bytes.count,
-                    ignoringCase ? bytes[p].lowercasedASCII == text[t].lowercasedASCII : bytes[p] == text[t]
-                {
-                    p += 1
-                    t += 1
-                } else if let last = star {
-                    p = last.p + 1
-                    t = last.t + 1
-                    star = (last.p, t)
-                } else {
-                    return false
-                }
+        return text.withUTF8 { matches(UnsafeRawBufferPointer($0), ignoringCase: ignoringCase) }
+    }
+
+    /// Takes time in the product of both lengths at worst: one position to return to is enough, because a later `*`
+    /// always subsumes an earlier one.
+    package func matches(_ text: UnsafeRawBufferPointer, ignoringCase: Bool = false) -> Bool {
+        var p = 0
+        var t = 0
+        var star: (p: Int, t: Int)?
+        while t < text.count {
+            if p < bytes.count, bytes[p] == 0x2A {
+                star = (p, t)
+                p += 1
+            } else if p < bytes.count,
+                ignoringCase ? bytes[p].lowercasedASCII == text[t].lowercasedASCII : bytes[p] == text[t]
+            {
+                p += 1
+                t += 1
+            } else if let last = star {
+                p = last.p + 1
+                t = last.t + 1
+                star = (last.p, t)
+            } else {
+                return false
             }
-            while p < bytes.count, bytes[p] == 0x2A { p += 1 }
-            return p == bytes.count
         }
+        while p < bytes.count, bytes[p] == 0x2A { p += 1 }
+        return p == bytes.count
     }
 
     package var description: String { pattern }

@@ -38,6 +38,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case upstreamReset = "upstream_reset"
     case upstreamMalformed = "upstream_malformed"
     case upstreamCredentialRejected = "upstream_credential_rejected"
+    /// The upstream answered a call with a 5xx that is no JSON-RPC answer.
+    case upstreamError = "upstream_error"
 
     case keysUnavailable = "keys_unavailable"
     case tokenUnavailable = "token_unavailable"
@@ -78,7 +80,8 @@ extension Reason {
     /// Whether the request had been allowed before this befell it: the upstream failed, not the caller.
     package var followsAllow: Bool {
         switch self {
-        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamTimeout:
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
+            .upstreamTimeout:
             true
         case _: false
         }
@@ -107,7 +110,7 @@ extension Reason {
             Answer(status: 431, code: .tooLarge, message: "The request has too many or too large header fields.")
         case .rateLimited:
             Answer(status: 429, code: .rateLimited, message: "Too many requests; retry later.")
-        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected:
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError:
             Answer(status: 502, code: .upstreamFailed, message: "The service behind this route failed.")
         case .keysUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
             Answer(status: 503, code: .unavailable, message: "The gateway cannot serve this request now.")

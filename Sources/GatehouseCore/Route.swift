@@ -30,6 +30,14 @@ package final class Route: Sendable {
     /// Whether `Host` goes upstream as the client sent it instead of the upstream's own authority.
     package let preservesHost: Bool
     package let probe: Probe?
+    /// Whether a call that fails with a 5xx is answered with HTTP 200 and the JSON-RPC error alone, for clients that give their
+    /// session up on a 5xx.
+    package let answersErrorsAs200: Bool
+    /// Nil when pages of no other site may call the route.
+    package let cors: CORS?
+    package let resourceMetadata: ResourceMetadata?
+    /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
+    package let autoRevert: Bool
 
     /// What is stripped from requests beyond what always is.
     package struct Strip: Hashable, Sendable {
@@ -70,7 +78,11 @@ package final class Route: Sendable {
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
         preservesHost: Bool = false,
-        probe: Probe? = nil
+        probe: Probe? = nil,
+        answersErrorsAs200: Bool = false,
+        cors: CORS? = nil,
+        resourceMetadata: ResourceMetadata? = nil,
+        autoRevert: Bool = false
     ) {
         self.name = name
         self.host = host
@@ -86,6 +98,10 @@ package final class Route: Sendable {
         self.timeouts = timeouts
         self.preservesHost = preservesHost
         self.probe = probe
+        self.answersErrorsAs200 = answersErrorsAs200
+        self.cors = cors
+        self.resourceMetadata = resourceMetadata
+        self.autoRevert = autoRevert
     }
 
     /// Every token the injections name.

@@ -4,13 +4,28 @@ internal import Logging
 internal import Synchronization
 
 extension Gatehouse {
-    /// Reads the file again and puts in force what can change while running, dropping no connection. A bad file keeps the old one
-    /// serving; what cannot change while running is named and waits for a restart.
-    package func reload(path: String) {
+    /// Reads the file again and puts its routes, limits and store in force, dropping no connection. A bad file, or a store that cannot take over,
+    /// keeps the old ones serving; what cannot change while running is named and waits for a restart.
+    package func reload(path: String) async {
+        let task = reloading.withLock { reloading in
+            let task = Task { [before = reloading] in
+                await before?.value
+                await reloadAlone(path: path)
+            }
+            reloading = task
+            return task
+        }
+        await task.value
+    }
+
+    private func reloadAlone(path: String) async {
         do {
             let new = try Configuration.read(path: path)
-            try Enforceable.check(new)
-            live.publish(new.routes, new.limits)
+            if let store = try await tokens.stage(new) {
+                tokens.commit(store) { live.publish(new.routes, new.limits, $0) }
+            } else {
+                live.publish(new.routes, new.limits)
+            }
             live.publish(AccessAssembly.policy(new.access, issuer: configuration.access.issuer))
             let waiting = settingsThatWait(new)
             reloadState.withLock { $0.took(at: SystemClock().now(), waiting: waiting) }
@@ -26,6 +41,8 @@ extension Gatehouse {
             }
         } catch let error as ConfigurationError {
             refuse(error.diagnostics.filter { $0.severity == .error }.map(\.description))
+        } catch let error as GatehouseError {
+            refuse([error.message + (error.hint.map { " (\($0))" } ?? "")])
         } catch {
             refuse(["\(error)"])
         }
@@ -49,16 +66,9 @@ extension Gatehouse {
         compare("access.certs_url", new.access.certsURL == configuration.access.certsURL)
         compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
         compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
-        compare("stores", new.stores == configuration.stores)
-        compare("store", new.store == configuration.store)
-        compare("store_refresh", new.storeRefresh == configuration.storeRefresh)
-        compare("store_max_stale", new.storeMaxStale == configuration.storeMaxStale)
+        if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
         compare("audit", new.audit == configuration.audit)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
-        // The environment cannot be listed: its store knows the tokens that it was started with.
-        if case .environment = configuration.store.settings {
-            compare("tokens", new.tokenNames.isSubset(of: configuration.tokenNames))
-        }
         return sections
     }
 }

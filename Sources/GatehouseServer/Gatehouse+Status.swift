@@ -21,7 +21,7 @@ extension Gatehouse {
             startedAt: startedAt,
             now: now,
             readiness: await readiness(),
-            store: tokens.state,
+            store: tokens.refreshState,
             reload: reloadState.withLock { $0 }
         )
         let traffic = await traffic()
@@ -32,11 +32,13 @@ extension Gatehouse {
         facts.openExchanges = traffic.openExchanges
         facts.openConnections = proxy.openConnections
         facts.keys = await keys.status
-        facts.storeName = configuration.store.name.text
-        facts.storeKind = configuration.store.settings.kind.rawValue
-        switch await listing.current {
-        case .success(let tokens): facts.tokens = tokens
-        case .failure(let error): facts.tokensProblem = error.message
+        let source = tokens.source
+        facts.storeName = source.name.text
+        facts.storeKind = source.settings.kind.rawValue
+        do throws(TokenError) {
+            facts.tokens = try await source.refresher.list()
+        } catch {
+            facts.tokensProblem = error.message
         }
         facts.audit = audit.state(at: now)
         return facts

@@ -3,6 +3,7 @@ internal import CurlClient
 internal import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
@@ -24,8 +25,11 @@ package final class Gatehouse: Service {
     private let group: MultiThreadedEventLoopGroup
     let audit: AuditSystem
     let keys: SigningKeySource
-    let tokens: TokenRefresher
-    let listing: TokenListing
+    let tokens: LiveTokens
+    /// Reloads run one after the other, in the order they were asked for.
+    let reloading = Mutex<Task<Void, Never>?>(nil)
+    /// Break-glass credentials; its `state` may be read at any time.
+    let bearers: BearerWatch
     let proxy: ProxyServer
     private let authenticators: [NIOLoopBound<LoopAuthenticator>]
     private let adminHost: AdminHost
@@ -49,9 +53,7 @@ package final class Gatehouse: Service {
         self.version = version
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin)
-        try Enforceable.check(configuration)
-        let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
-        audit = try AuditAssembly.system(configuration.audit)
+        audit = try AuditAssembly.system(configuration, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -65,7 +67,9 @@ package final class Gatehouse: Service {
 
         let eventLoops = Array(group.makeIterator())
         let limits = configuration.limits
-        let connector = try UpstreamConnector()
+        let connector = UpstreamConnector()
+        if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
+        let rates = RateTable()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
@@ -73,13 +77,20 @@ package final class Gatehouse: Service {
         let live = LiveState(routes: configuration.routes, limits: limits)
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
-        tokens = TokenRefresher(
-            store: store,
-            refresh: configuration.storeRefresh,
-            maxStale: configuration.storeMaxStale,
+        let tokens = try LiveTokens(
+            configuration,
+            logger: logger,
+            publish: { live.publish($0) },
+            onRevert: { route, token, version in
+                eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
+            }
+        )
+        self.tokens = tokens
+        bearers = BearerWatch(
+            store: try BearerAssembly.store(configuration),
+            isWanted: { live.takesBearers },
             onChange: { live.publish($0) }
         )
-        listing = TokenListing(tokens)
         let policy = AccessAssembly.policy(configuration.access)
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
@@ -94,6 +105,7 @@ package final class Gatehouse: Service {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
+        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
         proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -102,6 +114,10 @@ package final class Gatehouse: Service {
                 recorder: lanes[index],
                 clock: SystemClock(),
                 connector: connector,
+                rates: rates,
+                sessions: sessions,
+                // Weak: it would close a ring that keeps the store open after the end.
+                onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
                 logger: logger
             )
         }
@@ -113,12 +129,14 @@ package final class Gatehouse: Service {
         let keyTask = Task { [keys] in await keys.run() }
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
-        await tokens.refreshNow()
+        await tokens.start()
+        await bearers.tick()
         _ = await keysRead
-        let tokenTask = Task { [tokens] in await tokens.run() }
+        let bearerTask = Task { [bearers] in await bearers.run() }
         defer {
             keyTask.cancel()
-            tokenTask.cancel()
+            tokens.stop()
+            bearerTask.cancel()
         }
         let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
         let address: SocketAddress?
@@ -136,6 +154,7 @@ package final class Gatehouse: Service {
             ]
         )
         onReady(address, admin.address)
+        StartupPages.release()
 
         try? await gracefulShutdown()
         logger.info("draining")
@@ -188,7 +207,7 @@ package final class Gatehouse: Service {
         let now = SystemClock().now()
         return Readiness(
             keys: await keys.status,
-            tokens: tokens.state,
+            tokens: tokens.refreshState,
             audit: audit.state(at: now),
             reload: reloadState.withLock { $0 },
             isDraining: isDraining.withLock { $0 },
@@ -219,8 +238,8 @@ package final class Gatehouse: Service {
             openExchanges: traffic.openExchanges
         )
         text.addKeys(await keys.status, now: now)
-        text.addTokens(tokens.state, now: now)
-        text.addTokenTimes((try? await listing.current.get()) ?? [], now: now)
+        text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
+        text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })
         return text.text

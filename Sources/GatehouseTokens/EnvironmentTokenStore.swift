@@ -51,6 +51,9 @@ package struct EnvironmentTokenStore: TokenStore {
         return String(decoding: stem, as: UTF8.self) + "_API_TOKEN"
     }
 
+    /// The variable that a token is read from, also one that no route uses.
+    package func variable(of name: TokenName) -> String { variables[name] ?? Self.variable(for: name) }
+
     package func load() async throws(TokenError) -> TokenLoad {
         var load = TokenLoad()
         for name in variables.keys.sorted() {
@@ -112,7 +115,11 @@ package struct EnvironmentTokenStore: TokenStore {
         throw refusal(name, "cannot be written to")
     }
 
-    package func rollback(_ name: TokenName, _ change: TokenChange) async throws(TokenError) -> TokenSummary {
+    package func rollback(
+        _ name: TokenName,
+        from version: Int?,
+        _ change: TokenChange
+    ) async throws(TokenError) -> TokenSummary {
         throw refusal(name, "keeps no old versions")
     }
 
@@ -123,7 +130,7 @@ package struct EnvironmentTokenStore: TokenStore {
     // MARK: -
 
     private func token(_ name: TokenName) throws(TokenError) -> TokenValue {
-        let variable = variables[name] ?? Self.variable(for: name)
+        let variable = variable(of: name)
         let secret: Secret
         do throws(InvalidValue) {
             secret = try read(.environment(variable))
@@ -143,7 +150,7 @@ package struct EnvironmentTokenStore: TokenStore {
     }
 
     private func refusal(_ name: TokenName, _ why: String) -> TokenError {
-        let variable = variables[name] ?? Self.variable(for: name)
+        let variable = variable(of: name)
         return TokenError(
             .unsupported,
             "the env store \(why)",

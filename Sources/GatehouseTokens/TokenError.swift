@@ -7,6 +7,8 @@ package struct TokenError: Error, Sendable, CustomStringConvertible {
         case notFound = "not_found"
         /// The token has no such version, or none to go back to.
         case versionNotFound = "version_not_found"
+        /// The token's current version is another one than the caller meant.
+        case superseded
         /// The value could not be sent in a header, or a name, actor or note is not one.
         case invalidValue = "invalid_value"
         /// The store cannot do this at all; the hint says what to do instead.
@@ -47,12 +49,16 @@ package struct TokenError: Error, Sendable, CustomStringConvertible {
 
     package var source: Source {
         switch code {
-        case .notFound, .versionNotFound, .invalidValue, .unsupported, .configuration, .limit: .client
+        case .notFound, .versionNotFound, .superseded, .invalidValue, .unsupported, .configuration, .limit: .client
         case .keyUnknown, .tampered, .schemaTooNew, .unavailable: .store
         }
     }
 
     package var description: String { message }
+
+    static func superseded(_ name: TokenName, _ current: Int) -> TokenError {
+        TokenError(.superseded, "the token '\(name)' has moved on to version \(current)")
+    }
 
     static func notFound(_ name: TokenName) -> TokenError {
         TokenError(.notFound, "there is no token '\(name)'", hint: "gatehouse token set \(name)")

@@ -62,6 +62,7 @@ struct TokenFreshness {
         state.lastSuccess = wall
         state.error = nil
         state.problems = load.problems
+        state.dates = load.dates
         state.isExpired = false
         count()
         return isFirst || before.mapValues(\.value) != good.mapValues(\.value)

@@ -10,6 +10,8 @@ package struct TokenRefreshState: Sendable {
     package internal(set) var error: TokenError?
     /// Tokens that the last reading could not give.
     package internal(set) var problems: [TokenProblem] = []
+    /// Of the tokens of the last reading, where the store knows them.
+    package internal(set) var dates: [TokenName: TokenDates] = [:]
     /// Tokens that are served, last-good ones included.
     package internal(set) var served = 0
     /// Tokens served though the store no longer gives them: until `store_max_stale`.

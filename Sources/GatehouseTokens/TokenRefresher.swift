@@ -53,7 +53,7 @@ package actor TokenRefresher {
     /// Callers of ``refreshNow()`` that have not been answered yet.
     private(set) var waiters = 0
     // Read by metrics and event loops, which must not wait for the actor.
-    private nonisolated let published: Mutex<(state: TokenRefreshState, isRequested: Bool)>
+    private nonisolated let published: Mutex<(state: TokenRefreshState, isRequested: Bool, snapshot: TokenSnapshot)>
 
     /// Reads nothing yet. `onChange` is called on the actor with every new snapshot, in order, and must not block.
     package init(
@@ -67,11 +67,14 @@ package actor TokenRefresher {
         self.surroundings = surroundings
         self.onChange = onChange
         freshness = TokenFreshness(refresh: refresh, maxStale: maxStale)
-        published = Mutex((TokenRefreshState(), false))
+        published = Mutex((TokenRefreshState(), false, TokenSnapshot()))
     }
 
     /// May be read anywhere, at any time.
     package nonisolated var state: TokenRefreshState { published.withLock { $0.state } }
+
+    /// What was handed on last. May be read anywhere, at any time.
+    package nonisolated var snapshot: TokenSnapshot { published.withLock { $0.snapshot } }
 
     /// Every token of the live store without its value, read from it now.
     package func list() async throws(TokenError) -> [TokenSummary] { try await store.list() }
@@ -80,11 +83,18 @@ package actor TokenRefresher {
     /// is read at most every 10 s for it.
     package nonisolated func requestRefresh() { published.withLock { $0.isRequested = true } }
 
-    /// Reads the store until the task is cancelled. The first reading starts at once.
+    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store tells of a change.
     package func run() async {
-        while !Task.isCancelled {
-            await tick()
-            do { try await surroundings.sleep(Self.pollInterval) } catch { return }
+        // However many changes are told during a reading, one more reading covers them all.
+        let (told, teller) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [store] in await store.watch { teller.yield() } }
+            group.addTask { for await _ in told { await self.refreshNow() } }
+            while !Task.isCancelled {
+                await tick()
+                do { try await surroundings.sleep(Self.pollInterval) } catch { break }
+            }
+            group.cancelAll()
         }
     }
 
@@ -109,10 +119,11 @@ package actor TokenRefresher {
             return published.isRequested
         }
         if isRequested { freshness.readRequested() }
-        // Asking costs a thread hop and a look at shared memory. A store that cannot answer cannot be read either: the reading says why.
-        let stamp = try? await store.changeStamp()
+        // Asking costs a thread hop and a look at shared memory, or a round trip. A store that could not be read is not asked: its retry is due
+        // at its time, and a store that tells of its changes tells when it is back.
+        let stamp = freshness.state.error == nil ? try? await store.changeStamp() : nil
         if freshness.isReadDue(at: surroundings.uptime(), stamp: stamp) { await refreshNow() }
-        if freshness.expire(at: surroundings.uptime()) { onChange(freshness.snapshot) }
+        if freshness.expire(at: surroundings.uptime()) { handOn() }
         publish()
     }
 
@@ -134,7 +145,7 @@ package actor TokenRefresher {
                 wall: surroundings.wall.now(),
                 jitter: surroundings.jitter()
             )
-            if isNew { onChange(freshness.snapshot) }
+            if isNew { handOn() }
         } catch {
             freshness.failed(
                 error,
@@ -146,6 +157,13 @@ package actor TokenRefresher {
         publish()
         reading = nil
         readingsEnded += 1
+    }
+
+    /// Kept before it is told, so that whoever is told of one finds no older one here.
+    private func handOn() {
+        let snapshot = freshness.snapshot
+        published.withLock { $0.snapshot = snapshot }
+        onChange(snapshot)
     }
 
     private func publish() {

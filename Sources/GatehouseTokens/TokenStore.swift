@@ -14,6 +14,10 @@ package protocol TokenStore: Sendable {
     /// from a store that can only be read whole.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
+    /// Calls `changed` whenever the store tells of a change by itself, until the task is cancelled. Returns at once for a store that
+    /// tells nothing: it is then asked for its stamp.
+    func watch(_ changed: @escaping @Sendable () -> Void) async
+
     /// Every token without its value, by name.
     func list() async throws(TokenError) -> [TokenSummary]
 
@@ -39,9 +43,14 @@ package protocol TokenStore: Sendable {
 
     /// Makes the version current again that was so when the current one was set. Going back twice goes back two.
     ///
-    /// - Throws: ``TokenError`` `versionNotFound` when there is none.
+    /// - Parameter version: the version to go back from; nil for the current one, whichever it is.
+    /// - Throws: ``TokenError`` `versionNotFound` when there is none, `superseded` when `version` is not the current one.
     @discardableResult
-    func rollback(_ name: TokenName, _ change: TokenChange) async throws(TokenError) -> TokenSummary
+    func rollback(
+        _ name: TokenName,
+        from version: Int?,
+        _ change: TokenChange
+    ) async throws(TokenError) -> TokenSummary
 
     /// Destroys every version. Also works on a token that no longer opens, so that it can be set anew.
     func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError)
@@ -53,6 +62,13 @@ extension TokenStore {
     }
 
     package func changeStamp() async throws(TokenError) -> TokenChangeStamp? { nil }
+
+    package func watch(_ changed: @escaping @Sendable () -> Void) async {}
+
+    @discardableResult
+    package func rollback(_ name: TokenName, _ change: TokenChange) async throws(TokenError) -> TokenSummary {
+        try await rollback(name, from: nil, change)
+    }
 }
 
 package struct TokenStoreCapabilities: OptionSet, Sendable {
@@ -71,10 +87,23 @@ package struct TokenStoreCapabilities: OptionSet, Sendable {
 package struct TokenLoad: Sendable {
     package var tokens: [TokenName: TokenValue]
     package var problems: [TokenProblem]
+    /// Of the tokens whose store knows them.
+    package var dates: [TokenName: TokenDates] = [:]
 
     package init(tokens: [TokenName: TokenValue] = [:], problems: [TokenProblem] = []) {
         self.tokens = tokens
         self.problems = problems
+    }
+}
+
+/// When the current version of a token was set, and when the upstream ends it, as far as the store knows.
+package struct TokenDates: Hashable, Sendable {
+    package let createdAt: Timestamp?
+    package let expiresAt: Timestamp?
+
+    package init(createdAt: Timestamp?, expiresAt: Timestamp?) {
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
     }
 }
 

@@ -18,6 +18,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         case invalidParameter
         /// A column that does not exist, is null, or is not of the type asked for.
         case unexpectedResult
+        /// The tables were made by a newer release.
+        case schemaTooNew
         /// No thread or memory for a connection.
         case failed
     }
@@ -34,7 +36,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package var source: Source {
         switch code {
         case .connectionFailed, .timeout, .connectionLost, .statementFailed: .upstream
-        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .failed: .gatehouse
+        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .schemaTooNew, .failed: .gatehouse
         }
     }
 
@@ -46,7 +48,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { message }
 
-    init(_ code: Code, _ message: String, sqlState: String? = nil) {
+    package init(_ code: Code, _ message: String, sqlState: String? = nil) {
         self.code = code
         self.message = message
         self.sqlState = sqlState

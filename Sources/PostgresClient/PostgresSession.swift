@@ -6,6 +6,21 @@ package struct PostgresNotification: Sendable, Hashable {
     package let payload: String
 }
 
+/// What a transaction sees of others.
+package enum PostgresIsolation: Sendable {
+    /// Each statement sees what is committed before it.
+    case readWrite
+    /// Every statement sees the same moment, and none writes.
+    case snapshot
+
+    var begin: String {
+        switch self {
+        case .readWrite: "BEGIN"
+        case .snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        }
+    }
+}
+
 /// The calls of one connection, on its thread. Each waits for the server with a deadline, and ends early when the task
 /// is cancelled; both close the connection, because the server's answer would otherwise meet the next call.
 package final class PostgresSession {
@@ -16,6 +31,13 @@ package final class PostgresSession {
     private let statementTimeout: Duration
 
     package var isOpen: Bool { link.isOpen }
+
+    /// Connects on the thread that calls, which is then the only one to use the session: for those who have a thread of their own.
+    ///
+    /// Throws ``PostgresError`` with `invalidURL`, `connectionFailed` or `timeout`.
+    package convenience init(_ options: PostgresOptions) throws(PostgresError) {
+        try self.init(options, wake: try PostgresWake())
+    }
 
     init(_ options: PostgresOptions, wake: PostgresWake) throws(PostgresError) {
         link = try PostgresLink(options, wake: wake)
@@ -83,18 +105,31 @@ package final class PostgresSession {
     package func transaction<Value>(
         _ body: (PostgresSession) throws(PostgresError) -> Value
     ) throws(PostgresError) -> Value {
-        try query("BEGIN")
+        try transaction(.readWrite, { $0 }) { () throws(PostgresError) in try body(self) }
+    }
+
+    /// The same for a body with errors of its own; `wrap` turns the database's into one of them.
+    package func transaction<Value, Failure: Error>(
+        _ isolation: PostgresIsolation,
+        _ wrap: (PostgresError) -> Failure,
+        _ body: () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        do throws(PostgresError) { try query(isolation.begin) } catch { throw wrap(error) }
         let value: Value
-        do throws(PostgresError) {
-            value = try body(self)
+        do throws(Failure) {
+            value = try body()
         } catch {
             // A connection that cannot roll back is closed, and the server rolls back by itself.
             if isOpen { _ = try? query("ROLLBACK") }
             throw error
         }
-        // COMMIT of a failed transaction succeeds as a ROLLBACK: the body has swallowed an error.
-        guard try result(of: "COMMIT", []).commandTag == "COMMIT" else {
-            throw PostgresError(.statementFailed, "the transaction was rolled back", sqlState: "25P02")
+        do throws(PostgresError) {
+            // COMMIT of a failed transaction succeeds as a ROLLBACK: the body has swallowed an error.
+            guard try result(of: "COMMIT", []).commandTag == "COMMIT" else {
+                throw PostgresError(.statementFailed, "the transaction was rolled back", sqlState: "25P02")
+            }
+        } catch {
+            throw wrap(error)
         }
         return value
     }

@@ -38,6 +38,25 @@ struct CommandTests {
         }
     }
 
+    /// Some options of sockets are for root alone, and a container runs as nobody in particular.
+    @Test(.enabled(if: geteuid() == 0, "whoever is not root has seen it in the test above"))
+    func `the demo works for a user without privileges`() async throws {
+        let folder = try Kit.Folder()
+        let binary = "\(folder.path)/gatehouse"
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
+        // By a process of its own: a file that a child of ours may have inherited open for writing cannot be run.
+        let install = try ChildProcess("/usr/bin/install", ["-m", "755", Kit.gatehouse, binary])
+        #expect(await install.exit() == .code(0))
+        let process = try ChildProcess(
+            "/usr/bin/setpriv",
+            ["--reuid=65534", "--regid=65534", "--clear-groups", binary, "demo"]
+        )
+        process.closeInput()
+        let exit = await process.exit()
+        let errors = await process.errors.whole
+        #expect(exit == .code(0), "\(errors)")
+    }
+
     /// Full Foundation brings 40 MiB of ICU into every sidecar.
     @Test(arguments: ["libFoundation.so", "lib_FoundationICU.so", "libFoundationInternationalization.so", "libicuuc"])
     func `the binary does not link ICU`(library: String) throws {

@@ -5,6 +5,7 @@ import Testing
 
 @Suite("The SDKs through Gatehouse", .needsKit, .timeLimit(.minutes(3)))
 struct ServeTests {
+    private static let ping = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
     /// What a client may send to smuggle a credential, or to overwrite the injected one.
     private static let smuggled = [
         "Authorization": "Bearer stolen-1", "X-Coda-Api-Key": "stolen-2", "X_Coda_Api_Key": "stolen-3",
@@ -113,7 +114,7 @@ struct ServeTests {
         let server = try await MCPServer.start(.two)
         let gateway = try await Gateway.start(.environment, server)
         let assertion = gateway.assertion()
-        let response = try await gateway.request("/two?secret=1", method: "POST", assertion: assertion, body: "{}")
+        let response = try await gateway.request("/two?secret=1", method: "POST", assertion: assertion, body: Self.ping)
         let id = try #require(response.header("x-request-id"))
         let rows = try await gateway.auditRows(of: id, count: 2)
         #expect(rows.compactMap { $0["kind"].text }.sorted() == ["decision", "outcome"])
@@ -133,7 +134,7 @@ struct ServeTests {
         let gateway = try await Gateway.start(.sqlite, server)
         func ask() async throws -> [String] {
             try await server.reset()
-            _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: "{}")
+            _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: Self.ping)
             return try await server.received().flatMap { $0.values("x-coda-api-key") }
         }
         #expect(try await ask() == [Gateway.token])
@@ -174,7 +175,7 @@ struct ServeTests {
     @Test func `SIGTERM ends it in order`() async throws {
         let server = try await MCPServer.start(.two)
         let gateway = try await Gateway.start(.environment, server)
-        _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: "{}")
+        _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: Self.ping)
         gateway.process.send(signal: SIGTERM)
         #expect(await gateway.process.exit() == .code(0))
     }
@@ -186,7 +187,12 @@ struct ServeTests {
         try gateway.folder.write(good + "nonsense: true\n", to: "gatehouse.yaml")
         gateway.process.send(signal: SIGHUP)
         try await gateway.eventually { gateway.process.errors.text.contains("nonsense") }
-        let response = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: "{}")
+        let response = try await gateway.request(
+            "/two",
+            method: "POST",
+            assertion: gateway.assertion(),
+            body: Self.ping
+        )
         #expect(response.status != 404 && response.status != 503)
         #expect(!gateway.process.hasEnded)
     }

@@ -192,8 +192,16 @@ struct RecoveryTests {
         ] {
             #expect(SpoolCursor(parsing: text) == nil)
         }
-        let cursor = SpoolCursor(position: SpoolPosition(segment: 3, offset: 4711), nextSequence: 99)
-        #expect(SpoolCursor(parsing: cursor.text) == cursor)
+        let place = SpoolPosition(segment: 3, offset: 4711)
+        for hash in [[], [UInt8](repeating: 0xAB, count: 32)] {
+            let cursor = SpoolCursor(position: place, tip: ChainTip(sequence: 98, hash: hash))
+            #expect(cursor.text.utf8.count == SpoolCursor.length)
+            #expect(SpoolCursor(parsing: cursor.text) == cursor)
+            #expect(SpoolCursor(parsing: cursor.text.replacing("4711", with: "4712")) == nil)
+        }
+        // As the release before the chain wrote it.
+        let old = SpoolCursor(parsing: "gatehouse-cursor 1 3 4711 99\n")
+        #expect(old == SpoolCursor(position: place, tip: ChainTip(sequence: 98, hash: [])))
     }
 
     private func isBoundary(_ length: Int, _ bytes: [UInt8]) -> Bool {

@@ -147,7 +147,7 @@ struct SpoolTests {
                 system.writeAll()
             }
         }
-        #expect(system.state(at: Sample.start).word == .spoolBlocked)
+        #expect(system.state(at: Sample.start).word == .spoolFull)
         #expect(system.drain.step() == .failed)
         #expect(system.state(at: Sample.start).sinkTrouble != nil)
         #expect(system.state(at: Sample.start).depthEvents > 0)

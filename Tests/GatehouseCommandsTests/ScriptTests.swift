@@ -10,12 +10,12 @@ import Testing
 ///     ! a line of standard error
 ///     = the exit code, where it is not 0
 ///
-/// What differs from run to run stands as TIME, HEX, KEY, USER and FOLDER, and runs of spaces as two. With
+/// What differs from run to run stands as TIME, HEX, KEY, BEARER, USER and FOLDER, and runs of spaces as two. With
 /// `GATEHOUSE_TEST_RECORD=1` the files are written anew, to be read before they are committed.
 @Suite("Golden scripts", .timeLimit(.minutes(2)))
 struct ScriptTests {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Scripts")
-    static let names = ["usage", "check", "explain", "token", "stores", "key"]
+    static let names = ["usage", "check", "explain", "token", "stores", "key", "bearer", "migrate"]
 
     @Test func `every script is run`() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
@@ -94,6 +94,7 @@ enum Script {
     private static func normal(_ text: String, _ workplace: Workplace) -> String {
         text.replacingOccurrences(of: workplace.path, with: "FOLDER")
             .replacing(#/\bghk1_[0-9a-f]+/#, with: "KEY")
+            .replacing(#/\bgh_[0-9a-f]{72}\b/#, with: "BEARER")
             .replacing(#/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/#, with: "TIME")
             .replacing(#/\b[0-9a-f]{16}\b/#, with: "HEX")
             .replacing(

@@ -22,6 +22,11 @@ final class Workplace: Sendable {
             "version: 1\nlisten: nowhere\nroutes:\n  - name: coda\n    upsteam: http://coda:8080\n",
             to: "bad.yaml"
         )
+        let broken = read("gatehouse.yaml").replacingOccurrences(
+            of: "    inject:",
+            with: "    authenticate: [access, bearer]\n    inject:"
+        )
+        try write(broken, to: "breakglass.yaml")
         let exposed = "admin: 0.0.0.0:9090"
         let warned = read("gatehouse.yaml").replacingOccurrences(of: "admin: unix:\(path)/admin.sock", with: exposed)
         try write(warned, to: "warned.yaml")
@@ -95,6 +100,7 @@ final class Workplace: Sendable {
         stores:
           environment: { kind: env }
           sealed: { kind: sqlite, path: \(folder)/tokens.db, master_keys: [\(keys)] }
+          second: { kind: sqlite, path: \(folder)/second.db, master_keys: [\(keys)] }
         store: sealed
         audit:
           spool: \(folder)/spool

@@ -26,35 +26,15 @@ import Testing
         text.addTraffic(traffic, openConnections: 2, openExchanges: 1)
         text.addKeys(keys, now: Self.now)
         text.addTokens(tokens, now: Self.now)
+        text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
         text.addAudit(audit)
         text.addReload(ReloadState(startedAt: Self.now))
         text.addBuild(version: "1.2.3", startedAt: Self.now)
-        text.addTokenTimes(isFresh ? [] : Self.summaries, now: Self.now)
         return text.text
     }
 
-    private static let summaries = ["coda", "other"].compactMap { name in
-        (try? TokenName(parsing: name)).map { name in
-            TokenSummary(
-                name: name,
-                version: 2,
-                createdAt: now + .seconds(-60),
-                expiresAt: name.text == "coda" ? now + .seconds(3600) : nil,
-                fingerprint: nil,
-                actor: "",
-                note: "",
-                problem: nil
-            )
-        }
-    }
-
-    @Test func saysHowOldTokensAreAndWhenTheyEndWhereThatIsKnown() throws {
+    @Test func saysWhatRunsAndHowReloadsWent() throws {
         let families = try PrometheusText(page()).families
-        let ages = families["gatehouse_token_age_seconds"]?.samples
-        #expect(ages?.map(\.value) == [60, 60])
-        let ends = families["gatehouse_token_expiry_timestamp_seconds"]?.samples
-        #expect(ends?.map(\.labels) == [["token": "coda"]])
-        #expect(ends?.map(\.value) == [Double(Self.now.seconds + 3600)])
         #expect(families["gatehouse_build_info"]?.samples.map(\.labels) == [["version": "1.2.3"]])
         #expect(families["gatehouse_config_reloads_total"]?.samples.count == 2)
     }

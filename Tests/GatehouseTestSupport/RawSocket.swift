@@ -4,7 +4,7 @@ internal import Glibc
 /// Every wait is bounded.
 package final class RawSocket {
     /// Seconds that any single wait may take.
-    package static let patience = 15.0
+    package static let patience = 45.0
 
     package enum Address: Hashable, Sendable {
         /// On 127.0.0.1.

@@ -21,6 +21,13 @@ package final class ScriptedAudit: Sendable {
         package let bytesIn: Int64
         package let bytesOut: Int64
         package let ending: Ending?
+        package let rpcMethod: String
+        package let rpcID: String
+        package let target: String
+        package let arguments: String
+        package let session: String
+        package let version: String
+        package let rpcError: String
     }
 
     package enum Answer: Sendable {
@@ -66,12 +73,17 @@ package final class ScriptedAudit: Sendable {
         try state.wait("decision \(count)") { $0.events.count { $0.kind == .decision } >= count }
     }
 
-    /// Request ids with a decision and no outcome, with two of either, or with an outcome alone.
+    /// Request ids with a decision and no outcome, with two of either, or with an outcome alone. The messages of a batch are decided
+    /// on one by one.
     package var unpaired: [RequestID] {
         var balance: [RequestID: (decisions: Int, outcomes: Int)] = [:]
+        var messages: Set<String> = []
         for event in events {
             switch event.kind {
-            case .decision: balance[event.requestID, default: (0, 0)].decisions += 1
+            case .decision:
+                let isFirst = messages.insert("\(event.requestID) \(event.rpcMethod) \(event.rpcID)").inserted
+                if isFirst, balance[event.requestID] != nil { continue }
+                balance[event.requestID, default: (0, 0)].decisions += 1
             case .outcome: balance[event.requestID, default: (0, 0)].outcomes += 1
             }
         }
@@ -115,7 +127,14 @@ private final class ScriptedRecorder: AuditRecorder {
             upstreamStatus: facts.upstreamStatus,
             bytesIn: facts.bytesIn,
             bytesOut: facts.bytesOut,
-            ending: facts.ending
+            ending: facts.ending,
+            rpcMethod: text(facts.rpcMethod),
+            rpcID: text(facts.rpcID),
+            target: text(facts.target),
+            arguments: text(facts.arguments),
+            session: text(facts.session),
+            version: text(facts.protocolVersion),
+            rpcError: text(facts.rpcError)
         )
         let answer = audit.state.update { state in
             state.events.append(event)

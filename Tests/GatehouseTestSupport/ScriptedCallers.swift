@@ -82,6 +82,18 @@ private final class ScriptedAuthenticator: AssertionAuthenticator {
         }
     }
 
+    /// Bearers of a test stand in the same list, under `gh_`.
+    func authenticate(bearer: UnsafeRawBufferPointer, now: Timestamp) -> AssertionVerdict {
+        let text = String(decoding: bearer, as: UTF8.self)
+        return script.state.read { state in
+            switch state.verdicts[text] {
+            case .caller(let caller) where text.hasPrefix("gh_"): .verified(caller)
+            case .refused(let reason): .refused(reason)
+            case .caller, nil: .refused(.bearerUnknown)
+            }
+        }
+    }
+
     func whenKeysSettle(_ callback: @escaping () -> Void) {
         waiting.append(callback)
         script.state.update { $0.waiting += 1 }

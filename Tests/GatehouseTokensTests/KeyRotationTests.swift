@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func leavesARowThatAnotherProcessChangedMeanwhile() throws {
-        let database = try SQLiteConnection(path: bench.file)
+        let database = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: bench.file)))
         let version = try #require(try database.version(1, of: "coda"))
         let head = try #require(try database.head(of: "coda"))
         let event = try #require(try database.events(of: "coda", limit: 1).first)

@@ -6,14 +6,14 @@ import Testing
 
 @Suite struct TheSQLiteStore {
     let bench: Workbench
-    let store: SQLiteTokenStore
+    let store: SealedTokenStore
 
     init() throws {
         bench = try Workbench()
         store = try bench.store()
     }
 
-    private func current(_ store: SQLiteTokenStore) async throws -> [String: String] {
+    private func current(_ store: SealedTokenStore) async throws -> [String: String] {
         let load = try await store.load()
         #expect(load.problems.isEmpty)
         return Dictionary(
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func keepsABoundedNumberOfVersions() async throws {
-        for number in 1...(SQLiteTokenStore.keptVersions + 2) { try await store.set(.coda, "value-\(number)") }
+        for number in 1...(SealedTokenStore.keptVersions + 2) { try await store.set(.coda, "value-\(number)") }
         #expect(await code { _ = try await store.value(of: .coda, version: 2) } == .versionNotFound)
         #expect(try await store.value(of: .coda, version: 3).secret.text == "value-3")
         #expect(try await current(store) == ["coda": "102:value-102"])
@@ -146,7 +146,7 @@ import Testing
         try await store.set(.coda, "one")
         #expect(try await current(bench.store()) == ["coda": "1:one"])
         let connection = try SQLiteConnection(path: bench.file)
-        #expect(try connection.schemaVersion(of: "tokens") == SQLiteTokenStore.schema.count)
+        #expect(try connection.schemaVersion(of: "tokens") == TokenSchema.sqlite.count)
     }
 
     @Test func refusesANewerDatabase() async throws {
@@ -159,7 +159,7 @@ import Testing
 
     @Test func saysThatItCannotBeOpened() async throws {
         let keyring = try MasterKeyring([Workbench.oldKey])
-        let store = SQLiteTokenStore(path: "\(bench.directory)/none/tokens.db", keyring: keyring)
+        let store = SealedTokenStore.sqlite(path: "\(bench.directory)/none/tokens.db", keyring: keyring)
         let error = await #expect(throws: TokenError.self) { try await store.load() }
         #expect(error?.code == .unavailable)
         #expect(error?.message.contains("none/tokens.db") == true)

@@ -79,7 +79,11 @@ final class ScriptedStore: TokenStore {
     func rotate(_ name: TokenName, to value: Secret, _ change: TokenChange) async throws(TokenError) -> TokenSummary {
         throw .notFound(name)
     }
-    func rollback(_ name: TokenName, _ change: TokenChange) async throws(TokenError) -> TokenSummary {
+    func rollback(
+        _ name: TokenName,
+        from version: Int?,
+        _ change: TokenChange
+    ) async throws(TokenError) -> TokenSummary {
         throw .notFound(name)
     }
     func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) { throw .notFound(name) }

@@ -6,7 +6,7 @@ import Testing
 /// What someone does who can write to the database and has no master key. Each test has a fresh process look afterwards.
 @Suite struct TamperedStores {
     let bench: Workbench
-    let store: SQLiteTokenStore
+    let store: SealedTokenStore
 
     init() async throws {
         bench = try Workbench()

@@ -21,9 +21,9 @@ final class Workbench: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-    func store(_ keys: MasterKey..., at time: Int64 = 1_764_000_000) throws -> SQLiteTokenStore {
+    func store(_ keys: MasterKey..., at time: Int64 = 1_764_000_000) throws -> SealedTokenStore {
         let keyring = try MasterKeyring(keys.isEmpty ? [Self.oldKey] : keys)
-        return SQLiteTokenStore(path: file, keyring: keyring, clock: FixedClock(time))
+        return SealedTokenStore.sqlite(path: file, keyring: keyring, clock: FixedClock(time))
     }
 
     func sql(_ script: String) throws { try SQLiteConnection(path: file).execute(script) }

@@ -9,14 +9,16 @@ package protocol AuditSink: AnyObject {
     func deliver(_ batch: AuditBatch) throws(AuditError)
 }
 
-/// Events of one writer in the order of their sequence. Never empty.
+/// Events of one writer in the order of their sequence, and heads of its chain that cover them and those before. Never empty.
 package struct AuditBatch: Sendable {
     package let writer: String
     package let records: [SpoolRecord]
+    package let heads: [AuditHead]
 
-    package init(writer: String, records: [SpoolRecord]) {
+    package init(writer: String, records: [SpoolRecord], heads: [AuditHead] = []) {
         self.writer = writer
         self.records = records
+        self.heads = heads
     }
 }
 

@@ -30,21 +30,25 @@ final class SpoolDrain: @unchecked Sendable {
         cursor = directory.cursor()
     }
 
-    var hasWork: Bool { cursor.position < gauges.end.withLock { $0 } }
+    var hasWork: Bool { cursor.position < gauges.end.withLock { $0 } || !heads(through: cursor.tip.sequence).isEmpty }
 
     /// Hands over one batch, or deletes a segment that is done.
     func step() -> Progress {
         do throws(AuditError) {
             if offered == nil { offered = try gather() }
-            guard let (records, behind) = offered else { return .idle }
-            if !records.isEmpty { try sink.deliver(AuditBatch(writer: directory.writer, records: records)) }
+            guard let (records, behind) = offered else { return try deliverHeads() }
+            let heads = heads(through: behind.tip.sequence)
+            if !records.isEmpty {
+                try sink.deliver(AuditBatch(writer: directory.writer, records: records, heads: heads))
+            }
+            forget(heads)
             let taken =
                 behind.position.segment == cursor.position.segment ? behind.position.offset - cursor.position.offset : 0
             try directory.store(behind)
             cursor = behind
             offered = nil
             gauges.pendingBytes.wrappingSubtract(taken, ordering: .relaxed)
-            gauges.deliveredThrough.store(Int(cursor.nextSequence - 1), ordering: .relaxed)
+            gauges.deliveredThrough.store(Int(cursor.tip.sequence), ordering: .relaxed)
             noteAge(since: records.last)
             gauges.sinkTrouble.withLock { $0 = nil }
             return .delivered(records.count)
@@ -57,6 +61,28 @@ final class SpoolDrain: @unchecked Sendable {
         }
     }
 
+    // MARK: Heads
+
+    /// Those that cover nothing but what the sink has.
+    private func heads(through sequence: Int64) -> [AuditHead] {
+        gauges.heads.withLock { heads in heads.filter { $0.sequence <= sequence } }
+    }
+
+    private func forget(_ taken: [AuditHead]) {
+        guard let last = taken.last else { return }
+        gauges.heads.withLock { heads in heads.removeAll { $0.sequence <= last.sequence } }
+    }
+
+    /// Heads that came after the events they cover were taken.
+    private func deliverHeads() throws(AuditError) -> Progress {
+        let heads = heads(through: cursor.tip.sequence)
+        guard !heads.isEmpty else { return .idle }
+        try sink.deliver(AuditBatch(writer: directory.writer, records: [], heads: heads))
+        forget(heads)
+        gauges.sinkTrouble.withLock { $0 = nil }
+        return .delivered(0)
+    }
+
     // MARK: -
 
     /// Reads the next batch, moving over the ends of segments. Nil when the sink has everything.
@@ -66,12 +92,12 @@ final class SpoolDrain: @unchecked Sendable {
             guard let reader = try open(end) else { return nil }
             let bound = end.segment == reader.header.number ? end.offset : reader.length
             var records: [SpoolRecord] = []
-            var nextSequence = cursor.nextSequence
+            var tip = cursor.tip
             reading: while records.count < settings.batch {
                 switch try reader.next(before: bound) {
                 case .record(let record):
                     records.append(record)
-                    nextSequence = record.sequence + 1
+                    tip = ChainTip(sequence: record.sequence, hash: record.hash)
                 case .end:
                     break reading
                 case .damaged where !records.isEmpty:
@@ -84,7 +110,7 @@ final class SpoolDrain: @unchecked Sendable {
             }
             if !records.isEmpty {
                 let position = SpoolPosition(segment: reader.header.number, offset: reader.offset)
-                return (records, SpoolCursor(position: position, nextSequence: nextSequence))
+                return (records, SpoolCursor(position: position, tip: tip))
             }
             guard reader.header.number < end.segment else { return nil }
             try finish(reader.header.number, keeping: nil)
@@ -102,7 +128,7 @@ final class SpoolDrain: @unchecked Sendable {
         for done in try directory.segments() where done < number { try delete(done, keeping: nil) }
         let offset = number == cursor.position.segment ? cursor.position.offset : Segment.headerLength
         do throws(AuditError) {
-            let opened = try SegmentReader(opening: directory.segment(number), from: offset)
+            let opened = try SegmentReader(opening: directory.segment(number), from: offset, after: cursor.tip.hash)
             cursor.position = SpoolPosition(segment: number, offset: opened.offset)
             reader = opened
             return opened
@@ -126,10 +152,7 @@ final class SpoolDrain: @unchecked Sendable {
 
     /// Leaves a segment for good.
     private func finish(_ number: Int, keeping suffix: String?) throws(AuditError) {
-        let next = SpoolCursor(
-            position: SpoolPosition(segment: number + 1, offset: 0),
-            nextSequence: cursor.nextSequence
-        )
+        let next = SpoolCursor(position: SpoolPosition(segment: number + 1, offset: 0), tip: cursor.tip)
         try directory.store(next)
         cursor = next
         reader = nil

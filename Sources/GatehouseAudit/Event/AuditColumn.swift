@@ -42,6 +42,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     case durationMicroseconds
     case upstreamMicroseconds
     case ended
+    case argumentsSealed
 
     package enum Shape: Hashable, Sendable {
         /// Text of at most so many bytes of UTF-8. Longer text is cut there and ends in `…`.
@@ -51,6 +52,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case time
         /// 32 bytes.
         case hash
+        /// At most so many bytes that only a key opens.
+        case sealed(limit: Int)
     }
 
     package static let count = allCases.count
@@ -101,6 +104,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .durationMicroseconds: "duration_us"
         case .upstreamMicroseconds: "upstream_us"
         case .ended: "ended"
+        case .argumentsSealed: "arguments_sealed"
         }
     }
 
@@ -122,13 +126,14 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .reason: .text(limit: 48)
         case .path, .target: .text(limit: 2048)
         case .rpcID, .rpcError: .text(limit: 256)
+        case .argumentsSealed: .sealed(limit: ArgumentsKeeper.overhead + ArgumentsKeeper.maximumRecorded)
         }
     }
 
-    /// Bytes of text at most; 8 for a number.
+    /// Bytes at most; 8 for a number.
     @inline(__always) var limit: Int {
         switch shape {
-        case .text(let limit): limit
+        case .text(let limit), .sealed(let limit): limit
         case .integer, .time: 8
         case .hash: 32
         }

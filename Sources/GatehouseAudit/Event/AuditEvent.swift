@@ -25,6 +25,7 @@ package enum AuditValue: Hashable, Sendable {
     case integer(Int64)
     case time(Timestamp)
     case hash([UInt8])
+    case sealed([UInt8])
 }
 
 /// One audit event, with its place in the writer's sequence once it has one.

@@ -30,6 +30,7 @@ enum EventDecoder {
             switch value {
             case .text(let text): event.set(column, .text(String(decoding: text, as: UTF8.self)))
             case .integer(let number): event.set(column, .integer(number))
+            case .sealed(let bytes): event.set(column, .sealed(Array(bytes)))
             }
         }
         return isWhole ? event : nil
@@ -38,6 +39,7 @@ enum EventDecoder {
     enum Field {
         case text(UnsafeRawBufferPointer)
         case integer(Int64)
+        case sealed(UnsafeRawBufferPointer)
     }
 
     /// Hands over the tagged fields in order.
@@ -51,12 +53,13 @@ enum EventDecoder {
             lastTag = column.rawValue
             offset += 1
             switch column.shape {
-            case .text(let limit):
+            case .text(let limit), .sealed(let limit):
                 guard offset + 2 <= bytes.count else { return false }
                 let length = Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
                 offset += 2
                 guard length <= limit, offset + length <= bytes.count else { return false }
-                body(column, .text(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])))
+                let value = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length])
+                body(column, column == .argumentsSealed ? .sealed(value) : .text(value))
                 offset += length
             case .integer:
                 guard offset + 8 <= bytes.count else { return false }

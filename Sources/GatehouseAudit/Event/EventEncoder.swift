@@ -1,16 +1,16 @@
 internal import GatehouseCore
 internal import Glibc
 
-/// Writes events in their canonical form, which is what the spool holds and what the chain will cover:
+/// Writes events in their canonical form, which is what the spool holds and what the chain covers:
 ///
 ///     version  1 byte (1)
 ///     kind     1 byte (1 decision, 2 outcome)
 ///     event id, request id   16 bytes each, big endian as they are written
 ///     at       8 bytes, microseconds
 ///     fields   by ascending tag, each one only when there is something to say:
-///              tag 1 byte; an integer's 8 bytes, or a length of 2 bytes and so many bytes of text
+///              tag 1 byte; an integer's 8 bytes, or a length of 2 bytes and so many bytes
 ///
-/// Numbers are little endian.
+/// Numbers are little endian. Text is UTF-8 without NUL, whatever came in: every sink can hold it unchanged.
 enum EventEncoder {
     static let version: UInt8 = 1
     static let fixedLength = 42
@@ -20,26 +20,22 @@ enum EventEncoder {
         sum + 3 + column.limit
     }
 
-    /// Encodes one event to where ``maximumLength`` bytes have room and 8 more, which may be overwritten.
+    /// No event without recorded arguments is longer.
+    static let plainLength = maximumLength - 3 - AuditColumn.argumentsSealed.limit
+
+    /// Encodes one event to where ``plainLength`` bytes have room, what `arguments` asks for and 8 more, which may be overwritten.
     ///
     /// - Returns: the length.
     static func encode(
         _ facts: borrowing AuditFacts,
         id: EventID,
         callers: CallerFields,
+        arguments: ArgumentsKeeper? = nil,
         to start: UnsafeMutableRawPointer
     ) -> Int {
-        var fields = FieldWriter(at: start)
         // A pattern, because == on an enum with raw values of another module is a generic call.
         let isDecision = if case .decision = facts.kind { true } else { false }
-        fields.byte(version)
-        fields.byte(isDecision ? EventKind.decision.rawValue : EventKind.outcome.rawValue)
-        fields.word(id.high.bigEndian)
-        fields.word(id.low.bigEndian)
-        fields.word(facts.requestID.high.bigEndian)
-        fields.word(facts.requestID.low.bigEndian)
-        fields.word(UInt64(bitPattern: facts.at.microseconds).littleEndian)
-
+        var fields = begin(id, facts.requestID, isDecision ? .decision : .outcome, facts.at, at: start)
         if let route = facts.route { fields.text(.route, route.name.text) }
         var key = AuditFacts.nothing
         if let caller = facts.caller {
@@ -60,6 +56,8 @@ enum EventEncoder {
         fields.text(.rpcMethod, facts.rpcMethod)
         fields.text(.rpcID, facts.rpcID)
         fields.text(.target, facts.target)
+        let keeper = facts.arguments.count > 0 ? arguments : nil
+        keeper?.digest(facts.arguments, into: &fields)
         fields.text(.session, facts.session)
         fields.text(.protocolVersion, facts.protocolVersion)
         if let token = facts.token {
@@ -79,6 +77,27 @@ enum EventEncoder {
             if facts.upstreamMicroseconds != 0 { fields.integer(.upstreamMicroseconds, facts.upstreamMicroseconds) }
         }
         if let ending = facts.ending { fields.text(.ended, ending.rawValue) }
+        keeper?.seal(facts.arguments, of: id, facts.requestID, into: &fields)
         return fields.place - start
+    }
+
+    /// Writes the fixed part.
+    @inline(__always)
+    static func begin(
+        _ id: EventID,
+        _ requestID: RequestID,
+        _ kind: EventKind,
+        _ at: Timestamp,
+        at start: UnsafeMutableRawPointer
+    ) -> FieldWriter {
+        var fields = FieldWriter(at: start)
+        fields.byte(version)
+        fields.byte(kind.rawValue)
+        fields.word(id.high.bigEndian)
+        fields.word(id.low.bigEndian)
+        fields.word(requestID.high.bigEndian)
+        fields.word(requestID.low.bigEndian)
+        fields.word(UInt64(bitPattern: at.microseconds).littleEndian)
+        return fields
     }
 }

@@ -37,6 +37,31 @@ struct FieldWriter {
         }
     }
 
+    /// Writes bytes as lower-case hexadecimal text.
+    mutating func hex(_ column: AuditColumn, _ bytes: UnsafeRawBufferPointer) {
+        byte(column.rawValue)
+        place.storeBytes(of: UInt16(truncatingIfNeeded: bytes.count * 2).littleEndian, as: UInt16.self)
+        place += 2
+        for value in bytes {
+            byte(Self.digit(value >> 4))
+            byte(Self.digit(value & 15))
+        }
+    }
+
+    /// Writes bytes as they are, also none, to make again what was encoded once. More than the column takes are left out: then
+    /// it is not what was encoded.
+    mutating func stored(_ column: AuditColumn, _ bytes: UnsafeRawBufferPointer) {
+        let count = min(bytes.count, column.limit)
+        byte(column.rawValue)
+        place.storeBytes(of: UInt16(truncatingIfNeeded: count).littleEndian, as: UInt16.self)
+        place += 2
+        guard let start = bytes.baseAddress else { return }
+        memcpy(place, start, count)
+        place += count
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+
     /// Appends fields that were encoded before.
     @inline(__always) mutating func encoded(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress, bytes.count > 0 else { return }
@@ -45,7 +70,7 @@ struct FieldWriter {
 
     @inline(__always)
     private mutating func put(_ column: AuditColumn, _ limit: Int, _ start: UnsafeRawPointer, _ count: Int) {
-        guard count <= limit else { return putCut(column, limit, start, count) }
+        guard count <= limit, Self.isPlain(start, count) else { return putMended(column, limit, start, count) }
         byte(column.rawValue)
         place.storeBytes(of: UInt16(truncatingIfNeeded: count).littleEndian, as: UInt16.self)
         place += 2
@@ -75,23 +100,42 @@ struct FieldWriter {
         place += count
     }
 
-    @inline(never)
-    private mutating func putCut(_ column: AuditColumn, _ limit: Int, _ start: UnsafeRawPointer, _ count: Int) {
-        byte(column.rawValue)
-        let kept = Self.cut(start, to: limit - 3)
-        place.storeBytes(of: UInt16(truncatingIfNeeded: kept + 3).littleEndian, as: UInt16.self)
-        place += 2
-        memcpy(place, start, kept)
-        place += kept
-        byte(0xE2)
-        byte(0x80)
-        byte(0xA6)
+    /// Whether there are only ASCII characters and no NUL: eight bytes a step.
+    @inline(__always)
+    private static func isPlain(_ start: UnsafeRawPointer, _ count: Int) -> Bool {
+        var odd: UInt64 = 0
+        var offset = 0
+        while offset &+ 8 <= count {
+            let word = start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            odd |= (word &- 0x0101_0101_0101_0101) | word
+            offset &+= 8
+        }
+        while offset < count {
+            let byte = UInt64(start.load(fromByteOffset: offset, as: UInt8.self))
+            odd |= (byte &- 1) | byte
+            offset &+= 1
+        }
+        // A byte less one has its high bit for 0 and for 0x81 on; the byte itself has it from 0x80 on. A borrow goes no
+        // further than from a byte that was 0 itself.
+        return odd & 0x8080_8080_8080_8080 == 0
     }
 
-    /// The longest prefix of at most `length` bytes that splits no UTF-8 sequence.
-    private static func cut(_ start: UnsafeRawPointer, to length: Int) -> Int {
-        var end = length
-        while end > 0, length - end < 4, start.load(fromByteOffset: end, as: UInt8.self) & 0xC0 == 0x80 { end -= 1 }
-        return end
+    /// Writes text that is too long or not plain: what is no UTF-8 and each NUL becomes U+FFFD, and what is too long ends in `…`.
+    @inline(never)
+    private mutating func putMended(_ column: AuditColumn, _ limit: Int, _ start: UnsafeRawPointer, _ count: Int) {
+        // Of more than that nothing is kept, however it is mended.
+        let bytes = UnsafeRawBufferPointer(start: start, count: min(count, limit + 4))
+        var mended = Array(String(decoding: bytes, as: UTF8.self).replacing("\0", with: "\u{FFFD}").utf8)
+        if mended.count > limit {
+            var end = limit - 3
+            while end > 0, mended[end] & 0xC0 == 0x80 { end -= 1 }
+            mended.removeLast(mended.count - end)
+            mended += "…".utf8
+        }
+        byte(column.rawValue)
+        place.storeBytes(of: UInt16(truncatingIfNeeded: mended.count).littleEndian, as: UInt16.self)
+        place += 2
+        mended.withUnsafeBytes { if let first = $0.baseAddress { memcpy(place, first, mended.count) } }
+        place += mended.count
     }
 }

@@ -38,16 +38,25 @@ package protocol AuditArchive: AnyObject {
     /// How many events the query finds, for a progress bar.
     func count(_ query: AuditQuery) throws(AuditError) -> Int
 
+    /// Every writer that has events here.
+    func writers() throws(AuditError) -> [String]
+
     /// The place behind the newest event, from which ``events(after:_:limit:)`` follows.
     func end() throws(AuditError) -> AuditPlace
 
-    /// Events that were stored since, oldest first, and the place behind them: what `tail --follow` polls.
+    /// Events that were stored since, those of one writer in their order, and the place behind them: what `tail --follow` polls.
     func events(after place: AuditPlace, _ query: AuditQuery, limit: Int) throws(AuditError) -> (
         events: [AuditEvent], place: AuditPlace
     )
+
+    /// Hands over the events of one writer as they are stored, by their sequence: what `verify` walks along.
+    func chain(of writer: String, _ body: (ChainRow) -> Void) throws(AuditError)
+
+    /// The heads and checkpoints of a writer.
+    func heads(of writer: String) throws(AuditError) -> [AuditHead]
 }
 
-/// A place in the order in which an archive stored its events.
+/// A place in the chain of every writer: an archive stores those of one writer in their order, whatever becomes of others.
 package struct AuditPlace: Hashable, Sendable {
-    let number: Int64
+    var sequences: [String: Int64] = [:]
 }

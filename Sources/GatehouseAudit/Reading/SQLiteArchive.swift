@@ -8,18 +8,24 @@ package final class SQLiteArchive: AuditArchive {
     /// - Throws: `.unreadable` when there is no such database, or none with audit tables.
     package init(path: String) throws(AuditError) {
         do throws(SQLiteError) {
-            connection = try SQLiteConnection(path: path, access: .readOnly)
-            guard try connection.schemaVersion(of: SQLiteSchema.component) > 0 else {
-                throw SQLiteError(.other, "\(path) holds no audit events")
+            let reader = try SQLiteConnection(path: path, access: .readOnly)
+            let version = try reader.schemaVersion(of: SQLiteSchema.component)
+            guard version > 0 else { throw SQLiteError(.other, "\(path) holds no audit events") }
+            if version < SQLiteSchema.scripts.count {
+                // Of the release before: nobody else brings it up to date while no proxy runs.
+                let writer = try SQLiteConnection(path: path, access: .readWrite)
+                try writer.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)
+                connection = try SQLiteConnection(path: path, access: .readOnly)
+            } else {
+                connection = reader
             }
         } catch { throw Self.wrap(error) }
     }
 
     package func events(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
-        let conditions = SQLiteQuery(query, on: "e", joiningOutcomes: true)
-        let columns = AuditColumn.allCases.map { "e.\($0.name)" }.joined(separator: ", ")
+        let conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: .sqlite)
         try read(
-            "SELECT \(columns) FROM audit_events e\(conditions.clause) ORDER BY e.at",
+            "SELECT \(Self.columns) FROM audit_events e\(conditions.clause) ORDER BY e.at",
             query,
             conditions.values,
             body
@@ -27,7 +33,7 @@ package final class SQLiteArchive: AuditArchive {
     }
 
     package func requests(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
-        let conditions = SQLiteQuery(query, on: "r", joiningOutcomes: false)
+        let conditions = QueryConditions(query, on: "r", joiningOutcomes: false, for: .sqlite)
         let columns = AuditColumn.allCases.map { column in
             switch column {
             case .kind: "'decision'"
@@ -45,21 +51,28 @@ package final class SQLiteArchive: AuditArchive {
     }
 
     package func count(_ query: AuditQuery) throws(AuditError) -> Int {
-        let conditions = SQLiteQuery(query, on: "e", joiningOutcomes: true)
+        let conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: .sqlite)
         do throws(SQLiteError) {
             let statement = try connection.prepare("SELECT count(*) FROM audit_events e\(conditions.clause)")
-            try statement.bind(conditions.values)
+            try statement.bind(conditions.values.map(\.sqlite))
             guard try statement.step() else { return 0 }
             return min(Int(clamping: try statement.integer(0)), query.limit ?? .max)
         } catch { throw Self.wrap(error) }
     }
 
-    package func end() throws(AuditError) -> AuditPlace {
+    package func writers() throws(AuditError) -> [String] {
+        var writers: [String] = []
         do throws(SQLiteError) {
-            let statement = try connection.prepare("SELECT coalesce(max(rowid), 0) FROM audit_events")
-            guard try statement.step() else { return AuditPlace(number: 0) }
-            return AuditPlace(number: try statement.integer(0))
+            let statement = try connection.prepare(AuditSQL.writers)
+            while try statement.step() { writers.append(try statement.text(0)) }
         } catch { throw Self.wrap(error) }
+        return writers
+    }
+
+    package func end() throws(AuditError) -> AuditPlace {
+        var place = AuditPlace()
+        for writer in try writers() { place.sequences[writer] = try last(of: writer) }
+        return place
     }
 
     package func events(
@@ -67,24 +80,78 @@ package final class SQLiteArchive: AuditArchive {
         _ query: AuditQuery,
         limit: Int
     ) throws(AuditError) -> (events: [AuditEvent], place: AuditPlace) {
-        var conditions = SQLiteQuery(query, on: "e", joiningOutcomes: true)
-        conditions.add("e.rowid > ?", .integer(place.number))
-        let columns = AuditColumn.allCases.map { "e.\($0.name)" }.joined(separator: ", ")
-        let sql = "SELECT \(columns), e.rowid FROM audit_events e\(conditions.clause) ORDER BY e.rowid LIMIT ?"
         var events: [AuditEvent] = []
-        var last = place
+        var place = place
+        for writer in try writers() where events.count < limit {
+            let last = try last(of: writer)
+            let behind = place.sequences[writer] ?? 0
+            guard last > behind else { continue }
+            var conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: .sqlite)
+            conditions.add("e.writer =", .text(writer))
+            conditions.add("e.seq >", .integer(behind))
+            conditions.add("e.seq <=", .integer(last))
+            let rest = limit - events.count
+            let sql = "SELECT \(Self.columns) FROM audit_events e\(conditions.clause) ORDER BY e.seq LIMIT \(rest)"
+            var found: [AuditEvent] = []
+            do throws(SQLiteError) {
+                let statement = try connection.prepare(sql)
+                try statement.bind(conditions.values.map(\.sqlite))
+                while try statement.step() {
+                    if let event = try statement.event() { found.append(event) }
+                }
+            } catch { throw Self.wrap(error) }
+            place.sequences[writer] = found.count < rest ? last : found.last?.sequence ?? last
+            events += found
+        }
+        return (events, place)
+    }
+
+    package func chain(of writer: String, _ body: (ChainRow) -> Void) throws(AuditError) {
+        let room = EventRoom()
         do throws(SQLiteError) {
-            let statement = try connection.prepare(sql)
-            try statement.bind(conditions.values + [.integer(Int64(limit))])
+            let statement = try connection.prepare(
+                "SELECT \(Self.columns) FROM audit_events e WHERE e.writer = ? ORDER BY e.seq, e.rowid"
+            )
+            try statement.bind([.text(writer)])
+            while try statement.step() { body(try statement.chainRow(in: room.bytes)) }
+        } catch { throw Self.wrap(error) }
+    }
+
+    package func heads(of writer: String) throws(AuditError) -> [AuditHead] {
+        var heads: [AuditHead] = []
+        do throws(SQLiteError) {
+            let statement = try connection.prepare(
+                "SELECT seq, kind, at, hash, signature FROM audit_heads WHERE writer = ? ORDER BY seq"
+            )
+            try statement.bind([.text(writer)])
             while try statement.step() {
-                last = AuditPlace(number: try statement.integer(AuditColumn.count))
-                if let event = try Self.event(statement) { events.append(event) }
+                guard let kind = AuditHead.Kind(rawValue: try statement.text(1)) else { continue }
+                heads.append(
+                    AuditHead(
+                        kind: kind,
+                        writer: writer,
+                        sequence: try statement.integer(0),
+                        hash: try statement.blob(3),
+                        at: Timestamp(microseconds: try statement.integer(2)),
+                        signature: try statement.blob(4)
+                    )
+                )
             }
         } catch { throw Self.wrap(error) }
-        return (events, last)
+        return heads
     }
 
     // MARK: -
+
+    private static let columns = AuditColumn.allCases.map { "e.\($0.name)" }.joined(separator: ", ")
+
+    private func last(of writer: String) throws(AuditError) -> Int64 {
+        do throws(SQLiteError) {
+            let statement = try connection.prepare("SELECT coalesce(max(seq), 0) FROM audit_events WHERE writer = ?")
+            try statement.bind([.text(writer)])
+            return try statement.step() ? try statement.integer(0) : 0
+        } catch { throw Self.wrap(error) }
+    }
 
     private static func wrap(_ error: SQLiteError) -> AuditError {
         AuditError(.unreadable, "the audit database cannot be read", underlying: error)
@@ -93,41 +160,41 @@ package final class SQLiteArchive: AuditArchive {
     private func read(
         _ sql: String,
         _ query: AuditQuery,
-        _ values: [SQLiteValue],
+        _ values: [QueryValue],
         _ body: (AuditEvent) -> Bool
     ) throws(AuditError) {
         let direction = query.order == .newestFirst ? " DESC" : ""
         do throws(SQLiteError) {
             let statement = try connection.prepare("\(sql)\(direction), seq\(direction) LIMIT ?")
-            try statement.bind(values + [.integer(Int64(query.limit ?? -1))])
+            try statement.bind(values.map(\.sqlite) + [.integer(Int64(query.limit ?? -1))])
             while try statement.step() {
-                // A row that somebody changed so that it is no event any more is for `audit verify` to name.
-                guard let event = try Self.event(statement) else { continue }
+                guard let event = try statement.event() else { continue }
                 if !body(event) { return }
             }
         } catch { throw Self.wrap(error) }
     }
+}
 
-    private static func event(_ row: SQLiteStatement) throws(SQLiteError) -> AuditEvent? {
-        guard let id = EventID(parsing: try row.text(AuditColumn.eventID.index)),
-            let requestID = RequestID(parsing: try row.text(AuditColumn.requestID.index)),
-            let kind = EventKind(name: try row.text(AuditColumn.kind.index))
-        else { return nil }
-        let at = Timestamp(microseconds: try row.integer(AuditColumn.at.index))
-        var event = AuditEvent(id: id, requestID: requestID, kind: kind, at: at)
-        event.writer = try row.text(AuditColumn.writer.index)
-        event.sequence = try row.integer(AuditColumn.sequence.index)
-        if !row.isNull(AuditColumn.hash.index) { event.hash = try row.blob(AuditColumn.hash.index) }
-        if !row.isNull(AuditColumn.previousHash.index) {
-            event.previousHash = try row.blob(AuditColumn.previousHash.index)
+extension SQLiteStatement: EventRow {
+    typealias Failure = SQLiteError
+
+    func bytes(_ column: Int) throws(SQLiteError) -> [UInt8] { try blob(column) }
+
+    func withBytes(_ column: Int, _ body: (UnsafeRawBufferPointer) -> Void) throws(SQLiteError) {
+        if column == AuditColumn.argumentsSealed.index {
+            try withBlob(column, body)
+        } else {
+            try withText(column, body)
         }
-        for column in AuditColumn.allCases.dropFirst(AuditColumn.firstField.index) where !row.isNull(column.index) {
-            switch column.shape {
-            case .text: event.set(column, .text(try row.text(column.index)))
-            case .integer: event.set(column, .integer(try row.integer(column.index)))
-            case .time, .hash: break
-            }
+    }
+}
+
+extension QueryValue {
+    fileprivate var sqlite: SQLiteValue {
+        switch self {
+        case .text(let text): .text(text)
+        case .integer(let number): .integer(number)
+        case .time(let time): .integer(time.microseconds)
         }
-        return event
     }
 }

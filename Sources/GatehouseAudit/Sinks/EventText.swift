@@ -10,7 +10,7 @@ extension AuditEvent {
                 case .text(let text): json.string(column.name, text)
                 case .integer(let number): json.number(column.name, number)
                 case .time(let time): json.string(column.name, time.rfc3339)
-                case .hash(let bytes): json.string(column.name, bytes.hexDigits)
+                case .hash(let bytes), .sealed(let bytes): json.string(column.name, bytes.hexDigits)
                 }
             }
         }
@@ -32,7 +32,7 @@ extension AuditValue {
         case .text(let text): text
         case .integer(let number): String(number)
         case .time(let time): time.rfc3339
-        case .hash(let bytes): bytes.hexDigits
+        case .hash(let bytes), .sealed(let bytes): bytes.hexDigits
         }
     }
 }

@@ -63,7 +63,38 @@ enum SQLiteSchema {
                     SELECT 1 FROM audit_events n
                     WHERE n.request_id = d.request_id AND n.kind = 'decision' AND n.rowid > d.rowid
                 );
+        """,
         """
+        ALTER TABLE audit_events ADD COLUMN arguments_sealed BLOB;
+        CREATE INDEX audit_events_chain ON audit_events (writer, seq);
+        CREATE TABLE audit_heads (
+            writer TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('head', 'checkpoint')),
+            at INTEGER NOT NULL,
+            hash BLOB NOT NULL,
+            signature BLOB NOT NULL,
+            PRIMARY KEY (writer, seq, kind)
+        ) STRICT, WITHOUT ROWID;
+        DROP VIEW audit_requests;
+        CREATE VIEW audit_requests AS
+            SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal, d.subject, d.decision,
+                coalesce(d.reason, o.reason) AS reason, d.http_method, d.path, d.rpc_method, d.rpc_id, d.target,
+                d.arguments_digest, d.session, d.protocol_version, d.token_name, d.token_version, d.assertion_kid,
+                d.client_ip, d.cf_ray, o.at AS ended_at, o.status, o.upstream_status, o.rpc_error, o.bytes_in,
+                o.bytes_out, o.duration_us, o.upstream_us, o.ended, d.arguments_sealed
+            FROM audit_events d
+            LEFT JOIN audit_events o ON o.request_id = d.request_id AND o.kind = 'outcome'
+                AND NOT EXISTS (
+                    SELECT 1 FROM audit_events n
+                    WHERE n.request_id = o.request_id AND n.kind = 'outcome' AND n.rowid > o.rowid
+                )
+            WHERE d.kind = 'decision'
+                AND NOT EXISTS (
+                    SELECT 1 FROM audit_events n
+                    WHERE n.request_id = d.request_id AND n.kind = 'decision' AND n.rowid > d.rowid
+                );
+        """,
     ]
 
     static let insert: String = {
@@ -71,6 +102,10 @@ enum SQLiteSchema {
         let places = AuditColumn.allCases.map { "?\($0.index + 1)" }.joined(separator: ", ")
         return "INSERT OR IGNORE INTO audit_events (\(names)) VALUES (\(places))"
     }()
+
+    static let insertHead = """
+        INSERT OR IGNORE INTO audit_heads (writer, seq, kind, at, hash, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        """
 
     static func wrap(_ error: SQLiteError) -> AuditError {
         AuditError(.sinkFailed, "the audit database", underlying: error)

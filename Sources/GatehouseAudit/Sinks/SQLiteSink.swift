@@ -27,6 +27,7 @@ package final class SQLiteSink: AuditSink {
         do throws(SQLiteError) {
             try open.connection.transaction { () throws(SQLiteError) in
                 for record in batch.records { try Self.store(record, of: batch.writer, with: open.insert) }
+                for head in batch.heads { try Self.store(head, on: open.connection) }
             }
         } catch {
             self.open = nil
@@ -67,6 +68,7 @@ package final class SQLiteSink: AuditSink {
                         switch value {
                         case .text(let text): try insert.bind(text: text, at: place(column))
                         case .integer(let number): try insert.bind(number, at: place(column))
+                        case .sealed(let bytes): try insert.bind(blob: bytes, at: place(column))
                         }
                     } catch { failure = error }
                 }
@@ -83,6 +85,18 @@ package final class SQLiteSink: AuditSink {
             try insert.bind(record.previousHash, at: place(.previousHash))
         }
         try insert.run()
+    }
+
+    static func store(_ head: AuditHead, on connection: SQLiteConnection) throws(SQLiteError) {
+        try connection.run(
+            SQLiteSchema.insertHead,
+            .text(head.writer),
+            .integer(head.sequence),
+            .text(head.kind.rawValue),
+            .integer(head.at.microseconds),
+            .blob(head.hash),
+            .blob(head.signature)
+        )
     }
 
     private static func place(_ column: AuditColumn) -> Int32 { Int32(column.index + 1) }

@@ -17,6 +17,12 @@ package final class StreamSink: AuditSink {
             lines += event.json.utf8
             lines.append(0x0A)
         }
+        for head in batch.heads {
+            var json = JSONText()
+            json.object { $0.string("audit_head", head.description) }
+            lines += json.bytes
+            lines.append(0x0A)
+        }
         var done = 0
         while done < lines.count {
             let count = lines.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }

@@ -41,6 +41,16 @@ final class SpoolGauges: Sendable {
     let sinkTrouble = Mutex<AuditError?>(nil)
     /// How far the segments are written, for the drain.
     let end = Mutex<SpoolPosition>(SpoolPosition(segment: 0, offset: 0))
+    /// Heads that the sink has not taken, oldest first. At most ``maximumHeads``: beyond it the oldest go, which stand in the log.
+    let heads = Mutex<[AuditHead]>([])
+    static let maximumHeads = 1024
+
+    func add(_ head: AuditHead) {
+        heads.withLock { heads in
+            if heads.count >= Self.maximumHeads { heads.removeFirst() }
+            heads.append(head)
+        }
+    }
 }
 
 /// A place in the segments of a spool.

@@ -19,6 +19,19 @@ struct Descriptor: ~Copyable {
         return fstat(number, &status) == 0 ? Int(status.st_size) : 0
     }
 
+    /// Tells this file from every other that has its path; 0 when there is none.
+    var identity: UInt64 {
+        var status = stat()
+        return fstat(number, &status) == 0 ? Self.identity(of: status) : 0
+    }
+
+    static func identity(of path: String) -> UInt64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? Self.identity(of: status) : 0
+    }
+
+    static func identity(of status: stat) -> UInt64 { UInt64(status.st_ino) ^ UInt64(status.st_dev) << 40 }
+
     /// Writes all bytes at an offset. After an error some may be written.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(AuditError) {
         var done = 0

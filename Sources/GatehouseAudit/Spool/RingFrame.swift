@@ -5,8 +5,9 @@
 /// cut, costs the event loop a third of what a CRC would.
 enum RingFrame {
     static let headerLength = 8
-    /// What must be free before an event is written without asking for its length first.
     static let maximumLength = headerLength + (EventEncoder.maximumLength + 15) & ~7
+    /// What must be free before an event without recorded arguments is written without asking for its length first.
+    static let plainLength = headerLength + (EventEncoder.plainLength + 15) & ~7
 
     /// The length of a frame in the ring.
     @inline(__always) static func length(ofEvent length: Int) -> Int { headerLength + (length + 7) & ~7 }

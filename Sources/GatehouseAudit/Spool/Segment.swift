@@ -1,11 +1,12 @@
 /// The form of a segment file: a header, then records.
 ///
 ///     header: magic 8 · number 8 · sequence of the first record 8 · writer (length 1, text 64, zeroes 3)
-///             · hash before the first record 32 (zero until there is a chain) · CRC-32C of all before it 4
+///             · hash before the first record 32 (zero when that is not chained) · CRC-32C of all before it 4
 ///     record: length 4 · CRC-32C 4 · payload
-///     payload: version 1 (1: no hash, 2: with hash) · sequence 8 · [hash 32] · event in canonical form
+///     payload: form 1 (1: not chained, 2: chained, 3: first of a chain) · sequence 8 · [in form 3: prev_hash 32] · [hash 32]
+///              · event in canonical form
 ///
-/// Numbers are little endian. `prev_hash` is the hash of the record before, so it is not stored again.
+/// Numbers are little endian. But for the first of a chain, `prev_hash` is the hash of the record before.
 package enum Segment {
     static let headerLength = 128
     static let magic: UInt64 = 0x0100_0047_4553_4847  // "GHSEG", version 1
@@ -13,7 +14,7 @@ package enum Segment {
     static let frameLength = 8
     static let envelopeLength = 9
     static let hashLength = 32
-    static let maximumPayload = envelopeLength + hashLength + EventEncoder.maximumLength
+    static let maximumPayload = envelopeLength + 2 * hashLength + EventEncoder.maximumLength
     /// Of a writer's name, in bytes.
     package static let writerLimit = 64
 
@@ -21,6 +22,7 @@ package enum Segment {
         let number: Int
         let firstSequence: Int64
         let writer: String
+        /// Empty when the event before is not chained, or there is none.
         let previousHash: [UInt8]
     }
 
@@ -52,8 +54,7 @@ package enum Segment {
         bytes.append(UInt8(writer.count))
         bytes += writer
         bytes += [UInt8](repeating: 0, count: hashOffset - bytes.count)
-        let hash = header.previousHash.prefix(hashLength)
-        bytes += hash
+        bytes += header.previousHash.prefix(hashLength)
         bytes += [UInt8](repeating: 0, count: headerLength - 4 - bytes.count)
         let crc = bytes.withUnsafeBytes { CRC32C.checksum($0) }
         withUnsafeBytes(of: crc.littleEndian) { bytes.append(contentsOf: $0) }
@@ -69,11 +70,12 @@ package enum Segment {
         guard word(0) == magic, let number = Int(exactly: word(8)), Int(bytes[24]) <= writerLimit,
             crc == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<headerLength - 4]))
         else { return nil }
+        let hash = Array(bytes[hashOffset..<hashOffset + hashLength])
         return Header(
             number: number,
             firstSequence: Int64(bitPattern: word(16)),
             writer: String(decoding: bytes[25..<25 + Int(bytes[24])], as: UTF8.self),
-            previousHash: Array(bytes[hashOffset..<hashOffset + hashLength])
+            previousHash: hash.allSatisfy { $0 == 0 } ? [] : hash
         )
     }
 }

@@ -17,15 +17,16 @@ final class SegmentReader {
     /// Behind the record that was read last.
     private(set) var offset: Int
     private let file: Descriptor
-    private var previousHash: [UInt8]
+    /// The hash of the record that was read last, or before the first; empty when that is not chained.
+    private(set) var previousHash: [UInt8]
     private let room: Room
     private var bufferStart = 0
     private var bufferCount = 0
 
-    /// Begins at `offset`, a place behind a record, or at the first record.
+    /// Begins at `offset`, a place behind a record whose hash is `hash`, or at the first record.
     ///
     /// - Throws: `.spoolDamaged` when the header is not one.
-    init(opening path: String, from offset: Int? = nil) throws(AuditError) {
+    init(opening path: String, from offset: Int = 0, after hash: [UInt8] = []) throws(AuditError) {
         let file = try Descriptor(opening: path, O_RDONLY)
         let room = Room(Self.chunk + Segment.frameLength + Segment.maximumPayload)
         let count = try file.read(UnsafeMutableRawBufferPointer(rebasing: room.bytes[0..<Segment.headerLength]), at: 0)
@@ -35,8 +36,8 @@ final class SegmentReader {
         self.file = file
         self.room = room
         self.header = header
-        previousHash = header.previousHash
-        self.offset = max(offset ?? 0, Segment.headerLength)
+        previousHash = offset > Segment.headerLength ? hash : header.previousHash
+        self.offset = max(offset, Segment.headerLength)
     }
 
     private final class Room {

@@ -1,5 +1,6 @@
 internal import GatehouseCore
 internal import Glibc
+internal import Synchronization
 
 /// The files of a spool: who writes there, which segments there are. Held by one process at a time.
 ///
@@ -8,26 +9,68 @@ struct SpoolDirectory: Sendable {
     let path: String
     /// The name of this spool's chain, made at its first use.
     let writer: String
-    private let lock: Lock
+    /// Nil for a reader beside the process that writes.
+    private let lock: Lock?
 
+    /// An open lock file, another one when the directory had to be made again.
     private final class Lock: Sendable {
-        let number: Int32
-        init(_ number: Int32) { self.number = number }
-        deinit { close(number) }
+        private let number: Mutex<Int32>
+
+        init(_ number: Int32) { self.number = Mutex(number) }
+        deinit { close(number.withLock { $0 }) }
+
+        var identity: UInt64 {
+            var status = stat()
+            return number.withLock { fstat($0, &status) } == 0 ? Descriptor.identity(of: status) : 0
+        }
+
+        func replace(_ fresh: Int32) {
+            close(
+                number.withLock { number in
+                    defer { number = fresh }
+                    return number
+                }
+            )
+        }
     }
 
     /// - Throws: `.spoolInUse` when another process holds the directory, `.spoolUnusable` when it cannot be had.
     init(opening path: String) throws(AuditError) {
+        lock = Lock(try Self.hold(path))
+        self.path = path
+        writer = try Self.writer(in: path)
+    }
+
+    /// Whether the directory is still the one that was opened.
+    var isThere: Bool { lock.map { Descriptor.identity(of: file("lock")) == $0.identity } ?? true }
+
+    /// Makes the directory again, for the same writer.
+    func restore() throws(AuditError) {
+        lock?.replace(try Self.hold(path))
+        try Self.replace(file("writer"), with: "\(writer)\n")
+    }
+
+    private static func hold(_ path: String) throws(AuditError) -> Int32 {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .system("make", path) }
         let number = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard number >= 0 else { throw .system("open", "\(path)/lock") }
-        lock = Lock(number)
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw .system("lock", "\(path)/lock") }
+            let failure = errno
+            close(number)
+            guard failure == EWOULDBLOCK else { throw .system("lock", "\(path)/lock", failure) }
             throw AuditError(.spoolInUse, "another process uses the spool \(path)")
         }
+        return number
+    }
+
+    /// Reads a spool without holding it.
+    ///
+    /// - Throws: `.spoolUnusable` when nothing was ever recorded there.
+    init(reading path: String) throws(AuditError) {
+        guard access("\(path)/writer", F_OK) == 0 else { throw .system("read the spool", path) }
         self.path = path
         writer = try Self.writer(in: path)
+        lock = nil
     }
 
     private static func writer(in path: String) throws(AuditError) -> String {

@@ -26,7 +26,7 @@ package struct LaneLoop: Sendable {
 /// A record is a few hundred bytes written straight into the loop's ring: no system call, lock or allocation. Only a loop that
 /// finds the writer parked, or the ring half full while the writer naps, wakes it.
 ///
-/// `@unchecked Sendable`: everything but `ring`, `bell`, `durable`, `isAwaited` and the counters, which are made for sharing, is
+/// `@unchecked Sendable`: everything but `ring`, `bell`, `durable`, `isCut`, `isAwaited` and the counters, which are made for sharing, is
 /// touched on the lane's event loop only.
 package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     let ring: SpoolRing
@@ -45,9 +45,12 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     private let decisionRoom: Int
     private let outcomeRoom: Int
     private let callers = CallerFields()
+    private let keeper: ArgumentsKeeper?
 
     /// Everything before it is on the disk. Stored by the writer.
     private let durable = Atomic<UInt64>(0)
+    /// Whether the ring has lost its file, so that what is recorded would not outlive the process. Stored by the writer.
+    private let isCut = Atomic<Bool>(false)
     /// Whether a waiter exists that the writer must tell.
     private let isAwaited = Atomic<Bool>(false)
     private var waiters: [Waiter] = []
@@ -65,8 +68,9 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         self.settings = settings
         isDisk = settings.durability == .disk
         self.loop = loop
-        decisionRoom = RingFrame.maximumLength + ring.size / 8
-        outcomeRoom = RingFrame.maximumLength
+        keeper = settings.keeper
+        decisionRoom = RingFrame.plainLength + ring.size / 8
+        outcomeRoom = RingFrame.plainLength
     }
 
     /// Records one event.
@@ -74,10 +78,17 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     /// With `durability: disk` a decision is `.pending`; an outcome never is, for nothing waits for it.
     package func record(_ facts: borrowing AuditFacts) -> AuditReceipt {
         let isDecision = if case .decision = facts.kind { true } else { false }
-        guard hasRoom(for: isDecision ? decisionRoom : outcomeRoom) else { return full(isDecision) }
+        let room = (isDecision ? decisionRoom : outcomeRoom) &+ (keeper?.room(for: facts.arguments) ?? 0)
+        guard hasRoom(for: room), !isCut.load(ordering: .relaxed) else { return full(isDecision) }
         let start = ring.address(position)
         let id = EventID(at: facts.at, using: &random)
-        let length = EventEncoder.encode(facts, id: id, callers: callers, to: start + RingFrame.headerLength)
+        let length = EventEncoder.encode(
+            facts,
+            id: id,
+            callers: callers,
+            arguments: keeper,
+            to: start + RingFrame.headerLength
+        )
         RingFrame.seal(start, length: length, position: position)
         position &+= UInt64(truncatingIfNeeded: RingFrame.length(ofEvent: length))
         ring.commit(position)
@@ -121,6 +132,9 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let loop else { return }
         loop.execute { self.settle() }
     }
+
+    /// Takes no more events, or takes them again. On the writer's thread.
+    func cut(_ isCut: Bool) { self.isCut.store(isCut, ordering: .sequentiallyConsistent) }
 
     // MARK: -
 

@@ -24,19 +24,19 @@ enum SpoolRecovery {
     ) throws(AuditError) -> (writer: SpoolWriter, report: SpoolReport) {
         var report = SpoolReport()
         let cursor = directory.cursor()
+        // Stored at once: from now on it is written over itself, whatever room the disk has.
+        try directory.store(cursor)
         var position = SpoolPosition(segment: 0, offset: 0)
-        var nextSequence = cursor.nextSequence
-        var inLastSegment = Set<EventID>()
+        var tip = cursor.tip
+        var written = Set<EventID>()
         while let last = try directory.segments().last {
             let path = directory.segment(last)
             let length = try Descriptor(opening: path, O_RDONLY).length
             do throws(AuditError) {
                 let reader = try SegmentReader(opening: path)
-                nextSequence = max(nextSequence, reader.header.firstSequence)
-                while case .record(let record) = try reader.next(before: length) {
-                    nextSequence = max(nextSequence, record.sequence + 1)
-                    if let id = record.event.withUnsafeBytes({ EventDecoder.head($0)?.id }) { inLastSegment.insert(id) }
-                }
+                let found = try read(reader, before: length, into: &written)
+                // Behind it only what a power cut has taken from the segment and the sink has.
+                if found.sequence >= tip.sequence { tip = found }
                 position = SpoolPosition(segment: last, offset: reader.offset)
             } catch {
                 guard error.code == .spoolDamaged else { throw error }
@@ -66,19 +66,28 @@ enum SpoolRecovery {
             }
         }
         gauges.end.withLock { $0 = position }
-        gauges.writtenThrough.store(Int(nextSequence - 1), ordering: .relaxed)
-        gauges.deliveredThrough.store(Int(cursor.nextSequence - 1), ordering: .relaxed)
+        gauges.writtenThrough.store(Int(tip.sequence), ordering: .relaxed)
+        gauges.deliveredThrough.store(Int(cursor.tip.sequence), ordering: .relaxed)
         let writer = try SpoolWriter(
             directory,
             settings: settings,
             gauges: gauges,
             position: position,
-            nextSequence: nextSequence
+            // The drain is behind the end of a segment that was cut: what came there now it would never read.
+            continues: position.segment > 0 && cursor.position <= position,
+            tip: tip
         )
-        for path in try directory.rings() {
+        let rings = try directory.rings()
+        // A recovery that was killed itself may have begun a segment: what stands in a ring is then in the one before.
+        if !rings.isEmpty, let before = try directory.segments().last(where: { $0 < position.segment }),
+            let reader = try? SegmentReader(opening: directory.segment(before))
+        {
+            _ = try read(reader, before: reader.length, into: &written)
+        }
+        for path in rings {
             let image = RingImage(try Descriptor(opening: path, O_RDONLY).readAll())
             let events = image.events.filter { event in
-                event.withUnsafeBytes { EventDecoder.head($0) }.map { !inLastSegment.contains($0.id) } ?? false
+                event.withUnsafeBytes { EventDecoder.head($0) }.map { !written.contains($0.id) } ?? false
             }
             report.recovered += events.count
             report.cut += image.cut
@@ -89,5 +98,20 @@ enum SpoolRecovery {
             gauges.writtenThrough.load(ordering: .relaxed) - gauges.deliveredThrough.load(ordering: .relaxed)
         gauges.damaged.wrappingAdd(report.cut > 0 ? 1 : 0, ordering: .relaxed)
         return (writer, report)
+    }
+    /// Reads a segment to its end or to what is no record.
+    ///
+    /// - Returns: its newest event, or the one before the segment when it has none.
+    private static func read(
+        _ reader: SegmentReader,
+        before length: Int,
+        into ids: inout Set<EventID>
+    ) throws(AuditError) -> ChainTip {
+        var tip = ChainTip(sequence: reader.header.firstSequence - 1, hash: reader.previousHash)
+        while case .record(let record) = try reader.next(before: length) {
+            tip = ChainTip(sequence: record.sequence, hash: record.hash)
+            if let id = record.event.withUnsafeBytes({ EventDecoder.head($0)?.id }) { ids.insert(id) }
+        }
+        return tip
     }
 }

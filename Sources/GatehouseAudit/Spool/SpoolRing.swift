@@ -18,6 +18,8 @@ final class SpoolRing: @unchecked Sendable {
 
     let size: Int
     let path: String
+    /// Of the file that is mapped.
+    private let identity: Atomic<UInt64>
     private let base: UnsafeMutableRawPointer
     private let data: UnsafeMutableRawPointer
     /// Behind the last whole event. Stored by the producer.
@@ -27,29 +29,18 @@ final class SpoolRing: @unchecked Sendable {
 
     /// Makes the file, anew, with all its blocks allocated: a full disk is met here and never as SIGBUS.
     init(creating path: String, size: Int) throws(AuditError) {
-        let file = try Descriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC)
-        let failure = posix_fallocate(file.number, 0, off_t(Self.headerLength + size))
-        guard failure == 0 else { throw .system("allocate", path, failure) }
+        let file = try Self.file(path, size)
         let length = Self.headerLength + 2 * size
         guard let base = mmap(nil, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
             base != MAP_FAILED
         else { throw .system("map", path) }
-        let access = PROT_READ | PROT_WRITE
-        guard mmap(base, Self.headerLength + size, access, MAP_SHARED | MAP_FIXED, file.number, 0) != MAP_FAILED,
-            mmap(
-                base + Self.headerLength + size,
-                size,
-                access,
-                MAP_SHARED | MAP_FIXED,
-                file.number,
-                off_t(Self.headerLength)
-            )
-                != MAP_FAILED
-        else {
-            let failure = errno
+        do throws(AuditError) {
+            try Self.map(file, at: base, size)
+        } catch {
             munmap(base, length)
-            throw .system("map", path, failure)
+            throw error
         }
+        identity = Atomic(file.identity)
         self.size = size
         self.path = path
         self.base = base
@@ -61,6 +52,38 @@ final class SpoolRing: @unchecked Sendable {
     }
 
     deinit { munmap(base, Self.headerLength + 2 * size) }
+
+    private static func file(_ path: String, _ size: Int) throws(AuditError) -> Descriptor {
+        let file = try Descriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC)
+        let failure = posix_fallocate(file.number, 0, off_t(Self.headerLength + size))
+        guard failure == 0 else { throw .system("allocate", path, failure) }
+        return file
+    }
+
+    /// Maps header and data, and the data once more, over whatever is mapped there.
+    private static func map(
+        _ file: borrowing Descriptor,
+        at base: UnsafeMutableRawPointer,
+        _ size: Int
+    ) throws(AuditError) {
+        let access = PROT_READ | PROT_WRITE
+        let flags = MAP_SHARED | MAP_FIXED
+        guard mmap(base, headerLength + size, access, flags, file.number, 0) != MAP_FAILED,
+            mmap(base + headerLength + size, size, access, flags, file.number, off_t(headerLength)) != MAP_FAILED
+        else { throw .system("map", file.path) }
+    }
+
+    /// Whether the file is still there: otherwise what stands in the ring ends with the process.
+    var hasFile: Bool { Descriptor.identity(of: path) == identity.load(ordering: .relaxed) }
+
+    /// Makes the file again with all that stands in the ring, and maps it in the old one's place. On the consumer's thread, when the
+    /// producer has been told to stay away for a while.
+    func restore() throws(AuditError) {
+        let file = try Self.file(path, size)
+        try file.write(UnsafeRawBufferPointer(start: base, count: Self.headerLength + size), at: 0)
+        try Self.map(file, at: base, size)
+        identity.store(file.identity, ordering: .relaxed)
+    }
 
     @inline(__always) func address(_ position: UInt64) -> UnsafeMutableRawPointer {
         data + Int(truncatingIfNeeded: position & UInt64(truncatingIfNeeded: size &- 1))

@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
-/// Moves events from the rings of all lanes into segment files, numbering them.
+/// Moves events from the rings of all lanes into segment files, numbering and chaining them.
 ///
 /// `@unchecked Sendable`: one thread at a time uses it; the writer's once that runs, its maker before that and after joining it.
 final class SpoolWriter: @unchecked Sendable {
@@ -22,25 +22,33 @@ final class SpoolWriter: @unchecked Sendable {
     private var lanes: [SpoolLane] = []
     private var file: Descriptor?
     private var position: SpoolPosition
-    private var nextSequence: Int64
+    /// The newest event that was numbered.
+    private var tip: ChainTip
+    private var heads: HeadSchedule
+    /// Whether the lanes were told to take nothing.
+    private var isCut = false
     private var batch: [UInt8] = []
     /// The time of the first event in the batch.
     private var firstTime = 0
 
-    /// Goes on behind what recovery found: at the end of the last segment, or at segment 0 when there is none.
+    /// Goes on behind what recovery found.
+    ///
+    /// - Parameter continues: whether the segment at `position` takes more; otherwise the next one is begun.
     init(
         _ directory: SpoolDirectory,
         settings: AuditSettings,
         gauges: SpoolGauges,
         position: SpoolPosition,
-        nextSequence: Int64
+        continues: Bool,
+        tip: ChainTip
     ) throws(AuditError) {
         self.directory = directory
         self.settings = settings
         self.gauges = gauges
         self.position = position
-        self.nextSequence = nextSequence
-        if position.segment > 0 { file = try Descriptor(opening: directory.segment(position.segment), O_RDWR) }
+        self.tip = tip
+        heads = HeadSchedule(covered: tip.sequence)
+        if continues { file = try Descriptor(opening: directory.segment(position.segment), O_RDWR) }
     }
 
     func add(_ lane: SpoolLane) { lanes.append(lane) }
@@ -49,8 +57,9 @@ final class SpoolWriter: @unchecked Sendable {
 
     /// Moves what the rings hold now.
     func step() -> Progress {
+        guard isWhole() else { return .blocked }
         var ends: [(lane: SpoolLane, position: UInt64)] = []
-        let first = nextSequence
+        let before = tip
         batch.removeAll(keepingCapacity: true)
         for lane in lanes where batch.count < Self.batchSize {
             let end = lane.ring.committedPosition
@@ -67,11 +76,11 @@ final class SpoolWriter: @unchecked Sendable {
             }
             ends.append((lane, position))
         }
-        guard !ends.isEmpty else { return .idle }
+        guard !ends.isEmpty else { return makeHead(isDue: headIsDue()) ? .wrote(0) : .idle }
         do {
-            try commit(firstSequence: first)
+            try commit(behind: before)
         } catch {
-            nextSequence = first
+            tip = before
             gauges.writerTrouble.withLock { $0 = error }
             return .blocked
         }
@@ -79,17 +88,89 @@ final class SpoolWriter: @unchecked Sendable {
             lane.ring.release(position)
             if settings.durability == .disk { lane.becameDurable(position) }
         }
-        return .wrote(Int(nextSequence - first))
+        makeHead(isDue: headIsDue())
+        return .wrote(Int(tip.sequence - before.sequence))
     }
 
     /// Appends events that recovery found, however many, to the last segment: what a crash left twice is always found there.
     func append(recovered events: [[UInt8]]) throws(AuditError) {
         guard !events.isEmpty else { return }
-        let first = nextSequence
+        let before = tip
         batch.removeAll(keepingCapacity: true)
         for event in events { event.withUnsafeBytes { number($0) } }
-        try commit(firstSequence: first, mayRotate: false)
+        try commit(behind: before, mayRotate: false)
         try file?.synchronize()
+    }
+
+    // MARK: What was taken away
+
+    /// Whether directory, rings and segment are still there. When they are not, the lanes take nothing, and with the next step all is made
+    /// again: until then whoever was just recording has long finished.
+    private func isWhole() -> Bool {
+        if !directory.isThere || lanes.contains(where: { !$0.ring.hasFile }) {
+            let wasCut = isCut
+            isCut = true
+            for lane in lanes { lane.cut(true) }
+            guard wasCut else {
+                gauges.writerTrouble.withLock {
+                    $0 = AuditError(.spoolGone, "the spool \(directory.path) was taken away")
+                }
+                return false
+            }
+            do throws(AuditError) { try restore() } catch {
+                gauges.writerTrouble.withLock { $0 = error }
+                return false
+            }
+        } else if let path = file?.path, Descriptor.identity(of: path) != file?.identity {
+            // Only the segment: what the sink has not read of it yet is a gap from now on.
+            file = nil
+            gauges.damaged.wrappingAdd(1, ordering: .relaxed)
+        }
+        guard isCut else { return true }
+        isCut = false
+        gauges.writerTrouble.withLock { $0 = nil }
+        for lane in lanes { lane.cut(false) }
+        return true
+    }
+
+    private func restore() throws(AuditError) {
+        if !directory.isThere {
+            try directory.restore()
+            gauges.pendingBytes.store(0, ordering: .relaxed)
+            gauges.segmentBytes.store(0, ordering: .relaxed)
+        }
+        for lane in lanes where !lane.ring.hasFile { try lane.ring.restore() }
+        // Behind everything that was there; the drain finds it by its number.
+        file = nil
+        gauges.damaged.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    // MARK: Heads
+
+    /// The time until a head is due although nothing is recorded; nil when none is.
+    var headWait: Duration? { settings.keys == nil ? nil : heads.wait(at: SystemClock().now()) }
+
+    /// Makes a head of the chain's end, if there is anything new since the last.
+    ///
+    /// - Returns: whether it was made.
+    @discardableResult
+    func makeHead(isDue: Bool = true) -> Bool {
+        guard isDue, let keys = settings.keys?.chain, !tip.hash.isEmpty else { return false }
+        let now = SystemClock().now()
+        let head = AuditHead(signing: .head, of: directory.writer, tip.sequence, tip.hash, at: now, keys: keys)
+        heads.made(through: tip.sequence)
+        gauges.add(head)
+        settings.onHead(head)
+        return true
+    }
+
+    /// Covers what no head does yet: for the end.
+    func makeHeadOfRest() {
+        if headWait != nil { makeHead() }
+    }
+
+    private func headIsDue() -> Bool {
+        settings.keys != nil && heads.reached(tip.sequence, at: SystemClock().now())
     }
 
     // MARK: -
@@ -106,20 +187,31 @@ final class SpoolWriter: @unchecked Sendable {
 
     private func number(_ event: UnsafeRawBufferPointer) {
         if batch.isEmpty { firstTime = Int(EventDecoder.head(event)?.at.microseconds ?? 0) }
-        SpoolRecord.append(event, sequence: nextSequence, to: &batch)
-        nextSequence += 1
+        let sequence = tip.sequence + 1
+        guard let key = settings.keys?.chain.current else {
+            SpoolRecord.append(event, sequence: sequence, to: &batch)
+            tip = ChainTip(sequence: sequence, hash: [])
+            return
+        }
+        let writer = directory.writer
+        let start = tip.hash.isEmpty ? key.code(.start, of: writer, sequence: sequence, hash: []) : []
+        let previous = tip.hash.isEmpty ? start : tip.hash
+        let hash = key.code(.event, of: writer, sequence: sequence, hash: previous, rest: event)
+        SpoolRecord.append(event, sequence: sequence, hash: hash, start: start, to: &batch)
+        tip = ChainTip(sequence: sequence, hash: hash)
     }
 
-    private func commit(firstSequence: Int64, mayRotate: Bool = true) throws(AuditError) {
+    /// - Parameter before: the newest event that is in a segment already.
+    private func commit(behind before: ChainTip, mayRotate: Bool = true) throws(AuditError) {
         let pending = gauges.pendingBytes.load(ordering: .relaxed)
         guard pending + batch.count <= settings.maxSpool || !mayRotate else {
             throw AuditError(
-                .spoolUnusable,
+                .spoolFull,
                 "the spool \(directory.path) has reached its quota of \(settings.maxSpool) bytes"
             )
         }
         if file == nil || mayRotate && position.offset >= settings.segmentSize {
-            try rotate(firstSequence: firstSequence)
+            try rotate(behind: before)
         }
         guard file != nil else { throw AuditError(.spoolUnusable, "the spool \(directory.path) has no segment") }
         do throws(AuditError) {
@@ -136,18 +228,18 @@ final class SpoolWriter: @unchecked Sendable {
         position.offset += batch.count
         gauges.segmentBytes.wrappingAdd(batch.count, ordering: .relaxed)
         gauges.pendingBytes.wrappingAdd(batch.count, ordering: .relaxed)
-        gauges.writtenThrough.store(Int(nextSequence - 1), ordering: .relaxed)
+        gauges.writtenThrough.store(Int(tip.sequence), ordering: .relaxed)
         gauges.writerTrouble.withLock { $0 = nil }
         gauges.end.withLock { $0 = position }
     }
 
-    private func rotate(firstSequence: Int64) throws(AuditError) {
+    private func rotate(behind before: ChainTip) throws(AuditError) {
         let number = position.segment + 1
         let header = Segment.Header(
             number: number,
-            firstSequence: firstSequence,
+            firstSequence: before.sequence + 1,
             writer: directory.writer,
-            previousHash: [UInt8](repeating: 0, count: Segment.hashLength)
+            previousHash: before.hash
         )
         let next = try Descriptor(opening: directory.segment(number), O_RDWR | O_CREAT | O_TRUNC)
         let bytes = Segment.encode(header)

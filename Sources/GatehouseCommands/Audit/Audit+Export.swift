@@ -69,7 +69,7 @@ extension Audit {
             try archive.events(query) { event in
                 renderer.add(event)
                 done += 1
-                if total > 0, done % Self.stride == 0 { Terminal.progress("\(done) of \(total) events") }
+                if total > 0, done % Self.stride == 0 { Terminal.progress(Terminal.bar(done, of: total, "events")) }
                 return output.takesMore
             }
             try output.finish()

@@ -6,8 +6,8 @@ internal import GatehouseServer
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Read the audit.",
-        subcommands: [Query.self, Tail.self, Export.self]
+        abstract: "Read and verify the audit.",
+        subcommands: [Query.self, Show.self, Tail.self, Export.self, Verify.self, Prune.self]
     )
 
     /// Which rows are wanted.
@@ -62,7 +62,7 @@ struct Audit: AsyncParsableCommand {
 
         func archive() throws -> any AuditArchive { try AuditAssembly.archive(try file.load().audit) }
 
-        private static func time(_ text: String) throws -> Timestamp {
+        static func time(_ text: String) throws -> Timestamp {
             if let time = Timestamp(parsing: text) { return time }
             let seconds: Int64? =
                 switch text.last {

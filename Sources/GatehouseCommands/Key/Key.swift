@@ -77,7 +77,7 @@ struct Key: AsyncParsableCommand {
         @OptionGroup var form: FormOption
 
         func run() async throws {
-            guard let store = try place.open() as? SQLiteTokenStore else {
+            guard let store = try place.open() as? SealedTokenStore else {
                 throw CommandFailure("the store seals nothing", hint: "name a sealed store with --store")
             }
             let report = try await store.rewrap()

@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseServer
 internal import GatehouseTokens
 
 extension Token {
@@ -26,12 +28,18 @@ extension Token {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Set a new version of a token; the one before is kept for rollback."
+            abstract: "Set a new version of a token; the one before is kept for rollback.",
+            discussion: """
+                The new value is tried first, by the `probe` of every route that uses the token. Unless all of them answer as \
+                expected, nothing changes.
+                """
         )
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
         @OptionGroup var record: Record
+        @Flag(name: .customLong("no-probe"), help: "Do not try the new value first.")
+        var skipsProbe = false
         @Argument(help: "The token's name.")
         var name: String
         // Takes every further argument, so it stands last.
@@ -39,12 +47,42 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let store = try place.open()
+            let configuration = try place.file.load()
+            let store = try place.open(configuration)
             let change = try record.change()
-            TokenTable.show(
-                [try await store.rotate(name, to: try input.read(what: "new value"), change)],
-                json: form.json
+            let value = try input.read(what: "new value")
+            if !skipsProbe, store.capabilities.contains(.writing) {
+                try await probe(value, of: name, in: store, configuration)
+            }
+            TokenTable.show([try await store.rotate(name, to: value, change)], json: form.json)
+        }
+
+        private func probe(
+            _ value: Secret,
+            of name: TokenName,
+            in store: any TokenStore,
+            _ configuration: Configuration
+        ) async throws {
+            let probe = TokenProbe(of: name, in: configuration)
+            guard !probe.isEmpty else {
+                return Terminal.warning("no route that uses '\(name)' has a probe: the new value is not tried")
+            }
+            let load = try await store.load()
+            let version = (load.tokens[name]?.version ?? 0) + 1
+            let verdicts = await probe.run(
+                with: try TokenValue(validating: value, version: version),
+                others: load.tokens
             )
+            for verdict in verdicts {
+                if let problem = verdict.problem { Terminal.error("route '\(verdict.route)': \(problem)") }
+            }
+            let failed = verdicts.count { $0.problem != nil }
+            guard failed == 0 else {
+                throw CommandFailure(
+                    "the new value of '\(name)' does not work: nothing was changed",
+                    hint: "--no-probe sets it all the same"
+                )
+            }
         }
     }
 

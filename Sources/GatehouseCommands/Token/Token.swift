@@ -17,22 +17,19 @@ struct Token: AsyncParsableCommand {
         @Option(name: .long, help: "The store, by its name in `stores` (default: the live one).")
         var store: String?
 
-        func open() throws -> any TokenStore {
-            let configuration = try file.load()
-            guard let store else {
-                return try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
-            }
-            guard let named = configuration.store(named: store) else {
-                let names = configuration.stores.map(\.name.text).joined(separator: ", ")
-                throw CommandFailure("there is no store '\(store)'", hint: "stores: \(names)")
-            }
-            return try StoreAssembly.store(named.settings, names: configuration.tokenNames)
+        func open() throws -> any TokenStore { try open(try file.load()) }
+
+        func open(_ configuration: Configuration) throws -> any TokenStore {
+            try StoreAssembly.store(try configuration.named(store).settings, names: configuration.tokenNames)
         }
     }
 
     /// What is recorded with a change.
     struct Record: ParsableArguments {
-        @Option(name: .long, help: "When the upstream ends the token, as in 2027-01-31.")
+        @Option(
+            name: [.customLong("expires-at"), .customLong("expires")],
+            help: ArgumentHelp("When the upstream ends the token, as in 2027-01-31.", valueName: "date")
+        )
         var expires: String?
         @Option(name: .long, help: "A few words for the history.")
         var note = ""
@@ -45,7 +42,7 @@ struct Token: AsyncParsableCommand {
             return try TokenChange(actor: Self.user, note: note, expiresAt: end ?? nil)
         }
 
-        private static var user: String {
+        static var user: String {
             getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
         }
     }
@@ -72,11 +69,11 @@ enum TokenTable {
         let rows = summaries.map { summary in
             [
                 summary.name.text, String(summary.version), summary.fingerprint?.text ?? "-",
-                summary.createdAt?.rfc3339 ?? "-",
-                summary.expiresAt?.rfc3339 ?? "-", summary.actor, summary.problem?.message ?? summary.note,
+                summary.createdAt?.rfc3339 ?? "-", age(of: summary), expiry(of: summary), summary.actor,
+                summary.problem?.message ?? summary.note,
             ]
         }
-        show([["NAME", "VERSION", "FINGERPRINT", "SET", "EXPIRES", "BY", "NOTE"]] + rows)
+        show([["NAME", "VERSION", "FINGERPRINT", "SET", "AGE", "EXPIRES", "BY", "NOTE"]] + rows)
     }
 
     static func show(_ events: [TokenEvent], json: Bool) {
@@ -108,6 +105,18 @@ enum TokenTable {
         show([["REVISION", "ACTION", "VERSION", "", "FINGERPRINT", "AT", "BY", "NOTE"]] + rows)
     }
 
+    /// Whole days or hours: whether a token is old is asked, not when it was born.
+    private static func age(of summary: TokenSummary) -> String {
+        guard let created = summary.createdAt else { return "-" }
+        let hours = (SystemClock().now() - created).components.seconds / 3600
+        return hours < 1 ? "<1h" : hours < 48 ? "\(hours)h" : "\(hours / 24)d"
+    }
+
+    private static func expiry(of summary: TokenSummary) -> String {
+        guard let expires = summary.expiresAt else { return "-" }
+        return expires.rfc3339 + (expires <= SystemClock().now() ? " EXPIRED" : "")
+    }
+
     private static func write(_ summary: TokenSummary, to json: inout JSONText) {
         json.string("name", summary.name.text)
         json.number("version", summary.version)
@@ -119,14 +128,16 @@ enum TokenTable {
         if let problem = summary.problem { json.string("problem", problem.message) }
     }
 
-    private static func show(_ rows: [[String]]) {
+    static func show(_ rows: [[String]]) { for line in lines(rows) { Terminal.print(line) } }
+
+    /// Columns as wide as their widest cell.
+    static func lines(_ rows: [[String]]) -> [String] {
         let widths = rows[0].indices.map { column in rows.map { $0[column].visible.count }.max() ?? 0 }
-        for row in rows {
+        return rows.map { row in
             let cells = zip(row, widths).map { cell, width in
                 cell.visible + String(repeating: " ", count: width - cell.visible.count)
             }
-            let line = cells.joined(separator: "  ")
-            Terminal.print(String(line.reversed().drop { $0 == " " }.reversed()))
+            return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
         }
     }
 }

@@ -34,8 +34,16 @@ enum AuditFields {
         .fallback(AuditSettings.defaultRetention),
         "How long rows are kept."
     )
+    static let maxSpool = Field(
+        "max_spool",
+        .size(AuditSettings.maxSpoolRange),
+        .fallback(AuditSettings.defaultMaxSpool),
+        "How much may wait for the sink; beyond it `on_failure` says what happens."
+    )
 
-    static let all = [spool.form, sink.form, durability.form, onFailure.form, arguments.form, retention.form]
+    static let all = [
+        spool.form, sink.form, durability.form, onFailure.form, arguments.form, retention.form, maxSpool.form,
+    ]
 
     static let shape = Shape<AuditSettings>.mapping(
         all,
@@ -47,6 +55,7 @@ enum AuditFields {
                 (onFailure.key, .word(settings.onFailure.rawValue)),
                 (arguments.key, .word(settings.arguments.rawValue)),
                 (retention.key, .word("\(DurationText(settings.retention))")),
+                (maxSpool.key, .word("\(SizeText(bytes: settings.maxSpool))")),
             ])
         },
         read: { keys, _ in
@@ -56,14 +65,18 @@ enum AuditFields {
             let onFailure = keys.read(onFailure)
             let arguments = keys.read(arguments)
             let retention = keys.read(retention)
-            guard let spool, let sink, let durability, let onFailure, let arguments, let retention else { return nil }
+            let maxSpool = keys.read(maxSpool)
+            guard let spool, let sink, let durability, let onFailure, let arguments, let retention, let maxSpool else {
+                return nil
+            }
             return AuditSettings(
                 spool: spool,
                 sink: sink,
                 durability: durability,
                 onFailure: onFailure,
                 arguments: arguments,
-                retention: retention
+                retention: retention,
+                maxSpool: maxSpool
             )
         }
     )

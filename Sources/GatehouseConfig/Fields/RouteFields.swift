@@ -90,10 +90,30 @@ enum RouteFields {
         "Send the client's `Host` upstream instead of the upstream's own."
     )
     static let probe = Field("probe", ProbeFields.shape, "A request that tells whether the token works.")
+    static let mcp = Field(
+        "mcp",
+        RouteMCPFields.shape,
+        .fallback(RouteMCPFields()),
+        "What the MCP gate does on this route."
+    )
+    static let autoRevert = Field(
+        "auto_revert",
+        .boolean,
+        .fallback(false),
+        "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
+    )
+
+    static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
+    static let resourceMetadata = Field(
+        "resource_metadata",
+        ResourceMetadataFields.shape,
+        "What clients find under `/.well-known/oauth-protected-resource`, without an assertion; by default nothing."
+    )
 
     static let all = [
         name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
-        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form,
+        authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
+        resourceMetadata.form, autoRevert.form,
     ]
 
     /// Stands for the name of a route that has none, so that its other keys are still checked.
@@ -114,6 +134,10 @@ enum RouteFields {
         let timeouts = keys.read(timeouts)
         let preservesHost = keys.read(preservesHost)
         let probe = keys.read(probe)
+        let mcp = keys.read(mcp)
+        let cors = keys.read(cors)
+        let metadataDraft = keys.read(resourceMetadata)
+        let autoRevert = keys.read(autoRevert)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -133,12 +157,23 @@ enum RouteFields {
         let credentials = authenticate.flatMap {
             RouteFields.credentialSet($0, at: keys.place(of: RouteFields.authenticate.key), decoding)
         }
+        let metadata = metadataDraft.flatMap { draft in
+            host.flatMap { host in path.flatMap { path in ResourceMetadata(draft, host, path) } }
+        }
+        if metadataDraft != nil, metadata == nil, host == .any {
+            decoding.error(
+                "a route for any host says which resource it is",
+                at: keys.place(of: RouteFields.resourceMetadata.key),
+                hint: "resource: https://HOST/PATH"
+            )
+            return nil
+        }
         guard let ownToken = name ?? nameless else { return nil }
         let injections = InjectionFields.injections(inject ?? [], ownToken: ownToken, decoding)
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
-            let limits, let timeouts, let preservesHost, injections.count == inject.count,
+            let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
         return Route(
@@ -155,7 +190,11 @@ enum RouteFields {
             limits: limits,
             timeouts: timeouts,
             preservesHost: preservesHost,
-            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) }
+            probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
+            answersErrorsAs200: mcp.errorsAs200,
+            cors: cors,
+            resourceMetadata: metadata,
+            autoRevert: autoRevert
         )
     }
 

@@ -59,6 +59,12 @@ enum StoreFields {
         "The machine identity's client secret: `{ env: NAME }` or `{ file: PATH }`."
     )
 
+    static let authorities = Field(
+        "ca",
+        Shape<String>.absolutePath,
+        "A PEM file with the authority of the instance's certificate, instead of the system's."
+    )
+
     static let shape = Shape<StoreSettings>.variants(
         wanted: "a store",
         [
@@ -87,7 +93,10 @@ enum StoreFields {
             Variant(
                 StoreSettings.Kind.infisical,
                 "An Infisical project.",
-                [site.form, project.form, environment.form, folder.form, clientID.form, clientSecret.form]
+                [
+                    site.form, project.form, environment.form, folder.form, clientID.form, clientSecret.form,
+                    authorities.form,
+                ]
             ) { keys, _ in
                 let site = keys.read(site)
                 let project = keys.read(project)
@@ -95,6 +104,7 @@ enum StoreFields {
                 let path = keys.read(folder)
                 let clientID = keys.read(clientID)
                 let clientSecret = keys.read(clientSecret)
+                let authorities = keys.read(authorities)
                 guard let site, let project, let environment, let path, let clientID, let clientSecret else {
                     return nil
                 }
@@ -105,7 +115,8 @@ enum StoreFields {
                         environment: environment,
                         path: path,
                         clientID: clientID,
-                        clientSecret: clientSecret
+                        clientSecret: clientSecret,
+                        authorities: authorities
                     )
                 )
             },

@@ -9,14 +9,20 @@ package struct AuditSettings: Equatable, Sendable {
     /// Bounds of `retention`.
     package static let retentionRange: ClosedRange<Duration> = .seconds(3600)...(.seconds(36_500 * 86_400))
 
+    package static let defaultMaxSpool = 1 << 30
+    /// Bounds of `max_spool`.
+    package static let maxSpoolRange = 64 << 20...1 << 40
+
     /// The directory where events wait for the sink.
     package let spool: String
     package let sink: Sink
     package let durability: Durability
     package let onFailure: OnFailure
     package let arguments: Arguments
-    /// How long `audit prune` and the sink keep rows.
+    /// How long `audit prune` keeps rows.
     package let retention: Duration
+    /// Bytes of events that may wait for the sink; beyond it `on_failure` says what happens.
+    package let maxSpool: Int
 
     package enum Sink: Equatable, Sendable {
         case sqlite(path: String)
@@ -58,6 +64,7 @@ package struct AuditSettings: Equatable, Sendable {
         durability: defaultDurability,
         onFailure: defaultOnFailure,
         arguments: defaultArguments,
-        retention: defaultRetention
+        retention: defaultRetention,
+        maxSpool: defaultMaxSpool
     )
 }

@@ -75,4 +75,6 @@ package struct InfisicalStoreSettings: Hashable, Sendable {
     package let path: String
     package let clientID: SecretSource
     package let clientSecret: SecretSource
+    /// A PEM file that replaces the system's certificate authorities.
+    package let authorities: String?
 }

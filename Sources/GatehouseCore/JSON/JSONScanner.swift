@@ -149,6 +149,11 @@ package struct JSONScanner {
         guard offset == bytes.count else { throw fault(.trailingBytes) }
     }
 
+    /// The bytes at a place that was passed.
+    package func scanned(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[range])
+    }
+
     // MARK: Inside
 
     /// The position just after the bracket that closed the last object or array.

@@ -7,7 +7,8 @@ package struct JSONString {
     package let range: Range<Int>
     package let hasEscapes: Bool
 
-    init(bytes: UnsafeRawBufferPointer, range: Range<Int>, hasEscapes: Bool) {
+    /// A string that was scanned before, in the same bytes at another address.
+    package init(bytes: UnsafeRawBufferPointer, range: Range<Int>, hasEscapes: Bool) {
         self.bytes = bytes
         self.range = range
         self.hasEscapes = hasEscapes
@@ -46,6 +47,11 @@ package struct JSONString {
     /// Whether both resolve to the same bytes.
     package func matches(_ other: JSONString) -> Bool {
         other.hasEscapes ? resolved.elementsEqual(other.resolved) : equals(other.raw)
+    }
+
+    /// Lends the bytes of the text, escapes resolved. Allocates only for a text with escapes.
+    package func withResolvedBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        hasEscapes ? Array(resolved).withUnsafeBytes(body) : body(raw)
     }
 
     /// Whether a control character (Unicode category Cc) is in the text, escapes resolved.

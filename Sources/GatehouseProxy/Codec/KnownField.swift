@@ -15,6 +15,8 @@ package enum KnownField: UInt8, Sendable {
     /// `X-Request-Id`, with `-` or `_`.
     case requestID
     case traceparent
+    /// Any `Access-Control-*`.
+    case accessControl
     case contentType, contentEncoding, location, cacheControl, xAccelBuffering, setCookie
     case mcpSessionID, mcpProtocolVersion, mcpMethod, mcpName, lastEventID
     /// A field that would be one of the above, or `X-Forwarded-For` or `-Proto`, if `_` were `-`, as CGI and WSGI servers read it.
@@ -110,6 +112,7 @@ extension KnownField {
         let first = bytes[start] | 0x20
         if first == 0x63, hasPrefix(bytes, start, count, "cf-access-") { return (.accessOther, true) }
         if first == 0x70, hasPrefix(bytes, start, count, "proxy-") { return (.proxy, true) }
+        if first == 0x61, hasPrefix(bytes, start, count, "access-control-") { return (.accessControl, true) }
         guard underscores > 0, count <= longest else { return (.other, true) }
         return (shadowed(bytes, start, count), true)
     }

@@ -4,10 +4,13 @@ extension RequestRewrite {
     /// Writes `?query` without the parameters that the route strips; every other byte stays, and so does the order.
     ///
     /// `;` separates too: some servers still read it so, and a parameter hidden behind one would come through.
-    func writeQuery(_ query: ByteRange, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter) {
+    ///
+    /// - Parameter tag: a session's, which is left out.
+    func writeQuery(_ query: ByteRange, _ source: UnsafeRawBufferPointer, _ tag: ByteRange?, _ writer: inout HeadWriter)
+    {
         guard !queryNames.isEmpty, removesAny(query, source) else {
             writer.append(0x3F)
-            writer.append(source, query.lower, query.upper)
+            write(source, query.lower, query.upper, without: tag, &writer)
             return
         }
         var isFirst = true
@@ -16,11 +19,23 @@ extension RequestRewrite {
             let end = pieceEnd(source, at, query.upper)
             if !isStripped(source, at, end) {
                 writer.append(isFirst ? 0x3F : source[at - 1])
-                writer.append(source, at, end)
+                write(source, at, end, without: tag, &writer)
                 isFirst = false
             }
             at = end + 1
         }
+    }
+
+    private func write(
+        _ source: UnsafeRawBufferPointer,
+        _ lower: Int,
+        _ upper: Int,
+        without tag: ByteRange?,
+        _ writer: inout HeadWriter
+    ) {
+        guard let tag, lower <= tag.lower, tag.upper <= upper else { return writer.append(source, lower, upper) }
+        writer.append(source, lower, tag.lower)
+        writer.append(source, tag.upper, upper)
     }
 
     private func removesAny(_ query: ByteRange, _ source: UnsafeRawBufferPointer) -> Bool {

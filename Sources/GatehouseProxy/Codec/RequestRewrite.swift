@@ -9,6 +9,21 @@ package struct RequestRewrite: Sendable {
     /// `Host: …` with its line end; nil when the client's is preserved.
     private let hostLine: [UInt8]?
     private let injects: Injects
+    /// Whether Gatehouse itself asks for a body that the client holds back, so that the upstream need not.
+    private let asksForBody: Bool
+
+    /// Bytes of a session's tag, which stand at the end of its id and are left out.
+    package struct Untagging: Sendable {
+        /// Bytes at the end of `Mcp-Session-Id`.
+        package var field = 0
+        /// In the query.
+        package var query: ByteRange?
+
+        package init(field: Int = 0, query: ByteRange? = nil) {
+            self.field = field
+            self.query = query
+        }
+    }
 
     /// Fields that the rewrite would set, were they not injected.
     private struct Injects: OptionSet, Sendable {
@@ -19,7 +34,14 @@ package struct RequestRewrite: Sendable {
         static let traceparent = Injects(rawValue: 8)
     }
 
-    package init(injectedNames: [HeaderName], strip: Route.Strip, upstream: Upstream, preservesHost: Bool) {
+    package init(
+        injectedNames: [HeaderName],
+        strip: Route.Strip,
+        upstream: Upstream,
+        preservesHost: Bool,
+        asksForBody: Bool = false
+    ) {
+        self.asksForBody = asksForBody
         strips = StripSet(names: injectedNames, patterns: strip.headers)
         queryNames = strip.query.map { Array($0.utf8) }
         upstreamPath = Array(upstream.path.utf8)
@@ -42,7 +64,8 @@ package struct RequestRewrite: Sendable {
             injectedNames: route.injections.map(\.name),
             strip: route.strip,
             upstream: route.upstream,
-            preservesHost: route.preservesHost
+            preservesHost: route.preservesHost,
+            asksForBody: route.speech == .mcp
         )
     }
 
@@ -60,6 +83,7 @@ package struct RequestRewrite: Sendable {
     ///   - bytes: those that `head` was parsed from.
     ///   - prefixLength: bytes of the path that the route's prefix covers, as ``RouteTable`` found them.
     ///   - injectedLines: `Name: value` lines with their CRLF, each injected name once.
+    ///   - untagging: what is left out of the caller's session.
     ///   - output: at least ``bound(_:injectedCount:)`` bytes.
     package func write(
         _ head: RequestHead,
@@ -67,11 +91,12 @@ package struct RequestRewrite: Sendable {
         prefixLength: Int,
         injectedLines: UnsafeRawBufferPointer,
         requestID: RequestID,
+        untagging: Untagging = Untagging(),
         into output: UnsafeMutableRawBufferPointer
     ) -> Int {
         bytes.withUnsafeBytes { source in
             var writer = HeadWriter(output)
-            writeRequestLine(head, source, prefixLength, &writer)
+            writeRequestLine(head, source, prefixLength, untagging.query, &writer)
             if let hostLine {
                 if !injects.contains(.host) { writer.append(hostLine) }
             } else if !injects.contains(.host) {
@@ -79,7 +104,7 @@ package struct RequestRewrite: Sendable {
                 writer.append(source, head.authority.lower, head.authority.upper)
                 writer.append("\r\n")
             }
-            writeFields(head, bytes, source, &writer)
+            writeFields(head, bytes, source, untagging.field, &writer)
             writer.append(injectedLines)
             writeOwnLines(head, requestID, &writer)
             return writer.count
@@ -90,6 +115,7 @@ package struct RequestRewrite: Sendable {
         _ head: RequestHead,
         _ source: UnsafeRawBufferPointer,
         _ prefixLength: Int,
+        _ tag: ByteRange?,
         _ writer: inout HeadWriter
     ) {
         precondition(prefixLength >= 0 && prefixLength <= head.path.count, "a route's prefix lies within the path")
@@ -99,7 +125,7 @@ package struct RequestRewrite: Sendable {
         let rest = head.path.lower + prefixLength
         if rest == head.path.upper, upstreamPath.isEmpty { writer.append(0x2F) }
         writer.append(source, rest, head.path.upper)
-        if let query = head.query { writeQuery(query, source, &writer) }
+        if let query = head.query { writeQuery(query, source, tag, &writer) }
         writer.append(" HTTP/1.1\r\n")
     }
 
@@ -108,22 +134,28 @@ package struct RequestRewrite: Sendable {
         _ head: RequestHead,
         _ bytes: Span<UInt8>,
         _ source: UnsafeRawBufferPointer,
+        _ tagLength: Int,
         _ writer: inout HeadWriter
     ) {
+        var special = KnownField.cookie.bit
+        if tagLength > 0 { special |= KnownField.mcpSessionID.bit }
         var run = head.length &- 2
         if let first = head.fields.first { run = first.name.lower }
         let count = head.fields.count
         for index in 0..<count {
             let field = head.fields[index]
-            let isCookie = field.known == .cookie
-            guard drops(field, bytes) || isCookie else { continue }
+            let isSpecial = field.known.bit & special != 0
+            guard drops(field, bytes) || isSpecial else { continue }
             let next = index &+ 1 < count ? head.fields[index &+ 1].name.lower : head.length &- 2
-            if isCookie, !drops(field, bytes) {
+            if !isSpecial || drops(field, bytes) {
+                writer.append(source, run, field.name.lower)
+            } else if field.known == .mcpSessionID {
+                writer.append(source, run, max(field.value.lower, field.value.upper - tagLength))
+                writer.append("\r\n")
+            } else {
                 guard let kept = keptCookies(field, source) else { continue }
                 writer.append(source, run, field.name.lower)
                 if kept { writeCookies(field, source, &writer) }
-            } else {
-                writer.append(source, run, field.name.lower)
             }
             run = next
         }
@@ -133,6 +165,7 @@ package struct RequestRewrite: Sendable {
     @inline(__always)
     private func drops(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
         if field.known.bit & KnownField.droppedFromRequests != 0 || field.isNominated { return true }
+        if field.known == .expect, asksForBody { return true }
         // A route cannot strip what frames the message.
         if field.known.bit & (KnownField.contentLength.bit | KnownField.transferEncoding.bit) != 0 { return false }
         return strips.contains(field.name, in: bytes)

@@ -47,6 +47,23 @@ extension ResponseRewrite {
         writer.append(source, location.rest.lower, location.rest.upper)
     }
 
+    /// What the legacy transport's `endpoint` event says, as the public knows it: an address that names the upstream's own
+    /// authority like a `Location`, and a path with the route's prefix in place of the upstream's. Anything else stays.
+    func publicAddress(of address: UnsafeRawBufferPointer, _ publicAuthority: UnsafeRawBufferPointer) -> [UInt8] {
+        if let own = ownLocation(ByteRange(0, address.count), address) {
+            return publicScheme + Array(publicAuthority) + (own.isBelowPrefix ? publicPath : [])
+                + address[own.rest.lower..<own.rest.upper]
+        }
+        guard address.first == 0x2F, address.count < 2 || address[1] != 0x2F, address.starts(with: upstreamPath) else {
+            return Array(address)
+        }
+        let rest = address[upstreamPath.count...]
+        guard upstreamPath.isEmpty || rest.isEmpty || rest.first == 0x2F || rest.first == 0x3F else {
+            return Array(address)
+        }
+        return publicPath + rest
+    }
+
     /// The offset behind `http://` or `https://`, and the port that the scheme implies.
     private func afterScheme(_ value: ByteRange, _ source: UnsafeRawBufferPointer) -> (Int, StaticString)? {
         if hasPrefix(source, value, "http://") { return (value.lower + 7, ":80") }

@@ -17,24 +17,30 @@ package struct ResponseRewrite: Sendable {
     let publicScheme: [UInt8]
     /// The route's prefix; empty for `/`.
     let publicPath: [UInt8]
+    /// Whether Gatehouse speaks to browsers for the upstream: two answers about one origin would be none.
+    let ownsCORS: Bool
 
-    package init(upstream: Upstream, prefix: PathPrefix, publicScheme: String = "https") {
+    package init(upstream: Upstream, prefix: PathPrefix, publicScheme: String = "https", ownsCORS: Bool = false) {
         upstreamAuthority = Array(upstream.authority.utf8)
         upstreamPath = Array(upstream.path.utf8)
         self.publicScheme = Array("\(publicScheme)://".utf8)
         publicPath = prefix == .root ? [] : Array(prefix.text.utf8)
+        self.ownsCORS = ownsCORS
     }
 
-    package init(_ route: Route) { self.init(upstream: route.upstream, prefix: route.path) }
+    package init(_ route: Route) {
+        self.init(upstream: route.upstream, prefix: route.path, ownsCORS: route.cors != nil)
+    }
 
     /// The lines that the rewrite itself adds, with room to spare.
     private static let ownLines = 320
 
     /// Bytes to reserve for ``write(_:bytes:framing:persistence:requestID:publicAuthority:into:)``.
-    package func bound(_ head: ResponseHead, publicAuthorityCount: Int) -> Int {
+    package func bound(_ head: ResponseHead, publicAuthorityCount: Int, extraCount: Int = 0) -> Int {
         // Each of possibly several Location fields may grow.
         let locations = head.location == nil ? 0 : head.fields.count { $0.known == .location }
         return head.length + locations * (publicScheme.count + publicAuthorityCount + publicPath.count) + Self.ownLines
+            + extraCount
     }
 
     /// Writes the head and returns its length in bytes. For interim responses (1xx) too.
@@ -42,15 +48,19 @@ package struct ResponseRewrite: Sendable {
     /// - Parameters:
     ///   - bytes: those that `head` was parsed from.
     ///   - framing: how the body will be sent to the client, which may be another way than it comes.
+    ///   - extra: lines that are added to it.
     ///   - publicAuthority: `Host` of the request, which replaces the upstream's own authority in `Location`.
-    ///   - output: at least ``bound(_:publicAuthorityCount:)`` bytes.
+    ///   - sessionTag: what is put behind `Mcp-Session-Id`, which stands once.
+    ///   - output: at least ``bound(_:publicAuthorityCount:)`` bytes, and room for the tag.
     package func write(
         _ head: ResponseHead,
         bytes: Span<UInt8>,
         framing: BodyFraming,
         persistence: Persistence = .implied,
         requestID: RequestID,
+        extra: [UInt8] = [],
         publicAuthority: UnsafeRawBufferPointer,
+        sessionTag: ArraySlice<UInt8> = [],
         into output: UnsafeMutableRawBufferPointer
     ) -> Int {
         bytes.withUnsafeBytes { source in
@@ -61,7 +71,7 @@ package struct ResponseRewrite: Sendable {
             writer.append(source, head.reasonPhrase.lower, head.reasonPhrase.upper)
             writer.append("\r\n")
             let joinsCacheControl = head.isEventStream && !forbidsTransform(head, bytes)
-            writeFields(head, source, publicAuthority, joinsCacheControl: joinsCacheControl, &writer)
+            writeFields(head, source, publicAuthority, sessionTag, joinsCacheControl: joinsCacheControl, &writer)
             if head.isEventStream {
                 if joinsCacheControl, !head.has(.cacheControl) { writer.append("Cache-Control: no-transform\r\n") }
                 if !head.has(.xAccelBuffering) { writer.append("X-Accel-Buffering: no\r\n") }
@@ -76,6 +86,7 @@ package struct ResponseRewrite: Sendable {
                 case .keepAlive: writer.append("Connection: keep-alive\r\n")
                 }
             }
+            if head.status >= 200 { writer.append(extra) }
             writer.append("X-Request-Id: ")
             writer.append(requestID)
             writer.append("\r\n\r\n")
@@ -88,16 +99,19 @@ package struct ResponseRewrite: Sendable {
         _ head: ResponseHead,
         _ source: UnsafeRawBufferPointer,
         _ publicAuthority: UnsafeRawBufferPointer,
+        _ sessionTag: ArraySlice<UInt8>,
         joinsCacheControl: Bool,
         _ writer: inout HeadWriter
     ) {
         var dropped = KnownField.droppedFromResponses
         if head.isUpgrade { dropped &= ~KnownField.upgrade.bit }
+        if ownsCORS { dropped |= KnownField.accessControl.bit }
         // What a body would have been (RFC 9110 section 8.6): a 204 or 1xx must not say it, a 304 and the answer to HEAD may.
         if head.framing == .none, head.status >= 200, head.status != 204 { dropped &= ~KnownField.contentLength.bit }
         var special = KnownField.location.bit
         var joins = joinsCacheControl
         if joins { special |= KnownField.cacheControl.bit }
+        if !sessionTag.isEmpty { special |= KnownField.mcpSessionID.bit }
         var run = head.fields.first?.name.lower ?? head.length &- 2
         let count = head.fields.count
         for index in 0..<count {
@@ -110,6 +124,10 @@ package struct ResponseRewrite: Sendable {
                 guard let location = ownLocation(field.value, source) else { continue }
                 writer.append(source, run, field.value.lower)
                 writeLocation(location, publicAuthority, source, &writer)
+                writer.append("\r\n")
+            } else if field.known == .mcpSessionID {
+                writer.append(source, run, field.value.upper)
+                sessionTag.withUnsafeBytes { writer.append($0) }
                 writer.append("\r\n")
             } else {
                 guard joins else { continue }

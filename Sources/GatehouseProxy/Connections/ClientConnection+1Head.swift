@@ -24,7 +24,8 @@ extension ClientConnection {
             let head = parser.head
             beginExchange()
             exchange?.isHead = hasMethod("HEAD")
-            exchange?.isSafe = hasMethod("GET") || hasMethod("HEAD") || hasMethod("OPTIONS")
+            exchange?.isGET = hasMethod("GET")
+            exchange?.isSafe = exchange?.isGET == true || hasMethod("HEAD") || hasMethod("OPTIONS")
             exchange?.version = head.version
             requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
             wait(atMost: Self.decisionTimeout)
@@ -47,7 +48,8 @@ extension ClientConnection {
             id: RequestID(using: &loop.random),
             startedAt: loop.clock.now(),
             started: .now(),
-            snapshot: loop.snapshot
+            snapshot: loop.snapshot,
+            tags: loop.callers.tags
         )
     }
 

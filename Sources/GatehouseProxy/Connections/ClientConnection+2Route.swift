@@ -6,9 +6,11 @@ extension ClientConnection {
     func route() -> ExchangeAction {
         let head = parser.head
         let snapshot = loop.snapshot
-        let match = withHeadBytes(head.host) { host in
-            withHeadBytes(head.path) { path in snapshot.table.route(host: host, path: path) }
-        }
+        let match =
+            metadataRoute()
+            ?? withHeadBytes(head.host) { host in
+                withHeadBytes(head.path) { path in snapshot.table.route(host: host, path: path) }
+            }
         if let match {
             let route = snapshot.routes[match.route]
             exchange?.route = route

@@ -4,9 +4,11 @@ internal import NIOCore
 /// Step 3: the assertion, which tells who calls.
 extension ClientConnection {
     func authenticate() -> ExchangeAction {
-        guard let route = exchange?.route?.route else { preconditionFailure("a caller is established for a route") }
+        guard let prepared = exchange?.route else { preconditionFailure("a caller is established for a route") }
+        if let answer = decideOpenly(for: prepared) { return answer }
+        let route = prepared.route
         switch parser.head.assertion {
-        case .missing: return machine.authenticated(.refused(.assertionMissing))
+        case .missing: return authenticateBearer(for: route)
         case .duplicate: return machine.authenticated(.refused(.assertionDuplicate))
         case .one(let range):
             let now = exchange?.startedAt ?? loop.clock.now()

@@ -11,16 +11,15 @@ extension ClientConnection {
         if case .length(let length) = requestBody.framing, length > route.limits.body {
             return machine.authorized(refusal: .bodyTooLarge)
         }
-        switch route.policy.admits(caller.principal) {
-        case .allowed: return machine.authorized(refusal: nil)
-        case .denied(let reason): return machine.authorized(refusal: reason)
-        }
+        let permits = exchange?.route?.permits ?? loop.callers.permits(of: caller, on: route)
+        exchange?.permits = permits
+        return machine.authorized(refusal: permits.refusal)
     }
 
     /// A browser names the page that sends a request; another site's page must not use the caller's session with Access
     /// (DNS rebinding and cross-site requests). Requests without `Origin` come from programs.
     private func isOriginAllowed(for route: Route) -> Bool {
-        guard let origin = parser.head.origin else { return true }
+        guard let origin = parser.head.origin, exchange?.crossOrigin == nil else { return true }
         return withHeadBytes(origin) { origin in
             withHeadBytes(parser.head.host) { host in
                 guard let site = Self.host(ofOrigin: origin) else { return false }

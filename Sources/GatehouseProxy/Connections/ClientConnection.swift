@@ -16,6 +16,10 @@ final class ClientConnection: ChannelDuplexHandler {
     /// Whether a whole head stands at the start of `inbound`: from its last byte until it is forwarded or refused.
     var hasHead = false
     var requestBody = BodyRelay.none
+    /// A chunked body that the gate waits for.
+    var gathered: GatheredBody?
+    /// Bytes of `inbound` that count as held by the loop.
+    var held = 0
     var response = ResponseRelay()
     var exchange: Exchange?
     var upstream: UpstreamConnection?
@@ -90,7 +94,8 @@ final class ClientConnection: ChannelDuplexHandler {
         switch machine.disposition {
         case .hold: inbound.readableBytes < Self.heldBytes
         case .forwardBody, .tunnel: upstream?.isWritable ?? true
-        case .head, .dropBody, .discard: true
+        // Bounded by the route's limit, at which the body is whole or refused.
+        case .head, .gatherBody, .dropBody, .discard: true
         }
     }
 
@@ -193,11 +198,14 @@ final class ClientConnection: ChannelDuplexHandler {
             case .authenticate: action = authenticate()
             case .awaitKeys: return awaitKeys()
             case .authorize: action = authorize()
+            case .gate: action = gate()
+            case .gatherBody: return gatherBody()
             case .provideToken: action = provideToken()
             case .recordDecision: action = recordDecision()
             case .awaitRecord: return awaitRecord()
             case .connect: action = connect()
             case .forwardRequest: action = forwardRequest()
+            case .answerOpenly(let close): action = answerOpenly(close: close)
             case .refuse(let reason, let close): action = refuse(reason, close: close)
             case .tunnel: return
             case .abort(let ending): return abort(ending)
@@ -220,6 +228,7 @@ final class ClientConnection: ChannelDuplexHandler {
         use: while inbound.readableBytes > 0 {
             switch machine.disposition {
             case .head: guard readHead() else { break use }
+            case .gatherBody: guard gatherMore() else { break use }
             case .forwardBody: guard forwardBody() else { break use }
             case .dropBody: guard dropBody() else { break use }
             case .tunnel: tunnelInbound()

@@ -15,8 +15,18 @@ struct ResponseRelay {
     var hasHead = false
     /// The client learns the end of this response only from the end of its connection.
     var mustClose = false
-    /// Chunk framing is taken off, for a client of HTTP/1.0.
-    var unchunks = false
+    /// How the body goes to the client.
+    enum Delivery {
+        case asItComes
+        /// Chunk framing is taken off, for a client of HTTP/1.0.
+        case bare
+        /// In chunks of Gatehouse's own: what is edited has another length.
+        case rechunked
+    }
+
+    var delivery = Delivery.asItComes
+    /// Reads the answers to calls as they pass.
+    var reader: AnswerReader?
     var isEventStream = false
     /// Follows the event stream, so that nothing is ever put inside an event; nil for any other response.
     var events: EventBoundary?
@@ -31,7 +41,8 @@ struct ResponseRelay {
         isUndelivered = false
         hasHead = false
         mustClose = false
-        unchunks = false
+        delivery = .asItComes
+        reader = nil
         isEventStream = false
         events = nil
     }
@@ -42,20 +53,34 @@ struct ResponseRelay {
     /// Whether Gatehouse may put bytes of its own here: between events and, in a chunked body, between chunks.
     var isAtBoundary: Bool {
         guard let events, events.isAtBoundary, !body.isComplete else { return false }
-        return body.isAtChunkBoundary
+        return delivery == .rechunked || body.isAtChunkBoundary
     }
+
+    /// Whether the client gets chunks.
+    var sendsChunks: Bool {
+        switch delivery {
+        case .asItComes: body.framing == .chunked
+        case .bare: false
+        case .rechunked: true
+        }
+    }
+
+    static var lastChunk: ByteBuffer { ByteBuffer(staticString: "0\r\n\r\n") }
 
     /// Bytes of Gatehouse's own, framed as the body is.
     func framed(_ text: StaticString) -> ByteBuffer {
+        let bytes = ByteBuffer(staticString: text)
+        return sendsChunks ? Self.chunk(bytes) : bytes
+    }
+
+    static func chunk(_ payload: ByteBuffer) -> ByteBuffer {
+        guard payload.readableBytes > 0 else { return payload }
         var bytes = ByteBuffer()
-        if body.framing == .chunked, !unchunks {
-            bytes.writeString(String(text.utf8CodeUnitCount, radix: 16))
-            bytes.writeStaticString("\r\n")
-            bytes.writeStaticString(text)
-            bytes.writeStaticString("\r\n")
-        } else {
-            bytes.writeStaticString(text)
-        }
+        bytes.reserveCapacity(payload.readableBytes + 20)
+        bytes.writeString(String(payload.readableBytes, radix: 16))
+        bytes.writeStaticString("\r\n")
+        bytes.writeImmutableBuffer(payload)
+        bytes.writeStaticString("\r\n")
         return bytes
     }
 }

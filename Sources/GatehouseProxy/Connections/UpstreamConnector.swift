@@ -2,21 +2,35 @@ internal import GatehouseCore
 internal import NIOCore
 internal import NIOPosix
 package import NIOSSL
+internal import Synchronization
 
 /// Makes connections to upstreams: TCP, TLS over TCP, unix sockets.
-package struct UpstreamConnector: Sendable {
-    private let tls: NIOSSLContext
+package final class UpstreamConnector: Sendable {
+    private let trustRoots: NIOSSLTrustRoots
+    /// Made for the first `https` upstream: reading the system's certificate authorities takes milliseconds and megabytes.
+    private let context = Mutex<NIOSSLContext?>(nil)
 
     /// Longer than any kernel tries (tcp(7), `tcp_syn_retries`).
     private static let unlimitedConnect: TimeAmount = .minutes(10)
 
     /// - Parameter trustRoots: certificates that `https` upstreams are verified against.
-    package init(trustRoots: NIOSSLTrustRoots = .default) throws {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.trustRoots = trustRoots
-        configuration.applicationProtocols = ["http/1.1"]
-        configuration.minimumTLSVersion = .tlsv12
-        tls = try NIOSSLContext(configuration: configuration)
+    package init(trustRoots: NIOSSLTrustRoots = .default) { self.trustRoots = trustRoots }
+
+    /// Makes ready for `https` upstreams, so that the first request to one does not wait for it.
+    ///
+    /// - Throws: when the certificate authorities cannot be read.
+    @discardableResult
+    package func prepareTLS() throws -> NIOSSLContext {
+        try context.withLock { context in
+            if let context { return context }
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.trustRoots = trustRoots
+            configuration.applicationProtocols = ["http/1.1"]
+            configuration.minimumTLSVersion = .tlsv12
+            let made = try NIOSSLContext(configuration: configuration)
+            context = made
+            return made
+        }
     }
 
     func connect(
@@ -25,15 +39,14 @@ package struct UpstreamConnector: Sendable {
         on eventLoop: any EventLoop,
         _ completion: @escaping (Result<UpstreamConnection, any Error>) -> Void
     ) {
-        let tls = tls
         let deadline = timeout > .zero ? NIODeadline.now() + .microseconds(timeout.microseconds) : nil
         var bootstrap = ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
+            .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if upstream.isSecure {
                         try channel.pipeline.syncOperations.addHandlers(
-                            NIOSSLClientHandler(context: tls, serverHostname: upstream.serverName),
+                            NIOSSLClientHandler(context: prepareTLS(), serverHostname: upstream.serverName),
                             HandshakeAwaiter(on: channel.eventLoop, until: deadline)
                         )
                     }

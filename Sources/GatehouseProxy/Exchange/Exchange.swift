@@ -1,4 +1,5 @@
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import NIOCore
 
 /// What is known of the request under way: each step of the walk fills in its part, the audit reads all of it.
@@ -14,9 +15,30 @@ final class Exchange {
     /// Bytes of the path that the route's prefix covers.
     var prefix = 0
     var caller: Caller?
+    var permits: Permits?
+    /// The session that the request belongs to, found to be the caller's.
+    var session: BoundSession?
+    /// Where the legacy transport's tag stands in the head, to be left out upstream.
+    var queryTag: ByteRange?
+    var call: ReceivedCall?
+    /// Who waits for a JSON-RPC answer.
+    var waiting = WaitingIDs.none
+    /// The kinds of lists that the request asks for.
+    var lists: Set<Policy.TargetKind> = []
+    let tags: SessionTags
+    /// What the audit says of the JSON-RPC outcome.
+    var rpcError = ""
+    /// The method is GET: on an MCP route the response may carry the answers to calls made elsewhere.
+    var isGET = false
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
     var refusal: Reason?
+    /// Seconds after which the caller may try again, told with a refusal.
+    var retryAfter: Int?
+    /// The admitted origin of another site's page, which is told so with every answer.
+    var crossOrigin: CrossOrigin?
+    /// What Gatehouse answers itself without refusing.
+    var ownAnswer: OwnAnswer?
     /// Whether a decision was recorded; an outcome is recorded only after one.
     var isDecided = false
     /// The record that must become durable before the request is forwarded.
@@ -37,7 +59,8 @@ final class Exchange {
     /// `Host` as the public knows it, for `Location`.
     var authority: [UInt8] = []
 
-    init(id: RequestID, startedAt: Timestamp, started: NIODeadline, snapshot: ProxySnapshot) {
+    init(id: RequestID, startedAt: Timestamp, started: NIODeadline, snapshot: ProxySnapshot, tags: SessionTags) {
+        self.tags = tags
         self.id = id
         self.startedAt = startedAt
         self.started = started

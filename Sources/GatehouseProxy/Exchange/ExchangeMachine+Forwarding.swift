@@ -16,8 +16,8 @@ extension ExchangeMachine {
             }
             state = .idle
             return .wait
-        case .idle, .deciding, .connecting, .tunnelling, .lingering, .closed:
-            preconditionFailure("a body is read while it is forwarded or dropped")
+        case .idle, .deciding, .gathering, .connecting, .tunnelling, .lingering, .closed:
+            preconditionFailure("a body is read while it is gathered, forwarded or dropped")
         }
     }
 
@@ -28,6 +28,10 @@ extension ExchangeMachine {
             request.keepsAlive = false
             state = .forwarding(request, .awaitingHead)
             return refuse(reason)
+        case .gathering(var request):
+            request.keepsAlive = false
+            state = .gathering(request)
+            return refuse(reason)
         case .forwarding(_, .streaming):
             state = .closed
             return .abort(.clientClosed)
@@ -35,7 +39,7 @@ extension ExchangeMachine {
             state = .lingering
             return .linger
         case .idle, .deciding, .connecting, .tunnelling, .lingering, .closed:
-            preconditionFailure("a body is read while it is forwarded or dropped")
+            preconditionFailure("a body is read while it is gathered, forwarded or dropped")
         }
     }
 
@@ -78,12 +82,12 @@ extension ExchangeMachine {
         return !request.keepsAlive || !request.isComplete && (remaining.map { $0 > allowance } ?? false)
     }
 
-    /// - Parameter rejectsCredential: the upstream answered 401 to the token that was injected. The caller did nothing wrong and must
-    ///   not see it: it would start a sign-in that cannot succeed.
+    /// - Parameter refusal: why the client gets another answer than the upstream's. A 401 to the token that was injected is one: the
+    ///   caller did nothing wrong, and would start a sign-in that cannot succeed.
     package mutating func responseHeadReceived(
         reusesUpstream: Bool,
         isUpgrade: Bool,
-        rejectsCredential: Bool = false
+        refusal: Reason? = nil
     ) -> ExchangeAction {
         guard case .forwarding(var request, .awaitingHead) = state else {
             preconditionFailure("a response answers a request that has none yet")
@@ -91,7 +95,7 @@ extension ExchangeMachine {
         // A client that still waits for `100 Continue` may or may not send its body after this answer, so where its next
         // request would start is unknown.
         if request.expectsContinue, !request.isComplete { request.keepsAlive = false }
-        if rejectsCredential { return refuse(.upstreamCredentialRejected) }
+        if let refusal { return refuse(refusal) }
         if isUpgrade {
             guard request.isUpgrade else { return refuse(.upstreamMalformed) }
             state = .tunnelling
@@ -128,7 +132,7 @@ extension ExchangeMachine {
         case .forwarding(_, .streaming), .tunnelling:
             state = .closed
             return .abort(.upstreamClosed)
-        case .idle, .deciding, .connecting, .dropping, .lingering, .closed: return .wait
+        case .idle, .deciding, .gathering, .connecting, .dropping, .lingering, .closed: return .wait
         }
     }
 
@@ -136,7 +140,7 @@ extension ExchangeMachine {
         let before = state
         state = .closed
         switch before {
-        case .deciding, .connecting, .forwarding, .tunnelling: return .abort(.clientClosed)
+        case .deciding, .gathering, .connecting, .forwarding, .tunnelling: return .abort(.clientClosed)
         case .idle, .dropping, .lingering, .closed: return .close
         }
     }
@@ -150,6 +154,10 @@ extension ExchangeMachine {
             return .cut
         case .deciding:
             return refuse(.keysUnavailable)
+        case .gathering:
+            // A client that stalls in its own body gets no answer that it does not read.
+            state = .closed
+            return .abort(.timeout)
         case .connecting:
             return refuse(.upstreamUnreachable)
         case .forwarding(let request, .awaitingHead):
@@ -184,7 +192,7 @@ extension ExchangeMachine {
         let before = state
         state = .closed
         switch before {
-        case .deciding, .connecting, .forwarding, .tunnelling: return .abort(.drained)
+        case .deciding, .gathering, .connecting, .forwarding, .tunnelling: return .abort(.drained)
         case .idle, .dropping, .lingering, .closed: return .cut
         }
     }
@@ -194,7 +202,8 @@ extension ExchangeMachine {
         case .forwarding(_, .streaming), .tunnelling:
             state = .closed
             return .abort(ending)
-        case .idle, .deciding, .connecting, .forwarding(_, .awaitingHead), .dropping, .lingering, .closed: return .wait
+        case .idle, .deciding, .gathering, .connecting, .forwarding(_, .awaitingHead), .dropping, .lingering, .closed:
+            return .wait
         }
     }
 }

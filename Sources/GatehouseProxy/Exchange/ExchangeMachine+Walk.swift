@@ -21,6 +21,12 @@ extension ExchangeMachine {
         found ? .authenticate : refuse(.routeUnknown)
     }
 
+    /// The request asks for something that Gatehouse tells everybody.
+    package mutating func answeredOpenly() -> ExchangeAction {
+        guard case .deciding(let request) = state else { preconditionFailure("what is told openly is told first") }
+        return .answerOpenly(close: drop(request))
+    }
+
     package enum Authentication: Equatable {
         case verified
         case refused(Reason)
@@ -43,7 +49,47 @@ extension ExchangeMachine {
 
     /// - Parameter refusal: why the principal may not make this request, nil when it may.
     package mutating func authorized(refusal: Reason?) -> ExchangeAction {
-        refusal.map { refuse($0) } ?? .provideToken
+        refusal.map { refuse($0) } ?? .gate
+    }
+
+    package enum Gating: Equatable {
+        case passed
+        case refused(Reason)
+        /// The body must be whole before it can be judged.
+        case needsBody
+    }
+
+    /// The gate has looked at the request.
+    ///
+    /// - Parameter bodyIsWhole: the whole body has come, whatever is judged of it.
+    package mutating func gated(_ result: Gating, bodyIsWhole: Bool = false) -> ExchangeAction {
+        guard case .deciding(var request) = state else { preconditionFailure("a request is gated while deciding") }
+        if bodyIsWhole {
+            request.isComplete = true
+            state = .deciding(request)
+        }
+        switch result {
+        case .passed: return .provideToken
+        case .refused(let reason): return refuse(reason)
+        case .needsBody:
+            // Gatehouse itself asks for a body that the client holds back.
+            request.expectsContinue = false
+            state = .gathering(request)
+            return .gatherBody
+        }
+    }
+
+    /// All of a body that the gate waits for has come.
+    package mutating func bodyGathered() -> ExchangeAction {
+        guard case .gathering(let request) = state else { preconditionFailure("no body is being gathered") }
+        state = .deciding(request)
+        return .gate
+    }
+
+    /// There is no room to hold more of a body that the gate waits for.
+    package mutating func gatheringOverflowed() -> ExchangeAction {
+        guard case .gathering = state else { preconditionFailure("no body is being gathered") }
+        return refuse(.overloaded)
     }
 
     package mutating func tokenProvided(_ found: Bool) -> ExchangeAction {
@@ -91,14 +137,22 @@ extension ExchangeMachine {
     mutating func refuse(_ reason: Reason) -> ExchangeAction {
         let request: Request
         switch state {
-        case .deciding(let current), .connecting(let current), .forwarding(let current, .awaitingHead):
+        case .deciding(let current), .gathering(let current), .connecting(let current),
+            .forwarding(let current, .awaitingHead):
             request = current
         case .idle, .forwarding(_, .streaming), .dropping, .tunnelling, .lingering, .closed:
             preconditionFailure("a refusal answers a request that has no answer yet")
         }
-        var refused = request
-        if isDraining || request.expectsContinue && !request.isComplete { refused.keepsAlive = false }
-        state = .dropping(refused, allowance: refused.keepsAlive ? Self.droppedBody : 0)
-        return .refuse(reason, close: !refused.keepsAlive)
+        return .refuse(reason, close: drop(request))
+    }
+
+    /// Goes on with dropping what is left of the request, whose answer is Gatehouse's own.
+    ///
+    /// - Returns: whether the connection closes after it.
+    private mutating func drop(_ request: Request) -> Bool {
+        var dropped = request
+        if isDraining || request.expectsContinue && !request.isComplete { dropped.keepsAlive = false }
+        state = .dropping(dropped, allowance: dropped.keepsAlive ? Self.droppedBody : 0)
+        return !dropped.keepsAlive
     }
 }

@@ -3,7 +3,8 @@ package import GatehouseCore
 /// The way of one request after another through one client connection: the order of the walk is written here and nowhere
 /// else.
 ///
-///     head -> route -> assertion -> policy -> token -> decision recorded -> upstream -> response -> outcome recorded
+///     head -> route -> assertion -> policy -> MCP gate -> token -> decision recorded -> upstream -> response
+///          -> outcome recorded
 ///
 /// Does no I/O and knows no clock: events come in with names in the past tense, and each returns the action that the
 /// connection carries out next. Bytes do not pass through; ``disposition`` says what becomes of them.
@@ -11,8 +12,10 @@ package struct ExchangeMachine: ~Copyable {
     enum State {
         /// Between requests. To: deciding, refused, closed.
         case idle
-        /// A head stands; the walk is at one of its steps. To: connecting, refused, closed.
+        /// A head stands; the walk is at one of its steps. To: gathering, connecting, refused, closed.
         case deciding(Request)
+        /// The gate waits for the whole body, which is held. To: deciding, refused, closed.
+        case gathering(Request)
         /// Allowed and recorded; an upstream connection is being made. To: forwarding, refused, closed.
         case connecting(Request)
         /// The request is under way. To: idle, refused, dropping, tunnelling, lingering, closed.
@@ -71,12 +74,16 @@ package enum ExchangeAction: Equatable {
     case authenticate
     case awaitKeys
     case authorize
+    case gate
+    case gatherBody
     case provideToken
     case recordDecision
     case awaitRecord
     case connect
     case forwardRequest
 
+    /// Give the answer that Gatehouse itself has for everybody; nothing is forwarded.
+    case answerOpenly(close: Bool)
     /// Answer the client in place of the upstream; an upstream connection that was taken is closed.
     case refuse(Reason, close: Bool)
     /// The response has begun and cannot be completed or taken back: close both sides, so that the client sees it cut.
@@ -105,6 +112,7 @@ package enum UpstreamFate: Equatable {
 package enum InboundDisposition {
     case head
     case hold
+    case gatherBody
     case forwardBody
     case dropBody
     case tunnel
@@ -116,6 +124,7 @@ extension ExchangeMachine {
         switch state {
         case .idle: .head
         case .deciding, .connecting: .hold
+        case .gathering: .gatherBody
         case .forwarding(let request, _): request.isComplete ? .hold : .forwardBody
         case .dropping: .dropBody
         case .tunnelling: .tunnel
@@ -134,6 +143,11 @@ extension ExchangeMachine {
 
     package var isRequestComplete: Bool {
         if case .forwarding(let request, _) = state { request.isComplete } else { false }
+    }
+
+    /// Whether all of a refused request's body has come.
+    package var isRequestWhole: Bool {
+        if case .dropping(let request, _) = state { request.isComplete } else { false }
     }
 
     package var isClosed: Bool {

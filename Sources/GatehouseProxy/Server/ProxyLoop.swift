@@ -1,6 +1,8 @@
 package import GatehouseCore
+package import GatehouseMCP
 package import Logging
 package import NIOCore
+internal import Synchronization
 
 /// Everything one event loop owns: its view of the configuration, its upstream connections, its counters. Confined to the
 /// loop, so requests take no lock.
@@ -12,8 +14,14 @@ package final class ProxyLoop {
     let recorder: any AuditRecorder
     let clock: any WallClock
     let connector: UpstreamConnector
+    /// Shared by all loops.
+    let rates: RateTable
+    private let onTokenAnswer: TokenAnswer
     let logger: Logger
     var random = FastRandom()
+    var callers: CallerCaches
+    /// Bytes of request bodies that are held for the gate now.
+    var heldBodies = 0
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]
     private(set) var connections: [ClientConnection] = []
@@ -25,6 +33,9 @@ package final class ProxyLoop {
     /// Deadlines are met within this much of their time.
     package static let sweepInterval: TimeAmount = .milliseconds(250)
 
+    /// What an upstream said to a token that was injected: each rejection (401), and the first acceptance (below 400) of each version.
+    package typealias TokenAnswer = @Sendable (Route, TokenName, _ version: Int, _ isRejection: Bool) -> Void
+
     package init(
         eventLoop: any EventLoop,
         snapshot: ProxySnapshot,
@@ -32,6 +43,9 @@ package final class ProxyLoop {
         recorder: any AuditRecorder,
         clock: any WallClock,
         connector: UpstreamConnector,
+        rates: RateTable,
+        sessions: SessionTags,
+        onTokenAnswer: @escaping TokenAnswer = { _, _, _, _ in },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -40,7 +54,10 @@ package final class ProxyLoop {
         self.recorder = recorder
         self.clock = clock
         self.connector = connector
+        self.rates = rates
+        self.onTokenAnswer = onTokenAnswer
         self.logger = logger
+        callers = CallerCaches(sessions)
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
     }
 
@@ -67,6 +84,17 @@ package final class ProxyLoop {
 
     /// Upstream connections that wait for a request.
     package var idleUpstreamConnections: Int { pools.reduce(0) { $0 + $1.count } }
+
+    /// To be called with the status of every final response head.
+    func upstreamAnswered(_ route: PreparedRoute, status: Int) {
+        guard let token = route.token else { return }
+        if status == 401 {
+            onTokenAnswer(route.route, token.name, token.version, true)
+        } else if status < 400, !route.isTokenProven.load(ordering: .relaxed) {
+            route.isTokenProven.store(true, ordering: .relaxed)
+            onTokenAnswer(route.route, token.name, token.version, false)
+        }
+    }
 
     // MARK: - Connections
 

@@ -1,4 +1,5 @@
 package import GatehouseCore
+internal import Synchronization
 
 /// All that a request reads of the configuration and the token store: immutable, replaced whole on every event loop by a reload, a
 /// refresh or a rotation. Requests under way keep the one they began with.
@@ -38,8 +39,20 @@ final class PreparedRoute: Sendable {
     /// The public authority of a route for one host; empty for a route for any.
     let authority: [UInt8]
     let injected: InjectedFields
+    /// Whether bodies pass the MCP gate.
+    let isGated: Bool
+    /// What everyone may do, on a route without grants.
+    let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
     let token: (name: TokenName, version: Int)?
+    /// Whether the upstream has accepted that token: told once, not for every answer.
+    let isTokenProven = Atomic(false)
+    /// In the order of the route's `cors.origins`.
+    let crossOrigins: [CrossOrigin]
+    /// The route's resource metadata as JSON.
+    let metadata: [UInt8]?
+    /// What a 401 says behind `WWW-Authenticate: Bearer error="invalid_token"`.
+    let challenge: [UInt8]
 
     init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot) {
         self.route = route
@@ -49,6 +62,11 @@ final class PreparedRoute: Sendable {
         responseRewrite = ResponseRewrite(route)
         if case .exact(let host) = route.host { authority = Array(host.name.utf8) } else { authority = [] }
         injected = InjectedFields(route.injections, tokens: tokens)
+        crossOrigins = route.cors?.origins.map { CrossOrigin($0) } ?? []
+        metadata = route.resourceMetadata?.document
+        challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []
+        isGated = route.speech == .mcp
+        permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
         token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
             tokens.tokens[name].map { (name, $0.version) }
         }

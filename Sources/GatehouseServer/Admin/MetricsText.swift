@@ -83,28 +83,23 @@ struct MetricsText {
         sample("gatehouse_signing_keys_age_seconds", [], age)
     }
 
-    mutating func addTokens(_ tokens: TokenRefreshState, now: Timestamp) {
+    mutating func addTokens(_ tokens: TokenRefreshState, reverts: [TokenName: Int] = [:], now: Timestamp) {
         family("gatehouse_tokens", "gauge", "Upstream tokens served.")
         sample("gatehouse_tokens", [], tokens.served)
         family("gatehouse_tokens_stale", "gauge", "Tokens served although the store no longer gives them.")
         sample("gatehouse_tokens_stale", [], tokens.stale)
+        family(
+            "gatehouse_token_reverts_total",
+            "counter",
+            "Times that auto_revert went back to a token's version before."
+        )
+        for (name, count) in reverts.sorted(by: { $0.key < $1.key }) {
+            sample("gatehouse_token_reverts_total", [("token", name.text)], count)
+        }
+        addDates(tokens.dates.sorted { $0.key < $1.key }, now: now)
         guard let age = tokens.age(at: now) else { return }
         family("gatehouse_store_age_seconds", "gauge", "Time since the token store was last read in full.")
         sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
-    }
-
-    /// Bounded by the tokens of the store; nothing for what the store does not say.
-    mutating func addTokenTimes(_ tokens: [TokenSummary], now: Timestamp) {
-        family("gatehouse_token_age_seconds", "gauge", "Time since the current version of a token was set.")
-        for token in tokens {
-            guard let set = token.createdAt else { continue }
-            sample("gatehouse_token_age_seconds", [("token", token.name.text)], (now - set).microseconds / 1_000_000)
-        }
-        family("gatehouse_token_expiry_timestamp_seconds", "gauge", "When a token ends, as the operator said.")
-        for token in tokens {
-            guard let end = token.expiresAt else { continue }
-            sample("gatehouse_token_expiry_timestamp_seconds", [("token", token.name.text)], end.seconds)
-        }
     }
 
     mutating func addBuild(version: String, startedAt: Timestamp) {
@@ -114,12 +109,46 @@ struct MetricsText {
         sample("gatehouse_start_time_seconds", [], startedAt.seconds)
     }
 
+    private mutating func addDates(_ dates: [(key: TokenName, value: TokenDates)], now: Timestamp) {
+        family("gatehouse_token_age_seconds", "gauge", "Time since the token's current version was set.")
+        for (name, date) in dates {
+            guard let created = date.createdAt else { continue }
+            sample(
+                "gatehouse_token_age_seconds",
+                [("token", name.text)],
+                Double((now - created).microseconds) / 1_000_000
+            )
+        }
+        family(
+            "gatehouse_token_expiry_timestamp_seconds",
+            "gauge",
+            "When the upstream ends the token, as its expires_at says."
+        )
+        for (name, date) in dates {
+            guard let expires = date.expiresAt else { continue }
+            sample("gatehouse_token_expiry_timestamp_seconds", [("token", name.text)], expires.seconds)
+        }
+    }
+
+    mutating func addBearers(_ bearers: BearerWatch.State) {
+        family("gatehouse_bearers_live", "gauge", "Break-glass credentials that open something now.")
+        sample("gatehouse_bearers_live", [], bearers.live.count)
+    }
+
     mutating func addAudit(_ audit: AuditState) {
         family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)
         family("gatehouse_audit_lost_total", "counter", "Audit events that could not be recorded.")
         sample("gatehouse_audit_lost_total", [("kind", "decision")], audit.lostDecisions)
         sample("gatehouse_audit_lost_total", [("kind", "outcome")], audit.lostOutcomes)
+        family("gatehouse_audit_late_total", "counter", "Decisions that were not on the disk in time.")
+        sample("gatehouse_audit_late_total", [], audit.late)
+        family("gatehouse_audit_damaged_total", "counter", "Places in the spool that could not be read back.")
+        sample("gatehouse_audit_damaged_total", [], audit.damaged)
+        family("gatehouse_audit_state", "gauge", "1 for the word that readiness says of the audit, 0 for the others.")
+        for word in AuditState.Word.allCases {
+            sample("gatehouse_audit_state", [("state", word.rawValue)], audit.word == word ? 1 : 0)
+        }
         family("gatehouse_audit_spool_events", "gauge", "Events that the sink has not taken yet.")
         sample("gatehouse_audit_spool_events", [], audit.depthEvents)
         family("gatehouse_audit_spool_bytes", "gauge", "Bytes of the spool's segments.")

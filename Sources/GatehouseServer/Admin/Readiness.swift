@@ -37,7 +37,7 @@ struct Readiness: Sendable {
                 detail: tokens.isReady ? "\(tokens.served) tokens" : tokens.error?.message ?? "not read yet"
             ),
             // A sink that is down does not stop requests: the spool keeps their events.
-            Check(name: "audit", isReady: audit.word != .spoolBlocked, detail: audit.word.rawValue),
+            Check(name: "audit", isReady: audit.isReady, detail: audit.word.rawValue),
             // A refused file stops nothing: the old configuration goes on.
             Check(name: "configuration", isReady: true, detail: reload.detail),
         ]

@@ -1,11 +1,14 @@
 package import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
+internal import Logging
 internal import NIOCore
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
-    static func system(_ settings: GatehouseConfig.AuditSettings) throws -> AuditSystem {
+    /// - Parameter logger: told every head of the chain.
+    static func system(_ configuration: Configuration, logger: Logger) throws -> AuditSystem {
+        let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
         audit.durability = settings.durability == .disk ? .disk : .process
         audit.onFailure = settings.onFailure == .allow ? .allow : .deny
@@ -15,7 +18,22 @@ package enum AuditAssembly {
             case .digest: .digest
             case .record: .record
             }
+        audit.maxSpool = settings.maxSpool
+        audit.keys = try keys(configuration)
+        audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
         return try AuditSystem(audit, sink: sink(settings.sink))
+    }
+
+    /// The keys that chain this instance's events, and seal and digest their arguments.
+    ///
+    /// - Throws: ``GatehouseError`` or `TokenError` when a key cannot be read or made.
+    package static func keys(_ configuration: Configuration) throws -> AuditKeys {
+        let keys = try InstanceKeys(configuration)
+        return AuditKeys(
+            chain: keys.keys(for: .auditChain),
+            digest: keys.keys(for: .argumentsDigest),
+            sealing: keys.keys(for: .argumentsSealing)
+        )
     }
 
     private static func sink(_ sink: GatehouseConfig.AuditSettings.Sink) throws -> sending any AuditSink {
@@ -23,12 +41,7 @@ package enum AuditAssembly {
         case .sqlite(let path): SQLiteSink(path: path)
         case .stdout: StreamSink()
         case .none: DiscardingSink()
-        case .postgres:
-            throw GatehouseError(
-                .unsupported,
-                "audit sinks of kind 'postgres' are not in this version",
-                hint: "use kind: sqlite, stdout or none"
-            )
+        case .postgres(let url): PostgresSink(url: text(url))
         }
     }
 
@@ -40,8 +53,24 @@ package enum AuditAssembly {
         case .sqlite(let path): try SQLiteArchive(path: path)
         case .stdout: throw unreadable("stdout", "read them where the output of `gatehouse serve` goes")
         case .none: throw unreadable("none", "set audit.sink to { kind: sqlite, path: /PATH }")
-        case .postgres: throw unreadable("postgres", "use kind: sqlite")
+        case .postgres(let url): try PostgresArchive(url: text(url))
         }
+    }
+
+    /// Where old events are deleted.
+    ///
+    /// - Throws: as ``archive(_:)``.
+    package static func pruning(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditPruning {
+        switch settings.sink {
+        case .sqlite(let path): try SQLitePruning(path: path)
+        case .stdout: throw unreadable("stdout", "prune them where the output of `gatehouse serve` goes")
+        case .none: throw unreadable("none", "set audit.sink to { kind: sqlite, path: /PATH }")
+        case .postgres(let url): try PostgresPruning(url: text(url))
+        }
+    }
+
+    private static func text(_ url: PostgresURL) -> String {
+        url.secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func unreadable(_ kind: String, _ hint: String) -> GatehouseError {

@@ -14,6 +14,7 @@ package struct InstanceKeys: Sendable {
         case auditChain = "gatehouse audit chain v1"
         case argumentsDigest = "gatehouse arguments digest v1"
         case argumentsSealing = "gatehouse arguments sealing v1"
+        case bearer = "gatehouse bearer v1"
     }
 
     /// The file in the spool's directory that holds the machine's own key, mode 0600, in the form of a master key.

@@ -12,6 +12,7 @@ final class LiveState: Sendable {
         var proxy: ProxyServer?
         var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
         var keys: SigningKeys?
+        var bearers = BearerSnapshot()
         var routes: RouteTable
         var limits: ServerLimits
         var tokens = TokenSnapshot()
@@ -40,6 +41,18 @@ final class LiveState: Sendable {
         }
     }
 
+    func publish(_ bearers: BearerSnapshot) {
+        state.withLock { state in
+            state.bearers = bearers
+            Self.send(bearers, to: state.authenticators)
+        }
+    }
+
+    /// Whether some route takes break-glass credentials.
+    var takesBearers: Bool {
+        state.withLock { $0.routes.routes.contains { $0.credentials.contains(.bearer) } }
+    }
+
     /// Puts a policy in force on every loop: verdicts that rest on the old one are gone there.
     func publish(_ policy: AccessPolicy) {
         state.withLock { state in
@@ -49,10 +62,12 @@ final class LiveState: Sendable {
         }
     }
 
-    func publish(_ routes: RouteTable, _ limits: ServerLimits) {
+    /// - Parameter tokens: of another store; nil leaves those that are there.
+    func publish(_ routes: RouteTable, _ limits: ServerLimits, _ tokens: TokenSnapshot? = nil) {
         state.withLock { state in
             state.routes = routes
             state.limits = limits
+            if let tokens { state.tokens = tokens }
             state.proxy?.replaceSnapshot(state.snapshot)
         }
     }
@@ -62,6 +77,7 @@ final class LiveState: Sendable {
             state.proxy = proxy
             state.authenticators = authenticators
             if let keys = state.keys { Self.send(keys, to: authenticators) }
+            Self.send(state.bearers, to: authenticators)
             proxy.replaceSnapshot(state.snapshot)
         }
     }
@@ -69,6 +85,12 @@ final class LiveState: Sendable {
     private static func send(_ keys: SigningKeys, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
         for authenticator in authenticators {
             authenticator.eventLoop.execute { authenticator.value.update(keys: keys) }
+        }
+    }
+
+    private static func send(_ bearers: BearerSnapshot, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+        for authenticator in authenticators {
+            authenticator.eventLoop.execute { authenticator.value.update(bearers: bearers) }
         }
     }
 }

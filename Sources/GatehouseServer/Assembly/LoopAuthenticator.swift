@@ -1,5 +1,6 @@
 internal import AccessIdentity
 internal import GatehouseCore
+internal import GatehouseTokens
 internal import NIOCore
 
 /// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know is
@@ -8,6 +9,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
     private var verifier: AssertionVerifier
     private let source: SigningKeySource
     private let eventLoop: any EventLoop
+    private var bearers = BearerSnapshot()
     /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
     private var waiting: [() -> Void] = []
 
@@ -34,6 +36,8 @@ final class LoopAuthenticator: AssertionAuthenticator {
 
     func update(keys: SigningKeys) { verifier.update(keys: keys) }
 
+    func update(bearers: BearerSnapshot) { self.bearers = bearers }
+
     /// Verdicts under the old policy are forgotten, and so are the callers made under it.
     func update(policy: AccessPolicy) {
         guard policy != verifier.policy else { return }
@@ -59,6 +63,10 @@ final class LoopAuthenticator: AssertionAuthenticator {
             lookUp(keyID)
             return .undecided
         }
+    }
+
+    func authenticate(bearer: UnsafeRawBufferPointer, now: Timestamp) -> AssertionVerdict {
+        bearers.verdict(on: bearer, at: now)
     }
 
     func whenKeysSettle(_ callback: @escaping () -> Void) { waiting.append(callback) }

@@ -4,7 +4,7 @@ package import GatehouseTokens
 
 /// Makes the token store that a configuration names.
 package enum StoreAssembly {
-    /// - Throws: ``GatehouseError`` or ``TokenError`` when a master key cannot be read, or this build has no such store.
+    /// - Throws: ``TokenError`` when a master key cannot be read.
     package static func store(
         _ settings: StoreSettings,
         names: some Sequence<TokenName>
@@ -13,20 +13,22 @@ package enum StoreAssembly {
         case .environment(let environment):
             return try EnvironmentTokenStore(names: names, variables: environment.variables)
         case .sqlite(let path, let masterKeys):
-            return SQLiteTokenStore(path: path, keyring: try MasterKeyring(sources: masterKeys.all))
-        case .postgres:
-            throw notYet("postgres")
-        case .infisical:
-            throw notYet("infisical")
+            return SealedTokenStore.sqlite(path: path, keyring: try MasterKeyring(sources: masterKeys.all))
+        case .postgres(let url, let masterKeys):
+            return SealedTokenStore.postgres(url: url.secret, keyring: try MasterKeyring(sources: masterKeys.all))
+        case .infisical(let infisical):
+            return InfisicalTokenStore(
+                InfisicalPlace(
+                    site: infisical.site.text,
+                    project: infisical.project,
+                    environment: infisical.environment,
+                    path: infisical.path,
+                    clientID: infisical.clientID,
+                    clientSecret: infisical.clientSecret,
+                    authoritiesFile: infisical.authorities
+                )
+            )
         }
-    }
-
-    private static func notYet(_ kind: String) -> GatehouseError {
-        GatehouseError(
-            .unsupported,
-            "stores of kind '\(kind)' are not in this version",
-            hint: "use kind: env or kind: sqlite"
-        )
     }
 }
 

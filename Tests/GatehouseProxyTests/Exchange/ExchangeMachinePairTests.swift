@@ -179,7 +179,7 @@ import Testing
     @Test func aRejectedCredentialIsRefusedWithoutTheUpstreamsWord() {
         var machine = Self.machine(at: .awaitingHead)
         #expect(
-            machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false, rejectsCredential: true)
+            machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false, refusal: .upstreamCredentialRejected)
                 == .refuse(.upstreamCredentialRejected, close: false)
         )
     }

@@ -13,7 +13,8 @@ import Testing
         #expect(machine.headReceived(request) == .route)
         #expect(machine.routed(true) == .authenticate)
         #expect(machine.authenticated(.verified) == .authorize)
-        #expect(machine.authorized(refusal: nil) == .provideToken)
+        #expect(machine.authorized(refusal: nil) == .gate)
+        #expect(machine.gated(.passed) == .provideToken)
         #expect(machine.tokenProvided(true) == .recordDecision)
         #expect(machine.decisionRecorded(.recorded) == .connect)
         #expect(machine.connected() == .forwardRequest)
@@ -65,6 +66,25 @@ import Testing
         #expect(step { $0.authenticated(.undecided) } == .awaitKeys)
         #expect(step { $0.authorized(refusal: .principalDenied) } == .refuse(.principalDenied, close: false))
         #expect(step { $0.tokenProvided(false) } == .refuse(.tokenUnavailable, close: false))
+    }
+
+    @Test func `what Gatehouse tells everybody is told at once and drops the body like a refusal`() {
+        var machine = ExchangeMachine()
+        _ = machine.headReceived(Self.get)
+        _ = machine.routed(true)
+        #expect(machine.answeredOpenly() == .answerOpenly(close: false))
+        #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
+        #expect(machine.isIdle == true)
+        _ = machine.headReceived(Self.post)
+        _ = machine.routed(true)
+        #expect(machine.answeredOpenly() == .answerOpenly(close: false))
+        #expect(machine.refusalCloses(remaining: ExchangeMachine.droppedBody + 1) == true)
+        #expect(machine.refusalWritten(remaining: 10) == .finish(upstream: .close))
+        #expect(machine.disposition == .dropBody)
+        #expect(machine.bodyDropped(10) == .wait)
+        #expect(machine.requestCompleted() == .wait)
+        _ = machine.drainBegan()
+        #expect(machine.isClosed == true)
     }
 
     @Test func aRefusalKeepsTheConnection() {

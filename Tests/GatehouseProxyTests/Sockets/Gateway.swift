@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseMCP
 import GatehouseTestSupport
 import NIOCore
 import NIOPosix
@@ -18,6 +19,7 @@ final class Gateway: Sendable {
     let address: RawSocket.Address
 
     static let token = "coda-token-1"
+    static let sessions = SessionTags(PurposeKeys(current: Secret("the key of this gateway's sessions")))
 
     private init(
         server: ProxyServer,
@@ -82,7 +84,8 @@ final class Gateway: Sendable {
         let clock = ScriptedClock()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let snapshot = try Self.snapshot(routes(upstream), limits: limits)
-        let connector = try UpstreamConnector(trustRoots: trustRoots)
+        let connector = UpstreamConnector(trustRoots: trustRoots)
+        let rates = RateTable()
         let server = try await ProxyServer(group: group, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -90,7 +93,9 @@ final class Gateway: Sendable {
                 authenticator: callers.authenticator(on: eventLoop),
                 recorder: audit.recorder(on: eventLoop),
                 clock: clock,
-                connector: connector
+                connector: connector,
+                rates: rates,
+                sessions: sessions
             )
         }
         let bound = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
@@ -140,9 +145,14 @@ final class Gateway: Sendable {
         inject: [String: String] = ["X-Coda-Api-Key": "{token}"],
         strip: Route.Strip = Route.Strip(),
         policy: Policy = .everyone,
+        credentials: Set<Route.Credential> = [.access],
         limits: RouteLimits = RouteLimits(),
         timeouts: RouteTimeouts = RouteTimeouts(),
-        preservesHost: Bool = false
+        preservesHost: Bool = false,
+        cors: CORS? = nil,
+        resourceMetadata: ResourceMetadata? = nil,
+        speech: Route.Speech = .http,
+        answersErrorsAs200: Bool = false
     ) throws -> Route {
         let name = try TokenName(parsing: name)
         return Route(
@@ -151,15 +161,19 @@ final class Gateway: Sendable {
             path: try PathPrefix(parsing: path),
             audiences: ["aud"],
             upstream: try Upstream(parsing: upstream),
-            speech: .http,
+            speech: speech,
             injections: try inject.sorted { $0.key < $1.key }.map {
                 Injection(name: try HeaderName(parsing: $0.key), value: try .init(parsing: $0.value, ownToken: name))
             },
             strip: strip,
             policy: policy,
+            credentials: credentials,
             limits: limits,
             timeouts: timeouts,
-            preservesHost: preservesHost
+            preservesHost: preservesHost,
+            answersErrorsAs200: answersErrorsAs200,
+            cors: cors,
+            resourceMetadata: resourceMetadata
         )
     }
 

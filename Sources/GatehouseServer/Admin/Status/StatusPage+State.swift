@@ -123,7 +123,12 @@ extension StatusPage {
             let words: (String, StaticString) =
                 switch audit.word {
                 case .ready: ("recording", "pill good")
+                case .sinkSlow: ("the sink is slow, the spool keeps events", "pill warn")
                 case .sinkDown: ("the sink is down, the spool keeps events", "pill warn")
+                case .spoolFull: ("the spool is full", "pill bad")
+                case .diskFull: ("the disk is full", "pill bad")
+                case .spoolDenied: ("the spool may not be written", "pill bad")
+                case .spoolGone: ("the spool is gone", "pill bad")
                 case .spoolBlocked: ("the spool takes nothing", "pill bad")
                 }
             cell.element("span", words.0, class: words.1)

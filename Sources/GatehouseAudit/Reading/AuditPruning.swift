@@ -1,0 +1,32 @@
+package import GatehouseCore
+
+/// The beginning of a chain that is older than it is to be kept.
+package struct PrunableChain: Hashable, Sendable {
+    package let writer: String
+    /// The last event of it, and its hash; empty when that is not chained.
+    package let sequence: Int64
+    package let hash: [UInt8]
+
+    /// The checkpoint that stands for what is deleted.
+    package func checkpoint(at now: Timestamp, keys: AuditKeys) -> AuditHead {
+        AuditHead(signing: .checkpoint, of: writer, sequence, hash, at: now, keys: keys.chain)
+    }
+}
+
+/// Where old events are deleted. Used by one thread at a time.
+///
+/// A chain is only ever shortened from its beginning, and through an event of its own: of a chain whose clock was set back some events
+/// that are old enough may stay a while.
+package protocol AuditPruning: AnyObject {
+    /// What every chain has from before a time.
+    func prunable(before time: Timestamp) throws(AuditError) -> [PrunableChain]
+
+    /// Stores the checkpoints, then deletes what is behind them, in steps that keep nobody waiting. Safe to run again after it was
+    /// interrupted.
+    ///
+    /// - Returns: how many events were deleted.
+    func prune(_ checkpoints: [AuditHead], before time: Timestamp, progress: (Int) -> Void) throws(AuditError) -> Int
+}
+
+/// Events deleted in one step.
+enum PruneStep { static let events = 5000 }

@@ -1,0 +1,89 @@
+internal import GatehouseCore
+
+/// A row of `audit_events` with all its columns in order, in whatever database; `at` in microseconds.
+protocol EventRow {
+    associatedtype Failure: Error
+    func isNull(_ column: Int) throws(Failure) -> Bool
+    func integer(_ column: Int) throws(Failure) -> Int64
+    func text(_ column: Int) throws(Failure) -> String
+    func bytes(_ column: Int) throws(Failure) -> [UInt8]
+    /// The bytes of a text or blob as they are stored.
+    func withBytes(_ column: Int, _ body: (UnsafeRawBufferPointer) -> Void) throws(Failure)
+}
+
+extension EventRow {
+    private func head() throws(Failure) -> AuditEvent? {
+        guard let id = EventID(parsing: try text(AuditColumn.eventID.index)),
+            let requestID = RequestID(parsing: try text(AuditColumn.requestID.index)),
+            let kind = EventKind(name: try text(AuditColumn.kind.index))
+        else { return nil }
+        let at = Timestamp(microseconds: try integer(AuditColumn.at.index))
+        return AuditEvent(id: id, requestID: requestID, kind: kind, at: at)
+    }
+
+    private func hash(_ column: AuditColumn) throws(Failure) -> [UInt8] {
+        try isNull(column.index) ? [] : try bytes(column.index)
+    }
+
+    /// Nil for a row that somebody changed so that it is no event any more, which is for `audit verify` to name.
+    func event() throws(Failure) -> AuditEvent? {
+        guard var event = try head() else { return nil }
+        event.writer = try text(AuditColumn.writer.index)
+        event.sequence = try integer(AuditColumn.sequence.index)
+        event.hash = try hash(.hash)
+        event.previousHash = try hash(.previousHash)
+        for column in AuditColumn.allCases[AuditColumn.firstField.index...] where try !isNull(column.index) {
+            switch column.shape {
+            case .text: event.set(column, .text(try text(column.index)))
+            case .integer: event.set(column, .integer(try integer(column.index)))
+            case .sealed: event.set(column, .sealed(try bytes(column.index)))
+            case .time, .hash: break
+            }
+        }
+        return event
+    }
+
+    /// The row with the canonical form of its event, made of its bytes: no text becomes a String on the way.
+    ///
+    /// - Parameter room: of ``EventEncoder/maximumLength`` bytes and 8 more.
+    func chainRow(in room: UnsafeMutableRawBufferPointer) throws(Failure) -> ChainRow {
+        let sequence = try integer(AuditColumn.sequence.index)
+        guard let start = room.baseAddress, let head = try head() else {
+            return ChainRow(sequence: sequence, record: nil)
+        }
+        var fields = EventEncoder.begin(head.id, head.requestID, head.kind, head.at, at: start)
+        for column in AuditColumn.allCases[AuditColumn.firstField.index...] where try !isNull(column.index) {
+            switch column.shape {
+            case .text, .sealed: try withBytes(column.index) { fields.stored(column, $0) }
+            case .integer: fields.integer(column, try integer(column.index))
+            case .time, .hash: break
+            }
+        }
+        let event = Array(UnsafeRawBufferPointer(rebasing: room[..<(fields.place - start)]))
+        let record = SpoolRecord(
+            sequence: sequence,
+            hash: try hash(.hash),
+            previousHash: try hash(.previousHash),
+            event: event
+        )
+        return ChainRow(sequence: sequence, record: record)
+    }
+}
+
+/// Room for one event, kept for a whole walk.
+final class EventRoom {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EventEncoder.maximumLength + 8, alignment: 8)
+    deinit { bytes.deallocate() }
+}
+
+/// SQL that all databases understand.
+enum AuditSQL {
+    /// From one writer to the next by the index: not through all their events.
+    static let writers = """
+        WITH RECURSIVE w (name) AS (
+            SELECT min(writer) FROM audit_events
+            UNION ALL
+            SELECT (SELECT min(writer) FROM audit_events WHERE writer > w.name) FROM w WHERE w.name IS NOT NULL
+        ) SELECT name FROM w WHERE name IS NOT NULL
+        """
+}

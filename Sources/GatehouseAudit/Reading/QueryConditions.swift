@@ -1,0 +1,104 @@
+internal import GatehouseCore
+
+/// A value of a condition, whatever database it is for.
+enum QueryValue: Hashable {
+    case text(String)
+    case integer(Int64)
+    case time(Timestamp)
+}
+
+/// How a database writes what the others write differently.
+enum QueryDialect {
+    case sqlite
+    case postgres
+
+    func place(_ number: Int, _ value: QueryValue) -> String {
+        switch (self, value) {
+        case (.sqlite, _): "?\(number)"
+        case (.postgres, .text): "$\(number)::text"
+        case (.postgres, .integer): "$\(number)::bigint"
+        case (.postgres, .time): "$\(number)::timestamptz"
+        }
+    }
+
+    var patternOperator: String {
+        switch self {
+        case .sqlite: "GLOB"
+        case .postgres: "LIKE"
+        }
+    }
+
+    /// A pattern of ours, whose only wildcard is `*`, in the database's own form.
+    func pattern(_ text: String) -> String {
+        text.reduce(into: "") { pattern, character in
+            switch (self, character) {
+            case (.sqlite, "?"): pattern += "[?]"
+            case (.sqlite, "["): pattern += "[[]"
+            case (.postgres, "*"): pattern += "%"
+            case (.postgres, "%"), (.postgres, "_"), (.postgres, "\\"): pattern += "\\\(character)"
+            case _: pattern.append(character)
+            }
+        }
+    }
+}
+
+/// The conditions of a query in SQL. Values are bound, never written into the text.
+struct QueryConditions {
+    let dialect: QueryDialect
+    private(set) var values: [QueryValue] = []
+    private var conditions: [String] = []
+
+    /// - Parameter table: the alias of the rows of `audit_events`, or of `audit_requests`.
+    init(_ query: AuditQuery, on table: String, joiningOutcomes: Bool, for dialect: QueryDialect) {
+        self.dialect = dialect
+        if let from = query.from { add("\(table).at >=", .time(from)) }
+        if let until = query.until { add("\(table).at <", .time(until)) }
+        if let id = query.requestID { add("\(table).request_id =", .text(id.description)) }
+
+        var about: [String] = []
+        func match(_ column: String, _ value: String?, _ comparison: String = "=") {
+            guard let value else { return }
+            about.append("@.\(column) \(comparison) \(bind(.text(value)))")
+        }
+        func pattern(_ column: String, _ value: String?) {
+            guard let value else { return }
+            if value.contains("*") {
+                match(column, dialect.pattern(value), dialect.patternOperator)
+            } else {
+                match(column, value)
+            }
+        }
+        match("route", query.route)
+        pattern("principal", query.principal)
+        pattern("target", query.target)
+        match("decision", query.isAllowed.map { $0 ? "allow" : "deny" })
+        match("reason", query.reason)
+        guard !about.isEmpty else { return }
+        let condition = about.joined(separator: " AND ")
+        let own = condition.replacing("@", with: table)
+        guard joiningOutcomes else {
+            conditions.append("(\(own))")
+            return
+        }
+        let decisions = condition.replacing("@", with: "q")
+        conditions.append(
+            """
+            (\(own) OR \(table).kind = 'outcome' AND EXISTS (SELECT 1 FROM audit_events q \
+            WHERE q.request_id = \(table).request_id AND q.kind = 'decision' AND \(decisions)))
+            """
+        )
+    }
+
+    /// Adds a comparison, whose value stands at its end.
+    mutating func add(_ comparison: String, _ value: QueryValue) {
+        conditions.append("\(comparison) \(bind(value))")
+    }
+
+    /// - Returns: where the value stands in the text. May stand there several times.
+    mutating func bind(_ value: QueryValue) -> String {
+        values.append(value)
+        return dialect.place(values.count, value)
+    }
+
+    var clause: String { conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ") }
+}

@@ -1,0 +1,114 @@
+package import GatehouseCore
+
+/// What is wrong at one place of a chain.
+package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: String, Sendable, CaseIterable {
+        /// Events are gone; what stands around the gap is unchanged.
+        case missing
+        /// An event's hash does not fit what it says.
+        case altered
+        /// An event stands in another one's place.
+        case reordered
+        /// Several events have one place.
+        case duplicate
+        /// An event is whole but goes on from another one than stands before it.
+        case unlinked
+        /// Events carry no hash although the chain had begun.
+        case unchained
+        /// The newest events that a head covers are not there.
+        case truncated
+        /// An event is not the one that a head covers.
+        case rewritten
+        /// A head or checkpoint that no key has signed.
+        case forgedHead = "forged_head"
+        /// Bytes of a segment that are no record.
+        case damaged
+    }
+
+    package let kind: Kind
+    /// The first event that it is about, and the last.
+    package let sequence: Int64
+    package var through: Int64
+    /// The event's own id and time, as they stand there.
+    package var id: EventID?
+    package var at: Timestamp?
+    /// More, for people.
+    package var detail: String?
+
+    init(
+        _ kind: Kind,
+        _ sequence: Int64,
+        through: Int64? = nil,
+        of head: EventDecoder.Head? = nil,
+        detail: String? = nil
+    ) {
+        self.kind = kind
+        self.sequence = sequence
+        self.through = through ?? sequence
+        id = head?.id
+        at = head?.at
+        self.detail = detail
+    }
+
+    package var description: String {
+        let events = sequence == through ? "event \(sequence)" : "events \(sequence) to \(through)"
+        let these = sequence == through ? "it" : "they"
+        let text =
+            switch kind {
+            case .missing: "\(events) missing: a gap, what stands around it is unchanged"
+            case .altered: "\(events) altered: \(these == "it" ? "its hash does" : "their hashes do") not fit"
+            case .reordered: "\(events) reordered: what stands there belongs elsewhere"
+            case .duplicate: "\(events) there more than once"
+            case .unlinked: "\(events) whole, but not what came after the event before: one of them was exchanged"
+            case .unchained:
+                "\(events) without a hash, which \(these) had when the chain had begun: nothing proves \(these == "it" ? "it" : "them")"
+            case .truncated: "\(events) cut off, or not arrived yet: the log ends before"
+            case .rewritten: "\(events) rewritten: not what was there when its head was made"
+            case .forgedHead: "the head of \(events) is not signed by any key of this configuration"
+            case .damaged: "behind \(events) there are bytes that are no record"
+            }
+        var whole = text
+        if let id, let at { whole += " (\(id), \(at.rfc3339))" }
+        if let detail { whole += "; \(detail)" }
+        return whole
+    }
+}
+
+/// What the walk along one writer's chain found.
+package struct ChainReport: Hashable, Sendable {
+    /// Breaks that are kept; of more only the number is.
+    package static let maximumBreaks = 20
+
+    package let writer: String
+    package var events = 0
+    package var first: Int64?
+    package var last: Int64?
+    /// The hash of the last event, empty when that is not chained.
+    package var lastHash: [UInt8] = []
+    /// The first event that the chain covers; nil when it covers none.
+    package var chainedFrom: Int64?
+    /// Events before the chain began, as a release before it wrote them: nothing proves them.
+    package var unproven = 0
+    /// Through here everything was pruned; nil when nothing was.
+    package var prunedThrough: Int64?
+    /// Events that agree with a head.
+    package var headsHeld = 0
+    /// The first ones, in the order in which they were met.
+    package var breaks: [ChainBreak] = []
+    package var breakCount = 0
+
+    package var holds: Bool { breakCount == 0 }
+
+    init(writer: String) { self.writer = writer }
+
+    mutating func add(_ found: ChainBreak) {
+        if let last = breaks.last, last.kind == found.kind, last.through + 1 == found.sequence,
+            found.detail == last.detail
+        {
+            breaks[breaks.count - 1].through = found.through
+            return
+        }
+        breakCount += 1
+        if breaks.count < Self.maximumBreaks { breaks.append(found) }
+    }
+}

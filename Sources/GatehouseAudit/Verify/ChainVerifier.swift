@@ -1,0 +1,231 @@
+internal import GatehouseCore
+
+/// One event where it is kept.
+package struct ChainRow: Sendable {
+    let sequence: Int64
+    /// Nil when what stands there is no event any more.
+    let record: SpoolRecord?
+}
+
+/// Walks along the chain of one writer and names what is wrong with it. Takes the events in the order in which they stand.
+struct ChainVerifier {
+    /// How far from its place an event is looked for when it does not fit there.
+    static let searchDistance: Int64 = 64
+
+    private(set) var report: ChainReport
+    private let keys: ChainKeys
+    /// Heads that are to be met, the next one last.
+    private var heads: [AuditHead]
+    /// How far the sink should have the chain, as the spool beside it says.
+    private let expected: ChainTip?
+    private let checkpoint: AuditHead?
+    private let mayBeginAnywhere: Bool
+
+    /// The event before: its number and, if it is whole, its hash.
+    private var tip: (sequence: Int64, hash: [UInt8]?)?
+    /// The key that fitted last: mostly it fits again.
+    private var fitting = 0
+
+    /// - Parameters:
+    ///   - heads: heads and checkpoints of this writer, from wherever they were kept.
+    ///   - expected: nil when nothing is known.
+    ///   - mayBeginAnywhere: for a spool, which forgets what the sink has.
+    init(
+        _ writer: String,
+        keys: ChainKeys,
+        heads: [AuditHead],
+        expected: ChainTip? = nil,
+        mayBeginAnywhere: Bool = false
+    ) {
+        report = ChainReport(writer: writer)
+        self.keys = keys
+        self.expected = expected
+        self.mayBeginAnywhere = mayBeginAnywhere
+        var sound: [AuditHead] = []
+        for head in Set(heads).sorted(by: { $0.sequence < $1.sequence }) {
+            if head.isSigned(by: keys) {
+                sound.append(head)
+            } else {
+                report.add(ChainBreak(.forgedHead, head.sequence))
+            }
+        }
+        checkpoint = sound.last { $0.kind == .checkpoint }
+        let pruned = checkpoint?.sequence ?? 0
+        self.heads = sound.filter { $0.kind == .head && $0.sequence > pruned }.reversed()
+        if let checkpoint {
+            report.prunedThrough = checkpoint.sequence
+            tip = (checkpoint.sequence, checkpoint.hash)
+            if !checkpoint.hash.isEmpty { report.chainedFrom = checkpoint.sequence + 1 }
+            for head in sound where head.kind == .head && head.sequence == pruned && head.hash != checkpoint.hash {
+                report.add(ChainBreak(.rewritten, head.sequence, detail: Self.words(of: head)))
+            }
+        }
+    }
+
+    mutating func take(_ row: ChainRow) {
+        // What a prune that was interrupted has left.
+        if let checkpoint, row.sequence <= checkpoint.sequence { return }
+        report.events += 1
+        report.first = report.first ?? row.sequence
+        let head = row.record?.event.withUnsafeBytes { EventDecoder.head($0) }
+        let isNext = place(row, head)
+        let before = isNext ? tip?.hash : nil
+        if let tip, row.sequence < tip.sequence { return }
+        guard let record = row.record else {
+            report.add(ChainBreak(.altered, row.sequence, detail: "it cannot be read as an event any more"))
+            return move(to: row.sequence, nil)
+        }
+        guard !record.hash.isEmpty else {
+            if report.chainedFrom == nil {
+                report.unproven += 1
+            } else {
+                report.add(ChainBreak(.unchained, row.sequence, of: head))
+            }
+            return move(to: row.sequence, [])
+        }
+        guard fits(record, at: row.sequence) else {
+            report.add(displaced(record, head) ?? ChainBreak(.altered, row.sequence, of: head))
+            // Its own hash may be what was altered; the next event's tells.
+            return move(to: row.sequence, nil, stored: record.hash)
+        }
+        link(record, head, behind: before)
+        move(to: row.sequence, record.hash)
+    }
+
+    /// Says that there are no more events.
+    mutating func finish() -> ChainReport {
+        let last = tip?.sequence ?? 0
+        if let head = heads.first, head.sequence > last {
+            report.add(
+                ChainBreak(.truncated, last + 1, through: head.sequence, detail: Self.words(of: head))
+            )
+        } else if let expected, expected.sequence > last {
+            report.add(
+                ChainBreak(
+                    .truncated,
+                    last + 1,
+                    through: expected.sequence,
+                    detail: "the spool says that the sink had them"
+                )
+            )
+        }
+        if report.events > 0, report.chainedFrom == nil {
+            report.add(ChainBreak(.unchained, report.first ?? 1, through: last))
+        }
+        return report
+    }
+
+    // MARK: -
+
+    /// Compares the row's number with the one before.
+    ///
+    /// - Returns: whether it is the next one.
+    private mutating func place(_ row: ChainRow, _ head: EventDecoder.Head?) -> Bool {
+        guard let tip else {
+            if row.sequence > 1, !mayBeginAnywhere { report.add(ChainBreak(.missing, 1, through: row.sequence - 1)) }
+            return false
+        }
+        if row.sequence == tip.sequence {
+            report.add(ChainBreak(.duplicate, row.sequence, of: head))
+        } else if row.sequence < tip.sequence {
+            report.add(ChainBreak(.reordered, row.sequence, of: head, detail: "it comes behind event \(tip.sequence)"))
+        } else if row.sequence > tip.sequence + 1 {
+            report.add(ChainBreak(.missing, tip.sequence + 1, through: row.sequence - 1))
+        }
+        return row.sequence == tip.sequence + 1
+    }
+
+    /// Whether some key makes the event's hash, with the sequence given.
+    private mutating func fits(_ record: SpoolRecord, at sequence: Int64) -> Bool {
+        for offset in 0..<keys.all.count {
+            let index = (fitting + offset) % keys.all.count
+            let code = record.event.withUnsafeBytes { event in
+                keys.all[index].code(
+                    .event,
+                    of: report.writer,
+                    sequence: sequence,
+                    hash: record.previousHash,
+                    rest: event
+                )
+            }
+            if code == record.hash {
+                fitting = index
+                return true
+            }
+        }
+        return false
+    }
+
+    private func isStart(_ record: SpoolRecord) -> Bool {
+        keys.all.contains {
+            $0.code(.start, of: report.writer, sequence: record.sequence, hash: []) == record.previousHash
+        }
+    }
+
+    /// Whether an event that does not fit where it stands fits nearby. Asked of the first break only.
+    private mutating func displaced(_ record: SpoolRecord, _ head: EventDecoder.Head?) -> ChainBreak? {
+        guard report.breaks.allSatisfy({ $0.kind == .reordered }) else { return nil }
+        for distance in 1...Self.searchDistance {
+            for other in [record.sequence - distance, record.sequence + distance] where other > 0 {
+                if fits(record, at: other) {
+                    return ChainBreak(
+                        .reordered,
+                        record.sequence,
+                        of: head,
+                        detail: "what stands there is event \(other)"
+                    )
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Compares what a whole event goes on from with the one before it.
+    private mutating func link(_ record: SpoolRecord, _ head: EventDecoder.Head?, behind before: [UInt8]?) {
+        let isFirst = report.chainedFrom == nil
+        if isFirst { report.chainedFrom = record.sequence }
+        guard record.previousHash != before else { return }
+        switch before {
+        case .some(let hash) where !hash.isEmpty:
+            report.add(ChainBreak(.unlinked, record.sequence, of: head))
+        case .some:
+            // Behind events without a hash only a start is genuine: otherwise they had hashes once.
+            if !isStart(record) {
+                report.add(
+                    ChainBreak(
+                        .unchained,
+                        max(1, record.sequence - Int64(max(1, report.unproven))),
+                        through: record.sequence - 1,
+                        detail: "the chain did not begin at \(record.sequence)"
+                    )
+                )
+            }
+        case nil:
+            if record.sequence == 1, !isStart(record), !mayBeginAnywhere {
+                report.add(ChainBreak(.unlinked, 1, of: head))
+            }
+        }
+    }
+
+    private mutating func move(to sequence: Int64, _ hash: [UInt8]?, stored: [UInt8]? = nil) {
+        tip = (sequence, hash)
+        report.last = sequence
+        report.lastHash = hash ?? []
+        while let head = heads.last, head.sequence <= sequence {
+            heads.removeLast()
+            guard head.sequence == sequence else { continue }
+            if head.hash == hash ?? stored {
+                report.headsHeld += 1
+            } else {
+                report.add(ChainBreak(.rewritten, sequence, detail: Self.words(of: head)))
+            }
+        }
+        if let expected, expected.sequence == sequence, !expected.hash.isEmpty, let hash, !hash.isEmpty,
+            hash != expected.hash
+        {
+            report.add(ChainBreak(.rewritten, sequence, detail: "the spool knows it with another hash"))
+        }
+    }
+
+    private static func words(of head: AuditHead) -> String { "a head of \(head.at.rfc3339) covers it" }
+}

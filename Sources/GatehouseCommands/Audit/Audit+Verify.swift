@@ -1,0 +1,149 @@
+internal import ArgumentParser
+internal import GatehouseAudit
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseServer
+internal import Glibc
+
+extension Audit {
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Walk along the chain of every writer and name what is missing, altered, reordered or cut off.",
+            discussion: """
+                Reads the sink, and goes on in the spool of this machine where that has events that the sink has not. Exit code 0 \
+                means that every chain holds.
+                """
+        )
+
+        @OptionGroup var file: ConfigurationOption
+        @OptionGroup var form: FormOption
+        @Option(
+            name: .long,
+            help: ArgumentHelp(
+                "A file with heads that were kept elsewhere, such as the log of `gatehouse serve`; - for standard input.",
+                valueName: "path"
+            )
+        )
+        var heads: String?
+        @Flag(name: .long, help: "Verify the spool of this machine alone.")
+        var spool = false
+
+        func run() async throws {
+            let configuration = try file.load()
+            let keys = try AuditAssembly.keys(configuration).chain
+            let heads = try heads.map(Self.read) ?? []
+            let reports: [ChainReport]
+            if spool {
+                reports = [
+                    try AuditVerification.verify(spool: SpoolWalk(configuration.audit.spool), keys: keys, heads: heads)
+                ]
+            } else {
+                reports = try Audit.verify(configuration, keys, heads)
+            }
+            for report in reports {
+                if form.json { Terminal.print(report.json) } else { Self.print(report) }
+            }
+            DataOutput.standard.flush()
+            if reports.isEmpty, !form.json { Terminal.say("gatehouse: there are no events yet") }
+            guard reports.allSatisfy(\.holds) else {
+                throw CommandFailure(
+                    "the audit does not verify",
+                    hint: "docs/AUDIT.md says what each finding means and what to do"
+                )
+            }
+        }
+
+        private static func print(_ report: ChainReport) {
+            let events = report.events == 1 ? "1 event" : "\(report.events) events"
+            var line = "\(report.writer.visible)  \(report.holds ? "ok" : "BROKEN")  \(events)"
+            if let first = report.first, let last = report.last { line += ", \(first) to \(last)" }
+            if let pruned = report.prunedThrough { line += "; pruned through \(pruned)" }
+            if let from = report.chainedFrom, report.unproven > 0 {
+                line += "; the chain begins at \(from), nothing proves the \(report.unproven) before it"
+            }
+            if report.headsHeld > 0 { line += "; \(report.headsHeld) heads agree" }
+            Terminal.print(line)
+            for found in report.breaks { Terminal.print("  \(found.kind.rawValue): \(found)") }
+            if report.breakCount > report.breaks.count {
+                Terminal.print("  and \(report.breakCount - report.breaks.count) more")
+            }
+        }
+
+        private static func read(_ path: String) throws -> [AuditHead] {
+            let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                throw CommandFailure("\(path) cannot be read: \(String(cString: strerror(errno)))")
+            }
+            defer { if path != "-" { close(descriptor) } }
+            guard let file = fdopen(dup(descriptor), "r") else {
+                throw CommandFailure("\(path) cannot be read: \(String(cString: strerror(errno)))")
+            }
+            defer { fclose(file) }
+            var heads: [AuditHead] = []
+            var line: UnsafeMutablePointer<CChar>?
+            var room = 0
+            defer { free(line) }
+            while getline(&line, &room, file) >= 0 {
+                if let line { heads += AuditHead.all(in: String(cString: line)) }
+            }
+            guard ferror(file) == 0 else { throw CommandFailure("\(path) cannot be read") }
+            guard !heads.isEmpty else {
+                throw CommandFailure(
+                    "\(path) holds no heads",
+                    hint: "`gatehouse serve` logs one every minute: \"audit chain head\""
+                )
+            }
+            return heads
+        }
+    }
+
+    /// Verifies the sink with the spool beside it, showing how far it is.
+    static func verify(
+        _ configuration: Configuration,
+        _ keys: ChainKeys,
+        _ heads: [AuditHead]
+    ) throws -> [ChainReport] {
+        // Before the sink is opened: what it takes meanwhile is then in the one or the other.
+        let spool: SpoolWalk?
+        do throws(AuditError) { spool = try SpoolWalk(configuration.audit.spool) } catch { spool = nil }
+        let archive = try AuditAssembly.archive(configuration.audit)
+        let total = Terminal.showsProgress ? try archive.count(AuditQuery()) : 0
+        defer { if total > 0 { Terminal.progress("") } }
+        return try AuditVerification.verify(archive, spool: spool, keys: keys, heads: heads) { count in
+            if total > 0 { Terminal.progress(Terminal.bar(count, of: total, "events")) }
+        }
+    }
+}
+
+extension ChainReport {
+    fileprivate var json: JSONText {
+        var json = JSONText()
+        json.object { line in
+            line.string("writer", writer)
+            line.bool("ok", holds)
+            line.number("events", Int64(events))
+            if let first { line.number("first", first) }
+            if let last { line.number("last", last) }
+            if let chainedFrom { line.number("chained_from", chainedFrom) }
+            if unproven > 0 { line.number("unproven", Int64(unproven)) }
+            if let prunedThrough { line.number("pruned_through", prunedThrough) }
+            line.number("heads_held", Int64(headsHeld))
+            line.number("break_count", Int64(breakCount))
+            if let first = breaks.first { first.write(to: &line, "first_break") }
+        }
+        return json
+    }
+}
+
+extension ChainBreak {
+    fileprivate func write(to json: inout JSONText, _ name: String) {
+        json.object(name) { line in
+            line.string("kind", kind.rawValue)
+            line.number("seq", sequence)
+            line.number("through", through)
+            if let id { line.string("event_id", id.description) }
+            if let at { line.string("at", at.rfc3339) }
+            line.string("text", description)
+        }
+    }
+}

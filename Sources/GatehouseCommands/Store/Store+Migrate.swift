@@ -1,0 +1,113 @@
+internal import ArgumentParser
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseServer
+internal import GatehouseTokens
+
+extension Store {
+    struct Migrate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Copy the current value of every token to another store.",
+            discussion: """
+                Each token is read, written, read back and compared; nothing changes where it is read. Safe to run twice, and \
+                again after it was stopped. An env store cannot be written to: --reveal prints the lines for its environment \
+                file on standard output, and the table on standard error.
+                """
+        )
+
+        @OptionGroup var file: ConfigurationOption
+        @OptionGroup var form: FormOption
+        @Flag(name: .customLong("dry-run"), help: "Say what would be done and do nothing.")
+        var isDryRun = false
+        @Option(name: .long, help: ArgumentHelp("Copy this token alone.", valueName: "name"))
+        var only: String?
+        @Flag(name: .long, help: "Towards an env store: print the lines of its environment file, values in clear.")
+        var reveal = false
+        @Argument(help: "The store to copy from, by its name in `stores`.")
+        var source: String
+        @Argument(help: "The store to copy to.")
+        var target: String
+
+        func run() async throws {
+            let configuration = try file.load()
+            let from = try configuration.named(source)
+            let to = try configuration.named(target)
+            guard from.name != to.name else {
+                throw CommandFailure("'\(from.name)' and '\(to.name)' are one store", code: .usage)
+            }
+            if reveal, to.settings.kind != .env {
+                throw CommandFailure(
+                    "--reveal is for an env store",
+                    hint: "'\(to.name)' takes the tokens itself",
+                    code: .usage
+                )
+            }
+            let rows = try await TokenMigration(
+                from: try StoreAssembly.store(from.settings, names: configuration.tokenNames),
+                to: try StoreAssembly.store(to.settings, names: configuration.tokenNames),
+                only: try only.map { try Token.name($0) },
+                isDryRun: isDryRun,
+                try TokenChange(actor: Token.Record.user, note: "migrated from \(from.name)")
+            ).run()
+            show(rows)
+            let failed = rows.count { $0.action == .failed }
+            if failed > 0 {
+                throw CommandFailure(
+                    "\(failed) of \(rows.count) tokens are not copied",
+                    hint: "'\(from.name)' is as it was: mend what the table says and run it again"
+                )
+            }
+            if rows.contains(where: { $0.action == .byHand }), !reveal, !isDryRun {
+                throw CommandFailure(
+                    "an env store cannot be written to: its variables are set where Gatehouse is started",
+                    hint: "--reveal prints the lines for its environment file"
+                )
+            }
+        }
+
+        private func show(_ rows: [TokenMigration.Row]) {
+            if form.json, !reveal {
+                var json = JSONText()
+                json.array { list in
+                    for row in rows { list.object { write(row, to: &$0) } }
+                }
+                return Terminal.print(json)
+            }
+            let lines = TokenTable.lines(
+                [["NAME", "FROM", "TO", "RESULT", "NOTE"]]
+                    + rows.map { row in
+                        [
+                            row.name.text, row.source.map { "version \($0)" } ?? "-",
+                            row.target.map { "version \($0)" } ?? "-", result(row),
+                            row.problem?.message ?? row.line.map { "$\($0.variable)" } ?? "",
+                        ]
+                    }
+            )
+            for line in lines { if reveal { Terminal.say(line) } else { Terminal.print(line) } }
+            guard reveal, !isDryRun else { return }
+            for row in rows {
+                row.line?.revealed.withUnsafeBytes { DataOutput.standard.write(Array($0) + [0x0A]) }
+            }
+        }
+
+        private func result(_ row: TokenMigration.Row) -> String {
+            switch row.action {
+            case .create: isDryRun ? "would be created" : "created"
+            case .update: isDryRun ? "would be updated" : "updated"
+            case .same: "same"
+            case .byHand: "set by hand"
+            case .failed: "FAILED"
+            }
+        }
+
+        private func write(_ row: TokenMigration.Row, to json: inout JSONText) {
+            json.string("name", row.name.text)
+            json.string("result", row.action.rawValue)
+            json.bool("done", row.action == .same || row.action != .failed && row.action != .byHand && !isDryRun)
+            if let version = row.source { json.number("from_version", version) }
+            if let version = row.target { json.number("to_version", version) }
+            if let line = row.line { json.string("variable", line.variable) }
+            if let problem = row.problem { json.string("problem", problem.message) }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+internal import GatehouseCore
+
+/// Hands on the bytes of an answer, and keeps those of a list entry back until it is decided whether the caller may see it.
+struct EntryHold: Sendable {
+    private var isHolding = false
+    private var kind = Policy.TargetKind.tool
+    /// The separator before an entry, and the entry.
+    private var held: [UInt8] = []
+    /// What of it is an event stream's framing.
+    private var frames: [Range<Int>] = []
+    private var entry = 0
+    private var hasKept = false
+    /// Where the bytes of the present slice begin that are not handed on.
+    private var run = 0
+    private(set) var isOverflown = false
+
+    mutating func begin() { run = 0 }
+
+    /// Hands on or keeps what lies before `end`.
+    mutating func advance(
+        _ bytes: UnsafeRawBufferPointer,
+        to end: Int,
+        _ emit: (UnsafeRawBufferPointer) -> Void
+    ) {
+        guard run < end else { return }
+        let part = UnsafeRawBufferPointer(rebasing: bytes[run..<end])
+        run = end
+        guard isHolding else { return emit(part) }
+        guard held.count + part.count <= AnswerReader.maximumEntry else {
+            isOverflown = true
+            return
+        }
+        held.append(contentsOf: part)
+    }
+
+    mutating func skip(to end: Int) { run = end }
+
+    mutating func framing(
+        _ bytes: UnsafeRawBufferPointer,
+        _ range: Range<Int>,
+        _ emit: (UnsafeRawBufferPointer) -> Void
+    ) {
+        guard isHolding else { return }
+        advance(bytes, to: range.lowerBound, emit)
+        let start = held.count
+        advance(bytes, to: range.upperBound, emit)
+        if start < held.count { frames.append(start..<held.count) }
+    }
+
+    mutating func noted(
+        _ event: AnswerWalker.Event,
+        at offset: Int,
+        in bytes: UnsafeRawBufferPointer,
+        _ permits: Permits,
+        _ emit: (UnsafeRawBufferPointer) -> Void
+    ) {
+        switch event {
+        case .listBegan(let kind):
+            guard permits.restricts(kind) else { return }
+            advance(bytes, to: offset, emit)
+            self.kind = kind
+            isHolding = true
+            hasKept = false
+        case .entryBegan:
+            guard isHolding else { return }
+            advance(bytes, to: offset, emit)
+            entry = held.count
+        case .entryEnded:
+            guard isHolding else { return }
+            advance(bytes, to: offset, emit)
+            decide(permits, emit)
+        case .listEnded:
+            guard isHolding else { return }
+            advance(bytes, to: offset, emit)
+            held.withUnsafeBytes(emit)
+            forget()
+            isHolding = false
+        }
+    }
+
+    /// The event ends within a list: nobody can read that, and none of what is held gets out.
+    mutating func abandon(_ emit: (UnsafeRawBufferPointer) -> Void) {
+        guard isHolding else { return }
+        emitFrames(emit)
+        forget()
+        isHolding = false
+    }
+
+    private mutating func decide(_ permits: Permits, _ emit: (UnsafeRawBufferPointer) -> Void) {
+        guard !isOverflown else { return }
+        if mayShow(permits) {
+            if hasKept {
+                held.withUnsafeBytes(emit)
+            } else {
+                // The first that stays is not preceded by a comma.
+                held.withUnsafeBytes { bytes in
+                    let comma = bytes[..<entry].firstIndex(of: 0x2C)
+                    emit(UnsafeRawBufferPointer(rebasing: bytes[..<(comma ?? 0)]))
+                    emit(UnsafeRawBufferPointer(rebasing: bytes[(comma.map { $0 + 1 } ?? 0)...]))
+                }
+                hasKept = true
+            }
+        } else {
+            emitFrames(emit)
+        }
+        forget()
+    }
+
+    private mutating func forget() {
+        held.removeAll(keepingCapacity: isHolding)
+        frames.removeAll(keepingCapacity: true)
+        entry = 0
+    }
+
+    private func emitFrames(_ emit: (UnsafeRawBufferPointer) -> Void) {
+        held.withUnsafeBytes { bytes in
+            for frame in frames { emit(UnsafeRawBufferPointer(rebasing: bytes[frame])) }
+        }
+    }
+
+    /// An entry that cannot be read cannot be allowed.
+    private func mayShow(_ permits: Permits) -> Bool {
+        var document = held
+        for frame in frames.reversed() {
+            // A line end within the data is white space in the document.
+            document.replaceSubrange(frame, with: CollectionOfOne(0x20))
+        }
+        let start = entry - frames.reduce(0) { $1.upperBound <= entry ? $0 + $1.count - 1 : $0 }
+        return document.withUnsafeBytes { bytes in
+            guard let name = try? Self.name(UnsafeRawBufferPointer(rebasing: bytes[start...]), kind) else {
+                return false
+            }
+            return name.withResolvedBytes { permits.allows(kind, $0) }
+        }
+    }
+
+    private static func name(_ entry: UnsafeRawBufferPointer, _ kind: Policy.TargetKind) throws(JSONFault)
+        -> JSONString?
+    {
+        var scanner = try JSONScanner(entry)
+        guard scanner.next == .object else { return nil }
+        try scanner.beginObject()
+        var names = JSONNames()
+        var found: JSONString?
+        while let member = try scanner.nextMember(unique: &names) {
+            let isName = kind == .resource ? member == "uri" : member == "name"
+            if isName, scanner.next == .string { found = try scanner.string() } else { try scanner.skip() }
+        }
+        try scanner.finish()
+        return found
+    }
+}

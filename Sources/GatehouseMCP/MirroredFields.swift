@@ -1,0 +1,62 @@
+internal import GatehouseCore
+
+/// The header fields that mirror a message from 2026-07-28 on, for those who route without reading bodies. They must say what
+/// the body says: whoever trusted them would else act on another call than the upstream.
+package struct MirroredFields {
+    /// The value of a field that stands once.
+    package var method: UnsafeRawBufferPointer?
+    package var name: UnsafeRawBufferPointer?
+
+    package init(method: UnsafeRawBufferPointer?, name: UnsafeRawBufferPointer?) {
+        self.method = method
+        self.name = name
+    }
+
+    package func agree(with message: RPCMessage, in body: UnsafeRawBufferPointer) -> Bool {
+        // A response mirrors nothing.
+        guard let text = message.method else { return true }
+        guard let method, text.string(in: body).equals(method) else { return false }
+        guard message.known.mirrorsTarget, let target = message.target else { return true }
+        guard let name else { return false }
+        return Self.equal(name, target.string(in: body))
+    }
+
+    private static let opening: StaticString = "=?base64?"
+
+    private static func equal(_ value: UnsafeRawBufferPointer, _ target: JSONString) -> Bool {
+        let opening = opening.utf8CodeUnitCount
+        guard value.count >= opening + 2, value[..<opening].elementsEqual(Self.opening.bytes),
+            value[value.count - 2] == 0x3F, value[value.count - 1] == 0x3D
+        else { return target.equals(value) }
+        let text = UnsafeRawBufferPointer(rebasing: value[opening..<value.count - 2])
+        return Base64.decode(text).map { decoded in decoded.withUnsafeBytes { target.equals($0) } } ?? false
+    }
+}
+
+extension StaticString {
+    fileprivate var bytes: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+    }
+}
+
+/// base64 with padding (RFC 4648 section 4), read strictly: one value has one spelling.
+enum Base64 {
+    /// - Returns: nil for anything but canonical base64.
+    static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard text.count % 4 == 0 else { return nil }
+        var count = text.count
+        while count > 0, text.count - count < 2, text[count - 1] == 0x3D { count -= 1 }
+        // The one strict decoder there is reads the other alphabet.
+        var unpadded: [UInt8] = []
+        unpadded.reserveCapacity(count)
+        for byte in text[..<count] {
+            switch byte {
+            case 0x2B: unpadded.append(0x2D)
+            case 0x2F: unpadded.append(0x5F)
+            case 0x2D, 0x5F: return nil
+            case _: unpadded.append(byte)
+            }
+        }
+        return unpadded.withUnsafeBytes { Base64URL.decode($0) }
+    }
+}

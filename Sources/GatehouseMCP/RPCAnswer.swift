@@ -1,0 +1,48 @@
+package import GatehouseCore
+
+extension Reason {
+    /// The code of the JSON-RPC error that says so to someone who waits for an answer, nil for what no call is told in its
+    /// own terms. Ours are outside -32768…-32000, which JSON-RPC keeps for itself; HeaderMismatch is MCP's own.
+    package var rpcCode: Int? {
+        switch self {
+        case .toolDenied, .promptDenied, .resourceDenied: 4030
+        case .rateLimited: 4290
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError: 5020
+        case .tokenUnavailable, .auditUnavailable, .overloaded, .draining: 5030
+        case .upstreamTimeout: 5040
+        case .rpcHeaderMismatch: -32020
+        case _: nil
+        }
+    }
+
+    /// What `data.reason` says: of a denial why, of all else no more than the public code.
+    fileprivate var rpcReason: String {
+        switch self {
+        case .toolDenied, .promptDenied, .resourceDenied, .rpcHeaderMismatch: rawValue
+        case _: publicCode.rawValue
+        }
+    }
+}
+
+/// Gatehouse's own answers in the words of JSON-RPC.
+package enum RPCAnswer {
+    /// One error, or a batch of them.
+    ///
+    /// - Parameter ids: of the requests that are answered, as they were written.
+    package static func errors(_ reason: Reason, ids: [[UInt8]], isBatch: Bool, requestID: RequestID) -> [UInt8] {
+        guard isBatch else { return error(reason, id: ids.first ?? Array("null".utf8), requestID) }
+        return Array("[".utf8) + ids.map { error(reason, id: $0, requestID) }.joined(separator: Array(",".utf8))
+            + Array("]".utf8)
+    }
+
+    private static func error(_ reason: Reason, id: [UInt8], _ requestID: RequestID) -> [UInt8] {
+        // Neither reasons nor messages hold what JSON would escape; a test holds the table to it.
+        var text = #"{"jsonrpc":"2.0","id":"#
+        text.reserveCapacity(256)
+        var bytes = Array(text.utf8) + id
+        text = #","error":{"code":\#(reason.rpcCode ?? -32603),"message":"\#(reason.answer.message)","#
+        text += #""data":{"reason":"\#(reason.rpcReason)","request_id":"\#(requestID)"}}}"#
+        bytes += text.utf8
+        return bytes
+    }
+}

@@ -1,0 +1,66 @@
+package import GatehouseCore
+
+/// One JSON-RPC message, as places in the body that was scanned.
+package struct RPCMessage: Sendable {
+    package enum Kind: Sendable {
+        case request, notification, response
+    }
+
+    /// A string in the body, without its quotes.
+    package struct Text: Sendable {
+        package let range: Range<Int>
+        let hasEscapes: Bool
+
+        init(_ string: JSONString) {
+            range = string.range
+            hasEscapes = string.hasEscapes
+        }
+
+        package func string(in body: UnsafeRawBufferPointer) -> JSONString {
+            JSONString(bytes: body, range: range, hasEscapes: hasEscapes)
+        }
+    }
+
+    package internal(set) var kind = Kind.notification
+    /// As it was written, quotes included; nil for a notification.
+    package internal(set) var id: Range<Int>?
+    /// Nil for a response.
+    package internal(set) var method: Text?
+    package internal(set) var known = RPCMethod.other
+    /// The tool or prompt by name, the resource by URI, of a call that is aimed at one.
+    package internal(set) var target: Text?
+    /// The arguments of a call as they were written.
+    package internal(set) var arguments: Range<Int>?
+
+    /// Why the caller may not make this call, nil when it may or when it is none.
+    package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
+        guard let kind = known.calls, permits.restricts(kind), let target else { return nil }
+        return target.string(in: body).withResolvedBytes { permits.allows(kind, $0) } ? nil : kind.denial
+    }
+}
+
+/// What one body holds.
+package enum RPCBody: Sendable {
+    case single(RPCMessage)
+    case batch([RPCMessage])
+
+    /// Whether someone waits for an answer.
+    package var hasRequests: Bool { contains { $0.kind == .request } }
+
+    package func contains(where condition: (RPCMessage) -> Bool) -> Bool {
+        switch self {
+        case .single(let message): condition(message)
+        case .batch(let messages): messages.contains(where: condition)
+        }
+    }
+
+    /// Whether it holds nothing that a rate may refuse: `server/discover`, methods that are not known here, and answers.
+    package var isExemptFromRate: Bool { !contains { $0.known != .discover && $0.known != .other } }
+
+    package func forEach(_ body: (RPCMessage) -> Void) {
+        switch self {
+        case .single(let message): body(message)
+        case .batch(let messages): for message in messages { body(message) }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import Logging
+internal import NIOCore
+
+/// Step 10: the end of an exchange, however it comes, and its outcome recorded.
+extension ClientConnection {
+    /// Answers in place of the upstream.
+    func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
+        guard let exchange, let context else { return .wait }
+        exchange.refusal = reason
+        let body = rpcBody(reason, exchange)
+        exchange.status = status(of: reason, exchange, isRPC: body != nil)
+        if !exchange.isDecided { record(.decision) }
+        log(reason, exchange)
+        if let upstream {
+            self.upstream = nil
+            upstream.close()
+        }
+        // What was decided on stays in `inbound` until here; its body, if any, begins behind it.
+        if hasHead {
+            inbound.moveReaderIndex(forwardBy: parser.head.length)
+            hasHead = false
+            if machine.isRequestWhole { dropWholeBody() }
+        } else if machine.disposition == .dropBody, exchange.route == nil {
+            inbound.clear()
+        }
+        let closes = close || machine.refusalCloses(remaining: requestBody.remaining)
+        let answer = SmallAnswer(
+            reason,
+            requestID: exchange.id,
+            persistence: closes ? .close : exchange.version == .http10 ? .keepAlive : .implied,
+            isHEAD: exchange.isHead,
+            retryAfter: exchange.retryAfter,
+            challenge: exchange.route?.challenge ?? [],
+            extra: exchange.crossOrigin?.lines ?? [],
+            status: exchange.status,
+            body: body
+        )
+        var bytes = context.channel.allocator.buffer(capacity: answer.bound)
+        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { answer.write(into: $0) }
+        write(bytes)
+        wait(atMost: Self.lingerTimeout)
+        return machine.refusalWritten(remaining: requestBody.remaining)
+    }
+
+    /// The refusal in the words of JSON-RPC, when someone waits for an answer that can say it so.
+    private func rpcBody(_ reason: Reason, _ exchange: Exchange) -> [UInt8]? {
+        guard !exchange.waiting.isEmpty, let code = reason.rpcCode else { return nil }
+        exchange.rpcError = String(code)
+        return RPCAnswer.errors(
+            reason,
+            ids: exchange.waiting.all,
+            isBatch: exchange.waiting.isBatch,
+            requestID: exchange.id
+        )
+    }
+
+    private func status(of reason: Reason, _ exchange: Exchange, isRPC: Bool) -> Int {
+        switch reason {
+        // A notification has no answer that could carry the refusal, so its status does.
+        case .toolDenied, .promptDenied, .resourceDenied: isRPC ? 200 : Reason.principalDenied.status
+        case _:
+            isRPC && reason.status >= 500 && exchange.route?.route.answersErrorsAs200 == true ? 200 : reason.status
+        }
+    }
+
+    /// Drops a body that the gate has read whole, so that the next request follows.
+    private func dropWholeBody() {
+        while !requestBody.isComplete {
+            guard case .part = requestBody.take(from: &inbound) else { return }
+        }
+    }
+
+    /// What callers do wrong is for those who look for it; what fails on our side or behind us is for everybody.
+    private func log(_ reason: Reason, _ exchange: Exchange) {
+        let level: Logger.Level = reason.status >= 500 ? .warning : .debug
+        loop.logger.log(
+            level: level,
+            "request refused",
+            metadata: [
+                "request.id": "\(exchange.id)", "reason": "\(reason.rawValue)",
+                "route": "\(exchange.route?.route.name.text ?? "")", "upstream.status": "\(exchange.upstreamStatus)",
+            ]
+        )
+    }
+
+    /// The exchange is over and the connection goes on.
+    func finish(_ fate: UpstreamFate) {
+        recordOutcome(.complete)
+        letGo(of: fate)
+        wait(atMost: machine.isIdle ? loop.snapshot.limits.keepAlive : Self.lingerTimeout)
+        resumeReading()
+        flushIfNeeded()
+    }
+
+    /// The exchange cannot be completed.
+    func abort(_ ending: Ending) {
+        let endsCleanly = (ending == .expired || ending == .drained) && response.isAtBoundary
+        if endsCleanly, response.sendsChunks { write(ResponseRelay.lastChunk) }
+        recordOutcome(ending)
+        letGo(of: .close)
+        // What an upstream sent before it broke off still reaches the client, which sees by its framing that it is cut.
+        if endsCleanly || ending == .upstreamClosed {
+            closeAfterWriting(lingers: false)
+        } else {
+            context?.close(promise: nil)
+        }
+    }
+
+    func recordOutcome(_ ending: Ending) {
+        guard let exchange else { return }
+        if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
+        if exchange.isDecided { record(.outcome, ending: ending) }
+        loop.metrics.count(exchange)
+        if held > 0 || gathered != nil { releaseHold() }
+        self.exchange = nil
+    }
+
+    /// Gives the upstream connection back or up.
+    func letGo(of fate: UpstreamFate) {
+        replay = nil
+        deadline = nil
+        response.reset()
+        guard let upstream else { return }
+        self.upstream = nil
+        switch fate {
+        case .reuse: upstream.release()
+        case .close: upstream.close()
+        }
+    }
+}

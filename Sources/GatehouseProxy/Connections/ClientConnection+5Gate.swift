@@ -1,0 +1,162 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import Logging
+internal import NIOCore
+
+/// Step 5: the MCP gate. On an MCP route the session must be the caller's, the body one that every reader understands alike,
+/// and each call in it one that the caller may make.
+extension ClientConnection {
+    func gate() -> ExchangeAction {
+        guard let exchange, let route = exchange.route else {
+            preconditionFailure("a request is gated after it is routed and authorized")
+        }
+        guard route.isGated else { return machine.gated(rated(isExempt: false)) }
+        let received = inbound
+        let head = parser.head
+        let fields = GatedFields(head, received.readableBytesUInt8Span)
+        guard let sessions = fields.sessions, isOwner(of: sessions, exchange) else {
+            return machine.gated(.refused(.sessionUnknown))
+        }
+        guard !requestBody.isComplete else {
+            // A tunnel's calls are not seen, so whoever may not make every call gets none.
+            if head.isWebSocketUpgrade, exchange.permits?.restrictsAny ?? true {
+                return machine.gated(.refused(.principalDenied))
+            }
+            return machine.gated(fields.isPOST ? .refused(.rpcMalformed) : rated(isExempt: false))
+        }
+        guard fields.isPlainBody else { return machine.gated(.refused(.rpcMalformed)) }
+        guard let (place, payload) = wholeBody(head) else { return machine.gated(.needsBody) }
+        let refusal =
+            if let payload {
+                payload.withUnsafeReadableBytes { read($0, at: place, payload, fields, exchange) }
+            } else {
+                received.withUnsafeReadableBytes {
+                    read(UnsafeRawBufferPointer(rebasing: $0[place]), at: place, nil, fields, exchange)
+                }
+            }
+        return machine.gated(refusal.map { .refused($0) } ?? .passed, bodyIsWhole: true)
+    }
+
+    /// Where the payload stands when all of the body has come: in place, or put together when chunks lie between its parts.
+    private func wholeBody(_ head: RequestHead) -> (Range<Int>, ByteBuffer?)? {
+        if case .length(let length) = head.framing {
+            guard inbound.readableBytes - head.length >= length else { return nil }
+            return (head.length..<head.length + length, nil)
+        }
+        if gathered == nil { gathered = GatheredBody(requestBody) }
+        guard let gathered, gathered.isComplete else { return nil }
+        return (0..<0, gathered.payload)
+    }
+
+    // MARK: - Sessions
+
+    /// Whether the sessions that a request names are the caller's. Notes what must be left out of them upstream.
+    private func isOwner(of sessions: GatedFields.Sessions, _ exchange: Exchange) -> Bool {
+        guard !sessions.isEmpty else { return true }
+        guard let caller = exchange.caller, let route = exchange.route?.route else { return false }
+        for (range, isQuery) in [(sessions.field, false), (sessions.query, true)] {
+            guard let range else { continue }
+            guard let session = withHeadBytes(range, { loop.callers.session($0, of: caller, on: route) }) else {
+                return false
+            }
+            exchange.session = session
+            if isQuery { exchange.queryTag = ByteRange(range.upper - SessionTags.length, range.upper) }
+        }
+        return true
+    }
+
+    // MARK: - Reading
+
+    private func read(
+        _ bytes: UnsafeRawBufferPointer,
+        at place: Range<Int>,
+        _ payload: ByteBuffer?,
+        _ fields: GatedFields,
+        _ exchange: Exchange
+    ) -> Reason? {
+        let version = withHeadBytes(fields.version) { $0.isEmpty ? .unstated : ProtocolVersion($0) }
+        let body: RPCBody
+        do throws(RPCFault) {
+            body = try RPCGate.scan(bytes, allowsBatch: version.hasBatches)
+        } catch {
+            loop.logger.debug(
+                "body refused",
+                metadata: [
+                    "request.id": "\(exchange.id)", "rpc.fault": "\(error.code)", "rpc.offset": "\(error.offset)",
+                ]
+            )
+            return .rpcMalformed
+        }
+        exchange.call = ReceivedCall(body: body, place: place, payload: payload)
+        exchange.waiting = WaitingIDs(body, bytes)
+        if fields.isVersionRepeated { return .rpcHeaderMismatch }
+        if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
+        if let refusal = rateRefusal(isExempt: body.isExemptFromRate) { return refusal }
+        guard let permits = exchange.permits else { return .principalDenied }
+        var refusal: Reason?
+        body.forEach { message in
+            if let kind = message.known.lists, permits.restricts(kind) { exchange.lists.insert(kind) }
+            if refusal == nil { refusal = message.refusal(by: permits, in: bytes) }
+        }
+        return refusal
+    }
+
+    private func mirrors(_ fields: GatedFields, _ body: RPCBody, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        withHeadBytes(fields.method) { method in
+            withHeadBytes(fields.name) { name in
+                let mirrored = MirroredFields(
+                    method: fields.method == nil ? nil : method,
+                    name: fields.name == nil ? nil : name
+                )
+                return !body.contains { !mirrored.agree(with: $0, in: bytes) }
+            }
+        }
+    }
+
+    // MARK: - Gathering
+
+    /// Waits for a body that is not whole yet. A client that holds it back until it is asked for is asked.
+    func gatherBody() {
+        wait(atMost: exchange?.snapshot.limits.bodyTimeout ?? Self.decisionTimeout)
+        guard let context, let exchange else { return }
+        if case .length(let length) = parser.head.framing {
+            inbound.reserveCapacity(minimumWritableBytes: parser.head.length + length - inbound.readableBytes)
+        }
+        if parser.head.expectsContinue, exchange.version == .http11 {
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")),
+                promise: nil
+            )
+        }
+    }
+
+    /// - Returns: whether more of what was received can be used.
+    func gatherMore() -> Bool {
+        guard let exchange, let limit = exchange.route?.route.limits.body else { return false }
+        let head = parser.head
+        if let refusal = gathered?.advance(over: inbound, headLength: head.length, limit: limit) {
+            carryOut(machine.requestBodyRefused(refusal))
+            return true
+        }
+        loop.heldBodies += inbound.readableBytes - held
+        held = inbound.readableBytes
+        if wholeBody(head) != nil {
+            wait(atMost: Self.decisionTimeout)
+            carryOut(machine.bodyGathered())
+            return true
+        }
+        guard loop.heldBodies <= exchange.snapshot.limits.heldBodies else {
+            carryOut(machine.gatheringOverflowed())
+            return true
+        }
+        wait(atMost: exchange.snapshot.limits.bodyTimeout)
+        return false
+    }
+
+    /// What was held is on its way or given up.
+    func releaseHold() {
+        loop.heldBodies -= held
+        held = 0
+        gathered = nil
+    }
+}

@@ -1,0 +1,12 @@
+internal import GatehouseCore
+
+/// Step 6: the upstream's own credential, rendered into the header fields that the route injects.
+extension ClientConnection {
+    func provideToken() -> ExchangeAction {
+        guard let route = exchange?.route, let caller = exchange?.caller else {
+            preconditionFailure("fields are injected for an authorized caller")
+        }
+        exchange?.injected = route.injected.lines(for: caller.principal)
+        return machine.tokenProvided(exchange?.injected != nil)
+    }
+}

@@ -1,0 +1,138 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+
+/// Step 7: the decision, recorded before anything is forwarded. A refusal is a decision too.
+extension ClientConnection {
+    func recordDecision() -> ExchangeAction {
+        machine.decisionRecorded(record(.decision))
+    }
+
+    func awaitRecord() {
+        guard let ticket = exchange?.ticket else { preconditionFailure("a pending record has a ticket") }
+        let awaited = exchange?.id
+        loop.recorder.whenDurable(ticket) { [self] durable in
+            guard exchange?.id == awaited else { return }
+            carryOut(machine.decisionSettled(durable: durable))
+            useInbound()
+            flushIfNeeded()
+        }
+    }
+
+    /// Hands one event to the audit, with all that is known by now.
+    @discardableResult
+    func record(_ kind: AuditFacts.Kind, ending: Ending? = nil) -> AuditReceipt {
+        guard let exchange else { preconditionFailure("an event belongs to an exchange") }
+        var facts = AuditFacts(kind, of: exchange.id, at: kind == .decision ? exchange.startedAt : loop.clock.now())
+        facts.route = exchange.route?.route
+        facts.refusal = exchange.refusal
+        let receipt: AuditReceipt
+        switch kind {
+        case .decision:
+            facts.caller = exchange.caller
+            // A caller who was refused before step 6 has used no token.
+            if exchange.injected != nil { facts.token = exchange.route?.token }
+            receipt = recordWithHead(&facts)
+            exchange.isDecided = true
+            if case .pending(let ticket) = receipt { exchange.ticket = ticket }
+        case .outcome:
+            let now = NIODeadline.now()
+            facts.status = exchange.status
+            facts.upstreamStatus = exchange.upstreamStatus
+            facts.bytesIn = exchange.bytesIn
+            facts.bytesOut = exchange.bytesOut
+            facts.durationMicroseconds = (now - exchange.started).nanoseconds / 1000
+            facts.upstreamMicroseconds =
+                exchange.upstreamStarted.map { ((exchange.upstreamAnswered ?? now) - $0).nanoseconds / 1000 } ?? 0
+            facts.ending = ending
+            receipt = recordOutcome(&facts, exchange.rpcError)
+        }
+        return receipt
+    }
+
+    private func recordWithHead(_ facts: inout AuditFacts) -> AuditReceipt {
+        // The head of a malformed request is not to be believed, so nothing of it is recorded.
+        guard hasHead else { return loop.recorder.record(facts) }
+        let head = parser.head
+        let received = inbound
+        return received.withUnsafeReadableBytes { bytes in
+            func part(_ range: ByteRange?) -> UnsafeRawBufferPointer {
+                range.map { UnsafeRawBufferPointer(rebasing: bytes[$0.lower..<$0.upper]) } ?? AuditFacts.nothing
+            }
+            facts.httpMethod = part(head.method)
+            facts.path = part(head.path)
+            facts.clientIP = part(head.cfConnectingIP)
+            facts.cfRay = part(head.cfRay)
+            if case .one(let version) = head.occurrence(of: .mcpProtocolVersion, in: received.readableBytesUInt8Span) {
+                facts.protocolVersion = part(version)
+            }
+            guard let exchange else { return loop.recorder.record(facts) }
+            guard let session = exchange.session else { return record(&facts, exchange.call, bytes) }
+            return session.hash.withUnsafeBytes { hash in
+                facts.session = hash
+                return record(&facts, exchange.call, bytes)
+            }
+        }
+    }
+
+    /// Records the decision on each message of a body, or on the request alone.
+    ///
+    /// - Parameter received: the bytes that start with the head.
+    private func record(
+        _ facts: inout AuditFacts,
+        _ call: ReceivedCall?,
+        _ received: UnsafeRawBufferPointer
+    ) -> AuditReceipt {
+        guard let call else { return loop.recorder.record(facts) }
+        if let payload = call.payload {
+            return payload.withUnsafeReadableBytes { record(&facts, call.body, $0) }
+        }
+        return record(&facts, call.body, UnsafeRawBufferPointer(rebasing: received[call.place]))
+    }
+
+    private func record(_ facts: inout AuditFacts, _ body: RPCBody, _ bytes: UnsafeRawBufferPointer) -> AuditReceipt {
+        switch body {
+        case .single(let message): return record(&facts, message, bytes)
+        case .batch(let messages):
+            var last = AuditReceipt.recorded
+            for message in messages {
+                let receipt = record(&facts, message, bytes)
+                // Tickets are served in their order, so the last stands for all.
+                if last != .unavailable, receipt != .recorded { last = receipt }
+            }
+            return last
+        }
+    }
+
+    private func record(
+        _ facts: inout AuditFacts,
+        _ message: RPCMessage,
+        _ bytes: UnsafeRawBufferPointer
+    ) -> AuditReceipt {
+        func part(_ range: Range<Int>?) -> UnsafeRawBufferPointer {
+            range.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) } ?? AuditFacts.nothing
+        }
+        facts.rpcID = part(message.id)
+        facts.arguments = part(message.arguments)
+        facts.rpcMethod = AuditFacts.nothing
+        facts.target = AuditFacts.nothing
+        guard let method = message.method?.string(in: bytes) else { return loop.recorder.record(facts) }
+        return method.withResolvedBytes { method in
+            facts.rpcMethod = method
+            guard let target = message.target?.string(in: bytes) else { return loop.recorder.record(facts) }
+            return target.withResolvedBytes { target in
+                facts.target = target
+                return loop.recorder.record(facts)
+            }
+        }
+    }
+
+    private func recordOutcome(_ facts: inout AuditFacts, _ rpcError: String) -> AuditReceipt {
+        var rpcError = rpcError
+        guard !rpcError.isEmpty else { return loop.recorder.record(facts) }
+        return rpcError.withUTF8 { text in
+            facts.rpcError = UnsafeRawBufferPointer(text)
+            return loop.recorder.record(facts)
+        }
+    }
+}

@@ -1,0 +1,185 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+
+/// Step 8: the upstream connection, the rewritten head, and the body as it comes.
+extension ClientConnection {
+    /// Body bytes that ride behind a head in one write; more of them go as they are.
+    static let joinedBody = 16 << 10
+
+    func connect() -> ExchangeAction {
+        guard let exchange, let route = exchange.route else { preconditionFailure("an allowed request has a route") }
+        // The connector has a limit of its own, so the sweep leaves this wait alone.
+        deadline = nil
+        self.exchange?.upstreamStarted = .now()
+        let pool = loop.pool(at: route.upstream, of: exchange.snapshot)
+        // Where one idle connection turned out dead, the others are no better.
+        if replay == nil, let idle = pool.take() {
+            upstream = idle
+            return machine.connected()
+        }
+        loop.connector.connect(to: pool.upstream, within: route.route.timeouts.connect, on: loop.eventLoop) {
+            [self] result in
+            if case .success(let connection) = result { connection.pool = pool }
+            guard self.exchange?.id == exchange.id, machine.isConnecting else {
+                if case .success(let late) = result { pool.put(late) }
+                return
+            }
+            switch result {
+            case .success(let connection) where connection.isOpen:
+                upstream = connection
+                carryOut(machine.connected())
+            case .success, .failure:
+                // One that closed before it could be used would never tell its holder.
+                carryOut(machine.connectFailed())
+            }
+            useInbound()
+            flushIfNeeded()
+        }
+        return .wait
+    }
+
+    func forwardRequest() -> ExchangeAction {
+        guard let exchange, let route = exchange.route, let injected = exchange.injected, let upstream, let context
+        else {
+            preconditionFailure("an allowed request has its route, its fields and a connection")
+        }
+        upstream.begin(for: self)
+        response.reset()
+        if let replay {
+            self.replay = nil
+            setForwardingDeadline()
+            send(replay, over: upstream)
+            return .wait
+        }
+        let head = parser.head
+        let source = inbound
+        let bound = route.rewrite.bound(head, injectedCount: injected.count)
+        let joined = min(inbound.readableBytes - head.length, Self.joinedBody)
+        var bytes = context.channel.allocator.buffer(capacity: bound + joined)
+        injected.withUnsafeBytes { lines in
+            _ = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
+                route.rewrite.write(
+                    head,
+                    bytes: source.readableBytesUInt8Span,
+                    prefixLength: exchange.prefix,
+                    injectedLines: lines,
+                    requestID: exchange.id,
+                    untagging: untagging(exchange, head),
+                    into: output
+                )
+            }
+        }
+        // A route for any host is public under the name that was asked for.
+        self.exchange?.authority =
+            route.authority.isEmpty ? withHeadBytes(head.authority) { Array($0) } : route.authority
+        inbound.moveReaderIndex(forwardBy: head.length)
+        hasHead = false
+        exchange.call = nil
+        let refusal = takeBody { part in
+            var part = part
+            bytes.writeBuffer(&part)
+        }
+        if let refusal { return machine.requestBodyRefused(refusal) }
+        let action = requestBody.isComplete && !machine.isRequestComplete ? machine.requestCompleted() : .wait
+        setForwardingDeadline()
+        // Last, because a write that fails reads what the upstream said and closes before it returns.
+        send(bytes, over: upstream)
+        return action
+    }
+
+    /// The tags of the caller's session, which the upstream does not know.
+    private func untagging(_ exchange: Exchange, _ head: RequestHead) -> RequestRewrite.Untagging {
+        guard exchange.session != nil else { return RequestRewrite.Untagging() }
+        return RequestRewrite.Untagging(
+            field: head.has(.mcpSessionID) ? SessionTags.length : 0,
+            query: exchange.queryTag
+        )
+    }
+
+    /// Sends the request's first bytes. A reused connection may have been closed by the upstream already, so they are kept to be
+    /// sent again if not one of them left.
+    private func send(_ bytes: ByteBuffer, over upstream: UpstreamConnection) {
+        guard upstream.isReused, let written = upstream.makePromise() else { return upstream.write(bytes, flush: true) }
+        replay = bytes
+        isSendingFirst = true
+        written.futureResult.assumeIsolated().whenFailure { [self] _ in
+            // A failure that comes later may follow bytes that did leave.
+            if self.upstream === upstream, isSendingFirst { response.isUndelivered = true }
+        }
+        upstream.write(bytes, flush: true, promise: written)
+        isSendingFirst = false
+    }
+
+    /// - Returns: whether more of what was received can be used.
+    func forwardBody() -> Bool {
+        guard let upstream else { return false }
+        replay = nil
+        let before = inbound.readableBytes
+        let refusal = takeBody { upstream.write($0, flush: false) }
+        let isProgress = inbound.readableBytes < before
+        setForwardingDeadline()
+        if let refusal {
+            carryOut(machine.requestBodyRefused(refusal))
+        } else if requestBody.isComplete {
+            carryOut(machine.requestCompleted())
+        }
+        // Last, because a write that fails reads what the upstream said and closes before it returns.
+        upstream.flush()
+        return isProgress
+    }
+
+    /// Takes what has come of the body, part by part.
+    ///
+    /// - Returns: why the body is refused, nil while it is well.
+    private func takeBody(_ part: (ByteBuffer) -> Void) -> Reason? {
+        guard let limit = exchange?.route?.route.limits.body else { return nil }
+        while true {
+            switch requestBody.take(from: &inbound) {
+            case .part(let bytes):
+                exchange?.bytesIn += Int64(bytes.readableBytes)
+                if requestBody.payloadBytes > limit { return .bodyTooLarge }
+                part(bytes)
+            case .more: return nil
+            case .refused(let reason): return reason
+            }
+        }
+    }
+
+    /// - Returns: whether more of what was received can be used.
+    func dropBody() -> Bool {
+        let before = inbound.readableBytes
+        switch requestBody.take(from: &inbound) {
+        case .refused(let reason): carryOut(machine.requestBodyRefused(reason))
+        case .part(let bytes): carryOut(machine.bodyDropped(bytes.readableBytes))
+        case .more: break
+        }
+        if requestBody.isComplete, machine.disposition == .dropBody {
+            wait(atMost: loop.snapshot.limits.keepAlive)
+            carryOut(machine.requestCompleted())
+        }
+        return inbound.readableBytes < before
+    }
+
+    private func setForwardingDeadline() {
+        guard let exchange, let timeouts = exchange.route?.route.timeouts else { return }
+        if response.hasHead { return wait(atMost: timeouts.idle) }
+        wait(atMost: requestBody.isComplete ? timeouts.response : exchange.snapshot.limits.bodyTimeout)
+    }
+
+    /// The upstream connection closed, whether or not it owed us something.
+    func upstreamClosed(_ connection: UpstreamConnection) {
+        guard connection === upstream else { return }
+        upstream = nil
+        if response.endsWithConnection, !connection.isBroken {
+            endResponse()
+            carryOut(machine.responseCompleted(mustClose: response.mustClose))
+        } else if replay != nil, response.isUntouched, response.isUndelivered || exchange?.isSafe == true {
+            carryOut(machine.deliveryFailed())
+        } else {
+            carryOut(machine.upstreamFailed(.upstreamReset))
+        }
+        useInbound()
+        flushIfNeeded()
+    }
+}

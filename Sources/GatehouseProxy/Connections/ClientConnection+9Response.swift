@@ -1,0 +1,276 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+
+/// Step 9: the response, passed on as it comes.
+extension ClientConnection {
+    func upstreamBytesReceived(_ received: ByteBuffer) {
+        response.isUntouched = false
+        replay = nil
+        relay(received)
+        guard upstream == nil else { return }
+        // The upstream is no longer ours, so the end of this read will not be told.
+        useInbound()
+        flushIfNeeded()
+    }
+
+    private func relay(_ received: ByteBuffer) {
+        var received = received
+        if machine.disposition == .tunnel {
+            exchange?.bytesOut += Int64(received.readableBytes)
+            limitSilence()
+            return write(received)
+        }
+        if response.pending.readableBytes > 0 {
+            response.pending.writeBuffer(&received)
+            swap(&response.pending, &received)
+            response.pending = ByteBuffer()
+        }
+        if !response.hasHead {
+            guard relayHead(&received) else { return }
+        }
+        relayBody(&received)
+    }
+
+    /// Every byte, whichever way it goes, starts the wait for the next anew.
+    func limitSilence() {
+        if let idle = exchange?.route?.route.timeouts.idle, idle > .zero { wait(atMost: idle) }
+    }
+
+    func upstreamReadCompleted() {
+        endStreamIfDue(wall: nil)
+        flushIfNeeded()
+    }
+
+    // MARK: - Head
+
+    /// - Returns: whether the head is done and what is left of `received` belongs to the body.
+    private func relayHead(_ received: inout ByteBuffer) -> Bool {
+        while let exchange {
+            switch response.parser.parse(received.readableBytesUInt8Span, answersHEAD: exchange.isHead) {
+            case .incomplete:
+                response.pending = received
+                return false
+            case .refused:
+                carryOut(machine.upstreamFailed(.upstreamMalformed))
+                return false
+            case .complete:
+                let head = response.parser.head
+                guard head.isInterim else { return begin(head, &received) }
+                if exchange.version == .http11 {
+                    var bytes = ByteBuffer()
+                    write(head, of: received, framing: .none, persistence: .implied, into: &bytes)
+                    write(bytes)
+                }
+                received.moveReaderIndex(forwardBy: head.length)
+            }
+        }
+        return false
+    }
+
+    private func begin(_ head: ResponseHead, _ received: inout ByteBuffer) -> Bool {
+        guard let exchange, let route = exchange.route, let context else { return false }
+        self.exchange?.upstreamAnswered = .now()
+        self.exchange?.upstreamStatus = head.status
+        let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
+        loop.upstreamAnswered(route, status: head.status)
+        let action = machine.responseHeadReceived(
+            reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
+            isUpgrade: head.isUpgrade,
+            refusal: plan.refusal
+        )
+        if case .refuse = action {
+            carryOut(action)
+            return false
+        }
+        response.hasHead = true
+        response.body = BodyRelay(head.framing, trailers: .response, malformed: .upstreamMalformed)
+        response.reader = plan.reader
+        if exchange.version == .http10 {
+            response.delivery = head.framing == .chunked || plan.isEdited ? .bare : .asItComes
+        } else {
+            response.delivery = plan.isEdited ? .rechunked : .asItComes
+        }
+        response.mustClose = head.framing == .untilClose && !plan.isEdited || response.delivery == .bare
+        response.isEventStream = head.isEventStream
+        // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
+        if head.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
+        self.exchange?.status = head.status
+        wait(atMost: route.route.timeouts.idle)
+
+        // What came of the body rides behind the head in one write when it is small.
+        let joined = min(received.readableBytes - head.length, Self.joinedBody)
+        var bytes = context.channel.allocator.buffer(
+            capacity: route.responseRewrite.bound(head, publicAuthorityCount: exchange.authority.count) + joined
+                + SessionTags.length
+        )
+        let closes = response.mustClose || machine.responseCloses
+        let persistence: ResponseRewrite.Persistence =
+            closes ? .close : exchange.version == .http10 ? .keepAlive : .implied
+        write(
+            head,
+            of: received,
+            framing: response.delivery == .bare ? .untilClose : plan.isEdited ? .chunked : head.framing,
+            persistence: persistence,
+            sessionTag: plan.sessionTag,
+            into: &bytes
+        )
+        received.moveReaderIndex(forwardBy: head.length)
+        if head.isUpgrade {
+            self.exchange?.bytesOut += Int64(received.readableBytes)
+            bytes.writeBuffer(&received)
+            write(bytes)
+            carryOut(action)
+            useInbound()
+            return false
+        }
+        // The edge holds an event stream's head back until its first body byte.
+        if received.readableBytes == 0, response.isAtBoundary {
+            var comment = response.framed(Self.comment)
+            bytes.writeBuffer(&comment)
+        }
+        if received.readableBytes > 0, received.readableBytes <= Self.joinedBody {
+            relayBody(&received, behind: bytes)
+        } else {
+            write(bytes)
+            if response.body.isComplete { completeResponse(&received) } else { relayBody(&received) }
+        }
+        return false
+    }
+
+    private func write(
+        _ head: ResponseHead,
+        of received: ByteBuffer,
+        framing: BodyFraming,
+        persistence: ResponseRewrite.Persistence,
+        sessionTag: ArraySlice<UInt8> = [],
+        into bytes: inout ByteBuffer
+    ) {
+        guard let exchange, let rewrite = exchange.route?.responseRewrite else { return }
+        let extra = exchange.crossOrigin?.lines ?? []
+        exchange.authority.withUnsafeBytes { authority in
+            _ = bytes.writeWithUnsafeMutableBytes(
+                minimumWritableBytes: rewrite.bound(
+                    head,
+                    publicAuthorityCount: authority.count,
+                    extraCount: extra.count + sessionTag.count
+                )
+            ) { output in
+                rewrite.write(
+                    head,
+                    bytes: received.readableBytesUInt8Span,
+                    framing: framing,
+                    persistence: persistence,
+                    requestID: exchange.id,
+                    extra: extra,
+                    publicAuthority: authority,
+                    sessionTag: sessionTag,
+                    into: output
+                )
+            }
+        }
+    }
+
+    // MARK: - Body
+
+    /// - Parameter leading: bytes that are written before the first of the body.
+    private func relayBody(_ received: inout ByteBuffer, behind leading: ByteBuffer? = nil) {
+        response.lastByte = .now()
+        limitSilence()
+        var leading = leading
+        relay: while true {
+            switch takePart(of: &received) {
+            case .part(var part):
+                exchange?.bytesOut += Int64(part.readableBytes)
+                if var first = leading {
+                    first.writeBuffer(&part)
+                    leading = nil
+                    write(first)
+                } else if part.readableBytes > 0 {
+                    write(part)
+                }
+            case .more: break relay
+            case .refused:
+                if let leading { write(leading) }
+                return carryOut(machine.upstreamFailed(.upstreamMalformed))
+            }
+        }
+        if let leading { write(leading) }
+        if response.body.isComplete { completeResponse(&received) } else { response.pending = received }
+    }
+
+    /// The next part as the client gets it; follows events and answers on the way.
+    private func takePart(of received: inout ByteBuffer) -> BodyRelay.Step {
+        guard response.events != nil || response.delivery != .asItComes || response.reader != nil else {
+            return response.body.take(from: &received)
+        }
+        let before = received
+        var passing = PassingPayload(&response, exchange)
+        let step = response.body.take(from: &received) { range in
+            guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
+                return
+            }
+            passing.take(slice)
+        }
+        passing.giveBack(to: &response)
+        guard case .part = step else { return step }
+        if response.reader?.isOverflown == true { return .refused(.upstreamMalformed) }
+        return switch response.delivery {
+        case .asItComes: step
+        case .bare: .part(passing.payload)
+        case .rechunked: .part(ResponseRelay.chunk(passing.payload))
+        }
+    }
+
+    private func completeResponse(_ received: inout ByteBuffer) {
+        // Bytes after the end of a response belong to no request: such a connection serves no other.
+        if received.readableBytes > 0 {
+            upstream?.close()
+            upstream = nil
+        }
+        endResponse()
+        carryOut(machine.responseCompleted(mustClose: response.mustClose))
+    }
+
+    /// The upstream's body is whole; the client's end is written where it has another.
+    func endResponse() {
+        if response.delivery == .rechunked { write(ResponseRelay.lastChunk) }
+    }
+
+    // MARK: - Event streams
+
+    static let comment: StaticString = ":\n\n"
+
+    /// Sends a comment when an event stream has been silent for long, and only between events. A client that takes nothing gets
+    /// none: they would pile up.
+    func breakSilence(now: NIODeadline) {
+        guard let exchange, response.isAtBoundary, isWritable else { return }
+        let silence = TimeAmount.microseconds(exchange.snapshot.limits.streamSilence.microseconds)
+        guard now - response.lastByte >= silence else { return }
+        response.lastByte = now
+        write(response.framed(Self.comment))
+    }
+
+    /// Ends a stream whose caller's assertion has run out, or that stands between events while the process drains.
+    ///
+    /// - Parameter wall: the time, nil when only draining is asked about.
+    func endStreamIfDue(wall: Timestamp?) {
+        guard let exchange, response.isEventStream || machine.disposition == .tunnel else { return }
+        if loop.isDraining, response.isAtBoundary {
+            carryOut(machine.streamDrained())
+        } else if let wall, let caller = exchange.caller, caller.hasEnded(at: wall) {
+            carryOut(machine.assertionExpired())
+        }
+    }
+
+    // MARK: - Tunnel
+
+    func tunnelInbound() {
+        guard let upstream else { return inbound.clear() }
+        let bytes = inbound
+        inbound = ByteBuffer()
+        exchange?.bytesIn += Int64(bytes.readableBytes)
+        limitSilence()
+        upstream.write(bytes, flush: true)
+    }
+}

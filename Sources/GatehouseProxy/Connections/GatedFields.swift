@@ -1,0 +1,96 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+
+/// What the head of a request on an MCP route says to the gate.
+struct GatedFields {
+    struct Sessions {
+        /// The value of `Mcp-Session-Id`.
+        var field: ByteRange?
+        /// The value of the legacy transport's query parameter.
+        var query: ByteRange?
+
+        var isEmpty: Bool { field == nil && query == nil }
+    }
+
+    let isPOST: Bool
+    /// Nil when a session is named twice, or so that two readers could find different ones.
+    var sessions: Sessions? = Sessions()
+    var version: ByteRange?
+    var isVersionRepeated = false
+    /// Nil also when the field stands twice, which agrees with nothing.
+    var method: ByteRange?
+    var name: ByteRange?
+    /// Whether the body's bytes are JSON text as they stand: neither compressed nor in another encoding than UTF-8, in which the
+    /// upstream would read something else.
+    var isPlainBody = true
+
+    init(_ head: RequestHead, _ bytes: Span<UInt8>) {
+        isPOST = head.isMethod("POST", in: bytes)
+        switch head.occurrence(of: .mcpSessionID, in: bytes) {
+        case .missing: break
+        case .one(let value): sessions?.field = value
+        case .duplicate: sessions = nil
+        }
+        if let query = head.query, let range = Self.session(in: query, bytes) {
+            switch range {
+            case .none: break
+            case .one(let value):
+                sessions?.query = ByteRange(query.lower + value.lowerBound, query.lower + value.upperBound)
+            case .ambiguous: sessions = nil
+            }
+        }
+        switch head.occurrence(of: .mcpProtocolVersion, in: bytes) {
+        case .missing: break
+        case .one(let value): version = value
+        case .duplicate: isVersionRepeated = true
+        }
+        if case .one(let value) = head.occurrence(of: .mcpMethod, in: bytes) { method = value }
+        // The one field here whose value may hold a comma: a URI.
+        name = Self.only(.mcpName, head)
+        if head.has(.contentEncoding) { isPlainBody = false }
+        switch head.occurrence(of: .contentType, in: bytes) {
+        case .missing: break
+        case .one(let type): if !Self.isUTF8(type, bytes) { isPlainBody = false }
+        case .duplicate: isPlainBody = false
+        }
+    }
+
+    private static func only(_ known: KnownField, _ head: RequestHead) -> ByteRange? {
+        guard head.has(known) else { return nil }
+        var found: ByteRange?
+        for field in head.fields where field.known == known && !field.isNominated {
+            guard found == nil else { return nil }
+            found = field.value
+        }
+        return found
+    }
+
+    private static func session(in query: ByteRange, _ bytes: Span<UInt8>) -> SessionQuery.Found? {
+        bytes.withBytes(query) { SessionQuery.find(in: $0) }
+    }
+
+    /// Whether a media type names no charset, or names UTF-8 or a part of it once.
+    private static func isUTF8(_ type: ByteRange, _ bytes: Span<UInt8>) -> Bool {
+        var at = ByteScan.first(0x3B, bytes, from: type.lower, to: type.upper)
+        var found = 0
+        while at + 7 <= type.upper {
+            guard bytes.equalsIgnoringCase(ByteRange(at, at + 7), "charset") else {
+                at += 1
+                continue
+            }
+            found += 1
+            at += 7
+            while at < type.upper, bytes[at] == 0x20 || bytes[at] == 0x3D || bytes[at] == 0x22 { at += 1 }
+            let end = ByteScan.first(0x3B, bytes, from: at, to: type.upper)
+            var upper = end
+            while upper > at, bytes[upper - 1] == 0x20 || bytes[upper - 1] == 0x22 { upper -= 1 }
+            let name = ByteRange(at, upper)
+            guard
+                bytes.equalsIgnoringCase(name, "utf-8") || bytes.equalsIgnoringCase(name, "utf8")
+                    || bytes.equalsIgnoringCase(name, "us-ascii")
+            else { return false }
+            at = end
+        }
+        return found <= 1
+    }
+}

@@ -1,0 +1,54 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+
+/// The payload of one part of a response: what follows it and what is made of it.
+struct PassingPayload {
+    private var events: EventBoundary?
+    private var reader: AnswerReader?
+    private let delivery: ResponseRelay.Delivery
+    private let exchange: Exchange?
+    /// What the client gets, where that is not what came.
+    private(set) var payload = ByteBuffer()
+
+    /// Takes over what the response follows its payload with, until it is given back.
+    init(_ response: inout ResponseRelay, _ exchange: Exchange?) {
+        events = response.events
+        reader = response.reader
+        response.reader = nil
+        delivery = response.delivery
+        self.exchange = exchange
+    }
+
+    func giveBack(to response: inout ResponseRelay) {
+        response.events = events
+        response.reader = reader
+    }
+
+    mutating func take(_ slice: ByteBuffer) {
+        events?.advance(over: slice.readableBytesUInt8Span)
+        guard var reader else {
+            if delivery != .asItComes { payload.writeImmutableBuffer(slice) }
+            return
+        }
+        self.reader = nil
+        slice.withUnsafeReadableBytes { bytes in
+            if reader.edits.isEmpty {
+                reader.observe(bytes)
+                if delivery != .asItComes { payload.writeBytes(bytes) }
+            } else if let exchange, let permits = exchange.permits {
+                reader.edit(bytes, permits: permits, address: { address(of: $0, exchange) }) { payload.writeBytes($0) }
+            }
+        }
+        self.reader = reader
+    }
+
+    /// Where the legacy transport's client posts: under the public name, with the session bound to the caller.
+    private func address(of told: UnsafeRawBufferPointer, _ exchange: Exchange) -> [UInt8] {
+        guard let route = exchange.route, let caller = exchange.caller else { return Array(told) }
+        let address = exchange.authority.withUnsafeBytes { route.responseRewrite.publicAddress(of: told, $0) }
+        return EndpointAddress.tagging(address) { id in
+            exchange.tags.tag(for: id, route: route.route.name, principal: caller.principal)
+        }
+    }
+}

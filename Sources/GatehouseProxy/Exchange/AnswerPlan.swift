@@ -1,0 +1,105 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+
+/// What becomes of an upstream's answer, told by its head: passed on, read on the way, edited, or not let through.
+struct AnswerPlan {
+    /// Why the client gets another answer.
+    private(set) var refusal: Reason?
+    private(set) var reader: AnswerReader?
+    /// What is put behind the id of the session.
+    private(set) var sessionTag: ArraySlice<UInt8> = []
+
+    var isEdited: Bool { reader.map { !$0.edits.isEmpty } ?? false }
+
+    init(
+        _ head: ResponseHead,
+        _ received: ByteBuffer,
+        _ exchange: Exchange,
+        _ route: PreparedRoute,
+        _ tags: SessionTags
+    ) {
+        if head.status == 401, route.token != nil {
+            refusal = .upstreamCredentialRejected
+            return
+        }
+        guard route.isGated else { return }
+        let bytes = received.readableBytesUInt8Span
+        if head.status >= 500, !exchange.waiting.isEmpty, route.route.answersErrorsAs200 || !head.isAnswer(bytes) {
+            refusal = .upstreamError
+            return
+        }
+        guard bindSession(head, bytes, exchange, route, tags) else {
+            refusal = .upstreamMalformed
+            return
+        }
+        guard head.framing != .none, !head.isUpgrade else { return }
+        let isPlain = !head.isEncoded(bytes)
+        // A stream that a client opens may carry the answers to calls that it made elsewhere.
+        let isStream = exchange.isGET && head.isEventStream
+        var edits: AnswerReader.Edits = []
+        if !exchange.lists.isEmpty || isStream && exchange.permits?.restrictsAny ?? true {
+            // What cannot be read cannot be filtered, and must not pass unfiltered.
+            guard isPlain else {
+                refusal = .upstreamMalformed
+                return
+            }
+            edits.insert(.lists)
+        }
+        guard isPlain else { return }
+        if isStream { edits.insert(.endpoint) }
+        if !edits.isEmpty || !exchange.waiting.isEmpty {
+            reader = AnswerReader(isEventStream: head.isEventStream, edits: edits)
+        }
+    }
+
+    /// - Returns: false when the upstream names its session so that nobody could come back with it.
+    private mutating func bindSession(
+        _ head: ResponseHead,
+        _ bytes: Span<UInt8>,
+        _ exchange: Exchange,
+        _ route: PreparedRoute,
+        _ tags: SessionTags
+    ) -> Bool {
+        guard let caller = exchange.caller else { return true }
+        switch head.occurrence(of: .mcpSessionID, in: bytes) {
+        case .missing: return true
+        case .duplicate: return false
+        case .one(let range):
+            return bytes.withBytes(range) { id in
+                if let known = exchange.session?.tag(of: id) {
+                    sessionTag = known
+                    return true
+                }
+                guard let tag = tags.tag(for: id, route: route.route.name, principal: caller.principal) else {
+                    return false
+                }
+                sessionTag = tag[...]
+                return true
+            }
+        }
+    }
+}
+
+extension ResponseHead {
+    /// Whether the body is in a content coding that hides its text.
+    func isEncoded(_ bytes: Span<UInt8>) -> Bool {
+        guard has(.contentEncoding) else { return false }
+        for field in fields where field.known == .contentEncoding && !field.isNominated {
+            if !field.value.isEmpty, !bytes.equalsIgnoringCase(field.value, "identity") { return true }
+        }
+        return false
+    }
+
+    /// Whether the body may be an answer in the words of JSON-RPC.
+    func isAnswer(_ bytes: Span<UInt8>) -> Bool {
+        guard let contentType else { return false }
+        let json: StaticString = "application/json"
+        return isEventStream
+            || contentType.count >= json.utf8CodeUnitCount
+                && bytes.equalsIgnoringCase(
+                    ByteRange(contentType.lower, contentType.lower + json.utf8CodeUnitCount),
+                    json
+                )
+    }
+}

@@ -1,0 +1,72 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+
+/// What the gate has read of a request's body. Places are offsets into the payload.
+struct ReceivedCall {
+    let body: RPCBody
+    /// Where the payload stands in the bytes that start with the head.
+    let place: Range<Int>
+    /// The payload, chunked coding taken off, when it is not contiguous there.
+    let payload: ByteBuffer?
+}
+
+/// The ids of the requests in a body, as they were written, kept for an answer of Gatehouse's own.
+enum WaitingIDs {
+    case none
+    case one(ShortBytes)
+    case batch([[UInt8]])
+
+    init(_ body: RPCBody, _ bytes: UnsafeRawBufferPointer) {
+        func id(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
+        switch body {
+        case .single(let message):
+            if message.kind == .request, let range = message.id {
+                self = .one(ShortBytes(id(range)))
+            } else {
+                self = .none
+            }
+        case .batch(let messages):
+            let ids = messages.compactMap { message in
+                message.kind == .request ? message.id.map { Array(id($0)) } : nil
+            }
+            self = ids.isEmpty ? .none : .batch(ids)
+        }
+    }
+
+    var isEmpty: Bool {
+        if case .none = self { true } else { false }
+    }
+
+    var isBatch: Bool {
+        if case .batch = self { true } else { false }
+    }
+
+    var all: [[UInt8]] {
+        switch self {
+        case .none: []
+        case .one(let id): [id.bytes]
+        case .batch(let ids): ids
+        }
+    }
+}
+
+/// Bytes that are few in most cases, and then kept in place.
+struct ShortBytes {
+    private static let capacity = 40
+
+    private var short = InlineArray<40, UInt8>(repeating: 0)
+    private var count = 0
+    private var long: [UInt8] = []
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count <= Self.capacity else {
+            long = Array(bytes)
+            return
+        }
+        count = bytes.count
+        for index in 0..<count { short[index] = bytes[index] }
+    }
+
+    var bytes: [UInt8] { long.isEmpty ? (0..<count).map { short[$0] } : long }
+}

@@ -1,0 +1,35 @@
+internal import GatehouseCore
+
+/// The arithmetic of one principal's allowance on one route: a bucket that holds as many requests as the rate allows in its time and
+/// fills evenly (the generic cell rate algorithm of ITU-T I.371, which needs one number a bucket).
+///
+/// That number is when the bucket will be full again, on a clock that is never set. One in the past means full: such a bucket may be forgotten.
+struct RateBucket: Equatable {
+    enum Verdict: Equatable {
+        /// `fullAt` is what to remember.
+        case admitted(fullAt: UInt64)
+        /// Nothing to remember. A request would be admitted in so many nanoseconds.
+        case limited(retryIn: UInt64)
+    }
+
+    /// Nanoseconds from an empty bucket to a full one.
+    let capacity: UInt64
+    /// Nanoseconds that one request takes.
+    let interval: UInt64
+
+    init(_ rate: RouteLimits.Rate) {
+        capacity = UInt64(clamping: rate.per.microseconds) &* 1000
+        interval = max(1, capacity / UInt64(clamping: max(1, rate.count)))
+    }
+
+    /// - Parameters:
+    ///   - fullAt: what the last admission gave; 0 before the first.
+    ///   - now: nanoseconds.
+    func admit(fullAt: UInt64, now: UInt64) -> Verdict {
+        // A reload may have shortened the time: then the bucket is empty now, and not for as long as under the old rate.
+        let begin = min(max(fullAt, now), now + capacity)
+        let next = begin + interval
+        let limit = now + capacity
+        return next <= limit ? .admitted(fullAt: next) : .limited(retryIn: next - limit)
+    }
+}

@@ -1,0 +1,84 @@
+package import GatehouseCore
+internal import Synchronization
+
+/// The buckets of all principals, shared by all event loops: the limit holds over all of them together. No lock: a bucket is one atomic
+/// pair of words, its owner and when it will be full.
+///
+/// Bounded: ``buckets`` principals with a bucket that is not full, each counted once a route. Beyond that the fullest of the few places that a
+/// newcomer may take gives way, and its owner starts again with a full bucket: it may send one burst more than its rate. Principals are
+/// verified before they are counted, so nobody can make up owners to push others out.
+package final class RateTable: Sendable {
+    /// Buckets at once: 128 KiB.
+    package static let buckets = 8192
+    /// Places that one owner may take.
+    static let ways = 8
+
+    // Only the atomics that it holds are written after init; freed in deinit.
+    private nonisolated(unsafe) let places: UnsafeMutableBufferPointer<Atomic<WordPair>>
+    private let sets: Int
+
+    package convenience init() { self.init(buckets: Self.buckets) }
+
+    /// - Parameter buckets: a power of two, at least ``ways``.
+    init(buckets: Int) {
+        sets = max(1, buckets / Self.ways)
+        places = .allocate(capacity: sets * Self.ways)
+        for index in places.indices {
+            (places.baseAddress! + index).initialize(to: Atomic(WordPair(first: 0, second: 0)))
+        }
+    }
+
+    deinit {
+        places.baseAddress?.deinitialize(count: places.count)
+        places.deallocate()
+    }
+
+    /// Counts one request.
+    ///
+    /// - Parameters:
+    ///   - route: by name, so that a reload keeps what was counted.
+    ///   - now: nanoseconds on a clock that is never set.
+    /// - Returns: nil when the request is within the rate, else the seconds after which one would be, rounded up.
+    package func limit(_ principal: Principal, on route: TokenName, to rate: RouteLimits.Rate, now: UInt64) -> Int? {
+        let bucket = RateBucket(rate)
+        let owner = Self.owner(principal, route)
+        while true {
+            let (place, seen) = self.place(of: owner, now: now)
+            switch bucket.admit(fullAt: seen.first == owner ? UInt64(seen.second) : 0, now: now) {
+            case .limited(let retryIn):
+                return Int(clamping: (retryIn + 999_999_999) / 1_000_000_000)
+            case .admitted(let fullAt):
+                let new = WordPair(first: owner, second: UInt(fullAt))
+                // Another loop may have counted meanwhile: then look again.
+                if place.pointee.compareExchange(expected: seen, desired: new, ordering: .relaxed).exchanged {
+                    return nil
+                }
+            }
+        }
+    }
+
+    /// The owner's place, else the fullest that it may take, and what stood there.
+    ///
+    /// Two loops that count a newcomer at once may give it a place each; it then has two buckets until one of them is full, which is one burst
+    /// more at most.
+    private func place(of owner: UInt, now: UInt64) -> (UnsafeMutablePointer<Atomic<WordPair>>, WordPair) {
+        let first = places.baseAddress! + Int(owner / 2 % UInt(sets)) * Self.ways
+        var best = first
+        var bestSeen = WordPair(first: 0, second: .max)
+        for way in 0..<Self.ways {
+            let seen = (first + way).pointee.load(ordering: .relaxed)
+            if seen.first == owner { return (first + way, seen) }
+            if seen.second < bestSeen.second { (best, bestSeen) = (first + way, seen) }
+        }
+        return (best, bestSeen)
+    }
+
+    /// Seeded anew in each process, so that nobody can look for names that meet. Never 0, which is nobody's.
+    private static func owner(_ principal: Principal, _ route: TokenName) -> UInt {
+        var hasher = Hasher()
+        hasher.combine(route)
+        hasher.combine(principal.kind)
+        hasher.combine(principal.name)
+        return UInt(bitPattern: hasher.finalize()) | 1
+    }
+}

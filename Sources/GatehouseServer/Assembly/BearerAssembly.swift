@@ -1,0 +1,22 @@
+package import GatehouseConfig
+internal import GatehouseCore
+package import GatehouseTokens
+
+/// Where break-glass credentials are kept: beside the tokens when the live store is a SQLite file, else in a file of their own in the spool's
+/// directory.
+package enum BearerAssembly {
+    package static let fileName = "bearer.db"
+
+    /// The file, which a process goes on watching when a reload makes another store live.
+    static func path(_ configuration: Configuration) -> String {
+        switch configuration.store.settings {
+        case .sqlite(let path, _): path
+        case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
+        }
+    }
+
+    /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read or made.
+    package static func store(_ configuration: Configuration) throws -> BearerStore {
+        BearerStore(path: path(configuration), keys: try InstanceKeys(configuration).keys(for: .bearer))
+    }
+}

@@ -1,0 +1,170 @@
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseTokens
+internal import Logging
+internal import Synchronization
+
+/// The live store and what keeps its tokens at hand. A reload puts another store in its place without a gap: the new one is read before the
+/// old one is let go.
+final class LiveTokens: Sendable {
+    /// A store and its refresher, for as long as the configuration asks for exactly them.
+    struct Source: Sendable {
+        let id: Int
+        let name: StoreName
+        let store: any TokenStore
+        let refresher: TokenRefresher
+        let settings: StoreSettings
+        let refresh: Duration
+        let maxStale: Duration
+        let names: Set<TokenName>
+
+        /// The environment cannot be listed: its store knows the names that it was made for.
+        func fits(_ configuration: Configuration) -> Bool {
+            var knowsNames = true
+            if case .environment = settings { knowsNames = configuration.tokenNames.isSubset(of: names) }
+            return configuration.store.name == name && configuration.store.settings == settings && knowsNames
+                && configuration.storeRefresh == refresh && configuration.storeMaxStale == maxStale
+        }
+    }
+
+    struct State {
+        var source: Source?
+        var task: Task<Void, Never>?
+        var watch = PromotionWatch()
+        var lastID = 0
+        var reverts: [TokenName: Int] = [:]
+    }
+
+    let state = Mutex(State())
+    let logger: Logger
+    let began = ContinuousClock.now
+    private let publish: @Sendable (TokenSnapshot) -> Void
+    let onRevert: @Sendable (Route, TokenName, _ version: Int) -> Void
+
+    /// - Parameters:
+    ///   - publish: called with every new snapshot of the live store, in order; must not block.
+    ///   - onRevert: called after Gatehouse went back to `version` of a token by itself.
+    /// - Throws: what `StoreAssembly` throws.
+    init(
+        _ configuration: Configuration,
+        logger: Logger,
+        publish: @escaping @Sendable (TokenSnapshot) -> Void,
+        onRevert: @escaping @Sendable (Route, TokenName, _ version: Int) -> Void
+    ) throws {
+        self.logger = logger
+        self.publish = publish
+        self.onRevert = onRevert
+        let source = try source(for: configuration)
+        state.withLock { $0.source = source }
+    }
+
+    /// Reads the store for the first time, and goes on reading it.
+    func start() async {
+        await source.refresher.refreshNow()
+        state.withLock { state in
+            state.task = state.source.map { source in Task { await source.refresher.run() } }
+        }
+    }
+
+    func stop() { state.withLock { $0.task }?.cancel() }
+
+    var source: Source {
+        state.withLock { state in
+            guard let source = state.source else { preconditionFailure("a store is there from the start") }
+            return source
+        }
+    }
+
+    /// For readiness, metrics and the status page.
+    var refreshState: TokenRefreshState { source.refresher.state }
+
+    /// How often Gatehouse went back by itself, by token.
+    var reverts: [TokenName: Int] { state.withLock { $0.reverts } }
+
+    // MARK: - Another store
+
+    /// Makes and reads the store that a new configuration asks for; nil when that is the one in force. Nothing has changed yet.
+    ///
+    /// - Throws: ``GatehouseError`` or `TokenError` when the new store cannot be read, or lacks a token that is served now and that a route of
+    ///   the new configuration needs: the old store would have gone on serving it.
+    func stage(_ configuration: Configuration) async throws -> Source? {
+        let old = source
+        guard !old.fits(configuration) else { return nil }
+        let new = try source(for: configuration)
+        let first = await new.refresher.refreshNow()
+        if let error = first.error {
+            throw GatehouseError(
+                .unusable,
+                "the store '\(new.name)' cannot be read: \(error.message)",
+                hint: error.hint,
+                underlying: error
+            )
+        }
+        let served = old.refresher.snapshot.tokens
+        let lost = configuration.tokenNames.filter { served[$0] != nil && new.refresher.snapshot.tokens[$0] == nil }
+        guard lost.isEmpty else {
+            throw GatehouseError(
+                .unusable,
+                "the store '\(new.name)' does not give tokens that routes use: "
+                    + lost.map(\.text).sorted().joined(separator: ", "),
+                hint: old.name == new.name
+                    ? "gatehouse token list" : "gatehouse store migrate \(old.name) \(new.name)"
+            )
+        }
+        return new
+    }
+
+    /// Puts a staged store in force.
+    ///
+    /// - Parameter publish: called with its snapshot instead of the `publish` of this object, so that routes may change with it at once.
+    func commit(_ new: Source, _ publish: (TokenSnapshot) -> Void) {
+        let (old, name) = state.withLock { state in
+            let old = (state.task, state.source?.name)
+            // Versions of two stores do not compare.
+            state.watch = PromotionWatch()
+            state.source = new
+            state.task = Task { await new.refresher.run() }
+            let snapshot = new.refresher.snapshot
+            state.watch.served(snapshot.tokens.mapValues(\.version), at: ContinuousClock.now - began)
+            publish(snapshot)
+            return old
+        }
+        old?.cancel()
+        logger.notice(
+            "another store is live",
+            metadata: ["store.old": "\(name.map(\.text) ?? "")", "store.new": "\(new.name)"]
+        )
+    }
+
+    private func source(for configuration: Configuration) throws -> Source {
+        let id = state.withLock { state in
+            state.lastID += 1
+            return state.lastID
+        }
+        let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
+        return Source(
+            id: id,
+            name: configuration.store.name,
+            store: store,
+            refresher: TokenRefresher(
+                store: store,
+                refresh: configuration.storeRefresh,
+                maxStale: configuration.storeMaxStale,
+                onChange: { [weak self] in self?.took($0, from: id) }
+            ),
+            settings: configuration.store.settings,
+            refresh: configuration.storeRefresh,
+            maxStale: configuration.storeMaxStale,
+            names: configuration.tokenNames
+        )
+    }
+
+    /// Lets the snapshots of the live store through, and no other's.
+    private func took(_ snapshot: TokenSnapshot, from id: Int) {
+        state.withLock { state in
+            guard state.source?.id == id else { return }
+            state.watch.served(snapshot.tokens.mapValues(\.version), at: ContinuousClock.now - began)
+            publish(snapshot)
+        }
+    }
+}

@@ -1,0 +1,29 @@
+internal import GatehouseCore
+internal import GatehouseProxy
+
+extension Gatehouse {
+    /// Puts into the audit that Gatehouse went back to a token's version before: a decision that no caller made, with an outcome of its own.
+    ///
+    /// Its columns: `rpc_method` is `gatehouse/auto_revert`, `target` and `token_name` the token, `token_version` the version that is current
+    /// again, `route` the route whose upstream answered 401, `principal_kind` none.
+    static func recordRevert(_ route: Route, _ token: TokenName, _ version: Int, in recorder: any AuditRecorder) {
+        var random = SystemRandomNumberGenerator()
+        let id = RequestID(using: &random)
+        let now = SystemClock().now()
+        let method = Array("gatehouse/auto_revert".utf8)
+        let target = Array(token.text.utf8)
+        method.withUnsafeBytes { method in
+            target.withUnsafeBytes { target in
+                var facts = AuditFacts(.decision, of: id, at: now)
+                facts.route = route
+                facts.rpcMethod = method
+                facts.target = target
+                facts.token = (token, version)
+                _ = recorder.record(facts)
+            }
+        }
+        var outcome = AuditFacts(.outcome, of: id, at: now)
+        outcome.ending = .complete
+        _ = recorder.record(outcome)
+    }
+}

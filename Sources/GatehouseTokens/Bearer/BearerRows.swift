@@ -1,0 +1,101 @@
+internal import SQLiteClient
+
+/// A row of the table, believed only once its seal is verified.
+struct SealedBearer {
+    let record: BearerRecord
+    let seal: [UInt8]
+}
+
+extension SQLiteConnection {
+    /// Script n brings version n - 1 to n. Times are microseconds since 1970.
+    static let bearerSchema = [
+        """
+        CREATE TABLE bearers (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            routes TEXT NOT NULL,
+            issued_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            issued_by TEXT NOT NULL,
+            note TEXT NOT NULL,
+            revoked_at INTEGER,
+            revoked_by TEXT NOT NULL,
+            seal BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+    ]
+
+    /// Rows that are read: those that ``BearerStore`` keeps, and as many again that someone else may have put there.
+    private static let bearersRead = 2 * (BearerStore.keptEnded + BearerStore.maximumLive)
+
+    /// The newest first.
+    func bearers() throws(SQLiteError) -> [SealedBearer] {
+        let statement = try prepare(
+            """
+            SELECT id, name, digest, routes, issued_at, expires_at, issued_by, note, revoked_at, revoked_by, seal
+            FROM bearers ORDER BY issued_at DESC, id LIMIT \(Self.bearersRead)
+            """
+        )
+        var rows: [SealedBearer] = []
+        while try statement.step() {
+            let record = BearerRecord(
+                id: try statement.text(0),
+                name: try statement.text(1),
+                digest: try statement.blob(2),
+                routes: try statement.text(3),
+                issuedAt: try statement.integer(4),
+                expiresAt: try statement.integer(5),
+                issuedBy: try statement.text(6),
+                note: try statement.text(7),
+                revokedAt: statement.isNull(8) ? nil : try statement.integer(8),
+                revokedBy: try statement.text(9)
+            )
+            rows.append(SealedBearer(record: record, seal: try statement.blob(10)))
+        }
+        return rows
+    }
+
+    func insert(_ record: BearerRecord, seal: [UInt8]) throws(SQLiteError) {
+        try write("INSERT", record, seal)
+    }
+
+    func replace(_ record: BearerRecord, seal: [UInt8]) throws(SQLiteError) {
+        try write("REPLACE", record, seal)
+    }
+
+    func delete(bearer id: String) throws(SQLiteError) {
+        try run("DELETE FROM bearers WHERE id = ?", .text(id))
+    }
+
+    /// Forgets those that ended first, beyond `count` of them.
+    func forgetEnded(at now: Int64, keeping count: Int) throws(SQLiteError) {
+        try run(
+            """
+            DELETE FROM bearers WHERE id IN (
+                SELECT id FROM bearers WHERE expires_at <= ? OR revoked_at IS NOT NULL
+                ORDER BY coalesce(revoked_at, expires_at) DESC, id LIMIT -1 OFFSET ?
+            )
+            """,
+            .integer(now),
+            .integer(Int64(count))
+        )
+    }
+
+    private func write(_ verb: String, _ record: BearerRecord, _ seal: [UInt8]) throws(SQLiteError) {
+        try run(
+            "\(verb) INTO bearers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            .text(record.id),
+            .text(record.name),
+            .blob(record.digest),
+            .text(record.routes),
+            .integer(record.issuedAt),
+            .integer(record.expiresAt),
+            .text(record.issuedBy),
+            .text(record.note),
+            record.revokedAt.map { .integer($0) } ?? .null,
+            .text(record.revokedBy),
+            .blob(seal)
+        )
+    }
+}

@@ -1,0 +1,97 @@
+package import GatehouseCore
+internal import Synchronization
+
+/// Keeps the break-glass credentials of a running instance at hand: one that is issued or revoked is seen within a second.
+///
+/// While the file cannot be read, those known go on, each to its own end and all of them for ``maximumStaleness`` at most: a revocation could
+/// not be seen.
+package actor BearerWatch {
+    /// How often the file is asked whether something changed.
+    package static let pollInterval: Duration = .milliseconds(500)
+    /// How long the known ones serve while the file cannot be read.
+    package static let maximumStaleness: Duration = .seconds(600)
+
+    /// For readiness, metrics and the status page.
+    package struct State: Sendable {
+        /// Credentials that open something now, with their ends.
+        package var live: [(name: String, expiresAt: Timestamp)] = []
+        /// Why the file cannot be read now, nil when it can.
+        package var problem: TokenError?
+    }
+
+    private let store: BearerStore
+    private let isWanted: @Sendable () -> Bool
+    private let clock: any WallClock
+    private let uptime: @Sendable () -> Duration
+    private let onChange: @Sendable (BearerSnapshot) -> Void
+    private var known: [String: KnownBearer] = [:]
+    private var stamp: BearerStore.Stamp?
+    private var readAt: Duration?
+    private nonisolated let published = Mutex(State())
+
+    /// - Parameters:
+    ///   - isWanted: whether some route takes bearers; while none does, the file is left alone.
+    ///   - onChange: called on the actor with every new snapshot, in order; must not block.
+    package init(
+        store: BearerStore,
+        clock: any WallClock = SystemClock(),
+        uptime: (@Sendable () -> Duration)? = nil,
+        isWanted: @escaping @Sendable () -> Bool,
+        onChange: @escaping @Sendable (BearerSnapshot) -> Void
+    ) {
+        self.store = store
+        self.clock = clock
+        let start = ContinuousClock.now
+        self.uptime = uptime ?? { ContinuousClock.now - start }
+        self.isWanted = isWanted
+        self.onChange = onChange
+    }
+
+    /// May be read anywhere, at any time.
+    package nonisolated var state: State {
+        let now = clock.now()
+        return published.withLock { published in
+            State(live: published.live.filter { now < $0.expiresAt }, problem: published.problem)
+        }
+    }
+
+    /// Watches until the task is cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            await tick()
+            do { try await Task.sleep(for: Self.pollInterval) } catch { return }
+        }
+    }
+
+    /// One round of ``run()``.
+    package func tick() async {
+        guard isWanted() else {
+            stamp = nil
+            if !known.isEmpty { replace(BearerSnapshot()) }
+            return
+        }
+        do throws(TokenError) {
+            let new = try await store.changeStamp()
+            if new != stamp {
+                replace(try await store.load(keeping: known))
+                stamp = new
+            }
+            readAt = uptime()
+            published.withLock { $0.problem = nil }
+        } catch {
+            stamp = nil
+            published.withLock { $0.problem = error }
+            if !known.isEmpty, uptime() - (readAt ?? .zero) > Self.maximumStaleness { replace(BearerSnapshot()) }
+        }
+    }
+
+    private func replace(_ snapshot: BearerSnapshot) {
+        let new = Dictionary(snapshot.bearers.map { ($0.digest.id, $0) }) { first, _ in first }
+        // Those that are gone were revoked, or can no longer be trusted.
+        for (id, bearer) in known where new[id] == nil { bearer.caller.revoke() }
+        known = new
+        let live = snapshot.bearers.map { (name: $0.name, expiresAt: $0.caller.expiresAt) }
+        published.withLock { $0.live = live }
+        onChange(snapshot)
+    }
+}

@@ -1,0 +1,96 @@
+package import GatehouseCore
+internal import SQLiteClient
+
+extension SealedTokenStore {
+    /// Tokens in an SQLite file, which is opened, and made when it is not there, by the first call that needs it.
+    package static func sqlite(
+        path: String,
+        keyring: MasterKeyring,
+        clock: any WallClock = SystemClock(),
+        busyTimeout: Duration = .seconds(5)
+    ) -> SealedTokenStore {
+        SealedTokenStore(
+            database: SQLiteTokenDatabase(path: path, busyTimeout: busyTimeout),
+            keyring: keyring,
+            clock: clock
+        )
+    }
+}
+
+/// The tables in an SQLite file, on a thread of its own.
+actor SQLiteTokenDatabase: TokenDatabase {
+    private let path: String
+    private let busyTimeout: Duration
+    private let executor = DatabaseExecutor(label: "gatehouse.tokens")
+    private var connection: SQLiteConnection?
+    /// The stamp of a data version: SQLite's does not change with our own writes, which forget it.
+    private var stamp: (dataVersion: Int64, stamp: TokenChangeStamp)?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(path: String, busyTimeout: Duration) {
+        self.path = path
+        self.busyTimeout = busyTimeout
+    }
+
+    func use<Result: Sendable>(
+        _ access: TokenAccess,
+        _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
+    ) async throws(TokenError) -> Result {
+        let database = try database()
+        let rows = TokenRows(sql: SQLiteTokenSQL(database))
+        switch access {
+        case .reading:
+            return try database.reading({ TokenError($0, path: path) }) { () throws(TokenError) in try body(rows) }
+        case .changing:
+            stamp = nil
+            return try database.transaction({ TokenError($0, path: path) }) { () throws(TokenError) in try body(rows) }
+        case .single:
+            stamp = nil
+            return try body(rows)
+        }
+    }
+
+    func changeStamp() async throws(TokenError) -> TokenChangeStamp? {
+        let database = try database()
+        do throws(SQLiteError) {
+            let version = try database.dataVersion()
+            if let stamp, stamp.dataVersion == version { return stamp.stamp }
+            // Someone has written to the file, which may hold more than tokens: only the heads decide.
+            var heads = Framing()
+            let statement = try database.prepare("SELECT name, seal FROM token_heads ORDER BY name")
+            while try statement.step() {
+                heads.append(try statement.text(0))
+                heads.append(try statement.blob(1))
+            }
+            let new = TokenChangeStamp(heads.bytes)
+            stamp = (version, new)
+            return new
+        } catch {
+            throw TokenError(error, path: path)
+        }
+    }
+
+    /// A file tells nobody; the stamp costs little enough to be asked for each second.
+    func watch(_ changed: @escaping @Sendable () -> Void) async {}
+
+    /// Old pages of a destroyed version are in the log too. A reader may keep it busy: the next checkpoint empties it then.
+    func swept() async { try? database().execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+
+    /// The open connection; opens it anew when a backup was put in the place of the file.
+    private func database() throws(TokenError) -> SQLiteConnection {
+        if let connection, !connection.isReplaced { return connection }
+        connection = nil
+        stamp = nil
+        do throws(SQLiteError) {
+            let opened = try SQLiteConnection(path: path, busyTimeout: busyTimeout)
+            // Overwrites what is deleted: a destroyed version must not stay in a free page.
+            try opened.execute("PRAGMA secure_delete=ON")
+            try opened.migrate(TokenSchema.component, through: TokenSchema.sqlite)
+            connection = opened
+            return opened
+        } catch {
+            throw TokenError(error, path: path)
+        }
+    }
+}

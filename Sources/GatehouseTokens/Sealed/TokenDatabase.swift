@@ -1,0 +1,56 @@
+/// A database that holds the tables of a ``SealedTokenStore``: how a connection is had, and what a transaction is there.
+protocol TokenDatabase: Sendable {
+    /// Runs `body` on the rows. It runs without a pause, on a thread that may wait.
+    func use<Result: Sendable>(
+        _ access: TokenAccess,
+        _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
+    ) async throws(TokenError) -> Result
+
+    /// As ``TokenStore/changeStamp()``.
+    func changeStamp() async throws(TokenError) -> TokenChangeStamp?
+
+    /// As ``TokenStore/watch(_:)``.
+    func watch(_ changed: @escaping @Sendable () -> Void) async
+
+    /// Called once versions were destroyed: what is left of them beside the tables goes, too.
+    func swept() async
+}
+
+/// What a body does to the rows.
+enum TokenAccess: Sendable {
+    /// Reads one unchanging view.
+    case reading
+    /// Reads and changes as one transaction, while no other change runs.
+    case changing
+    /// Each statement by itself.
+    case single
+}
+
+/// One statement's value, as every database has it.
+enum RowValue: Sendable {
+    case null
+    case integer(Int64)
+    case text(String)
+    case blob([UInt8])
+}
+
+/// A database's language as far as ``TokenRows`` needs it. Parameters are `$1` and on, each first used in that order.
+protocol TokenSQL {
+    /// - Returns: the rows that were changed.
+    @discardableResult
+    func run(_ statement: String, _ values: [RowValue]) throws(TokenError) -> Int
+
+    func read<Result>(
+        _ statement: String,
+        _ values: [RowValue],
+        _ row: (any TokenRow) throws(TokenError) -> Result
+    ) throws(TokenError) -> [Result]
+}
+
+/// One row of a result; a column that is null or of another type throws `unavailable`.
+protocol TokenRow {
+    func isNull(_ column: Int) throws(TokenError) -> Bool
+    func integer(_ column: Int) throws(TokenError) -> Int64
+    func text(_ column: Int) throws(TokenError) -> String
+    func blob(_ column: Int) throws(TokenError) -> [UInt8]
+}

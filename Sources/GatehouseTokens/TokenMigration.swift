@@ -1,0 +1,155 @@
+package import GatehouseCore
+
+/// Copies tokens from one store to another: reads, writes, reads back, compares. Changes nothing where it reads.
+///
+/// May be run twice, and again after it was stopped: what is there already is left alone.
+package struct TokenMigration: Sendable {
+    package enum Action: String, Sendable {
+        /// A first version was written, or would be.
+        case create
+        /// A further version was written, or would be.
+        case update
+        /// The value is there already.
+        case same
+        /// An `env` store cannot be written to: its variable is to be set by hand.
+        case byHand = "by_hand"
+        /// Could not be read, written or found again as it was written.
+        case failed
+    }
+
+    package struct Row: Sendable {
+        package let name: TokenName
+        package let action: Action
+        /// The version at either end; nil where there is none.
+        package let source: Int?
+        package let target: Int?
+        package let problem: TokenError?
+        /// Of a token that is to be set by hand.
+        package let line: EnvironmentLine?
+    }
+
+    private let source: any TokenStore
+    private let target: any TokenStore
+    private let isDryRun: Bool
+    private let only: TokenName?
+    private let change: TokenChange
+
+    /// - Parameters:
+    ///   - only: the one token to copy; nil for all.
+    ///   - change: what the target records with each token; its expiry is the token's own.
+    package init(
+        from source: any TokenStore,
+        to target: any TokenStore,
+        only: TokenName? = nil,
+        isDryRun: Bool = false,
+        _ change: TokenChange
+    ) {
+        self.source = source
+        self.target = target
+        self.only = only
+        self.isDryRun = isDryRun
+        self.change = change
+    }
+
+    /// One row for each token of the source, by name.
+    ///
+    /// - Throws: ``TokenError`` when a store cannot be read at all, and `notFound` for an `only` that the source lacks.
+    package func run() async throws(TokenError) -> [Row] {
+        let from = try await source.load()
+        let to = try await target.load()
+        let problems = Dictionary(from.problems.map { ($0.name, $0.error) }) { first, _ in first }
+        var names = Set(from.tokens.keys).union(problems.keys)
+        if let only {
+            guard names.contains(only) else { throw .notFound(only) }
+            names = [only]
+        }
+        var rows: [Row] = []
+        for name in names.sorted() {
+            guard let value = from.tokens[name] else {
+                rows.append(Row(name: name, .failed, problem: problems[name]))
+                continue
+            }
+            rows.append(await copy(name, value, expires: from.dates[name]?.expiresAt, over: to))
+        }
+        return rows
+    }
+
+    // MARK: -
+
+    private func copy(_ name: TokenName, _ value: TokenValue, expires: Timestamp?, over to: TokenLoad) async -> Row {
+        let old = to.tokens[name]
+        if let old, old.secret == value.secret, expires == nil || to.dates[name]?.expiresAt == expires {
+            return Row(name: name, .same, source: value.version, target: old.version)
+        }
+        if let environment = target as? EnvironmentTokenStore {
+            let line = EnvironmentLine(variable: environment.variable(of: name), value: value.secret)
+            return Row(name: name, .byHand, source: value.version, target: old?.version, line: line)
+        }
+        let action: Action = old == nil ? .create : .update
+        guard !isDryRun else { return Row(name: name, action, source: value.version, target: old?.version) }
+        do throws(TokenError) {
+            let change = try TokenChange(actor: change.actor, note: change.note, expiresAt: expires)
+            try await target.set(name, to: value.secret, change)
+            let written = try await target.value(of: name)
+            guard written.secret == value.secret else {
+                throw TokenError(.unavailable, "'\(name)' reads back otherwise than it was written")
+            }
+            return Row(name: name, action, source: value.version, target: written.version)
+        } catch {
+            return Row(name: name, .failed, source: value.version, target: old?.version, problem: error)
+        }
+    }
+}
+
+extension TokenMigration.Row {
+    fileprivate init(
+        name: TokenName,
+        _ action: TokenMigration.Action,
+        source: Int? = nil,
+        target: Int? = nil,
+        problem: TokenError? = nil,
+        line: EnvironmentLine? = nil
+    ) {
+        self.init(name: name, action: action, source: source, target: target, problem: problem, line: line)
+    }
+}
+
+/// A variable as it stands in an environment file of compose or systemd, or in a shell script.
+package struct EnvironmentLine: Sendable {
+    package let variable: String
+    private let value: Secret
+
+    init(variable: String, value: Secret) {
+        self.variable = variable
+        self.value = value
+    }
+
+    /// `NAME=value`, in single quotes where a reader could take a byte for more than itself: the one way to see the value.
+    package var revealed: Secret {
+        let plain = "-_./+=:@%,~".utf8
+        let isPlain = value.withUnsafeBytes { bytes in
+            bytes.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || plain.contains($0) }
+        }
+        let quote = UInt8(ascii: "'")
+        let name = Array(variable.utf8) + [UInt8(ascii: "=")]
+        let quotes = value.withUnsafeBytes { bytes in bytes.count { $0 == quote } }
+        let count = name.count + value.count + (isPlain ? 0 : 2 + 3 * quotes)
+        return Secret(count: count) { target in
+            var end = 0
+            func put(_ byte: UInt8) {
+                target[end] = byte
+                end += 1
+            }
+            for byte in name { put(byte) }
+            if !isPlain { put(quote) }
+            value.withUnsafeBytes { bytes in
+                for byte in bytes {
+                    // A quote ends the quoted text, stands by itself behind a backslash, and begins the next.
+                    if byte == quote { for byte in [quote, UInt8(ascii: "\\"), quote] { put(byte) } }
+                    put(byte)
+                }
+            }
+            if !isPlain { put(quote) }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+"""Whether each peer does the duties it is measured at: a proxy that does less is quicker."""
+
+import time
+
+from peers import CALL, TOKEN
+from processes import exchange, wait_for
+
+
+def check(bench, peer):
+    """Problems found, in words; none when it does its part."""
+    problems = []
+
+    def expect(holds, words):
+        if not holds:
+            problems.append(words)
+
+    good = bench.keys.one()
+    status, _, seen = exchange(
+        peer.port, "/echo", "GET", [("Authorization", "Bearer evil"), ("X-Keep", "1")], assertion=good)
+    text = seen.decode("latin1").lower()
+    expect(status == 200, f"a good request got {status}")
+    expect(text.count("authorization:") == 1 and f"bearer {TOKEN}" in text, "the token was not injected exactly once")
+    expect("cf-access-jwt-assertion" not in text, "the assertion went upstream")
+    expect("x-keep: 1" in text, "another field was lost")
+    if peer.verifies:
+        refused = {
+            "no assertion": None,
+            "an expired one": bench.keys.minted(exp=int(time.time()) - 400),
+            "another audience": bench.keys.minted(aud=["other"]),
+            "another issuer": bench.keys.minted(iss="https://evil.example.com"),
+            "a broken signature": open(bench.keys.path("broken")).readline().strip(),
+        }
+        for words, assertion in refused.items():
+            status, _, _ = exchange(peer.port, "/mcp", "POST", body=CALL, assertion=assertion)
+            expect(status in (401, 403), f"{words} got {status}")
+    if not peer.name.startswith("gatehouse"):
+        # HAProxy and Envoy write their log late.
+        expect(wait_for(lambda: '"p":"/echo"' in peer.log_text(bench), 15), "no log line")
+    return problems

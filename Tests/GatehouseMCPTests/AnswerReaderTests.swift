@@ -1,0 +1,206 @@
+import Foundation
+import GatehouseCore
+import GatehouseMCP
+import Testing
+
+/// Lists lose the entries that a caller may not use, however the answer is cut, and nothing else changes.
+@Suite struct AnswerReaderTests {
+    private static func pass(
+        _ text: String,
+        _ edits: AnswerReader.Edits = .lists,
+        isEventStream: Bool = false,
+        allowing globs: [String] = ["get_*"],
+        cut: (Int) -> Int = { _ in Int.max },
+        address: (UnsafeRawBufferPointer) -> [UInt8] = { Array($0) }
+    ) -> String {
+        var reader = AnswerReader(isEventStream: isEventStream, edits: edits)
+        let permits = Bodies.permits(globs)
+        let bytes = Array(text.utf8)
+        var passed: [UInt8] = []
+        var at = 0
+        while at < bytes.count {
+            let size = min(max(1, cut(at)), bytes.count - at)
+            bytes[at..<at + size].withUnsafeBytes { part in
+                reader.edit(part, permits: permits, address: address) { passed.append(contentsOf: $0) }
+            }
+            at += size
+        }
+        return String(decoding: passed, as: UTF8.self)
+    }
+
+    private static let get = #"{"name":"get_doc","inputSchema":{"type":"object","tools":[{"name":"x"}]}}"#
+    private static let delete = #"{"inputSchema":{},"description":"a \"quoted\" ] , }","name":"delete_doc"}"#
+
+    @Test func `only the list changes`() {
+        func answer(_ list: String) -> String {
+            #"{ "jsonrpc":"2.0","id":0,"result":{"x":[1,{"tools":[5]}],"tools":[\#(list)],"nextCursor":"c"},"tools":[3]} "#
+        }
+        let (get, delete) = (Self.get, Self.delete)
+        #expect(Self.pass(answer("\(get),\(delete)")) == answer(get))
+        #expect(Self.pass(answer(" \(delete) , \n\(get) ,\(delete), \(get)\n")) == answer("  \n\(get), \(get)\n"))
+        #expect(Self.pass(answer(delete)) == answer(""))
+        #expect(Self.pass(answer("")) == answer(""))
+        #expect(Self.pass(answer(" \n ")) == answer(" \n "))
+        #expect(Self.pass(answer("\(get), \(get)")) == answer("\(get), \(get)"))
+    }
+
+    @Test(arguments: [
+        "5", "null", #""get_doc""#, #"["get_doc"]"#, "{}", #"{"name":5}"#, #"{"name":"get_a","name":"get_b"}"#,
+        #"{"Name":"get_doc"}"#, #"{"title":"get_doc"}"#,
+    ])
+    func `an entry that names nothing clearly is left out`(entry: String) {
+        let answer = #"{"result":{"tools":[\#(entry),\#(Self.get)]}}"#
+        #expect(Self.pass(answer) == #"{"result":{"tools":[\#(Self.get)]}}"#)
+        #expect(Self.pass(answer, cut: { _ in 1 }) == #"{"result":{"tools":[\#(Self.get)]}}"#)
+    }
+
+    @Test func `prompts by name and resources by uri, in batches and under escaped names too`() {
+        let one = #"{"id":1,"result":{"prompts":[{"name":"get_a"},{"name":"b"}]}}"#
+        let two = #"{"id":2,"result":{"r\u0065sources":[{"uri":"x","name":"get_x"},{"uri":"get_\u0061"}]}}"#
+        #expect(
+            Self.pass("[\(one),\(two)]")
+                == #"[{"id":1,"result":{"prompts":[{"name":"get_a"}]}},{"id":2,"result":{"r\u0065sources":[{"uri":"get_\u0061"}]}}]"#
+        )
+    }
+
+    @Test func `lists of a kind that is not restricted stay`() {
+        let grant = Grant(users: [Glob("*")], serviceTokens: [], tools: [Glob("x")], prompts: nil, resources: nil)
+        let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "a@b"))
+        var reader = AnswerReader(isEventStream: false, edits: .lists)
+        var passed: [UInt8] = []
+        let text = #"{"result":{"prompts":[{"name":"p"}],"tools":[{"name":"t"}]}}"#
+        Array(text.utf8).withUnsafeBytes { bytes in
+            reader.edit(bytes, permits: permits, address: { Array($0) }) { passed += $0 }
+        }
+        #expect(String(decoding: passed, as: UTF8.self) == #"{"result":{"prompts":[{"name":"p"}],"tools":[]}}"#)
+    }
+
+    @Test func `within events, with data on several lines, comments and other fields between`() {
+        let stream = """
+            : hello\r
+            event: message\r
+            id: 7\r
+            data: {"result":{"tools":[{"name":"get_a"},\r
+            data: {"name":\r
+            id: 8\r
+            data: "b"}, {"name":"get_c"}\r
+            data: ]}}\r
+            \r
+            data:{"result":{"tools":[{"name":"b"}]}}
+
+            data: no JSON at all, "tools":[1]
+
+            """
+        let filtered = """
+            : hello\r
+            event: message\r
+            id: 7\r
+            data: {"result":{"tools":[{"name":"get_a"}\r
+            data: \r
+            id: 8\r
+            data: , {"name":"get_c"}\r
+            data: ]}}\r
+            \r
+            data:{"result":{"tools":[]}}
+
+            data: no JSON at all, "tools":[1]
+
+            """
+        #expect(Self.pass(stream, isEventStream: true) == filtered)
+        #expect(Self.pass(stream, isEventStream: true, cut: { _ in 1 }) == filtered)
+    }
+
+    @Test func `an event that ends within a list gives away nothing of it`() {
+        let stream =
+            "data: {\"result\":{\"tools\":[{\"name\":\"secret\"\n\ndata: {\"result\":{\"tools\":[{\"name\":\"get_a\"}]}}\n\n"
+        #expect(
+            Self.pass(stream, isEventStream: true)
+                == "data: {\"result\":{\"tools\":[\n\ndata: {\"result\":{\"tools\":[{\"name\":\"get_a\"}]}}\n\n"
+        )
+    }
+
+    @Test func `an entry beyond the bound ends the answer`() {
+        var reader = AnswerReader(isEventStream: false, edits: .lists)
+        let text =
+            #"{"result":{"tools":[{"name":"get_a","x":""# + String(repeating: "y", count: AnswerReader.maximumEntry)
+        Array(text.utf8).withUnsafeBytes { bytes in
+            reader.edit(bytes, permits: Bodies.permits(["*a"]), address: { Array($0) }) { _ in }
+        }
+        #expect(reader.isOverflown)
+    }
+
+    /// Documents made at random, filtered by a reader with a tree, cut at random.
+    @Test func `agrees with a filter that reads the whole`() throws {
+        var random = SplitMix(state: 0xF117E5)
+        for _ in 0..<2000 {
+            let kind = ["tools", "prompts", "resources"].randomElement(using: &random)!
+            let entries = (0..<Int.random(in: 0...6, using: &random)).map { _ in Self.entry(kind, &random) }
+            let document =
+                #"{"jsonrpc":"2.0","id":1,"result":{"a":"b","\#(kind)":["# + entries.joined(separator: " ,\n") + "]}}"
+            let expected =
+                #"{"jsonrpc":"2.0","id":1,"result":{"a":"b","\#(kind)":["#
+                + entries.filter { $0.contains("get_") }.joined(separator: ",") + "]}}"
+            var generator = random
+            let passed = Self.pass(document, cut: { _ in Int.random(in: 1...9, using: &generator) })
+            let (one, other) = (try Self.tree(passed), try Self.tree(expected))
+            #expect(one == other, "\(document)")
+            _ = random.next()
+        }
+    }
+
+    private static func tree(_ text: String) throws -> NSDictionary {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary)
+    }
+
+    private static func entry(_ kind: String, _ random: inout SplitMix) -> String {
+        let key = kind == "resources" ? "uri" : "name"
+        let name = ["get_a", "del", "get_\\\"", "x\\u0041"].randomElement(using: &random)!
+        let more = [#""d":"]},{[""#, #""d":{"tools":[{"name":"q"}]}"#, #""d":[[],{}]"#, #""d":-1.5e3"#]
+            .randomElement(using: &random)!
+        return Bool.random(using: &random)
+            ? #"{"\#(key)":"\#(name)",\#(more)}"# : #"{ \#(more) , "\#(key)" : "\#(name)" }"#
+    }
+
+    // MARK: - Endpoint
+
+    @Test func `the legacy endpoint gets another address, whole and once`() {
+        let stream = "event: endpoint\r\ndata: /messages?session_id=abc\r\n\r\nevent: message\r\ndata: /x\r\n\r\n"
+        for size in 1...20 {
+            let passed = Self.pass(
+                stream,
+                .endpoint,
+                isEventStream: true,
+                cut: { _ in size },
+                address: { Array("<\(String(decoding: $0, as: UTF8.self))>".utf8) }
+            )
+            #expect(
+                passed
+                    == "event: endpoint\r\ndata: </messages?session_id=abc>\r\n\r\nevent: message\r\ndata: /x\r\n\r\n"
+            )
+        }
+    }
+
+    // MARK: - Outcome
+
+    @Test(arguments: [
+        (#"{"id":1,"error":{"code":-32602,"message":"x"}}"#, "-32602"),
+        (#"{"id":1,"error":{"message":"code","data":{"code":5},"code":4}}"#, "4"),
+        (#"{"id":1,"error":{"code":"x"}}"#, "error"), (#"{"id":1,"error":{"code":12345678901234567890}}"#, "error"),
+        (#"{"id":1,"result":{"content":[{"isError":true}],"isError":true}}"#, "isError"),
+        (#"{"id":1,"result":{"content":[{"isError":true}],"isError":false}}"#, nil),
+        (#"{"id":1,"result":{"isError":"true"}}"#, nil), (#"{"method":"x","params":{"error":{"code":1}}}"#, nil),
+        (#"[{"id":1,"result":{}},{"id":2,"error":{"code":-1}}]"#, "-1"),
+    ])
+    func `the outcome is what the answer says`(answer: String, outcome: String?) {
+        for isEventStream in [false, true] {
+            for size in [1, 3, 1000] {
+                var reader = AnswerReader(isEventStream: isEventStream, edits: [])
+                let bytes = Array((isEventStream ? "event: message\ndata: \(answer)\n\n" : answer).utf8)
+                for start in stride(from: 0, to: bytes.count, by: size) {
+                    bytes[start..<min(start + size, bytes.count)].withUnsafeBytes { reader.observe($0) }
+                }
+                #expect(reader.outcome == outcome)
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import GatehouseCore
+import GatehouseMCP
+import Testing
+
+@Suite struct RPCAnswerTests {
+    private static let requestID = RequestID(high: 1, low: 2)
+
+    @Test(arguments: Reason.allCases)
+    func `every refusal that a call can be told of is JSON with its code and the id as written`(reason: Reason) throws {
+        guard let code = reason.rpcCode else { return }
+        let text = RPCAnswer.errors(reason, ids: [Array(#""a\"b""#.utf8)], isBatch: false, requestID: Self.requestID)
+        let answer = try #require(try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any])
+        #expect(answer["jsonrpc"] as? String == "2.0")
+        #expect(answer["id"] as? String == "a\"b")
+        let error = try #require(answer["error"] as? [String: Any])
+        #expect(error["code"] as? Int == code)
+        let data = try #require(error["data"] as? [String: Any])
+        #expect(data["request_id"] as? String == Self.requestID.description)
+        // JSON-RPC keeps these for itself; the one that is used is MCP's.
+        #expect(!(-32768 ... -32000).contains(code) || code == -32020)
+        for misread in ["404", "405", "Not Found", "Unauthorized"] {
+            #expect(!String(decoding: text, as: UTF8.self).contains(misread))
+        }
+    }
+
+    @Test func `the codes of the contract`() {
+        let codes = Dictionary(grouping: Reason.allCases.filter { $0.rpcCode != nil }, by: { $0.rpcCode ?? 0 })
+        #expect(codes[4030] == [.toolDenied, .promptDenied, .resourceDenied])
+        #expect(codes[4290] == [.rateLimited])
+        #expect(codes[5040] == [.upstreamTimeout])
+        #expect(codes[-32020] == [.rpcHeaderMismatch])
+        #expect(codes[5020]?.contains(.upstreamCredentialRejected) == true)
+        #expect(codes[5030]?.contains(.overloaded) == true)
+    }
+
+    @Test func `a batch is answered by a batch`() {
+        let text = RPCAnswer.errors(
+            .toolDenied,
+            ids: [Array("1".utf8), Array("2".utf8)],
+            isBatch: true,
+            requestID: Self.requestID
+        )
+        let batch = (try? JSONSerialization.jsonObject(with: Data(text))) as? [[String: Any]]
+        #expect(batch?.map { $0["id"] as? Int } == [1, 2])
+    }
+
+    @Test(arguments: RPCMethod.allCases)
+    func `every known method is found by its name`(method: RPCMethod) throws {
+        guard method != .other else { return }
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method.name)","params":{"name":"x","uri":"y"}}"#
+        let known = try Array(body.utf8).withUnsafeBytes { bytes -> RPCMethod? in
+            guard case .single(let message) = try RPCGate.scan(bytes, allowsBatch: false) else { return nil }
+            return message.known
+        }
+        #expect(known == method)
+    }
+}

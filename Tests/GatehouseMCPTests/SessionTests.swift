@@ -1,0 +1,100 @@
+import GatehouseCore
+import Testing
+
+@testable import GatehouseMCP
+
+/// Sessions belong to a route and a principal, by a tag alone.
+@Suite struct SessionTests {
+    private static let keys = PurposeKeys(current: Secret("first"))
+    private static let ann = Principal(kind: .user, name: "ann@example.com", subject: "1")
+
+    private static func bind(
+        _ id: String,
+        _ tags: SessionTags = SessionTags(keys),
+        route: String = "coda",
+        of principal: Principal = ann
+    ) throws -> String {
+        let tag = try Array(id.utf8).withUnsafeBytes {
+            try #require(tags.tag(for: $0, route: try TokenName(parsing: route), principal: principal))
+        }
+        return id + String(decoding: tag, as: UTF8.self)
+    }
+
+    private static func accepts(
+        _ id: String,
+        _ tags: SessionTags = SessionTags(keys),
+        route: String = "coda",
+        of principal: Principal = ann
+    ) throws -> Bool {
+        let route = try TokenName(parsing: route)
+        return Array(id.utf8).withUnsafeBytes { tags.accepts($0, route: route, principal: principal) }
+    }
+
+    @Test func `a session is its owner's on its route`() throws {
+        let id = try Self.bind("7f3a.9")
+        #expect(id.utf8.count == 6 + SessionTags.length)
+        #expect(id.utf8.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || [0x2D, 0x2E, 0x5F].contains($0) })
+        #expect(try Self.accepts(id))
+        #expect(try !Self.accepts(id, route: "other"))
+        #expect(try !Self.accepts(id, of: Principal(kind: .user, name: "bob@example.com")))
+        #expect(try !Self.accepts(id, of: Principal(kind: .service, name: "ann@example.com")))
+        // The subject may change with another sign-in; the principal is its name.
+        #expect(try Self.accepts(id, of: Principal(kind: .user, name: "ann@example.com", subject: "2")))
+    }
+
+    @Test func `what is missing, cut or changed is nobody's`() throws {
+        let id = try Self.bind("abc")
+        for wrong in ["", "abc", ".", id.dropLast().description, id + "x", "x" + id, String(id.dropFirst())] {
+            #expect(try !Self.accepts(wrong))
+        }
+        for place in 0..<id.utf8.count {
+            var bytes = Array(id.utf8)
+            bytes[place] ^= 1
+            #expect(try !Self.accepts(String(decoding: bytes, as: UTF8.self)))
+        }
+    }
+
+    @Test func `parts of the tagged text cannot be moved between its fields`() throws {
+        let id = try Self.bind("c", route: "ab", of: Principal(kind: .user, name: "x"))
+        #expect(try !Self.accepts(id, route: "a", of: Principal(kind: .user, name: "bx")))
+    }
+
+    @Test func `a rotated key goes on checking and makes no more`() throws {
+        let old = try Self.bind("abc")
+        let rotated = SessionTags(PurposeKeys(current: Secret("second"), older: [Secret("first")]))
+        #expect(try Self.accepts(old, rotated))
+        #expect(try Self.bind("abc", rotated) != old)
+        #expect(try !Self.accepts(old, SessionTags(PurposeKeys(current: Secret("second")))))
+    }
+
+    @Test func `an id that is too long or empty is not bound`() throws {
+        let tags = SessionTags(Self.keys)
+        let route = try TokenName(parsing: "coda")
+        for count in [0, SessionTags.maximumID + 1] {
+            let id = [UInt8](repeating: 0x61, count: count)
+            #expect(id.withUnsafeBytes { tags.tag(for: $0, route: route, principal: Self.ann) } == nil)
+        }
+    }
+
+    // MARK: - Legacy
+
+    @Test(arguments: [
+        ("session_id=abc", SessionQuery.Found.one(11..<14)), ("a=b&sessionId=x", .one(14..<15)), ("", .none),
+        ("a=b", .none), ("xsession_id=1", .none), ("session_id", .one(10..<10)),
+        ("session_id=a&session_id=a", .ambiguous),
+        ("session_id=a&sessionId=a", .ambiguous), ("session_id=a;sessionId=b", .ambiguous),
+        ("session%5Fid=a", .ambiguous),
+        ("Session_Id=a", .ambiguous), ("session_id=a%2E", .ambiguous), ("session_id=a+b", .ambiguous),
+    ])
+    func `the query's session is found where every reader finds it`(query: String, found: SessionQuery.Found) {
+        #expect(Array(query.utf8).withUnsafeBytes { SessionQuery.find(in: $0) } == found)
+    }
+
+    @Test(arguments: [
+        ("/m?session_id=abc", "/m?session_id=abc!"), ("/m?a=1&sessionId=abc&b=2#f", "/m?a=1&sessionId=abc!&b=2#f"),
+        ("/m", "/m"), ("/m?a=1", "/m?a=1"), ("/m?session_id=a&session_id=b", "/m?session_id=a&session_id=b"),
+    ])
+    func `an address gets the tag behind its session`(address: String, tagged: String) {
+        #expect(EndpointAddress.tagging(Array(address.utf8)) { _ in [0x21] } == Array(tagged.utf8))
+    }
+}

@@ -1,0 +1,159 @@
+import GatehouseCore
+import GatehouseTestSupport
+import Testing
+
+@testable import GatehouseProxy
+
+/// Bodies that come in pieces: held until they are whole, within bounds, and forwarded as they came.
+@Suite struct HeldBodyTests {
+    private static let body = MCPGateway.call("search")
+
+    @Test func `nothing is forwarded before the body is whole`() async throws {
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            let half = Self.body.count / 2
+            try client.send(
+                Gateway.request("POST", ["Content-Length: \(Self.body.utf8.count)"]) + Self.body.prefix(half)
+            )
+            // Another request on the same loop is served meanwhile, so the first has been seen.
+            let other = try gateway.client()
+            let connection = try gateway.exchange(other)
+            #expect(!gateway.upstream.hasConnection)
+            #expect(gateway.audit.decisions.count == 1)
+            try client.send(String(Self.body.dropFirst(half)))
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: Self.body)
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies } == [0])
+        }
+    }
+
+    @Test func `chunks pass as they came, trailers too, judged by what they hold together`() async throws {
+        func chunked(_ body: String) -> String {
+            let parts = [body.prefix(5), body.dropFirst(5).prefix(1), body.dropFirst(6)]
+            return parts.map { "\(String($0.utf8.count, radix: 16));x=y\r\n\($0)\r\n" }.joined()
+                + "0\r\nX-Sum: 1\r\n\r\n"
+        }
+        try await MCPGateway.run(["search"]) { gateway in
+            let client = try gateway.client()
+            let denied = Gateway.request("POST", ["Transfer-Encoding: chunked"]) + chunked(MCPGateway.call("delete"))
+            #expect(try gateway.refused(client, denied).text.contains("tool_denied"))
+            let whole = chunked(Self.body)
+            try client.send(Gateway.request("POST", ["Transfer-Encoding: chunked"]))
+            for byte in whole.utf8 { try client.send([byte]) }
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: whole)
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+            #expect(gateway.audit.decisions.map(\.target) == ["delete", "search"])
+        }
+    }
+
+    @Test func `a large body passes, and is dropped when its call is denied, and the connection goes on`() async throws
+    {
+        func large(_ tool: String) -> String {
+            let text = String(repeating: "0123456789abcdef", count: 20_000)
+            return MCPGateway.request("tools/call", params: #"{"name":"\#(tool)","arguments":{"t":"\#(text)"}}"#)
+        }
+        try await MCPGateway.run(["search"]) { gateway in
+            let client = try gateway.client()
+            let denied = try gateway.refused(client, Gateway.post(body: large("delete")))
+            #expect(denied.status == 200)
+            #expect(denied["Connection"] == nil)
+            try client.send(Gateway.post(body: large("search")))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: large("search"))
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
+    @Test func `a body beyond the limit is refused, however its length is told`() async throws {
+        try await MCPGateway.run(routeLimits: RouteLimits(body: 100)) { gateway in
+            let long = MCPGateway.request("ping", params: #"{"x":"\#(String(repeating: "y", count: 100))"}"#)
+            let answer = try gateway.refused(try gateway.client(), Gateway.post(body: long))
+            #expect(answer.status == 413)
+            let size = String(long.utf8.count, radix: 16)
+            let chunked = Gateway.request("POST", ["Transfer-Encoding: chunked"]) + "\(size)\r\n\(long)\r\n0\r\n\r\n"
+            let other = try gateway.refused(try gateway.client(), chunked)
+            #expect(other.status == 413)
+            // Framing alone does not fill the loop's memory either.
+            let client = try gateway.client()
+            try client.send(Gateway.request("POST", ["Transfer-Encoding: chunked"]))
+            let empty = "1;\(String(repeating: "x", count: 250))\r\n \r\n"
+            _ = try? client.send(String(repeating: empty, count: 99 * 4))
+            #expect(try client.receiveAnswer().status == 413)
+        }
+    }
+
+    @Test func `malformed chunks are refused`() async throws {
+        try await MCPGateway.run { gateway in
+            let bad = Gateway.request("POST", ["Transfer-Encoding: chunked"]) + "5\r\n{\"jso\r\nxx"
+            let answer = try gateway.refused(try gateway.client(), bad)
+            #expect(answer.status == 400)
+            #expect(answer["Connection"] == "close")
+        }
+    }
+
+    @Test func `the loop holds no more than its bound`() async throws {
+        var limits = ServerLimits()
+        limits.heldBodies = 1000
+        try await MCPGateway.run(limits: limits) { gateway in
+            let client = try gateway.client()
+            let answer = try gateway.refused(
+                client,
+                Gateway.request("POST", ["Content-Length: 5000"]) + String(repeating: " ", count: 2000)
+            )
+            #expect(answer.status == 503)
+            #expect(gateway.audit.decisions.first?.refusal == .overloaded)
+            // One that came whole needs no holding.
+            let whole = MCPGateway.request("ping", params: #"{"x":"\#(String(repeating: "y", count: 1200))"}"#)
+            let other = try gateway.client()
+            try other.send(Gateway.post(body: whole))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: whole)
+            try connection.send(Gateway.okay)
+            #expect(try other.receiveAnswer().status == 200)
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies } == [0])
+        }
+    }
+
+    @Test func `a client that waits to be asked for its body is asked by Gatehouse`() async throws {
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(
+                Gateway.request("POST", ["Content-Length: \(Self.body.utf8.count)", "Expect: 100-continue"])
+            )
+            try client.receive(exactly: "HTTP/1.1 100 Continue\r\n\r\n")
+            #expect(!gateway.upstream.hasConnection)
+            try client.send(Self.body)
+            let connection = try gateway.upstream.accept()
+            #expect(try !connection.receive(through: "\r\n\r\n").contains("100-continue"))
+            try connection.receive(exactly: Self.body)
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+            // The connection goes on.
+            _ = try gateway.exchange(client, over: connection)
+        }
+    }
+
+    @Test func `a client that goes away or stalls in its body leaves nothing behind`() async throws {
+        var limits = ServerLimits()
+        limits.bodyTimeout = .milliseconds(1)
+        try await MCPGateway.run(limits: limits) { gateway in
+            let stalled = try gateway.client()
+            try stalled.send(Gateway.request("POST", ["Content-Length: 100"]) + "{")
+            #expect(try stalled.receiveToEnd(orReset: true).isEmpty)
+            let gone = try gateway.client()
+            try gone.send(Gateway.request("POST", ["Content-Length: 100"]) + "{")
+            gone.close()
+            try await gateway.expectNoConnections()
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies } == [0])
+            #expect(!gateway.upstream.hasConnection)
+        }
+    }
+}

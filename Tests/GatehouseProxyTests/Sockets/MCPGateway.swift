@@ -1,0 +1,70 @@
+import GatehouseCore
+import GatehouseMCP
+import GatehouseTestSupport
+import Testing
+
+@testable import GatehouseProxy
+
+/// A gateway whose one route speaks MCP.
+enum MCPGateway {
+    /// Who may use which tools, prompts and resources; nil for all.
+    static func policy(_ globs: [String]?) -> Policy {
+        let list = globs.map { $0.map { Glob($0) } }
+        return Policy(grants: [
+            Grant(users: [Glob("*")], serviceTokens: [], tools: list, prompts: list, resources: list)
+        ])
+    }
+
+    static func run(
+        _ globs: [String]? = nil,
+        limits: ServerLimits = ServerLimits(),
+        routeLimits: RouteLimits = RouteLimits(),
+        timeouts: RouteTimeouts = RouteTimeouts(),
+        upstreamPath: String = "",
+        path: String = "/",
+        errorsAs200: Bool = false,
+        _ body: (Gateway) async throws -> Void
+    ) async throws {
+        try await Gateway.run(
+            limits: limits,
+            routes: { upstream in
+                [
+                    try Gateway.route(
+                        upstream.url + upstreamPath,
+                        path: path,
+                        policy: policy(globs),
+                        limits: routeLimits,
+                        timeouts: timeouts,
+                        speech: .mcp,
+                        answersErrorsAs200: errorsAs200
+                    )
+                ]
+            },
+            body
+        )
+    }
+
+    static func request(_ method: String, id: String = "1", params: String? = nil) -> String {
+        #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)"\#(params.map { ",\"params\":\($0)" } ?? "")}"#
+    }
+
+    static func call(_ tool: String, id: String = "1") -> String {
+        request("tools/call", id: id, params: #"{"name":"\#(tool)","arguments":{"q": 1}}"#)
+    }
+
+    static func json(_ body: String, _ fields: String...) -> String {
+        let head = fields.map { "\($0)\r\n" }.joined()
+        return
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+}
+
+extension Gateway {
+    /// Sends a request that must not reach the upstream, and returns its answer.
+    func refused(_ client: RawSocket, _ request: String) throws -> RawAnswer {
+        try client.send(request)
+        let answer = try client.receiveAnswer()
+        #expect(!upstream.hasConnection)
+        return answer
+    }
+}

@@ -1,0 +1,255 @@
+import Foundation
+import GatehouseCore
+@testable import GatehouseTokens
+import PostgresClient
+import SQLiteClient
+import Synchronization
+import Testing
+
+@Suite("Tokens in PostgreSQL", .needsPostgres, .timeLimit(.minutes(5)))
+struct PostgresTokenStoreTests {
+    @Test func `keeps versions, changes and dates`() async throws {
+        let bench = try await PostgresBench()
+        let store = try bench.store()
+        #expect(try await store.load().tokens.isEmpty)
+        let change = try TokenChange(actor: "ops", note: "first", expiresAt: Timestamp(seconds: 2_000_000_000))
+        #expect(try await store.set(.coda, to: Secret("one"), change).version == 1)
+        #expect(try await store.rotate(.coda, to: Secret("two"), .nothing).version == 2)
+        let load = try await bench.store().load()
+        #expect(load.tokens[.coda]?.secret.text == "two")
+        #expect(load.dates[.coda] == TokenDates(createdAt: Timestamp(seconds: 1_764_000_000), expiresAt: nil))
+        #expect(try await store.value(of: .coda, version: 1).secret.text == "one")
+        #expect(await code { _ = try await store.rollback(.coda, from: 1, .nothing) } == .superseded)
+        #expect(try await store.rollback(.coda, from: 2, .nothing).version == 1)
+        #expect(try await store.list().first?.expiresAt == Timestamp(seconds: 2_000_000_000))
+        #expect(await code { _ = try await store.rollback(.coda, .nothing) } == .versionNotFound)
+        #expect(try await store.history(of: .coda).map(\.action) == [.rollback, .rotate, .set])
+        try await store.delete(.coda, .nothing)
+        #expect(await code { _ = try await store.value(of: .coda) } == .notFound)
+        #expect(try await store.set(.coda, to: Secret("three"), .nothing).version == 3)
+        #expect(await code { try await store.rotate(.other, "x") } == .notFound)
+    }
+
+    @Test func `takes the rows of an SQLite store byte for byte`() async throws {
+        let file = try Workbench()
+        let old = try file.store()
+        try await old.set(.coda, "one")
+        try await old.rotate(.coda, "two")
+        try await old.set(.other, "three")
+        let bench = try await PostgresBench()
+        let store = try bench.store()
+        try await store.prepare()
+        let database = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: file.file)))
+        let target = PostgresTokenDatabase(url: Secret(bench.url))
+        for name in try database.names() {
+            let head = try #require(try database.head(of: name))
+            let events = try database.events(of: name, limit: 100)
+            let versions = try database.versionKeys().filter { $0.name == name }.map { key in
+                try #require(try database.version(key.version, of: name))
+            }
+            try await target.use(.changing) { rows throws(TokenError) in
+                for (row, sealed) in versions { try rows.insert(row, sealed: sealed) }
+                for (event, seal) in events { try rows.insert(event, seal: seal) }
+                try rows.replace(head.head, seal: head.seal)
+            }
+        }
+        let load = try await store.load()
+        #expect(load.problems.isEmpty)
+        #expect(load.tokens.mapValues(\.secret.text) == [.coda: "two", .other: "three"])
+        #expect(try await store.rollback(.coda, .nothing).version == 1)
+    }
+
+    @Test(arguments: [
+        "UPDATE token_versions SET sealed = (SELECT sealed FROM token_versions WHERE name = 'other') WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = (SELECT sealed FROM token_versions WHERE name = 'coda' AND version = 1) WHERE name = 'coda'",
+        "UPDATE token_versions SET version = -version WHERE name = 'coda'; UPDATE token_versions SET version = 3 + version WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = 'GHS2'::bytea || substr(sealed, 5) WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = substr(sealed, 1, length(sealed) - 1) WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = ''::bytea WHERE name = 'coda'",
+        "UPDATE token_versions SET expires_at = 1 WHERE name = 'coda'",
+        "UPDATE token_versions SET predecessor = NULL WHERE name = 'coda'",
+        "UPDATE token_heads SET current = 1 WHERE name = 'coda'",
+        "UPDATE token_heads SET revision = 9 WHERE name = 'coda'",
+        "UPDATE token_heads SET seal = (SELECT seal FROM token_heads WHERE name = 'other') WHERE name = 'coda'",
+        "UPDATE token_heads SET seal = 'GHE1'::bytea || substr(seal, 5) WHERE name = 'coda'",
+        "UPDATE token_heads SET current = -9223372036854775808, latest = 9223372036854775807 WHERE name = 'coda'",
+        "DELETE FROM token_heads WHERE name = 'coda'",
+        "DELETE FROM token_events WHERE name = 'coda' AND revision = 2",
+        "UPDATE token_events SET note = 'x' WHERE name = 'coda'",
+    ])
+    func `refuses rows that somebody else changed`(_ script: String) async throws {
+        let bench = try await PostgresBench()
+        let store = try bench.store()
+        try await store.set(.coda, "one")
+        try await store.rotate(.coda, "two")
+        try await store.set(.other, "untouched")
+        try await bench.sql(script)
+        let load = try await bench.store().load()
+        #expect(load.tokens.keys.map(\.text) == ["other"])
+        #expect(load.problems.map(\.error.code) == [.tampered])
+    }
+
+    @Test func `refuses a head that was put back`() async throws {
+        let bench = try await PostgresBench()
+        let store = try bench.store()
+        try await store.set(.coda, "one")
+        try await store.rotate(.coda, "two")
+        try await bench.sql("CREATE TABLE kept AS SELECT * FROM token_heads")
+        try await store.rotate(.coda, "three")
+        try await bench.sql("DELETE FROM token_heads; INSERT INTO token_heads SELECT * FROM kept")
+        #expect(try await bench.store().load().problems.map(\.error.code) == [.tampered])
+        try await bench.sql("DELETE FROM token_events WHERE revision = 3; DELETE FROM token_versions WHERE version = 3")
+        // The whole past is put back: only a process that saw the future knows.
+        #expect(try await store.load().problems.map(\.error.code) == [.tampered])
+    }
+
+    @Test func `holds nothing of a value in clear`() async throws {
+        let bench = try await PostgresBench()
+        let store = try bench.store()
+        try await store.set(.coda, "secret-value-8f2c")
+        try await store.rotate(.coda, "secret-value-9a1d")
+        let hex = Array("secret-value".utf8).map { String(format: "%02x", $0) }.joined()
+        for table in ["token_versions", "token_heads", "token_events"] {
+            let dump = try await bench.dump(table).joined()
+            #expect(!dump.isEmpty && !dump.contains("secret-value") && !dump.contains(hex))
+        }
+    }
+
+    @Test func `lets two processes rotate at once and loses no version`() async throws {
+        let bench = try await PostgresBench()
+        let stores = try [bench.store(), bench.store(), bench.store()]
+        try await stores[0].set(.coda, "first")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, store) in stores.enumerated() {
+                group.addTask { for number in 0..<10 { try await store.rotate(.coda, "value-\(index)-\(number)") } }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await bench.store().load().tokens[.coda]?.version == 31)
+        let history = try await stores[1].history(of: .coda)
+        #expect(history.map(\.version) == Array((1...31).reversed()))
+        #expect(history.allSatisfy { $0.problem == nil })
+    }
+
+    @Test func `makes its tables once however many start at once`() async throws {
+        let bench = try await PostgresBench()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<6 { group.addTask { try await bench.store().prepare() } }
+            try await group.waitForAll()
+        }
+        #expect(try await bench.dump("schema_versions") == ["(tokens,1)"])
+        try await bench.sql("UPDATE schema_versions SET version = 99")
+        #expect(await code { try await bench.store().prepare() } == .schemaTooNew)
+    }
+
+    @Test func `serves a user who may only read and refuses its changes`() async throws {
+        let bench = try await PostgresBench()
+        let owner = try bench.store()
+        try await owner.set(.coda, "one")
+        let role = "reader_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+        try await bench.sql("CREATE ROLE \(role) LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA gatehouse TO \(role)")
+        try await bench.sql("GRANT SELECT ON ALL TABLES IN SCHEMA gatehouse TO \(role)")
+        var place = try #require(URLComponents(string: bench.url))
+        place.user = role
+        place.password = "pw"
+        let reader = try bench.store(url: place.string ?? "")
+        #expect(try await reader.load().tokens[.coda]?.secret.text == "one")
+        #expect(try await reader.changeStamp() != nil)
+        #expect(await code { try await reader.rotate(.coda, "two") } == .unavailable)
+        #expect(try await owner.load().tokens[.coda]?.version == 1)
+        try await bench.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+
+    @Test func `says without the password why a server cannot be reached`() async throws {
+        let store = try await PostgresBench().store(url: "postgres://gatehouse:hunter2@127.0.0.1:1/none")
+        do {
+            _ = try await store.load()
+            Issue.record("nobody listens there")
+        } catch {
+            #expect(error.code == .unavailable)
+            #expect(!"\(error) \(String(describing: error.underlying))".contains("hunter2"))
+        }
+    }
+
+    @Test func `re-wraps to the first key, goes on where it stopped, refuses unknown keys`() async throws {
+        let bench = try await PostgresBench()
+        let old = try bench.store()
+        try await old.set(.coda, "one")
+        try await old.rotate(.coda, "two")
+        let stranger = try bench.store(Workbench.newKey)
+        let before = try await bench.dump("token_versions")
+        #expect(await code { _ = try await stranger.rewrap() } == .keyUnknown)
+        #expect(try await bench.dump("token_versions") == before)
+        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        // Some rows under the one key and some under the other are what a killed run leaves.
+        try await both.rotate(.coda, "three")
+        let report = try await both.rewrap()
+        #expect(report.problems.isEmpty && report.rewrapped > 0)
+        #expect(try await both.rewrap().rewrapped == 0)
+        let new = try bench.store(Workbench.newKey)
+        #expect(try await new.load().tokens[.coda]?.secret.text == "three")
+        #expect(try await new.history(of: .coda).allSatisfy { $0.problem == nil })
+        try await bench.sql(
+            "UPDATE token_versions SET sealed = substr(sealed, 1, 60) || substr(sealed, 1, 80) WHERE version = 1"
+        )
+        let damaged = try await bench.dump("token_versions").first
+        let third = MasterKey(bytes: Secret(200..<232))
+        let again = try await bench.store(third, Workbench.newKey, Workbench.oldKey).rewrap()
+        #expect(again.problems.map(\.error.code) == [.tampered])
+        #expect(try await bench.dump("token_versions").contains(try #require(damaged)))
+    }
+
+    @Test func `tells a listening process of a rotation`() async throws {
+        let bench = try await PostgresBench()
+        let writer = try bench.store()
+        try await writer.set(.coda, "one")
+        let values = Watched<String?>(nil)
+        // A refresh interval that this test never reaches, and no polling: only the notification brings the value.
+        let refresher = TokenRefresher(store: try bench.store(), refresh: .seconds(86_400)) { snapshot in
+            values.set(snapshot.tokens[.coda]?.secret.text)
+        }
+        let running = Task { await refresher.run() }
+        defer { running.cancel() }
+        await values.wait { $0 == "one" }
+        try await writer.rotate(.coda, "two")
+        await values.wait { $0 == "two" }
+        // The server ends every connection, as a restart does; what happens next still arrives.
+        _ = try? await bench.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        try await writer.rotate(.coda, "three")
+        await values.wait { $0 == "three" }
+    }
+}
+
+/// A value that others wait for.
+final class Watched<Value: Sendable>: Sendable {
+    private struct State {
+        var value: Value
+        var waiting: [(until: @Sendable (Value) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ value: Value) { state = Mutex(State(value: value)) }
+
+    func set(_ value: Value) {
+        let done = state.withLock { state in
+            state.value = value
+            let done = state.waiting.filter { $0.until(value) }.map(\.continuation)
+            state.waiting.removeAll { $0.until(value) }
+            return done
+        }
+        for continuation in done { continuation.resume() }
+    }
+
+    func wait(until: @escaping @Sendable (Value) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if !until(state.value) { state.waiting.append((until, continuation)) }
+                return until(state.value)
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+}

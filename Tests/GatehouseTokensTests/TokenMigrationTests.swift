@@ -1,0 +1,74 @@
+import GatehouseCore
+@testable import GatehouseTokens
+import Testing
+
+@Suite("Moving tokens between stores")
+struct TokenMigrationTests {
+    let one: Workbench
+    let two: Workbench
+
+    init() throws {
+        one = try Workbench()
+        two = try Workbench()
+    }
+
+    private func migrate(only: TokenName? = nil, dry: Bool = false) async throws -> [TokenMigration.Row] {
+        try await TokenMigration(from: one.store(), to: two.store(), only: only, isDryRun: dry, .change(note: "moved"))
+            .run()
+    }
+
+    @Test func `copies the current values with their expiry and leaves the source alone`() async throws {
+        let expires = Timestamp(seconds: 2_000_000_000)
+        try await one.store().set(.coda, "old")
+        _ = try await one.store().rotate(.coda, to: Secret("new"), TokenChange(expiresAt: expires))
+        try await one.store().set(.other, "x")
+        let before = try one.bytes()
+        #expect(try await migrate(dry: true).map(\.action) == [.create, .create])
+        #expect(try await two.store().load().tokens.isEmpty)
+        let rows = try await migrate()
+        #expect(rows.map(\.action) == [.create, .create])
+        #expect(rows.map(\.source) == [2, 1] && rows.map(\.target) == [1, 1])
+        #expect(try one.bytes() == before)
+        let load = try await two.store().load()
+        #expect(load.tokens.mapValues(\.secret.text) == [.coda: "new", .other: "x"])
+        #expect(load.dates[.coda]?.expiresAt == expires)
+        #expect(try await two.store().list().first?.note == "moved")
+        // A second run, as after a crash, finds everything done.
+        #expect(try await migrate().map(\.action) == [.same, .same])
+        #expect(try await two.store().history(of: .coda).count == 1)
+    }
+
+    @Test func `finishes what a first run began, and only what it is told`() async throws {
+        for name in ["a", "b", "c"] { try await one.store().set(.name(name), "value of \(name)") }
+        #expect(try await migrate(only: .name("b")).map(\.action) == [.create])
+        try await one.store().rotate(.name("b"), "newer")
+        #expect(try await migrate().map(\.action) == [.create, .update, .create])
+        #expect(try await two.store().load().tokens[.name("b")]?.version == 2)
+        #expect(await code { _ = try await migrate(only: .other) } == .notFound)
+    }
+
+    @Test func `says what it cannot read and copies the rest`() async throws {
+        try await one.store().set(.coda, "one")
+        try await one.store().set(.other, "two")
+        try one.sql("UPDATE token_versions SET note = 'edited' WHERE name = 'coda'")
+        let rows = try await migrate()
+        #expect(rows.map(\.action) == [.failed, .create])
+        #expect(rows[0].problem?.code == .tampered)
+    }
+
+    @Test func `tells an env store's variables to be set by hand`() async throws {
+        try await one.store().set(.coda, "plain-Value_1")
+        try await one.store().set(.name("my-mcp"), "needs 'quotes' $HOME")
+        let environment = try EnvironmentTokenStore(names: [.coda], variables: [.coda: "MINE"]) {
+            _ throws(InvalidValue) in
+            throw InvalidValue("not set")
+        }
+        let rows = try await TokenMigration(from: one.store(), to: environment, .nothing).run()
+        #expect(rows.map(\.action) == [.byHand, .byHand])
+        #expect(
+            rows.compactMap { $0.line?.revealed.text } == [
+                "MINE=plain-Value_1", #"MY_MCP_API_TOKEN='needs '\''quotes'\'' $HOME'"#,
+            ]
+        )
+    }
+}
