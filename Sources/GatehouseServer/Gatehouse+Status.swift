@@ -40,6 +40,11 @@ extension Gatehouse {
         } catch {
             facts.tokensProblem = error.message
         }
+        if live.takesBearers {
+            facts.credentials = bearers.state.live.map { bearer in
+                StatusFacts.Credential(name: bearer.name, expiresAt: bearer.expiresAt)
+            }
+        }
         facts.audit = audit.state(at: now)
         return facts
     }

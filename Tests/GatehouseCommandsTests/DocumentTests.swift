@@ -15,9 +15,6 @@ struct DocumentTests {
             + files.filter { $0.hasSuffix(".md") }.sorted().map { "docs/\($0)" }
     }()
 
-    /// Verbs that the documents name and this build does not have yet.
-    private static let awaited = [["store", "migrate"], ["bearer"]]
-
     private static func text(_ name: String) throws -> String {
         try String(contentsOfFile: "\(root)/\(name)", encoding: .utf8)
     }
@@ -70,7 +67,6 @@ struct DocumentTests {
                 // The file that a document names is the reader's own.
                 var arguments = Array(words.dropFirst())
                 if let index = arguments.firstIndex(of: "--config") { arguments.removeSubrange(index...index + 1) }
-                if Self.awaited.contains(where: { arguments.starts(with: $0) }) { continue }
                 // What asks the network is asked only whether it knows its arguments.
                 if ["doctor", "demo"].contains(arguments[0]) { arguments.append("--help") }
                 let outcome = try await workplace.run(arguments, input: "a value\n")

@@ -71,7 +71,7 @@ import Testing
             lastFailure: (Self.now + .seconds(-30), .upstreamCredentialRejected)
         )
         facts.credentials = [
-            StatusFacts.Credential(id: "b1", name: "night watch", routes: ["coda"], expiresAt: Self.now + .seconds(600))
+            StatusFacts.Credential(name: "night watch", expiresAt: Self.now + .seconds(600))
         ]
         let page = html(facts)
         for words in [

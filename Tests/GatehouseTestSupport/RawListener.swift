@@ -62,12 +62,6 @@ package final class RawListener: Sendable {
 
     /// Whether someone has connected and was not accepted yet.
     package var hasConnection: Bool { (try? SocketFailure.poll(descriptor, Int16(POLLIN), 0)) ?? false }
-
-    /// A port of 127.0.0.1 where nobody listens.
-    package static func deadPort() throws -> Int {
-        guard case .tcp(let port) = try RawListener().address else { return 1 }
-        return port
-    }
 }
 
 extension RawSocket.Address {

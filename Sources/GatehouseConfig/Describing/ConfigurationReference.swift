@@ -30,7 +30,8 @@ package enum ConfigurationReference {
 
         SIGHUP and a changed file have it read again, also when it is a symlink that moves. A file with mistakes changes
         nothing: the old one goes on, and the log, `gatehouse_config_last_reload_successful`, `/readyz` and the status page
-        say why. Live are `routes`, `limits` (but for `connections`) and of `access` the deny lists, `clock_skew` and `max_token_age`.
+        say why. Live are `routes`, `stores` and `store` with their times, `limits` (but for `connections`) and of `access` the deny lists,
+        `clock_skew` and `max_token_age`.
         A reload that changes what only a start reads says so by name, in the log and on the status page.
 
         """

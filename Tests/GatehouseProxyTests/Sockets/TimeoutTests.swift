@@ -83,8 +83,8 @@ import Testing
     }
 
     @Test func nobodyListeningIsA502() async throws {
-        let port = try RawListener.deadPort()
-        try await Gateway.run(routes: { _ in [try Gateway.route("http://127.0.0.1:\(port)")] }) { gateway in
+        let dead = try DeadPort()
+        try await Gateway.run(routes: { _ in [try Gateway.route("http://127.0.0.1:\(dead.number)")] }) { gateway in
             let client = try gateway.client()
             for _ in 0..<2 {
                 try client.send(Gateway.post(body: "x"))
@@ -92,6 +92,7 @@ import Testing
             }
             #expect(gateway.audit.outcomes.map(\.refusal) == [.upstreamUnreachable, .upstreamUnreachable])
         }
+        withExtendedLifetime(dead) {}
     }
 
     @Test(arguments: [

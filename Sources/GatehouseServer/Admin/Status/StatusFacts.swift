@@ -8,9 +8,7 @@ internal import GatehouseTokens
 struct StatusFacts: Sendable {
     /// A break-glass credential that is alive.
     struct Credential: Sendable {
-        let id: String
         let name: String
-        let routes: [String]
         let expiresAt: Timestamp
     }
 

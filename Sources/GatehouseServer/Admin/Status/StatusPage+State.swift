@@ -150,13 +150,11 @@ extension StatusPage {
         guard let credentials = facts.credentials else { return }
         html.markup("<section><h2>Break-glass credentials alive</h2>")
         guard !credentials.isEmpty else { return html.markup("<p class=\"none\">None.</p></section>") }
-        html.markup("<div class=\"scroll\"><table><thead><tr><th>name</th><th>id</th><th>routes</th><th>ends</th></tr>")
+        html.markup("<div class=\"scroll\"><table><thead><tr><th>name</th><th>ends</th></tr>")
         html.markup("</thead><tbody>")
         for credential in credentials {
             html.element("tr") { row in
                 row.element("td", label: "name") { $0.element("span", credential.name, class: "pill warn") }
-                row.element("td", label: "id") { $0.element("code", credential.id) }
-                row.element("td", credential.routes.joined(separator: ", "), label: "routes")
                 row.element("td", label: "ends") { ends(credential.expiresAt, &$0) }
             }
         }
