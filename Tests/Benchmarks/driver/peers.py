@@ -115,7 +115,7 @@ def haproxy(name, port, file, verifies):
 
 
 ALL = [
-    gatehouse("gatehouse", 18010),
+    gatehouse("gatehouse", 18010, tools=', tools: ["list_*", "get_*"]'),
     Peer("nginx", 18011, "nginx.conf",
          lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, "nginx.err"), "-c", path],
          verifies=False, log="nginx.access.log"),
