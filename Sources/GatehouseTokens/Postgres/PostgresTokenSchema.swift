@@ -17,7 +17,10 @@ enum PostgresTokenSchema {
         }
     }
 
+    /// Asks the catalog itself: `to_regnamespace` answers from a cache of the session's, which may not know yet what another
+    /// has just committed.
     private static func isMissing(_ session: PostgresSession) throws(PostgresError) -> Bool {
-        try session.query("SELECT to_regnamespace($1)", [.text(PostgresTokenDatabase.schema)])[0].isNull(0)
+        try session.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [.text(PostgresTokenDatabase.schema)])
+            .isEmpty
     }
 }
