@@ -1,5 +1,5 @@
 internal import GatehouseCore
-internal import NIOCore
+internal import SocketLoop
 
 /// The idle keep-alive connections to one upstream on one event loop. The one used last is taken first, so that the others age
 /// and close.
@@ -39,8 +39,8 @@ final class UpstreamPool {
     /// Closes what was idle too long. The upstream may close a connection just as we write to it, so ours go first.
     ///
     /// - Returns: how many stay.
-    func closeExpired(now: NIODeadline, after limit: Duration) -> Int {
-        let oldest = now - .microseconds(limit.microseconds)
+    func closeExpired(now: MonotonicTime, after limit: TimeSpan) -> Int {
+        let oldest = now - limit
         let expired = idle.prefix { $0.idleSince < oldest }
         idle.removeFirst(expired.count)
         for connection in expired { connection.close() }

@@ -1,5 +1,5 @@
 package import GatehouseCore
-internal import NIOCore
+internal import SocketLoop
 
 /// What one event loop counts. Read by hopping onto the loop; counters of all loops are added up there where they are
 /// shown.
@@ -60,7 +60,7 @@ package final class LoopMetrics {
     static let seriesBound = 64
 
     /// The minute on the clock that ``LastHour`` counts by.
-    package static var minute: Int { Int(NIODeadline.now().uptimeNanoseconds / 60_000_000_000) }
+    package static var minute: Int { Int(MonotonicTime.now().nanoseconds / 60_000_000_000) }
 
     func count(_ exchange: Exchange) {
         let route = exchange.route?.route

@@ -55,7 +55,7 @@ package struct Demo: Sendable {
             configuration,
             logger: Logger(label: "demo", factory: { _ in SwiftLogNoOpLogHandler() })
         ) { listen, _ in
-            announce.yield(listen?.port ?? 0)
+            announce.yield(listen ?? 0)
             announce.finish()
         }
         let services = ServiceGroup(
