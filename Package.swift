@@ -29,7 +29,6 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -55,7 +54,7 @@ let package = Package(
             [
                 "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
                 "GatehouseCore", "CLinux",
-                argumentParser, logging, lifecycle, unixSignals,
+                argumentParser, logging, unixSignals,
             ]
         ),
         module(
@@ -64,7 +63,6 @@ let package = Package(
                 "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
                 "GatehouseConfig",
                 "GatehouseCore", "SocketLoop", "CurlClient", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging,
-                lifecycle,
                 crypto,
                 cryptoExtras,
             ]
@@ -154,6 +152,11 @@ let package = Package(
         ),
         tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
+        tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", nio("NIOCore")]),
+        tests(
+            "TLSClientTests",
+            ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]
+        ),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),
         tests("EndToEndTests", ["GatehouseTestSupport", "CurlClient"], exclude: ["Python"]),

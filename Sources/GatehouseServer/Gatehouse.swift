@@ -10,12 +10,11 @@ package import Logging
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
-internal import ServiceLifecycle
 internal import SocketLoop
 internal import Synchronization
 
 /// The composition root: makes every part from the configuration, joins them, and runs them until told to stop.
-package final class Gatehouse: Service {
+package final class Gatehouse: Sendable {
     let configuration: Configuration
     let logger: Logger
     let live: LiveState
@@ -37,6 +36,8 @@ package final class Gatehouse: Service {
     private let authenticators: [LoopBound<LoopAuthenticator>]
     private let adminHost: AdminHost
     private let isDraining = Mutex(false)
+    /// Ends when ``stop()`` was called.
+    private let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
     private let onReady: @Sendable (_ listen: Int?, _ admin: Int?) -> Void
 
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
@@ -127,6 +128,7 @@ package final class Gatehouse: Service {
         live.bind(proxy: proxy, authenticators: authenticators)
     }
 
+    /// Serves until ``stop()`` is called or the task is cancelled, and then drains.
     package func run() async throws {
         try audit.start()
         let keyTask = Task { [keys] in await keys.run() }
@@ -159,7 +161,7 @@ package final class Gatehouse: Service {
         onReady(port, admin.port)
         StartupPages.release()
 
-        try? await gracefulShutdown()
+        for await _ in stopped {}
         logger.info("draining")
         isDraining.withLock { $0 = true }
         await proxy.drain(within: configuration.limits.drain)
@@ -177,6 +179,9 @@ package final class Gatehouse: Service {
         try? await adminGroup.shutdownGracefully()
         logger.info("stopped")
     }
+
+    /// Has ``run()`` drain and return.
+    package func stop() { stopping.finish() }
 
     /// How long a stop may wait for the audit's sink; what it did not take stays in the spool.
     private static let auditFlush: Duration = .seconds(5)

@@ -179,15 +179,16 @@ package final class EpollLoop: @unchecked Sendable {
 
     private func turn(_ events: UnsafeMutableRawBufferPointer) {
         let count = gatehouse_epoll_wait(epoll, events.baseAddress, CInt(Self.eventBound), timeout)
-        now = .now()
+        if count <= 0 { now = .now() }
         for index in 0..<max(0, Int(count)) {
+            now = .now()
             let key = gatehouse_epoll_key(events.baseAddress, index)
             if key == Self.bellKey {
                 emptyInbox()
             } else {
                 serve(key, gatehouse_epoll_events(events.baseAddress, index))
             }
-            finishEvent()
+            runLater()
         }
         if let next = timers.next, next <= now { runTimers() }
         if !resumed.isEmpty { serveResumed() }
@@ -208,12 +209,6 @@ package final class EpollLoop: @unchecked Sendable {
         pollable.ready(events)
     }
 
-    /// The clock is read anew for the next event only where this one took its time.
-    private func finishEvent() {
-        runLater()
-        now = .now()
-    }
-
     private func runLater() {
         while !later.isEmpty {
             let bodies = later
@@ -231,16 +226,18 @@ package final class EpollLoop: @unchecked Sendable {
             return tasks
         }
         for task in tasks {
+            now = .now()
             task()
-            finishEvent()
+            runLater()
         }
     }
 
     private func runTimers() {
         let due = now
         while let body = timers.takeDue(at: due) {
+            now = .now()
             body()
-            finishEvent()
+            runLater()
         }
     }
 
@@ -248,8 +245,9 @@ package final class EpollLoop: @unchecked Sendable {
         let sockets = resumed
         resumed.removeAll(keepingCapacity: true)
         for socket in sockets {
+            now = .now()
             socket.goOn()
-            finishEvent()
+            runLater()
         }
     }
 

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Something with a descriptor that a loop watches.
 package class Pollable {
-    let loop: EpollLoop
+    package let loop: EpollLoop
     let descriptor: CInt
     /// Tells this use of the descriptor from those before it.
     var generation: UInt32 = 0

@@ -115,7 +115,7 @@ extension ClientConnection {
         guard let exchange else { return }
         if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
         if exchange.isDecided { record(.outcome, ending: ending) }
-        loop.metrics.count(exchange)
+        loop.metrics.count(exchange, at: loop.eventLoop.now)
         if held > 0 || gathered != nil { releaseHold() }
         self.exchange = nil
     }

@@ -131,7 +131,7 @@ extension ClientConnection {
             bytes.writeBuffer(&comment)
         }
         if received.readableBytes > 0, received.readableBytes <= Self.joinedBody {
-            relayBody(&received, behind: bytes)
+            relayBody(&received, behind: &bytes)
         } else {
             write(bytes)
             if response.body.isComplete { completeResponse(&received) } else { relayBody(&received) }
@@ -174,29 +174,34 @@ extension ClientConnection {
 
     // MARK: - Body
 
-    /// - Parameter leading: bytes that are written before the first of the body.
-    private func relayBody(_ received: inout ByteBuffer, behind leading: ByteBuffer? = nil) {
+    private func relayBody(_ received: inout ByteBuffer) {
+        var nothing = ByteBuffer()
+        relayBody(&received, behind: &nothing)
+    }
+
+    /// - Parameter leading: a head that the first of the body joins; empty afterwards. `inout`, because a second reference to its bytes
+    ///   would have them copied.
+    private func relayBody(_ received: inout ByteBuffer, behind leading: inout ByteBuffer) {
         response.lastByte = loop.eventLoop.now
         limitSilence()
-        var leading = leading
         relay: while true {
             switch takePart(of: &received) {
             case .part(var part):
                 exchange?.bytesOut += Int64(part.readableBytes)
-                if var first = leading {
-                    first.writeBuffer(&part)
-                    leading = nil
-                    write(first)
+                if leading.readableBytes > 0 {
+                    leading.writeBuffer(&part)
+                    write(leading)
+                    leading = ByteBuffer()
                 } else if part.readableBytes > 0 {
                     write(part)
                 }
             case .more: break relay
             case .refused:
-                if let leading { write(leading) }
+                write(leading)
                 return carryOut(machine.upstreamFailed(.upstreamMalformed))
             }
         }
-        if let leading { write(leading) }
+        write(leading)
         if response.body.isComplete { completeResponse(&received) } else { keep(received) }
     }
 

@@ -99,6 +99,7 @@ final class ClientConnection {
     // MARK: - Writing
 
     func write(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
         socket.write(bytes)
         needsFlush = true
     }

@@ -9,8 +9,8 @@ final class UpstreamConnection {
     /// Who uses the connection now. Both are on one event loop; cleared when the exchange ends.
     private var holder: ClientConnection?
     /// Where the connection goes when it is idle, and is dropped from when it closes there.
-    weak var pool: UpstreamPool?
-    var idleSince = MonotonicTime.now()
+    var pool: UpstreamPool?
+    var idleSince: MonotonicTime
     /// Whether an exchange was served before the present one: such a connection may have been closed by the upstream already.
     private(set) var isReused = false
     /// Whether the connection ended in an error: a body that ends with it may be cut short (RFC 9112 section 9.8).
@@ -22,6 +22,7 @@ final class UpstreamConnection {
 
     init(_ socket: StreamSocket) {
         self.socket = socket
+        idleSince = socket.loop.now
         socket.handler = self
     }
 

@@ -26,7 +26,7 @@ final class UpstreamPool {
     func put(_ connection: UpstreamConnection) {
         guard bound > 0 else { return connection.close() }
         connection.pool = self
-        connection.idleSince = .now()
+        connection.idleSince = connection.socket.loop.now
         idle.append(connection)
         if idle.count > bound { idle.removeFirst().close() }
     }
