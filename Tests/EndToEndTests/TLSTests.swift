@@ -10,6 +10,9 @@ struct TLSTests {
         let folder = try Kit.Folder()
         let server = try await CertsServer.start(folder, [TestIssuer.firstKey], tls: true)
         var request = CurlRequest(server.url)
+        // On a busy machine a handshake takes long.
+        request.timeout = .seconds(45)
+        request.connectTimeout = .seconds(45)
         #expect(await code(of: request) == .tls)
         request.authoritiesFile = server.authority
         #expect(try await CurlClient().perform(request).body.bytes == TestIssuer.jwkSet([TestIssuer.firstKey]))
