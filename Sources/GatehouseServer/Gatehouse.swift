@@ -53,7 +53,8 @@ package final class Gatehouse: Service {
         self.version = version
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin)
-        audit = try AuditAssembly.system(configuration, logger: logger)
+        let instanceKeys = try InstanceKeys.made(for: configuration)
+        audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -87,7 +88,7 @@ package final class Gatehouse: Service {
         )
         self.tokens = tokens
         bearers = BearerWatch(
-            store: try BearerAssembly.store(configuration),
+            store: BearerAssembly.store(configuration, keys: instanceKeys),
             isWanted: { live.takesBearers },
             onChange: { live.publish($0) },
             onProblem: { error in
@@ -108,7 +109,7 @@ package final class Gatehouse: Service {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
-        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
+        let sessions = SessionTags(instanceKeys.keys(for: .session))
         proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,

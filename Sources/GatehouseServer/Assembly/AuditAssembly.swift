@@ -7,7 +7,7 @@ internal import NIOCore
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
     /// - Parameter logger: told every head of the chain, and of trouble.
-    static func system(_ configuration: Configuration, logger: Logger) throws -> AuditSystem {
+    static func system(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) throws -> AuditSystem {
         let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
         audit.durability = settings.durability == .disk ? .disk : .process
@@ -19,7 +19,7 @@ package enum AuditAssembly {
             case .record: .record
             }
         audit.maxSpool = settings.maxSpool
-        audit.keys = try keys(configuration)
+        audit.keys = Self.keys(keys)
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
         audit.onChange = { word, trouble in
             guard let trouble else { return logger.notice("the audit is well again") }
@@ -32,11 +32,8 @@ package enum AuditAssembly {
     }
 
     /// The keys that chain this instance's events, and seal and digest their arguments.
-    ///
-    /// - Throws: ``GatehouseError`` or `TokenError` when a key cannot be read or made.
-    package static func keys(_ configuration: Configuration) throws -> AuditKeys {
-        let keys = try InstanceKeys(configuration)
-        return AuditKeys(
+    package static func keys(_ keys: InstanceKeys) -> AuditKeys {
+        AuditKeys(
             chain: keys.keys(for: .auditChain),
             digest: keys.keys(for: .argumentsDigest),
             sealing: keys.keys(for: .argumentsSealing)
