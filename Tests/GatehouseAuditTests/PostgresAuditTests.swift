@@ -88,7 +88,7 @@ struct PostgresAuditTests {
 
     private func verify(_ database: AuditDatabase) throws -> [ChainReport] {
         try AuditVerification.verify(
-            PostgresArchive(url: database.url),
+            EventDatabase.postgres(url: database.url).archive(),
             spool: nil,
             keys: Sample.keys(1).chain,
             heads: []
@@ -115,7 +115,7 @@ struct PostgresAuditTests {
         try sink.deliver(batch)
         try sink.deliver(batch)
         var events: [AuditEvent] = []
-        let archive = try PostgresArchive(url: database.url)
+        let archive = try EventDatabase.postgres(url: database.url).archive()
         try archive.events(AuditQuery()) {
             events.append($0)
             return true
@@ -144,7 +144,7 @@ struct PostgresAuditTests {
         }
         try PostgresSink(url: database.url).deliver(AuditBatch(writer: "w", records: records))
         var found: [String] = []
-        try PostgresArchive(url: database.url).events(AuditQuery()) {
+        try EventDatabase.postgres(url: database.url).archive().events(AuditQuery()) {
             found.append($0.target)
             return true
         }
@@ -154,7 +154,7 @@ struct PostgresAuditTests {
     @Test func `filters find what they find in SQLite`() throws {
         let database = try AuditDatabase()
         try fill(database.url, 0..<10, in: Scratch())
-        let archive = try PostgresArchive(url: database.url)
+        let archive = try EventDatabase.postgres(url: database.url).archive()
         func count(_ change: (inout AuditQuery) -> Void) throws -> Int {
             var query = AuditQuery()
             change(&query)
@@ -253,7 +253,7 @@ struct PostgresAuditTests {
             system.settleAll()
         }
         let cutoff = try #require(Timestamp(parsing: "2020-02-10T00:00:05Z"))
-        let pruning = try PostgresPruning(url: database.url)
+        let pruning = try EventDatabase.postgres(url: database.url).pruning()
         let chains = try pruning.prunable(before: cutoff)
         #expect(chains.map(\.sequence) == [15])
         let marks = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
@@ -317,7 +317,7 @@ struct PostgresAuditTests {
     @Test func `an error of the database shows nothing of the password`() throws {
         let database = try AuditDatabase()
         let url = database.url(user: "nobody_here", password: "sesame-5f1d8a")
-        for deed in [{ try PostgresSink(url: url).prepare() }, { _ = try PostgresArchive(url: url) }] {
+        for deed in [{ try PostgresSink(url: url).prepare() }, { _ = try EventDatabase.postgres(url: url).archive() }] {
             #expect { try deed() } throws: { error in
                 !"\(error)".contains("sesame-5f1d8a") && "\(error)".contains("the audit database")
             }

@@ -63,7 +63,7 @@ extension Workplace {
 
     /// The heads that went to the sink, as the log shows them.
     func auditHeads() throws -> [String] {
-        let archive = try SQLiteArchive(path: "\(path)/audit.db")
+        let archive = try EventDatabase.sqlite(path: "\(path)/audit.db").archive()
         return try archive.writers().flatMap { try archive.heads(of: $0) }.map(\.description)
     }
 

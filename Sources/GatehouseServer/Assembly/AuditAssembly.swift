@@ -53,23 +53,25 @@ package enum AuditAssembly {
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing to read, `AuditError` when it cannot be opened.
     package static func archive(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditArchive {
-        switch settings.sink {
-        case .sqlite(let path): try SQLiteArchive(path: path)
-        case .stdout: throw unreadable("stdout", "read them where the output of `gatehouse serve` goes")
-        case .none: throw unreadable("none", "set audit.sink to { kind: sqlite, path: /PATH }")
-        case .postgres(let url): try PostgresArchive(url: text(url))
-        }
+        try database(settings, "read").archive()
     }
 
     /// Where old events are deleted.
     ///
     /// - Throws: as ``archive(_:)``.
     package static func pruning(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditPruning {
+        try database(settings, "prune").pruning()
+    }
+
+    private static func database(
+        _ settings: GatehouseConfig.AuditSettings,
+        _ doing: String
+    ) throws(GatehouseError) -> EventDatabase {
         switch settings.sink {
-        case .sqlite(let path): try SQLitePruning(path: path)
-        case .stdout: throw unreadable("stdout", "prune them where the output of `gatehouse serve` goes")
+        case .sqlite(let path): .sqlite(path: path)
+        case .stdout: throw unreadable("stdout", "\(doing) them where the output of `gatehouse serve` goes")
         case .none: throw unreadable("none", "set audit.sink to { kind: sqlite, path: /PATH }")
-        case .postgres(let url): try PostgresPruning(url: text(url))
+        case .postgres(let url): .postgres(url: text(url))
         }
     }
 
