@@ -146,7 +146,10 @@ let package = Package(
                 crypto,
             ]
         ),
-        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
+        tests(
+            "GatehouseAuditTests",
+            ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient", "GatehouseTestSupport", crypto]
+        ),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),

@@ -99,7 +99,7 @@ struct SQLiteSinkTests {
         let threads = try lanes.enumerated().map { index, lane in
             try OwnedThread(named: "producer-\(index)") {
                 for number in 0..<each {
-                    while Sample.decision(UInt64(index) * each + number, { lane.record($0) }) != .recorded { pause() }
+                    while Sample.decision(UInt64(index) * each + number, { lane.record($0) }) != .recorded { giveWay() }
                 }
             }
         }
