@@ -74,7 +74,7 @@ let package = Package(
         module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CChecksum", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
         // Event loops over epoll and the sockets on them; of NIO it takes the buffers.
@@ -87,6 +87,7 @@ let package = Package(
         module("YAMLReader", ["CYAML"]),
         module("TLSClient", ["COpenSSL"]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CChecksum"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -150,7 +151,10 @@ let package = Package(
                 crypto,
             ]
         ),
-        tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
+        tests(
+            "GatehouseAuditTests",
+            ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient", "GatehouseTestSupport", crypto]
+        ),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", nio("NIOCore")]),
         tests(

@@ -103,8 +103,9 @@ package final class AuditSystem: Sendable {
     private var stops: Bool { isStopping.load(ordering: .sequentiallyConsistent) }
 
     private func runWriter() {
-        // With `disk` every decision waits, so the writer is woken for each and sleeps for none.
-        let quietTicks = settings.durability == .disk ? 0 : max(1, Int(settings.quiet / settings.tick))
+        let isDisk = settings.durability == .disk
+        // With `disk` decisions wait and wake the writer. Only outcomes let it nap, so that they share the next decision's sync.
+        let quietTicks = isDisk ? 0 : max(1, Int(settings.quiet / settings.tick))
         var idleTicks = 0
         while !stops {
             let progress = writer.step()
@@ -113,6 +114,7 @@ package final class AuditSystem: Sendable {
             case .wrote:
                 idleTicks = 0
                 if drainBell.waiting == .parked { drainBell.ring() }
+                if writer.isBehind { continue }
             case .idle:
                 idleTicks += 1
             case .blocked:
@@ -124,8 +126,8 @@ package final class AuditSystem: Sendable {
                 writerBell.wait(.parked, atMost: wait, unless: { stops || writer.hasWork })
                 // Whoever only looked parks again at once.
                 idleTicks = writer.hasWork ? 0 : quietTicks
-            } else if settings.durability == .process {
-                writerBell.wait(.napping, atMost: settings.tick, unless: { stops })
+            } else {
+                writerBell.wait(.napping, atMost: settings.tick, unless: { stops || isDisk && writer.hasWork })
             }
         }
     }

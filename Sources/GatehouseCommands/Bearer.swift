@@ -48,7 +48,7 @@ struct Bearer: AsyncParsableCommand {
                 return route.name
             }
             let change = try TokenChange(actor: Token.Record.user, note: note)
-            let (text, summary) = try await BearerAssembly.store(configuration)
+            let (text, summary) = try await BearerAssembly.store(configuration, keys: InstanceKeys(configuration))
                 .issue(name, for: Set(routes), lasting: try duration(), change)
             show(text, summary)
         }
@@ -113,7 +113,9 @@ struct Bearer: AsyncParsableCommand {
 
         func run() async throws {
             let change = try TokenChange(actor: Token.Record.user)
-            BearerTable.show(try await BearerAssembly.store(file.load()).revoke(name, change), json: form.json)
+            let configuration = try file.load()
+            let store = try BearerAssembly.store(configuration, keys: InstanceKeys(configuration))
+            BearerTable.show(try await store.revoke(name, change), json: form.json)
         }
     }
 

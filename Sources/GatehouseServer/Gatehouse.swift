@@ -57,7 +57,8 @@ package final class Gatehouse: Sendable {
         self.version = version
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin)
-        audit = try AuditAssembly.system(configuration, logger: logger)
+        let instanceKeys = try InstanceKeys.made(for: configuration)
+        audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -91,7 +92,7 @@ package final class Gatehouse: Sendable {
         )
         self.tokens = tokens
         bearers = BearerWatch(
-            store: try BearerAssembly.store(configuration),
+            store: BearerAssembly.store(configuration, keys: instanceKeys),
             isWanted: { live.takesBearers },
             onChange: { live.publish($0) },
             onProblem: { error in
@@ -109,7 +110,7 @@ package final class Gatehouse: Sendable {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
-        let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
+        let sessions = SessionTags(instanceKeys.keys(for: .session))
         proxy = try await ProxyServer(eventLoops, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,

@@ -1,3 +1,4 @@
+import GatehouseTestSupport
 import Glibc
 import Synchronization
 
@@ -44,6 +45,17 @@ final class ChildProcess: Sendable {
         kill()
         // Only when it is gone may its folder be deleted: else it could write into it once more.
         while !hasEnded { usleep(1000) }
+    }
+
+    /// Asks until the answer is yes: for what the process does in its own time and tells only when asked.
+    ///
+    /// - Throws: ``Failure`` with all it has said when it has ended, and as ``Polling/until(_:isolation:_:)``.
+    func eventually(_ holds: () async throws -> Bool) async throws {
+        try await Polling.until("the process") {
+            if try await holds() { return true }
+            guard !hasEnded else { throw Failure(description: "the process has ended: \(await errors.whole)") }
+            return false
+        }
     }
 
     func send(signal: Int32) { if ended.current == nil { Glibc.kill(pid, signal) } }

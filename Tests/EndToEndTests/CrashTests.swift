@@ -29,17 +29,14 @@ struct CrashTests {
             let load = Load(socket: "\(folder.path)/proxy.sock", assertion: assertion, clients: Self.clients)
             // Killed at any moment; where in its work that meets the process is the point of the test.
             let target = upstream.count + Int.random(in: 1...400)
-            while upstream.count < target, !load.hasEnded { try await Task.sleep(for: .milliseconds(1)) }
+            try await Polling.until("requests") { upstream.count >= target || load.hasEnded }
             process.kill()
             #expect(await process.exit() == .signal(SIGKILL))
             await load.ended()
         }
 
         let process = try await Self.start(folder)
-        while try await Self.waiting(folder) > 0 {
-            try #require(!process.hasEnded)
-            try await Task.sleep(for: .milliseconds(50))
-        }
+        try await process.eventually { try await Self.waiting(folder) == 0 }
         process.send(signal: SIGTERM)
         #expect(await process.exit() == .code(0))
         let lines = try await Self.command(["audit", "export"], folder).split(separator: "\n")

@@ -120,15 +120,9 @@ final class Gateway: Sendable {
         return rows
     }
 
-    /// Asks again and again until the answer is yes: for what another process does in its own time and tells only when
-    /// asked. Ends by the test's time limit, or when the gateway dies.
+    /// As ``ChildProcess/eventually(_:)``.
     func eventually(_ holds: () async throws -> Bool) async throws {
-        while try await !holds() {
-            if process.hasEnded {
-                throw ChildProcess.Failure(description: "gatehouse has ended: \(await process.errors.whole)")
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        try await process.eventually(holds)
     }
 
     /// The product without a single capability, as a container runs it, also where the tests run as root.
@@ -210,11 +204,10 @@ final class Gateway: Sendable {
     static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
         var request = CurlRequest("http://localhost/readyz")
         request.unixSocket = socket
-        while !process.hasEnded, !Task.isCancelled {
-            if let response = try? await CurlClient().perform(request), response.status == 200 { return true }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        return false
+        do {
+            try await process.eventually { (try? await CurlClient().perform(request))?.status == 200 }
+            return true
+        } catch { return false }
     }
 
     static func freePort() throws -> Int {

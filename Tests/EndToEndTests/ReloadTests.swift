@@ -81,7 +81,9 @@ struct ReloadTests {
                 let limit = round.isMultiple(of: 2) ? "1MiB" : "2MiB"
                 try gateway.folder.write(yaml + "    limits: { body: \(limit) }\n", to: "gatehouse.yaml")
                 gateway.process.send(signal: SIGHUP)
-                try await Task.sleep(for: .milliseconds(50))
+                try await gateway.eventually {
+                    gateway.process.errors.text.components(separatedBy: "reloaded").count > round + 1
+                }
             }
             return try await group.reduce(into: []) { $0 += $1 }
         }

@@ -73,12 +73,7 @@ extension Rigs {
         /// Waits until mcp-proxy answers. It tells nobody when it does.
         private func stand(_ port: Int, _ process: ChildProcess) async throws {
             let request = CurlRequest("http://127.0.0.1:\(port)/status")
-            while (try? await CurlClient().perform(request))?.status != 200 {
-                if process.hasEnded {
-                    throw ChildProcess.Failure(description: "the server has ended: \(await process.errors.whole)")
-                }
-                try await Task.sleep(for: .milliseconds(50))
-            }
+            try await process.eventually { (try? await CurlClient().perform(request))?.status == 200 }
         }
 
         /// The token stands in no argument of the process or its children, and neither does what does not concern them.

@@ -184,12 +184,7 @@ final class TokenRig: Sendable {
     }
 
     func eventually(_ holds: () async throws -> Bool) async throws {
-        while try await !holds() {
-            if process.hasEnded {
-                throw ChildProcess.Failure(description: "gatehouse has ended: \(await process.errors.whole)")
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        try await process.eventually(holds)
     }
 
     private static func yaml(

@@ -18,7 +18,7 @@ struct ArgumentsTests {
         system.settleAll()
         #expect(try #require(try scratch.verify(keys).first).holds)
         var events: [AuditEvent] = []
-        try SQLiteArchive(path: scratch.database).events(AuditQuery()) {
+        try EventDatabase.sqlite(path: scratch.database).archive().events(AuditQuery()) {
             events.append($0)
             return true
         }

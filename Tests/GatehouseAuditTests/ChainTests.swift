@@ -177,7 +177,7 @@ struct ChainTests {
         let head = try #require(logged.withLock { $0.last })
         #expect(head.sequence == 20 && head.isSigned(by: Sample.keys(1).chain))
         #expect(!head.isSigned(by: Sample.keys(2).chain))
-        let archive = try SQLiteArchive(path: scratch.database)
+        let archive = try EventDatabase.sqlite(path: scratch.database).archive()
         #expect(try archive.heads(of: head.writer).last == head)
         let report = try #require(try scratch.verify(heads: [head]).first)
         #expect(report.holds && report.headsHeld == 1)

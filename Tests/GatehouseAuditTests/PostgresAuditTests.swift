@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseTestSupport
 import Foundation
 import PostgresClient
 import Testing
@@ -88,7 +89,7 @@ struct PostgresAuditTests {
 
     private func verify(_ database: AuditDatabase) throws -> [ChainReport] {
         try AuditVerification.verify(
-            PostgresArchive(url: database.url),
+            EventDatabase.postgres(url: database.url).archive(),
             spool: nil,
             keys: Sample.keys(1).chain,
             heads: []
@@ -115,7 +116,7 @@ struct PostgresAuditTests {
         try sink.deliver(batch)
         try sink.deliver(batch)
         var events: [AuditEvent] = []
-        let archive = try PostgresArchive(url: database.url)
+        let archive = try EventDatabase.postgres(url: database.url).archive()
         try archive.events(AuditQuery()) {
             events.append($0)
             return true
@@ -144,7 +145,7 @@ struct PostgresAuditTests {
         }
         try PostgresSink(url: database.url).deliver(AuditBatch(writer: "w", records: records))
         var found: [String] = []
-        try PostgresArchive(url: database.url).events(AuditQuery()) {
+        try EventDatabase.postgres(url: database.url).archive().events(AuditQuery()) {
             found.append($0.target)
             return true
         }
@@ -154,7 +155,7 @@ struct PostgresAuditTests {
     @Test func `filters find what they find in SQLite`() throws {
         let database = try AuditDatabase()
         try fill(database.url, 0..<10, in: Scratch())
-        let archive = try PostgresArchive(url: database.url)
+        let archive = try EventDatabase.postgres(url: database.url).archive()
         func count(_ change: (inout AuditQuery) -> Void) throws -> Int {
             var query = AuditQuery()
             change(&query)
@@ -253,7 +254,7 @@ struct PostgresAuditTests {
             system.settleAll()
         }
         let cutoff = try #require(Timestamp(parsing: "2020-02-10T00:00:05Z"))
-        let pruning = try PostgresPruning(url: database.url)
+        let pruning = try EventDatabase.postgres(url: database.url).pruning()
         let chains = try pruning.prunable(before: cutoff)
         #expect(chains.map(\.sequence) == [15])
         let marks = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
@@ -273,24 +274,26 @@ struct PostgresAuditTests {
         let lanes = try (0..<2).map { try system.lane(for: $0) }
         try system.start()
         let each: UInt64 = 3000
+        // How many events each lane may have recorded by now, so that some come before, during and after every outage.
+        let allowed = Watched<UInt64>(0)
         let threads = try lanes.enumerated().map { index, lane in
             try OwnedThread(named: "producer-\(index)") {
                 for number in 0..<each {
-                    while Sample.decision(UInt64(index) * each + number, { lane.record($0) }) != .recorded {
-                        usleep(200)
-                    }
-                    if number % 100 == 0 { usleep(20_000) }
+                    while allowed.read({ $0 <= number }) { giveWay() }
+                    while Sample.decision(UInt64(index) * each + number, { lane.record($0) }) != .recorded { giveWay() }
                 }
             }
         }
         func wait(until holds: (AuditState) -> Bool) async throws {
-            while !holds(system.state(at: Sample.start)) { try await Task.sleep(for: .milliseconds(5)) }
+            try await Polling.until("the audit") { holds(system.state(at: Sample.start)) }
         }
         for _ in 0..<3 {
             let before = system.state(at: Sample.start).deliveredThrough
-            try await wait { $0.deliveredThrough > before || $0.deliveredThrough == Int64(each) * 2 }
+            allowed.update { $0 += each / 6 }
+            try await wait { $0.deliveredThrough > before }
             try database.goDown()
-            try await wait { $0.sinkTrouble != nil || $0.deliveredThrough == Int64(each) * 2 }
+            allowed.update { $0 += each / 6 }
+            try await wait { $0.sinkTrouble != nil }
             try database.comeBack()
             try await wait { $0.sinkTrouble == nil }
         }
@@ -317,7 +320,7 @@ struct PostgresAuditTests {
     @Test func `an error of the database shows nothing of the password`() throws {
         let database = try AuditDatabase()
         let url = database.url(user: "nobody_here", password: "sesame-5f1d8a")
-        for deed in [{ try PostgresSink(url: url).prepare() }, { _ = try PostgresArchive(url: url) }] {
+        for deed in [{ try PostgresSink(url: url).prepare() }, { _ = try EventDatabase.postgres(url: url).archive() }] {
             #expect { try deed() } throws: { error in
                 !"\(error)".contains("sesame-5f1d8a") && "\(error)".contains("the audit database")
             }

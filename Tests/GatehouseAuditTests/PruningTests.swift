@@ -11,7 +11,7 @@ struct PruningTests {
     @Test func `a pruned log still holds, and says through where it was pruned`() throws {
         let scratch = Scratch()
         try scratch.store(0..<100, scratch.chained())
-        let pruning = try SQLitePruning(path: scratch.database)
+        let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
         #expect(try pruning.prunable(before: time(0)).isEmpty)
         let chains = try pruning.prunable(before: time(60))
         #expect(chains.map(\.sequence) == [60])
@@ -37,7 +37,7 @@ struct PruningTests {
     @Test func `deleting more than the checkpoint says, or the checkpoint, is noticed`() throws {
         let scratch = Scratch()
         try scratch.store(0..<50, scratch.chained())
-        let pruning = try SQLitePruning(path: scratch.database)
+        let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
         let marks = try pruning.prunable(before: time(20)).map {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
@@ -56,7 +56,7 @@ struct PruningTests {
     @Test func `a prune that was interrupted is no break and is finished by the next`() throws {
         let scratch = Scratch()
         try scratch.store(0..<50, scratch.chained())
-        let pruning = try SQLitePruning(path: scratch.database)
+        let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
         let marks = try pruning.prunable(before: time(20)).map {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
@@ -76,7 +76,7 @@ struct PruningTests {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
         #expect(try pruning.prune(again, before: time(20)) { _ in } == 9)
-        #expect(try SQLiteArchive(path: scratch.database).count(AuditQuery()) == 30)
+        #expect(try EventDatabase.sqlite(path: scratch.database).archive().count(AuditQuery()) == 30)
     }
 
     @Test func `several writers in one database are pruned and verified each by its own chain`() throws {
@@ -92,7 +92,7 @@ struct PruningTests {
         var reports = try first.verify()
         #expect(reports.count == 2 && reports.allSatisfy(\.holds))
         #expect(Set(reports.map(\.events)) == [30, 50])
-        let pruning = try SQLitePruning(path: first.database)
+        let pruning = try EventDatabase.sqlite(path: first.database).pruning()
         let chains = try pruning.prunable(before: time(20))
         #expect(Set(chains.map(\.sequence)) == [20, 10])
         let marks = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }

@@ -56,7 +56,7 @@ struct ReadingTests {
         let lane = try system.lane(for: 0)
         _ = Sample.decision(0) { lane.record($0) }
         system.settleAll()
-        let archive = try SQLiteArchive(path: scratch.database)
+        let archive = try EventDatabase.sqlite(path: scratch.database).archive()
         var place = try archive.end()
         var seen: [UInt64] = []
         for number in 1..<30 as Range<UInt64> {
@@ -73,7 +73,9 @@ struct ReadingTests {
 
     @Test func aDatabaseWithoutAuditSaysSo() {
         let scratch = Scratch()
-        #expect { try SQLiteArchive(path: scratch.database) } throws: { ($0 as? AuditError)?.code == .unreadable }
+        #expect { try EventDatabase.sqlite(path: scratch.database).archive() } throws: {
+            ($0 as? AuditError)?.code == .unreadable
+        }
     }
 
     @Test func textIsRenderedForItsReader() {
@@ -113,7 +115,7 @@ struct ReadingTests {
     }
 
     /// Ten requests, every second one refused.
-    private func filled() throws -> (SQLiteArchive, Scratch) {
+    private func filled() throws -> (any AuditArchive, Scratch) {
         let scratch = Scratch()
         let system = try AuditSystem(scratch.settings, sink: SQLiteSink(path: scratch.database))
         let lane = try system.lane(for: 0)
@@ -122,6 +124,6 @@ struct ReadingTests {
             _ = Sample.outcome(number) { lane.record($0) }
         }
         system.settleAll()
-        return (try SQLiteArchive(path: scratch.database), scratch)
+        return (try EventDatabase.sqlite(path: scratch.database).archive(), scratch)
     }
 }

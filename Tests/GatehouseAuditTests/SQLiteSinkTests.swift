@@ -16,7 +16,7 @@ struct SQLiteSinkTests {
         #expect(names == AuditColumn.allCases.map(\.name))
 
         var events: [AuditEvent] = []
-        try SQLiteArchive(path: scratch.database).events(AuditQuery()) {
+        try EventDatabase.sqlite(path: scratch.database).archive().events(AuditQuery()) {
             events.append($0)
             return true
         }
@@ -40,7 +40,7 @@ struct SQLiteSinkTests {
         let store = SQLiteSink(path: scratch.database)
         try store.deliver(AuditBatch(writer: "w", records: Array(sink.records.prefix(6))))
         try store.deliver(AuditBatch(writer: "w", records: sink.records))
-        #expect(try SQLiteArchive(path: scratch.database).count(AuditQuery()) == 10)
+        #expect(try EventDatabase.sqlite(path: scratch.database).archive().count(AuditQuery()) == 10)
     }
 
     @Test func aSinkThatIsDownIsOfferedTheSameEventsUntilItTakesThem() throws {
@@ -61,7 +61,7 @@ struct SQLiteSinkTests {
         system.settleAll()
         #expect(system.state(at: Sample.start).word == .ready)
         #expect(system.state(at: Sample.start).lag == .zero)
-        #expect(try SQLiteArchive(path: blocked).count(AuditQuery()) == 10)
+        #expect(try EventDatabase.sqlite(path: blocked).archive().count(AuditQuery()) == 10)
     }
 
     @Test func requestsHaveOneRowEach() throws {
@@ -82,7 +82,7 @@ struct SQLiteSinkTests {
         )
 
         var events: [AuditEvent] = []
-        try SQLiteArchive(path: scratch.database).requests(AuditQuery()) {
+        try EventDatabase.sqlite(path: scratch.database).archive().requests(AuditQuery()) {
             events.append($0)
             return true
         }
@@ -99,7 +99,7 @@ struct SQLiteSinkTests {
         let threads = try lanes.enumerated().map { index, lane in
             try OwnedThread(named: "producer-\(index)") {
                 for number in 0..<each {
-                    while Sample.decision(UInt64(index) * each + number, { lane.record($0) }) != .recorded { pause() }
+                    while Sample.decision(UInt64(index) * each + number, { lane.record($0) }) != .recorded { giveWay() }
                 }
             }
         }

@@ -59,7 +59,7 @@ extension Scratch {
         besideSpool: Bool = false
     ) throws -> [ChainReport] {
         try AuditVerification.verify(
-            SQLiteArchive(path: database),
+            EventDatabase.sqlite(path: database).archive(),
             spool: besideSpool ? SpoolWalk(spool) : nil,
             keys: keys.chain,
             heads: heads

@@ -181,4 +181,4 @@ extension AuditSystem {
 }
 
 /// Lets another thread run: for producers that wait for room.
-func pause() { sched_yield() }
+func giveWay() { sched_yield() }

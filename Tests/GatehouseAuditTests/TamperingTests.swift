@@ -156,7 +156,7 @@ struct TamperingTests {
     @Test func `a log that was rewritten with the key itself is caught by a head kept elsewhere`() throws {
         let scratch = Scratch()
         try scratch.store(0..<50, scratch.chained())
-        let archive = try SQLiteArchive(path: scratch.database)
+        let archive = try EventDatabase.sqlite(path: scratch.database).archive()
         let writer = try #require(try archive.writers().first)
         var kept: AuditHead?
         try archive.chain(of: writer) { row in
@@ -177,7 +177,7 @@ struct TamperingTests {
     @Test func `a head that was made up is named`() throws {
         let scratch = Scratch()
         try scratch.store(0..<5, scratch.chained())
-        let writer = try #require(try SQLiteArchive(path: scratch.database).writers().first)
+        let writer = try #require(try EventDatabase.sqlite(path: scratch.database).archive().writers().first)
         let hash = [UInt8](repeating: 1, count: 32)
         let forged = AuditHead(signing: .checkpoint, of: writer, 3, hash, at: Sample.start, keys: Sample.keys(9).chain)
         #expect(try #require(try scratch.verify(heads: [forged]).first).breaks.map(\.kind) == [.forgedHead])
@@ -186,7 +186,7 @@ struct TamperingTests {
     @Test func `an event that was exchanged for one of another chain with the same key is named`() throws {
         let scratch = Scratch()
         try scratch.store(0..<10, scratch.chained())
-        let writer = try #require(try SQLiteArchive(path: scratch.database).writers().first)
+        let writer = try #require(try EventDatabase.sqlite(path: scratch.database).archive().writers().first)
         let other = Scratch()
         other.put(Array("\(writer)\n".utf8), into: "writer")
         try other.store(50..<60, other.chained())

@@ -17,7 +17,8 @@ extension Workplace {
     func recordRequests(count: Int, from first: Int = 0, chained: Bool = false) throws {
         var settings = GatehouseAudit.AuditSettings(spool: "\(path)/\(chained ? "spool" : "recorded")")
         if chained {
-            settings.keys = try AuditAssembly.keys(try Configuration.read(path: "\(path)/gatehouse.yaml"))
+            let configuration = try Configuration.read(path: "\(path)/gatehouse.yaml")
+            settings.keys = AuditAssembly.keys(try InstanceKeys.made(for: configuration))
             settings.arguments = .record
         }
         let audit = try AuditSystem(settings, sink: SQLiteSink(path: "\(path)/audit.db"))
@@ -62,7 +63,7 @@ extension Workplace {
 
     /// The heads that went to the sink, as the log shows them.
     func auditHeads() throws -> [String] {
-        let archive = try SQLiteArchive(path: "\(path)/audit.db")
+        let archive = try EventDatabase.sqlite(path: "\(path)/audit.db").archive()
         return try archive.writers().flatMap { try archive.heads(of: $0) }.map(\.description)
     }
 

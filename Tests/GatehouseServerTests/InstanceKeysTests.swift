@@ -47,7 +47,7 @@ struct InstanceKeysTests {
 
     @Test func `a store without master keys gets a key of the machine's own, once, for its owner only`() throws {
         let configuration = try configuration(store: "phase1")
-        let first = try InstanceKeys(configuration).keys(for: .session)
+        let first = try InstanceKeys.made(for: configuration).keys(for: .session)
         #expect(first.older.isEmpty)
         #expect(try InstanceKeys(configuration).keys(for: .session).current == first.current)
         var status = stat()
@@ -55,8 +55,15 @@ struct InstanceKeysTests {
         #expect(status.st_mode & 0o777 == 0o600)
     }
 
+    @Test func `who only reads makes no key, and says who does`() throws {
+        let configuration = try configuration(store: "phase1")
+        let error = #expect(throws: GatehouseError.self) { try InstanceKeys(configuration) }
+        #expect(error?.hint?.contains("gatehouse serve") == true)
+        #expect(access("\(folder)/spool", F_OK) != 0, "nothing was made on the way")
+    }
+
     @Test func `a sealed store's master key comes first, and what was before keeps checking`() throws {
-        let own = try InstanceKeys(configuration(store: "phase1")).keys(for: .auditChain)
+        let own = try InstanceKeys.made(for: configuration(store: "phase1")).keys(for: .auditChain)
         try writeMasterKey()
         let sealed = try InstanceKeys(configuration(store: "local")).keys(for: .auditChain)
         #expect(sealed.current != own.current)
@@ -67,15 +74,16 @@ struct InstanceKeysTests {
     }
 
     @Test func `no two purposes share a key`() throws {
-        let keys = try InstanceKeys(configuration(store: "phase1"))
+        let keys = try InstanceKeys.made(for: configuration(store: "phase1"))
         let all = InstanceKeys.Purpose.allCases.map { keys.keys(for: $0).current }
         for (index, key) in all.enumerated() { #expect(!all[..<index].contains(key)) }
     }
 
     @Test func `a key that is damaged is refused and not replaced`() throws {
         let configuration = try configuration(store: "phase1")
-        _ = try InstanceKeys(configuration)
+        _ = try InstanceKeys.made(for: configuration)
         try write("ghk1_nonsense", to: "\(folder)/spool/instance-key")
         #expect(throws: TokenError.self) { try InstanceKeys(configuration) }
+        #expect(throws: TokenError.self) { try InstanceKeys.made(for: configuration) }
     }
 }

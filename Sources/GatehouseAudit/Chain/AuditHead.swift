@@ -75,9 +75,10 @@ package struct AuditHead: Hashable, Sendable, CustomStringConvertible {
         _ at: Timestamp,
         _ key: ChainKey
     ) -> [UInt8] {
-        withUnsafeBytes(of: at.microseconds.littleEndian) {
-            key.code(kind.purpose, of: writer, sequence: sequence, hash: hash, rest: $0)
-        }
+        let front = ChainFront(of: writer)
+        front.begin(kind.purpose, sequence)
+        front.setHash(hash)
+        return withUnsafeBytes(of: at.microseconds.littleEndian) { key.code(front, $0) }
     }
 }
 

@@ -1,4 +1,3 @@
-internal import Crypto
 package import GatehouseCore
 
 /// The keys that chain events: the first one makes hashes, all of them check.
@@ -14,7 +13,7 @@ package struct ChainKeys: Sendable {
     }
 }
 
-/// One key of HMAC-SHA256, set up once: an event costs a copy of that state, not the schedule of the key.
+/// One key of the chain.
 struct ChainKey: Sendable {
     /// What a code stands for. In front of every message, so that no code is ever taken for another kind's.
     enum Purpose: UInt8 {
@@ -26,36 +25,23 @@ struct ChainKey: Sendable {
         case checkpoint = 0x43
     }
 
-    static let codeLength = 32
-    private let keyed: HMAC<SHA256>
+    static let codeLength = KeyedHash.length
+    private let keyed: KeyedHash
 
-    init(_ secret: Secret) {
-        keyed = HMAC(key: secret.withUnsafeBytes { SymmetricKey(data: $0) })
+    init(_ secret: Secret) { keyed = KeyedHash(secret) }
+
+    /// Writes the code over a front and what follows it to ``codeLength`` bytes at `place`.
+    @inline(__always)
+    func code(_ front: ChainFront, _ rest: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer) {
+        keyed.code(over: front.bytes, rest, to: place)
     }
 
-    /// The code over `purpose · sequence · hash · length of the writer's name · the name · rest`.
-    func code(
-        _ purpose: Purpose,
-        of writer: String,
-        sequence: Int64,
-        hash: [UInt8],
-        rest: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
-    ) -> [UInt8] {
-        var mac = keyed
-        withUnsafeTemporaryAllocation(byteCount: 42 + Segment.writerLimit, alignment: 8) { front in
-            front[0] = purpose.rawValue
-            front.storeBytes(of: UInt64(bitPattern: sequence).littleEndian, toByteOffset: 1, as: UInt64.self)
-            for index in 0..<Self.codeLength { front[9 + index] = index < hash.count ? hash[index] : 0 }
-            var length = 42
-            for byte in writer.utf8.prefix(Segment.writerLimit) {
-                front[length] = byte
-                length += 1
-            }
-            front[41] = UInt8(truncatingIfNeeded: length - 42)
-            mac.update(data: UnsafeRawBufferPointer(rebasing: front[..<length]))
+    func code(_ front: ChainFront, _ rest: UnsafeRawBufferPointer = .init(start: nil, count: 0)) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: Self.codeLength) { room, count in
+            guard let place = room.baseAddress else { return }
+            code(front, rest, to: place)
+            count = Self.codeLength
         }
-        mac.update(data: rest)
-        return mac.finalize().withUnsafeBytes { Array($0) }
     }
 }
 

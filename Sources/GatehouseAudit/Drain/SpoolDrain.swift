@@ -92,12 +92,9 @@ final class SpoolDrain: @unchecked Sendable {
             guard let reader = try open(end) else { return nil }
             let bound = end.segment == reader.header.number ? end.offset : reader.length
             var records: [SpoolRecord] = []
-            var tip = cursor.tip
             reading: while records.count < settings.batch {
                 switch try reader.next(before: bound) {
-                case .record(let record):
-                    records.append(record)
-                    tip = ChainTip(sequence: record.sequence, hash: record.hash)
+                case .record(let record): records.append(record)
                 case .end:
                     break reading
                 case .damaged where !records.isEmpty:
@@ -108,8 +105,9 @@ final class SpoolDrain: @unchecked Sendable {
                     return try gather()
                 }
             }
-            if !records.isEmpty {
+            if let last = records.last {
                 let position = SpoolPosition(segment: reader.header.number, offset: reader.offset)
+                let tip = ChainTip(sequence: last.sequence, hash: last.hash)
                 return (records, SpoolCursor(position: position, tip: tip))
             }
             guard reader.header.number < end.segment else { return nil }

@@ -22,12 +22,12 @@ struct ArgumentsKeeper: Sendable {
     /// What sealing adds: the length of the whole, a nonce and a tag.
     static let overhead = 4 + 12 + 16
 
-    /// HMAC-SHA256, keyed once: digests of arguments that are easily guessed tell nothing to those without the key.
-    private let digest: HMAC<SHA256>
+    /// Keyed: digests of arguments that are easily guessed tell nothing to those without the key.
+    private let digest: KeyedHash
     private let sealing: SymmetricKey?
 
     init(_ keys: AuditKeys, records: Bool) {
-        digest = HMAC(key: Self.key(keys.digest.current))
+        digest = KeyedHash(keys.digest.current)
         sealing = records ? Self.key(keys.sealing.current) : nil
     }
 
@@ -37,9 +37,11 @@ struct ArgumentsKeeper: Sendable {
     }
 
     func digest(_ arguments: UnsafeRawBufferPointer, into fields: inout FieldWriter) {
-        var mac = digest
-        mac.update(data: arguments)
-        mac.finalize().withUnsafeBytes { fields.hex(.argumentsDigest, $0) }
+        withUnsafeTemporaryAllocation(byteCount: KeyedHash.length, alignment: 8) { code in
+            guard let place = code.baseAddress else { return }
+            digest.code(over: arguments, to: place)
+            fields.hex(.argumentsDigest, UnsafeRawBufferPointer(code))
+        }
     }
 
     /// Writes nonce, cipher text and tag; nothing when arguments are not recorded.

@@ -45,6 +45,7 @@ enum EventDecoder {
     /// Hands over the tagged fields in order.
     ///
     /// - Returns: whether the bytes ended with a whole field, tags ascending and known.
+    @inline(__always)
     static func fields(_ bytes: UnsafeRawBufferPointer, _ body: (AuditColumn, Field) -> Void) -> Bool {
         var offset = EventEncoder.fixedLength
         var lastTag = AuditColumn.firstField.rawValue - 1

@@ -27,6 +27,3 @@ package protocol AuditPruning: AnyObject {
     /// - Returns: how many events were deleted.
     func prune(_ checkpoints: [AuditHead], before time: Timestamp, progress: (Int) -> Void) throws(AuditError) -> Int
 }
-
-/// Events deleted in one step.
-enum PruneStep { static let events = 5000 }

@@ -75,15 +75,3 @@ final class EventRoom {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EventEncoder.maximumLength + 8, alignment: 8)
     deinit { bytes.deallocate() }
 }
-
-/// SQL that all databases understand.
-enum AuditSQL {
-    /// From one writer to the next by the index: not through all their events.
-    static let writers = """
-        WITH RECURSIVE w (name) AS (
-            SELECT min(writer) FROM audit_events
-            UNION ALL
-            SELECT (SELECT min(writer) FROM audit_events WHERE writer > w.name) FROM w WHERE w.name IS NOT NULL
-        ) SELECT name FROM w WHERE name IS NOT NULL
-        """
-}

@@ -7,41 +7,6 @@ enum QueryValue: Hashable {
     case time(Timestamp)
 }
 
-/// How a database writes what the others write differently.
-enum QueryDialect {
-    case sqlite
-    case postgres
-
-    func place(_ number: Int, _ value: QueryValue) -> String {
-        switch (self, value) {
-        case (.sqlite, _): "?\(number)"
-        case (.postgres, .text): "$\(number)::text"
-        case (.postgres, .integer): "$\(number)::bigint"
-        case (.postgres, .time): "$\(number)::timestamptz"
-        }
-    }
-
-    var patternOperator: String {
-        switch self {
-        case .sqlite: "GLOB"
-        case .postgres: "LIKE"
-        }
-    }
-
-    /// A pattern of ours, whose only wildcard is `*`, in the database's own form.
-    func pattern(_ text: String) -> String {
-        text.reduce(into: "") { pattern, character in
-            switch (self, character) {
-            case (.sqlite, "?"): pattern += "[?]"
-            case (.sqlite, "["): pattern += "[[]"
-            case (.postgres, "*"): pattern += "%"
-            case (.postgres, "%"), (.postgres, "_"), (.postgres, "\\"): pattern += "\\\(character)"
-            case _: pattern.append(character)
-            }
-        }
-    }
-}
-
 /// The conditions of a query in SQL. Values are bound, never written into the text.
 struct QueryConditions {
     let dialect: QueryDialect

@@ -95,7 +95,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         counters.recorded.add(1)
         switch bell.waiting {
         case .none, .resting: break
-        case .napping: if isDisk || isHalfFull { bell.ring() }
+        case .napping: if isDisk && isDecision || isHalfFull { bell.ring() }
         case .parked: bell.ring()
         }
         return isDecision && isDisk ? .pending(ticket: position) : .recorded

@@ -13,7 +13,7 @@ final class SpoolWriter: @unchecked Sendable {
         case blocked
     }
 
-    /// Bytes of events moved in one step, at most one lane's more.
+    /// Bytes of records written in one step.
     static let batchSize = 1 << 20
 
     let directory: SpoolDirectory
@@ -22,14 +22,16 @@ final class SpoolWriter: @unchecked Sendable {
     private var lanes: [SpoolLane] = []
     private var file: Descriptor?
     private var position: SpoolPosition
-    /// The newest event that was numbered.
-    private var tip: ChainTip
+    private let batch: SpoolBatch
     private var heads: HeadSchedule
     /// Whether the lanes were told to take nothing.
     private var isCut = false
-    private var batch: [UInt8] = []
-    /// The time of the first event in the batch.
-    private var firstTime = 0
+    /// Where the next step begins, so that a lane that is always full keeps none from its turn.
+    private var turn = 0
+    /// What the step takes from each lane, and up to where.
+    private var taken: [(lane: SpoolLane, position: UInt64)] = []
+    /// Whether the last step left events in the rings because its batch was full.
+    private(set) var isBehind = false
 
     /// Goes on behind what recovery found.
     ///
@@ -46,7 +48,12 @@ final class SpoolWriter: @unchecked Sendable {
         self.settings = settings
         self.gauges = gauges
         self.position = position
-        self.tip = tip
+        batch = SpoolBatch(
+            of: directory.writer,
+            key: settings.keys?.chain.current,
+            behind: tip,
+            limit: min(Self.batchSize, settings.maxSpool)
+        )
         heads = HeadSchedule(covered: tip.sequence)
         if continues { file = try Descriptor(opening: directory.segment(position.segment), O_RDWR) }
     }
@@ -58,48 +65,34 @@ final class SpoolWriter: @unchecked Sendable {
     /// Moves what the rings hold now.
     func step() -> Progress {
         guard isWhole() else { return .blocked }
-        var ends: [(lane: SpoolLane, position: UInt64)] = []
-        let before = tip
-        batch.removeAll(keepingCapacity: true)
-        for lane in lanes where batch.count < Self.batchSize {
-            let end = lane.ring.committedPosition
-            var position = lane.ring.releasedPosition
-            guard position != end else { continue }
-            while position != end {
-                guard let length = append(lane.ring, at: position, end: end) else {
-                    // Somebody else wrote into the file: nothing behind this place can be trusted.
-                    gauges.damaged.wrappingAdd(1, ordering: .relaxed)
-                    position = end
-                    break
-                }
-                position &+= UInt64(length)
-            }
-            ends.append((lane, position))
-        }
-        guard !ends.isEmpty else { return makeHead(isDue: headIsDue()) ? .wrote(0) : .idle }
+        let before = batch.tip
+        gather()
+        guard !taken.isEmpty else { return makeHead(isDue: headIsDue()) ? .wrote(0) : .idle }
         do {
             try commit(behind: before)
         } catch {
-            tip = before
+            batch.removeAll(behind: before)
             gauges.writerTrouble.withLock { $0 = error }
             return .blocked
         }
-        for (lane, position) in ends {
+        for (lane, position) in taken {
             lane.ring.release(position)
             if settings.durability == .disk { lane.becameDurable(position) }
         }
         makeHead(isDue: headIsDue())
-        return .wrote(Int(tip.sequence - before.sequence))
+        return .wrote(Int(batch.tip.sequence - before.sequence))
     }
 
     /// Appends events that recovery found, however many, to the last segment: what a crash left twice is always found there.
     func append(recovered events: [[UInt8]]) throws(AuditError) {
-        guard !events.isEmpty else { return }
-        let before = tip
-        batch.removeAll(keepingCapacity: true)
-        for event in events { event.withUnsafeBytes { number($0) } }
-        try commit(behind: before, mayRotate: false)
-        try file?.synchronize()
+        var rest = events[...]
+        while !rest.isEmpty {
+            let before = batch.tip
+            batch.removeAll()
+            while let event = rest.first, event.withUnsafeBytes({ batch.append($0) }) { rest.removeFirst() }
+            try commit(behind: before, mayRotate: false)
+        }
+        if !events.isEmpty { try file?.synchronize() }
     }
 
     // MARK: What was taken away
@@ -155,7 +148,9 @@ final class SpoolWriter: @unchecked Sendable {
     /// - Returns: whether it was made.
     @discardableResult
     func makeHead(isDue: Bool = true) -> Bool {
-        guard isDue, let keys = settings.keys?.chain, !tip.hash.isEmpty else { return false }
+        guard isDue, let keys = settings.keys?.chain else { return false }
+        let tip = batch.tip
+        guard !tip.hash.isEmpty else { return false }
         let now = SystemClock().now()
         let head = AuditHead(signing: .head, of: directory.writer, tip.sequence, tip.hash, at: now, keys: keys)
         heads.made(through: tip.sequence)
@@ -170,41 +165,52 @@ final class SpoolWriter: @unchecked Sendable {
     }
 
     private func headIsDue() -> Bool {
-        settings.keys != nil && heads.reached(tip.sequence, at: SystemClock().now())
+        settings.keys != nil && heads.reached(batch.tip.sequence, at: SystemClock().now())
     }
 
     // MARK: -
 
-    private func append(_ ring: SpoolRing, at position: UInt64, end: UInt64) -> Int? {
+    /// Fills the batch from the rings.
+    private func gather() {
+        batch.removeAll()
+        taken.removeAll(keepingCapacity: true)
+        isBehind = false
+        turn &+= 1
+        for index in lanes.indices where !isBehind {
+            let lane = lanes[(turn &+ index) % lanes.count]
+            let end = lane.ring.committedPosition
+            let start = lane.ring.releasedPosition
+            var position = start
+            while position != end {
+                guard let event = event(in: lane.ring, at: position, end: end) else {
+                    // Somebody else wrote into the file: nothing behind this place can be trusted.
+                    gauges.damaged.wrappingAdd(1, ordering: .relaxed)
+                    position = end
+                    break
+                }
+                isBehind = !batch.append(event)
+                if isBehind { break }
+                position &+= UInt64(RingFrame.length(ofEvent: event.count))
+            }
+            if position != start { taken.append((lane, position)) }
+        }
+    }
+
+    @inline(__always)
+    private func event(in ring: SpoolRing, at position: UInt64, end: UInt64) -> UnsafeRawBufferPointer? {
         let frame = ring.address(position)
         let length = Int(UInt32(littleEndian: frame.load(as: UInt32.self)))
         guard length <= EventEncoder.maximumLength, UInt64(RingFrame.length(ofEvent: length)) <= end &- position else {
             return nil
         }
-        number(UnsafeRawBufferPointer(start: frame + RingFrame.headerLength, count: length))
-        return RingFrame.length(ofEvent: length)
-    }
-
-    private func number(_ event: UnsafeRawBufferPointer) {
-        if batch.isEmpty { firstTime = Int(EventDecoder.head(event)?.at.microseconds ?? 0) }
-        let sequence = tip.sequence + 1
-        guard let key = settings.keys?.chain.current else {
-            SpoolRecord.append(event, sequence: sequence, to: &batch)
-            tip = ChainTip(sequence: sequence, hash: [])
-            return
-        }
-        let writer = directory.writer
-        let start = tip.hash.isEmpty ? key.code(.start, of: writer, sequence: sequence, hash: []) : []
-        let previous = tip.hash.isEmpty ? start : tip.hash
-        let hash = key.code(.event, of: writer, sequence: sequence, hash: previous, rest: event)
-        SpoolRecord.append(event, sequence: sequence, hash: hash, start: start, to: &batch)
-        tip = ChainTip(sequence: sequence, hash: hash)
+        return UnsafeRawBufferPointer(start: frame + RingFrame.headerLength, count: length)
     }
 
     /// - Parameter before: the newest event that is in a segment already.
     private func commit(behind before: ChainTip, mayRotate: Bool = true) throws(AuditError) {
         let pending = gauges.pendingBytes.load(ordering: .relaxed)
-        guard pending + batch.count <= settings.maxSpool || !mayRotate else {
+        let bytes = batch.bytes
+        guard pending + bytes.count <= settings.maxSpool || !mayRotate else {
             throw AuditError(
                 .spoolFull,
                 "the spool \(directory.path) has reached its quota of \(settings.maxSpool) bytes"
@@ -215,7 +221,7 @@ final class SpoolWriter: @unchecked Sendable {
         }
         guard file != nil else { throw AuditError(.spoolUnusable, "the spool \(directory.path) has no segment") }
         do throws(AuditError) {
-            try file!.write(batch, at: position.offset)
+            try file!.write(bytes, at: position.offset)
             if settings.durability == .disk { try file!.synchronize() }
         } catch {
             // After a failed sync the kernel may call the pages clean all the same, so the next attempt goes into another file.
@@ -224,11 +230,11 @@ final class SpoolWriter: @unchecked Sendable {
             throw error
         }
         // While the sink has everything this is 0; the drain moves it on and clears it.
-        _ = gauges.pendingSince.compareExchange(expected: 0, desired: firstTime, ordering: .relaxed)
-        position.offset += batch.count
-        gauges.segmentBytes.wrappingAdd(batch.count, ordering: .relaxed)
-        gauges.pendingBytes.wrappingAdd(batch.count, ordering: .relaxed)
-        gauges.writtenThrough.store(Int(tip.sequence), ordering: .relaxed)
+        _ = gauges.pendingSince.compareExchange(expected: 0, desired: batch.firstTime, ordering: .relaxed)
+        position.offset += bytes.count
+        gauges.segmentBytes.wrappingAdd(bytes.count, ordering: .relaxed)
+        gauges.pendingBytes.wrappingAdd(bytes.count, ordering: .relaxed)
+        gauges.writtenThrough.store(Int(batch.tip.sequence), ordering: .relaxed)
         gauges.writerTrouble.withLock { $0 = nil }
         gauges.end.withLock { $0 = position }
     }

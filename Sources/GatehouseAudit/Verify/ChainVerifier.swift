@@ -14,6 +14,7 @@ struct ChainVerifier {
 
     private(set) var report: ChainReport
     private let keys: ChainKeys
+    private let front: ChainFront
     /// Heads that are to be met, the next one last.
     private var heads: [AuditHead]
     /// How far the sink should have the chain, as the spool beside it says.
@@ -39,6 +40,7 @@ struct ChainVerifier {
     ) {
         report = ChainReport(writer: writer)
         self.keys = keys
+        front = ChainFront(of: writer)
         self.expected = expected
         self.mayBeginAnywhere = mayBeginAnywhere
         var sound: [AuditHead] = []
@@ -137,17 +139,11 @@ struct ChainVerifier {
 
     /// Whether some key makes the event's hash, with the sequence given.
     private mutating func fits(_ record: SpoolRecord, at sequence: Int64) -> Bool {
+        front.begin(.event, sequence)
+        front.setHash(record.previousHash)
         for offset in 0..<keys.all.count {
             let index = (fitting + offset) % keys.all.count
-            let code = record.event.withUnsafeBytes { event in
-                keys.all[index].code(
-                    .event,
-                    of: report.writer,
-                    sequence: sequence,
-                    hash: record.previousHash,
-                    rest: event
-                )
-            }
+            let code = record.event.withUnsafeBytes { keys.all[index].code(front, $0) }
             if code == record.hash {
                 fitting = index
                 return true
@@ -157,9 +153,9 @@ struct ChainVerifier {
     }
 
     private func isStart(_ record: SpoolRecord) -> Bool {
-        keys.all.contains {
-            $0.code(.start, of: report.writer, sequence: record.sequence, hash: []) == record.previousHash
-        }
+        front.begin(.start, record.sequence)
+        front.setHash([])
+        return keys.all.contains { $0.code(front) == record.previousHash }
     }
 
     /// Whether an event that does not fit where it stands fits nearby. Asked of the first break only.

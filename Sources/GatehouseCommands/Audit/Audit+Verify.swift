@@ -30,7 +30,7 @@ extension Audit {
 
         func run() async throws {
             let configuration = try file.load()
-            let keys = try AuditAssembly.keys(configuration).chain
+            let keys = try AuditAssembly.keys(InstanceKeys(configuration)).chain
             let heads = try heads.map(Self.read) ?? []
             let reports: [ChainReport]
             if spool {

@@ -7,7 +7,7 @@ internal import SocketLoop
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
     /// - Parameter logger: told every head of the chain, and of trouble.
-    static func system(_ configuration: Configuration, logger: Logger) throws -> AuditSystem {
+    static func system(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) throws -> AuditSystem {
         let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
         audit.durability = settings.durability == .disk ? .disk : .process
@@ -19,7 +19,7 @@ package enum AuditAssembly {
             case .record: .record
             }
         audit.maxSpool = settings.maxSpool
-        audit.keys = try keys(configuration)
+        audit.keys = Self.keys(keys)
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
         audit.onChange = { word, trouble in
             guard let trouble else { return logger.notice("the audit is well again") }
@@ -32,11 +32,8 @@ package enum AuditAssembly {
     }
 
     /// The keys that chain this instance's events, and seal and digest their arguments.
-    ///
-    /// - Throws: ``GatehouseError`` or `TokenError` when a key cannot be read or made.
-    package static func keys(_ configuration: Configuration) throws -> AuditKeys {
-        let keys = try InstanceKeys(configuration)
-        return AuditKeys(
+    package static func keys(_ keys: InstanceKeys) -> AuditKeys {
+        AuditKeys(
             chain: keys.keys(for: .auditChain),
             digest: keys.keys(for: .argumentsDigest),
             sealing: keys.keys(for: .argumentsSealing)
@@ -56,23 +53,25 @@ package enum AuditAssembly {
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing to read, `AuditError` when it cannot be opened.
     package static func archive(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditArchive {
-        switch settings.sink {
-        case .sqlite(let path): try SQLiteArchive(path: path)
-        case .stdout: throw unreadable("stdout", "read them where the output of `gatehouse serve` goes")
-        case .none: throw unreadable("none", "set audit.sink to { kind: sqlite, path: /PATH }")
-        case .postgres(let url): try PostgresArchive(url: text(url))
-        }
+        try database(settings, "read").archive()
     }
 
     /// Where old events are deleted.
     ///
     /// - Throws: as ``archive(_:)``.
     package static func pruning(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditPruning {
+        try database(settings, "prune").pruning()
+    }
+
+    private static func database(
+        _ settings: GatehouseConfig.AuditSettings,
+        _ doing: String
+    ) throws(GatehouseError) -> EventDatabase {
         switch settings.sink {
-        case .sqlite(let path): try SQLitePruning(path: path)
-        case .stdout: throw unreadable("stdout", "prune them where the output of `gatehouse serve` goes")
+        case .sqlite(let path): .sqlite(path: path)
+        case .stdout: throw unreadable("stdout", "\(doing) them where the output of `gatehouse serve` goes")
         case .none: throw unreadable("none", "set audit.sink to { kind: sqlite, path: /PATH }")
-        case .postgres(let url): try PostgresPruning(url: text(url))
+        case .postgres(let url): .postgres(url: text(url))
         }
     }
 

@@ -16,13 +16,14 @@ package enum BearerAssembly {
         }
     }
 
-    /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read or made.
-    package static func store(_ configuration: Configuration) throws -> BearerStore {
-        BearerStore(path: path(configuration), keys: try InstanceKeys(configuration).keys(for: .bearer))
+    package static func store(_ configuration: Configuration, keys: InstanceKeys) -> BearerStore {
+        BearerStore(path: path(configuration), keys: keys.keys(for: .bearer))
     }
 
-    /// The same for who only looks: nil while no credential was ever issued, so that looking makes neither a file nor a key.
+    /// The same for who only looks: nil while no credential was ever issued, so that looking makes no file.
+    ///
+    /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read.
     package static func existing(_ configuration: Configuration) throws -> BearerStore? {
-        access(path(configuration), F_OK) == 0 ? try store(configuration) : nil
+        access(path(configuration), F_OK) == 0 ? try store(configuration, keys: InstanceKeys(configuration)) : nil
     }
 }

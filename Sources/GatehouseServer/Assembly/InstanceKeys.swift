@@ -8,6 +8,8 @@ internal import Glibc
 /// They are derived from the master keys of the live store, so that replicas share them. A live store without master keys
 /// leaves that to a key of this machine's own, made at the first start. Keys of the other stores, and the
 /// machine's own once there is one, keep checking: changing `store:` invalidates nothing.
+///
+/// Only who serves makes that key: made by a command that somebody runs as another user, the proxy could not read it.
 package struct InstanceKeys: Sendable {
     package enum Purpose: String, Sendable, CaseIterable {
         case session = "gatehouse session v1"
@@ -22,8 +24,17 @@ package struct InstanceKeys: Sendable {
 
     private let keys: [MasterKey]
 
-    /// - Throws: ``GatehouseError`` or `TokenError` when a key of the live store, or the machine's own, cannot be read or made.
-    package init(_ configuration: Configuration) throws {
+    /// The keys as they are, for a command.
+    ///
+    /// - Throws: ``GatehouseError`` or `TokenError` when a key of the live store, or the machine's own, cannot be read, or none was made yet.
+    package init(_ configuration: Configuration) throws { try self.init(configuration, makesOwn: false) }
+
+    /// The same for who serves: a key of the machine's own that is missing is made.
+    package static func made(for configuration: Configuration) throws -> InstanceKeys {
+        try InstanceKeys(configuration, makesOwn: true)
+    }
+
+    private init(_ configuration: Configuration, makesOwn: Bool) throws {
         var keys: [MasterKey] = []
         func add(_ more: [MasterKey]) {
             for key in more where !keys.contains(where: { $0.id == key.id }) { keys.append(key) }
@@ -31,7 +42,18 @@ package struct InstanceKeys: Sendable {
         let live = configuration.store.settings.masterKeys?.all ?? []
         if !live.isEmpty { add(try MasterKeyring(sources: live).keys) }
         let path = configuration.audit.spool + "/" + Self.fileName
-        if keys.isEmpty || access(path, F_OK) == 0 { add([try Self.ownKey(at: path, in: configuration.audit.spool)]) }
+        let isThere = access(path, F_OK) == 0
+        if keys.isEmpty, !isThere {
+            guard makesOwn else {
+                throw GatehouseError(
+                    .unusable,
+                    "there is no key at \(path) yet",
+                    hint: "start `gatehouse serve` once, which makes it"
+                )
+            }
+            try Self.make(path, in: configuration.audit.spool)
+        }
+        if keys.isEmpty || isThere { add([try MasterKeyring(sources: [.file(path)]).first]) }
         for store in configuration.stores {
             // A key of a store that is not in use may be out of reach.
             if let sources = store.settings.masterKeys?.all, let ring = try? MasterKeyring(sources: sources) {
@@ -48,14 +70,9 @@ package struct InstanceKeys: Sendable {
 
     // MARK: -
 
-    private static func ownKey(at path: String, in folder: String) throws -> MasterKey {
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw unusable("make", folder) }
-        if access(path, F_OK) != 0 { try make(path) }
-        return try MasterKeyring(sources: [.file(path)]).first
-    }
-
     /// Writes a new key beside and links it into place, so that of two processes one wins and nobody reads half a key.
-    private static func make(_ path: String) throws {
+    private static func make(_ path: String, in folder: String) throws {
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw unusable("make", folder) }
         let fresh = "\(path).\(getpid()).new"
         unlink(fresh)
         let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

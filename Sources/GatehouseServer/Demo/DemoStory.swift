@@ -176,7 +176,7 @@ struct DemoStory: Sendable {
         var rows: [AuditEvent] = []
         _ = try await until("the audit rows to be written") {
             rows = []
-            guard let archive = try? SQLiteArchive(path: database) else { return false }
+            guard let archive = try? EventDatabase.sqlite(path: database).archive() else { return false }
             try archive.requests(AuditQuery()) { row in
                 rows.append(row)
                 return true

@@ -22,14 +22,14 @@ struct Draining {
         let database = "\(place)/audit.db"
         try drain(copy(spool, "sqlite"), into: SQLiteSink(path: database), "SQLite")
         print("  bytes of an event in SQLite, with its indexes: \(size(of: database) / events)")
-        try verify("SQLite") { try SQLiteArchive(path: database) }
-        try query("SQLite", SQLiteArchive(path: database))
+        try verify("SQLite") { try EventDatabase.sqlite(path: database).archive() }
+        try query("SQLite", EventDatabase.sqlite(path: database).archive())
         guard let url = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_POSTGRES"] else {
             return print("no PostgreSQL: GATEHOUSE_TEST_POSTGRES names none")
         }
         try drain(copy(spool, "postgres"), into: PostgresSink(url: url), "PostgreSQL")
-        try verify("PostgreSQL") { try PostgresArchive(url: url) }
-        try query("PostgreSQL", PostgresArchive(url: url))
+        try verify("PostgreSQL") { try EventDatabase.postgres(url: url).archive() }
+        try query("PostgreSQL", EventDatabase.postgres(url: url).archive())
     }
 
     private struct Failure: Error {

@@ -29,7 +29,7 @@ enum Work {
     private static let arguments = Array(repeating: UInt8(ascii: "x"), count: 300)
     private static let texts = ["POST", "/mcp", "tools/call", "17", "list_docs", "203.0.113.7", "8f2b6c1d0e4a-FRA"]
         .map { Array($0.utf8) }
-    private static let start = SystemClock().now()
+    static let start = SystemClock().now()
 
     static func requestID(_ number: Int) -> RequestID { RequestID(high: 0x1234_5678_9ABC_DEF0, low: UInt64(number)) }
 

@@ -8,7 +8,12 @@ import GatehouseCore
 let place = NSTemporaryDirectory() + "gatehouse-audit-benchmark-\(getpid())"
 try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
 defer { try? FileManager.default.removeItem(atPath: place) }
-let count = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 1_000_000
+let words = CommandLine.arguments.dropFirst()
+let count = words.last.flatMap { Int($0) } ?? 1_000_000
 
-try Recording(place).run()
-try Draining(place, events: count).run()
+if words.first == "count" {
+    try Counting(place, events: count).run()
+} else {
+    try Recording(place).run()
+    try Draining(place, events: count).run()
+}

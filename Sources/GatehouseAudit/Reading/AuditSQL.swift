@@ -1,0 +1,54 @@
+/// A database's language as far as ``DatabaseArchive`` and ``DatabasePruning`` need it. Used by one thread at a time.
+protocol AuditSQL {
+    associatedtype Row: EventRow
+
+    static var dialect: QueryDialect { get }
+
+    /// Hands over the rows of a small result until `body` returns false.
+    func read(
+        _ sql: String,
+        _ values: [QueryValue],
+        _ body: (Row) throws(Row.Failure) -> Bool
+    ) throws(Row.Failure)
+
+    /// Hands over the rows of one unchanging view, without holding them, until `body` returns false.
+    func walk(
+        _ sql: String,
+        _ values: [QueryValue],
+        _ body: (Row) throws(Row.Failure) -> Bool
+    ) throws(Row.Failure)
+
+    /// - Returns: the rows that were changed.
+    @discardableResult
+    func run(_ sql: String, _ values: [QueryValue]) throws(Row.Failure) -> Int
+
+    func store(_ head: AuditHead) throws(Row.Failure)
+
+    /// Deletes in one go what ended before a time and has nothing behind its writer's last event to go.
+    ///
+    /// - Returns: how many events went.
+    func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(Row.Failure) -> Int
+
+    /// What a failure is to who reads, and to who prunes.
+    static func unreadable(_ failure: Row.Failure) -> AuditError
+    static func failed(_ failure: Row.Failure) -> AuditError
+}
+
+extension AuditSQL {
+    /// From one writer to the next by the index: not through all their events.
+    func writers() throws(Row.Failure) -> [String] {
+        let sql = """
+            WITH RECURSIVE w (name) AS (
+                SELECT min(writer) FROM audit_events
+                UNION ALL
+                SELECT (SELECT min(writer) FROM audit_events WHERE writer > w.name) FROM w WHERE w.name IS NOT NULL
+            ) SELECT name FROM w WHERE name IS NOT NULL
+            """
+        var writers: [String] = []
+        try read(sql, []) { (row) throws(Row.Failure) in
+            writers.append(try row.text(0))
+            return true
+        }
+        return writers
+    }
+}

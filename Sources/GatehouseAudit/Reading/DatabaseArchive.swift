@@ -1,0 +1,156 @@
+internal import GatehouseCore
+
+/// Reads what a sink stored in a database.
+final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
+    private typealias Failure = SQL.Row.Failure
+
+    private let sql: SQL
+
+    init(_ sql: SQL) { self.sql = sql }
+
+    func events(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
+        let conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: SQL.dialect)
+        try walk("SELECT \(Self.columns) FROM audit_events e\(conditions.clause)", "e", query, conditions.values, body)
+    }
+
+    func requests(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
+        let conditions = QueryConditions(query, on: "r", joiningOutcomes: false, for: SQL.dialect)
+        let columns = AuditColumn.allCases.map { column in
+            switch column {
+            case .kind: "'decision'"
+            case .previousHash, .hash: "NULL"
+            case _: SQL.dialect.expression(column, of: "r")
+            }
+        }
+        let list = columns.joined(separator: ", ")
+        try walk("SELECT \(list) FROM audit_requests r\(conditions.clause)", "r", query, conditions.values, body)
+    }
+
+    func count(_ query: AuditQuery) throws(AuditError) -> Int {
+        let conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: SQL.dialect)
+        let number = try number("SELECT count(*) FROM audit_events e\(conditions.clause)", conditions.values)
+        return min(Int(clamping: number), query.limit ?? .max)
+    }
+
+    func writers() throws(AuditError) -> [String] {
+        do throws(Failure) { return try sql.writers() } catch { throw SQL.unreadable(error) }
+    }
+
+    func end() throws(AuditError) -> AuditPlace {
+        var place = AuditPlace()
+        for writer in try writers() { place.sequences[writer] = try last(of: writer) }
+        return place
+    }
+
+    func events(
+        after place: AuditPlace,
+        _ query: AuditQuery,
+        limit: Int
+    ) throws(AuditError) -> (events: [AuditEvent], place: AuditPlace) {
+        var events: [AuditEvent] = []
+        var place = place
+        for writer in try writers() where events.count < limit {
+            let last = try last(of: writer)
+            let behind = place.sequences[writer] ?? 0
+            guard last > behind else { continue }
+            var conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: SQL.dialect)
+            conditions.add("e.writer =", .text(writer))
+            conditions.add("e.seq >", .integer(behind))
+            conditions.add("e.seq <=", .integer(last))
+            let rest = limit - events.count
+            let text = "SELECT \(Self.columns) FROM audit_events e\(conditions.clause) ORDER BY e.seq LIMIT \(rest)"
+            var found: [AuditEvent] = []
+            do throws(Failure) {
+                try sql.read(text, conditions.values) { (row) throws(Failure) in
+                    if let event = try row.event() { found.append(event) }
+                    return true
+                }
+            } catch { throw SQL.unreadable(error) }
+            place.sequences[writer] = found.count < rest ? last : found.last?.sequence ?? last
+            events += found
+        }
+        return (events, place)
+    }
+
+    func chain(of writer: String, _ body: (ChainRow) -> Void) throws(AuditError) {
+        let room = EventRoom()
+        let value = QueryValue.text(writer)
+        let text = """
+            SELECT \(Self.columns) FROM audit_events e WHERE e.writer = \(SQL.dialect.place(1, value))
+            ORDER BY e.seq, \(SQL.dialect.arrival)
+            """
+        do throws(Failure) {
+            try sql.walk(text, [value]) { (row) throws(Failure) in
+                body(try row.chainRow(in: room.bytes))
+                return true
+            }
+        } catch { throw SQL.unreadable(error) }
+    }
+
+    func heads(of writer: String) throws(AuditError) -> [AuditHead] {
+        let value = QueryValue.text(writer)
+        let text = """
+            SELECT h.seq, h.kind, \(SQL.dialect.expression(.at, of: "h")), h.hash, h.signature FROM audit_heads h
+            WHERE h.writer = \(SQL.dialect.place(1, value)) ORDER BY h.seq
+            """
+        var heads: [AuditHead] = []
+        do throws(Failure) {
+            try sql.read(text, [value]) { (row) throws(Failure) in
+                guard let kind = AuditHead.Kind(rawValue: try row.text(1)) else { return true }
+                let head = AuditHead(
+                    kind: kind,
+                    writer: writer,
+                    sequence: try row.integer(0),
+                    hash: try row.bytes(3),
+                    at: Timestamp(microseconds: try row.integer(2)),
+                    signature: try row.bytes(4)
+                )
+                heads.append(head)
+                return true
+            }
+        } catch { throw SQL.unreadable(error) }
+        return heads
+    }
+
+    // MARK: -
+
+    private static var columns: String {
+        AuditColumn.allCases.map { SQL.dialect.expression($0, of: "e") }.joined(separator: ", ")
+    }
+
+    private func last(of writer: String) throws(AuditError) -> Int64 {
+        let value = QueryValue.text(writer)
+        let place = SQL.dialect.place(1, value)
+        return try number("SELECT coalesce(max(seq), 0) FROM audit_events WHERE writer = \(place)", [value])
+    }
+
+    private func number(_ text: String, _ values: [QueryValue]) throws(AuditError) -> Int64 {
+        var number: Int64 = 0
+        do throws(Failure) {
+            try sql.read(text, values) { (row) throws(Failure) in
+                number = try row.integer(0)
+                return false
+            }
+        } catch { throw SQL.unreadable(error) }
+        return number
+    }
+
+    /// Hands over the events of a query, ordered by time and limited as it asks.
+    private func walk(
+        _ text: String,
+        _ table: String,
+        _ query: AuditQuery,
+        _ values: [QueryValue],
+        _ body: (AuditEvent) -> Bool
+    ) throws(AuditError) {
+        let direction = query.order == .newestFirst ? " DESC" : ""
+        let limit = query.limit.map { " LIMIT \($0)" } ?? ""
+        let order = " ORDER BY \(table).at\(direction), \(table).seq\(direction)\(limit)"
+        do throws(Failure) {
+            try sql.walk(text + order, values) { (row) throws(Failure) in
+                guard let event = try row.event() else { return true }
+                return body(event)
+            }
+        } catch { throw SQL.unreadable(error) }
+    }
+}

@@ -1,0 +1,61 @@
+internal import GatehouseCore
+
+/// Deletes old events of a database.
+final class DatabasePruning<SQL: AuditSQL>: AuditPruning {
+    private typealias Failure = SQL.Row.Failure
+
+    /// Events deleted in one step.
+    private static var step: Int64 { 5000 }
+
+    private let sql: SQL
+
+    init(_ sql: SQL) { self.sql = sql }
+
+    func prunable(before time: Timestamp) throws(AuditError) -> [PrunableChain] {
+        var chains: [PrunableChain] = []
+        do throws(Failure) {
+            for name in try sql.writers() {
+                let values: [QueryValue] = [.text(name), .time(time)]
+                let writer = SQL.dialect.place(1, values[0])
+                // By the index, from the oldest on: what is kept is not read.
+                let text = """
+                    SELECT seq, hash FROM audit_events WHERE writer = \(writer) AND seq < coalesce(
+                        (SELECT seq FROM audit_events WHERE writer = \(writer) AND at >= \(SQL.dialect.place(2, values[1]))
+                         ORDER BY seq LIMIT 1), 9223372036854775807
+                    ) ORDER BY seq DESC LIMIT 1
+                    """
+                try sql.read(text, values) { (row) throws(Failure) in
+                    let hash = try row.isNull(1) ? [] : try row.bytes(1)
+                    chains.append(PrunableChain(writer: name, sequence: try row.integer(0), hash: hash))
+                    return true
+                }
+            }
+        } catch { throw SQL.failed(error) }
+        return chains
+    }
+
+    func prune(
+        _ checkpoints: [AuditHead],
+        before time: Timestamp,
+        progress: (Int) -> Void
+    ) throws(AuditError) -> Int {
+        var last: [String: Int64] = [:]
+        for checkpoint in checkpoints { last[checkpoint.writer] = checkpoint.sequence }
+        do throws(Failure) {
+            for checkpoint in checkpoints { try sql.store(checkpoint) }
+            var deleted = try sql.deleteWholeMonths(before: .time(time), through: last)
+            for checkpoint in checkpoints {
+                let values: [QueryValue] = [.text(checkpoint.writer), .integer(checkpoint.sequence)]
+                while true {
+                    let count = try sql.run(SQL.dialect.deletion, values + [.integer(Self.step)])
+                    guard count > 0 else { break }
+                    deleted += count
+                    progress(deleted)
+                }
+                let (writer, sequence) = (SQL.dialect.place(1, values[0]), SQL.dialect.place(2, values[1]))
+                try sql.run("DELETE FROM audit_heads WHERE writer = \(writer) AND seq < \(sequence)", values)
+            }
+            return deleted + (try sql.deleteWholeMonths(before: .time(time), through: last))
+        } catch { throw SQL.failed(error) }
+    }
+}

@@ -1,0 +1,25 @@
+/// A database that a sink keeps events in, for those who read or prune them.
+package enum EventDatabase: Sendable {
+    case sqlite(path: String)
+    case postgres(url: String)
+
+    /// Opens it for reading, without keeping the sink from storing more.
+    ///
+    /// - Throws: `.unreadable` when there is no such database, or none with audit tables.
+    package func archive() throws(AuditError) -> any AuditArchive {
+        switch self {
+        case .sqlite(let path): DatabaseArchive(try SQLiteAuditSQL(reading: path))
+        case .postgres(let url): DatabaseArchive(try PostgresAuditSQL(reading: url))
+        }
+    }
+
+    /// Opens it for deleting, as the owner of its tables.
+    ///
+    /// - Throws: `.sinkFailed` when it cannot be had.
+    package func pruning() throws(AuditError) -> any AuditPruning {
+        switch self {
+        case .sqlite(let path): DatabasePruning(try SQLiteAuditSQL(pruning: path))
+        case .postgres(let url): DatabasePruning(try PostgresAuditSQL(pruning: url))
+        }
+    }
+}
