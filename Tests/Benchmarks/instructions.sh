@@ -38,7 +38,7 @@ trap 'exit 143' TERM
 # them: here both are told to use none that only some processors have. Hashing without seeds, no environment but this.
 count() {
   env -i TMPDIR="$place" LC_ALL=C SWIFT_DETERMINISTIC_HASHING=1 \
-    GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-BMI2,-BMI1,-LZCNT,-ERMS,-FSRM,-RTM,-MOVBE \
+    GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-AVX_Fast_Unaligned_Load,-BMI2,-BMI1,-LZCNT,-ERMS,-FSRM,-RTM,-MOVBE \
     OPENSSL_ia32cap=0x0:0x0 \
     "$(command -v valgrind)" --tool=callgrind --callgrind-out-file="$place/$1.$2" "$program" "$1" "$2" \
     >"$place/$1.$2.said" 2>&1 || {

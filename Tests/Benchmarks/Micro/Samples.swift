@@ -90,8 +90,8 @@ enum Samples {
 
     static let answer = Array(
         #"""
-        {"jsonrpc":"2.0","id":17,"result":{"content":[{"type":"text","text":"{\"items\":[{\"id\":\"i-4sR\",\"name\":\
-        \"Ask for the key\",\"values\":{\"Status\":\"open\",\"Owner\":\"Ada Lovelace\",\"Due\":\"2026-11-30\"}}],\
+        {"jsonrpc":"2.0","id":17,"result":{"content":[{"type":"text","text":"{\"items\":[{\"id\":\"i-4sR\",\"name\":\#
+        \"Ask for the key\",\"values\":{\"Status\":\"open\",\"Owner\":\"Ada Lovelace\",\"Due\":\"2026-11-30\"}}],\#
         \"href\":\"https://coda.io/apis/v1/docs/AbCDeFGH/tables/grid-pqRst-U/rows\"}"}],"isError":false}}
         """#.utf8
     )
