@@ -1,19 +1,19 @@
-// Public, because the codec asks these of single bytes: Swift inlines into other modules only what is public.
+// Inlinable: the codec asks these of single bytes, from another module.
 extension UInt8 {
-    @inlinable public var isASCIIDigit: Bool { self &- 0x30 < 10 }
-    @inlinable public var isASCIILetter: Bool { (self | 0x20) &- 0x61 < 26 }
-    @inlinable public var isHexDigit: Bool { isASCIIDigit || (self | 0x20) &- 0x61 < 6 }
-    @inlinable public var lowercasedASCII: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+    @inlinable package var isASCIIDigit: Bool { self &- 0x30 < 10 }
+    @inlinable package var isASCIILetter: Bool { (self | 0x20) &- 0x61 < 26 }
+    @inlinable package var isHexDigit: Bool { isASCIIDigit || (self | 0x20) &- 0x61 < 6 }
+    @inlinable package var lowercasedASCII: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 
     /// The value of a hexadecimal digit, nil for any other byte.
-    @inlinable public var hexValue: UInt8? {
+    @inlinable package var hexValue: UInt8? {
         if isASCIIDigit { return self &- 0x30 }
         let letter = (self | 0x20) &- 0x61
         return letter < 6 ? letter &+ 10 : nil
     }
 
     /// `tchar` of RFC 9110 section 5.6.2: the bytes of a field name or a method.
-    @inlinable public var isTokenCharacter: Bool {
+    @inlinable package var isTokenCharacter: Bool {
         if isASCIILetter || isASCIIDigit { return true }
         switch self {
         case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E, 0x5F, 0x60, 0x7C, 0x7E: return true

@@ -1,33 +1,34 @@
 /// Eight bytes at a time within a 64-bit word: portable, and faster here than the vector types, whose any-of reductions compile to
 /// long sequences. Little-endian order is assumed: lowest address, lowest bits.
 ///
-/// Public, as is what else of this module is asked for single bytes or words: Swift inlines into other modules only what is public, also
-/// where `@inlinable` stands.
-public enum ByteWord {
-    @inlinable public static var ones: UInt64 { 0x0101_0101_0101_0101 }
-    @inlinable public static var highs: UInt64 { 0x8080_8080_8080_8080 }
+/// What of this module is asked for single bytes or words is inlined into others. For that the type must be usable from inline code too:
+/// without it Swift passes over an `@inlinable` member of a package type and emits a call.
+@usableFromInline
+package enum ByteWord {
+    @inlinable package static var ones: UInt64 { 0x0101_0101_0101_0101 }
+    @inlinable package static var highs: UInt64 { 0x8080_8080_8080_8080 }
 
     /// Eight bytes as they lie in memory.
     @inlinable @inline(__always)
-    public static func load(_ bytes: UnsafeRawPointer, _ offset: Int) -> UInt64 {
+    package static func load(_ bytes: UnsafeRawPointer, _ offset: Int) -> UInt64 {
         UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
     /// Marks the high bit of the first byte that equals `byte`; bytes above it may be marked too.
     @inlinable @inline(__always)
-    public static func equal(_ word: UInt64, _ byte: UInt8) -> UInt64 {
+    package static func equal(_ word: UInt64, _ byte: UInt8) -> UInt64 {
         let difference = word ^ (ones &* UInt64(byte))
         return (difference &- ones) & ~difference & highs
     }
 
     /// How many bytes stand below the first mark.
     @inlinable @inline(__always)
-    public static func index(_ marks: UInt64) -> Int { marks.trailingZeroBitCount &>> 3 }
+    package static func index(_ marks: UInt64) -> Int { marks.trailingZeroBitCount &>> 3 }
 
     /// Whether as many bytes as a text has are that text. Words overlap at the end, so that four bytes or more leave no rest; the words
     /// of a literal fold to constants.
     @inlinable @inline(__always)
-    public static func equal(_ bytes: UnsafeRawPointer, _ text: StaticString) -> Bool {
+    package static func equal(_ bytes: UnsafeRawPointer, _ text: StaticString) -> Bool {
         let count = text.utf8CodeUnitCount
         let expected = UnsafeRawPointer(text.utf8Start)
         if count < 4 {
@@ -48,7 +49,7 @@ public enum ByteWord {
     }
 
     @inlinable @inline(__always)
-    public static func half(_ bytes: UnsafeRawPointer, _ offset: Int) -> UInt32 {
+    package static func half(_ bytes: UnsafeRawPointer, _ offset: Int) -> UInt32 {
         bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
     }
 }

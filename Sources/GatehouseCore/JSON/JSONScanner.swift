@@ -6,14 +6,15 @@
 /// asks for the next member; a walk that does not is refused as `.unexpected`, never a trap.
 ///
 /// The bytes must outlive the scanner and all that it hands out.
+@usableFromInline
 package struct JSONScanner {
     /// Objects and arrays open at once, at most; one more is `.tooDeep`. One bit of a word each, hence 64.
     package static let maximumDepth = 64
 
-    let base: UnsafeRawPointer
-    let count: Int
+    @usableFromInline let base: UnsafeRawPointer
+    @usableFromInline let count: Int
     private let depthLimit: Int
-    package internal(set) var offset = 0
+    @usableFromInline package internal(set) var offset = 0
     /// The position just after the last token, before the white space behind it.
     private var tokenEnd = 0
     package private(set) var depth = 0
@@ -35,7 +36,7 @@ package struct JSONScanner {
     }
 
     /// What comes next, told by its first byte alone; nil at the end of the bytes or before anything but a value.
-    package var next: JSONKind? {
+    @inlinable package var next: JSONKind? {
         switch byte {
         case 0x7B: return .object
         case 0x5B: return .array
@@ -149,7 +150,7 @@ package struct JSONScanner {
     func fault(_ code: JSONFault.Code) -> JSONFault { JSONFault(code: code, offset: offset) }
 
     /// The byte that is next, 0 at the end of the bytes. A NUL has no place outside strings, so both are refused alike.
-    @inline(__always)
+    @inlinable @inline(__always)
     var byte: UInt8 { offset < count ? base.load(fromByteOffset: offset, as: UInt8.self) : 0 }
 
     /// The bytes, for what is seldom asked of them.
@@ -220,6 +221,7 @@ package struct JSONScanner {
 }
 
 /// What kind of value comes next.
+@usableFromInline
 package enum JSONKind: Hashable, Sendable {
     case object, array, string, number, bool, null
 }

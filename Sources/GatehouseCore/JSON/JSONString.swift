@@ -3,12 +3,13 @@ internal import Glibc
 /// A string inside JSON bytes, escapes unresolved. Borrows the bytes that were scanned: use it only while they live.
 ///
 /// Four words, which a function returns in registers.
-public struct JSONString {
+@usableFromInline
+package struct JSONString {
     /// Where the scanned bytes begin.
     @usableFromInline let base: UnsafeRawPointer
     /// Where it stands in the scanned bytes, without the quotes.
-    public let range: Range<Int>
-    public let hasEscapes: Bool
+    @usableFromInline package let range: Range<Int>
+    @usableFromInline package let hasEscapes: Bool
 
     init(base: UnsafeRawPointer, range: Range<Int>, hasEscapes: Bool) {
         self.base = base
@@ -23,7 +24,7 @@ public struct JSONString {
     }
 
     /// As written between the quotes.
-    @inlinable public var raw: UnsafeRawBufferPointer {
+    @inlinable package var raw: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
     }
 
@@ -39,7 +40,7 @@ public struct JSONString {
 
     /// Whether the text is exactly this, escapes resolved. Inlined, so that a literal is a length and a word or two to compare with.
     @inlinable @inline(__always)
-    public static func == (string: JSONString, text: StaticString) -> Bool {
+    package static func == (string: JSONString, text: StaticString) -> Bool {
         if string.hasEscapes { return string.equalsResolved(text) }
         guard string.range.count == text.utf8CodeUnitCount else { return false }
         return ByteWord.equal(string.base + string.range.lowerBound, text)
@@ -69,7 +70,7 @@ public struct JSONString {
 
     /// Lends the bytes of the text, escapes resolved. Allocates only for a text with escapes.
     @inlinable
-    public func withResolvedBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    package func withResolvedBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         hasEscapes ? resolvedBytes.withUnsafeBytes(body) : body(raw)
     }
 
