@@ -110,6 +110,12 @@ let package = Package(
             exclude: ["run.sh"],
             swiftSettings: house
         ),
+        .executableTarget(
+            name: "GatehouseMicroBenchmark",
+            dependencies: ["GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseAudit", "GatehouseCore"],
+            path: "Tests/Benchmarks/Micro",
+            swiftSettings: house
+        ),
         tests(
             "GatehouseCommandsTests",
             [

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test on a Debian 12 machine with only Swift installed: installs what they need, starts a PostgreSQL of
-# its own, builds the product and runs `swift test`.
+# its own, builds the product and runs `swift test`. A run of everything ends with the count of instructions.
 #
 #   deploy/test.sh [--sanitize=address|thread] [argument of swift test]…
 #
@@ -54,5 +54,6 @@ else
   run --skip GatehouseProxyTests --skip EndToEndTests || failed=1
   run --filter GatehouseProxyTests || failed=1
   run --filter EndToEndTests || failed=1
+  Tests/Benchmarks/instructions.sh || failed=1
   exit "$failed"
 fi

@@ -1,7 +1,7 @@
-internal import GatehouseCore
+package import GatehouseCore
 
 /// The claims of a payload whose signature holds, read in one pass and not judged yet.
-struct AssertionClaims {
+package struct AssertionClaims {
     /// Members of the payload or of an object in it, at most.
     static let maximumMembers = 256
     /// Objects and arrays inside each other, at most.
@@ -35,7 +35,7 @@ struct AssertionClaims {
     private(set) var commonName: Claim<String> = .absent
     private(set) var subject: Claim<String> = .absent
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) {
+    package init(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) {
         var scanner = try JSONScanner(bytes, depthLimit: Self.maximumDepth)
         var names = JSONNames(limit: Self.maximumMembers)
         try scanner.beginObject()
@@ -67,7 +67,7 @@ struct AssertionClaims {
 
     /// The one principal: `email` or `common_name`, exactly one of them there, not empty, and a `sub` that is text if it
     /// is there. `sub` alone is nobody: all service tokens share an empty one.
-    var principal: (VerifiedAssertion.Kind, String)? {
+    package var principal: (VerifiedAssertion.Kind, String)? {
         if subject.isInvalid { return nil }
         if commonName.isAbsent, let name = email.value, !name.isEmpty { return (.user, name) }
         if email.isAbsent, let name = commonName.value, !name.isEmpty { return (.service, name) }

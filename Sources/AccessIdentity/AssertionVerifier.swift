@@ -32,6 +32,7 @@ public final class AssertionVerifier {
     private let attach: ((VerifiedAssertion) -> any AnyObject & Sendable)?
     private var cache: VerdictCache
     private let digester = TokenDigester()
+    private var lastDigest = LastDigest()
     private let scratch: UnsafeMutableRawBufferPointer
 
     /// Makes a verifier with an empty memory.
@@ -93,7 +94,7 @@ public final class AssertionVerifier {
             // A list of assertions is the more telling reason, as in the order of the verification.
             return .rejected(token.contains(0x2C) ? .duplicate : .malformed)
         }
-        let digest = digester.digest(token)
+        let digest = lastDigest.of(token, by: digester)
         if let known = cache.find(digest) { return recheck(known, digest, audiences: audiences, now: now) }
         let pipeline = AssertionPipeline(
             policy: policy,

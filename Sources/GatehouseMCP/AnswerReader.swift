@@ -6,13 +6,15 @@ package import GatehouseCore
 ///
 /// Holds one entry of a list at a time, or one address, and nothing else. A class, because it is handed from read to read and
 /// would be copied each time.
+@usableFromInline
 package final class AnswerReader {
     /// What is edited. Without any of it the reader only observes, and hands out no bytes.
+    @usableFromInline
     package struct Edits: OptionSet, Sendable {
-        package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
-        package static let lists = Edits(rawValue: 1)
-        package static let endpoint = Edits(rawValue: 2)
+        @usableFromInline package let rawValue: UInt8
+        @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+        @inlinable package static var lists: Edits { Edits(rawValue: 1) }
+        @inlinable package static var endpoint: Edits { Edits(rawValue: 2) }
     }
 
     /// Bytes of one list entry with the white space before it; a longer one ends the answer, which cannot be filtered then.

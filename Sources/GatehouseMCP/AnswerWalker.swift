@@ -73,29 +73,23 @@ struct AnswerWalker: Sendable {
     /// - Parameter event: what stands at an offset of `bytes`.
     @inline(__always)
     mutating func walk(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ event: (Event, Int) -> Void) {
+        let end = range.upperBound
         var at = range.lowerBound
-        while at < range.upperBound {
-            if quoted != .none {
-                at = walkString(bytes, at, range.upperBound)
-                if quoted == .none, role == .list, opaque == 0 { isInScalar = true }
-                continue
-            }
-            let byte = bytes[at]
+        while at < end {
             if opaque > 0 {
-                switch byte {
-                case 0x22: quoted = .value
-                case 0x7B, 0x5B: opaque += 1
-                case 0x7D, 0x5D:
-                    opaque -= 1
-                    if opaque == 0, role == .list { event(.entryEnded, at + 1) }
-                case _: break
+                at = walkOpaque(bytes, at, end)
+                if opaque == 0, role == .list { event(.entryEnded, at) }
+            } else if quoted != .none {
+                at = quoted == .key ? walkKey(bytes, at, end) : walkText(bytes, at, end)
+                if quoted == .none, role == .list { isInScalar = true }
+            } else {
+                if role == .list {
+                    walkList(bytes[at], at, event)
+                } else if let kind = step(bytes[at]) {
+                    event(.listBegan(kind), at + 1)
                 }
-            } else if role == .list {
-                walkList(byte, at, event)
-            } else if let kind = step(byte) {
-                event(.listBegan(kind), at + 1)
+                at += 1
             }
-            at += 1
         }
     }
 
@@ -208,12 +202,62 @@ struct AnswerWalker: Sendable {
         }
     }
 
+    // MARK: - Values that are not looked into
+
+    /// Goes to the end of a value in brackets, or of the bytes.
+    private mutating func walkOpaque(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
+        var at = start
+        if quoted != .none { at = walkText(bytes, at, end) }
+        while at < end {
+            let byte = bytes[at]
+            at &+= 1
+            if byte == 0x22 {
+                quoted = .value
+                at = walkText(bytes, at, end)
+                continue
+            }
+            // `[` and `{` differ in the bit that makes a letter small, `]` and `}` too.
+            switch byte | 0x20 {
+            case 0x7B: opaque &+= 1
+            case 0x7D:
+                opaque &-= 1
+                if opaque == 0 { return at }
+            case _: break
+            }
+        }
+        return end
+    }
+
     // MARK: - Strings
 
-    private mutating func walkString(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
+    /// Goes behind the quote that ends a string, or to the end of the bytes.
+    @inline(__always)
+    private mutating func walkText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
+        var at = start
+        if isEscaped, at < end {
+            isEscaped = false
+            at &+= 1
+        }
+        while true {
+            at = Self.special(bytes, at, end)
+            guard at < end else { return end }
+            if bytes[at] == 0x22 {
+                quoted = .none
+                return at &+ 1
+            }
+            // A backslash takes the byte behind it along, which may be in the next slice.
+            at &+= 2
+            guard at <= end else {
+                isEscaped = true
+                return end
+            }
+        }
+    }
+
+    private mutating func walkKey(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         // A key that is whole in this slice, as all but a few are, need not be put together.
-        if quoted == .key, keyCount == 0, !isEscaped {
+        if keyCount == 0, !isEscaped {
             let close = Self.special(bytes, at, end)
             if close < end, bytes[close] == 0x22 {
                 key = classify(JSONString(bytes: bytes, range: at..<close, hasEscapes: false))
@@ -222,43 +266,37 @@ struct AnswerWalker: Sendable {
             }
         }
         while at < end {
-            if isEscaped {
-                isEscaped = false
-                if quoted == .key { keep(bytes[at]) }
-                at += 1
-                continue
-            }
-            if quoted == .value { at = Self.special(bytes, at, end) }
-            guard at < end else { return end }
             let byte = bytes[at]
             at += 1
-            switch byte {
-            case 0x22:
-                if quoted == .key { key = keptKey() }
+            if isEscaped {
+                isEscaped = false
+                keep(byte)
+            } else if byte == 0x22 {
+                key = keptKey()
                 quoted = .none
                 return at
-            case 0x5C:
+            } else {
+                keep(byte)
+                guard byte == 0x5C else { continue }
                 isEscaped = true
-                if quoted == .key {
-                    keyHasEscapes = true
-                    keep(byte)
-                }
-            case _: if quoted == .key { keep(byte) }
+                keyHasEscapes = true
             }
         }
         return end
     }
 
     /// The first quote or backslash, or the end.
+    @inline(__always)
     private static func special(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
+        guard let base = bytes.baseAddress else { return end }
         var at = start
-        while end - at >= 8 {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        while at &+ 8 <= end {
+            let word = ByteWord.load(base, at)
             let marks = ByteWord.equal(word, 0x22) | ByteWord.equal(word, 0x5C)
-            guard marks == 0 else { return at + (marks.trailingZeroBitCount >> 3) }
-            at += 8
+            if marks != 0 { return at &+ ByteWord.index(marks) }
+            at &+= 8
         }
-        while at < end, bytes[at] != 0x22, bytes[at] != 0x5C { at += 1 }
+        while at < end, bytes[at] != 0x22, bytes[at] != 0x5C { at &+= 1 }
         return at
     }
 

@@ -120,18 +120,19 @@ struct EntryHold: Sendable {
 
     /// An entry that cannot be read cannot be allowed.
     private func mayShow(_ permits: Permits) -> Bool {
+        guard !frames.isEmpty else { return held.withUnsafeBytes { allows(permits, $0[entry...]) } }
         var document = held
         for frame in frames.reversed() {
             // A line end within the data is white space in the document.
             document.replaceSubrange(frame, with: CollectionOfOne(0x20))
         }
         let start = entry - frames.reduce(0) { $1.upperBound <= entry ? $0 + $1.count - 1 : $0 }
-        return document.withUnsafeBytes { bytes in
-            guard let name = try? Self.name(UnsafeRawBufferPointer(rebasing: bytes[start...]), kind) else {
-                return false
-            }
-            return name.withResolvedBytes { permits.allows(kind, $0) }
-        }
+        return document.withUnsafeBytes { allows(permits, $0[start...]) }
+    }
+
+    private func allows(_ permits: Permits, _ entry: Slice<UnsafeRawBufferPointer>) -> Bool {
+        guard let name = try? Self.name(UnsafeRawBufferPointer(rebasing: entry), kind) else { return false }
+        return name.withResolvedBytes { permits.allows(kind, $0) }
     }
 
     private static func name(_ entry: UnsafeRawBufferPointer, _ kind: Policy.TargetKind) throws(JSONFault)

@@ -1,3 +1,5 @@
+internal import GatehouseCore
+
 /// Takes an event stream apart as it passes: which bytes are data, and where an event ends (WHATWG HTML section 9.2.5).
 struct EventLines: Sendable {
     enum Piece {
@@ -26,8 +28,8 @@ struct EventLines: Sendable {
 
     private var place = Place.start
     private var followsCR = false
-    /// Name of the field, and the event's type, as far as they matter.
-    private var word = InlineArray<9, UInt8>(repeating: 0)
+    /// The last eight bytes of the field's name, or of the event's type, the last one lowest: no word that matters is longer.
+    private var word: UInt64 = 0
     private var count = 0
     private var isEndpoint = false
 
@@ -54,7 +56,7 @@ struct EventLines: Sendable {
             followsCR = byte == 0x0D
             if byte == 0x0A || byte == 0x0D {
                 let isBlank = place == .lineStart || place == .start
-                if place == .event || place == .eventStart { isEndpoint = isWord("endpoint") }
+                if place == .event || place == .eventStart { isEndpoint = isWord(Self.endpoint, 8) }
                 // A line without a colon is a field without a value: it ends no data and names no type.
                 place = .lineStart
                 if isBlank {
@@ -78,8 +80,8 @@ struct EventLines: Sendable {
         case .lineStart: begin(byte)
         case .name:
             guard byte == 0x3A else { return add(byte) }
-            place = isWord("data") ? .dataStart : isWord("event") ? .eventStart : .other
-            count = 0
+            place = isWord(Self.data, 4) ? .dataStart : isWord(Self.event, 5) ? .eventStart : .other
+            (word, count) = (0, 0)
         case .dataStart: place = .data
         case .eventStart:
             place = .event
@@ -90,45 +92,33 @@ struct EventLines: Sendable {
     }
 
     private mutating func begin(_ byte: UInt8) {
-        count = 0
+        (word, count) = (0, 0)
         place = byte == 0x3A ? .other : .name
         add(byte)
     }
 
     private mutating func add(_ byte: UInt8) {
-        if count < 9 { word[count] = byte }
-        count = min(count + 1, 10)
+        word = word &<< 8 | UInt64(byte)
+        count = min(count &+ 1, 9)
     }
 
-    private func isWord(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in 0..<count where word[index] != text.utf8Start[index] { return false }
-        return true
-    }
+    private static var data: UInt64 { 0x6461_7461 }
+    private static var event: UInt64 { 0x65_7665_6E74 }
+    private static var endpoint: UInt64 { 0x656E_6470_6F69_6E74 }
+
+    private func isWord(_ word: UInt64, _ count: Int) -> Bool { self.word == word && self.count == count }
 
     /// The first line end from `start` on, or the end of the bytes.
     private static func lineEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard let base = bytes.baseAddress else { return start }
         var at = start
-        while bytes.count - at >= 8 {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        while at &+ 8 <= bytes.count {
+            let word = ByteWord.load(base, at)
             let marks = ByteWord.equal(word, 0x0A) | ByteWord.equal(word, 0x0D)
-            guard marks == 0 else { return at + (marks.trailingZeroBitCount >> 3) }
-            at += 8
+            if marks != 0 { return at &+ ByteWord.index(marks) }
+            at &+= 8
         }
-        while at < bytes.count, bytes[at] != 0x0A, bytes[at] != 0x0D { at += 1 }
+        while at < bytes.count, bytes[at] != 0x0A, bytes[at] != 0x0D { at &+= 1 }
         return at
-    }
-}
-
-/// Eight bytes at a time.
-enum ByteWord {
-    static let ones: UInt64 = 0x0101_0101_0101_0101
-    static let highs: UInt64 = 0x8080_8080_8080_8080
-
-    /// Not zero when one of the bytes is `byte`; marks above the first may be wrong.
-    @inline(__always)
-    static func equal(_ word: UInt64, _ byte: UInt8) -> UInt64 {
-        let difference = word ^ (ones &* UInt64(byte))
-        return (difference &- ones) & ~difference & highs
     }
 }

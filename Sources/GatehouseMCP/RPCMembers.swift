@@ -10,39 +10,35 @@ enum RPCMember: UInt8, CaseIterable {
         case message, parameters
     }
 
-    var text: StaticString {
-        switch self {
-        case .jsonrpc: "jsonrpc"
-        case .id: "id"
-        case .method: "method"
-        case .params: "params"
-        case .result: "result"
-        case .error: "error"
-        case .name: "name"
-        case .uri: "uri"
-        case .arguments: "arguments"
-        case .other: ""
-        }
+    /// The known name that a text without escapes is.
+    @inline(__always)
+    init(_ name: JSONString, _ level: Level) {
+        self =
+            switch (level, name.range.count) {
+            case (.message, 2) where name == "id": .id
+            case (.message, 5) where name == "error": .error
+            case (.message, 6) where name == "method": .method
+            case (.message, 6) where name == "params": .params
+            case (.message, 6) where name == "result": .result
+            case (.message, 7) where name == "jsonrpc": .jsonrpc
+            case (.parameters, 3) where name == "uri": .uri
+            case (.parameters, 4) where name == "name": .name
+            case (.parameters, 9) where name == "arguments": .arguments
+            case _: .other
+            }
     }
 
-    /// The known names that a text of this length could be.
-    @inline(__always)
-    static func candidate(_ level: Level, _ raw: UnsafeRawBufferPointer) -> RPCMember {
-        switch (level, raw.count) {
-        case (.message, 2): .id
-        case (.message, 5): .error
-        case (.message, 6): raw[0] == 0x6D ? .method : raw[0] == 0x70 ? .params : .result
-        case (.message, 7): .jsonrpc
-        case (.parameters, 3): .uri
-        case (.parameters, 4): .name
-        case (.parameters, 9): .arguments
-        case _: .other
+    /// Whether a known name has this length.
+    private static func hasLength(_ level: Level, _ count: Int) -> Bool {
+        switch (level, count) {
+        case (.message, 2), (.message, 5...7), (.parameters, 3), (.parameters, 4), (.parameters, 9): true
+        case _: false
         }
     }
 
     static func isLookalike(_ name: JSONString, _ level: Level) -> Bool {
         // Folding keeps the length of plain ASCII, so a name of another length than any known one is none of them.
-        if !name.hasEscapes, candidate(level, name.raw) == .other, isPlain(name.raw) { return false }
+        if !name.hasEscapes, !hasLength(level, name.range.count), isPlain(name.raw) { return false }
         if name.hasControlCharacters { return true }
         let folded = FoldedName(name)
         return level == .message
@@ -73,13 +69,15 @@ struct RPCMembers {
     mutating func next(_ scanner: inout JSONScanner) throws(RPCFault) -> RPCMember? {
         let start = scanner.offset
         guard let name = try json({ () throws(JSONFault) in try scanner.nextMember() }) else { return nil }
-        let candidate = RPCMember.candidate(level, name.raw)
-        if candidate != .other, !name.hasEscapes, name == candidate.text {
-            let bit: UInt16 = 1 << UInt16(candidate.rawValue)
-            guard seen & bit == 0 else { throw RPCFault(.json(JSONFault.Code.duplicateMember.rawValue), at: start) }
-            seen |= bit
-            return candidate
-        }
+        let known = name.hasEscapes ? .other : RPCMember(name, level)
+        guard known != .other else { return try unknown(name, at: start) }
+        let bit: UInt16 = 1 << UInt16(known.rawValue)
+        guard seen & bit == 0 else { throw RPCFault(.json(JSONFault.Code.duplicateMember.rawValue), at: start) }
+        seen |= bit
+        return known
+    }
+
+    private mutating func unknown(_ name: JSONString, at start: Int) throws(RPCFault) -> RPCMember {
         guard !RPCMember.isLookalike(name, level) else { throw RPCFault(.lookalike, at: start) }
         guard let first = other else {
             other = name

@@ -57,31 +57,31 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// The method that the text names, escapes resolved.
     init(_ text: JSONString) {
-        self = text.hasEscapes ? text.withResolvedBytes { Self.exact($0) } : Self.exact(text.raw)
-    }
-
-    private static func exact(_ bytes: UnsafeRawBufferPointer) -> RPCMethod {
-        switch bytes.count {
-        case 4: match(.ping, bytes)
-        case 10:
-            bytes[0] == 0x74
-                ? (bytes[6] == 0x63 ? match(.toolsCall, bytes) : match(.toolsList, bytes)) : match(.initialize, bytes)
-        case 11: match(.promptsGet, bytes)
-        case 12: match(.promptsList, bytes)
-        case 14: bytes[10] == 0x72 ? match(.resourcesRead, bytes) : match(.resourcesList, bytes)
-        case 15: match(.discover, bytes)
-        case 19: match(.resourcesSubscribe, bytes)
-        case 25: match(.initialized, bytes)
-        case _: .other
+        if text.hasEscapes {
+            self = Self.allCases.first { text == $0.name } ?? .other
+        } else {
+            self = Self.exact(text)
         }
     }
 
-    private static func match(_ method: RPCMethod, _ bytes: UnsafeRawBufferPointer) -> RPCMethod {
-        let name = method.name
-        guard name.utf8CodeUnitCount == bytes.count else { return .other }
-        for index in 0..<bytes.count where bytes[index] != name.utf8Start[index] { return .other }
-        return method
+    /// Told by the length first, so that no text is compared with more than three names.
+    private static func exact(_ text: JSONString) -> RPCMethod {
+        switch text.range.count {
+        case 4 where text == "ping": .ping
+        case 10 where text == "tools/call": .toolsCall
+        case 10 where text == "tools/list": .toolsList
+        case 10 where text == "initialize": .initialize
+        case 11 where text == "prompts/get": .promptsGet
+        case 12 where text == "prompts/list": .promptsList
+        case 14 where text == "resources/read": .resourcesRead
+        case 14 where text == "resources/list": .resourcesList
+        case 15 where text == "server/discover": .discover
+        case 19 where text == "resources/subscribe": .resourcesSubscribe
+        case 25 where text == "notifications/initialized": .initialized
+        case _: .other
+        }
     }
 
     /// Whether a lenient server could take the text, which names no method known here, for one that grants speak of: by

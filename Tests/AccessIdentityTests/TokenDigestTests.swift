@@ -41,4 +41,22 @@ import Testing
         let names = (0..<2).map { _ in token.withUnsafeBytes { TokenDigester().digest($0) } }
         #expect(names[0] != names[1])
     }
+
+    @Test func `the last digest is given again to the same token alone`() {
+        var last = LastDigest()
+        func holds(_ token: [UInt8]) -> Bool {
+            token.withUnsafeBytes { last.of($0, by: digester) == digester.digest($0) }
+        }
+        for count in [0, 1, 15, 16, 17, 23, 24, 803] {
+            let token = [UInt8](repeating: 0x41, count: count)
+            #expect(holds(token) && holds(token))
+            for index in token.indices {
+                var other = token
+                other[index] ^= 1
+                #expect(holds(other), "\(count) bytes, another at \(index)")
+                #expect(holds(token))
+            }
+            #expect(holds(token + [0x41]) && holds(token))
+        }
+    }
 }

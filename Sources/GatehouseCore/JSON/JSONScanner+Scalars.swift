@@ -1,90 +1,108 @@
 extension JSONScanner {
     /// The next value, a string, checked whole: UTF-8, escapes, no raw control character (RFC 8259 section 7).
     package mutating func string() throws(JSONFault) -> JSONString {
-        guard offset < bytes.count, bytes[offset] == 0x22 else { throw fault(.unexpected) }
-        offset += 1
+        guard byte == 0x22 else { throw fault(.unexpected) }
+        let start = offset &+ 1
+        let hasEscapes = try passText()
+        let text = JSONString(base: base, range: start..<offset, hasEscapes: hasEscapes)
+        pass(1)
+        return text
+    }
+
+    /// The next value, a number, checked against the grammar and kept as written (RFC 8259 section 6).
+    @inline(__always)
+    package mutating func number() throws(JSONFault) -> JSONNumber {
         let start = offset
+        var isInteger = true
+        if byte == 0x2D { offset &+= 1 }
+        if byte == 0x30 {
+            offset &+= 1
+        } else {
+            try digits()
+        }
+        if byte == 0x2E {
+            isInteger = false
+            offset &+= 1
+            try digits()
+        }
+        if byte | 0x20 == 0x65 {
+            isInteger = false
+            offset &+= 1
+            if byte == 0x2B || byte == 0x2D { offset &+= 1 }
+            try digits()
+        }
+        // `01`, `1.2.3`, `1x`: a number ends where structure or white space begins.
+        switch byte {
+        case 0x2C, 0x5D, 0x7D, 0x20, 0x0A, 0x0D, 0x09: break
+        case _: guard offset == count else { throw fault(.invalidNumber) }
+        }
+        let text = JSONNumber(base: base, range: start..<offset, isInteger: isInteger)
+        pass(0)
+        return text
+    }
+
+    @inline(__always)
+    private mutating func digits() throws(JSONFault) {
+        guard byte.isASCIIDigit else { throw fault(.invalidNumber) }
+        repeat { offset &+= 1 } while byte.isASCIIDigit
+    }
+
+    // MARK: Text
+
+    /// Goes from a string's first quote to its last, and tells whether there are escapes between. Nearly all strings are plain to
+    /// their end, so that is the short way.
+    @inline(__always)
+    mutating func passText() throws(JSONFault) -> Bool {
+        offset = Self.plainEnd(base, offset &+ 1, count)
+        return byte == 0x22 ? false : try passSpecials()
+    }
+
+    @inline(never)
+    private mutating func passSpecials() throws(JSONFault) -> Bool {
         var hasEscapes = false
-        while true {
-            skipPlainWords()
-            guard offset < bytes.count else { throw fault(.unexpected) }
+        while offset < count {
             switch bytes[offset] {
-            case 0x22:
-                let text = JSONString(bytes: bytes, range: start..<offset, hasEscapes: hasEscapes)
-                offset += 1
-                skipWhitespace()
-                return text
+            case 0x22: return hasEscapes
             case 0x5C:
                 hasEscapes = true
                 try escape()
             case 0x00..<0x20: throw fault(.controlCharacter)
-            case 0x80...0xFF: try multibyte()
-            case _: offset += 1
+            case _: try multibyte()
             }
+            offset = Self.plainEnd(base, offset, count)
         }
+        throw fault(.unexpected)
     }
 
-    /// The next value, a number, checked against the grammar and kept as written (RFC 8259 section 6).
-    package mutating func number() throws(JSONFault) -> JSONNumber {
-        let start = offset
-        var isInteger = true
-        if peek == 0x2D { offset += 1 }
-        if peek == 0x30 {
-            offset += 1
-        } else {
-            try digits()
-        }
-        if peek == 0x2E {
-            isInteger = false
-            offset += 1
-            try digits()
-        }
-        if peek == 0x65 || peek == 0x45 {
-            isInteger = false
-            offset += 1
-            if peek == 0x2B || peek == 0x2D { offset += 1 }
-            try digits()
-        }
-        // `01`, `1.2.3`, `1x`: a number ends where structure or white space begins.
-        switch peek {
-        case nil, 0x2C, 0x5D, 0x7D, 0x20, 0x0A, 0x0D, 0x09: break
-        case _: throw fault(.invalidNumber)
-        }
-        let text = JSONNumber(bytes: bytes, range: start..<offset, isInteger: isInteger)
-        skipWhitespace()
-        return text
-    }
-
-    private var peek: UInt8? { offset < bytes.count ? bytes[offset] : nil }
-
-    private mutating func digits() throws(JSONFault) {
-        let start = offset
-        while let byte = peek, byte.isASCIIDigit { offset += 1 }
-        guard offset > start else { throw fault(.invalidNumber) }
-    }
-
-    /// Goes to the next quote, backslash, control character or byte above ASCII, eight bytes at a time; stops at the last
-    /// few bytes of all.
-    private mutating func skipPlainWords() {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
-        guard let base = bytes.baseAddress else { return }
-        let last = bytes.count - 8
-        var at = offset
-        while at <= last {
-            let word = UInt64(littleEndian: (base + at).loadUnaligned(as: UInt64.self))
-            let quote = word ^ (ones &* 0x22)
-            let slash = word ^ (ones &* 0x5C)
-            let special =
-                ((quote &- ones) & ~quote | (slash &- ones) & ~slash | (word &- ones &* 0x20) & ~word | word) & highs
-            guard special == 0 else {
-                // Borrows mark bytes above a marked one only, so the first mark is true.
-                at &+= special.trailingZeroBitCount >> 3
-                break
-            }
+    /// The next quote, backslash, control character or byte above ASCII, or the end of the bytes. A function that touches nothing but
+    /// registers: called once for each string, it is cheaper than copies of it.
+    @inline(never)
+    private static func plainEnd(_ base: UnsafeRawPointer, _ start: Int, _ count: Int) -> Int {
+        var at = start
+        while at &+ 8 <= count {
+            let special = specials(ByteWord.load(base, at))
+            if special != 0 { return at &+ ByteWord.index(special) }
             at &+= 8
         }
-        offset = at
+        guard at < count else { return at }
+        if count >= 8 {
+            // The last eight bytes of all, those before shifted out; the zeros that come in are control characters and mark the end.
+            return at &+ ByteWord.index(specials(ByteWord.load(base, count &- 8) &>> UInt64(8 &* (at &+ 8 &- count))))
+        }
+        while at < count, specials(UInt64(base.load(fromByteOffset: at, as: UInt8.self)) | 0x2020_2020_2020_2000) == 0 {
+            at &+= 1
+        }
+        return at
+    }
+
+    /// Marks bytes that are not plain text. A byte of ASCII gets its high bit from a subtraction only by falling below zero; what a
+    /// borrow marks wrongly stands above a marked byte, so the first mark is true.
+    @inline(__always)
+    private static func specials(_ word: UInt64) -> UInt64 {
+        let quote = word ^ (ByteWord.ones &* 0x22)
+        let slash = word ^ (ByteWord.ones &* 0x5C)
+        return ((quote &- ByteWord.ones) | (slash &- ByteWord.ones) | (word &- ByteWord.ones &* 0x20) | word)
+            & ByteWord.highs
     }
 
     private mutating func escape() throws(JSONFault) {

@@ -6,13 +6,17 @@
 /// asks for the next member; a walk that does not is refused as `.unexpected`, never a trap.
 ///
 /// The bytes must outlive the scanner and all that it hands out.
+@usableFromInline
 package struct JSONScanner {
     /// Objects and arrays open at once, at most; one more is `.tooDeep`. One bit of a word each, hence 64.
     package static let maximumDepth = 64
 
-    let bytes: UnsafeRawBufferPointer
-    let depthLimit: Int
-    package internal(set) var offset = 0
+    @usableFromInline let base: UnsafeRawPointer
+    @usableFromInline let count: Int
+    private let depthLimit: Int
+    @usableFromInline package internal(set) var offset = 0
+    /// The position just after the last token, before the white space behind it.
+    private var tokenEnd = 0
     package private(set) var depth = 0
     /// One bit for each open level, the innermost lowest: whether it is an object, and whether it had an entry yet.
     private var objects: UInt64 = 0
@@ -24,16 +28,16 @@ package struct JSONScanner {
         _ bytes: UnsafeRawBufferPointer,
         depthLimit: Int = JSONScanner.maximumDepth
     ) throws(JSONFault) {
-        self.bytes = bytes
+        base = bytes.start
+        count = bytes.count
         self.depthLimit = min(max(0, depthLimit), Self.maximumDepth)
         if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { throw fault(.byteOrderMark) }
-        skipWhitespace()
+        pass(0)
     }
 
     /// What comes next, told by its first byte alone; nil at the end of the bytes or before anything but a value.
-    package var next: JSONKind? {
-        guard offset < bytes.count else { return nil }
-        switch bytes[offset] {
+    @inlinable package var next: JSONKind? {
+        switch byte {
         case 0x7B: return .object
         case 0x5B: return .array
         case 0x22: return .string
@@ -54,11 +58,7 @@ package struct JSONScanner {
     package mutating func nextMember() throws(JSONFault) -> JSONString? {
         guard depth > 0, objects & 1 == 1 else { throw fault(.unexpected) }
         guard try nextEntry(closing: 0x7D) else { return nil }
-        let name = try string()
-        guard offset < bytes.count, bytes[offset] == 0x3A else { throw fault(.unexpected) }
-        offset += 1
-        skipWhitespace()
-        return name
+        return try name()
     }
 
     /// As ``nextMember()``, and refuses a name that `names` holds already, escapes resolved.
@@ -80,12 +80,9 @@ package struct JSONScanner {
     // MARK: Scalars
 
     package mutating func bool() throws(JSONFault) -> Bool {
-        if next == .bool, bytes[offset] == 0x74 {
-            try literal("true")
-            return true
-        }
-        try literal("false")
-        return false
+        let isTrue = byte == 0x74
+        try literal(isTrue ? "true" : "false")
+        return isTrue
     }
 
     package mutating func null() throws(JSONFault) { try literal("null") }
@@ -97,36 +94,29 @@ package struct JSONScanner {
     package mutating func skip() throws(JSONFault) -> Range<Int> {
         let start = offset
         let outside = depth
-        var end = start
         repeat {
             if depth > outside {
                 if objects & 1 == 1 {
-                    guard try nextMember() != nil else {
-                        end = closed
-                        continue
-                    }
+                    guard try nextEntry(closing: 0x7D) else { continue }
+                    _ = try name()
                 } else {
-                    guard try nextElement() else {
-                        end = closed
-                        continue
-                    }
+                    guard try nextEntry(closing: 0x5D) else { continue }
                 }
             }
-            switch next {
-            case .object: try beginObject()
-            case .array: try beginArray()
-            case .string: end = try string().range.upperBound + 1
-            case .number: end = try number().range.upperBound
-            case .bool:
-                end = offset + (bytes[offset] == 0x74 ? 4 : 5)
-                _ = try bool()
-            case .null:
-                end = offset + 4
-                try null()
-            case nil: throw fault(.unexpected)
+            switch byte {
+            case 0x22:
+                _ = try passText()
+                pass(1)
+            case 0x7B: try begin(0x7B, isObject: true)
+            case 0x5B: try begin(0x5B, isObject: false)
+            case 0x2D, 0x30...0x39: _ = try number()
+            case 0x74: try literal("true")
+            case 0x66: try literal("false")
+            case 0x6E: try literal("null")
+            case _: throw fault(.unexpected)
             }
         } while depth > outside
-        return start..<end
+        return start..<tokenEnd
     }
 
     /// As ``skip()``, and refuses an object at any level inside that names a member twice, or more than `limit` members.
@@ -146,71 +136,92 @@ package struct JSONScanner {
     /// Confirms that nothing but white space follows the value.
     package func finish() throws(JSONFault) {
         guard depth == 0 else { throw fault(.unexpected) }
-        guard offset == bytes.count else { throw fault(.trailingBytes) }
+        guard offset == count else { throw fault(.trailingBytes) }
     }
 
     /// The bytes at a place that was passed.
     package func scanned(_ range: Range<Int>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: bytes[range])
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "what was passed lies within the bytes")
+        return UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
     }
 
     // MARK: Inside
 
-    /// The position just after the bracket that closed the last object or array.
-    private var closed = 0
-
     func fault(_ code: JSONFault.Code) -> JSONFault { JSONFault(code: code, offset: offset) }
 
-    mutating func skipWhitespace() {
-        while offset < bytes.count {
-            switch bytes[offset] {
-            case 0x20, 0x0A, 0x0D, 0x09: offset += 1
-            case _: return
-            }
-        }
+    /// The byte that is next, 0 at the end of the bytes. A NUL has no place outside strings, so both are refused alike.
+    @inlinable @inline(__always)
+    var byte: UInt8 { offset < count ? base.load(fromByteOffset: offset, as: UInt8.self) : 0 }
+
+    /// The bytes, for what is seldom asked of them.
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    /// Passes the last bytes of a token and the white space behind it.
+    @inline(__always)
+    mutating func pass(_ count: Int) {
+        offset &+= count
+        tokenEnd = offset
+        if byte <= 0x20 { passWhitespace() }
     }
 
+    @inline(never)
+    private mutating func passWhitespace() {
+        while byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { offset &+= 1 }
+    }
+
+    /// Passes a member's name and the colon.
+    @inline(__always)
+    private mutating func name() throws(JSONFault) -> JSONString {
+        guard byte == 0x22 else { throw fault(.unexpected) }
+        let start = offset &+ 1
+        let hasEscapes = try passText()
+        let name = JSONString(base: base, range: start..<offset, hasEscapes: hasEscapes)
+        pass(1)
+        guard byte == 0x3A else { throw fault(.unexpected) }
+        pass(1)
+        return name
+    }
+
+    @inline(__always)
     private mutating func begin(_ bracket: UInt8, isObject: Bool) throws(JSONFault) {
-        guard offset < bytes.count, bytes[offset] == bracket else { throw fault(.unexpected) }
+        guard byte == bracket else { throw fault(.unexpected) }
         guard depth < depthLimit else { throw fault(.tooDeep) }
-        offset += 1
-        depth += 1
-        objects = objects << 1 | (isObject ? 1 : 0)
-        started <<= 1
-        skipWhitespace()
+        depth &+= 1
+        objects = objects &<< 1 | (isObject ? 1 : 0)
+        started &<<= 1
+        pass(1)
     }
 
     /// Passes the comma or the closing bracket. False when the level was closed.
+    @inline(__always)
     private mutating func nextEntry(closing bracket: UInt8) throws(JSONFault) -> Bool {
-        guard offset < bytes.count else { throw fault(.unexpected) }
-        if bytes[offset] == bracket {
-            offset += 1
-            closed = offset
-            depth -= 1
-            objects >>= 1
-            started >>= 1
-            skipWhitespace()
+        if byte == bracket {
+            depth &-= 1
+            objects &>>= 1
+            started &>>= 1
+            pass(1)
             return false
         }
         if started & 1 == 1 {
-            guard bytes[offset] == 0x2C else { throw fault(.unexpected) }
-            offset += 1
-            skipWhitespace()
+            guard byte == 0x2C else { throw fault(.unexpected) }
+            pass(1)
+        } else if offset == count {
+            throw fault(.unexpected)
         }
         started |= 1
         return true
     }
 
+    @inline(__always)
     private mutating func literal(_ word: StaticString) throws(JSONFault) {
-        let count = word.utf8CodeUnitCount
-        guard bytes.count - offset >= count else { throw fault(.unexpected) }
-        for index in 0..<count where bytes[offset + index] != word.utf8Start[index] { throw fault(.unexpected) }
-        offset += count
-        skipWhitespace()
+        let length = word.utf8CodeUnitCount
+        guard count &- offset >= length, ByteWord.equal(base + offset, word) else { throw fault(.unexpected) }
+        pass(length)
     }
 }
 
 /// What kind of value comes next.
+@usableFromInline
 package enum JSONKind: Hashable, Sendable {
     case object, array, string, number, bool, null
 }

@@ -1,21 +1,32 @@
 internal import Glibc
 
 /// A string inside JSON bytes, escapes unresolved. Borrows the bytes that were scanned: use it only while they live.
+///
+/// Four words, which a function returns in registers.
+@usableFromInline
 package struct JSONString {
-    let bytes: UnsafeRawBufferPointer
+    /// Where the scanned bytes begin.
+    @usableFromInline let base: UnsafeRawPointer
     /// Where it stands in the scanned bytes, without the quotes.
-    package let range: Range<Int>
-    package let hasEscapes: Bool
+    @usableFromInline package let range: Range<Int>
+    @usableFromInline package let hasEscapes: Bool
 
-    /// A string that was scanned before, in the same bytes at another address.
-    package init(bytes: UnsafeRawBufferPointer, range: Range<Int>, hasEscapes: Bool) {
-        self.bytes = bytes
+    init(base: UnsafeRawPointer, range: Range<Int>, hasEscapes: Bool) {
+        self.base = base
         self.range = range
         self.hasEscapes = hasEscapes
     }
 
+    /// A string that was scanned before, in the same bytes at another address.
+    package init(bytes: UnsafeRawBufferPointer, range: Range<Int>, hasEscapes: Bool) {
+        precondition(range.upperBound <= bytes.count, "a string lies within its bytes")
+        self.init(base: bytes.start, range: range, hasEscapes: hasEscapes)
+    }
+
     /// As written between the quotes.
-    package var raw: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
+    @inlinable package var raw: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
+    }
 
     package var isEmpty: Bool { range.isEmpty }
 
@@ -27,15 +38,23 @@ package struct JSONString {
     /// The bytes of the text, escapes resolved one at a time.
     package var resolved: Resolved { Resolved(rest: raw) }
 
-    /// Whether the text is exactly this, escapes resolved.
+    /// Whether the text is exactly this, escapes resolved. Inlined, so that a literal is a length and a word or two to compare with.
+    @inlinable @inline(__always)
     package static func == (string: JSONString, text: StaticString) -> Bool {
-        string.equals(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        if string.hasEscapes { return string.equalsResolved(text) }
+        guard string.range.count == text.utf8CodeUnitCount else { return false }
+        return ByteWord.equal(string.base + string.range.lowerBound, text)
+    }
+
+    @inline(never)
+    @usableFromInline func equalsResolved(_ text: StaticString) -> Bool {
+        equals(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Whether the text is exactly these bytes of UTF-8, escapes resolved.
     package func equals(_ other: UnsafeRawBufferPointer) -> Bool {
         if hasEscapes { return resolved.elementsEqual(other) }
-        return raw.count == other.count && (raw.isEmpty || memcmp(raw.baseAddress!, other.baseAddress!, raw.count) == 0)
+        return raw.count == other.count && (raw.isEmpty || memcmp(raw.start, other.start, raw.count) == 0)
     }
 
     /// Whether the text is exactly this, escapes resolved.
@@ -50,9 +69,12 @@ package struct JSONString {
     }
 
     /// Lends the bytes of the text, escapes resolved. Allocates only for a text with escapes.
+    @inlinable
     package func withResolvedBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        hasEscapes ? Array(resolved).withUnsafeBytes(body) : body(raw)
+        hasEscapes ? resolvedBytes.withUnsafeBytes(body) : body(raw)
     }
+
+    @usableFromInline var resolvedBytes: [UInt8] { Array(resolved) }
 
     /// Whether a control character (Unicode category Cc) is in the text, escapes resolved.
     package var hasControlCharacters: Bool {
@@ -62,10 +84,21 @@ package struct JSONString {
 
     private static func hasControlCharacters(_ text: UnsafeRawBufferPointer) -> Bool {
         var previous: UInt8 = 0
-        for byte in text {
+        var at = 0
+        while at < text.count {
+            if at &+ 8 <= text.count {
+                let word = ByteWord.load(text.start, at)
+                // Neither below 0x20, nor DEL or beyond. Carries and borrows mark a byte too many only beside one that is marked.
+                if ((word &- ByteWord.ones &* 0x20) | (word &+ ByteWord.ones) | word) & ByteWord.highs == 0 {
+                    at &+= 8
+                    continue
+                }
+            }
+            let byte = text[at]
             // C2 80 to C2 9F are the controls of Latin-1; C2 never stands elsewhere in UTF-8.
             if byte < 0x20 || byte == 0x7F || previous == 0xC2 && byte < 0xA0 { return true }
             previous = byte
+            at &+= 1
         }
         return false
     }
@@ -80,6 +113,11 @@ package struct JSONString {
         }
         return unit
     }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the bytes begin; of none, an address that is never read.
+    var start: UnsafeRawPointer { baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped }
 }
 
 extension JSONString {

@@ -30,7 +30,10 @@ package struct RequestHead: Sendable {
     /// Which of the known fields are there and not nominated away: a bit each, at ``KnownField``'s raw value.
     var present: UInt64 = 0
 
-    package init() { fields.reserveCapacity(32) }
+    /// Fields that there is room for from the start: as many as most heads have.
+    private static let usualFields = 32
+
+    package init() {}
 
     @inline(__always)
     package func has(_ known: KnownField) -> Bool { present & known.bit != 0 }
@@ -52,6 +55,7 @@ package struct RequestHead: Sendable {
     }
 
     mutating func reset() {
+        if fields.capacity == 0 { fields.reserveCapacity(Self.usualFields) }
         fields.removeAll(keepingCapacity: true)
         present = 0
         query = nil

@@ -17,7 +17,10 @@ package struct ResponseHead: Sendable {
     /// Which of the known fields are there and not nominated away: a bit each, at ``KnownField``'s raw value.
     var present: UInt64 = 0
 
-    package init() { fields.reserveCapacity(32) }
+    /// Fields that there is room for from the start: as many as most heads have.
+    private static let usualFields = 16
+
+    package init() {}
 
     /// A 1xx that another response follows. 101 is final.
     package var isInterim: Bool { status < 200 && status != 101 }
@@ -36,6 +39,7 @@ package struct ResponseHead: Sendable {
     }
 
     mutating func reset() {
+        if fields.capacity == 0 { fields.reserveCapacity(Self.usualFields) }
         fields.removeAll(keepingCapacity: true)
         present = 0
         framing = .none

@@ -21,6 +21,10 @@ package struct ResponseHeadParser: Sendable {
 
     package init(limits: HeadLimits = .response) { self.limits = limits }
 
+    /// Lets the memory of the fields go while no head is needed, as during a long stream; the next head takes it anew. All else of
+    /// the present head stays.
+    package mutating func releaseFields() { head.fields = [] }
+
     /// Forgets a head that was begun.
     package mutating func reset() { phase = .ready }
 

@@ -11,8 +11,6 @@ install_packages "${build_packages[@]}" postgresql
 trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-options=(-c release --product GatehouseAuditBenchmark --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked)
-swift build "${options[@]}" -j "$(nproc)" </dev/null >&2
-folder=$(swift build "${options[@]}" --show-bin-path)
+benchmark=$(deploy/build.sh GatehouseAuditBenchmark)
 postgres_start
-"$folder/GatehouseAuditBenchmark" "${1:-1000000}"
+"$benchmark" "${1:-1000000}"

@@ -179,4 +179,44 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
             #expect(strings[0].text == "aé😀")
         }
     }
+
+    /// Strings are read a word at a time, the last bytes of all in another way.
+    @Test func `a string ends at its quote wherever that stands among the words`() throws {
+        for length in 0...25 {
+            for behind in 0...9 {
+                let text = String(repeating: "x", count: length)
+                let document = "\"\(text)\"" + String(repeating: " ", count: behind)
+                #expect(try scanned(document) { try $0.string().text } == text)
+                #expect(fault("\"\(text)") == .unexpected)
+            }
+        }
+    }
+
+    @Test(
+        arguments: [
+            (#"\n"#, nil), ("\u{1F}", .controlCharacter), ("\u{0}", .controlCharacter), ("é", nil),
+            (#"\x"#, .invalidEscape),
+        ] as [(String, JSONFault.Code?)]
+    )
+    func `what is not plain is found wherever it stands among the words`(_ special: String, _ code: JSONFault.Code?) {
+        for before in 0...17 {
+            for behind in 0...17 {
+                let text = String(repeating: "x", count: before) + special + String(repeating: "y", count: behind)
+                #expect(fault("\"\(text)\"") == code)
+                #expect(fault("{\"\(text)\":[\"\(text)\"]}") == code)
+            }
+        }
+    }
+
+    @Test func `a member that stands twice is found among many and behind escapes`() {
+        for count in [1, 2, 15, 16, 17, 40] {
+            let members = (0..<count).map { #""a long name that ends in \#($0 + 100)":0"# }
+            #expect(fault("{\(members.joined(separator: ","))}") == nil)
+            for member in members {
+                #expect(fault("{\((members + [member]).joined(separator: ","))}") == .duplicateMember)
+                let escaped = member.replacing("a long", with: #"\u0061 long"#)
+                #expect(fault("{\((members + [escaped]).joined(separator: ","))}") == .duplicateMember)
+            }
+        }
+    }
 }

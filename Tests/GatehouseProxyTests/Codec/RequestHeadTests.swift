@@ -161,4 +161,17 @@ import Testing
         #expect(parser.head.isKeepAlive)
         #expect(!parser.head.expectsContinue)
     }
+
+    @Test func `the memory of the fields comes back with the next head`() {
+        let raw = Array("GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n".utf8)
+        var parser = RequestHeadParser()
+        #expect(parser.head.fields.capacity == 0)
+        for _ in 0..<2 {
+            #expect(parser.parse(raw.span) == .complete)
+            #expect(parser.head.fields.count == 2)
+            parser.releaseFields()
+            #expect(parser.head.fields.capacity == 0)
+            #expect(raw.span.text(parser.head.host) == "a")
+        }
+    }
 }

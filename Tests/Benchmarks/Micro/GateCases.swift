@@ -1,0 +1,50 @@
+import GatehouseCore
+import GatehouseMCP
+
+let gateCases = [
+    MicroCase("rpc-call") { count in
+        for _ in 0..<count {
+            let body = try Samples.call.withUnsafeBytes { try RPCGate.scan($0, allowsBatch: false) }
+            try check(body.contains { $0.known == .toolsCall && $0.target?.range.count == 9 })
+        }
+    },
+    MicroCase("rpc-batch") { count in
+        for _ in 0..<count {
+            let body = try Samples.batch.withUnsafeBytes { try RPCGate.scan($0, allowsBatch: true) }
+            try check(body.contains { $0.known == .toolsList })
+        }
+    },
+    // The answer to a call, of which only the outcome counts.
+    MicroCase("answer") { count in
+        for _ in 0..<count { try observe(Samples.answer, isEventStream: false) }
+    },
+    MicroCase("answer-event") { count in
+        for _ in 0..<count { try observe(Samples.answerEvent, isEventStream: true) }
+    },
+    MicroCase("list-filter") { count in
+        let grant = Grant(users: [Glob("*")], serviceTokens: [], tools: [Glob("list_*")], prompts: nil, resources: nil)
+        let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "ops@example.com"))
+        for _ in 0..<count {
+            let reader = AnswerReader(isEventStream: false, edits: .lists)
+            var passed = 0
+            Samples.list.withUnsafeBytes { bytes in
+                reader.edit(bytes, permits: permits, address: { Array($0) }, { passed += $0.count })
+            }
+            try check(passed > Samples.list.count / 4 && passed < Samples.list.count / 3)
+        }
+    },
+    MicroCase("event-boundary") { count in
+        let bytes = Samples.answerEvent
+        var boundary = EventBoundary()
+        for _ in 0..<count {
+            boundary.advance(over: bytes.span)
+            try check(boundary.isAtBoundary)
+        }
+    },
+]
+
+private func observe(_ answer: [UInt8], isEventStream: Bool) throws {
+    let reader = AnswerReader(isEventStream: isEventStream, edits: [])
+    answer.withUnsafeBytes { reader.observe($0) }
+    try check(reader.outcome == nil)
+}
