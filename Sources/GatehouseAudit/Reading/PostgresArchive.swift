@@ -9,7 +9,7 @@ package final class PostgresArchive: AuditArchive {
 
     private let session: PostgresSession
 
-    /// - Throws: `.unreadable` when there is no such database, or none with audit tables.
+    /// - Throws: `.unreadable` when there is no such database, `.empty` when it has no audit tables.
     package init(url: String) throws(AuditError) {
         let version: Int
         do throws(PostgresError) {
@@ -23,7 +23,7 @@ package final class PostgresArchive: AuditArchive {
             try session.query("SET jit = off")
             version = try session.schemaVersion(of: PostgresSchema.component)
         } catch { throw Self.wrap(error) }
-        guard version > 0 else { throw Self.wrap("the database holds no audit events") }
+        guard version > 0 else { throw AuditError(.empty, "the database holds no audit events") }
         guard version <= PostgresSchema.scripts.count else {
             throw Self.wrap("the audit tables were made by a newer release; use that")
         }

@@ -5,13 +5,13 @@ internal import SQLiteClient
 package final class SQLiteArchive: AuditArchive {
     private let connection: SQLiteConnection
 
-    /// - Throws: `.unreadable` when there is no such database, or none with audit tables.
+    /// - Throws: `.unreadable` when there is no such database, `.empty` when it has no audit tables.
     package init(path: String) throws(AuditError) {
+        let version: Int
         do throws(SQLiteError) {
             let reader = try SQLiteConnection(path: path, access: .readOnly)
-            let version = try reader.schemaVersion(of: SQLiteSchema.component)
-            guard version > 0 else { throw SQLiteError(.other, "\(path) holds no audit events") }
-            if version < SQLiteSchema.scripts.count {
+            version = try reader.schemaVersion(of: SQLiteSchema.component)
+            if (1..<SQLiteSchema.scripts.count).contains(version) {
                 // Of the release before: nobody else brings it up to date while no proxy runs.
                 let writer = try SQLiteConnection(path: path, access: .readWrite)
                 try writer.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)
@@ -20,6 +20,7 @@ package final class SQLiteArchive: AuditArchive {
                 connection = reader
             }
         } catch { throw Self.wrap(error) }
+        guard version > 0 else { throw AuditError(.empty, "\(path) holds no audit events") }
     }
 
     package func events(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
