@@ -29,7 +29,6 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -55,7 +54,7 @@ let package = Package(
             [
                 "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
                 "GatehouseCore", "CLinux",
-                argumentParser, logging, lifecycle, unixSignals,
+                argumentParser, logging, unixSignals,
             ]
         ),
         module(
@@ -63,14 +62,14 @@ let package = Package(
             [
                 "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
                 "GatehouseConfig",
-                "GatehouseCore", "CurlClient", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging, lifecycle,
+                "GatehouseCore", "SocketLoop", "CurlClient", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging,
                 crypto,
                 cryptoExtras,
             ]
         ),
         module(
             "GatehouseProxy",
-            ["GatehouseMCP", "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL, logging]
+            ["GatehouseMCP", "GatehouseCore", "SocketLoop", "TLSClient", nio("NIOCore"), logging]
         ),
         module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
@@ -78,22 +77,27 @@ let package = Package(
         module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
+        // Event loops over epoll and the sockets on them; of NIO it takes the buffers.
+        module("SocketLoop", ["TLSClient", "CLinux", nio("NIOCore")]),
 
         // One thin Swift face for each C library, the only importer of its system library.
         module("SQLiteClient", ["CSQLite"]),
         module("PostgresClient", ["CPostgres"]),
         module("CurlClient", ["CCurl"]),
         module("YAMLReader", ["CYAML"]),
+        module("TLSClient", ["COpenSSL"]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
 
         .target(
             name: "GatehouseTestSupport",
             dependencies: [
-                "GatehouseCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto, cryptoExtras,
+                "GatehouseCore", "SocketLoop", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto,
+                cryptoExtras,
             ],
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
@@ -127,7 +131,8 @@ let package = Package(
         tests(
             "GatehouseProxyTests",
             [
-                "GatehouseProxy", "GatehouseMCP", "GatehouseCore", "GatehouseTestSupport", nio("NIOCore"),
+                "GatehouseProxy", "GatehouseMCP", "GatehouseCore", "SocketLoop", "TLSClient", "GatehouseTestSupport",
+                nio("NIOCore"),
                 nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOHTTP1"), nioSSL, logging,
             ]
         ),
@@ -147,6 +152,11 @@ let package = Package(
         ),
         tests("GatehouseAuditTests", ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient"]),
         tests("SQLiteClientTests", ["SQLiteClient"]),
+        tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", nio("NIOCore")]),
+        tests(
+            "TLSClientTests",
+            ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]
+        ),
         tests("CurlClientTests", ["CurlClient"]),
         tests("PostgresClientTests", ["PostgresClient"]),
         tests("EndToEndTests", ["GatehouseTestSupport", "CurlClient"], exclude: ["Python"]),

@@ -5,10 +5,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Exclusivity is checked when compiling and, in debug builds, when running; the check at run time costs the hot path.
-options=(-c release --product gatehouse --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked)
+options=(-c release --product gatehouse --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -enforce-exclusivity=unchecked)
 # Nothing is loaded into this program, so it exports nothing; what nobody calls is left out, what is the same is kept once:
 # 4 MB of 33.
-for option in --no-export-dynamic --gc-sections --icf=safe; do
+for option in --no-export-dynamic --gc-sections --icf=safe --pack-dyn-relocs=relr; do
   options+=(-Xlinker "$option")
 done
 swift build "${options[@]}" -j "$(nproc)" </dev/null >&2

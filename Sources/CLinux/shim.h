@@ -7,3 +7,43 @@ static inline int gatehouse_set_dumpable(int is_dumpable) {
 static inline int gatehouse_get_dumpable(void) {
     return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 }
+static inline int gatehouse_name_thread(const char *name) {
+    return prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+// struct epoll_event is packed and holds a union, which Swift does not read: these put it together and take it apart.
+static inline int gatehouse_epoll_control(int epoll, int operation, int descriptor, unsigned int events,
+                                          unsigned long long key) {
+    struct epoll_event event = {.events = events, .data = {.u64 = key}};
+    return epoll_ctl(epoll, operation, descriptor, &event);
+}
+static inline unsigned long gatehouse_epoll_event_size(void) { return sizeof(struct epoll_event); }
+static inline int gatehouse_epoll_wait(int epoll, void *events, int capacity, int milliseconds) {
+    return epoll_wait(epoll, events, capacity, milliseconds);
+}
+static inline unsigned int gatehouse_epoll_events(const void *events, long index) {
+    return ((const struct epoll_event *)events)[index].events;
+}
+static inline unsigned long long gatehouse_epoll_key(const void *events, long index) {
+    return ((const struct epoll_event *)events)[index].data.u64;
+}
+static const unsigned int gatehouse_epoll_in = EPOLLIN;
+static const unsigned int gatehouse_epoll_out = EPOLLOUT;
+static const unsigned int gatehouse_epoll_error = EPOLLERR;
+static const unsigned int gatehouse_epoll_hangup = EPOLLHUP;
+static const unsigned int gatehouse_epoll_read_hangup = EPOLLRDHUP;
+static const unsigned int gatehouse_epoll_edge = EPOLLET;
+
+// The flags are both enumerators and macros, which Swift reads as neither.
+static inline int gatehouse_stream_socket(int family) {
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+// Declared for _GNU_SOURCE only.
+static inline int gatehouse_accept(int listener) {
+    extern int accept4(int, struct sockaddr *, socklen_t *, int);
+    return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}

@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import GatehouseConfig
 internal import GatehouseServer
 internal import Logging
-internal import ServiceLifecycle
 internal import UnixSignals
 
 struct Serve: AsyncParsableCommand {
@@ -33,30 +32,28 @@ struct Serve: AsyncParsableCommand {
             GatehouseLogHandler(label: $0, level: level, form: GatehouseLogHandler.formOfStandardError)
         }
         let gatehouse = try await Gatehouse(configuration, logger: logger, version: GatehouseCommand.version)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(
-                        service: Reloading(gatehouse: gatehouse, path: path, watch: watch),
-                        successTerminationBehavior: .ignore
-                    ),
-                    .init(service: gatehouse, successTerminationBehavior: .gracefullyShutdownGroup),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "lifecycle", factory: { _ in SwiftLogNoOpLogHandler() })
-            )
-        )
-        try await group.run()
+        let reloading = Task { await Reloading(gatehouse: gatehouse, path: path, watch: watch).run() }
+        let signals = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+                reloading.cancel()
+                gatehouse.stop()
+            }
+        }
+        defer {
+            reloading.cancel()
+            signals.cancel()
+        }
+        try await gatehouse.run()
     }
 }
 
 /// Reads the configuration again at each SIGHUP and when the file has changed, one reading at a time.
-private struct Reloading: Service {
+private struct Reloading {
     let gatehouse: Gatehouse
     let path: String
     let watch: FileWatch
 
-    func run() async throws {
+    func run() async {
         // Whatever asks while a reading is under way is answered by one more.
         let (asked, ask) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
@@ -69,7 +66,7 @@ private struct Reloading: Service {
                     if watch.looked(FileWatch.Stamp(of: path)) { ask.yield() }
                 }
             }
-            for await _ in asked.cancelOnGracefulShutdown() { await gatehouse.reload(path: path) }
+            for await _ in asked { await gatehouse.reload(path: path) }
             group.cancelAll()
         }
     }

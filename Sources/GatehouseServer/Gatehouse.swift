@@ -7,14 +7,14 @@ internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
-package import NIOCore
+internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
-internal import ServiceLifecycle
+internal import SocketLoop
 internal import Synchronization
 
 /// The composition root: makes every part from the configuration, joins them, and runs them until told to stop.
-package final class Gatehouse: Service {
+package final class Gatehouse: Sendable {
     let configuration: Configuration
     let logger: Logger
     let live: LiveState
@@ -22,7 +22,9 @@ package final class Gatehouse: Service {
     /// As `--version` says it.
     let version: String
     let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
-    private let group: MultiThreadedEventLoopGroup
+    private let eventLoops: [EpollLoop]
+    /// Of the admin listener, which has a thread of its own: what is asked there never delays a request.
+    private let adminGroup: MultiThreadedEventLoopGroup
     let audit: AuditSystem
     let keys: SigningKeySource
     let tokens: LiveTokens
@@ -31,22 +33,24 @@ package final class Gatehouse: Service {
     /// Break-glass credentials; its `state` may be read at any time.
     let bearers: BearerWatch
     let proxy: ProxyServer
-    private let authenticators: [NIOLoopBound<LoopAuthenticator>]
+    private let authenticators: [LoopBound<LoopAuthenticator>]
     private let adminHost: AdminHost
     private let isDraining = Mutex(false)
-    private let onReady: @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void
+    /// Ends when ``stop()`` was called.
+    private let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
+    private let onReady: @Sendable (_ listen: Int?, _ admin: Int?) -> Void
 
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
     /// - Parameters:
     ///   - version: what the status page calls this build.
-    ///   - onReady: called once both listeners stand, with their addresses.
+    ///   - onReady: called once both listeners stand, with their ports; nil for a unix socket.
     /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
     package init(
         _ configuration: Configuration,
         logger: Logger,
         version: String = "",
-        onReady: @escaping @Sendable (_ listen: SocketAddress?, _ admin: SocketAddress?) -> Void = { _, _ in }
+        onReady: @escaping @Sendable (_ listen: Int?, _ admin: Int?) -> Void = { _, _ in }
     ) async throws {
         self.configuration = configuration
         self.logger = logger
@@ -63,9 +67,9 @@ package final class Gatehouse: Service {
                 ]
             )
         }
-        group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-
-        let eventLoops = Array(group.makeIterator())
+        adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoops = try (0..<configuration.threads).map { try EpollLoop.start(named: "loop-\($0)") }
+        self.eventLoops = eventLoops
         let limits = configuration.limits
         let connector = UpstreamConnector()
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
@@ -95,21 +99,18 @@ package final class Gatehouse: Service {
             }
         )
         let policy = AccessAssembly.policy(configuration.access)
-        var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
+        var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
             authenticators.append(
                 try await eventLoop.submit { [keys] in
-                    NIOLoopBound(
-                        LoopAuthenticator(policy: policy, source: keys, eventLoop: eventLoop),
-                        eventLoop: eventLoop
-                    )
-                }.get()
+                    LoopBound(LoopAuthenticator(policy: policy, source: keys, eventLoop: eventLoop), on: eventLoop)
+                }
             )
         }
         self.authenticators = authenticators
         let empty = live.snapshot
         let sessions = SessionTags(try InstanceKeys(configuration).keys(for: .session))
-        proxy = try await ProxyServer(group: group, limits: limits) { [authenticators] eventLoop, index in
+        proxy = try await ProxyServer(eventLoops, limits: limits) { [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
                 snapshot: empty,
@@ -127,6 +128,7 @@ package final class Gatehouse: Service {
         live.bind(proxy: proxy, authenticators: authenticators)
     }
 
+    /// Serves until ``stop()`` is called or the task is cancelled, and then drains.
     package func run() async throws {
         try audit.start()
         let keyTask = Task { [keys] in await keys.run() }
@@ -141,10 +143,10 @@ package final class Gatehouse: Service {
             tokens.stop()
             bearerTask.cancel()
         }
-        let admin = try await AdminServer.start(on: configuration.admin, group: group) { [self] in await page($0) }
-        let address: SocketAddress?
+        let admin = try await AdminServer.start(on: configuration.admin, group: adminGroup) { [self] in await page($0) }
+        let port: Int?
         do {
-            address = try await proxy.listen(on: configuration.listen)
+            port = try await proxy.listen(on: configuration.listen)
         } catch {
             throw GatehouseError(.listener, "cannot listen on \(configuration.listen)", underlying: error)
         }
@@ -156,10 +158,10 @@ package final class Gatehouse: Service {
                 "store": "\(configuration.store.name)",
             ]
         )
-        onReady(address, admin.address)
+        onReady(port, admin.port)
         StartupPages.release()
 
-        try? await gracefulShutdown()
+        for await _ in stopped {}
         logger.info("draining")
         isDraining.withLock { $0 = true }
         await proxy.drain(within: configuration.limits.drain)
@@ -173,9 +175,13 @@ package final class Gatehouse: Service {
                 continuation.resume()
             }
         }
-        try? await group.shutdownGracefully()
+        for eventLoop in eventLoops { await eventLoop.stop() }
+        try? await adminGroup.shutdownGracefully()
         logger.info("stopped")
     }
+
+    /// Has ``run()`` drain and return.
+    package func stop() { stopping.finish() }
 
     /// How long a stop may wait for the audit's sink; what it did not take stays in the spool.
     private static let auditFlush: Duration = .seconds(5)

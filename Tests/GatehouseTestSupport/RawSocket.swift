@@ -18,7 +18,7 @@ package final class RawSocket {
     /// All that came, from the first byte on.
     package private(set) var received: [UInt8] = []
 
-    init(descriptor: Int32) {
+    package init(descriptor: Int32) {
         self.descriptor = descriptor
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
@@ -192,7 +192,7 @@ package struct SocketFailure: Error, CustomStringConvertible {
     package let what: String
     package let code: Int32
 
-    init(_ what: String, _ code: Int32) {
+    package init(_ what: String, _ code: Int32) {
         self.what = what
         self.code = code
     }

@@ -1,5 +1,5 @@
 package import GatehouseCore
-package import NIOCore
+package import SocketLoop
 
 /// An audit in memory that answers as the test says.
 package final class ScriptedAudit: Sendable {
@@ -94,9 +94,9 @@ package final class ScriptedAudit: Sendable {
     package func forget() { state.update { $0.settle = [] } }
 
     /// The recorder of one event loop.
-    package func recorder(on eventLoop: any EventLoop) -> any AuditRecorder {
+    package func recorder(on eventLoop: EpollLoop) -> any AuditRecorder {
         let recorder = ScriptedRecorder(self)
-        let bound = NIOLoopBound(recorder, eventLoop: eventLoop)
+        let bound = LoopBound(recorder, on: eventLoop)
         state.update { $0.settle.append { durable in eventLoop.execute { bound.value.settle(durable) } } }
         return recorder
     }

@@ -1,5 +1,5 @@
 package import GatehouseCore
-package import NIOCore
+package import SocketLoop
 
 /// Who the assertions of a test stand for. Shared by the authenticators of all event loops.
 package final class ScriptedCallers: Sendable {
@@ -56,9 +56,9 @@ package final class ScriptedCallers: Sendable {
     package func forget() { state.update { $0.settle = [] } }
 
     /// The authenticator of one event loop.
-    package func authenticator(on eventLoop: any EventLoop) -> any AssertionAuthenticator {
+    package func authenticator(on eventLoop: EpollLoop) -> any AssertionAuthenticator {
         let authenticator = ScriptedAuthenticator(self)
-        let bound = NIOLoopBound(authenticator, eventLoop: eventLoop)
+        let bound = LoopBound(authenticator, on: eventLoop)
         state.update { $0.settle.append { eventLoop.execute { bound.value.settle() } } }
         return authenticator
     }

@@ -2,12 +2,13 @@ internal import GatehouseCore
 internal import GatehouseMCP
 internal import Logging
 internal import NIOCore
+internal import SocketLoop
 
 /// Step 10: the end of an exchange, however it comes, and its outcome recorded.
 extension ClientConnection {
     /// Answers in place of the upstream.
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
-        guard let exchange, let context else { return .wait }
+        guard let exchange, socket.isOpen else { return .wait }
         exchange.refusal = reason
         let body = rpcBody(reason, exchange)
         exchange.status = status(of: reason, exchange, isRPC: body != nil)
@@ -37,7 +38,7 @@ extension ClientConnection {
             status: exchange.status,
             body: body
         )
-        var bytes = context.channel.allocator.buffer(capacity: answer.bound)
+        var bytes = loop.allocator.buffer(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { answer.write(into: $0) }
         write(bytes)
         wait(atMost: Self.lingerTimeout)
@@ -91,7 +92,7 @@ extension ClientConnection {
     func finish(_ fate: UpstreamFate) {
         recordOutcome(.complete)
         letGo(of: fate)
-        wait(atMost: machine.isIdle ? loop.snapshot.limits.keepAlive : Self.lingerTimeout)
+        wait(atMost: machine.isIdle ? loop.snapshot.waits.keepAlive : Self.lingerTimeout)
         resumeReading()
         flushIfNeeded()
     }
@@ -106,7 +107,7 @@ extension ClientConnection {
         if endsCleanly || ending == .upstreamClosed {
             closeAfterWriting(lingers: false)
         } else {
-            context?.close(promise: nil)
+            socket.close()
         }
     }
 
@@ -114,7 +115,7 @@ extension ClientConnection {
         guard let exchange else { return }
         if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
         if exchange.isDecided { record(.outcome, ending: ending) }
-        loop.metrics.count(exchange)
+        loop.metrics.count(exchange, at: loop.eventLoop.now)
         if held > 0 || gathered != nil { releaseHold() }
         self.exchange = nil
     }

@@ -1,5 +1,6 @@
 internal import GatehouseCore
 internal import NIOCore
+internal import SocketLoop
 
 /// Step 1: a request head. Nothing of it is believed beyond what the parser has established.
 extension ClientConnection {
@@ -7,7 +8,7 @@ extension ClientConnection {
     func readHead() -> Bool {
         if !isHeadBegun {
             isHeadBegun = true
-            wait(atMost: loop.snapshot.limits.headTimeout)
+            wait(atMost: loop.snapshot.waits.head)
         }
         let received = inbound
         switch parser.parse(received.readableBytesUInt8Span) {
@@ -47,7 +48,7 @@ extension ClientConnection {
         exchange = Exchange(
             id: RequestID(using: &loop.random),
             startedAt: loop.clock.now(),
-            started: .now(),
+            started: loop.eventLoop.now,
             snapshot: loop.snapshot,
             tags: loop.callers.tags
         )

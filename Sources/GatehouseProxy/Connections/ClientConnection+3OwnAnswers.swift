@@ -72,13 +72,13 @@ extension ClientConnection {
 
     /// Writes Gatehouse's own answer. Recorded like a forwarded request, but nothing depends on the record: nothing was given away.
     func answerOpenly(close: Bool) -> ExchangeAction {
-        guard let exchange, let answer = exchange.ownAnswer, let context else { return .wait }
+        guard let exchange, let answer = exchange.ownAnswer else { return .wait }
         exchange.status = answer.status
         record(.decision)
         inbound.moveReaderIndex(forwardBy: parser.head.length)
         hasHead = false
         let closes = close || machine.refusalCloses(remaining: requestBody.remaining)
-        var bytes = context.channel.allocator.buffer(capacity: answer.bound)
+        var bytes = loop.allocator.buffer(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { output in
             answer.write(
                 requestID: exchange.id,

@@ -2,6 +2,7 @@ internal import GatehouseCore
 internal import GatehouseMCP
 internal import Logging
 internal import NIOCore
+internal import SocketLoop
 
 /// Step 5: the MCP gate. On an MCP route the session must be the caller's, the body one that every reader understands alike,
 /// and each call in it one that the caller may make.
@@ -117,16 +118,15 @@ extension ClientConnection {
 
     /// Waits for a body that is not whole yet. A client that holds it back until it is asked for is asked.
     func gatherBody() {
-        wait(atMost: exchange?.snapshot.limits.bodyTimeout ?? Self.decisionTimeout)
-        guard let context, let exchange else { return }
+        wait(atMost: loop.snapshot.waits.body)
+        guard let exchange else { return }
         if case .length(let length) = parser.head.framing {
             inbound.reserveCapacity(minimumWritableBytes: parser.head.length + length - inbound.readableBytes)
+            ownsInbound = true
         }
         if parser.head.expectsContinue, exchange.version == .http11 {
-            context.writeAndFlush(
-                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")),
-                promise: nil
-            )
+            socket.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
+            socket.flush()
         }
     }
 
@@ -149,7 +149,7 @@ extension ClientConnection {
             carryOut(machine.gatheringOverflowed())
             return true
         }
-        wait(atMost: exchange.snapshot.limits.bodyTimeout)
+        wait(atMost: exchange.snapshot.waits.body)
         return false
     }
 

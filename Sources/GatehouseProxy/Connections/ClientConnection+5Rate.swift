@@ -1,5 +1,5 @@
 internal import GatehouseCore
-internal import NIOCore
+internal import SocketLoop
 
 /// Step 5, a part of it: whether this caller has sent more than the route's rate allows. The gate asks once it knows the method.
 extension ClientConnection {
@@ -16,7 +16,7 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route?.route, let rate = route.limits.rate, !isExempt,
             let caller = exchange.caller
         else { return nil }
-        let now = exchange.started.uptimeNanoseconds
+        let now = UInt64(exchange.started.nanoseconds)
         guard let seconds = loop.rates.limit(caller.principal, on: route.name, to: rate, now: now) else { return nil }
         exchange.retryAfter = seconds
         return .rateLimited

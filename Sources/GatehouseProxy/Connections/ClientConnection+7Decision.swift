@@ -1,6 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
+internal import SocketLoop
 
 /// Step 7: the decision, recorded before anything is forwarded. A refusal is a decision too.
 extension ClientConnection {
@@ -36,7 +37,7 @@ extension ClientConnection {
             exchange.isDecided = true
             if case .pending(let ticket) = receipt { exchange.ticket = ticket }
         case .outcome:
-            let now = NIODeadline.now()
+            let now = MonotonicTime.now()
             facts.status = exchange.status
             facts.upstreamStatus = exchange.upstreamStatus
             facts.bytesIn = exchange.bytesIn

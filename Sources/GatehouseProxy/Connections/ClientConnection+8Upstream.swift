@@ -1,6 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
+internal import SocketLoop
 
 /// Step 8: the upstream connection, the rewritten head, and the body as it comes.
 extension ClientConnection {
@@ -24,7 +25,7 @@ extension ClientConnection {
             upstream = idle
             return machine.connected()
         }
-        loop.connector.connect(to: pool.upstream, within: route.route.timeouts.connect, on: loop.eventLoop) {
+        loop.connector.connect(to: pool.upstream, within: route.waits.connect, on: loop.eventLoop) {
             [self] result in
             if case .success(let connection) = result { connection.pool = pool }
             guard self.exchange?.id == exchange.id, machine.isConnecting else {
@@ -46,7 +47,7 @@ extension ClientConnection {
     }
 
     func forwardRequest() -> ExchangeAction {
-        guard let exchange, let route = exchange.route, let injected = exchange.injected, let upstream, let context
+        guard let exchange, let route = exchange.route, let injected = exchange.injected, let upstream
         else {
             preconditionFailure("an allowed request has its route, its fields and a connection")
         }
@@ -62,7 +63,7 @@ extension ClientConnection {
         let source = inbound
         let bound = route.rewrite.bound(head, injectedCount: injected.count)
         let joined = min(inbound.readableBytes - head.length, Self.joinedBody)
-        var sent = Sent(head: context.channel.allocator.buffer(capacity: bound + joined))
+        var sent = Sent(head: loop.allocator.buffer(capacity: bound + joined))
         injected.withUnsafeBytes { lines in
             _ = sent.head.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
                 route.rewrite.write(
@@ -95,7 +96,6 @@ extension ClientConnection {
         if let refusal { return machine.requestBodyRefused(refusal) }
         let action = requestBody.isComplete && !machine.isRequestComplete ? machine.requestCompleted() : .wait
         setForwardingDeadline()
-        // Last, because a write that fails reads what the upstream said and closes before it returns.
         send(sent, over: upstream)
         return action
     }
@@ -112,22 +112,11 @@ extension ClientConnection {
     /// Sends the request's first bytes. A reused connection may have been closed by the upstream already, so they are kept to be
     /// sent again if not one of them left.
     private func send(_ bytes: Sent, over upstream: UpstreamConnection) {
-        let isSplit = bytes.body.readableBytes > 0
-        guard upstream.isReused, let written = upstream.makePromise() else {
-            upstream.write(bytes.head, flush: !isSplit)
-            if isSplit { upstream.write(bytes.body, flush: true) }
-            return
-        }
-        replay = bytes
-        isSendingFirst = true
-        written.futureResult.assumeIsolated().whenFailure { [self] _ in
-            // A failure that comes later may follow bytes that did leave.
-            if self.upstream === upstream, isSendingFirst { response.isUndelivered = true }
-        }
-        // Of two writes the first tells whether a byte has left.
-        upstream.write(bytes.head, flush: !isSplit, promise: written)
-        if isSplit { upstream.write(bytes.body, flush: true) }
-        isSendingFirst = false
+        if upstream.isReused { replay = bytes }
+        let sent = upstream.socket.sentBytes
+        upstream.write(bytes.head)
+        upstream.write(bytes.body)
+        if !upstream.flush(), upstream.socket.sentBytes == sent { response.isUndelivered = true }
     }
 
     /// - Returns: whether more of what was received can be used.
@@ -135,7 +124,7 @@ extension ClientConnection {
         guard let upstream else { return false }
         replay = nil
         let before = inbound.readableBytes
-        let refusal = takeBody { upstream.write($0, flush: false) }
+        let refusal = takeBody { upstream.write($0) }
         let isProgress = inbound.readableBytes < before
         setForwardingDeadline()
         if let refusal {
@@ -143,7 +132,6 @@ extension ClientConnection {
         } else if requestBody.isComplete {
             carryOut(machine.requestCompleted())
         }
-        // Last, because a write that fails reads what the upstream said and closes before it returns.
         upstream.flush()
         return isProgress
     }
@@ -174,16 +162,16 @@ extension ClientConnection {
         case .more: break
         }
         if requestBody.isComplete, machine.disposition == .dropBody {
-            wait(atMost: loop.snapshot.limits.keepAlive)
+            wait(atMost: loop.snapshot.waits.keepAlive)
             carryOut(machine.requestCompleted())
         }
         return inbound.readableBytes < before
     }
 
     private func setForwardingDeadline() {
-        guard let exchange, let timeouts = exchange.route?.route.timeouts else { return }
-        if response.hasHead { return wait(atMost: timeouts.idle) }
-        wait(atMost: requestBody.isComplete ? timeouts.response : exchange.snapshot.limits.bodyTimeout)
+        guard let exchange, let waits = exchange.route?.waits else { return }
+        if response.hasHead { return wait(atMost: waits.idle) }
+        wait(atMost: requestBody.isComplete ? waits.response : exchange.snapshot.waits.body)
     }
 
     /// The upstream connection closed, whether or not it owed us something.

@@ -1,6 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
+internal import SocketLoop
 
 /// Step 9: the response, passed on as it comes.
 extension ClientConnection {
@@ -34,7 +35,7 @@ extension ClientConnection {
 
     /// Every byte, whichever way it goes, starts the wait for the next anew.
     func limitSilence() {
-        if let idle = exchange?.route?.route.timeouts.idle, idle > .zero { wait(atMost: idle) }
+        if let idle = exchange?.route?.waits.idle { wait(atMost: idle) }
     }
 
     func upstreamReadCompleted() {
@@ -49,7 +50,7 @@ extension ClientConnection {
         while let exchange {
             switch response.parser.parse(received.readableBytesUInt8Span, answersHEAD: exchange.isHead) {
             case .incomplete:
-                response.pending = received
+                keep(received)
                 return false
             case .refused:
                 carryOut(machine.upstreamFailed(.upstreamMalformed))
@@ -69,8 +70,8 @@ extension ClientConnection {
     }
 
     private func begin(_ head: ResponseHead, _ received: inout ByteBuffer) -> Bool {
-        guard let exchange, let route = exchange.route, let context else { return false }
-        self.exchange?.upstreamAnswered = .now()
+        guard let exchange, let route = exchange.route else { return false }
+        self.exchange?.upstreamAnswered = loop.eventLoop.now
         self.exchange?.upstreamStatus = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
         loop.upstreamAnswered(route, status: head.status)
@@ -96,11 +97,11 @@ extension ClientConnection {
         // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
         if head.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
         self.exchange?.status = head.status
-        wait(atMost: route.route.timeouts.idle)
+        wait(atMost: route.waits.idle)
 
         // What came of the body rides behind the head in one write when it is small.
         let joined = min(received.readableBytes - head.length, Self.joinedBody)
-        var bytes = context.channel.allocator.buffer(
+        var bytes = loop.allocator.buffer(
             capacity: route.responseRewrite.bound(head, publicAuthorityCount: exchange.authority.count) + joined
                 + SessionTags.length
         )
@@ -130,7 +131,7 @@ extension ClientConnection {
             bytes.writeBuffer(&comment)
         }
         if received.readableBytes > 0, received.readableBytes <= Self.joinedBody {
-            relayBody(&received, behind: bytes)
+            relayBody(&received, behind: &bytes)
         } else {
             write(bytes)
             if response.body.isComplete { completeResponse(&received) } else { relayBody(&received) }
@@ -173,30 +174,35 @@ extension ClientConnection {
 
     // MARK: - Body
 
-    /// - Parameter leading: bytes that are written before the first of the body.
-    private func relayBody(_ received: inout ByteBuffer, behind leading: ByteBuffer? = nil) {
-        response.lastByte = .now()
+    private func relayBody(_ received: inout ByteBuffer) {
+        var nothing = ByteBuffer()
+        relayBody(&received, behind: &nothing)
+    }
+
+    /// - Parameter leading: a head that the first of the body joins; empty afterwards. `inout`, because a second reference to its bytes
+    ///   would have them copied.
+    private func relayBody(_ received: inout ByteBuffer, behind leading: inout ByteBuffer) {
+        response.lastByte = loop.eventLoop.now
         limitSilence()
-        var leading = leading
         relay: while true {
             switch takePart(of: &received) {
             case .part(var part):
                 exchange?.bytesOut += Int64(part.readableBytes)
-                if var first = leading {
-                    first.writeBuffer(&part)
-                    leading = nil
-                    write(first)
+                if leading.readableBytes > 0 {
+                    leading.writeBuffer(&part)
+                    write(leading)
+                    leading = ByteBuffer()
                 } else if part.readableBytes > 0 {
                     write(part)
                 }
             case .more: break relay
             case .refused:
-                if let leading { write(leading) }
+                write(leading)
                 return carryOut(machine.upstreamFailed(.upstreamMalformed))
             }
         }
-        if let leading { write(leading) }
-        if response.body.isComplete { completeResponse(&received) } else { response.pending = received }
+        write(leading)
+        if response.body.isComplete { completeResponse(&received) } else { keep(received) }
     }
 
     /// The next part as the client gets it; follows events and answers on the way.
@@ -222,6 +228,12 @@ extension ClientConnection {
         }
     }
 
+    /// Keeps what cannot be used before more comes, in memory of its own.
+    private func keep(_ received: ByteBuffer) {
+        guard received.readableBytes > 0 else { return }
+        response.pending = ByteBuffer(bytes: received.readableBytesView)
+    }
+
     private func completeResponse(_ received: inout ByteBuffer) {
         // Bytes after the end of a response belong to no request: such a connection serves no other.
         if received.readableBytes > 0 {
@@ -243,10 +255,9 @@ extension ClientConnection {
 
     /// Sends a comment when an event stream has been silent for long, and only between events. A client that takes nothing gets
     /// none: they would pile up.
-    func breakSilence(now: NIODeadline) {
+    func breakSilence(now: MonotonicTime) {
         guard let exchange, response.isAtBoundary, isWritable else { return }
-        let silence = TimeAmount.microseconds(exchange.snapshot.limits.streamSilence.microseconds)
-        guard now - response.lastByte >= silence else { return }
+        guard now - response.lastByte >= exchange.snapshot.waits.streamSilence else { return }
         response.lastByte = now
         write(response.framed(Self.comment))
     }
@@ -271,6 +282,7 @@ extension ClientConnection {
         inbound = ByteBuffer()
         exchange?.bytesIn += Int64(bytes.readableBytes)
         limitSilence()
-        upstream.write(bytes, flush: true)
+        upstream.write(bytes)
+        upstream.flush()
     }
 }

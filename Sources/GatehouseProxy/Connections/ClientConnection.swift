@@ -1,13 +1,11 @@
 internal import GatehouseCore
 internal import NIOCore
+internal import SocketLoop
 
-/// The handler of one client connection: translates channel events into events of the exchange machine, and its actions into
+/// The handler of one client connection: translates what its socket tells into events of the exchange machine, and its actions into
 /// effects. The steps of a request's walk are the extensions beside this file, in the order of the machine's actions.
-final class ClientConnection: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class ClientConnection {
+    let socket: StreamSocket
     let loop: ProxyLoop
     /// Tells the listener that a place is free.
     private let onClose: () -> Void
@@ -25,101 +23,48 @@ final class ClientConnection: ChannelDuplexHandler {
     var upstream: UpstreamConnection?
     /// What was sent upstream so far, kept while it may have to be sent again over another connection.
     var replay: Sent?
-    /// Whether the first bytes of a request are being written right now.
-    var isSendingFirst = false
     /// Received and not yet used; a head that is being decided on stays here.
     var inbound = ByteBuffer()
+    /// Whether the memory of `inbound` is its own, and not the one that all sockets of the loop receive into.
+    var ownsInbound = false
     /// Whether bytes of a head have come that is not whole yet.
     var isHeadBegun = false
-    private(set) var context: ChannelHandlerContext?
     /// The position in the loop's list of connections.
     var position = 0
-    private var isReadHeld = false
     private var isReading = false
     private var needsFlush = false
+    /// Whether the connection is closed in halves once all is written.
+    private var lingers = false
     /// When the present wait is over; nil while there is no limit.
-    var deadline: NIODeadline?
+    var deadline: MonotonicTime?
 
     /// Bytes that may wait while a request is being decided on; beyond it reading pauses.
     static let heldBytes = 64 << 10
     /// How long a decision may wait for a key refresh (5 s at most) or for the audit's disk (250 ms at most).
-    static let decisionTimeout: Duration = .seconds(6)
+    static let decisionTimeout: TimeSpan = .seconds(6)
     /// How long a closed side is listened to, so that our last answer is not overtaken by a reset.
-    static let lingerTimeout: Duration = .seconds(2)
+    static let lingerTimeout: TimeSpan = .seconds(2)
 
-    init(loop: ProxyLoop, onClose: @escaping () -> Void) {
+    init(_ socket: StreamSocket, loop: ProxyLoop, onClose: @escaping () -> Void) {
+        self.socket = socket
         self.loop = loop
         self.onClose = onClose
     }
 
     var isIdle: Bool { machine.isIdle }
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var isWritable: Bool { socket.isWritable }
 
-    // MARK: - Channel events
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
+    /// The connection was accepted.
+    func begin() {
+        socket.handler = self
         loop.add(self)
-        wait(atMost: loop.snapshot.limits.headTimeout)
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func channelActive(context: ChannelHandlerContext) {
+        wait(atMost: loop.snapshot.waits.head)
         // Accepted before the listener closed, set up after the others were told.
         if loop.isDraining { drainBegan() }
-        context.fireChannelActive()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        isReading = true
-        var bytes = unwrapInboundIn(data)
-        if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
-        useInbound()
-        // Held any longer, the loop could not read into the same memory again.
-        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        isReading = false
-        flushIfNeeded()
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { isReadHeld = true }
-    }
-
-    /// Back-pressure: what cannot be passed on is not read.
-    private var mayRead: Bool {
-        switch machine.disposition {
-        case .hold: inbound.readableBytes < Self.heldBytes
-        case .forwardBody, .tunnel: upstream?.isWritable ?? true
-        // Bounded by the route's limit, at which the body is whole or refused.
-        case .head, .gatherBody, .dropBody, .discard: true
-        }
     }
 
     /// The upstream takes bytes again, or the machine moved on.
-    func resumeReading() {
-        guard isReadHeld, mayRead else { return }
-        isReadHeld = false
-        context?.read()
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { upstream?.resumeReading() }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        self.context = nil
-        loop.remove(self)
-        carryOut(machine.clientClosed())
-        onClose()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
+    func resumeReading() { socket.resumeReading() }
 
     // MARK: - Loop events
 
@@ -134,7 +79,7 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     /// Called a few times a second: deadlines, silence, expiry.
-    func sweep(now: NIODeadline, wall: Timestamp) {
+    func sweep(now: MonotonicTime, wall: Timestamp) {
         if let deadline, now >= deadline {
             self.deadline = nil
             carryOut(machine.deadlinePassed())
@@ -146,43 +91,34 @@ final class ClientConnection: ChannelDuplexHandler {
         flushIfNeeded()
     }
 
-    /// Limits the present wait. Zero means no limit.
-    func wait(atMost limit: Duration) {
-        deadline = limit > .zero ? .now() + .microseconds(limit.microseconds) : nil
+    /// Limits the present wait. Nil means no limit.
+    func wait(atMost limit: TimeSpan?) {
+        deadline = limit.map { loop.eventLoop.now + $0 }
     }
 
     // MARK: - Writing
 
     func write(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        context.write(wrapOutboundOut(bytes), promise: nil)
+        guard bytes.readableBytes > 0 else { return }
+        socket.write(bytes)
         needsFlush = true
     }
 
     func flushIfNeeded() {
         guard needsFlush, !isReading else { return }
         needsFlush = false
-        context?.flush()
+        socket.flush()
     }
 
     /// Closes once everything written has left, within the time that a stalled body has.
     ///
     /// - Parameter lingers: whether only our side is shut at first.
     func closeAfterWriting(lingers: Bool) {
-        guard let context else { return }
-        wait(atMost: loop.snapshot.limits.bodyTimeout)
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { [self] _ in
-            guard let context = self.context else { return }
-            if lingers {
-                wait(atMost: Self.lingerTimeout)
-                context.close(mode: .output, promise: nil)
-            } else {
-                context.close(promise: nil)
-            }
-        }
+        guard socket.isOpen else { return }
+        wait(atMost: loop.snapshot.waits.body)
+        self.lingers = lingers
         needsFlush = false
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        socket.tellWhenWritten()
         resumeReading()
     }
 
@@ -216,8 +152,7 @@ final class ClientConnection: ChannelDuplexHandler {
                 return closeAfterWriting(lingers: lingers)
             case .close: return closeAfterWriting(lingers: false)
             case .cut:
-                context?.close(promise: nil)
-                return
+                return socket.close()
             case .linger: return closeAfterWriting(lingers: true)
             }
         }
@@ -232,10 +167,63 @@ final class ClientConnection: ChannelDuplexHandler {
             case .forwardBody: guard forwardBody() else { break use }
             case .dropBody: guard dropBody() else { break use }
             case .tunnel: tunnelInbound()
-            case .discard: inbound.clear()
+            case .discard: inbound = ByteBuffer()
             case .hold: break use
             }
         }
         resumeReading()
+    }
+}
+
+// MARK: - Socket events
+
+extension ClientConnection: StreamSocketHandler {
+    /// Back-pressure: what cannot be passed on is not read.
+    var mayRead: Bool {
+        switch machine.disposition {
+        case .hold: inbound.readableBytes < Self.heldBytes
+        case .forwardBody, .tunnel: upstream?.isWritable ?? true
+        // Bounded by the route's limit, at which the body is whole or refused.
+        case .head, .gatherBody, .dropBody, .discard: true
+        }
+    }
+
+    func received(_ bytes: ByteBuffer) {
+        isReading = true
+        if inbound.readableBytes == 0 {
+            inbound = bytes
+            ownsInbound = false
+        } else {
+            inbound.writeImmutableBuffer(bytes)
+        }
+        useInbound()
+        if inbound.readableBytes == 0 {
+            inbound = ByteBuffer()
+        } else if !ownsInbound {
+            inbound = ByteBuffer(bytes: inbound.readableBytesView)
+            ownsInbound = true
+        }
+    }
+
+    func readCompleted() {
+        isReading = false
+        flushIfNeeded()
+    }
+
+    func becameWritable() { upstream?.resumeReading() }
+
+    func written() {
+        if lingers {
+            wait(atMost: Self.lingerTimeout)
+            socket.shutOutput()
+        } else {
+            socket.close()
+        }
+    }
+
+    func closed(isBroken: Bool) {
+        loop.remove(self)
+        carryOut(machine.clientClosed())
+        onClose()
     }
 }

@@ -1,6 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
+internal import SocketLoop
 
 /// What is known of the response under way.
 struct ResponseRelay {
@@ -30,7 +31,7 @@ struct ResponseRelay {
     var isEventStream = false
     /// Follows the event stream, so that nothing is ever put inside an event; nil for any other response.
     var events: EventBoundary?
-    var lastByte = NIODeadline.now()
+    var lastByte = MonotonicTime.now()
 
     /// Makes ready for another response; the parser keeps its storage.
     mutating func reset() {

@@ -1,20 +1,16 @@
 internal import GatehouseCore
 internal import NIOCore
+internal import SocketLoop
 
 /// The handler of one connection to an upstream. Hands what happens to the client connection that holds it; idle in a pool
 /// otherwise.
-final class UpstreamConnection: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class UpstreamConnection {
+    let socket: StreamSocket
     /// Who uses the connection now. Both are on one event loop; cleared when the exchange ends.
     private var holder: ClientConnection?
     /// Where the connection goes when it is idle, and is dropped from when it closes there.
-    weak var pool: UpstreamPool?
-    private var context: ChannelHandlerContext?
-    private var isReadHeld = false
-    var idleSince = NIODeadline.now()
+    var pool: UpstreamPool?
+    var idleSince: MonotonicTime
     /// Whether an exchange was served before the present one: such a connection may have been closed by the upstream already.
     private(set) var isReused = false
     /// Whether the connection ended in an error: a body that ends with it may be cut short (RFC 9112 section 9.8).
@@ -24,8 +20,14 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Released within a read: goes back to the pool when nothing has followed.
     private var isReleased = false
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
-    var isOpen: Bool { context != nil }
+    init(_ socket: StreamSocket) {
+        self.socket = socket
+        idleSince = socket.loop.now
+        socket.handler = self
+    }
+
+    var isWritable: Bool { socket.isWritable }
+    var isOpen: Bool { socket.isOpen }
 
     func begin(for client: ClientConnection) {
         holder = client
@@ -34,7 +36,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Ends the use by a client connection; its bytes are whole, so another exchange may follow.
     func release() {
         holder = nil
-        guard context != nil else { return }
+        guard isOpen else { return }
         isReused = true
         resumeReading()
         if isInRead { isReleased = true } else { putBack() }
@@ -45,72 +47,48 @@ final class UpstreamConnection: ChannelDuplexHandler {
         if let pool { pool.put(self) } else { close() }
     }
 
-    func write(_ bytes: ByteBuffer, flush: Bool, promise: EventLoopPromise<Void>? = nil) {
-        guard let context else { return promise?.fail(ChannelError.ioOnClosedChannel) ?? () }
-        context.write(wrapOutboundOut(bytes), promise: promise)
-        if flush { context.flush() }
-    }
+    func write(_ bytes: ByteBuffer) { socket.write(bytes) }
 
-    func flush() { context?.flush() }
+    /// - Returns: false when the connection takes nothing any more. What the upstream said before is still read, and then it closes.
+    @discardableResult
+    func flush() -> Bool { socket.flush() }
 
     func close() {
         holder = nil
-        context?.close(promise: nil)
+        socket.close()
     }
-
-    func makePromise() -> EventLoopPromise<Void>? { context?.eventLoop.makePromise() }
 
     /// The client takes bytes again.
-    func resumeReading() {
-        guard isReadHeld else { return }
-        isReadHeld = false
-        context?.read()
-    }
+    func resumeReading() { socket.resumeReading() }
+}
 
-    // MARK: - Channel events
+// MARK: - Socket events
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+extension UpstreamConnection: StreamSocketHandler {
+    var mayRead: Bool { holder?.isWritable ?? true }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func read(context: ChannelHandlerContext) {
-        if let holder, !holder.isWritable {
-            isReadHeld = true
-        } else {
-            context.read()
-        }
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func received(_ bytes: ByteBuffer) {
         isInRead = true
         if let holder {
-            holder.upstreamBytesReceived(unwrapInboundIn(data))
+            holder.upstreamBytesReceived(bytes)
         } else {
             // Bytes that nobody asked for: whatever they are, the next response must not begin with them.
-            context.close(promise: nil)
+            socket.close()
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    func readCompleted() {
         isInRead = false
         if isReleased { putBack() }
         holder?.upstreamReadCompleted()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { holder?.resumeReading() }
-    }
+    func becameWritable() { holder?.resumeReading() }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        self.context = nil
+    func closed(isBroken: Bool) {
+        self.isBroken = isBroken
         guard let client = holder else { return pool?.drop(self) ?? () }
         holder = nil
         client.upstreamClosed(self)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset or a TLS failure; channelInactive follows and tells the holder.
-        isBroken = true
-        context.close(promise: nil)
     }
 }

@@ -1,5 +1,5 @@
 internal import GatehouseCore
-internal import NIOCore
+internal import SocketLoop
 
 /// The idle keep-alive connections to one upstream on one event loop. The one used last is taken first, so that the others age
 /// and close.
@@ -26,7 +26,7 @@ final class UpstreamPool {
     func put(_ connection: UpstreamConnection) {
         guard bound > 0 else { return connection.close() }
         connection.pool = self
-        connection.idleSince = .now()
+        connection.idleSince = connection.socket.loop.now
         idle.append(connection)
         if idle.count > bound { idle.removeFirst().close() }
     }
@@ -39,8 +39,8 @@ final class UpstreamPool {
     /// Closes what was idle too long. The upstream may close a connection just as we write to it, so ours go first.
     ///
     /// - Returns: how many stay.
-    func closeExpired(now: NIODeadline, after limit: Duration) -> Int {
-        let oldest = now - .microseconds(limit.microseconds)
+    func closeExpired(now: MonotonicTime, after limit: TimeSpan) -> Int {
+        let oldest = now - limit
         let expired = idle.prefix { $0.idleSince < oldest }
         idle.removeFirst(expired.count)
         for connection in expired { connection.close() }

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 internal import GatehouseMCP
-internal import NIOCore
+internal import SocketLoop
 
 /// What is known of the request under way: each step of the walk fills in its part, the audit reads all of it.
 ///
@@ -8,7 +8,7 @@ internal import NIOCore
 final class Exchange {
     let id: RequestID
     let startedAt: Timestamp
-    let started: NIODeadline
+    let started: MonotonicTime
     /// The configuration and tokens in force when the request came; a reload does not change them under it.
     let snapshot: ProxySnapshot
     var route: PreparedRoute?
@@ -49,8 +49,8 @@ final class Exchange {
     /// Body bytes as they stood on the wire.
     var bytesIn: Int64 = 0
     var bytesOut: Int64 = 0
-    var upstreamStarted: NIODeadline?
-    var upstreamAnswered: NIODeadline?
+    var upstreamStarted: MonotonicTime?
+    var upstreamAnswered: MonotonicTime?
     /// The method is HEAD: its response has no body whatever its head says.
     var isHead = false
     /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
@@ -59,7 +59,7 @@ final class Exchange {
     /// `Host` as the public knows it, for `Location`.
     var authority: [UInt8] = []
 
-    init(id: RequestID, startedAt: Timestamp, started: NIODeadline, snapshot: ProxySnapshot, tags: SessionTags) {
+    init(id: RequestID, startedAt: Timestamp, started: MonotonicTime, snapshot: ProxySnapshot, tags: SessionTags) {
         self.tags = tags
         self.id = id
         self.startedAt = startedAt

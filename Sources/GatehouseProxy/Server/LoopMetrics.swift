@@ -1,5 +1,5 @@
 package import GatehouseCore
-internal import NIOCore
+internal import SocketLoop
 
 /// What one event loop counts. Read by hopping onto the loop; counters of all loops are added up there where they are
 /// shown.
@@ -60,9 +60,11 @@ package final class LoopMetrics {
     static let seriesBound = 64
 
     /// The minute on the clock that ``LastHour`` counts by.
-    package static var minute: Int { Int(NIODeadline.now().uptimeNanoseconds / 60_000_000_000) }
+    package static var minute: Int { minute(of: .now()) }
 
-    func count(_ exchange: Exchange) {
+    private static func minute(of time: MonotonicTime) -> Int { Int(time.nanoseconds / 60_000_000_000) }
+
+    func count(_ exchange: Exchange, at now: MonotonicTime) {
         let route = exchange.route?.route
         let index =
             routes.firstIndex { $0.route === route }
@@ -79,7 +81,7 @@ package final class LoopMetrics {
         } else {
             routes[index].requests[Self.seriesBound - 1].count += 1
         }
-        routes[index].hour.count(reason, minute: Self.minute)
+        routes[index].hour.count(reason, minute: Self.minute(of: now))
         routes[index].health.finished(exchange)
         if let reason {
             refusals.record(

@@ -1,13 +1,15 @@
 package import GatehouseCore
 package import GatehouseMCP
 package import Logging
-package import NIOCore
+internal import NIOCore
+package import SocketLoop
 internal import Synchronization
 
 /// Everything one event loop owns: its view of the configuration, its upstream connections, its counters. Confined to the
 /// loop, so requests take no lock.
 package final class ProxyLoop {
-    package let eventLoop: any EventLoop
+    package let eventLoop: EpollLoop
+    let allocator = ByteBufferAllocator()
     package let metrics = LoopMetrics()
     private(set) var snapshot: ProxySnapshot
     let authenticator: any AssertionAuthenticator
@@ -28,16 +30,16 @@ package final class ProxyLoop {
     private(set) var isDraining = false
     /// Connections beyond the limit that were answered and are not closed yet.
     var answeredOverloads = 0
-    private var sweep: RepeatedTask?
+    private var isSweeping = false
 
     /// Deadlines are met within this much of their time.
-    package static let sweepInterval: TimeAmount = .milliseconds(250)
+    package static let sweepInterval: TimeSpan = .milliseconds(250)
 
     /// What an upstream said to a token that was injected: each rejection (401), and the first acceptance (below 400) of each version.
     package typealias TokenAnswer = @Sendable (Route, TokenName, _ version: Int, _ isRejection: Bool) -> Void
 
     package init(
-        eventLoop: any EventLoop,
+        eventLoop: EpollLoop,
         snapshot: ProxySnapshot,
         authenticator: any AssertionAuthenticator,
         recorder: any AuditRecorder,
@@ -63,7 +65,7 @@ package final class ProxyLoop {
 
     /// Puts a new snapshot in force for requests from now on. Idle connections to upstreams that stay are kept.
     package func replaceSnapshot(_ new: ProxySnapshot) {
-        eventLoop.assertInEventLoop()
+        eventLoop.preconditionInLoop()
         var old: [Upstream: UpstreamPool] = [:]
         for pool in pools { old[pool.upstream] = pool }
         pools = new.upstreams.map { old.removeValue(forKey: $0) ?? UpstreamPool($0, bound: new.limits.upstreamIdle) }
@@ -101,7 +103,7 @@ package final class ProxyLoop {
     func add(_ connection: ClientConnection) {
         connection.position = connections.count
         connections.append(connection)
-        if sweep == nil { startSweep() }
+        if !isSweeping { startSweep() }
     }
 
     func remove(_ connection: ClientConnection) {
@@ -115,7 +117,7 @@ package final class ProxyLoop {
 
     /// No new exchange on any connection; what is under way ends in its own time.
     package func beginDraining() {
-        eventLoop.assertInEventLoop()
+        eventLoop.preconditionInLoop()
         isDraining = true
         for connection in Array(connections) { connection.drainBegan() }
         for pool in pools { pool.retire() }
@@ -123,34 +125,27 @@ package final class ProxyLoop {
 
     /// Closes what has not ended within the grace period.
     package func closeEverything() {
-        eventLoop.assertInEventLoop()
+        eventLoop.preconditionInLoop()
         for connection in Array(connections) { connection.closeNow() }
         for pool in pools { pool.retire() }
-        sweep?.cancel()
-        sweep = nil
     }
 
     // MARK: - Deadlines
 
     /// One timer for all connections: a timer for each request costs an allocation and two heap operations.
     private func startSweep() {
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
-        sweep = eventLoop.scheduleRepeatedTask(initialDelay: Self.sweepInterval, delay: Self.sweepInterval) { _ in
-            this.value.sweepOnce()
-        }
+        isSweeping = true
+        eventLoop.schedule(after: Self.sweepInterval) { [weak self] in self?.sweepOnce() }
     }
 
     private func sweepOnce() {
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         let wall = clock.now()
         for index in connections.indices.reversed() where index < connections.count {
             connections[index].sweep(now: now, wall: wall)
         }
         var idle = 0
-        for pool in pools { idle += pool.closeExpired(now: now, after: snapshot.limits.upstreamKeepAlive) }
-        if connections.isEmpty, idle == 0 {
-            sweep?.cancel()
-            sweep = nil
-        }
+        for pool in pools { idle += pool.closeExpired(now: now, after: snapshot.waits.upstreamKeepAlive) }
+        if connections.isEmpty, idle == 0 { isSweeping = false } else { startSweep() }
     }
 }

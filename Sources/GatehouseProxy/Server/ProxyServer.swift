@@ -1,72 +1,64 @@
 package import GatehouseCore
-package import NIOCore
-internal import NIOPosix
+package import SocketLoop
 internal import Synchronization
 
 /// The listener and its event loops.
 package final class ProxyServer: Sendable {
-    private let loops: [NIOLoopBound<ProxyLoop>]
-    private let byEventLoop: [ObjectIdentifier: NIOLoopBound<ProxyLoop>]
-    private let group: any EventLoopGroup
-    private let listener = Mutex<(any Channel)?>(nil)
+    private let loops: [LoopBound<ProxyLoop>]
+    private let listener = Mutex<LoopBound<SocketListener>?>(nil)
     private let open = ConnectionCount()
     private let maximumConnections: Int
-
-    /// Connections that wait to be accepted.
-    private static let backlog: CInt = 1024
+    /// Connections accepted so far: they go round the loops, for cloudflared opens few.
+    private let accepted = Atomic<Int>(0)
 
     /// - Parameter makeLoop: makes what one event loop owns; called on that loop, with its position.
     package init(
-        group: any EventLoopGroup,
+        _ eventLoops: [EpollLoop],
         limits: ServerLimits,
-        makeLoop: @escaping @Sendable (any EventLoop, Int) -> ProxyLoop
+        makeLoop: @escaping @Sendable (EpollLoop, Int) -> ProxyLoop
     ) async throws {
-        var loops: [NIOLoopBound<ProxyLoop>] = []
-        for (index, eventLoop) in group.makeIterator().enumerated() {
-            loops.append(
-                try await eventLoop.submit { NIOLoopBound(makeLoop(eventLoop, index), eventLoop: eventLoop) }.get()
-            )
+        var loops: [LoopBound<ProxyLoop>] = []
+        for (index, eventLoop) in eventLoops.enumerated() {
+            loops.append(try await eventLoop.submit { LoopBound(makeLoop(eventLoop, index), on: eventLoop) })
         }
         self.loops = loops
-        self.group = group
         maximumConnections = limits.connections
-        byEventLoop = Dictionary(uniqueKeysWithValues: zip(group.makeIterator().map { ObjectIdentifier($0) }, loops))
     }
 
     /// Binds and accepts.
     ///
-    /// - Returns: the address that was bound, with the port that the system chose for port 0.
-    package func listen(on address: ListenAddress) async throws -> SocketAddress? {
-        var bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: Self.backlog)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { [byEventLoop, open, maximumConnections] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    guard let loop = byEventLoop[ObjectIdentifier(channel.eventLoop)]?.value else {
-                        preconditionFailure("every event loop of the group has its ProxyLoop")
-                    }
-                    guard open.enter(below: maximumConnections) else {
-                        return try channel.pipeline.syncOperations.addHandler(OverloadedHandler(loop: loop))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(ClientConnection(loop: loop) { open.leave() })
-                }
+    /// - Returns: the port that was bound, chosen by the system for port 0; nil for a unix socket.
+    package func listen(on address: ListenAddress) async throws -> Int? {
+        let endpoint: Endpoint =
+            switch address {
+            case .tcp(let host, let port): .tcp(host: host, port: port)
+            case .unix(let path): .unix(path: path)
             }
-        let channel: any Channel
-        switch address {
-        case .tcp(let host, let port):
-            bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            channel = try await bootstrap.bind(host: host, port: port).get()
-        case .unix(let path):
-            channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
-            try UnixSocketMode.restrict(path)
+        let acceptor = loops[0].loop
+        let (socket, port) = try await SocketListener.listen(
+            on: endpoint,
+            unixMode: ListenAddress.unixMode,
+            loop: acceptor
+        ) { [self] descriptor in
+            let next = loops[accepted.wrappingAdd(1, ordering: .relaxed).oldValue % loops.count]
+            if next.loop === acceptor { return adopt(descriptor, on: next.value) }
+            let isTaken = next.loop.execute { [self] in adopt(descriptor, on: next.value) }
+            if !isTaken { StreamSocket.discard(descriptor) }
         }
-        listener.withLock { $0 = channel }
-        return channel.localAddress
+        listener.withLock { $0 = socket }
+        return port
+    }
+
+    private func adopt(_ descriptor: CInt, on loop: ProxyLoop) {
+        // One that cannot be watched is closed already.
+        guard let socket = try? StreamSocket(adopting: descriptor, on: loop.eventLoop) else { return }
+        guard open.enter(below: maximumConnections) else { return OverloadedConnection(socket, loop: loop).begin() }
+        ClientConnection(socket, loop: loop) { [open] in open.leave() }.begin()
     }
 
     /// Puts a new snapshot in force on every loop. No connection is dropped.
     package func replaceSnapshot(_ snapshot: ProxySnapshot) {
-        for loop in loops { loop.eventLoop.execute { loop.value.replaceSnapshot(snapshot) } }
+        for loop in loops { loop.loop.execute { loop.value.replaceSnapshot(snapshot) } }
     }
 
     /// Runs a closure on each loop and gathers the results.
@@ -74,7 +66,7 @@ package final class ProxyServer: Sendable {
         -> [Result]
     {
         var results: [Result] = []
-        for loop in loops { results.append(try await loop.eventLoop.submit { body(loop.value) }.get()) }
+        for loop in loops { results.append(try await loop.loop.submit { body(loop.value) }) }
         return results
     }
 
@@ -82,7 +74,7 @@ package final class ProxyServer: Sendable {
 
     /// Stops accepting, lets what is under way end, and closes the rest when the grace period is over.
     package func drain(within grace: Duration) async {
-        try? await listener.withLock { $0 }?.close().get()
+        if let listener = listener.withLock({ $0 }) { try? await listener.loop.submit { listener.value.close() } }
         _ = try? await onEachLoop { $0.beginDraining() }
         let deadline = ContinuousClock.now + grace
         while openConnections > 0, ContinuousClock.now < deadline {

@@ -10,6 +10,7 @@ package final class ProxySnapshot: Sendable {
     /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
     let upstreams: [Upstream]
     package let limits: ServerLimits
+    let waits: ServerWaits
 
     package init(table: RouteTable, tokens: TokenSnapshot, limits: ServerLimits) {
         var upstreams: [Upstream] = []
@@ -25,6 +26,7 @@ package final class ProxySnapshot: Sendable {
         self.table = table
         self.upstreams = upstreams
         self.limits = limits
+        waits = ServerWaits(limits)
     }
 }
 
@@ -39,6 +41,7 @@ final class PreparedRoute: Sendable {
     /// The public authority of a route for one host; empty for a route for any.
     let authority: [UInt8]
     let injected: InjectedFields
+    let waits: RouteWaits
     /// Whether bodies pass the MCP gate.
     let isGated: Bool
     /// What everyone may do, on a route without grants.
@@ -65,6 +68,7 @@ final class PreparedRoute: Sendable {
         crossOrigins = route.cors?.origins.map { CrossOrigin($0) } ?? []
         metadata = route.resourceMetadata?.document
         challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []
+        waits = RouteWaits(route.timeouts)
         isGated = route.speech == .mcp
         permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
         token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in

@@ -51,7 +51,7 @@ final class AdminServer: Sendable {
 
     private init(channel: any Channel) { self.channel = channel }
 
-    var address: SocketAddress? { channel.localAddress }
+    var port: Int? { channel.localAddress?.port }
 
     func close() async { try? await channel.close().get() }
 }

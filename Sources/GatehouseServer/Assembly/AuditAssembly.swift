@@ -2,7 +2,7 @@ package import GatehouseAudit
 package import GatehouseConfig
 internal import GatehouseCore
 internal import Logging
-internal import NIOCore
+internal import SocketLoop
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
@@ -89,13 +89,13 @@ package enum AuditAssembly {
     }
 
     /// What the lane of an event loop needs of it.
-    static func laneLoop(_ eventLoop: any EventLoop) -> LaneLoop {
+    static func laneLoop(_ eventLoop: EpollLoop) -> LaneLoop {
         LaneLoop(
             execute: { body in eventLoop.execute { body() } },
             schedule: { delay, body in
-                eventLoop.scheduleTask(in: .microseconds(delay.microseconds)) { body() }
+                eventLoop.schedule(after: TimeSpan(delay)) { body() }
             },
-            now: { .nanoseconds(Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }
+            now: { .nanoseconds(MonotonicTime.now().nanoseconds) }
         )
     }
 }

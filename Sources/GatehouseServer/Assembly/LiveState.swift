@@ -2,7 +2,7 @@ internal import AccessIdentity
 internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
-internal import NIOCore
+internal import SocketLoop
 internal import Synchronization
 
 /// What changes while Gatehouse runs, and its way to the event loops: keys, tokens, routes. Each change makes a new snapshot of all of
@@ -10,7 +10,7 @@ internal import Synchronization
 final class LiveState: Sendable {
     private struct State {
         var proxy: ProxyServer?
-        var authenticators: [NIOLoopBound<LoopAuthenticator>] = []
+        var authenticators: [LoopBound<LoopAuthenticator>] = []
         var keys: SigningKeys?
         var bearers = BearerSnapshot()
         var routes: RouteTable
@@ -57,7 +57,7 @@ final class LiveState: Sendable {
     func publish(_ policy: AccessPolicy) {
         state.withLock { state in
             for authenticator in state.authenticators {
-                authenticator.eventLoop.execute { authenticator.value.update(policy: policy) }
+                authenticator.loop.execute { authenticator.value.update(policy: policy) }
             }
         }
     }
@@ -72,7 +72,7 @@ final class LiveState: Sendable {
         }
     }
 
-    func bind(proxy: ProxyServer, authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+    func bind(proxy: ProxyServer, authenticators: [LoopBound<LoopAuthenticator>]) {
         state.withLock { state in
             state.proxy = proxy
             state.authenticators = authenticators
@@ -82,15 +82,15 @@ final class LiveState: Sendable {
         }
     }
 
-    private static func send(_ keys: SigningKeys, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+    private static func send(_ keys: SigningKeys, to authenticators: [LoopBound<LoopAuthenticator>]) {
         for authenticator in authenticators {
-            authenticator.eventLoop.execute { authenticator.value.update(keys: keys) }
+            authenticator.loop.execute { authenticator.value.update(keys: keys) }
         }
     }
 
-    private static func send(_ bearers: BearerSnapshot, to authenticators: [NIOLoopBound<LoopAuthenticator>]) {
+    private static func send(_ bearers: BearerSnapshot, to authenticators: [LoopBound<LoopAuthenticator>]) {
         for authenticator in authenticators {
-            authenticator.eventLoop.execute { authenticator.value.update(bearers: bearers) }
+            authenticator.loop.execute { authenticator.value.update(bearers: bearers) }
         }
     }
 }

@@ -1,21 +1,21 @@
 internal import AccessIdentity
 internal import GatehouseCore
 internal import GatehouseTokens
-internal import NIOCore
+internal import SocketLoop
 
 /// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know is
 /// looked up while the request waits.
 final class LoopAuthenticator: AssertionAuthenticator {
     private var verifier: AssertionVerifier
     private let source: SigningKeySource
-    private let eventLoop: any EventLoop
+    private let eventLoop: EpollLoop
     private var bearers = BearerSnapshot()
     /// Which callers are still let in, for streams that were opened before a change.
     private let rules = CallerRules()
     /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
     private var waiting: [() -> Void] = []
 
-    init(policy: AccessPolicy, source: SigningKeySource, eventLoop: any EventLoop) {
+    init(policy: AccessPolicy, source: SigningKeySource, eventLoop: EpollLoop) {
         self.source = source
         self.eventLoop = eventLoop
         verifier = Self.verifier(policy, keys: nil, rules)
@@ -96,7 +96,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
     func whenKeysSettle(_ callback: @escaping () -> Void) { waiting.append(callback) }
 
     private func lookUp(_ keyID: String) {
-        let this = NIOLoopBound(self, eventLoop: eventLoop)
+        let this = LoopBound(self, on: eventLoop)
         Task { [source, eventLoop] in
             await source.lookUp(keyID)
             // Keys that the look-up brought were handed to this loop before it returned, so they are here first.

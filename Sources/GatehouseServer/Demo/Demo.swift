@@ -6,7 +6,6 @@ internal import GatehouseTokens
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
-internal import ServiceLifecycle
 internal import Synchronization
 
 /// Everything on loopback: an issuer like Access, a small MCP server, and Gatehouse in front of it, put together as `gatehouse serve`
@@ -55,17 +54,13 @@ package struct Demo: Sendable {
             configuration,
             logger: Logger(label: "demo", factory: { _ in SwiftLogNoOpLogHandler() })
         ) { listen, _ in
-            announce.yield(listen?.port ?? 0)
+            announce.yield(listen ?? 0)
             announce.finish()
         }
-        let services = ServiceGroup(
-            services: [gatehouse],
-            logger: Logger(label: "demo", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
                 defer { announce.finish() }
-                try await services.run()
+                try await gatehouse.run()
             }
             guard let port = await ports.first(where: { _ in true }) else {
                 try await tasks.next()
@@ -88,10 +83,10 @@ package struct Demo: Sendable {
                     await lingering()
                 }
             } catch {
-                await services.triggerGracefulShutdown()
+                gatehouse.stop()
                 throw error
             }
-            await services.triggerGracefulShutdown()
+            gatehouse.stop()
             try await tasks.waitForAll()
         }
         await server.close()

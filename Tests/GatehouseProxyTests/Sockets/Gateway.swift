@@ -1,9 +1,8 @@
 import GatehouseCore
 import GatehouseMCP
 import GatehouseTestSupport
-import NIOCore
-import NIOPosix
-import NIOSSL
+import SocketLoop
+import TLSClient
 import Testing
 
 @testable import GatehouseProxy
@@ -43,7 +42,7 @@ final class Gateway: Sendable {
     static func run(
         limits: ServerLimits = ServerLimits(),
         threads: Int = 1,
-        trustRoots: NIOSSLTrustRoots = .default,
+        trustRoots: TLSContext.TrustRoots = .system,
         listener: String? = nil,
         upstream: RawListener? = nil,
         routes: (RawListener) throws -> [Route] = { [try route($0.url)] },
@@ -69,7 +68,7 @@ final class Gateway: Sendable {
     private static func start(
         _ limits: ServerLimits,
         _ threads: Int,
-        _ trustRoots: NIOSSLTrustRoots,
+        _ trustRoots: TLSContext.TrustRoots,
         _ listener: String?,
         _ upstream: RawListener,
         _ routes: (RawListener) throws -> [Route],
@@ -82,11 +81,11 @@ final class Gateway: Sendable {
             callers.forget()
         }
         let clock = ScriptedClock()
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let eventLoops = try (0..<threads).map { try EpollLoop.start(named: "loop-\($0)") }
         let snapshot = try Self.snapshot(routes(upstream), limits: limits)
         let connector = UpstreamConnector(trustRoots: trustRoots)
         let rates = RateTable()
-        let server = try await ProxyServer(group: group, limits: limits) { eventLoop, _ in
+        let server = try await ProxyServer(eventLoops, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
                 snapshot: snapshot,
@@ -98,9 +97,8 @@ final class Gateway: Sendable {
                 sessions: sessions
             )
         }
-        let bound = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
-        let port = bound?.port ?? 0
-        let address = listener.map { RawSocket.Address.unix(path: $0) } ?? .tcp(port: port)
+        let port = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
+        let address = listener.map { RawSocket.Address.unix(path: $0) } ?? .tcp(port: port ?? 0)
         let gateway = Gateway(
             server: server,
             upstream: upstream,
@@ -113,10 +111,10 @@ final class Gateway: Sendable {
             try await body(gateway)
             try await gateway.expectNothingLeft()
         } catch {
-            try? await group.shutdownGracefully()
+            for eventLoop in eventLoops { await eventLoop.stop() }
             throw error
         }
-        try await group.shutdownGracefully()
+        for eventLoop in eventLoops { await eventLoop.stop() }
     }
 
     private func expectNothingLeft() async throws {

@@ -4,6 +4,7 @@ import GatehouseTestSupport
 import NIOCore
 import NIOPosix
 import NIOSSL
+import TLSClient
 import Testing
 
 @testable import GatehouseProxy
@@ -66,14 +67,19 @@ import Testing
 
     // MARK: - TLS
 
-    private static func roots(_ certificate: TestCertificate = .loopback) throws -> NIOSSLTrustRoots {
-        .certificates(try NIOSSLCertificate.fromPEMBytes(Array(certificate.certificate.utf8)))
+    /// The file with a certificate, which the caller removes.
+    private static func roots(_ certificate: TestCertificate = .loopback) throws -> String {
+        let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
+        try certificate.certificate.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
     }
 
     @Test func anHTTPSUpstreamIsVerifiedAndUsed() async throws {
+        let roots = try Self.roots()
+        defer { unlink(roots) }
         try await TLSUpstream.run { upstream in
             try await Gateway.run(
-                trustRoots: try Self.roots(),
+                trustRoots: .file(roots),
                 routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
             ) { gateway in
                 let client = try gateway.client()
@@ -90,9 +96,11 @@ import Testing
     /// One is not trusted, the other is and names somebody else.
     @Test(arguments: [true, false])
     func aCertificateThatDoesNotVerifyIsA502AndSeesNoRequest(isTrusted: Bool) async throws {
+        let roots = try Self.roots(.stranger)
+        defer { unlink(roots) }
         try await TLSUpstream.run(isTrusted ? .stranger : .loopback) { upstream in
             try await Gateway.run(
-                trustRoots: try Self.roots(.stranger),
+                trustRoots: .file(roots),
                 routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
             ) { gateway in
                 let client = try gateway.client()
@@ -136,10 +144,12 @@ import Testing
 
     @Test(arguments: [true, false])
     func aBodyThatEndsWithTheConnectionNeedsTheTLSEnd(isClean: Bool) async throws {
+        let roots = try Self.roots()
+        defer { unlink(roots) }
         try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {
             upstream in
             try await Gateway.run(
-                trustRoots: try Self.roots(),
+                trustRoots: .file(roots),
                 routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
             ) { gateway in
                 let client = try gateway.client()

@@ -1,0 +1,18 @@
+/// A value that belongs to one event loop, on its way through other threads.
+///
+/// `@unchecked Sendable`: the value is touched on its loop only, which is checked.
+package struct LoopBound<Value>: @unchecked Sendable {
+    package let loop: EpollLoop
+    private let bound: Value
+
+    package init(_ value: Value, on loop: EpollLoop) {
+        bound = value
+        self.loop = loop
+    }
+
+    /// To be asked for on the loop.
+    package var value: Value {
+        loop.preconditionInLoop()
+        return bound
+    }
+}

@@ -1,0 +1,22 @@
+internal import Glibc
+
+/// Something with a descriptor that a loop watches.
+package class Pollable {
+    package let loop: EpollLoop
+    let descriptor: CInt
+    /// Tells this use of the descriptor from those before it.
+    var generation: UInt32 = 0
+
+    init(_ descriptor: CInt, on loop: EpollLoop) {
+        self.descriptor = descriptor
+        self.loop = loop
+    }
+
+    /// What epoll says with each event.
+    final var key: UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
+
+    func ready(_ events: UInt32) { preconditionFailure("each kind of pollable serves its own events") }
+
+    /// The loop ends.
+    func abandon() { close(descriptor) }
+}

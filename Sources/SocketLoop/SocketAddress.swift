@@ -1,0 +1,53 @@
+internal import Glibc
+
+/// A `sockaddr` of any family.
+struct SocketAddress: Sendable {
+    var storage = sockaddr_storage()
+    var length: socklen_t = 0
+
+    var family: Int32 { Int32(storage.ss_family) }
+
+    /// Copies an address that the system made.
+    init(_ address: UnsafePointer<sockaddr>, length: socklen_t) {
+        self.length = min(length, socklen_t(MemoryLayout<sockaddr_storage>.size))
+        withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: .init(start: address, count: Int(self.length))) }
+    }
+
+    /// - Returns: nil when the path is too long for `sun_path` (unix(7)).
+    init?(unix path: String) {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let isCopied = withUnsafeMutableBytes(of: &address.sun_path) { place in
+            let bytes = Array(path.utf8) + [0]
+            guard bytes.count <= place.count, !bytes.dropLast().contains(0) else { return false }
+            place.copyBytes(from: bytes)
+            return true
+        }
+        guard isCopied else { return nil }
+        length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        withUnsafeMutableBytes(of: &storage) { place in withUnsafeBytes(of: address) { place.copyMemory(from: $0) } }
+    }
+
+    func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        withUnsafePointer(to: storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        }
+    }
+
+    /// The port that a socket is bound to; nil for a unix socket.
+    static func boundPort(of descriptor: CInt) -> Int? {
+        var address = SocketAddress()
+        address.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let isFound = withUnsafeMutablePointer(to: &address.storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(descriptor, $0, &address.length) == 0
+            }
+        }
+        guard isFound else { return nil }
+        // The port stands at the same place for both families, in network order.
+        guard address.family == AF_INET || address.family == AF_INET6 else { return nil }
+        return withUnsafeBytes(of: address.storage) { bytes in Int(bytes[2]) << 8 | Int(bytes[3]) }
+    }
+
+    private init() {}
+}

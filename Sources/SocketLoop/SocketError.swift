@@ -1,0 +1,28 @@
+internal import Glibc
+
+/// Why a socket could not be had.
+package struct SocketError: Error, CustomStringConvertible {
+    package enum Code: Sendable {
+        /// A system call failed.
+        case system(errno: Int32)
+        /// No address belongs to the name.
+        case unknownHost
+        /// ``AddressResolver/maximumLookups`` are under way.
+        case tooManyLookups
+        case timedOut
+        /// The TLS handshake failed, or the certificate did not verify.
+        case tls
+        /// The other side closed before the connection stood.
+        case closed
+    }
+
+    package let code: Code
+    package let message: String
+
+    package var description: String { message }
+
+    /// With the reason of the system call that has just failed.
+    static func system(_ call: String, _ number: Int32 = errno) -> SocketError {
+        SocketError(code: .system(errno: number), message: "\(call): \(String(cString: strerror(number)))")
+    }
+}

@@ -1,0 +1,335 @@
+internal import CLinux
+internal import Glibc
+package import NIOCore
+package import TLSClient
+
+/// One connected stream socket: reads when its handler can use it, keeps what the kernel does not take yet. The end of the peer's
+/// sending is the end of the connection.
+package final class StreamSocket: Pollable {
+    /// Kept until the connection has ended; may be replaced.
+    package var handler: (any StreamSocketHandler)?
+    package private(set) var isOpen = true
+    /// TLS, where it is spoken.
+    private let tls: TLSSession?
+
+    // Reading. Edge-triggered: what the kernel has said once it does not say again.
+    private var isReadable = false
+    /// The peer has said its last: reading goes on to its end.
+    private var isEnding = false
+    /// The handler could not use more.
+    private var isReadHeld = false
+    private var isResumed = false
+
+    // Writing.
+    private var outgoing = OutgoingBytes()
+    /// The kernel has taken all that it can.
+    private var isBlocked = false
+    private var isAboveHighWater = false
+    private var isFailed = false
+    private var tellsWhenWritten = false
+
+    /// Bytes that one reading takes at most.
+    package static let receiveSize = 64 << 10
+    /// Readings of one socket in one turn; then the others' turn comes.
+    static let readsInTurn = 4
+    /// Bytes waiting to be written above which the handler's other side should stop sending, and below which it may go on.
+    package static let highWater = 64 << 10
+    package static let lowWater = 32 << 10
+
+    /// Takes over a connected descriptor, non-blocking and closed on exec.
+    ///
+    /// - Throws: ``SocketError`` when it cannot be watched; it is closed then.
+    package init(adopting descriptor: CInt, on loop: EpollLoop, tls: TLSSession? = nil) throws(SocketError) {
+        self.tls = tls
+        super.init(descriptor, on: loop)
+        do throws(SocketError) {
+            try loop.watch(
+                self,
+                gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
+            )
+        } catch {
+            isOpen = false
+            Glibc.close(descriptor)
+            throw error
+        }
+    }
+
+    // MARK: - Events
+
+    override func ready(_ events: UInt32) {
+        let ends = gatehouse_epoll_read_hangup | gatehouse_epoll_hangup | gatehouse_epoll_error
+        if events & ends != 0 { isEnding = true }
+        if events & gatehouse_epoll_out != 0, isBlocked {
+            isBlocked = false
+            flush()
+        }
+        if events & (gatehouse_epoll_in | ends) != 0 {
+            isReadable = true
+            receive()
+        }
+    }
+
+    /// Reads on without an event.
+    func goOn() {
+        isResumed = false
+        receive()
+    }
+
+    override func abandon() {
+        guard isOpen else { return }
+        isOpen = false
+        handler = nil
+        Glibc.close(descriptor)
+    }
+
+    // MARK: - Reading
+
+    /// The handler can use bytes again.
+    package func resumeReading() {
+        guard isReadHeld, isOpen, handler?.mayRead ?? false else { return }
+        isReadHeld = false
+        scheduleReading()
+    }
+
+    private func scheduleReading() {
+        guard !isResumed else { return }
+        isResumed = true
+        loop.resume(self)
+    }
+
+    private func receive() {
+        var reads = 0
+        var isDelivered = false
+        while isOpen, isReadable, let handler {
+            // What cannot be written any more has nobody to wait for.
+            guard handler.mayRead || isFailed else {
+                holdReading()
+                break
+            }
+            guard reads < Self.readsInTurn else {
+                scheduleReading()
+                break
+            }
+            reads += 1
+            let (count, number) = receiveOnce()
+            guard count > 0 else {
+                if isDelivered { handler.readCompleted() }
+                return receivedNothing(isEnd: count == 0, number)
+            }
+            // Less than there was room for: the kernel has no more, and will say so when it has. The end it has said already.
+            if count < Self.receiveSize, !isEnding { isReadable = false }
+            isDelivered = true
+            if let tls { deliver(through: tls) } else { handler.received(loop.receiving) }
+        }
+        if isDelivered, isOpen { handler?.readCompleted() }
+    }
+
+    /// Reads into the loop's memory.
+    private func receiveOnce() -> (count: Int, errno: Int32) {
+        var count = 0
+        var number: Int32 = 0
+        loop.receiving.clear(minimumCapacity: Self.receiveSize)
+        _ = loop.receiving.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.receiveSize) { place in
+            count = recv(descriptor, place.baseAddress, Self.receiveSize, 0)
+            number = errno
+            return max(0, count)
+        }
+        return (count, number)
+    }
+
+    private func receivedNothing(isEnd: Bool, _ number: Int32) {
+        if isEnd {
+            end(isBroken: tls != nil)
+        } else if number == EAGAIN, !isFailed {
+            isReadable = false
+        } else if number == EINTR {
+            scheduleReading()
+        } else {
+            end(isBroken: true)
+        }
+    }
+
+    /// The handler cannot use more. An end with nothing before it is still an end.
+    private func holdReading() {
+        isReadHeld = true
+        guard isEnding else { return }
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
+        if count <= 0 { receivedNothing(isEnd: count == 0, errno) }
+    }
+
+    // MARK: - TLS
+
+    /// Begins the handshake; ``StreamSocketHandler/secured()`` tells its end, ``StreamSocketHandler/closed(isBroken:)`` its failure.
+    package func beginHandshake() {
+        guard let tls else { preconditionFailure("a handshake needs a TLS session") }
+        do throws(TLSError) {
+            _ = try tls.handshake()
+            takeOutput(of: tls)
+            flush()
+        } catch {
+            end(isBroken: true)
+        }
+    }
+
+    private func deliver(through tls: TLSSession) {
+        do throws(TLSError) {
+            try loop.receiving.withUnsafeReadableBytes { bytes throws(TLSError) in try tls.receive(bytes) }
+            if !tls.isSecured {
+                guard try tls.handshake() == .done else { return sendOutput(of: tls) }
+                sendOutput(of: tls)
+                handler?.secured()
+            }
+            try deliverPlain(of: tls)
+            sendOutput(of: tls)
+        } catch {
+            // Says what was wrong, where there is something to say.
+            sendOutput(of: tls)
+            end(isBroken: true)
+        }
+    }
+
+    private func deliverPlain(of tls: TLSSession) throws(TLSError) {
+        while isOpen {
+            loop.receiving.clear(minimumCapacity: Self.receiveSize)
+            switch try loop.receiving.read(from: tls) {
+            case .bytes: handler?.received(loop.receiving)
+            case .waiting: return
+            case .ended: return end(isBroken: false)
+            }
+        }
+    }
+
+    private func sendOutput(of tls: TLSSession) {
+        guard isOpen else { return }
+        takeOutput(of: tls)
+        flush()
+    }
+
+    private func takeOutput(of tls: TLSSession) {
+        let count = tls.pendingOutput
+        guard count > 0 else { return }
+        var bytes = ByteBuffer()
+        _ = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { tls.takeOutput(into: $0) }
+        outgoing.append(bytes, copies: isBlocked)
+    }
+
+    // MARK: - Writing
+
+    /// Bytes that the kernel has taken so far.
+    package private(set) var sentBytes = 0
+
+    /// Whether the other side may go on sending what is to be written here.
+    package var isWritable: Bool { isOpen && !isAboveHighWater }
+
+    /// Puts bytes behind those that wait. They leave with the next ``flush()``.
+    package func write(_ bytes: ByteBuffer) {
+        guard isOpen, !isFailed, bytes.readableBytes > 0 else { return }
+        if let tls {
+            do throws(TLSError) {
+                try bytes.withUnsafeReadableBytes { bytes throws(TLSError) in try tls.write(bytes) }
+                takeOutput(of: tls)
+            } catch {
+                return fail()
+            }
+        } else {
+            outgoing.append(bytes, copies: isBlocked)
+        }
+        if outgoing.count > Self.highWater { isAboveHighWater = true }
+    }
+
+    /// Gives the kernel what it takes; the rest follows when it can.
+    ///
+    /// - Returns: false when the connection takes nothing any more: it reads what there is and ends.
+    @discardableResult
+    package func flush() -> Bool {
+        guard isOpen, !isFailed else { return false }
+        while !isBlocked, outgoing.count > 0 {
+            switch outgoing.send(over: descriptor) {
+            case .sent(let count):
+                sentBytes &+= count
+                // A part only: the kernel has no room, and will say so when it has.
+                if outgoing.count > 0, !outgoing.isSentInParts { block() }
+            case .blocked: block()
+            case .failed:
+                fail()
+                return false
+            }
+        }
+        if isAboveHighWater, outgoing.count < Self.lowWater {
+            isAboveHighWater = false
+            handler?.becameWritable()
+        }
+        if tellsWhenWritten, outgoing.count == 0 {
+            tellsWhenWritten = false
+            handler?.written()
+        }
+        return true
+    }
+
+    private func block() {
+        isBlocked = true
+        outgoing.keepOwn()
+    }
+
+    /// Calls ``StreamSocketHandler/written()`` once all that was written has left; at once when it has.
+    package func tellWhenWritten() {
+        tellsWhenWritten = true
+        flush()
+    }
+
+    /// The peer takes nothing any more. What it said before that is still read.
+    private func fail() {
+        isFailed = true
+        outgoing = OutgoingBytes()
+        isEnding = true
+        isReadable = true
+        isReadHeld = false
+        scheduleReading()
+    }
+
+    // MARK: - Ending
+
+    /// Says that nothing follows; what comes is read on.
+    package func shutOutput() {
+        guard isOpen else { return }
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Closes at once: what waits to be written is lost.
+    package func close() {
+        guard isOpen else { return }
+        if let tls {
+            tls.end()
+            sendOutput(of: tls)
+        }
+        end(isBroken: false)
+    }
+
+    private func end(isBroken: Bool) {
+        guard isOpen else { return }
+        isOpen = false
+        loop.forget(self, isKept: false)
+        Glibc.close(descriptor)
+        outgoing = OutgoingBytes()
+        loop.soon { [self] in
+            let handler = handler
+            self.handler = nil
+            handler?.closed(isBroken: isBroken)
+        }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func read(from tls: TLSSession) throws(TLSError) -> TLSSession.Reading {
+        var reading = TLSSession.Reading.waiting
+        var failure: TLSError?
+        _ = writeWithUnsafeMutableBytes(minimumWritableBytes: StreamSocket.receiveSize) { place in
+            do throws(TLSError) { reading = try tls.read(into: place) } catch { failure = error }
+            if case .bytes(let count) = reading { return count }
+            return 0
+        }
+        if let failure { throw failure }
+        return reading
+    }
+}

@@ -1,0 +1,57 @@
+internal import COpenSSL
+internal import Glibc
+
+/// What client connections over TLS share: the certificate authorities that servers are verified against, and the rules. TLS 1.2 at
+/// least, HTTP/1.1 by ALPN (RFC 7301).
+///
+/// `@unchecked Sendable`: an `SSL_CTX` is not changed after it is made, and counts its references atomically.
+package final class TLSContext: @unchecked Sendable {
+    package enum TrustRoots: Sendable {
+        /// Those of the file that `SSL_CERT_FILE` names, else of the system's bundle.
+        case system
+        /// Those of a file, PEM.
+        case file(String)
+    }
+
+    let pointer: OpaquePointer
+
+    /// Where systems keep their bundle: Debian and Alpine, Fedora, openSUSE.
+    private static let bundles = [
+        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+    ]
+
+    /// - Throws: ``TLSError`` when the certificate authorities cannot be read.
+    package init(_ trustRoots: TrustRoots) throws(TLSError) {
+        ERR_clear_error()
+        guard let context = SSL_CTX_new(TLS_client_method()) else { throw .latest("no TLS context") }
+        pointer = context
+        gatehouse_set_client_modes(context)
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        let protocols: [UInt8] = [8] + Array("http/1.1".utf8)
+        guard gatehouse_require_tls12(context) == 1,
+            // 0 is success here, unlike everywhere else.
+            SSL_CTX_set_alpn_protos(context, protocols, UInt32(protocols.count)) == 0
+        else { throw .latest("TLS cannot be set up") }
+        switch trustRoots {
+        case .file(let path):
+            guard SSL_CTX_load_verify_file(context, path) == 1 else { throw .latest("\(path) holds no certificates") }
+        case .system: try trustSystem()
+        }
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+
+    private func trustSystem() throws(TLSError) {
+        if let path = getenv("SSL_CERT_FILE") {
+            guard SSL_CTX_load_verify_file(pointer, path) == 1 else {
+                throw .latest("the file that SSL_CERT_FILE names holds no certificates")
+            }
+            return
+        }
+        for path in Self.bundles where SSL_CTX_load_verify_file(pointer, path) == 1 { return }
+        ERR_clear_error()
+        guard SSL_CTX_set_default_verify_paths(pointer) == 1 else {
+            throw .latest("the system's certificate authorities cannot be read")
+        }
+    }
+}

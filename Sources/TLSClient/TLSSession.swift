@@ -1,0 +1,119 @@
+internal import COpenSSL
+internal import Glibc
+
+/// The client's side of one TLS connection: bytes in, bytes out, no socket. Confined to one thread.
+package final class TLSSession {
+    package enum Handshake: Equatable {
+        /// More is needed from the server.
+        case waiting
+        /// The server's certificate is verified, its name the one asked for.
+        case done
+    }
+
+    package enum Reading: Equatable {
+        case bytes(Int)
+        /// More is needed from the server.
+        case waiting
+        /// The server has said that nothing follows (RFC 8446 section 6.1).
+        case ended
+    }
+
+    private let session: OpaquePointer
+    /// Owned by `session`.
+    private let input: OpaquePointer
+    private let output: OpaquePointer
+    package private(set) var isSecured = false
+
+    /// - Parameter host: the server's name, verified and sent to it (RFC 6066 section 3); or its address, verified only.
+    /// - Throws: ``TLSError`` when no session can be made.
+    package init(_ context: TLSContext, host: String) throws(TLSError) {
+        ERR_clear_error()
+        guard let session = SSL_new(context.pointer) else { throw .latest("no TLS session") }
+        guard let input = BIO_new(BIO_s_mem()), let output = BIO_new(BIO_s_mem()) else {
+            SSL_free(session)
+            throw .latest("no memory for a TLS session")
+        }
+        gatehouse_keep_open(input)
+        SSL_set_bio(session, input, output)
+        SSL_set_connect_state(session)
+        self.session = session
+        self.input = input
+        self.output = output
+        let isSet =
+            if Self.isAddress(host) {
+                X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1
+            } else {
+                SSL_set1_host(session, host) == 1 && gatehouse_set_server_name(session, host) == 1
+            }
+        guard isSet else { throw .latest("\(host) is no name to verify a certificate against") }
+    }
+
+    deinit { SSL_free(session) }
+
+    private static func isAddress(_ host: String) -> Bool {
+        var bytes = in6_addr()
+        return inet_pton(AF_INET, host, &bytes) == 1 || inet_pton(AF_INET6, host, &bytes) == 1
+    }
+
+    /// Takes what came from the server.
+    package func receive(_ bytes: UnsafeRawBufferPointer) throws(TLSError) {
+        guard !bytes.isEmpty else { return }
+        guard BIO_write(input, bytes.baseAddress, CInt(clamping: bytes.count)) == CInt(clamping: bytes.count) else {
+            throw .latest("no memory for a TLS record")
+        }
+    }
+
+    /// Goes on with the handshake, as far as what has come allows.
+    package func handshake() throws(TLSError) -> Handshake {
+        ERR_clear_error()
+        let result = SSL_do_handshake(session)
+        if result == 1 {
+            isSecured = true
+            return .done
+        }
+        guard SSL_get_error(session, result) == SSL_ERROR_WANT_READ else { throw .latest("the TLS handshake failed") }
+        return .waiting
+    }
+
+    /// Gives what the server has said.
+    ///
+    /// - Throws: ``TLSError`` for what cannot be made out, or was tampered with.
+    package func read(into bytes: UnsafeMutableRawBufferPointer) throws(TLSError) -> Reading {
+        ERR_clear_error()
+        let count = SSL_read(session, bytes.baseAddress, CInt(clamping: bytes.count))
+        if count > 0 { return .bytes(Int(count)) }
+        switch SSL_get_error(session, count) {
+        case SSL_ERROR_WANT_READ: return .waiting
+        case SSL_ERROR_ZERO_RETURN: return .ended
+        case _: throw .latest("the TLS connection failed")
+        }
+    }
+
+    /// Takes what the server is to be told.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            ERR_clear_error()
+            let count = SSL_write(session, rest.baseAddress, CInt(clamping: rest.count))
+            // The output grows as needed, so nothing but a broken session keeps it from taking all.
+            guard count > 0 else { throw .latest("the TLS connection failed") }
+            rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...])
+        }
+    }
+
+    /// Says that nothing follows.
+    package func end() {
+        guard isSecured else { return }
+        ERR_clear_error()
+        _ = SSL_shutdown(session)
+        ERR_clear_error()
+    }
+
+    /// Bytes that wait to be sent to the server.
+    package var pendingOutput: Int { Int(gatehouse_pending_output(output)) }
+
+    /// - Returns: how many bytes were put there.
+    package func takeOutput(into bytes: UnsafeMutableRawBufferPointer) -> Int {
+        max(0, Int(BIO_read(output, bytes.baseAddress, CInt(clamping: bytes.count))))
+    }
+}
