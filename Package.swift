@@ -129,7 +129,7 @@ let package = Package(
             "GatehouseServerTests",
             [
                 "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
-                "GatehouseConfig", "GatehouseCore", "CurlClient", logging,
+                "GatehouseConfig", "GatehouseCore", "CurlClient", "SQLiteClient", "GatehouseTestSupport", logging,
             ]
         ),
         tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"]),

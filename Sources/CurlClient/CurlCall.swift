@@ -39,7 +39,7 @@ final class CurlCall: Sendable {
         guard let easy = curl_easy_init() else { throw CurlError(.failed, "libcurl has no memory") }
         defer { curl_easy_cleanup(easy) }
         let headers = try CurlHeaderList(request)
-        let received = CurlReceived(maximumBody: request.maximumBody)
+        let received = CurlReceived(maximumBody: request.maximumBody, stopsAtFirstBytes: request.stopsAtFirstBytes)
         try request.apply(to: easy, headers: headers.list, received: received, timeout: remaining)
         let detail = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
         detail.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
@@ -47,7 +47,9 @@ final class CurlCall: Sendable {
         gatehouse_setopt_pointer(easy, CURLOPT_ERRORBUFFER, detail)
         let result = try withExtendedLifetime((headers, received)) { () throws(CurlError) in try transfer(easy) }
         if received.isTooLarge { throw CurlError(.tooLarge, "the response is larger than allowed") }
-        guard result == CURLE_OK else { throw CurlError(result: result, detail: String(cString: detail)) }
+        guard result == CURLE_OK || received.hasStopped else {
+            throw CurlError(result: result, detail: String(cString: detail))
+        }
         var status = 0
         gatehouse_getinfo_long(easy, CURLINFO_RESPONSE_CODE, &status)
         return received.response(status: status)

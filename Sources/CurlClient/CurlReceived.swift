@@ -6,8 +6,14 @@ final class CurlReceived {
     private var headers: [(name: String, value: String)] = []
     private var headerBytes = 0
     private(set) var isTooLarge = false
+    /// Whether the call was ended because the first bytes were enough.
+    private(set) var hasStopped = false
+    private let stopsAtFirstBytes: Bool
 
-    init(maximumBody: Int) { body = CurlBodyBuilder(maximum: max(0, maximumBody)) }
+    init(maximumBody: Int, stopsAtFirstBytes: Bool = false) {
+        body = CurlBodyBuilder(maximum: max(0, maximumBody))
+        self.stopsAtFirstBytes = stopsAtFirstBytes
+    }
 
     func response(status: Int) -> CurlResponse {
         CurlResponse(status: status, headers: headers, body: body.take())
@@ -17,7 +23,8 @@ final class CurlReceived {
     func bodyArrived(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let fits = body.append(bytes)
         if !fits { isTooLarge = true }
-        return fits
+        hasStopped = fits && stopsAtFirstBytes
+        return fits && !hasStopped
     }
 
     /// One line with its end. Returns false to end the transfer.

@@ -20,6 +20,8 @@ package struct CurlRequest: Sendable {
     package var timeout = CurlRequest.defaultTimeout
     package var connectTimeout = CurlRequest.defaultConnectTimeout
     package var maximumBody = CurlRequest.defaultMaximumBody
+    /// Ends the call with the first bytes of the body, which is then all that the response has of it: for streams that have no end.
+    package var stopsAtFirstBytes = false
     /// A PEM file that replaces the system's certificate authorities.
     package var authoritiesFile: String?
     /// Connects to this socket instead of the URL's host and port.

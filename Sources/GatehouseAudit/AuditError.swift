@@ -19,6 +19,8 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case sinkFailed = "sink_failed"
         /// Stored events cannot be read.
         case unreadable
+        /// The database has no audit tables: no event has come there yet.
+        case empty
     }
 
     /// Whose doing an error is.

@@ -10,12 +10,26 @@ package final class Caller: Sendable {
     /// The routes that the credential itself names; nil for an assertion, whose audience says it.
     private let routes: Set<TokenName>?
     private let revoked = Atomic(false)
+    private let rules: CallerRules?
+    /// The change of the rules under which the caller was let in, and the last one that it was held against.
+    private let letInAt: Int
+    private let heldAgainst: Atomic<Int>
 
-    package init(principal: Principal, expiresAt: Timestamp, keyID: String, routes: Set<TokenName>? = nil) {
+    /// - Parameter rules: those that let the caller in, for one that may be out when they change.
+    package init(
+        principal: Principal,
+        expiresAt: Timestamp,
+        keyID: String,
+        routes: Set<TokenName>? = nil,
+        rules: CallerRules? = nil
+    ) {
         self.principal = principal
         self.expiresAt = expiresAt
         self.keyID = keyID
         self.routes = routes
+        self.rules = rules
+        letInAt = rules?.changes ?? 0
+        heldAgainst = Atomic(letInAt)
     }
 
     package func mayUse(_ route: TokenName) -> Bool { routes?.contains(route) ?? true }
@@ -25,7 +39,18 @@ package final class Caller: Sendable {
     package var isRevoked: Bool { revoked.load(ordering: .relaxed) }
 
     /// Whether what was opened with the credential must end.
-    package func hasEnded(at now: Timestamp) -> Bool { now >= expiresAt || isRevoked }
+    package func hasEnded(at now: Timestamp) -> Bool { now >= expiresAt || isRevoked || isOut }
+
+    /// Whether the rules have changed and let the caller in no more: then never again.
+    private var isOut: Bool {
+        guard let rules else { return false }
+        let changes = rules.changes
+        guard heldAgainst.load(ordering: .relaxed) != changes else { return false }
+        heldAgainst.store(changes, ordering: .relaxed)
+        if rules.admits(self, from: letInAt) { return false }
+        revoke()
+        return true
+    }
 }
 
 /// Establishes callers from credentials. One instance serves one event loop and is used on it only.

@@ -33,6 +33,16 @@ package struct RouteTable: Sendable {
         self.anyHost = anyHost
     }
 
+    /// Whether what was let in through a route, maybe of another table, would be let in by this one: the same doors, callers and target.
+    package func stillOpens(_ route: Route) -> Bool {
+        routes.contains { candidate in
+            candidate === route
+                || candidate.name == route.name && candidate.host == route.host && candidate.path == route.path
+                    && candidate.audiences == route.audiences && candidate.credentials == route.credentials
+                    && candidate.policy == route.policy && candidate.upstream == route.upstream
+        }
+    }
+
     /// The route for a request, by position in ``routes``, and the bytes of `path` that its prefix covers.
     ///
     /// An exact host goes before `*`, a longer prefix before a shorter one.

@@ -35,10 +35,9 @@ extension Gatehouse {
         let source = tokens.source
         facts.storeName = source.name.text
         facts.storeKind = source.settings.kind.rawValue
-        do throws(TokenError) {
-            facts.tokens = try await source.refresher.list()
-        } catch {
-            facts.tokensProblem = error.message
+        switch await tokens.list() {
+        case .success(let list): facts.tokens = list
+        case .failure(let error): facts.tokensProblem = error.message
         }
         if live.takesBearers {
             facts.credentials = bearers.state.live.map { bearer in

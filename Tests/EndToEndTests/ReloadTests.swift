@@ -44,6 +44,41 @@ struct ReloadTests {
         #expect(!gateway.process.hasEnded)
     }
 
+    @Test func `a deny list ends the streams of those whom it names and of nobody else`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let upstream = try RawListener()
+            let routes = """
+                  - { name: events, host: "*", audience: ["\(TestIssuer.defaultAudience)"], upstream: "\(upstream.url)" }
+
+                """
+            let gateway = try await Gateway.start(.environment, routes: routes)
+            func open(_ user: String) throws -> (client: RawSocket, server: RawSocket) {
+                let client = try RawSocket(connectingTo: .tcp(port: gateway.port))
+                let head = "GET / HTTP/1.1\r\nHost: events.example\r\nAccept: text/event-stream\r\n"
+                try client.send("\(head)Cf-Access-Jwt-Assertion: \(gateway.assertion(of: user))\r\n\r\n")
+                let server = try upstream.accept()
+                _ = try server.receive(through: "\r\n\r\n")
+                try server.send(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        + "b\r\ndata: one\n\n\r\n"
+                )
+                _ = try client.receive(through: "data: one\n\n")
+                return (client, server)
+            }
+            let denied = try open(Gateway.user)
+            let other = try open(Gateway.limitedUser)
+            let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+            let denying = yaml.replacing(
+                "  issuer: \(TestIssuer.defaultIssuer)",
+                with: "  deny: { users: [\"\(Gateway.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
+            )
+            try gateway.folder.write(denying, to: "gatehouse.yaml")
+            _ = try denied.client.receiveToEnd(orReset: true)
+            try other.server.send("b\r\ndata: two\n\n\r\n")
+            _ = try other.client.receive(through: "data: two\n\n")
+        }
+    }
+
     @Test func `a bad file is refused on the readiness page in words, and what waits for a restart is named`()
         async throws
     {

@@ -317,6 +317,21 @@ struct PostgresAuditTests {
         #expect(try database.session().query("SELECT 1 FROM schema_versions WHERE component = 'audit'").count == 1)
     }
 
+    @Test func `a database that no event has come to is told from one that cannot be read`() throws {
+        let database = try AuditDatabase()
+        func code() -> AuditError.Code? {
+            do throws(AuditError) {
+                _ = try EventDatabase.postgres(url: database.url).archive()
+                return nil
+            } catch { return error.code }
+        }
+        #expect(code() == .empty)
+        try PostgresSink(url: database.url).prepare()
+        #expect(code() == nil)
+        try database.goDown()
+        #expect(code() == .unreadable)
+    }
+
     @Test func `an error of the database shows nothing of the password`() throws {
         let database = try AuditDatabase()
         let url = database.url(user: "nobody_here", password: "sesame-5f1d8a")

@@ -21,6 +21,8 @@ struct Command {
             .first { FileManager.default.isExecutableFile(atPath: $0) } ?? "no gatehouse beside the tests"
     }()
 
+    /// Another one may start the product in its turn, as a shell does.
+    var program = Command.binary
     var arguments: [String]
     var environment: [String: String] = [:]
     /// The paths of the three streams. That of input is read, the others are made; a terminal is both.
@@ -50,12 +52,12 @@ struct Command {
         var variables = ["LC_ALL": "C.UTF-8"]
         variables["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
         variables.merge(environment) { $1 }
-        var words = ([Self.binary] + arguments).map { strdup($0) } + [nil]
+        var words = ([program] + arguments).map { strdup($0) } + [nil]
         var settings = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in words + settings { free(text) } }
         var pid = pid_t()
-        let result = posix_spawn(&pid, Self.binary, &actions, &attributes, &words, &settings)
-        try #require(result == 0, "\(Self.binary) does not start: \(String(cString: strerror(result)))")
+        let result = posix_spawn(&pid, program, &actions, &attributes, &words, &settings)
+        try #require(result == 0, "\(program) does not start: \(String(cString: strerror(result)))")
         return pid
     }
 

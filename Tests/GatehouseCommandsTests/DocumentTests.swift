@@ -55,34 +55,6 @@ struct DocumentTests {
         }
     }
 
-    @Test(arguments: names)
-    func `every command of a document is one that there is`(name: String) async throws {
-        let workplace = try Workplace()
-        _ = try await workplace.run("key", "generate", "--out", "\(workplace.path)/key")
-        for block in try Self.text(name).matches(of: #/(?ms)^```sh\n(.*?)^```/#) {
-            for line in block.output.1.split(separator: "\n") {
-                let command = line.prefix { $0 != "#" && $0 != "|" && $0 != ">" && $0 != "<" }
-                let words = Self.words(command)
-                guard words.first == "gatehouse", words.count > 1, words[1] != "serve" else { continue }
-                // The file that a document names is the reader's own.
-                var arguments = Array(words.dropFirst())
-                if let index = arguments.firstIndex(of: "--config") { arguments.removeSubrange(index...index + 1) }
-                // What asks the network is asked only whether it knows its arguments.
-                if ["doctor", "demo"].contains(arguments[0]) { arguments.append("--help") }
-                let outcome = try await workplace.run(arguments, input: "a value\n")
-                #expect(outcome.exit != 64, "\(name): \(line)\n\(outcome.errors)")
-            }
-        }
-    }
-
-    private static func words(_ line: some StringProtocol) -> [String] {
-        var words: [String] = []
-        for (index, part) in line.components(separatedBy: "\"").enumerated() {
-            words += index % 2 == 1 ? [part] : part.split(separator: " ").map(String.init)
-        }
-        return words
-    }
-
     @Test func `the man page has a section for each command`() async throws {
         let page = try await Workplace().run("manual").output
         #expect(page.hasPrefix(".TH GATEHOUSE 1 "))

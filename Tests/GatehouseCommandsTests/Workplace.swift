@@ -59,12 +59,14 @@ final class Workplace: Sendable {
     /// Runs a command to its end.
     func run(
         _ arguments: [String],
+        by program: String = Command.binary,
         input: String = "",
         environment more: [String: String] = [:]
     ) async throws -> Command.Outcome {
         let place = "\(path)/run\(next())"
         try Data(input.utf8).write(to: URL(fileURLWithPath: place + ".in"))
         let command = Command(
+            program: program,
             arguments: arguments,
             environment: environment(more),
             streams: [".in", ".out", ".err"].map { place + $0 }

@@ -5,57 +5,16 @@ import GatehouseCore
 import Testing
 
 @Suite struct TheDoctor {
-    /// A folder of the test's own, with a configuration that leads nowhere.
-    private final class Place {
-        let path: String
-
-        init() throws {
-            path =
-                FileManager.default.temporaryDirectory.appendingPathComponent("gatehouse-doctor.\(UUID().uuidString)")
-                .path
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        }
-
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-
-        func write(_ text: String, to name: String, mode: Int = 0o600) throws {
-            _ = FileManager.default.createFile(
-                atPath: "\(path)/\(name)",
-                contents: Data(text.utf8),
-                attributes: [.posixPermissions: mode]
-            )
-        }
-    }
-
-    private func configuration(
-        _ place: Place,
-        upstream: String = "http://127.0.0.1:1",
-        admin: String? = nil
-    ) throws -> Configuration {
-        let yaml = """
-            version: 1
-            listen: unix:\(place.path)/proxy.sock
-            admin: \(admin ?? "unix:\(place.path)/admin.sock")
-            access: { issuer: "https://example.cloudflareaccess.com", certs_url: "http://127.0.0.1:1/certs" }
-            stores:
-              sealed: { kind: sqlite, path: \(place.path)/tokens.db, master_keys: [{ file: \(place.path)/key }] }
-            audit: { spool: \(place.path)/spool, sink: { kind: sqlite, path: \(place.path)/audit.db } }
-            routes:
-              - { name: coda, host: coda.example.com, audience: [a], upstream: "\(upstream)", inject: { X-Key: "{token}" } }
-
-            """
-        return try Configuration(parsing: yaml.utf8, file: "gatehouse.yaml", environment: [:])
-    }
-
-    private func findings(_ configuration: Configuration) async -> [Finding.Probe: Finding.Verdict] {
+    /// The worst of each probe.
+    private func verdicts(_ configuration: Configuration) async -> [Finding.Probe: Finding.Verdict] {
         var all: [Finding.Probe: Finding.Verdict] = [:]
         await Doctor(configuration).examine { all[$0.probe] = max(all[$0.probe] ?? .ok, $0.verdict) }
         return all
     }
 
     @Test func `names each thing that is missing, and goes on`() async throws {
-        let place = try Place()
-        let found = await findings(try configuration(place))
+        let place = try DoctorPlace()
+        let found = await verdicts(try place.configuration())
         #expect(found[.certs] == .fail)
         #expect(found[.masterKey] == .fail)
         #expect(found[.store] == .fail)
@@ -68,22 +27,22 @@ import Testing
 
     @Test(arguments: [(0o400, Finding.Verdict.ok), (0o644, .warn), (0o666, .fail)])
     func `looks at the modes of files that hold secrets`(mode: Int, verdict: Finding.Verdict) throws {
-        let place = try Place()
+        let place = try DoctorPlace()
         try place.write("not a key", to: "key", mode: mode)
-        let found = Doctor(try configuration(place)).secretFiles()
+        let found = Doctor(try place.configuration()).secretFiles()
         #expect(found.map(\.verdict) == [verdict])
         #expect(!"\(found)".contains("not a key"))
     }
 
     @Test func `sees a spool that others may write, and one that cannot be made`() throws {
-        let place = try Place()
+        let place = try DoctorPlace()
         let spool = "\(place.path)/spool"
         try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: false)
         try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: spool)
-        #expect(Doctor(try configuration(place)).spool().map(\.verdict) == [.fail])
+        #expect(Doctor(try place.configuration()).spool().map(\.verdict) == [.fail])
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: spool)
-        #expect(Doctor(try configuration(place)).spool().first?.verdict != .fail)
-        let nowhere = try configuration(place)
+        #expect(Doctor(try place.configuration()).spool().first?.verdict != .fail)
+        let nowhere = try place.configuration()
         try FileManager.default.removeItem(atPath: place.path)
         #expect(Doctor(nowhere).spool().map(\.verdict) == [.fail])
     }
@@ -93,12 +52,12 @@ import Testing
         ("https://203.0.113.9", .ok),
     ])
     func `judges who else reaches an upstream by its address`(upstream: String, verdict: Finding.Verdict) throws {
-        let configuration = try configuration(try Place(), upstream: upstream)
+        let configuration = try DoctorPlace().configuration(upstream: upstream)
         #expect(Doctor(configuration).exposure(configuration.routes.routes[0]).verdict == verdict)
     }
 
     @Test func `warns of an admin listener that is open to others`() async throws {
-        let found = await findings(try configuration(try Place(), admin: "0.0.0.0:0"))
+        let found = await verdicts(try DoctorPlace().configuration(admin: "0.0.0.0:0"))
         #expect(found[.admin] == .warn)
     }
 

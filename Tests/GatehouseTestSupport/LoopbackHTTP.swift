@@ -17,8 +17,19 @@ package final class LoopbackHTTP: Sendable {
     }
 
     package struct Answer: Sendable {
+        package enum Ending: Sendable {
+            case complete
+            /// What there is of the body is sent, and no end ever.
+            case open
+            /// Nothing is sent, as by a proxy that waits for the end of a stream.
+            case held
+        }
+
         package let status: Int
         package let body: [UInt8]
+        /// Beside the type, which is JSON unless one stands here.
+        package var fields: [(name: String, value: String)] = []
+        package var ending = Ending.complete
 
         package init(_ status: Int, _ body: [UInt8]) {
             self.status = status
@@ -26,6 +37,11 @@ package final class LoopbackHTTP: Sendable {
         }
 
         package init(_ status: Int, _ text: String) { self.init(status, Array(text.utf8)) }
+
+        package init(_ status: Int, _ text: String, _ fields: [(name: String, value: String)]) {
+            self.init(status, text)
+            self.fields = fields
+        }
     }
 
     package let url: String
@@ -33,7 +49,7 @@ package final class LoopbackHTTP: Sendable {
 
     /// - Parameters:
     ///   - certificate: serves TLS with it, which is its own authority.
-    ///   - answer: called on an event loop; the answer is JSON.
+    ///   - answer: called on an event loop.
     package static func start(
         _ certificate: TestCertificate? = nil,
         answer: @escaping @Sendable (Request) -> Answer
@@ -98,11 +114,15 @@ private final class LoopbackHTTPHandler: ChannelInboundHandler {
                     body: body
                 )
             )
-            let fields: HTTPHeaders = ["Content-Type": "application/json", "Content-Length": "\(answer.body.count)"]
+            guard answer.ending != .held else { return }
+            var fields: HTTPHeaders = ["Content-Type": "application/json"]
+            for field in answer.fields { fields.replaceOrAdd(name: field.name, value: field.value) }
+            if answer.ending == .complete { fields.add(name: "Content-Length", value: "\(answer.body.count)") }
             let status = HTTPResponseStatus(statusCode: answer.status)
             let line = HTTPResponseHead(version: .http1_1, status: status, headers: fields)
             context.write(wrapOutboundOut(.head(line)), promise: nil)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
+            guard answer.ending == .complete else { return context.flush() }
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
     }

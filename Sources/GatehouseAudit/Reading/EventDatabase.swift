@@ -5,7 +5,7 @@ package enum EventDatabase: Sendable {
 
     /// Opens it for reading, without keeping the sink from storing more.
     ///
-    /// - Throws: `.unreadable` when there is no such database, or none with audit tables.
+    /// - Throws: `.unreadable` when there is no such database, `.empty` when it has no audit tables.
     package func archive() throws(AuditError) -> any AuditArchive {
         switch self {
         case .sqlite(let path): DatabaseArchive(try SQLiteAuditSQL(reading: path))

@@ -19,7 +19,7 @@ struct PostgresAuditSQL: AuditSQL {
             try session.query("SET jit = off")
             version = try session.schemaVersion(of: PostgresSchema.component)
         } catch { throw Self.unreadable(error) }
-        guard version > 0 else { throw Self.unreadable("the database holds no audit events") }
+        guard version > 0 else { throw AuditError(.empty, "the database holds no audit events") }
         guard version <= PostgresSchema.scripts.count else {
             throw Self.unreadable("the audit tables were made by a newer release; use that")
         }

@@ -8,11 +8,11 @@ struct SQLiteAuditSQL: AuditSQL {
     private let connection: SQLiteConnection
 
     init(reading path: String) throws(AuditError) {
+        let version: Int
         do throws(SQLiteError) {
             let reader = try SQLiteConnection(path: path, access: .readOnly)
-            let version = try reader.schemaVersion(of: SQLiteSchema.component)
-            guard version > 0 else { throw SQLiteError(.other, "\(path) holds no audit events") }
-            if version < SQLiteSchema.scripts.count {
+            version = try reader.schemaVersion(of: SQLiteSchema.component)
+            if (1..<SQLiteSchema.scripts.count).contains(version) {
                 // Of the release before: nobody else brings it up to date while no proxy runs.
                 let writer = try SQLiteConnection(path: path, access: .readWrite)
                 try writer.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)
@@ -21,6 +21,7 @@ struct SQLiteAuditSQL: AuditSQL {
                 connection = reader
             }
         } catch { throw Self.unreadable(error) }
+        guard version > 0 else { throw AuditError(.empty, "\(path) holds no audit events") }
     }
 
     init(pruning path: String) throws(AuditError) {

@@ -136,6 +136,11 @@ extension ClientConnection {
             write(bytes)
             if response.body.isComplete { completeResponse(&received) } else { relayBody(&received) }
         }
+        // A stream may be idle for hours, and needs neither head any more.
+        if response.isEventStream {
+            parser.releaseFields()
+            response.parser.releaseFields()
+        }
         return false
     }
 
@@ -262,7 +267,8 @@ extension ClientConnection {
         write(response.framed(Self.comment))
     }
 
-    /// Ends a stream whose caller's assertion has run out, or that stands between events while the process drains.
+    /// Ends a stream whose caller's assertion has run out or is let in no more, whose route is gone or lets in others, or that stands
+    /// between events while the process drains.
     ///
     /// - Parameter wall: the time, nil when only draining is asked about.
     func endStreamIfDue(wall: Timestamp?) {
@@ -270,6 +276,10 @@ extension ClientConnection {
         if loop.isDraining, response.isAtBoundary {
             carryOut(machine.streamDrained())
         } else if let wall, let caller = exchange.caller, caller.hasEnded(at: wall) {
+            carryOut(machine.assertionExpired())
+        } else if wall != nil, exchange.heldAgainst !== loop.snapshot {
+            exchange.heldAgainst = loop.snapshot
+            guard let route = exchange.route?.route, !loop.snapshot.table.stillOpens(route) else { return }
             carryOut(machine.assertionExpired())
         }
     }

@@ -11,6 +11,8 @@ final class Exchange {
     let started: MonotonicTime
     /// The configuration and tokens in force when the request came; a reload does not change them under it.
     let snapshot: ProxySnapshot
+    /// The configuration that the exchange's route was last found in: looked at again when another is in force.
+    var heldAgainst: ProxySnapshot
     var route: PreparedRoute?
     /// Bytes of the path that the route's prefix covers.
     var prefix = 0
@@ -65,5 +67,6 @@ final class Exchange {
         self.startedAt = startedAt
         self.started = started
         self.snapshot = snapshot
+        heldAgainst = snapshot
     }
 }

@@ -38,6 +38,7 @@ final class LiveTokens: Sendable {
     let state = Mutex(State())
     let logger: Logger
     let began = ContinuousClock.now
+    private let listing = TokenListing()
     private let publish: @Sendable (TokenSnapshot) -> Void
     let onRevert: @Sendable (Route, TokenName, _ version: Int) -> Void
 
@@ -80,6 +81,15 @@ final class LiveTokens: Sendable {
 
     /// How often Gatehouse went back by itself, by token.
     var reverts: [TokenName: Int] { state.withLock { $0.reverts } }
+
+    /// Every token of the live store without its value, as it was at most ``TokenListing/maximumAge`` ago.
+    func list() async -> Result<[TokenSummary], TokenError> {
+        let source = source
+        let versions = source.refresher.snapshot.tokens.mapValues(\.version)
+        return await listing.list(of: source.id, serving: versions) { () throws(TokenError) in
+            try await source.refresher.list()
+        }
+    }
 
     // MARK: - Another store
 

@@ -10,16 +10,22 @@ final class LoopAuthenticator: AssertionAuthenticator {
     private let source: SigningKeySource
     private let eventLoop: EpollLoop
     private var bearers = BearerSnapshot()
+    /// Which callers are still let in, for streams that were opened before a change.
+    private let rules = CallerRules()
     /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
     private var waiting: [() -> Void] = []
 
     init(policy: AccessPolicy, source: SigningKeySource, eventLoop: EpollLoop) {
         self.source = source
         self.eventLoop = eventLoop
-        verifier = Self.verifier(policy, keys: nil)
+        verifier = Self.verifier(policy, keys: nil, rules)
     }
 
-    private static func verifier(_ policy: AccessPolicy, keys: SigningKeys?) -> AssertionVerifier {
+    private static func verifier(
+        _ policy: AccessPolicy,
+        keys: SigningKeys?,
+        _ rules: CallerRules
+    ) -> AssertionVerifier {
         AssertionVerifier(policy: policy, keys: keys) { assertion in
             Caller(
                 principal: Principal(
@@ -29,19 +35,37 @@ final class LoopAuthenticator: AssertionAuthenticator {
                 ),
                 // An assertion is good for as long as a new request with it would be.
                 expiresAt: Timestamp(seconds: assertion.expiresAt) + .seconds(policy.clockSkew),
-                keyID: assertion.keyID
+                keyID: assertion.keyID,
+                rules: rules
             )
         }
     }
 
-    func update(keys: SigningKeys) { verifier.update(keys: keys) }
+    func update(keys: SigningKeys) {
+        verifier.update(keys: keys)
+        tellRules()
+    }
 
     func update(bearers: BearerSnapshot) { self.bearers = bearers }
 
-    /// Verdicts under the old policy are forgotten, and so are the callers made under it.
+    /// Verdicts under the old policy are forgotten, and so are the callers made under it; those whom the new one refuses are out.
     func update(policy: AccessPolicy) {
-        guard policy != verifier.policy else { return }
-        verifier = Self.verifier(policy, keys: verifier.keys)
+        let old = verifier.policy
+        guard policy != old else { return }
+        verifier = Self.verifier(policy, keys: verifier.keys, rules)
+        if policy.issuer != old.issuer { rules.changedForAll() }
+        tellRules()
+    }
+
+    /// As the verifier would judge a caller's assertion again: by its key and by the deny lists.
+    private func tellRules() {
+        let denied = verifier.policy.denied
+        let keyIDs = verifier.keys.map { Set($0.keyIDs) }
+        rules.changed { caller in
+            let kind: VerifiedAssertion.Kind = caller.principal.kind == .service ? .service : .user
+            return keyIDs?.contains(caller.keyID) ?? true
+                && denied.list(naming: kind, caller.principal.name, subject: caller.principal.subject) == nil
+        }
     }
 
     var cachedVerdicts: Int { verifier.cachedVerdicts }

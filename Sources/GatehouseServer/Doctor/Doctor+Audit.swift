@@ -25,17 +25,17 @@ extension Doctor {
     }
 
     private func archive() -> Finding {
+        let advice = "the spool keeps events until the sink takes them"
         do {
             _ = try AuditAssembly.archive(configuration.audit)
             return Finding(.auditSink, .ok, "can be read")
         } catch let error as AuditError {
             // A database without events is one that nothing has happened in yet.
-            let isEmpty = error.description.contains("holds no audit events")
-            return Finding(.auditSink, isEmpty ? .ok : .fail, isEmpty ? "holds no events yet" : error.description)
+            guard error.code != .empty else { return Finding(.auditSink, .ok, "holds no events yet") }
+            return Finding(.auditSink, .fail, error.description, advice: advice)
         } catch {
             let error = error as? GatehouseError
-            let advice = error?.hint ?? "the spool keeps events until the sink takes them"
-            return Finding(.auditSink, .fail, error?.message ?? "cannot be opened", advice: advice)
+            return Finding(.auditSink, .fail, error?.message ?? "cannot be opened", advice: error?.hint ?? advice)
         }
     }
 

@@ -43,7 +43,7 @@ extension Doctor {
         guard !addresses.isEmpty else { return Finding(.exposure, .warn, route.name.text, "\(host) has no address") }
         if addresses.allSatisfy(\.isLoopback) { return Finding(.exposure, .ok, route.name.text, "this machine alone") }
         if addresses.allSatisfy({ $0.isLoopback || $0.isPrivate }) {
-            guard !Self.isContained else {
+            guard !isContained else {
                 return Finding(
                     .exposure,
                     .ok,
@@ -90,7 +90,7 @@ extension Doctor {
             let advice = "listen on 127.0.0.1, or on a network that only operators reach: it asks nobody who they are"
             return Finding(probe, .warn, "\(address) is open to other machines", advice: advice)
         }
-        if isWide, !Self.isContained {
+        if isWide, !isContained {
             let advice = "listen where only cloudflared reaches it; whoever else does still needs an assertion"
             return Finding(probe, .warn, "\(address) is open to other machines", advice: advice)
         }

@@ -1,17 +1,37 @@
 internal import CurlClient
-internal import GatehouseCore
+package import GatehouseCore
 internal import Glibc
+
+/// An Access service token.
+package struct ServiceToken: Sendable {
+    package static let idVariable = "CF_ACCESS_CLIENT_ID"
+    package static let secretVariable = "CF_ACCESS_CLIENT_SECRET"
+
+    let id: String
+    let secret: Secret
+
+    package init(id: String, secret: Secret) {
+        self.id = id
+        self.secret = secret
+    }
+
+    /// Nil when one of the two variables is not set.
+    package static var ofEnvironment: ServiceToken? {
+        guard let id = getenv(idVariable), let secret = getenv(secretVariable) else { return nil }
+        return ServiceToken(id: String(cString: id), secret: Secret(String(cString: secret)))
+    }
+
+    /// As Access takes it at the edge.
+    var headers: [CurlHeader] {
+        [
+            CurlHeader("CF-Access-Client-Id", id),
+            CurlHeader("CF-Access-Client-Secret") { [secret] body in secret.withUnsafeBytes { body($0) } },
+        ]
+    }
+}
 
 /// From outside, by the address that clients use.
 extension Doctor {
-    /// An Access service token for the stream's probe; both or none.
-    package static let clientIDVariable = "CF_ACCESS_CLIENT_ID"
-    package static let clientSecretVariable = "CF_ACCESS_CLIENT_SECRET"
-    /// How soon the first bytes of an event stream must come: Gatehouse sends a comment at once.
-    private static let firstBytes: Duration = .seconds(10)
-    /// After which an answer that has not ended is taken for a stream.
-    private static let streamWait: Duration = .seconds(4)
-
     func outside(_ url: String) async -> [Finding] {
         [await isGuarded(url)] + [await isStreaming(url)]
     }
@@ -53,15 +73,30 @@ extension Doctor {
 
     /// Opens an event stream with a service token and waits for its first bytes.
     private func isStreaming(_ url: String) async -> Finding {
-        guard let id = getenv(Self.clientIDVariable), let secret = getenv(Self.clientSecretVariable) else {
-            let advice = "set \(Self.clientIDVariable) and \(Self.clientSecretVariable) to those of a service token"
+        guard let serviceToken else {
+            let advice = "set \(ServiceToken.idVariable) and \(ServiceToken.secretVariable) to those of a service token"
             return Finding(.stream, .warn, url, "not looked at: no credentials", advice: advice)
         }
-        let key = Secret(String(cString: secret))
-        var headers = [
-            CurlHeader("CF-Access-Client-Id", String(cString: id)),
-            CurlHeader("CF-Access-Client-Secret") { body in key.withUnsafeBytes { body($0) } },
-        ]
+        let session = await openSession(url, serviceToken).map { [CurlHeader("Mcp-Session-Id", $0)] } ?? []
+        let accept = CurlHeader("Accept", "text/event-stream")
+        var request = CurlRequest(url, headers: serviceToken.headers + session + [accept])
+        request.timeout = firstBytes
+        request.stopsAtFirstBytes = true
+        let finding: Finding
+        do throws(CurlError) {
+            finding = stream(url, try await CurlClient().perform(request))
+        } catch {
+            finding = error.code == .timeout ? held(url) : Finding(.stream, .fail, url, error.message)
+        }
+        if !session.isEmpty {
+            let ending = CurlRequest(url, method: "DELETE", headers: serviceToken.headers + session)
+            _ = try? await CurlClient().perform(ending)
+        }
+        return finding
+    }
+
+    /// The id of a new session; nil when the server keeps none, as from 2026-07-28 on.
+    private func openSession(_ url: String, _ serviceToken: ServiceToken) async -> String? {
         let initialize = """
             {"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},\
             "clientInfo":{"name":"gatehouse doctor","version":"1"}}}
@@ -69,29 +104,29 @@ extension Doctor {
         let json = [
             CurlHeader("Content-Type", "application/json"), CurlHeader("Accept", "application/json, text/event-stream"),
         ]
-        let opening = CurlRequest(url, method: "POST", headers: headers + json, body: CurlBody(initialize))
-        if let opened = try? await CurlClient().perform(opening), let session = opened.header("mcp-session-id") {
-            headers.append(CurlHeader("Mcp-Session-Id", session))
+        var request = CurlRequest(
+            url,
+            method: "POST",
+            headers: serviceToken.headers + json,
+            body: CurlBody(initialize)
+        )
+        request.stopsAtFirstBytes = true
+        return try? await CurlClient().perform(request).header("mcp-session-id")
+    }
+
+    private func stream(_ url: String, _ response: CurlResponse) -> Finding {
+        let type = response.header("content-type") ?? ""
+        guard response.status == 200, type.lowercased().hasPrefix("text/event-stream") else {
+            return Finding(.stream, .warn, url, "the upstream opens no event stream: \(response.status)")
         }
-        headers.append(CurlHeader("Accept", "text/event-stream"))
-        var request = CurlRequest(url, headers: headers)
-        request.timeout = Self.streamWait
-        do throws(CurlError) {
-            let status = try await CurlClient().perform(request).status
-            return Finding(.stream, .warn, url, "the upstream opens no event stream: \(status)")
-        } catch {
-            guard error.code == .timeout else { return Finding(.stream, .fail, url, error.message) }
-        }
-        // No byte of a body fits, so the first one ends the call.
-        request.maximumBody = 0
-        request.timeout = Self.firstBytes
-        do throws(CurlError) {
-            _ = try await CurlClient().perform(request)
+        guard response.body.count > 0 else {
             return Finding(.stream, .warn, url, "the stream ended without a byte")
-        } catch {
-            if error.code == .tooLarge { return Finding(.stream, .ok, url, "the first bytes come at once") }
-            let advice = "something between holds the answer back: a proxy that buffers, or a cache rule"
-            return Finding(.stream, .fail, url, "nothing comes in \(StatusWords.span(Self.firstBytes))", advice: advice)
         }
+        return Finding(.stream, .ok, url, "the first bytes come at once")
+    }
+
+    private func held(_ url: String) -> Finding {
+        let advice = "something between holds the answer back: a proxy that buffers, or a cache rule"
+        return Finding(.stream, .fail, url, "nothing comes in \(StatusWords.span(firstBytes))", advice: advice)
     }
 }

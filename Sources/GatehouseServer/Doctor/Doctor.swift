@@ -1,6 +1,7 @@
 package import GatehouseConfig
 package import GatehouseCore
 internal import GatehouseTokens
+internal import Glibc
 
 /// Looks at everything that a configuration rests on, from where it stands. Changes nothing.
 package struct Doctor: Sendable {
@@ -15,11 +16,26 @@ package struct Doctor: Sendable {
     /// The address that clients use, to look from outside; nil to leave that out.
     let publicURL: String?
     let now: Timestamp
+    /// With which it opens an event stream at the public URL.
+    let serviceToken: ServiceToken?
+    /// How soon the first bytes of an event stream must come: Gatehouse sends a comment at once.
+    let firstBytes: Duration
+    let isContained: Bool
 
-    package init(_ configuration: Configuration, publicURL: String? = nil, now: Timestamp = SystemClock().now()) {
+    package init(
+        _ configuration: Configuration,
+        publicURL: String? = nil,
+        now: Timestamp = SystemClock().now(),
+        serviceToken: ServiceToken? = .ofEnvironment,
+        firstBytes: Duration = .seconds(10),
+        isContained: Bool = Doctor.runsInContainer
+    ) {
         self.configuration = configuration
         self.publicURL = publicURL
         self.now = now
+        self.serviceToken = serviceToken
+        self.firstBytes = firstBytes
+        self.isContained = isContained
     }
 
     /// Looks at one thing after the other.
@@ -41,8 +57,9 @@ package struct Doctor: Sendable {
     }
 
     /// Whether this process is in a container, where listening on every address reaches no further than its networks.
-    static var isContained: Bool {
-        ["/.dockerenv", "/run/.containerenv"].contains { FileStatus($0) != nil }
+    package static var runsInContainer: Bool {
+        // Podman says it by a variable, too, and by that alone to an image without a /run of its own.
+        getenv("container") != nil || ["/.dockerenv", "/run/.containerenv"].contains { FileStatus($0) != nil }
             || FileStatus("/var/run/secrets/kubernetes.io") != nil
     }
 }

@@ -230,4 +230,21 @@ import Testing
             #expect(try gateway.audit.waitForOutcomes().first?.ending == .complete)
         }
     }
+
+    @Test func aReloadEndsTheStreamsOfARouteThatItTakesAwayAndOfNoOther() async throws {
+        try await Gateway.run(limits: Self.impatient) { gateway in
+            let (client, upstream) = try open(gateway)
+            // The same route made anew, with another token: nothing changes for who is in.
+            let same = try Gateway.route(gateway.upstream.url)
+            gateway.server.replaceSnapshot(try Gateway.snapshot([same], token: "coda-token-2", version: 2))
+            try upstream.send(Self.chunk("data: 1\n\n"))
+            _ = try client.receive(through: Self.chunk("data: 1\n\n"))
+            // A comment comes with each sweep; with the second one a sweep has seen the new snapshot.
+            for _ in 0..<2 { _ = try client.receive(through: Self.comment) }
+            let narrowed = try Gateway.route(gateway.upstream.url, path: "/elsewhere")
+            gateway.server.replaceSnapshot(try Gateway.snapshot([narrowed]))
+            #expect(try client.receiveTextToEnd().hasSuffix("0\r\n\r\n"))
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .expired)
+        }
+    }
 }

@@ -150,7 +150,7 @@ extension StatusPage {
         guard let credentials = facts.credentials else { return }
         html.markup("<section><h2>Break-glass credentials alive</h2>")
         guard !credentials.isEmpty else { return html.markup("<p class=\"none\">None.</p></section>") }
-        html.markup("<div class=\"scroll\"><table><thead><tr><th>name</th><th>ends</th></tr>")
+        html.markup("<div class=\"scroll\"><table class=\"lines\"><thead><tr><th>name</th><th>ends</th></tr>")
         html.markup("</thead><tbody>")
         for credential in credentials {
             html.element("tr") { row in

@@ -19,7 +19,9 @@ extension StatusPage {
             .write(into: &html, label: "Requests by minute: \(requests), \(refused) refused, \(failed) failed")
         html.markup("<p class=\"legend\"><span><i class=\"served\"></i>served</span>")
         html.markup("<span><i class=\"refused\"></i>refused</span><span><i class=\"failed\"></i>failed</span>")
-        html.markup("<span>one bar a minute, now at the right</span></p></section>")
+        let most = hour.map(\.requests).max() ?? 0
+        html.element("span", "one bar a minute, now at the right; \(StatusWords.count(most)) at most")
+        html.markup("</p></section>")
     }
 
     private func tile(_ figure: String, _ name: String, _ html: inout HTMLText) {
@@ -31,7 +33,9 @@ extension StatusPage {
 
     func routes(_ html: inout HTMLText) {
         html.markup("<section><h2>Routes</h2><div class=\"scroll\"><table><thead><tr><th>route</th><th>upstream</th>")
-        html.markup("<th>health</th><th>added</th><th>upstream time</th><th>last hour</th></tr></thead><tbody>")
+        html.markup(
+            "<th>health</th><th>added p50 / p99</th><th>upstream p50 / p99</th><th>last hour</th></tr></thead><tbody>"
+        )
         for route in facts.routes {
             html.element("tr") { row in
                 row.element("td", label: "route") { cell in
@@ -81,7 +85,9 @@ extension StatusPage {
         guard !entries.isEmpty else {
             return html.markup("<p class=\"none\">None since the start.</p></section>")
         }
-        html.markup("<div class=\"scroll\"><table><thead><tr><th>when</th><th>route</th><th>reason</th><th>status</th>")
+        html.markup(
+            "<div class=\"scroll\"><table class=\"lines\"><thead><tr><th>when</th><th>route</th><th>reason</th><th>status</th>"
+        )
         html.markup("<th>request id</th></tr></thead><tbody>")
         for entry in entries {
             html.element("tr") { row in

@@ -49,6 +49,8 @@ enum StatusStyle {
         thead{display:none}tr{display:block;border-top:1px solid var(--line);padding:8px 0}tbody tr:first-child{border-top:0}
         td{display:flex;justify-content:space-between;gap:14px;border:0;padding:3px 0;text-align:right}
         td::before{content:attr(data-label);color:var(--soft);font-size:13px;text-align:left;flex:none}
-        td:first-child{font-weight:600}td svg{width:60%}td code{white-space:normal}}
+        td:first-child{display:block;text-align:left;font-weight:600}td:first-child::before{content:none}td:first-child small{font-weight:400}td svg{width:60%}td code{white-space:normal}
+        .lines tr{display:flex;flex-wrap:wrap;gap:0 14px;align-items:baseline}.lines td{display:block}.lines td::before{content:none}
+        .lines td:first-child{font-weight:400}.tiles{grid-template-columns:repeat(3,1fr)}.tiles span{display:block;line-height:1.3}}
         """
 }

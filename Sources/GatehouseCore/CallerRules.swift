@@ -1,0 +1,40 @@
+internal import Synchronization
+
+/// The rules under which callers were let in, as they change: who holds a caller for long asks it whether they still let it in.
+///
+/// Whoever establishes callers tells of a change once; each caller looks at it once, so a stream that goes on costs one comparison a sweep.
+package final class CallerRules: Sendable {
+    package typealias Judgement = @Sendable (Caller) -> Bool
+
+    private struct State {
+        var admits: Judgement?
+        /// Callers that were let in before this change are out, whoever they are.
+        var oldestAdmitted = 0
+    }
+
+    private let current = Atomic(0)
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// How often the rules have changed.
+    package var changes: Int { current.load(ordering: .acquiring) }
+
+    /// - Parameter admits: whether a caller who was let in before is still. Called for each later, wherever that is.
+    package func changed(_ admits: @escaping Judgement) {
+        state.withLock { state in
+            state.admits = admits
+            current.add(1, ordering: .releasing)
+        }
+    }
+
+    /// Nobody who was let in before is any more.
+    package func changedForAll() {
+        state.withLock { $0.oldestAdmitted = current.add(1, ordering: .releasing).newValue }
+    }
+
+    func admits(_ caller: Caller, from changes: Int) -> Bool {
+        let state = state.withLock { $0 }
+        return changes >= state.oldestAdmitted && state.admits?(caller) ?? true
+    }
+}

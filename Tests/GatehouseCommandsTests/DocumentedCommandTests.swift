@@ -1,0 +1,86 @@
+import Foundation
+import GatehouseCore
+import GatehouseTestSupport
+import Testing
+
+/// Every command of the documents is run as it stands there, and does what the document says: it works, or fails with those words.
+@Suite("The commands of the documents", .timeLimit(.minutes(5)))
+struct DocumentedCommandTests {
+    private static func commands(_ name: String) throws -> [DocumentedCommand] {
+        let text = try String(contentsOfFile: "\(DocumentTests.root)/\(name)", encoding: .utf8)
+        return DocumentedCommand.all(in: text)
+    }
+
+    @Test(arguments: DocumentTests.names)
+    func `do what the document says`(name: String) async throws {
+        let commands = try Self.commands(name).filter(\.isRun)
+        guard !commands.isEmpty else { return }
+        let keys = TestIssuer().jwkSet
+        let server = try await LoopbackHTTP.start { request in
+            switch request.target {
+            case "/certs": LoopbackHTTP.Answer(200, keys)
+            case "/whoami": LoopbackHTTP.Answer(request.header("authorization") == "Bearer wrong" ? 401 : 200, "{}")
+            case _: LoopbackHTTP.Answer(404, "{}")
+            }
+        }
+        let issuer = TestIssuer(audience: Workplace.audience)
+        let assertion = issuer.user("ada@example.com", now: SystemClock().now().seconds)
+        let reader = try Workplace.ofReader(server: server.url, assertion: assertion)
+        func shell(_ commands: String) async throws -> Command.Outcome {
+            try await reader.shell(commands, server: server.url)
+        }
+        let start = try await shell(
+            """
+            gatehouse key generate --out secrets/gatehouse_key
+            gatehouse token set coda < token-file
+            """
+        )
+        try #require(start.exit == 0, "\(start.errors)")
+        try reader.recordRequests(count: 3, chained: true)
+        try reader.write(try reader.auditHeads().joined(separator: "\n"), to: "heads.log")
+        var prepared: Set<Int> = []
+        for command in commands {
+            let fails = !command.errors.isEmpty
+            for (index, preparation) in DocumentedCommand.preparations.enumerated()
+            where command.line.hasPrefix(preparation.beginning) && preparation.fails == fails
+                && prepared.insert(index).inserted
+            {
+                let outcome = try await shell(preparation.commands)
+                try #require(outcome.exit == 0, "before \(command): \(outcome.errors)")
+            }
+            let outcome = try await shell(Self.ending(command.line))
+            #expect(outcome.exit == (fails ? 1 : 0), "\(name): \(command)\n\(outcome.errors)")
+            for line in command.errors {
+                #expect(Self.withoutIDs(outcome.errors).contains(Self.withoutIDs(line)), "\(outcome.errors)")
+            }
+        }
+        await server.close()
+    }
+
+    @Test func `that are not run are still in the documents`() throws {
+        let all = try DocumentTests.names.flatMap { try Self.commands($0) }
+        #expect(all.count > 40)
+        for exception in DocumentedCommand.notRun {
+            #expect(all.contains { $0.line.hasPrefix(exception.beginning) }, "\(exception)")
+        }
+        for preparation in DocumentedCommand.preparations {
+            #expect(all.contains { $0.line.hasPrefix(preparation.beginning) }, "\(preparation.beginning)")
+        }
+    }
+
+    /// What serves is told to stop as soon as it is ready.
+    private static func ending(_ line: String) -> String {
+        guard line.hasPrefix("gatehouse serve") else { return line }
+        return """
+            \(line) &
+            until gatehouse health 2>health.txt; do kill -0 $!; done
+            kill -TERM $!
+            wait $!
+            """
+    }
+
+    /// Keys are other ones each time.
+    private static func withoutIDs(_ text: String) -> String {
+        text.replacing(#/[0-9a-f]{16}/#, with: "ID")
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import GatehouseConfig
+import GatehouseCore
+@testable import GatehouseServer
+import GatehouseTestSupport
+import SQLiteClient
+import Testing
+
+/// What the doctor says about what answers it: servers on loopback stand in for Access, upstreams and databases.
+@Suite(.timeLimit(.minutes(2))) struct TheDoctorsProbes {
+    private static let keys = String(decoding: TestIssuer().jwkSet, as: UTF8.self)
+
+    private static func date(_ time: Timestamp) -> String {
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(identifier: "GMT")
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return format.string(from: Date(timeIntervalSince1970: Double(time.seconds)))
+    }
+
+    // MARK: - Access
+
+    /// Far enough from the bounds (`clock_skew` is 30 s) that a slow machine moves none of them over one.
+    @Test(arguments: [
+        (0, Finding.Verdict.ok), (3600, .fail), (-3600, .fail),
+    ])
+    func `tells how far the clock is from that of Access`(skew: Int, verdict: Finding.Verdict) async throws {
+        let time = SystemClock().now() + Duration.seconds(skew)
+        let server = try await LoopbackHTTP.start { _ in
+            LoopbackHTTP.Answer(200, Self.keys, [("Date", Self.date(time))])
+        }
+        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        #expect(found.map(\.probe) == [.certs, .clock])
+        #expect(found[0].verdict == .ok)
+        #expect(found[1].verdict == verdict, "\(found[1].detail)")
+        if skew != 0 { #expect(found[1].detail.contains(skew > 0 ? "behind" : "ahead of")) }
+        await server.close()
+    }
+
+    @Test func `warns when Access gives no date`() async throws {
+        let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, Self.keys) }
+        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        #expect(found.map(\.verdict) == [.ok, .warn])
+        await server.close()
+    }
+
+    @Test(arguments: [
+        (404, #"{"keys":[]}"#), (200, #"{"keys":[]}"#), (200, "<html>sign in</html>"),
+    ])
+    func `fails on what is no key set`(status: Int, body: String) async throws {
+        let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(status, body) }
+        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        #expect(found.first?.probe == .certs && found.first?.verdict == .fail && found.first?.advice != nil)
+        await server.close()
+    }
+
+    @Test func `warns of keys that it cannot use`() async throws {
+        let odd = #"{"keys":[\#(TestIssuer.firstKey.jwk),{"kid":"two","kty":"EC"}]}"#
+        let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, odd) }
+        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        #expect(found.first?.verdict == .warn)
+        await server.close()
+    }
+
+    // MARK: - Store and tokens
+
+    @Test func `fails on a token that no variable gives, and says which command sets it`() async throws {
+        let without = try DoctorPlace().configuration(store: "{ kind: env }")
+        let (missing, _) = await Doctor(without).store()
+        #expect(missing.filter { $0.probe == .token }.map(\.verdict) == [.fail])
+        #expect(missing.last?.subject == "coda")
+    }
+
+    @Test(arguments: [(200, Finding.Verdict.ok), (401, .fail), (403, .fail), (500, .warn)])
+    func `asks the vendor whether a token is good`(status: Int, verdict: Finding.Verdict) async throws {
+        let secret = "token-of-the-test"
+        let server = try await LoopbackHTTP.start { request in
+            LoopbackHTTP.Answer(request.header("authorization") == "Bearer \(secret)" ? status : 418, "{}")
+        }
+        let probe = #"probe: { url: "\#(server.url)", headers: { Authorization: "Bearer {token}" }, expect: 200 }"#
+        let configuration = try DoctorPlace().configuration(route: probe)
+        let value = try TokenValue(validating: Secret(secret), version: 1)
+        let token = try TokenName(parsing: "coda")
+        let found = await Doctor(configuration).credentials([token: value])
+        #expect(found.map(\.probe) == [.credential])
+        #expect(found.map(\.verdict) == [verdict])
+        #expect(!"\(found)".contains(secret))
+        await server.close()
+    }
+
+    // MARK: - Audit
+
+    @Test func `takes a database without events for one that nothing has happened in`() throws {
+        let place = try DoctorPlace()
+        _ = try SQLiteConnection(path: "\(place.path)/audit.db", access: .create).execute("CREATE TABLE other (a)")
+        let found = Doctor(try place.configuration()).auditSink()
+        #expect(found.map(\.verdict) == [.ok])
+        #expect(found.first?.detail == "holds no events yet")
+    }
+
+    @Test func `fails on a sink that is no database, that cannot be made, or that nobody answers for`() throws {
+        let place = try DoctorPlace()
+        try place.write("this is not a database, however long it goes on", to: "audit.db")
+        let nowhere = "{ kind: sqlite, path: \(place.path)/not/there/audit.db }"
+        let dead = try DeadPort()
+        let silent = "{ kind: postgres, url: \"postgres://gatehouse:${PASSWORD}@127.0.0.1:\(dead.number)/gatehouse\" }"
+        for sink in [nil, nowhere, silent] {
+            let found = Doctor(try place.configuration(sink: sink, environment: ["PASSWORD": "x"])).auditSink()
+            #expect(found.map(\.probe) == [.auditSink])
+            #expect(found.map(\.verdict) == [.fail], "\(sink ?? "a file of words")")
+            #expect(found.first?.advice != nil)
+        }
+        #expect(Doctor(try place.configuration(sink: "{ kind: none }")).auditSink().map(\.verdict) == [.warn])
+    }
+
+    // MARK: - Listeners
+
+    @Test func `fails on a port that another program has`() async throws {
+        let other = try RawListener()
+        let address = String(other.url.dropFirst("http://".count))
+        let place = try DoctorPlace()
+        defer { withExtendedLifetime(place) {} }
+        for (listen, admin, probe) in [(address, nil, Finding.Probe.listener), (nil, address, .admin)] {
+            let found = await Doctor(try place.configuration(listen: listen, admin: admin)).listeners()
+            #expect(found.filter { $0.verdict == .fail }.map(\.probe) == [probe])
+        }
+    }
+
+    @Test func `fails on a socket whose folder is not there`() async throws {
+        let place = try DoctorPlace()
+        defer { withExtendedLifetime(place) {} }
+        let configuration = try place.configuration(listen: "unix:/nowhere/gatehouse/proxy.sock")
+        let found = await Doctor(configuration).listeners()
+        #expect(found.filter { $0.verdict == .fail }.map(\.probe) == [.listener])
+    }
+
+    @Test func `fails on an instance that is not ready, and names what is missing`() async throws {
+        let answer = #"{"ready":false,"checks":{"keys":{"ready":false,"detail":"none yet"}}}"#
+        let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(503, answer) }
+        let admin = String(server.url.dropFirst("http://".count))
+        let place = try DoctorPlace()
+        defer { withExtendedLifetime(place) {} }
+        let found = await Doctor(try place.configuration(admin: admin)).listeners()
+        let failed = found.filter { $0.verdict == .fail }
+        #expect(failed.map(\.probe) == [.admin])
+        #expect(failed.first?.detail.contains("keys: none yet") == true)
+        await server.close()
+    }
+
+    @Test(arguments: [(false, Finding.Verdict.warn), (true, .ok)])
+    func `warns of a listener that other machines reach, but not in a container`(
+        isContained: Bool,
+        verdict: Finding.Verdict
+    ) async throws {
+        let place = try DoctorPlace()
+        defer { withExtendedLifetime(place) {} }
+        let configuration = try place.configuration(listen: "0.0.0.0:0")
+        let found = await Doctor(configuration, isContained: isContained).listeners()
+        #expect(found.filter { $0.probe == .listener }.map(\.verdict) == [verdict])
+    }
+
+    @Test func `fails on an upstream that offers what is no TLS`() async throws {
+        let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, "{}") }
+        let secure = server.url.replacingOccurrences(of: "http:", with: "https:")
+        for (upstream, verdict) in [(server.url, Finding.Verdict.ok), (secure, .fail)] {
+            let configuration = try DoctorPlace().configuration(upstream: upstream)
+            let found = await Doctor(configuration).upstream(configuration.routes.routes[0])
+            #expect(found.probe == .upstream && found.verdict == verdict, "\(upstream): \(found.detail)")
+        }
+        await server.close()
+    }
+}
