@@ -152,13 +152,14 @@ package final class EpollLoop: @unchecked Sendable {
         _ = gatehouse_epoll_control(epoll, EPOLL_CTL_MOD, pollable.descriptor, events, pollable.key)
     }
 
-    /// To be called before the descriptor is closed or handed on.
-    ///
-    /// - Parameter isKept: whether the descriptor lives on. One that is closed leaves epoll by itself.
-    func forget(_ pollable: Pollable, isKept: Bool) {
-        if isKept { _ = gatehouse_epoll_control(epoll, EPOLL_CTL_DEL, pollable.descriptor, 0, 0) }
-        watched[Int(pollable.descriptor)] = nil
+    /// Has the events of a watched descriptor go to another from now on.
+    func hand(_ pollable: Pollable, to heir: Pollable) {
+        heir.generation = pollable.generation
+        watched[Int(pollable.descriptor)] = heir
     }
+
+    /// To be called before the descriptor is closed, with which it leaves epoll by itself.
+    func forget(_ pollable: Pollable) { watched[Int(pollable.descriptor)] = nil }
 
     /// Has a socket read again in this turn or the next.
     func resume(_ socket: StreamSocket) { resumed.append(socket) }

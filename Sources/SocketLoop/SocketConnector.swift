@@ -77,16 +77,18 @@ package final class SocketConnector {
             if address.family != AF_UNIX { StreamSocket.setNoDelay(descriptor) }
             let result = address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
             let number = errno
-            if result == 0 { return stand(descriptor) }
+            if result == 0 { return stand(try StreamSocket(adopting: descriptor, on: loop, tls: tls)) }
             guard number == EINPROGRESS else {
                 close(descriptor)
                 return tryNext(after: .system("connect", number))
             }
-            attempt = try ConnectAttempt(descriptor, on: loop) { [self] number in
+            attempt = try ConnectAttempt(descriptor, on: loop) { [self] outcome in
+                guard let made = attempt else { return }
                 attempt = nil
-                if number == 0 { return stand(descriptor) }
-                close(descriptor)
-                tryNext(after: .system("connect", number))
+                switch outcome {
+                case .stands(let events): stand(StreamSocket(succeeding: made, events: events, tls: tls))
+                case .failed(let number): tryNext(after: .system("connect", number))
+                }
             }
             limitAttempt()
         } catch {
@@ -108,16 +110,11 @@ package final class SocketConnector {
 
     // MARK: - Standing
 
-    private func stand(_ descriptor: CInt) {
-        do throws(SocketError) {
-            let socket = try StreamSocket(adopting: descriptor, on: loop, tls: tls)
-            guard tls != nil else { return succeed(socket) }
-            self.socket = socket
-            socket.handler = self
-            socket.beginHandshake()
-        } catch {
-            fail(error)
-        }
+    private func stand(_ socket: StreamSocket) {
+        guard tls != nil else { return succeed(socket) }
+        self.socket = socket
+        socket.handler = self
+        socket.beginHandshake()
     }
 
     private func succeed(_ socket: StreamSocket) {
@@ -165,32 +162,42 @@ extension SocketConnector: StreamSocketHandler {
 
 /// A connection that is being made.
 private final class ConnectAttempt: Pollable {
-    /// Gets 0, or why it failed. The descriptor is the callee's.
-    private var completion: ((_ errno: Int32) -> Void)?
+    enum Outcome {
+        /// The descriptor is the callee's.
+        case stands(events: UInt32)
+        case failed(errno: Int32)
+    }
 
-    init(_ descriptor: CInt, on loop: EpollLoop, _ completion: @escaping (Int32) -> Void) throws(SocketError) {
+    private var completion: ((Outcome) -> Void)?
+
+    init(_ descriptor: CInt, on loop: EpollLoop, _ completion: @escaping (Outcome) -> Void) throws(SocketError) {
         self.completion = completion
         super.init(descriptor, on: loop)
-        do throws(SocketError) { try loop.watch(self, gatehouse_epoll_out | gatehouse_epoll_edge) } catch {
+        do throws(SocketError) { try loop.watch(self, StreamSocket.interest) } catch {
             close(descriptor)
             throw error
         }
     }
 
     override func ready(_ events: UInt32) {
-        guard let completion else { return }
+        let isFailed = events & (gatehouse_epoll_error | gatehouse_epoll_hangup) != 0
+        // A socket that was never connected counts as hung up until the attempt has begun.
+        guard let completion, isFailed || events & gatehouse_epoll_out != 0 else { return }
         self.completion = nil
+        guard isFailed else { return completion(.stands(events: events)) }
         var number: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &number, &size)
-        loop.forget(self, isKept: true)
-        completion(number)
+        guard number != 0 else { return completion(.stands(events: events)) }
+        loop.forget(self)
+        close(descriptor)
+        completion(.failed(errno: number))
     }
 
     func giveUp() {
         guard completion != nil else { return }
         completion = nil
-        loop.forget(self, isKept: false)
+        loop.forget(self)
         close(descriptor)
     }
 }

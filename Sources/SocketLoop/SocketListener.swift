@@ -49,7 +49,7 @@ package final class SocketListener: Pollable {
     package func close() {
         guard isOpen else { return }
         isOpen = false
-        loop.forget(self, isKept: false)
+        loop.forget(self)
         Glibc.close(descriptor)
     }
 

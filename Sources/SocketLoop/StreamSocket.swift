@@ -42,17 +42,26 @@ package final class StreamSocket: Pollable {
     package init(adopting descriptor: CInt, on loop: EpollLoop, tls: TLSSession? = nil) throws(SocketError) {
         self.tls = tls
         super.init(descriptor, on: loop)
-        do throws(SocketError) {
-            try loop.watch(
-                self,
-                gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
-            )
-        } catch {
+        do throws(SocketError) { try loop.watch(self, Self.interest) } catch {
             isOpen = false
             Glibc.close(descriptor)
             throw error
         }
     }
+
+    /// Takes over a connection that is watched already, and what has been told of it.
+    init(succeeding attempt: Pollable, events: UInt32, tls: TLSSession?) {
+        self.tls = tls
+        super.init(attempt.descriptor, on: attempt.loop)
+        loop.hand(attempt, to: self)
+        guard events & ~gatehouse_epoll_out != 0 else { return }
+        // Once whoever gets the socket has set a handler.
+        loop.soon { [self] in ready(events) }
+    }
+
+    /// Both directions, from the start.
+    static let interest =
+        gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
 
     // MARK: - Events
 
@@ -309,7 +318,7 @@ package final class StreamSocket: Pollable {
     private func end(isBroken: Bool) {
         guard isOpen else { return }
         isOpen = false
-        loop.forget(self, isKept: false)
+        loop.forget(self)
         Glibc.close(descriptor)
         outgoing = OutgoingBytes()
         loop.soon { [self] in
