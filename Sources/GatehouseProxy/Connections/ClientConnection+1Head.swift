@@ -22,24 +22,21 @@ extension ClientConnection {
         case .complete:
             isHeadBegun = false
             hasHead = true
-            let head = parser.head
+            let version = parser.head.version
+            requestBody = BodyRelay(parser.head.framing, trailers: .response, malformed: .requestMalformed)
+            let request = ExchangeMachine.Request(
+                keepsAlive: parser.head.isKeepAlive,
+                isComplete: requestBody.isComplete,
+                isUpgrade: parser.head.isWebSocketUpgrade,
+                expectsContinue: parser.head.expectsContinue
+            )
             beginExchange()
             exchange?.isHead = hasMethod("HEAD")
             exchange?.isGET = hasMethod("GET")
-            exchange?.isSafe = exchange?.isGET == true || hasMethod("HEAD") || hasMethod("OPTIONS")
-            exchange?.version = head.version
-            requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
+            exchange?.isSafe = exchange?.isGET == true || exchange?.isHead == true || hasMethod("OPTIONS")
+            exchange?.version = version
             wait(atMost: Self.decisionTimeout)
-            carryOut(
-                machine.headReceived(
-                    ExchangeMachine.Request(
-                        keepsAlive: head.isKeepAlive,
-                        isComplete: requestBody.isComplete,
-                        isUpgrade: head.isWebSocketUpgrade,
-                        expectsContinue: head.expectsContinue
-                    )
-                )
-            )
+            carryOut(machine.headReceived(request))
             return true
         }
     }
