@@ -1,36 +1,36 @@
-/// All routes, found by host and path. Looking up costs one hash of the host and one comparison a prefix of that host,
-/// however many routes there are.
+/// All routes, found by host and path. Looking up costs one hash of the host and a bisection of that host's paths, however many routes
+/// there are.
 package struct RouteTable: Sendable {
     package let routes: [Route]
-    /// Routes by host hash, longest path prefix first.
+    /// Hosts by their hash.
     private let slots: [[Entry]]
-    private let anyHost: [Entry]
+    private let anyHost: PathIndex
 
     private struct Entry: Sendable {
         let host: [UInt8]
-        let route: Int
+        let paths: PathIndex
     }
 
     /// - Precondition: no two routes have the same host and path; GatehouseConfig reports those.
     package init(_ routes: [Route]) {
         self.routes = routes
-        var capacity = 8
-        while capacity < routes.count * 2 { capacity *= 2 }
-        var slots = [[Entry]](repeating: [], count: capacity)
-        var anyHost: [Entry] = []
-        let byLongestPath = routes.indices.sorted { routes[$0].path.text.utf8.count > routes[$1].path.text.utf8.count }
-        for index in byLongestPath {
-            switch routes[index].host {
-            case .any:
-                anyHost.append(Entry(host: [], route: index))
-            case .exact(let host):
-                let bytes = Array(host.name.utf8)
-                let hash = bytes.withUnsafeBytes { Self.hash($0) }
-                slots[hash & (capacity - 1)].append(Entry(host: bytes, route: index))
+        var hosts: [[UInt8]: [(prefix: PathPrefix, route: Int)]] = [:]
+        var any: [(prefix: PathPrefix, route: Int)] = []
+        for (index, route) in routes.enumerated() {
+            switch route.host {
+            case .any: any.append((route.path, index))
+            case .exact(let host): hosts[Array(host.name.utf8), default: []].append((route.path, index))
             }
         }
+        var capacity = 8
+        while capacity < hosts.count * 2 { capacity *= 2 }
+        var slots = [[Entry]](repeating: [], count: capacity)
+        for (host, paths) in hosts {
+            let hash = host.withUnsafeBytes { Self.hash($0) }
+            slots[hash & (capacity - 1)].append(Entry(host: host, paths: PathIndex(paths)))
+        }
         self.slots = slots
-        self.anyHost = anyHost
+        anyHost = PathIndex(any)
     }
 
     /// Whether what was let in through a route, maybe of another table, would be let in by this one: the same doors, callers and target.
@@ -52,12 +52,9 @@ package struct RouteTable: Sendable {
     ///   - path: the path without query, already found unambiguous.
     package func route(host: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> (route: Int, prefix: Int)? {
         for entry in slots[Self.hash(host) & (slots.count - 1)] where Self.equal(entry.host, host) {
-            if let prefix = routes[entry.route].path.match(path) { return (entry.route, prefix) }
+            if let found = entry.paths.route(path) { return found }
         }
-        for entry in anyHost {
-            if let prefix = routes[entry.route].path.match(path) { return (entry.route, prefix) }
-        }
-        return nil
+        return anyHost.route(path)
     }
 
     private static func equal(_ lowercased: [UInt8], _ host: UnsafeRawBufferPointer) -> Bool {

@@ -39,6 +39,8 @@ package final class TLSSession {
         self.session = session
         self.input = input
         self.output = output
+        // `w*.example.com` stands for nothing (RFC 9525 section 6.3).
+        SSL_set_hostflags(session, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         let isSet =
             if Self.isAddress(host) {
                 X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1

@@ -36,6 +36,34 @@ import Testing
         #expect(Self.find("", "/", in: table) == nil)
     }
 
+    /// Against the plainest way to find the longest prefix.
+    @Test(arguments: 0..<50)
+    func theLongestOfManyPathsIsFound(seed: Int) throws {
+        var paths: Set<String> = []
+        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        func path() -> String {
+            let path = (0..<next(5)).map { _ in "/" + ["a", "b", "ab", "abc", "a-b", "b.", "~"][next(7)] }.joined()
+            return path.isEmpty ? "/" : path
+        }
+        for _ in 0..<next(60) { paths.insert(path()) }
+        let routes = try paths.sorted().enumerated().map { try Self.route("r\($0)", "h", $1) }
+        let table = RouteTable(routes)
+        for _ in 0..<200 {
+            let asked = path() + ["", "/", "/x"][next(3)]
+            let expected = routes.compactMap { route in
+                Array(asked.utf8).withUnsafeBytes { route.path.match($0) }.map {
+                    (route.name.text, $0, route.path.text)
+                }
+            }.max { $0.2.utf8.count < $1.2.utf8.count }
+            let found = Self.find("h", asked, in: table)
+            #expect(found?.0 == expected?.0 && found?.1 == expected?.1, "\(asked) in \(paths)")
+        }
+    }
+
     @Test func anExactHostGoesBeforeAnyAndALongerPrefixBeforeAShorter() throws {
         let table = RouteTable([
             try Self.route("any", "*", "/"), try Self.route("anydeep", "*", "/a/b"),

@@ -74,7 +74,12 @@ package final class ProxyServer: Sendable {
 
     /// Stops accepting, lets what is under way end, and closes the rest when the grace period is over.
     package func drain(within grace: Duration) async {
-        if let listener = listener.withLock({ $0 }) { try? await listener.loop.submit { listener.value.close() } }
+        // Let go of, because it holds what accepts for it, which is this.
+        let closing = listener.withLock { listener in
+            defer { listener = nil }
+            return listener
+        }
+        if let closing { try? await closing.loop.submit { closing.value.close() } }
         _ = try? await onEachLoop { $0.beginDraining() }
         let deadline = ContinuousClock.now + grace
         while openConnections > 0, ContinuousClock.now < deadline {
