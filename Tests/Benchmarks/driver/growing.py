@@ -18,12 +18,11 @@ def count_named(value):
     return f"{value:,}"
 
 
-def grows(growth, curve, first, last):
-    """What one more of it takes, in bytes: of a curve in KiB."""
-    return (growth.median(curve, last) - growth.median(curve, first)) * 1024 / (last - first)
+def kib_for_one(growth, curve, first, last):
+    return (growth.median(curve, last) - growth.median(curve, first)) / (last - first)
 
 
-def nanoseconds_a_path(growth):
+def nanoseconds_for_a_path(growth):
     return (growth.median("paths", ROUTES[-1]) - growth.median("paths", 1)) * 1000 / (ROUTES[-1] - 1)
 
 
@@ -39,7 +38,8 @@ def section(growth, versions, machine, rounds):
         return [name] + [shown(value(curve, place) / scale) for place in places]
 
     sizes = rows(["CPU per request, µs"] + [bytes_named(size) for size in SIZES],
-                 [cells(f"{way}, {peer}", f"{way} {peer}", SIZES) for way in ("up", "down") for peer in ("gatehouse", "nginx")])
+                 [cells(f"{way}, {peer}", f"{way} {peer}", SIZES)
+                  for way in ("up", "down") for peer in ("gatehouse", "nginx")])
     routes = rows(["routes"] + [count_named(count) for count in ROUTES],
                   [cells("CPU per request, each a host, µs", "hosts", ROUTES),
                    cells("CPU per request, all paths of one host, µs", "paths", ROUTES),
@@ -50,11 +50,14 @@ def section(growth, versions, machine, rounds):
     counts = [0, *STREAMS]
     streams = rows(["idle streams"] + [count_named(count) for count in counts],
                    [cells("PSS, MB", "streams pss", counts, 1024)])
+    token_kib, path_ns = kib_for_one(growth, "tokens pss", 1, 10_000), nanoseconds_for_a_path(growth)
+    route_kib, stream_kib = kib_for_one(growth, "routes pss", 1, ROUTES[-1]), kib_for_one(growth, "streams pss", 0, STREAMS[-1])
+    turns = "one round" if rounds == 1 else f"medians of {rounds} rounds"
     return f"""{TITLE}
 
-Gatehouse {versions['gatehouse']} on {machine['date']}, {machine['cores']} cores ({machine['cpu']}), by
-`Tests/Benchmarks/run.sh --growth --write`: one event loop on a core of its own, {'one round' if rounds == 1 else f'medians of {rounds} rounds'} of {growth.seconds} s for each point after 1 s of warming up.
-On a noisy machine a point may be off by a tenth; the curves' shapes are what they are for.
+Gatehouse {versions['gatehouse']} on {machine['date']}, {machine['cores']} cores ({machine['cpu']}), by `Tests/Benchmarks/run.sh --growth --write`:
+one event loop on a core of its own, {turns} of {growth.seconds} s for each point after 1 s of warming up. On a noisy machine a point may be off
+by a tenth; the curves' shapes are what they are for.
 
 ![How cost grows](performance-growth.svg)
 
@@ -64,18 +67,19 @@ nginx {versions['nginx']} beside it passes both on.
 {sizes}
 
 **Routes.** Requests are for the last in the file. A host is found by one hash, however many there are; the paths of one host are
-compared in turn, {nanoseconds_a_path(growth):.0f} ns each. Start is until the first answer, reload from the signal to the line in the log: medians of
-{STARTS * rounds} and {RELOADS * rounds}, each route a host. A route takes {grows(growth, 'routes pss', 1, ROUTES[-1]) / 1024:.1f} kB.
+compared in turn, {path_ns:.0f} ns each: hundreds of paths of one host would want a hash of their segments too. Start is until the
+first answer, reload from the signal to the line in the log: medians of {STARTS * rounds} and {RELOADS * rounds}, each route a host. A route takes
+{route_kib:.1f} kB.
 
 {routes}
 
 **Tokens** come in turn, each on every connection. An event loop remembers 10,000 verdicts (`AssertionVerifier.defaultCacheEntries`),
-about {grows(growth, 'tokens pss', 1, 10_000) / 1024:.1f} kB each: {grows(growth, 'tokens pss', 1, 10_000) * 10_000 / (1 << 20):.1f} MB an event loop at most. With {TOKENS[-1]:,} in turn hardly any is remembered when
-it comes again, and nearly every request verifies a signature: the price rises, memory does not.
+about {token_kib:.1f} kB each: {token_kib * 10_000 / 1024:.1f} MB an event loop at most. With {TOKENS[-1]:,} in turn hardly any is
+remembered when it comes again, and nearly every request verifies a signature: the price rises, memory does not.
 
 {tokens}
 
-**Streams** are idle event streams, a connection of the client and one to the upstream each: {grows(growth, 'streams pss', 0, STREAMS[-1]) / 1024:.1f} kB for one.
+**Streams** are idle event streams, a connection of the client and one to the upstream each: {stream_kib:.1f} kB for one.
 
 {streams}
 """
@@ -116,7 +120,8 @@ def picture(growth):
 
 def panel(title, steep, named, curves):
     """One small picture. `steep`: both axes are logarithmic; not: only that of places; None: neither."""
-    left, right, top, bottom = 20, WIDTH - 30, 42, HEIGHT - 34
+    left, right, top, axis = 30, WIDTH - 30, 56, HEIGHT - 34
+    bottom = axis - 20 if steep else axis
     places = [place for place, _ in curves[0][2]]
     most = max(value for _, _, points in curves for _, value in points)
     least = min(value for _, _, points in curves for _, value in points)
@@ -130,23 +135,30 @@ def panel(title, steep, named, curves):
         return bottom - up * (bottom - top)
 
     lines = [f'<text x="12" y="18" font-weight="600">{title}</text>',
-             f'<path d="M{left} {bottom}H{right}" stroke="#cbd5e1"/>']
+             f'<path d="M{left} {axis}H{right}" stroke="#cbd5e1"/>']
     # Places that would run into the one after them are not named; the last always is.
     following = math.inf
     for place in reversed(places):
         name = named(place)
         if x(place) + len(name) * 3.2 < following:
             following = x(place) - len(name) * 3.2 - 4
-            lines.append(f'<text x="{x(place):.0f}" y="{bottom + 16}" text-anchor="middle">{name}</text>')
+            lines.append(f'<text x="{x(place):.0f}" y="{axis + 16}" text-anchor="middle">{name}</text>')
     for index, (name, color, points) in enumerate(curves):
-        is_upper = points[-1][1] >= max(other[2][-1][1] for other in curves)
         path = "L".join(f"{x(place):.1f} {y(value):.1f}" for place, value in points)
         lines.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         lines += [f'<circle cx="{x(place):.1f}" cy="{y(value):.1f}" r="2.5" fill="{color}"/>' for place, value in points]
-        shift = -8 if is_upper else 15
-        for place, value in (points[0], points[-1]):
-            lines.append(f'<text x="{x(place):.0f}" y="{y(value) + shift:.0f}" text-anchor="middle">{shown(value)}</text>')
+        for end in (0, -1):
+            place, value = points[end]
+            others = [other[2][end][1] for other in curves if other[0] != name]
+            # Above its point; where another curve is higher, below it, or beside it when that is on the axis.
+            is_lower = any(other > value for other in others)
+            right_by, down_by, anchor = (0, -7, "middle") if not is_lower else (
+                (0, 15, "middle") if y(value) + 17 < axis else (6, -4, "start"))
+            is_said = index > 0 and any(shown(other) == shown(value) for other in others)
+            if not is_said:
+                lines.append(f'<text x="{x(place) + right_by:.0f}" y="{y(value) + down_by:.0f}" '
+                             f'text-anchor="{anchor}">{shown(value)}</text>')
         if name:
-            lines.append(f'<rect x="{right - 100 * index - 62}" y="10" width="9" height="9" rx="2" fill="{color}"/>'
-                         f'<text x="{right - 100 * index - 50}" y="18">{name}</text>')
+            lines.append(f'<rect x="{12 + 80 * index}" y="26" width="9" height="9" rx="2" fill="{color}"/>'
+                         f'<text x="{25 + 80 * index}" y="35">{name}</text>')
     return "".join(lines)
