@@ -57,7 +57,7 @@ def section(growth, versions, machine, rounds):
 
 Gatehouse {versions['gatehouse']} on {machine['date']}, {machine['cores']} cores ({machine['cpu']}), by `Tests/Benchmarks/run.sh --growth --write`:
 one event loop on a core of its own, {turns} of {growth.seconds} s for each point after 1 s of warming up. On a noisy machine a point may be off
-by a tenth; the curves' shapes are what they are for.
+by a fifth; the curves' shapes are what they are for.
 
 ![How cost grows](performance-growth.svg)
 
@@ -74,8 +74,8 @@ first answer, reload from the signal to the line in the log: medians of {STARTS 
 {routes}
 
 **Tokens** come in turn, each on every connection. An event loop remembers 10,000 verdicts (`AssertionVerifier.defaultCacheEntries`),
-about {token_kib:.1f} kB each: {token_kib * 10_000 / 1024:.1f} MB an event loop at most. With {TOKENS[-1]:,} in turn hardly any is
-remembered when it comes again, and nearly every request verifies a signature: the price rises, memory does not.
+about {token_kib:.1f} kB each: {token_kib * 10_000 / 1024:.1f} MB an event loop at most. With {TOKENS[-1]:,} in turn many are
+forgotten before they come again, and a signature is verified anew: the price rises, memory does not.
 
 {tokens}
 
