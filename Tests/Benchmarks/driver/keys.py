@@ -60,7 +60,8 @@ def _broken(assertion, number):
 
 
 class Keys:
-    """Files: certs.json, public.pem, one, many (10,000 callers), broken (10,000, no signature fits)."""
+    """Files: certs.json, public.pem, one, many (10,000 callers), broken (10,000, no signature fits),
+    twice (20,000 callers; made when first asked for)."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -77,6 +78,14 @@ class Keys:
     def minted(self, **changes):
         with open(self.path("private.pem"), "rb") as file:
             return sign(serialization.load_pem_private_key(file.read(), None), claims(**changes))
+
+    def twice(self):
+        """Twice as many callers as `many`, which is as many as a verdict cache holds."""
+        if not os.path.exists(self.path("twice")) or os.path.getmtime(self.path("twice")) < os.path.getmtime(self.path("many")):
+            with open(self.path("private.pem"), "rb") as file:
+                more = self._signed(file.read(), 10_000, 20_000)
+            self._write("twice", open(self.path("many")).read() + "\n".join(more) + "\n")
+        return self.path("twice")
 
     def _make(self):
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -95,11 +104,13 @@ class Keys:
         self._write("certs.json", json.dumps({"keys": [jwk]}))
         one = sign(key, claims())
         self._write("one", one + "\n")
-        parts = [range(start, start + 500) for start in range(0, 10_000, 500)]
-        with ProcessPoolExecutor(initializer=_load, initargs=(pem,)) as pool:
-            many = [assertion for part in pool.map(_many, parts) for assertion in part]
-        self._write("many", "\n".join(many) + "\n")
+        self._write("many", "\n".join(self._signed(pem, 0, 10_000)) + "\n")
         self._write("broken", "\n".join(_broken(one, number) for number in range(10_000)) + "\n")
+
+    def _signed(self, pem, first, end):
+        parts = [range(start, start + 500) for start in range(first, end, 500)]
+        with ProcessPoolExecutor(initializer=_load, initargs=(pem,)) as pool:
+            return [assertion for part in pool.map(_many, parts) for assertion in part]
 
     def _write(self, name, text):
         with open(self.path(name), "w") as file:

@@ -69,11 +69,11 @@ def listener(bench, peer, path, streams, seconds, gap=300):
                             env={**os.environ, "ASSERTION": bench.keys.one()})
 
 
-def memory(bench, peer, streams=5000):
+def memory(bench, peer, streams=5000, seconds=6):
     """KiB of PSS when idle, and for each idle event stream."""
     time.sleep(1)
     idle = peer.process.pss_kib()
-    client = listener(bench, peer, "/sse?i=0", streams, 6)
+    client = listener(bench, peer, "/sse?i=0", streams, seconds)
     ready = client.stdout.readline()
     time.sleep(2)
     held = peer.process.pss_kib()

@@ -63,8 +63,9 @@ class Peer:
         if is_listening(self.port):
             raise RuntimeError(f"{self.name}: port {self.port} is taken")
         text = open(os.path.join(CONFIGURATIONS, self.file)).read()
-        values = dict(RUN=bench.run, KEYS=bench.keys.folder, PORT=self.port, UPSTREAM=UPSTREAM_PORT, TOKEN=TOKEN,
-                      ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, CORES=cores, **self.settings)
+        # Settings first: they may hold names of the others.
+        values = dict(self.settings, RUN=bench.run, KEYS=bench.keys.folder, PORT=self.port, UPSTREAM=UPSTREAM_PORT, TOKEN=TOKEN,
+                      ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, CORES=cores)
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         path = os.path.join(bench.run, f"{self.name}-{self.file}")
@@ -104,10 +105,10 @@ def envoy(bench):
     return found[0]
 
 
-def gatehouse(name, port, tools="", sink="{ kind: none }"):
+def gatehouse(name, port, file="gatehouse.yaml", **settings):
     return Peer(
-        name, port, "gatehouse.yaml", lambda bench, path, cores: [bench.gatehouse, "serve", "--config", path],
-        environment={"BENCHMARK_TOKEN": TOKEN}, ADMIN=port + 100, TOOLS=tools, SINK=sink)
+        name, port, file, lambda bench, path, cores: [bench.gatehouse, "serve", "--config", path],
+        environment={"BENCHMARK_TOKEN": TOKEN}, ADMIN=port + 100, **settings)
 
 
 def haproxy(name, port, file, verifies):
@@ -115,7 +116,7 @@ def haproxy(name, port, file, verifies):
 
 
 ALL = [
-    gatehouse("gatehouse", 18010, tools=', tools: ["list_*", "get_*"]'),
+    gatehouse("gatehouse", 18010, TOOLS=', tools: ["list_*", "get_*"]', SINK="{ kind: none }"),
     Peer("nginx", 18011, "nginx.conf",
          lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, "nginx.err"), "-c", path],
          verifies=False, log="nginx.access.log"),

@@ -6,6 +6,7 @@
 //   GET  /certs     the file CERTS                     GET  /blob      the file BLOB
 //   POST /upload    reads the body, answers 3 bytes    ANY  /echo      the request's head as it came
 //   GET  /sse?i=N   an event stream: one event at once, then one each N ms (0: silent)
+//   ANY  /sized?N  a tools/call result of N bytes, up to 1 MiB
 //   GET  /emit      one event on every open stream     GET  /count     open streams
 //   else            a tools/call result of about 300 bytes
 #define _GNU_SOURCE
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_CONNECTIONS = 65536, MAX_HEAD = 32768 };
+enum { MAX_CONNECTIONS = 65536, MAX_HEAD = 32768, MIN_SIZED = 128, MAX_SIZED = 1 << 20 };
 
 struct connection {
   int is_open, is_stream;
@@ -48,6 +49,20 @@ static const char result[] =
     "\\\"i-AbCdEf\\\",\\\"name\\\":\\\"Fix login\\\",\\\"status\\\":\\\"open\\\",\\\"owner\\\":\\\"ops@example.com\\\"},"
     "{\\\"id\\\":\\\"i-GhIjKl\\\",\\\"name\\\":\\\"Rotate keys\\\",\\\"status\\\":\\\"open\\\"}],\\\"next\\\":null}\"}],"
     "\"isError\":false}}";
+
+// One size at a time: all connections that are answered together ask for the same.
+static char *sized(size_t length) {
+  static const char begin[] = "{\"jsonrpc\":\"2.0\",\"id\":17,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"";
+  static const char end[] = "\"}],\"isError\":false}}";
+  static char text[MAX_SIZED];
+  static size_t made;
+  if (made == length) return text;
+  made = length;
+  memset(text, 'x', length);
+  memcpy(text, begin, sizeof begin - 1);
+  memcpy(text + length - (sizeof end - 1), end, sizeof end - 1);
+  return text;
+}
 
 static uint64_t now_ns(void) {
   struct timespec time;
@@ -163,6 +178,11 @@ static void request(int number, char *head, size_t length, size_t body) {
   if (!strncmp(path, "/sse", 4)) return begin_stream(number, strstr(path, "?i="));
   if (!strncmp(path, "/certs", 6)) return answer(number, "application/json", certs, certs_length);
   if (!strncmp(path, "/blob", 5)) return answer(number, "application/octet-stream", blob, blob_length);
+  if (!strncmp(path, "/sized?", 7)) {
+    size_t wanted = strtoul(path + 7, NULL, 10);
+    if (wanted < MIN_SIZED || wanted > MAX_SIZED) return shut(number);
+    return answer(number, "application/json", sized(wanted), wanted);
+  }
   if (!strncmp(path, "/echo", 5)) return answer(number, "text/plain", head, length);
   if (!strncmp(path, "/upload", 7)) {
     all[number].body_left = body;

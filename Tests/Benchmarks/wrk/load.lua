@@ -1,10 +1,15 @@
 -- One kind of request, or the same with an assertion of many in turn. Set by environment variables:
 --   ASSERTIONS  a file with one assertion a line      METHOD, UPLOAD (bytes), CLOSE=1
+--   CALL        bytes of a tools/call that is padded     TOKENS  how many of the file's lines are used
 local body = '{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"list_rows","arguments":{"docId":"AbCDeFGH",' ..
   '"tableIdOrName":"grid-pqRst-U","limit":25,"query":"status:open","useColumnNames":true,"pageToken":"eyJsaW1pdCI6MjUsIm9mZnNldCI6MH0"}}}'
+local call = '{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"list_rows","arguments":{"query":"'
 local method = os.getenv("METHOD") or "POST"
 local upload = tonumber(os.getenv("UPLOAD") or "0")
-if method == "GET" then body = nil elseif upload > 0 then body = string.rep("x", upload) end
+local size = tonumber(os.getenv("CALL") or "0")
+local tokens = tonumber(os.getenv("TOKENS") or "1000000")
+if method == "GET" then body = nil elseif upload > 0 then body = string.rep("x", upload)
+elseif size > 0 then body = call .. string.rep("x", size - #call - 4) .. '"}}}' end
 
 local function headers(assertion)
   return {
@@ -21,6 +26,7 @@ local requests, count, next = {}, 0, 0
 
 function init(arguments)
   for line in assert(io.open(os.getenv("ASSERTIONS"))):lines() do
+    if count == tokens then break end
     count = count + 1
     requests[count] = wrk.format(method, nil, headers(line), body)
   end
