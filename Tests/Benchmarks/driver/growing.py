@@ -22,10 +22,6 @@ def kib_for_one(growth, curve, first, last):
     return (growth.median(curve, last) - growth.median(curve, first)) / (last - first)
 
 
-def nanoseconds_for_a_path(growth):
-    return (growth.median("paths", ROUTES[-1]) - growth.median("paths", 1)) * 1000 / (ROUTES[-1] - 1)
-
-
 def rows(head, lines):
     return "\n".join(["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
                      + ["| " + " | ".join(line) + " |" for line in lines])
@@ -50,7 +46,7 @@ def section(growth, versions, machine, rounds):
     counts = [0, *STREAMS]
     streams = rows(["idle streams"] + [count_named(count) for count in counts],
                    [cells("PSS, MB", "streams pss", counts, 1024)])
-    token_kib, path_ns = kib_for_one(growth, "tokens pss", 1, 10_000), nanoseconds_for_a_path(growth)
+    token_kib = kib_for_one(growth, "tokens pss", 1, 10_000)
     route_kib, stream_kib = kib_for_one(growth, "routes pss", 1, ROUTES[-1]), kib_for_one(growth, "streams pss", 0, STREAMS[-1])
     turns = "one round" if rounds == 1 else f"medians of {rounds} rounds"
     return f"""{TITLE}
@@ -66,9 +62,8 @@ nginx {versions['nginx']} beside it passes both on.
 
 {sizes}
 
-**Routes.** Requests are for the last in the file. A host is found by one hash, however many there are; the paths of one host are
-compared in turn, {path_ns:.0f} ns each: hundreds of paths of one host would want a hash of their segments too. Start is until the
-first answer, reload from the signal to the line in the log: medians of {STARTS * rounds} and {RELOADS * rounds}, each route a host. A route takes
+**Routes.** Requests are for the last in the file. A host is found by one hash and the longest path of it by bisection, so neither
+hosts nor paths make a request dearer. Start is until the first answer, reload from the signal to the line in the log: medians of {STARTS * rounds} and {RELOADS * rounds}, each route a host. A route takes
 {route_kib:.1f} kB.
 
 {routes}
