@@ -7,6 +7,8 @@ final class PostgresServer: Sendable {
         .sorted().last.map { "/usr/lib/postgresql/\($0)/bin" }
 
     let port: Int
+    /// Another one that is free, for a server that is found elsewhere than before.
+    let otherPort: Int
     private let folder: String
 
     var url: String { "postgres://gatehouse@127.0.0.1:\(port)/postgres" }
@@ -19,8 +21,7 @@ final class PostgresServer: Sendable {
         if getuid() == 0, let user = getpwnam("postgres") {
             chown(folder, user.pointee.pw_uid, user.pointee.pw_gid)
         }
-        // Any port will do that is free now and when the server is started again: outside the range the system draws from.
-        let server = PostgresServer(port: Int.random(in: 15_000..<20_000), folder: folder)
+        let server = try PostgresServer(port: freePort(), otherPort: freePort(), folder: folder)
         try await server.run(
             "initdb",
             "-D",
@@ -37,9 +38,28 @@ final class PostgresServer: Sendable {
         return server
     }
 
-    private init(port: Int, folder: String) {
+    private init(port: Int, otherPort: Int, folder: String) {
         self.port = port
+        self.otherPort = otherPort
         self.folder = folder
+    }
+
+    /// A port that is free now and when the server is started again: outside the range the system draws from.
+    private static func freePort() throws -> Int {
+        for _ in 0..<100 {
+            let port = UInt16.random(in: 10_000..<30_000)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+            let isFree = withUnsafeBytes(of: &address) { bytes in
+                bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
+            }
+            if isFree { return Int(port) }
+        }
+        throw ChildProcess.Failure(description: "no free port between 10000 and 30000")
     }
 
     deinit {

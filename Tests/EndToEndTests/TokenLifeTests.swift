@@ -84,14 +84,13 @@ struct TokenLifeTests {
         let outage = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_OUTAGE"].flatMap { Double($0) } ?? 0
         let end = ContinuousClock.now + .seconds(outage)
         try await rig.eventually { rig.made.count > during + 20 && ContinuousClock.now >= end }
-        // It comes up where Gatehouse does not look, and somebody rotates there.
-        let hidden = database.port + 10_000
+        // It comes up where Gatehouse does not look, and somebody rotates there, by a file that Gatehouse does not watch.
+        let hidden = database.otherPort
         try await database.start(port: hidden)
         let yaml = try String(contentsOfFile: "\(rig.folder.path)/gatehouse.yaml", encoding: .utf8)
-        try rig.folder.write(yaml.replacing(":\(database.port)/", with: ":\(hidden)/"), to: "gatehouse.yaml")
-        _ = try await rig.command("token", "rotate", "coda", input: "meanwhile-3e")
+        try rig.folder.write(yaml.replacing(":\(database.port)/", with: ":\(hidden)/"), to: "elsewhere.yaml")
+        _ = try await rig.command("token", "rotate", "coda", configuration: "elsewhere.yaml", input: "meanwhile-3e")
         #expect(rig.sent == "before-2d")
-        try rig.folder.write(yaml, to: "gatehouse.yaml")
         try await database.crash()
         try await database.start()
         try await rig.eventually { rig.sent == "meanwhile-3e" }

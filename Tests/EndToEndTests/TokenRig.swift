@@ -151,10 +151,16 @@ final class TokenRig: Sendable {
         return try await CurlClient().perform(request)
     }
 
-    func command(_ arguments: String..., input: String? = nil, fails: Bool = false) async throws -> String {
+    /// - Parameter configuration: a file in the folder, when it is not the one that the process serves and watches.
+    func command(
+        _ arguments: String...,
+        configuration: String = "gatehouse.yaml",
+        input: String? = nil,
+        fails: Bool = false
+    ) async throws -> String {
         let process = try ChildProcess(
             Kit.gatehouse,
-            arguments + ["--config", "\(folder.path)/gatehouse.yaml"],
+            arguments + ["--config", "\(folder.path)/\(configuration)"],
             environment: environment
         )
         if let input { try process.write(input) }
