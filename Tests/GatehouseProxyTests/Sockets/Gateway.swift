@@ -127,11 +127,13 @@ final class Gateway: Sendable {
 
     /// Waits until every client connection is gone, as the loops see it.
     func expectNoConnections() async throws {
-        let end = ContinuousClock.now + .seconds(RawSocket.patience)
-        while try await server.onEachLoop({ $0.connections.count }).contains(where: { $0 > 0 }) {
-            guard ContinuousClock.now < end else { throw TimedOut(what: "the connections to end") }
+        try await Polling.until("the connections to end") {
+            try await server.onEachLoop { $0.connections.count }.allSatisfy { $0 == 0 }
         }
     }
+
+    /// Upstream connections that wait in a pool, of all loops.
+    func idle() async throws -> Int { try await server.onEachLoop { $0.idleUpstreamConnections }.reduce(0, +) }
 
     // MARK: - Making
 

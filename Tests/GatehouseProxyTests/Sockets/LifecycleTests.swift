@@ -26,8 +26,7 @@ import Testing
             #expect(try await gateway.server.onEachLoop { $0.metrics.current.overloaded }.reduce(0, +) == 3)
             second.close()
             // The place is free once the close was seen.
-            let end = ContinuousClock.now + .seconds(RawSocket.patience)
-            while gateway.server.openConnections > 1, ContinuousClock.now < end { await Task.yield() }
+            try await Polling.until("the place to be free") { gateway.server.openConnections <= 1 }
             _ = try gateway.exchange(try gateway.client(), over: connection)
         }
     }

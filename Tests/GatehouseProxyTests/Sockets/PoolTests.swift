@@ -8,10 +8,7 @@ import Testing
 @Suite struct PoolTests {
     /// Waits until the loops count this many idle upstream connections.
     private func waitForIdle(_ count: Int, _ gateway: Gateway) async throws {
-        let end = ContinuousClock.now + .seconds(RawSocket.patience)
-        while try await gateway.server.onEachLoop({ $0.idleUpstreamConnections }).reduce(0, +) != count {
-            guard ContinuousClock.now < end else { throw TimedOut(what: "\(count) idle connections") }
-        }
+        try await Polling.until("\(count) idle connections") { try await gateway.idle() == count }
     }
 
     @Test func aConnectionThatDiedWhileIdleIsNotUsed() async throws {

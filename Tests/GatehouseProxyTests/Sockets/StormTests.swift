@@ -122,12 +122,11 @@ import Testing
                 try await group.waitForAll()
             }
             try await gateway.expectNoConnections()
-            // Every upstream connection that is still open waits in a pool.
-            let end = ContinuousClock.now + .seconds(RawSocket.patience)
-            while upstream.open.read({ $0 }) != (try await gateway.idle()), ContinuousClock.now < end {
-                await Task.yield()
+            // Every upstream connection that is still open waits in a pool. Asked once only: one that Gatehouse has opened and
+            // closed may still stand in the listener's queue, and counts for a moment when it is accepted.
+            try await Polling.until("every open upstream connection to wait in a pool") {
+                try await upstream.open.read { $0 } == gateway.idle()
             }
-            #expect(upstream.open.read { $0 } == (try await gateway.idle()))
             #expect(try await gateway.server.onEachLoop { $0.openExchanges }.allSatisfy { $0 == 0 })
             #expect(gateway.audit.unpaired.isEmpty)
             #expect(gateway.audit.decisions.count > 50)
@@ -135,11 +134,5 @@ import Testing
             try upstream.open.wait("the upstream connections to close") { $0 == 0 }
             isOver.update { $0 = true }
         }
-    }
-}
-
-extension Gateway {
-    fileprivate func idle() async throws -> Int {
-        try await server.onEachLoop { $0.idleUpstreamConnections }.reduce(0, +)
     }
 }
