@@ -26,7 +26,9 @@ struct ConfigurationOption: ParsableArguments {
     /// The configuration; its warnings go to standard error.
     ///
     /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78.
-    func load() throws(CommandFailure) -> Configuration {
+    func load() throws(CommandFailure) -> Configuration { try Self.load(path) }
+
+    static func load(_ path: String) throws(CommandFailure) -> Configuration {
         do throws(ConfigurationError) {
             let configuration = try Configuration.read(path: path)
             for warning in configuration.warnings { Terminal.say(warning.description) }

@@ -87,13 +87,10 @@ struct PostgresAuditTests {
         #expect(system.state(at: Sample.start).sinkTrouble == nil)
     }
 
-    private func verify(_ database: AuditDatabase) throws -> [ChainReport] {
-        try AuditVerification.verify(
-            EventDatabase.postgres(url: database.url).archive(),
-            spool: nil,
-            keys: Sample.keys(1).chain,
-            heads: []
-        )
+    private func verify(_ database: AuditDatabase) throws -> [ChainReport] { try verify(.postgres(url: database.url)) }
+
+    private func verify(_ database: EventDatabase) throws -> [ChainReport] {
+        try AuditVerification.verify(database.archive(), spool: nil, keys: Sample.keys(1).chain, heads: [])
     }
 
     @Test func `every column comes back as it was recorded, and the chain holds`() throws {
@@ -124,7 +121,10 @@ struct PostgresAuditTests {
         #expect(events == memory.records.compactMap { $0.decoded(writer: "w") })
         #expect(try events[0].arguments(with: Sample.keys(1))?.bytes == Array(arguments.utf8))
         var rows: [ChainRow] = []
-        try archive.chain(of: "w") { rows.append($0) }
+        try archive.chain(of: "w") {
+            rows.append($0)
+            return true
+        }
         #expect(rows.map(\.record) == memory.records)
     }
 
@@ -263,6 +263,46 @@ struct PostgresAuditTests {
         #expect(try session.query("SELECT 1 WHERE to_regclass('audit_events_2020_02') IS NOT NULL").count == 1)
         let report = try #require(try verify(database).first)
         #expect(report.holds && report.events == 15 && report.prunedThrough == 15, "\(report.breaks)")
+    }
+
+    @Test func `a chain that goes from sink to sink is whole in the last when the events before were copied`() throws {
+        let postgres = try AuditDatabase()
+        let scratch = Scratch()
+        let other = EventDatabase.sqlite(path: "\(scratch.database)-other")
+        let databases = [EventDatabase.sqlite(path: scratch.database), .postgres(url: postgres.url), other]
+        for (index, database) in databases.enumerated() {
+            let system = try AuditSystem(scratch.chained(), sink: database.sink())
+            let lane = try system.lane(for: 0)
+            for number in 0..<1200 as Range<UInt64> {
+                let receipt = Sample.decision(UInt64(index) * 1200 + number) { lane.record($0) }
+                try #require(receipt == .recorded)
+                // The smallest lane holds some two hundred.
+                if number % 100 == 99 { system.settleAll() }
+            }
+            guard index > 0 else { continue }
+            let found = try verify(database)
+            #expect(found.map(\.breaks).joined().map(\.kind) == [.missing], "\(found)")
+            for _ in 0..<2 {
+                let copied = try AuditMigration.copy(databases[index - 1].archive(), to: database.sink())
+                #expect(copied.map(\.events) == [1200 * index])
+            }
+            let report = try #require(try verify(database).first)
+            #expect(report.holds && report.events == 1200 * (index + 1) && report.first == 1, "\(report.breaks)")
+        }
+    }
+
+    @Test func `copying ends with the failure of the sink that is copied to`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<1200, scratch.chained())
+        let postgres = try AuditDatabase()
+        try postgres.goDown()
+        #expect(throws: AuditError.self) {
+            try AuditMigration.copy(
+                EventDatabase.sqlite(path: scratch.database).archive(),
+                to: EventDatabase.postgres(url: postgres.url).sink()
+            )
+        }
+        try postgres.comeBack()
     }
 
     @Test func `an outage under load ends with every event there once`() async throws {

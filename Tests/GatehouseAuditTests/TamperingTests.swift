@@ -160,8 +160,9 @@ struct TamperingTests {
         let writer = try #require(try archive.writers().first)
         var kept: AuditHead?
         try archive.chain(of: writer) { row in
-            guard row.sequence == 40, let hash = row.record?.hash else { return }
+            guard row.sequence == 40, let hash = row.record?.hash else { return true }
             kept = AuditHead(signing: .head, of: writer, 40, hash, at: Sample.start, keys: Sample.keys(1).chain)
+            return false
         }
         let head = try #require(kept)
         #expect(try #require(try scratch.verify(heads: [head]).first).headsHeld == 1)

@@ -149,6 +149,15 @@ struct AuditVerifyCommandTests {
         return workplace
     }
 
+    /// A configuration beside the workplace's own whose sink is another database.
+    private func newer(_ workplace: Workplace) throws -> [String] {
+        try workplace.write(
+            workplace.read("gatehouse.yaml").replacing("/audit.db", with: "/newer.db"),
+            to: "newer.yaml"
+        )
+        return ["--config", "\(workplace.path)/newer.yaml"]
+    }
+
     @Test func `an untouched audit verifies, and the first break of another is named`() async throws {
         let workplace = try await filled()
         let good = try await workplace.run("audit", "verify")
@@ -199,6 +208,42 @@ struct AuditVerifyCommandTests {
         #expect(try await workplace.run("audit", "prune", "--before", sixth).errors.contains("nothing is older"))
         #expect(try await workplace.run("audit", "query", "--json").output.split(separator: "\n").count == 6)
         #expect(try await workplace.run("audit", "prune", "--before", "soon").exit == 64)
+    }
+
+    @Test func `a sink that took over in the middle of a chain verifies once the other's events are copied`()
+        async throws
+    {
+        let workplace = try await filled()
+        let newer = try newer(workplace)
+        try workplace.recordRequests(count: 3, from: 12, chained: true, into: "newer.db")
+        let gap = try await workplace.run(["audit", "verify"] + newer)
+        #expect(gap.exit == 1 && gap.output.contains("missing: events 1 to 24"), "\(gap)")
+
+        let source = "\(workplace.path)/gatehouse.yaml"
+        let dry = try await workplace.run(["audit", "migrate", source, "--dry-run"] + newer)
+        #expect(dry.exit == 0 && dry.output.contains("24 events, 1 head would be copied"), "\(dry)")
+        #expect(try await workplace.run(["audit", "verify"] + newer).exit == 1)
+        for _ in 0..<2 {
+            let done = try await workplace.run(["audit", "migrate", source, "--json"] + newer)
+            #expect(done.exit == 0 && done.output.contains(#""done":true,"events":24,"heads":1"#), "\(done)")
+        }
+        let whole = try await workplace.run(["audit", "verify"] + newer)
+        #expect(whole.exit == 0 && whole.output.contains("  ok  30 events, 1 to 30; 2 heads agree"), "\(whole)")
+        let same = try await workplace.run("audit", "migrate", source)
+        #expect(same.exit == 64 && same.errors.contains("have one sink"))
+    }
+
+    @Test func `rows that are no events any more stay behind and are counted`() async throws {
+        let workplace = try await filled()
+        try workplace.changeAudit("UPDATE audit_events SET event_id = 'x' WHERE seq = 7")
+        let newer = try newer(workplace)
+        let done = try await workplace.run(["audit", "migrate", "\(workplace.path)/gatehouse.yaml"] + newer)
+        #expect(
+            done.exit == 1 && done.output.contains("23 events") && done.errors.contains("1 rows are no events"),
+            "\(done)"
+        )
+        let gap = try await workplace.run(["audit", "verify"] + newer)
+        #expect(gap.exit == 1 && gap.output.contains("missing: event 7 missing"), "\(gap)")
     }
 
     @Test func `sealed arguments are shown to whoever asks for them, and nowhere else`() async throws {

@@ -52,6 +52,14 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
             --header "X-Api-Key: {token}" --allow-user "*@example.com"
             """
         ),
+        // The file as it was before the sink was changed, with what that sink has.
+        (
+            "gatehouse audit migrate before.yaml", false,
+            """
+            cp gatehouse.yaml before.yaml
+            sed -i "s#/audit.db#/newer.db#" gatehouse.yaml
+            """
+        ),
         (
             "gatehouse key rotate", false,
             """

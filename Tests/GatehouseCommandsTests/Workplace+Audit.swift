@@ -13,15 +13,19 @@ extension Workplace {
 
     /// Leaves in the audit database what a proxy would: a decision and an outcome each, a second apart, every third refused.
     ///
-    /// - Parameter chained: in the proxy's own spool, by its keys and with arguments, as it would.
-    func recordRequests(count: Int, from first: Int = 0, chained: Bool = false) throws {
+    /// - Parameters:
+    ///   - chained: in the proxy's own spool, by its keys and with arguments, as it would.
+    ///   - database: a file in the folder.
+    func recordRequests(count: Int, from first: Int = 0, chained: Bool = false, into database: String = "audit.db")
+        throws
+    {
         var settings = GatehouseAudit.AuditSettings(spool: "\(path)/\(chained ? "spool" : "recorded")")
         if chained {
             let configuration = try Configuration.read(path: "\(path)/gatehouse.yaml")
             settings.keys = AuditAssembly.keys(try InstanceKeys.made(for: configuration))
             settings.arguments = .record
         }
-        let audit = try AuditSystem(settings, sink: SQLiteSink(path: "\(path)/audit.db"))
+        let audit = try AuditSystem(settings, sink: SQLiteSink(path: "\(path)/\(database)"))
         let lane = try audit.lane(for: 0)
         try audit.start()
         let route = try Route(

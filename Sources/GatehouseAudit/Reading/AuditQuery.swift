@@ -49,8 +49,8 @@ package protocol AuditArchive: AnyObject {
         events: [AuditEvent], place: AuditPlace
     )
 
-    /// Hands over the events of one writer as they are stored, by their sequence: what `verify` walks along.
-    func chain(of writer: String, _ body: (ChainRow) -> Void) throws(AuditError)
+    /// Hands over the events of one writer as they are stored, by their sequence, until `body` returns false: what `verify` walks along.
+    func chain(of writer: String, _ body: (ChainRow) -> Bool) throws(AuditError)
 
     /// The heads and checkpoints of a writer.
     func heads(of writer: String) throws(AuditError) -> [AuditHead]

@@ -72,7 +72,7 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
         return (events, place)
     }
 
-    func chain(of writer: String, _ body: (ChainRow) -> Void) throws(AuditError) {
+    func chain(of writer: String, _ body: (ChainRow) -> Bool) throws(AuditError) {
         let room = EventRoom()
         let value = QueryValue.text(writer)
         let text = """
@@ -82,7 +82,6 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
         do throws(Failure) {
             try sql.walk(text, [value]) { (row) throws(Failure) in
                 body(try row.chainRow(in: room.bytes))
-                return true
             }
         } catch { throw SQL.unreadable(error) }
     }

@@ -1,7 +1,15 @@
-/// A database that a sink keeps events in, for those who read or prune them.
+/// A database that a sink keeps events in.
 package enum EventDatabase: Sendable {
     case sqlite(path: String)
     case postgres(url: String)
+
+    /// What stores events in it. Opens it when it is given the first.
+    package func sink() -> sending any AuditSink {
+        switch self {
+        case .sqlite(let path): SQLiteSink(path: path)
+        case .postgres(let url): PostgresSink(url: url)
+        }
+    }
 
     /// Opens it for reading, without keeping the sink from storing more.
     ///

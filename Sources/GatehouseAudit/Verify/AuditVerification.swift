@@ -31,6 +31,7 @@ package enum AuditVerification {
                 verifier.take(row)
                 count += 1
                 if count % 10_000 == 0 { progress(count) }
+                return true
             }
             let delivered = beside?.delivered.sequence ?? 0
             // What the sink should have and has not is missing there, although the spool may still have it.

@@ -7,7 +7,7 @@ internal import GatehouseServer
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read and verify the audit.",
-        subcommands: [Query.self, Show.self, Tail.self, Export.self, Verify.self, Prune.self]
+        subcommands: [Query.self, Show.self, Tail.self, Export.self, Verify.self, Prune.self, Migrate.self]
     )
 
     /// Which rows are wanted.

@@ -42,10 +42,10 @@ package enum AuditAssembly {
 
     private static func sink(_ sink: GatehouseConfig.AuditSettings.Sink) throws -> sending any AuditSink {
         switch sink {
-        case .sqlite(let path): SQLiteSink(path: path)
+        case .sqlite(let path): EventDatabase.sqlite(path: path).sink()
         case .stdout: StreamSink()
         case .none: DiscardingSink()
-        case .postgres(let url): PostgresSink(url: text(url))
+        case .postgres(let url): EventDatabase.postgres(url: text(url)).sink()
         }
     }
 
@@ -61,6 +61,13 @@ package enum AuditAssembly {
     /// - Throws: as ``archive(_:)``.
     package static func pruning(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditPruning {
         try database(settings, "prune").pruning()
+    }
+
+    /// Where the events of another sink may be copied to.
+    ///
+    /// - Throws: ``GatehouseError`` for a sink that keeps nothing.
+    package static func keeper(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditSink {
+        try database(settings, "copy").sink()
     }
 
     private static func database(
