@@ -41,4 +41,13 @@ package final class Permits: Sendable {
         for glob in globs where glob.matches(target) { return true }
         return false
     }
+
+    /// Whether something that a URI template (RFC 6570) can lead to may be allowed, judged by what stands before its first expression.
+    package func allowsSome(_ kind: Policy.TargetKind, of template: UnsafeRawBufferPointer) -> Bool {
+        guard let expression = template.firstIndex(of: 0x7B) else { return allows(kind, template) }
+        guard let globs = globs(kind) else { return true }
+        let beginning = UnsafeRawBufferPointer(rebasing: template[..<expression])
+        for glob in globs where glob.mayMatch(beginning: beginning) { return true }
+        return false
+    }
 }

@@ -126,5 +126,12 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
         return p == bytes.count
     }
 
+    /// Whether some text that begins so could match. What stands behind a `*` is not looked at, so this may say yes in vain.
+    package func mayMatch(beginning: UnsafeRawBufferPointer) -> Bool {
+        let star = bytes.firstIndex(of: 0x2A)
+        let fixed = bytes[..<(star ?? bytes.count)]
+        return fixed.starts(with: beginning) || star != nil && beginning.starts(with: fixed)
+    }
+
     package var description: String { pattern }
 }

@@ -5,7 +5,7 @@ internal import GatehouseCore
 struct AnswerWalker: Sendable {
     enum Event {
         /// The list of this kind begins behind the bracket.
-        case listBegan(Policy.TargetKind)
+        case listBegan(AnsweredList)
         /// An entry begins here, or ends before here.
         case entryBegan
         case entryEnded
@@ -34,8 +34,9 @@ struct AnswerWalker: Sendable {
         case foreign
     }
 
-    private enum Key {
-        case other, result, error, tools, prompts, resources, isError, code
+    private enum Key: Equatable {
+        case other, result, error, isError, code
+        case list(AnsweredList)
     }
 
     private enum Quoted {
@@ -43,7 +44,7 @@ struct AnswerWalker: Sendable {
     }
 
     /// Bytes of a key that are kept: the longest one looked for, every character escaped.
-    private static let keyLength = 54
+    private static let keyLength = 102
 
     private var role = Role.top
     private var isInBatch = false
@@ -53,7 +54,7 @@ struct AnswerWalker: Sendable {
     private var isEscaped = false
     private var expectsKey = false
     private var key = Key.other
-    private var keyBytes = InlineArray<54, UInt8>(repeating: 0)
+    private var keyBytes = InlineArray<102, UInt8>(repeating: 0)
     private var keyCount = 0
     private var keyHasEscapes = false
     /// An entry of a list is under way that is neither object nor array.
@@ -85,8 +86,8 @@ struct AnswerWalker: Sendable {
             } else {
                 if role == .list {
                     walkList(bytes[at], at, event)
-                } else if let kind = step(bytes[at]) {
-                    event(.listBegan(kind), at + 1)
+                } else if let list = step(bytes[at]) {
+                    event(.listBegan(list), at + 1)
                 }
                 at += 1
             }
@@ -117,7 +118,7 @@ struct AnswerWalker: Sendable {
     }
 
     /// Takes one byte of structure outside lists; returns what a list that begins lists.
-    private mutating func step(_ byte: UInt8) -> Policy.TargetKind? {
+    private mutating func step(_ byte: UInt8) -> AnsweredList? {
         switch role {
         case .top:
             switch byte {
@@ -140,7 +141,7 @@ struct AnswerWalker: Sendable {
         return nil
     }
 
-    private mutating func member(_ byte: UInt8) -> Policy.TargetKind? {
+    private mutating func member(_ byte: UInt8) -> AnsweredList? {
         switch byte {
         case 0x22:
             quoted = expectsKey ? .key : .value
@@ -156,26 +157,17 @@ struct AnswerWalker: Sendable {
             case _: opaque = 1
             }
         case 0x5B:
-            guard role == .result, let kind = listed else {
+            guard role == .result, case .list(let list) = key else {
                 opaque = 1
                 return nil
             }
             role = .list
             isInScalar = false
-            return kind
+            return list
         case 0x7D: end()
         case _: scalar(byte)
         }
         return nil
-    }
-
-    private var listed: Policy.TargetKind? {
-        switch key {
-        case .tools: .tool
-        case .prompts: .prompt
-        case .resources: .resource
-        case .other, .result, .error, .isError, .code: nil
-        }
     }
 
     private mutating func begin(_ new: Role) {
@@ -318,9 +310,7 @@ struct AnswerWalker: Sendable {
         case .message: text == "result" ? .result : text == "error" ? .error : .other
         case .error: text == "code" ? .code : .other
         case .result:
-            text == "isError"
-                ? .isError
-                : text == "tools" ? .tools : text == "prompts" ? .prompts : text == "resources" ? .resources : .other
+            text == "isError" ? .isError : AnsweredList(text).map { .list($0) } ?? .other
         case .top, .batch, .list, .foreign: .other
         }
     }

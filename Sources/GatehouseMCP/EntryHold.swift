@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// Hands on the bytes of an answer, and keeps those of a list entry back until it is decided whether the caller may see it.
 struct EntryHold: Sendable {
     private var isHolding = false
-    private var kind = Policy.TargetKind.tool
+    private var list = AnsweredList.tools
     /// The separator before an entry, and the entry.
     private var held: [UInt8] = []
     /// What of it is an event stream's framing.
@@ -55,10 +55,10 @@ struct EntryHold: Sendable {
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
         switch event {
-        case .listBegan(let kind):
-            guard permits.restricts(kind) else { return }
+        case .listBegan(let list):
+            guard permits.restricts(list.kind) else { return }
             advance(bytes, to: offset, emit)
-            self.kind = kind
+            self.list = list
             isHolding = true
             hasKept = false
         case .entryBegan:
@@ -118,36 +118,18 @@ struct EntryHold: Sendable {
         }
     }
 
-    /// An entry that cannot be read cannot be allowed.
     private func mayShow(_ permits: Permits) -> Bool {
-        guard !frames.isEmpty else { return held.withUnsafeBytes { allows(permits, $0[entry...]) } }
+        guard !frames.isEmpty else { return shows(held, from: entry, permits) }
         var document = held
         for frame in frames.reversed() {
             // A line end within the data is white space in the document.
             document.replaceSubrange(frame, with: CollectionOfOne(0x20))
         }
         let start = entry - frames.reduce(0) { $1.upperBound <= entry ? $0 + $1.count - 1 : $0 }
-        return document.withUnsafeBytes { allows(permits, $0[start...]) }
+        return shows(document, from: start, permits)
     }
 
-    private func allows(_ permits: Permits, _ entry: Slice<UnsafeRawBufferPointer>) -> Bool {
-        guard let name = try? Self.name(UnsafeRawBufferPointer(rebasing: entry), kind) else { return false }
-        return name.withResolvedBytes { permits.allows(kind, $0) }
-    }
-
-    private static func name(_ entry: UnsafeRawBufferPointer, _ kind: Policy.TargetKind) throws(JSONFault)
-        -> JSONString?
-    {
-        var scanner = try JSONScanner(entry)
-        guard scanner.next == .object else { return nil }
-        try scanner.beginObject()
-        var names = JSONNames()
-        var found: JSONString?
-        while let member = try scanner.nextMember(unique: &names) {
-            let isName = kind == .resource ? member == "uri" : member == "name"
-            if isName, scanner.next == .string { found = try scanner.string() } else { try scanner.skip() }
-        }
-        try scanner.finish()
-        return found
+    private func shows(_ bytes: [UInt8], from start: Int, _ permits: Permits) -> Bool {
+        bytes.withUnsafeBytes { list.shows(UnsafeRawBufferPointer(rebasing: $0[start...]), to: permits) }
     }
 }

@@ -76,7 +76,8 @@ package enum RPCGate {
             case .result, .error:
                 results += 1
                 try json { () throws(JSONFault) in _ = try scanner.skip() }
-            case .name, .uri, .arguments, .other: try json { () throws(JSONFault) in _ = try scanner.skip() }
+            case .name, .uri, .arguments, .ref, .type, .other:
+                try json { () throws(JSONFault) in _ = try scanner.skip() }
             }
         }
         guard isVersioned else { throw RPCFault(.version, at: start) }
@@ -132,6 +133,8 @@ private struct RPCParameters {
     private var name: JSONString?
     private var uri: JSONString?
     private var arguments: Range<Int>?
+    /// Stands before `ref`, which is read only when the method turns out to be the one that has it.
+    private var reference: JSONScanner?
 
     init() {}
 
@@ -158,7 +161,10 @@ private struct RPCParameters {
             case .uri where scanner.next == .string:
                 uri = try json { () throws(JSONFault) in try scanner.string() }
             case .arguments: arguments = try json { () throws(JSONFault) in try scanner.skip() }
-            case .jsonrpc, .id, .method, .params, .result, .error, .name, .uri, .other:
+            case .ref:
+                reference = scanner
+                try json { () throws(JSONFault) in _ = try scanner.skip() }
+            case .jsonrpc, .id, .method, .params, .result, .error, .name, .uri, .type, .other:
                 try json { () throws(JSONFault) in _ = try scanner.skip() }
             }
         }
@@ -166,15 +172,28 @@ private struct RPCParameters {
 
     /// Gives the message what its method calls for.
     func complete(_ message: inout RPCMessage, at start: Int) throws(RPCFault) {
+        if message.known == .complete {
+            guard isObject, let reference else { throw RPCFault(.parameters, at: start) }
+            guard let found = try RPCReference(reference) else { return }
+            message.targetKind = found.kind
+            message.target = try Self.plain(found.target, at: start)
+            return
+        }
         guard let kind = message.known.calls else {
             guard isObject || !isThere || message.known == .other else { throw RPCFault(.parameters, at: start) }
             return
         }
-        guard isObject, let target = kind == .resource ? uri : name, !target.isEmpty,
-            target.range.count <= RPCGate.maximumTarget, !target.hasControlCharacters
-        else { throw RPCFault(.parameters, at: start) }
-        message.target = RPCMessage.Text(target)
+        guard isObject else { throw RPCFault(.parameters, at: start) }
+        message.targetKind = kind
+        message.target = try Self.plain(kind == .resource ? uri : name, at: start)
         if kind != .resource { message.arguments = arguments }
+    }
+
+    /// A target that is there and that nobody can read as another one.
+    private static func plain(_ target: JSONString?, at start: Int) throws(RPCFault) -> RPCMessage.Text {
+        guard let target, !target.isEmpty, target.range.count <= RPCGate.maximumTarget, !target.hasControlCharacters
+        else { throw RPCFault(.parameters, at: start) }
+        return RPCMessage.Text(target)
     }
 }
 

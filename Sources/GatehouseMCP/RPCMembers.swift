@@ -1,13 +1,15 @@
 internal import GatehouseCore
 
-/// The member names that decide what a message means, at the two levels where they do.
+/// The member names that decide what a message means, at the levels where they do.
 enum RPCMember: UInt8, CaseIterable {
     case jsonrpc, id, method, params, result, error
-    case name, uri, arguments
+    case name, uri, arguments, ref, type
     case other
 
     enum Level {
         case message, parameters
+        /// `ref` of `completion/complete`.
+        case reference
     }
 
     /// The known name that a text without escapes is.
@@ -22,8 +24,12 @@ enum RPCMember: UInt8, CaseIterable {
             case (.message, 6) where name == "result": .result
             case (.message, 7) where name == "jsonrpc": .jsonrpc
             case (.parameters, 3) where name == "uri": .uri
+            case (.parameters, 3) where name == "ref": .ref
             case (.parameters, 4) where name == "name": .name
             case (.parameters, 9) where name == "arguments": .arguments
+            case (.reference, 3) where name == "uri": .uri
+            case (.reference, 4) where name == "name": .name
+            case (.reference, 4) where name == "type": .type
             case _: .other
             }
     }
@@ -31,7 +37,9 @@ enum RPCMember: UInt8, CaseIterable {
     /// Whether a known name has this length.
     private static func hasLength(_ level: Level, _ count: Int) -> Bool {
         switch (level, count) {
-        case (.message, 2), (.message, 5...7), (.parameters, 3), (.parameters, 4), (.parameters, 9): true
+        case (.message, 2), (.message, 5...7), (.parameters, 3), (.parameters, 4), (.parameters, 9), (.reference, 3),
+            (.reference, 4):
+            true
         case _: false
         }
     }
@@ -41,10 +49,13 @@ enum RPCMember: UInt8, CaseIterable {
         if !name.hasEscapes, !hasLength(level, name.range.count), isPlain(name.raw) { return false }
         if name.hasControlCharacters { return true }
         let folded = FoldedName(name)
-        return level == .message
-            ? folded == "id" || folded == "error" || folded == "method" || folded == "params" || folded == "result"
+        return switch level {
+        case .message:
+            folded == "id" || folded == "error" || folded == "method" || folded == "params" || folded == "result"
                 || folded == "jsonrpc"
-            : folded == "uri" || folded == "name" || folded == "arguments"
+        case .parameters: folded == "uri" || folded == "name" || folded == "arguments" || folded == "ref"
+        case .reference: folded == "uri" || folded == "name" || folded == "type"
+        }
     }
 }
 

@@ -27,15 +27,23 @@ package struct RPCMessage: Sendable {
     /// Nil for a response.
     package internal(set) var method: Text?
     package internal(set) var known = RPCMethod.other
-    /// The tool or prompt by name, the resource by URI, of a call that is aimed at one.
+    /// What the call is aimed at, and which one: the tool or prompt by name, the resource by URI or template.
+    package internal(set) var targetKind: Policy.TargetKind?
     package internal(set) var target: Text?
     /// The arguments of a call as they were written.
     package internal(set) var arguments: Range<Int>?
 
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
-        guard let kind = known.calls, permits.restricts(kind), let target else { return nil }
-        return target.string(in: body).withResolvedBytes { permits.allows(kind, $0) } ? nil : kind.denial
+        guard let kind = targetKind, let target else {
+            // It completes what is not known here, so nothing says that this caller may use that.
+            return known == .complete && permits.restrictsAny ? .promptDenied : nil
+        }
+        guard permits.restricts(kind) else { return nil }
+        let isAllowed = target.string(in: body).withResolvedBytes {
+            known == .complete && kind == .resource ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)
+        }
+        return isAllowed ? nil : kind.denial
     }
 }
 

@@ -4,7 +4,9 @@ package import GatehouseCore
 /// breaks the next version of the protocol.
 package enum RPCMethod: UInt8, Sendable, CaseIterable {
     case toolsCall, promptsGet, resourcesRead, resourcesSubscribe
-    case toolsList, promptsList, resourcesList
+    case toolsList, promptsList, resourcesList, templatesList
+    /// Completes an argument of what it refers to: a prompt or a resource.
+    case complete
     case initialize, initialized, discover, ping
     case other
 
@@ -17,6 +19,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .toolsList: "tools/list"
         case .promptsList: "prompts/list"
         case .resourcesList: "resources/list"
+        case .templatesList: "resources/templates/list"
+        case .complete: "completion/complete"
         case .initialize: "initialize"
         case .initialized: "notifications/initialized"
         case .discover: "server/discover"
@@ -25,13 +29,15 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// What kind of thing a call of this method is aimed at, nil for a method that no grant speaks of.
-    package var calls: Policy.TargetKind? {
+    /// What kind of thing a call of this method is aimed at, nil for a method that no grant speaks of or that says the kind itself.
+    var calls: Policy.TargetKind? {
         switch self {
         case .toolsCall: .tool
         case .promptsGet: .prompt
         case .resourcesRead, .resourcesSubscribe: .resource
-        case .toolsList, .promptsList, .resourcesList, .initialize, .initialized, .discover, .ping, .other: nil
+        case .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .initialize, .initialized, .discover,
+            .ping, .other:
+            nil
         }
     }
 
@@ -40,19 +46,22 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         switch self {
         case .toolsList: .tool
         case .promptsList: .prompt
-        case .resourcesList: .resource
-        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .initialize, .initialized, .discover, .ping,
-            .other:
+        case .resourcesList, .templatesList: .resource
+        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .complete, .initialize, .initialized,
+            .discover, .ping, .other:
             nil
         }
     }
+
+    /// Whether grants speak of it.
+    private var isGoverned: Bool { calls != nil || lists != nil || self == .complete }
 
     /// Whether `Mcp-Name` mirrors the call's target (2026-07-28, transports).
     var mirrorsTarget: Bool {
         switch self {
         case .toolsCall, .promptsGet, .resourcesRead: true
-        case .resourcesSubscribe, .toolsList, .promptsList, .resourcesList, .initialize, .initialized, .discover, .ping,
-            .other:
+        case .resourcesSubscribe, .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .initialize,
+            .initialized, .discover, .ping, .other:
             false
         }
     }
@@ -79,6 +88,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case 14 where text == "resources/list": .resourcesList
         case 15 where text == "server/discover": .discover
         case 19 where text == "resources/subscribe": .resourcesSubscribe
+        case 19 where text == "completion/complete": .complete
+        case 24 where text == "resources/templates/list": .templatesList
         case 25 where text == "notifications/initialized": .initialized
         case _: .other
         }
@@ -90,6 +101,6 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         if text.hasControlCharacters { return true }
         var folded = FoldedName(text)
         folded.trim()
-        return allCases.contains { ($0.calls != nil || $0.lists != nil) && folded == $0.name }
+        return allCases.contains { $0.isGoverned && folded == $0.name }
     }
 }

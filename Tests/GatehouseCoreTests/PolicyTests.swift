@@ -34,6 +34,21 @@ import Testing
         }
     }
 
+    @Test func whatNoTextBeginningSoCouldMatchIsSaidToMatchNone() {
+        let texts = Self.all("ab", upTo: 6)
+        var refused = 0
+        for pattern in Self.all("ab*", upTo: 4) {
+            let glob = Glob(pattern)
+            for beginning in Self.all("ab", upTo: 3) {
+                let may = Array(beginning.utf8).withUnsafeBytes { glob.mayMatch(beginning: $0) }
+                if !may { refused += 1 }
+                let some = texts.first { $0.hasPrefix(beginning) && glob.matches($0) }
+                if let some, !may { Issue.record("'\(pattern)' matches '\(some)', which begins with '\(beginning)'") }
+            }
+        }
+        #expect(refused > 100)
+    }
+
     @Test func onlyAStarIsSpecialAndCaseCountsUnlessSaidOtherwise() {
         #expect(Glob("a?b.[c]").matches("a?b.[c]"))
         #expect(!Glob("a?b").matches("axb"))

@@ -63,6 +63,24 @@ import Testing
         )
     }
 
+    @Test(arguments: [
+        ("get_{id}", true), ("get_a/{id}", true), ("{any}", true), ("g{rest}", true), ("get_a", true),
+        ("a/{id}", false),
+        ("got_{id}", false), ("a", false), ("", false),
+    ])
+    func `a template stays when something that it leads to may be allowed`(template: String, isKept: Bool) {
+        for cut in [1, Int.max] {
+            let passed = Self.pass(
+                #"{"result":{"resourceT\u0065mplates":[{"name":"get_x","uri":"get_x","uriTemplate":"\#(template)"}]}}"#,
+                cut: { _ in cut }
+            )
+            #expect(passed.contains("uriTemplate") == isKept, "\(passed)")
+        }
+        #expect(
+            Self.pass(#"{"result":{"resourceTemplates":[{"uri":"get_x"}]}}"#) == #"{"result":{"resourceTemplates":[]}}"#
+        )
+    }
+
     @Test func `lists of a kind that is not restricted stay`() {
         let grant = Grant(users: [Glob("*")], serviceTokens: [], tools: [Glob("x")], prompts: nil, resources: nil)
         let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "a@b"))

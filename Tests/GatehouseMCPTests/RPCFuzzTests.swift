@@ -7,6 +7,7 @@ import Testing
     private static let seeds = [
         #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_doc","arguments":{"a":[1,2.5e3,"x\n\u00e9"]}}}"#,
         #"{"jsonrpc":"2.0","id":"abc","method":"resources/read","params":{"uri":"memo://one","_meta":{"t":null}}}"#,
+        #"{"jsonrpc":"2.0","id":3,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p"},"argument":{}}}"#,
         #"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
         #"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"hi"}],"isError":false}}"#,
         #"[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{"name":"p"}}]"#,
@@ -32,8 +33,12 @@ import Testing
                 #expect(message["jsonrpc"] as? String == "2.0", "\(text)")
                 #expect(message["method"] as? String == reading.method, "\(text)")
                 guard let target = reading.target else { continue }
-                let params = try #require(message["params"] as? [String: Any])
-                let key = reading.method?.hasPrefix("resources/") == true ? "uri" : "name"
+                var params = try #require(message["params"] as? [String: Any])
+                var key = reading.method?.hasPrefix("resources/") == true ? "uri" : "name"
+                if reading.method == "completion/complete" {
+                    params = try #require(params["ref"] as? [String: Any])
+                    key = params["type"] as? String == "ref/resource" ? "uri" : "name"
+                }
                 #expect(params[key] as? String == target, "\(text)")
             }
         }

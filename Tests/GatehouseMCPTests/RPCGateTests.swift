@@ -185,14 +185,69 @@ import Testing
 
     // MARK: - Permits
 
+    @Test(
+        arguments: [
+            (#"{"ref":{"type":"ref/prompt","name":"get_a"},"argument":{"name":"x","value":"v"}}"#, nil),
+            (
+                #"{"argument":{"name":"get_a","value":"v"},"ref":{"name":"b","type":"ref/prompt","uri":"memo://1"}}"#,
+                .promptDenied
+            ),
+            (#"{"ref":{"type":"ref/prompt","name":"get_a","title":"b"},"name":"b"}"#, nil),
+            (#"{"ref":{"type":"ref\/resource","uri":"memo://{id}"}}"#, nil),
+            (#"{"ref":{"type":"ref/resource","uri":"{scheme}://x"}}"#, nil),
+            (#"{"ref":{"type":"ref/resource","uri":"memo://1","name":"b"}}"#, nil),
+            (#"{"ref":{"type":"ref/resource","uri":"file:///{path}"}}"#, .resourceDenied),
+            (#"{"ref":{"type":"ref/resource","uri":"file:///a","name":"get_a"}}"#, .resourceDenied),
+            (#"{"ref":{"type":"ref/tool","name":"get_a"}}"#, .promptDenied),
+            (#"{"ref":{"type":"Ref/Prompt","name":"get_a"}}"#, .promptDenied),
+        ] as [(String, Reason?)]
+    )
+    func `a completion is asked of the grants by what it refers to`(params: String, refusal: Reason?) throws {
+        let body = #"{"jsonrpc":"2.0","id":1,"params":\#(params),"method":"completion/complete"}"#
+        #expect(try Self.refusal(body, Bodies.permits(["get_*", "memo://*"])) == refusal)
+        // Whom nothing limits may complete also what is not known here.
+        #expect(try Self.refusal(body, Permits(.everyone, of: .nobody)) == nil)
+    }
+
+    @Test(arguments: [
+        "{}", "[]", "null", #"{"ref":5}"#, #"{"ref":null}"#, #"{"ref":{}}"#, #"{"ref":{"type":5,"name":"get_a"}}"#,
+        #"{"ref":{"type":"ref/prompt"}}"#, #"{"ref":{"type":"ref/prompt","name":""}}"#,
+        #"{"ref":{"type":"ref/resource","name":"get_a"}}"#, #"{"ref":{"type":"ref/prompt","name":"get_a\u0000"}}"#,
+    ])
+    func `a completion that refers to nothing clearly is refused`(params: String) {
+        #expect(
+            Bodies.fault(#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":\#(params)}"#) == .parameters
+        )
+    }
+
+    @Test func `a reference that two readers could read differently is refused, where it is one`() {
+        func fault(_ method: String, _ ref: String) -> RPCFault.Code? {
+            Bodies.fault(#"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":{"name":"a","ref":\#(ref)}}"#)
+        }
+        for (ref, code) in [
+            (#"{"type":"ref/prompt","name":"a","Name":"b"}"#, .lookalike),
+            (#"{"type":"ref/prompt","t\u0079pe":"b"}"#, .lookalike),
+            (#"{"type":"ref/prompt","name":"a","name":"b"}"#, .json("duplicateMember")),
+        ] as [(String, RPCFault.Code)] {
+            #expect(fault("completion/complete", ref) == code)
+            #expect(fault("x/y", ref) == nil)
+        }
+        #expect(Bodies.fault(Bodies.call("", params: #"{"name":"a","Ref":{}}"#)) == .lookalike)
+        #expect(fault("Completion/complete", "{}") == .method)
+        #expect(fault("resources/templates/List", "{}") == .method)
+    }
+
+    private static func refusal(_ body: String, _ permits: Permits) throws -> Reason? {
+        try Array(body.utf8).withUnsafeBytes { bytes in
+            guard case .single(let message) = try RPCGate.scan(bytes, allowsBatch: false) else { return nil }
+            return message.refusal(by: permits, in: bytes)
+        }
+    }
+
     @Test func `only calls are denied, and only those that no glob matches`() throws {
         let permits = Bodies.permits(["get_*", "memo://*"])
         func refusal(_ method: String, _ params: String) throws -> Reason? {
-            let body = Array(#"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#.utf8)
-            return try body.withUnsafeBytes { bytes in
-                guard case .single(let message) = try RPCGate.scan(bytes, allowsBatch: false) else { return nil }
-                return message.refusal(by: permits, in: bytes)
-            }
+            try Self.refusal(#"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#, permits)
         }
         #expect(try refusal("tools/call", #"{"name":"get_doc"}"#) == nil)
         #expect(try refusal("tools/call", #"{"name":"g\u0065t_doc"}"#) == nil)
