@@ -25,16 +25,16 @@ package struct RequestID: Hashable, Sendable, CustomStringConvertible {
     }
 
     private var hasMisreadDigits: Bool {
-        var window: UInt64 = 0
-        for place in stride(from: 60, through: 0, by: -4) {
-            window = (window << 4 | (high >> place & 15)) & 0xFFF
-            if place <= 52, window == 0x404 || window == 0x405 { return true }
-        }
-        for place in stride(from: 60, through: 0, by: -4) {
-            window = (window << 4 | (low >> place & 15)) & 0xFFF
-            if window == 0x404 || window == 0x405 { return true }
-        }
-        return false
+        Self.isMisread(high) || Self.isMisread(low) || Self.isMisread(high << 32 | low >> 32)
+    }
+
+    /// Whether 404 or 405 stands in sixteen digits: all of them are looked at in one step, a mark in the lowest bit of each.
+    private static func isMisread(_ digits: UInt64) -> Bool {
+        let ones: UInt64 = 0x1111_1111_1111_1111
+        func zeroes(_ word: UInt64) -> UInt64 { ~(word | word >> 1 | word >> 2 | word >> 3) & ones }
+        let fours = zeroes(digits ^ ones &* 4)
+        let foursAndFives = zeroes((digits ^ ones &* 4) & ~ones)
+        return fours >> 8 & zeroes(digits) >> 4 & foursAndFives != 0
     }
 
     /// Writes the 32 digits.

@@ -252,7 +252,7 @@ struct AnswerWalker: Sendable {
         if keyCount == 0, !isEscaped {
             let close = Self.special(bytes, at, end)
             if close < end, bytes[close] == 0x22 {
-                key = classify(JSONString(bytes: bytes, range: at..<close, hasEscapes: false))
+                key = Self.key(JSONString(bytes: bytes, range: at..<close, hasEscapes: false), in: role)
                 quoted = .none
                 return close + 1
             }
@@ -301,11 +301,12 @@ struct AnswerWalker: Sendable {
         guard keyCount <= Self.keyLength else { return .other }
         var bytes = keyBytes
         return withUnsafeBytes(of: &bytes) { bytes in
-            classify(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes))
+            Self.key(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes), in: role)
         }
     }
 
-    private func classify(_ text: JSONString) -> Key {
+    /// Static, because a method would have all of the walker copied.
+    private static func key(_ text: JSONString, in role: Role) -> Key {
         switch role {
         case .message: text == "result" ? .result : text == "error" ? .error : .other
         case .error: text == "code" ? .code : .other

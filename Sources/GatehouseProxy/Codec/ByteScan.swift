@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Scans of eight bytes at a time within a 64-bit word: portable, and faster here than the vector types, whose
 /// any-of reductions compile to long sequences.
 enum ByteScan {
@@ -74,20 +76,15 @@ enum ByteScan {
         return end
     }
 
-    /// Whether `byte` is in `start..<end`, which may be long.
+    /// Whether `byte` is in `start..<end`, which may be long: the C library looks at more bytes at a time than a word has.
     ///
-    /// - Precondition: `0 <= start` and `end <= bytes.count`, checked once so that the loads need not be.
+    /// - Precondition: `0 <= start <= end <= bytes.count`.
     static func contains(_ byte: UInt8, _ bytes: Span<UInt8>, from start: Int, to end: Int) -> Bool {
-        precondition(start >= 0 && end <= bytes.count, "a scan stays within its bytes")
-        var at = start
-        while at &+ 32 <= end {
-            let marks =
-                matches(unchecked(bytes, at), byte) | matches(unchecked(bytes, at &+ 8), byte)
-                | matches(unchecked(bytes, at &+ 16), byte) | matches(unchecked(bytes, at &+ 24), byte)
-            if marks != 0 { return true }
-            at &+= 32
+        precondition(0 <= start && start <= end && end <= bytes.count, "a scan stays within its bytes")
+        return bytes.withUnsafeBytes { bytes in
+            guard let first = bytes.baseAddress, start < end else { return false }
+            return memchr(first + start, CInt(byte), end - start) != nil
         }
-        return first(byte, bytes, from: at, to: end) < end
     }
 
     /// Whether the eight bytes are letters and `-` alone, as most names are.

@@ -1,7 +1,8 @@
 /// One request head. Ranges are offsets into the bytes that were parsed, which start with the head.
 ///
-/// Reused from request to request: a copy that is kept makes the next request allocate.
-package struct RequestHead: Sendable {
+/// A class, because each step of a request's walk would otherwise copy it. Its parser reuses it: what is to be known of a head when the
+/// next one is parsed has to be noted elsewhere.
+package final class RequestHead {
     /// Bytes of the head, the empty line at its end included.
     package internal(set) var length = 0
     package internal(set) var method = ByteRange.empty
@@ -54,7 +55,7 @@ package struct RequestHead: Sendable {
         return true
     }
 
-    mutating func reset() {
+    func reset() {
         if fields.capacity == 0 { fields.reserveCapacity(Self.usualFields) }
         fields.removeAll(keepingCapacity: true)
         present = 0

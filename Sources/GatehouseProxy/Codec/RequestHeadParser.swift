@@ -4,9 +4,10 @@ internal import GatehouseCore
 ///
 /// Give it the bytes from the first of the head on, the earlier ones again with each call: what was seen is not scanned again.
 /// After `.complete` or `.refused` the next call starts a new head.
-package struct RequestHeadParser: Sendable {
+package struct RequestHeadParser: ~Copyable {
     package var limits: HeadLimits
-    package private(set) var head = RequestHead()
+    /// The present head, filled anew by each.
+    package let head = RequestHead()
 
     private var lines = HeadLines()
     private var message = MessageFields()

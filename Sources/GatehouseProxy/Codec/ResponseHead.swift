@@ -1,5 +1,7 @@
 /// One response head. Ranges are offsets into the bytes that were parsed, which start with the head.
-package struct ResponseHead: Sendable {
+///
+/// A class that its parser reuses, as ``RequestHead`` is.
+package final class ResponseHead {
     /// Bytes of the head, the empty line at its end included.
     package internal(set) var length = 0
     package internal(set) var version = HTTPVersion.http11
@@ -38,7 +40,7 @@ package struct ResponseHead: Sendable {
         return found
     }
 
-    mutating func reset() {
+    func reset() {
         if fields.capacity == 0 { fields.reserveCapacity(Self.usualFields) }
         fields.removeAll(keepingCapacity: true)
         present = 0

@@ -4,9 +4,10 @@ internal import GatehouseCore
 /// be the client that reads it in two ways.
 ///
 /// Fed like ``RequestHeadParser``; after an interim response the next call starts the next head.
-package struct ResponseHeadParser: Sendable {
+package struct ResponseHeadParser: ~Copyable {
     package var limits: HeadLimits
-    package private(set) var head = ResponseHead()
+    /// The present head, filled anew by each.
+    package let head = ResponseHead()
 
     private var lines = HeadLines()
     private var message = MessageFields()

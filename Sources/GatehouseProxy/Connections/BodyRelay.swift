@@ -11,10 +11,15 @@ struct BodyRelay {
         case refused(Reason)
     }
 
+    /// Indirect: few bodies have trailers, and a filter is larger than all else here.
+    private indirect enum Trailers {
+        case none
+        case filtered(TrailerFilter)
+    }
+
     let framing: BodyFraming
     private var scanner: BodyScanner
-    /// Only a chunked body has trailers.
-    private var trailers: TrailerFilter?
+    private var trailers: Trailers
     private var isInTrailers = false
     /// Bytes of payload so far, chunked coding taken off.
     private(set) var payloadBytes = 0
@@ -22,7 +27,7 @@ struct BodyRelay {
 
     init(_ framing: BodyFraming, trailers: @autoclosure () -> TrailerFilter, malformed: Reason) {
         self.framing = framing
-        self.trailers = framing == .chunked ? trailers() : nil
+        self.trailers = framing == .chunked ? .filtered(trailers()) : .none
         scanner = BodyScanner(framing, malformed: malformed)
         isComplete = scanner.isComplete
     }
@@ -62,12 +67,14 @@ struct BodyRelay {
     }
 
     private mutating func takeTrailers(from bytes: inout ByteBuffer) -> Step {
+        guard case .filtered(var filter) = trailers else { preconditionFailure("only a chunked body has trailers") }
         var kept = ByteBuffer()
         var progress = TrailerFilter.Progress()
         kept.writeWithUnsafeMutableBytes(minimumWritableBytes: bytes.readableBytes) { output in
-            progress = trailers?.filter(bytes.readableBytesUInt8Span, into: output) ?? progress
+            progress = filter.filter(bytes.readableBytesUInt8Span, into: output)
             return progress.written
         }
+        trailers = .filtered(filter)
         bytes.moveReaderIndex(forwardBy: progress.consumed)
         switch progress.state {
         case .refused(let reason): return .refused(reason)

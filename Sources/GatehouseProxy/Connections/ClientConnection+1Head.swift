@@ -16,43 +16,41 @@ extension ClientConnection {
             return false
         case .refused(let reason):
             isHeadBegun = false
-            beginExchange()
+            exchange = newExchange()
             carryOut(machine.headRefused(reason))
             return true
         case .complete:
             isHeadBegun = false
             hasHead = true
-            let version = parser.head.version
-            requestBody = BodyRelay(parser.head.framing, trailers: .response, malformed: .requestMalformed)
+            let head = parser.head
+            requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
             let request = ExchangeMachine.Request(
-                keepsAlive: parser.head.isKeepAlive,
+                keepsAlive: head.isKeepAlive,
                 isComplete: requestBody.isComplete,
-                isUpgrade: parser.head.isWebSocketUpgrade,
-                expectsContinue: parser.head.expectsContinue
+                isUpgrade: head.isWebSocketUpgrade,
+                expectsContinue: head.expectsContinue
             )
-            beginExchange()
-            exchange?.isHead = hasMethod("HEAD")
-            exchange?.isGET = hasMethod("GET")
-            exchange?.isSafe = exchange?.isGET == true || exchange?.isHead == true || hasMethod("OPTIONS")
-            exchange?.version = version
+            let exchange = newExchange()
+            let bytes = received.readableBytesUInt8Span
+            exchange.isHead = head.isMethod("HEAD", in: bytes)
+            exchange.isGET = head.isMethod("GET", in: bytes)
+            exchange.isOPTIONS = head.isMethod("OPTIONS", in: bytes)
+            exchange.version = head.version
+            self.exchange = exchange
             wait(atMost: Self.decisionTimeout)
             carryOut(machine.headReceived(request))
             return true
         }
     }
 
-    private func beginExchange() {
-        exchange = Exchange(
+    private func newExchange() -> Exchange {
+        Exchange(
             id: RequestID(using: &loop.random),
             startedAt: loop.clock.now(),
             started: loop.eventLoop.now,
             snapshot: loop.snapshot,
             tags: loop.callers.tags
         )
-    }
-
-    private func hasMethod(_ method: StaticString) -> Bool {
-        withHeadBytes(parser.head.method) { bytes in method.withUTF8Buffer { bytes.elementsEqual($0) } }
     }
 
     /// The bytes of a part of the head, valid during the call. Holds while the head stays in `inbound`, which is until it

@@ -27,7 +27,7 @@ extension ClientConnection {
         {
             exchange?.crossOrigin = route.crossOrigins[position]
         }
-        let isOptions = withHeadBytes(parser.head.method) { $0.elementsEqual("OPTIONS".utf8) }
+        let isOptions = exchange?.isOPTIONS ?? false
         if withHeadBytes(parser.head.path, { WellKnown.contains($0, prefix: exchange?.prefix ?? 0) }) {
             return decideWellKnown(route, isOptions: isOptions)
         }

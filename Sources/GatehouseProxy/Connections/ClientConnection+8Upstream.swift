@@ -18,7 +18,7 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route else { preconditionFailure("an allowed request has a route") }
         // The connector has a limit of its own, so the sweep leaves this wait alone.
         deadline = nil
-        self.exchange?.upstreamStarted = .now()
+        exchange.upstreamStarted = .now()
         let pool = loop.pool(at: route.upstream, of: exchange.snapshot)
         // Where one idle connection turned out dead, the others are no better.
         if replay == nil, let idle = pool.take() {
@@ -78,7 +78,7 @@ extension ClientConnection {
             }
         }
         // A route for any host is public under the name that was asked for.
-        self.exchange?.authority =
+        exchange.authority =
             route.authority.isEmpty ? withHeadBytes(head.authority) { Array($0) } : route.authority
         inbound.moveReaderIndex(forwardBy: head.length)
         hasHead = false

@@ -71,8 +71,8 @@ extension ClientConnection {
 
     private func begin(_ head: ResponseHead, _ received: inout ByteBuffer) -> Bool {
         guard let exchange, let route = exchange.route else { return false }
-        self.exchange?.upstreamAnswered = loop.eventLoop.now
-        self.exchange?.upstreamStatus = head.status
+        exchange.upstreamAnswered = loop.eventLoop.now
+        exchange.upstreamStatus = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
         loop.upstreamAnswered(route, status: head.status)
         let action = machine.responseHeadReceived(
@@ -96,7 +96,7 @@ extension ClientConnection {
         response.isEventStream = head.isEventStream
         // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
         if head.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
-        self.exchange?.status = head.status
+        exchange.status = head.status
         wait(atMost: route.waits.idle)
 
         // What came of the body rides behind the head in one write when it is small.
@@ -118,7 +118,7 @@ extension ClientConnection {
         )
         received.moveReaderIndex(forwardBy: head.length)
         if head.isUpgrade {
-            self.exchange?.bytesOut += Int64(received.readableBytes)
+            exchange.bytesOut += Int64(received.readableBytes)
             bytes.writeBuffer(&received)
             write(bytes)
             carryOut(action)

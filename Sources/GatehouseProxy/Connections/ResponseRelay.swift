@@ -4,7 +4,7 @@ internal import NIOCore
 internal import SocketLoop
 
 /// What is known of the response under way.
-struct ResponseRelay {
+struct ResponseRelay: ~Copyable {
     var parser = ResponseHeadParser()
     var body = BodyRelay.none
     /// Received and not yet usable: a head or a trailer line that is not whole.

@@ -55,8 +55,9 @@ final class Exchange {
     var upstreamAnswered: MonotonicTime?
     /// The method is HEAD: its response has no body whatever its head says.
     var isHead = false
+    var isOPTIONS = false
     /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
-    var isSafe = false
+    var isSafe: Bool { isGET || isHead || isOPTIONS }
     var version = HTTPVersion.http11
     /// `Host` as the public knows it, for `Location`.
     var authority: [UInt8] = []

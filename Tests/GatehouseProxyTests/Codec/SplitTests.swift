@@ -63,5 +63,7 @@ import Testing
         #expect(Bench.parse(damaged).0 == .refused(.requestMalformed))
     }
 
-    private func describe(_ head: RequestHead) -> String { "\(head)" }
+    private func describe(_ head: RequestHead) -> [String] {
+        Mirror(reflecting: head).children.map { "\($0.label ?? ""): \($0.value)" }
+    }
 }
