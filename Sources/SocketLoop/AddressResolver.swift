@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Finds the addresses of a host by the system's resolver, which blocks: each look-up has a thread of its own.
 enum AddressResolver {
@@ -22,14 +23,15 @@ enum AddressResolver {
             return completion(.failure(SocketError(code: .tooManyLookups, message: message)))
         }
         let answer = LoopBound(completion, on: loop)
-        let started = LoopThread.start(named: "resolver", stackSize: stackSize) {
-            let found = Result { () throws(SocketError) in try lookUp(host, port: port, flags: 0) }
+        do throws(ThreadError) {
+            try OwnedThread.detach(named: "resolver", stackSize: stackSize) {
+                let found = Result { () throws(SocketError) in try lookUp(host, port: port, flags: 0) }
+                lookups.wrappingSubtract(1, ordering: .relaxed)
+                loop.execute { answer.value(found) }
+            }
+        } catch {
             lookups.wrappingSubtract(1, ordering: .relaxed)
-            loop.execute { answer.value(found) }
-        }
-        guard started != nil else {
-            lookups.wrappingSubtract(1, ordering: .relaxed)
-            return completion(.failure(.system("pthread_create", EAGAIN)))
+            completion(.failure(.system("pthread_create", error.number)))
         }
     }
 
