@@ -14,9 +14,7 @@ enum AddressResolver {
 
     /// - Parameter completion: called on the loop, at once for an address.
     static func resolve(_ host: String, port: Int, on loop: EpollLoop, _ completion: @escaping (Found) -> Void) {
-        if let literal = try? lookUp(host, port: port, flags: AI_NUMERICHOST), !literal.isEmpty {
-            return completion(.success(literal))
-        }
+        if let address = SocketAddress(literal: host, port: port) { return completion(.success([address])) }
         guard lookups.wrappingAdd(1, ordering: .relaxed).newValue <= maximumLookups else {
             lookups.wrappingSubtract(1, ordering: .relaxed)
             let message = "\(maximumLookups) look-ups of names are under way"
@@ -37,7 +35,7 @@ enum AddressResolver {
 
     /// Blocks until the system's resolver has answered.
     ///
-    /// - Parameter flags: `AI_NUMERICHOST` for an address only, `AI_PASSIVE` for one to listen on.
+    /// - Parameter flags: `AI_PASSIVE` for an address to listen on.
     static func lookUp(_ host: String, port: Int, flags: Int32) throws(SocketError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
