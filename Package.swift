@@ -105,16 +105,25 @@ let package = Package(
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
+        .target(
+            name: "GatehouseBenchmarkSamples",
+            dependencies: ["GatehouseAudit", "GatehouseCore"],
+            path: "Tests/Benchmarks/Samples",
+            swiftSettings: house
+        ),
         .executableTarget(
             name: "GatehouseAuditBenchmark",
-            dependencies: ["GatehouseAudit", "GatehouseCore"],
+            dependencies: ["GatehouseBenchmarkSamples", "GatehouseAudit", "GatehouseCore"],
             path: "Tests/Benchmarks/Audit",
             exclude: ["run.sh"],
             swiftSettings: house
         ),
         .executableTarget(
             name: "GatehouseMicroBenchmark",
-            dependencies: ["GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseAudit", "GatehouseCore"],
+            dependencies: [
+                "GatehouseBenchmarkSamples", "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseAudit",
+                "GatehouseCore",
+            ],
             path: "Tests/Benchmarks/Micro",
             swiftSettings: house
         ),
