@@ -74,18 +74,20 @@ let package = Package(
         module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CChecksum", crypto]),
+        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", "Threads", "CChecksum", crypto]),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
         // Event loops over epoll and the sockets on them; of NIO it takes the buffers.
-        module("SocketLoop", ["TLSClient", "CLinux", nio("NIOCore")]),
+        module("SocketLoop", ["TLSClient", "Threads", "CLinux", nio("NIOCore")]),
 
         // One thin Swift face for each C library, the only importer of its system library.
         module("SQLiteClient", ["CSQLite"]),
-        module("PostgresClient", ["CPostgres"]),
-        module("CurlClient", ["CCurl"]),
+        module("PostgresClient", ["Threads", "CPostgres"]),
+        module("CurlClient", ["Threads", "CCurl"]),
         module("YAMLReader", ["CYAML"]),
         module("TLSClient", ["COpenSSL"]),
+        // Below all that wait for something on a thread of their own.
+        module("Threads", ["CLinux"]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CChecksum"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -103,16 +105,25 @@ let package = Package(
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
         ),
+        .target(
+            name: "GatehouseBenchmarkSamples",
+            dependencies: ["GatehouseAudit", "GatehouseCore"],
+            path: "Tests/Benchmarks/Samples",
+            swiftSettings: house
+        ),
         .executableTarget(
             name: "GatehouseAuditBenchmark",
-            dependencies: ["GatehouseAudit", "GatehouseCore"],
+            dependencies: ["GatehouseBenchmarkSamples", "GatehouseAudit", "GatehouseCore"],
             path: "Tests/Benchmarks/Audit",
             exclude: ["run.sh"],
             swiftSettings: house
         ),
         .executableTarget(
             name: "GatehouseMicroBenchmark",
-            dependencies: ["GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseAudit", "GatehouseCore"],
+            dependencies: [
+                "GatehouseBenchmarkSamples", "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseAudit",
+                "GatehouseCore",
+            ],
             path: "Tests/Benchmarks/Micro",
             swiftSettings: house
         ),
@@ -159,7 +170,10 @@ let package = Package(
         ),
         tests(
             "GatehouseAuditTests",
-            ["GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient", "GatehouseTestSupport", crypto]
+            [
+                "GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient", "Threads", "GatehouseTestSupport",
+                crypto,
+            ]
         ),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", nio("NIOCore")]),
@@ -167,8 +181,9 @@ let package = Package(
             "TLSClientTests",
             ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]
         ),
-        tests("CurlClientTests", ["CurlClient"]),
+        tests("CurlClientTests", ["CurlClient", "Threads"]),
         tests("PostgresClientTests", ["PostgresClient"]),
-        tests("EndToEndTests", ["GatehouseTestSupport", "CurlClient"], exclude: ["Python"]),
+        tests("ThreadsTests", ["Threads"]),
+        tests("EndToEndTests", ["GatehouseTestSupport", "CurlClient", "Threads"], exclude: ["Python"]),
     ]
 )

@@ -1,6 +1,6 @@
 internal import CCurl
-internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Sends requests through libcurl, each on a thread of its own, off Swift's cooperative pool.
 ///
@@ -72,33 +72,15 @@ enum CurlThreads {
         case .wait: break
         case .refuse: job(CurlError(.overloaded, "too many requests wait for a thread"))
         case .start:
-            if !start(job) { drain(after: job) }
+            do throws(ThreadError) { try OwnedThread.detach(named: "curl") { work(beginningWith: job) } } catch {
+                drain(after: job)
+            }
         }
     }
 
-    private static func start(_ job: @escaping Job) -> Bool {
-        let box = Unmanaged.passRetained(JobBox(job))
-        var thread = pthread_t()
-        let result = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                var next: Job? = Unmanaged<JobBox>.fromOpaque(context).takeRetainedValue().job
-                while let job = next {
-                    job(nil)
-                    next = CurlThreads.finished()
-                }
-                return nil
-            },
-            box.toOpaque()
-        )
-        guard result == 0 else {
-            box.release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
+    private static func work(beginningWith first: Job) {
+        first(nil)
+        while let next = finished() { next(nil) }
     }
 
     /// No thread could be started: what waits would wait for ever if no other thread runs.
@@ -115,11 +97,5 @@ enum CurlThreads {
             state.running -= 1
             return nil
         }
-    }
-
-    private final class JobBox: Sendable {
-        let job: Job
-
-        init(_ job: @escaping Job) { self.job = job }
     }
 }

@@ -1,5 +1,6 @@
 package import GatehouseCore
 internal import Synchronization
+internal import Threads
 
 /// The audit of one process: a lane for each event loop, the writer that moves their events to the spool, and the drain that
 /// moves the spool to the sink.
@@ -49,9 +50,9 @@ package final class AuditSystem: Sendable {
     }
 
     package func start() throws(AuditError) {
-        let writer = try OwnedThread(named: "audit-writer") { self.runWriter() }
+        let writer = try Self.thread("audit-writer") { self.runWriter() }
         running.withLock { $0.writer = writer }
-        let drain = try OwnedThread(named: "audit-drain") { self.runDrain() }
+        let drain = try Self.thread("audit-drain") { self.runDrain() }
         running.withLock { $0.drain = drain }
     }
 
@@ -96,6 +97,13 @@ package final class AuditSystem: Sendable {
     }
 
     // MARK: Threads
+
+    private static func thread(_ name: String, _ run: @escaping @Sendable () -> Void) throws(AuditError) -> OwnedThread
+    {
+        do throws(ThreadError) { return try OwnedThread(named: name, run) } catch {
+            throw .system("start the thread", name, error.number)
+        }
+    }
 
     /// How long a writer without work waits before it looks whether the spool is still there.
     private static let lookAfter: Duration = .seconds(5)

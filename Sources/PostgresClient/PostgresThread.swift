@@ -1,6 +1,7 @@
 internal import CPostgres
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// A thread that runs one connection's work in order, so that waiting for the server blocks nothing else.
 final class PostgresThread: SerialExecutor {
@@ -49,23 +50,9 @@ final class PostgresThread: SerialExecutor {
     private let queue = Queue()
 
     init() throws(PostgresError) {
-        var thread = pthread_t()
-        let box = Unmanaged.passRetained(queue)
-        let result = pthread_create(
-            &thread,
-            nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Queue>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            },
-            box.toOpaque()
-        )
-        guard result == 0 else {
-            box.release()
+        do throws(ThreadError) { try OwnedThread.detach(named: "postgres") { [queue] in queue.run() } } catch {
             throw PostgresError(.failed, "no thread could be started for the connection")
         }
-        pthread_detach(thread)
     }
 
     deinit { queue.stop() }

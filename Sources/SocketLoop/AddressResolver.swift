@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Finds the addresses of a host by the system's resolver, which blocks: each look-up has a thread of its own.
 enum AddressResolver {
@@ -13,29 +14,28 @@ enum AddressResolver {
 
     /// - Parameter completion: called on the loop, at once for an address.
     static func resolve(_ host: String, port: Int, on loop: EpollLoop, _ completion: @escaping (Found) -> Void) {
-        if let literal = try? lookUp(host, port: port, flags: AI_NUMERICHOST), !literal.isEmpty {
-            return completion(.success(literal))
-        }
+        if let address = SocketAddress(literal: host, port: port) { return completion(.success([address])) }
         guard lookups.wrappingAdd(1, ordering: .relaxed).newValue <= maximumLookups else {
             lookups.wrappingSubtract(1, ordering: .relaxed)
             let message = "\(maximumLookups) look-ups of names are under way"
             return completion(.failure(SocketError(code: .tooManyLookups, message: message)))
         }
         let answer = LoopBound(completion, on: loop)
-        let started = LoopThread.start(named: "resolver", stackSize: stackSize) {
-            let found = Result { () throws(SocketError) in try lookUp(host, port: port, flags: 0) }
+        do throws(ThreadError) {
+            try OwnedThread.detach(named: "resolver", stackSize: stackSize) {
+                let found = Result { () throws(SocketError) in try lookUp(host, port: port, flags: 0) }
+                lookups.wrappingSubtract(1, ordering: .relaxed)
+                loop.execute { answer.value(found) }
+            }
+        } catch {
             lookups.wrappingSubtract(1, ordering: .relaxed)
-            loop.execute { answer.value(found) }
-        }
-        guard started != nil else {
-            lookups.wrappingSubtract(1, ordering: .relaxed)
-            return completion(.failure(.system("pthread_create", EAGAIN)))
+            completion(.failure(.system("pthread_create", error.number)))
         }
     }
 
     /// Blocks until the system's resolver has answered.
     ///
-    /// - Parameter flags: `AI_NUMERICHOST` for an address only, `AI_PASSIVE` for one to listen on.
+    /// - Parameter flags: `AI_PASSIVE` for an address to listen on.
     static func lookUp(_ host: String, port: Int, flags: Int32) throws(SocketError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

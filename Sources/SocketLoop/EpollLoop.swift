@@ -2,6 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import NIOCore
 internal import Synchronization
+internal import Threads
 
 /// One thread that waits for many sockets with epoll(7) and serves each when it can go on.
 ///
@@ -45,8 +46,9 @@ package final class EpollLoop: @unchecked Sendable {
     /// - Throws: ``SocketError`` when the system gives no descriptor or no thread.
     package static func start(named name: String) throws(SocketError) -> EpollLoop {
         let loop = try EpollLoop()
-        let started = LoopThread.start(named: name) { loop.run() }
-        guard started != nil else { throw .system("pthread_create", EAGAIN) }
+        do throws(ThreadError) { try OwnedThread.detach(named: name) { loop.run() } } catch {
+            throw .system("pthread_create", error.number)
+        }
         return loop
     }
 

@@ -24,8 +24,27 @@ struct SocketAddress: Sendable {
             return true
         }
         guard isCopied else { return nil }
-        length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        withUnsafeMutableBytes(of: &storage) { place in withUnsafeBytes(of: address) { place.copyMemory(from: $0) } }
+        self.init(copying: address)
+    }
+
+    /// Reads an IPv4 or IPv6 address as inet_pton(3) does.
+    ///
+    /// - Returns: nil for a name, and for an IPv6 address with a zone, which the system's resolver knows.
+    init?(literal host: String, port: Int) {
+        guard let port = in_port_t(exactly: port) else { return nil }
+        var four = sockaddr_in()
+        var six = sockaddr_in6()
+        if inet_pton(AF_INET, host, &four.sin_addr) == 1 {
+            four.sin_family = sa_family_t(AF_INET)
+            four.sin_port = port.bigEndian
+            self.init(copying: four)
+        } else if inet_pton(AF_INET6, host, &six.sin6_addr) == 1 {
+            six.sin6_family = sa_family_t(AF_INET6)
+            six.sin6_port = port.bigEndian
+            self.init(copying: six)
+        } else {
+            return nil
+        }
     }
 
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
@@ -50,4 +69,9 @@ struct SocketAddress: Sendable {
     }
 
     private init() {}
+
+    private init<Address>(copying address: Address) {
+        length = socklen_t(MemoryLayout.size(ofValue: address))
+        withUnsafeMutableBytes(of: &storage) { place in withUnsafeBytes(of: address) { place.copyMemory(from: $0) } }
+    }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Threads
 
 /// Answers each connection with the next script, and keeps what it was sent. On loopback TCP or a unix socket.
 final class ScriptedServer: Sendable {
@@ -38,7 +39,7 @@ final class ScriptedServer: Sendable {
             }
             port = Int(UInt16(bigEndian: address.sin_port))
         }
-        try Self.spawn {
+        try OwnedThread.detach(named: "scripted") {
             for script in scripts {
                 let connection = accept(self.descriptor, nil, nil)
                 guard connection >= 0 else { return }
@@ -89,25 +90,6 @@ final class ScriptedServer: Sendable {
             bind(descriptor, $0.assumingMemoryBound(to: sockaddr.self).baseAddress!, socklen_t($0.count))
         }
         guard bound == 0, Glibc.listen(descriptor, 16) == 0 else { throw Failure(errno: errno) }
-    }
-
-    private static func spawn(_ body: @escaping @Sendable () -> Void) throws {
-        final class Box: Sendable {
-            let body: @Sendable () -> Void
-            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-        }
-        var thread = pthread_t()
-        let result = pthread_create(
-            &thread,
-            nil,
-            { context in
-                Unmanaged<Box>.fromOpaque(context!).takeRetainedValue().body()
-                return nil
-            },
-            Unmanaged.passRetained(Box(body)).toOpaque()
-        )
-        guard result == 0 else { throw Failure(errno: result) }
-        pthread_detach(thread)
     }
 
     struct Failure: Error {

@@ -1,6 +1,7 @@
 import GatehouseTestSupport
 import Glibc
 import Synchronization
+import Threads
 
 /// A process of a test: its output line by line, its end awaited, and killed with its group when the test is over,
 /// cancelled or dead.
@@ -32,7 +33,7 @@ final class ChildProcess: Sendable {
         output = ChildOutput(descriptor: child.output)
         errors = ChildOutput(descriptor: child.errors)
         Watchdog.shared?.started(pid)
-        startThread { [ended] in
+        try! OwnedThread.detach(named: "child-end") { [ended] in
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
             Watchdog.shared?.ended(pid)
@@ -108,7 +109,7 @@ final class ChildOutput: Sendable {
     private let atEnd = Signalled<Void>()
 
     init(descriptor: Int32) {
-        startThread { [self] in
+        try! OwnedThread.detach(named: "child-output") { [self] in
             var buffer = [UInt8](repeating: 0, count: 65_536)
             while true {
                 let count = read(descriptor, &buffer, buffer.count)

@@ -3,6 +3,7 @@ import Foundation
 import GatehouseTestSupport
 import Synchronization
 import Testing
+import Threads
 
 /// `gatehouse serve` killed with SIGKILL in the middle of a load, again and again, on one spool and sink.
 ///
@@ -117,11 +118,11 @@ final class CountingUpstream: Sendable {
 
     init() throws {
         listener = try RawListener()
-        startThread { [self] in
+        try OwnedThread.detach(named: "upstream") { [self] in
             while !isStopped.load(ordering: .relaxed) {
                 guard let connection = try? listener.accept(within: 0.5) else { continue }
                 nonisolated(unsafe) let one = connection
-                startThread { self.serve(one) }
+                try! OwnedThread.detach(named: "upstream") { self.serve(one) }
             }
         }
     }
@@ -150,7 +151,7 @@ private final class Load: Sendable {
         left = Atomic(clients)
         let request = "GET /x HTTP/1.1\r\nHost: one\r\nCf-Access-Jwt-Assertion: \(assertion)\r\n\r\n"
         for _ in 0..<clients {
-            startThread { [self] in
+            try! OwnedThread.detach(named: "client") { [self] in
                 if let connection = try? RawSocket(connectingTo: .unix(path: socket)) {
                     while (try? connection.send(request)) != nil, (try? connection.receiveAnswer()) != nil {}
                 }

@@ -85,18 +85,3 @@ final class Watchdog: Sendable {
 
     private func tell(_ line: String) { _ = write(pipe, line, line.utf8.count) }
 }
-
-func startThread(_ body: @escaping @Sendable () -> Void) {
-    final class Box: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
-        if let context { Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body() }
-        return nil
-    }
-    let result = pthread_create(&thread, nil, entry, Unmanaged.passRetained(Box(body)).toOpaque())
-    precondition(result == 0, "a test's thread cannot start")
-    pthread_detach(thread)
-}

@@ -2,6 +2,7 @@ import Foundation
 import GatehouseCore
 import Synchronization
 import Testing
+import Threads
 
 @testable import GatehouseAudit
 

@@ -3,6 +3,7 @@ import GatehouseTestSupport
 import Foundation
 import PostgresClient
 import Testing
+import Threads
 
 @testable import GatehouseAudit
 

@@ -2,6 +2,7 @@ import GatehouseCore
 import SQLiteClient
 import Synchronization
 import Testing
+import Threads
 
 @testable import GatehouseAudit
 

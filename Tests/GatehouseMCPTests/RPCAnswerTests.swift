@@ -48,7 +48,8 @@ import Testing
     @Test(arguments: RPCMethod.allCases)
     func `every known method is found by its name`(method: RPCMethod) throws {
         guard method != .other else { return }
-        let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method.name)","params":{"name":"x","uri":"y","ref":{"type":"z"}}}"#
+        let params = #"{"name":"x","uri":"y","ref":{"type":"z"}}"#
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method.name)","params":\#(params)}"#
         let known = try Array(body.utf8).withUnsafeBytes { bytes -> RPCMethod? in
             guard case .single(let message) = try RPCGate.scan(bytes, allowsBatch: false) else { return nil }
             return message.known

@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseAudit
+import GatehouseBenchmarkSamples
 import GatehouseCore
 
 /// From the spool into the sinks, and along the chain there.
@@ -16,7 +17,7 @@ struct Draining {
         let spool = "\(place)/spool"
         try fill(spool)
         try time("verified in the spool, with the keys' HMAC") {
-            let report = try AuditVerification.verify(spool: SpoolWalk(spool), keys: Work.keys.chain, heads: [])
+            let report = try AuditVerification.verify(spool: SpoolWalk(spool), keys: SampleCalls.keys.chain, heads: [])
             guard report.holds, report.events == events else { throw Failure("the spool does not hold: \(report)") }
         }
         let database = "\(place)/audit.db"
@@ -43,10 +44,7 @@ struct Draining {
         let lane = try system.lane(for: 0)
         try system.start()
         try time("recorded, chained and written to the spool") {
-            for number in 0..<events / 2 {
-                while Work.decision(number, to: lane) != .recorded { usleep(500) }
-                while Work.outcome(number, to: lane) != .recorded { usleep(500) }
-            }
+            Work.record(events, to: lane)
             system.shutdown(within: .zero)
         }
         let bytes = try FileManager.default.contentsOfDirectory(atPath: spool).filter { $0.hasSuffix(".seg") }
@@ -71,7 +69,7 @@ struct Draining {
 
     private func verify(_ name: String, _ archive: () throws -> any AuditArchive) throws {
         try time("verified in \(name)") {
-            let reports = try AuditVerification.verify(archive(), spool: nil, keys: Work.keys.chain, heads: [])
+            let reports = try AuditVerification.verify(archive(), spool: nil, keys: SampleCalls.keys.chain, heads: [])
             guard reports.contains(where: { $0.holds && $0.events == events }) else {
                 throw Failure("\(name) does not hold: \(reports)")
             }
@@ -89,7 +87,7 @@ struct Draining {
             return true
         }
         print("  the newest \(rows) requests of \(name): \(Times.text(ContinuousClock.now - start))")
-        query.requestID = Work.requestID(events / 4)
+        query.requestID = SampleCalls.requestID(events / 4)
         let second = ContinuousClock.now
         try archive.requests(query) { _ in true }
         print("  one request of \(name) by id: \(Times.text(ContinuousClock.now - second))")

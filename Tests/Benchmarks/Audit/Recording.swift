@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseAudit
+import GatehouseBenchmarkSamples
 import GatehouseCore
 import Synchronization
 
@@ -38,7 +39,7 @@ struct Recording {
         var times = Times()
         for number in 0..<Self.requests * 5 {
             let start = ContinuousClock.now
-            let receipt = Work.decision(number, to: lane)
+            let receipt = Work.calls.decision(number, to: lane)
             let time = ContinuousClock.now - start
             // The writer needs the processor as well; a proxy has its sockets to wait for.
             if receipt == .unavailable { usleep(1000) } else { times.add(time) }
@@ -62,10 +63,10 @@ struct Recording {
             sent += 1
             let number = sent
             let start = ContinuousClock.now
-            guard case .pending(let ticket) = Work.decision(sent, to: lane) else { return }
+            guard case .pending(let ticket) = Work.calls.decision(sent, to: lane) else { return }
             lane.whenDurable(ticket) { _ in
                 times.add(ContinuousClock.now - start)
-                _ = Work.outcome(number, to: lane)
+                _ = Work.calls.outcome(number, to: lane)
                 send()
             }
         }

@@ -2,11 +2,7 @@ import GatehouseCore
 import GatehouseProxy
 
 let codecCases = [
-    MicroCase("request-head") { count in
-        let bytes = Samples.request
-        var parser = RequestHeadParser()
-        for _ in 0..<count { try check(parser.parse(bytes.span) == .complete) }
-    },
+    headCase("request-head", Samples.request, { RequestHeadParser() }) { $0.parse($1) },
     MicroCase("request-rewrite") { count in
         let bytes = Samples.request
         var parser = RequestHeadParser()
@@ -35,11 +31,7 @@ let codecCases = [
             try check(written > 300 && written < bytes.count)
         }
     },
-    MicroCase("response-head") { count in
-        let bytes = Samples.response
-        var parser = ResponseHeadParser()
-        for _ in 0..<count { try check(parser.parse(bytes.span) == .complete) }
-    },
+    headCase("response-head", Samples.response, { ResponseHeadParser() }) { $0.parse($1) },
     MicroCase("response-rewrite") { count in
         let bytes = Samples.response
         var parser = ResponseHeadParser()
@@ -74,3 +66,16 @@ let codecCases = [
         }
     },
 ]
+
+/// One parser that is given a whole head time after time.
+private func headCase<Parser: ~Copyable>(
+    _ name: String,
+    _ bytes: [UInt8],
+    _ make: @escaping @Sendable () -> Parser,
+    _ parse: @escaping @Sendable (inout Parser, Span<UInt8>) -> HeadProgress
+) -> MicroCase {
+    MicroCase(name) { count in
+        var parser = make()
+        for _ in 0..<count { try check(parse(&parser, bytes.span) == .complete) }
+    }
+}
