@@ -25,12 +25,14 @@ struct GateTests {
             #expect(steps["progress"]["progress"].elements.count == 3)
             for (step, reason) in [
                 ("whoami", "tool_denied"), ("failing", "tool_denied"), ("delete_everything", "tool_denied"),
-                ("resource", "resource_denied"), ("prompt", "prompt_denied"),
+                ("resource", "resource_denied"), ("prompt", "prompt_denied"), ("completion", "prompt_denied"),
+                ("completed_template", "resource_denied"),
             ] {
                 let error = steps[step]["error"]
                 #expect(error["code"].number == 4030, "\(client) \(mode) \(step)")
                 #expect(error["data"]["reason"].text == reason)
             }
+            #expect(steps["templates"].elements.isEmpty && steps["templates"]["error"] == .null)
             // What follows the denials goes over the same session.
             #expect(steps["parallel"].elements.map(\.text) == (0..<8).map { "\($0)" })
             let received = try await server.received()

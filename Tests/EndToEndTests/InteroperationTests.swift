@@ -16,6 +16,9 @@ struct InteroperationTests {
             #expect(steps["whoami"]["x-test"].text == "1")
             #expect(steps["progress"]["progress"].elements.count == 3)
             #expect(steps["failing"]["is_error"] == .bool(true))
+            #expect(steps["templates"].elements.map(\.text) == ["notes://{name}"])
+            #expect(steps["completion"].elements.map(\.text) == ["Ada"])
+            #expect(steps["completed_template"].elements.map(\.text) == ["Ada"])
             #expect(steps["parallel"].elements.map(\.text) == (0..<8).map { "\($0)" })
             let methods = answer["wire"].elements.compactMap { $0["method"].text }
             #expect(methods.contains("DELETE") == (version != "2026-07-28"))

@@ -106,6 +106,17 @@ async def run_steps(session, steps):
     async def prompt():
         return (await session.get_prompt("greeting", {"name": "Ada"})).messages[0].content.text
 
+    async def templates():
+        answer = await session.list_resource_templates()
+        if SDK.startswith("1."):
+            return [template.uriTemplate for template in answer.resourceTemplates]
+        return [template.uri_template for template in answer.resource_templates]
+
+    async def completion(reference):
+        return (await session.complete(reference, {"name": "name", "value": "A"})).completion.values
+
+    from mcp.types import PromptReference, ResourceTemplateReference
+
     await step("tools", tools)
     await step("echo", lambda: call("echo", {"text": "grüß dich, 世界"}))
     await step("whoami", whoami)
@@ -116,6 +127,10 @@ async def run_steps(session, steps):
     await step("delete_everything", lambda: call("delete_everything"))
     await step("resource", resource)
     await step("prompt", prompt)
+    await step("templates", templates)
+    await step("completion", lambda: completion(PromptReference(type="ref/prompt", name="greeting")))
+    await step("completed_template",
+               lambda: completion(ResourceTemplateReference(type="ref/resource", uri="notes://{name}")))
     await step("parallel", lambda: parallel(session))
 
 
@@ -215,6 +230,12 @@ class FastMCPSession:
     async def call_tool(self, name, arguments, progress_callback=None):
         # Raises for a tool that fails, unless told not to.
         return await self.client.call_tool(name, arguments, progress_handler=progress_callback, raise_on_error=False)
+
+    async def list_resource_templates(self):
+        return type("Templates", (), {"resource_templates": await self.client.list_resource_templates()})
+
+    async def complete(self, reference, argument):
+        return type("Completed", (), {"completion": await self.client.complete(reference, argument)})
 
     async def read_resource(self, uri):
         return type("Contents", (), {"contents": await self.client.read_resource(str(uri))})

@@ -156,6 +156,21 @@ def greeting(name: str) -> str:
     return f"Greet {name}."
 
 
+@mcp.resource("notes://{name}")
+def note(name: str) -> str:
+    """A note by its name."""
+    return f"the note {name}"
+
+
+if hasattr(mcp, "completion"):
+    from mcp.types import Completion
+
+    @mcp.completion()
+    async def complete(reference, argument, context):
+        """Completes names, of whatever is referred to."""
+        return Completion(values=[f"{argument.value}da"])
+
+
 class Recorder:
     """Keeps every request before the SDK sees it, and answers the two paths of the test."""
 
