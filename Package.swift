@@ -74,7 +74,10 @@ let package = Package(
         module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
-        module("GatehouseAudit", ["GatehouseCore", "SQLiteClient", "PostgresClient", "Threads", "CChecksum", crypto]),
+        module(
+            "GatehouseAudit",
+            ["GatehouseCore", "SQLiteClient", "PostgresClient", "Threads", "CChecksum", "CDigest", crypto]
+        ),
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
         // Event loops over epoll and the sockets on them; of NIO it takes the buffers.
@@ -90,6 +93,7 @@ let package = Package(
         module("Threads", ["CLinux"]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CChecksum"),
+        .systemLibrary(name: "CDigest", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

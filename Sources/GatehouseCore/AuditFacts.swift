@@ -58,10 +58,11 @@ package struct AuditFacts {
     package var upstreamMicroseconds: Int64 = 0
     package var ending: Ending?
 
-    package init(_ kind: Kind, of requestID: RequestID, at: Timestamp) {
+    package init(_ kind: Kind, of requestID: RequestID, at: Timestamp, route: Route? = nil) {
         self.kind = kind
         self.requestID = requestID
         self.at = at
+        self.route = route
     }
 }
 

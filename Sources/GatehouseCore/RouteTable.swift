@@ -51,8 +51,10 @@ package struct RouteTable: Sendable {
     ///   - host: the request's host without port, in any case.
     ///   - path: the path without query, already found unambiguous.
     package func route(host: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> (route: Int, prefix: Int)? {
-        for entry in slots[Self.hash(host) & (slots.count - 1)] where Self.equal(entry.host, host) {
-            if let found = entry.paths.route(path) { return found }
+        let slot = Self.hash(host) & (slots.count - 1)
+        // By index: an entry in hand would be retained, part by part.
+        for index in slots[slot].indices where Self.equal(slots[slot][index].host, host) {
+            if let found = slots[slot][index].paths.route(path) { return found }
         }
         return anyHost.route(path)
     }

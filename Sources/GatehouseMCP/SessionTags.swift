@@ -8,7 +8,7 @@ package import GatehouseCore
 ///     (length, route) (length, principal kind) (length, principal) id      each length 4 bytes, little endian
 ///
 /// The tag is safe in a header field and in a query.
-package struct SessionTags: Sendable {
+package final class SessionTags: Sendable {
     /// Bytes of a tag with its dot.
     package static let length = 23
     /// Bytes of an id that is tagged or checked; a longer one is unknown.

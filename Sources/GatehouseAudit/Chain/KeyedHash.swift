@@ -1,38 +1,43 @@
-internal import Crypto
+internal import CDigest
 internal import GatehouseCore
 internal import Glibc
 
 /// HMAC-SHA256 (RFC 2104) under a key that was taken in once: a code costs a copy of two states, not the schedule of the key.
 ///
-/// Gives the bytes that `HMAC<SHA256>` gives. That one is generic across modules, so every call of it looks metadata up, which
-/// costs more instructions than the hash itself. swift-crypto zeroes the states when the last copy is gone.
-struct KeyedHash: Sendable {
-    static let length = 32
-    private static let blockLength = 64
+/// Gives the bytes that swift-crypto's `HMAC<SHA256>` gives. That one is generic across modules, so every call of it looks metadata up,
+/// and its `SHA256` allocates a state for each hash: together they cost as much again as hashing an event.
+final class KeyedHash: Sendable {
+    static let length = Int(SHA256_DIGEST_LENGTH)
+    private static let blockLength = Int(SHA256_CBLOCK)
 
-    /// What has taken in the key with each of the two paddings.
-    private let inner: SHA256
-    private let outer: SHA256
+    /// What has taken in the key with the inner and with the outer padding. Written in init only; zeroed and freed in deinit.
+    private nonisolated(unsafe) let states: UnsafeMutablePointer<SHA256_CTX>
 
     init(_ key: Secret) {
-        var inner = SHA256()
-        var outer = SHA256()
+        states = .allocate(capacity: 2)
+        states.initialize(repeating: SHA256_CTX(), count: 2)
         withUnsafeTemporaryAllocation(byteCount: Self.blockLength, alignment: 8) { block in
+            guard let start = block.baseAddress else { return }
             block.initializeMemory(as: UInt8.self, repeating: 0)
             key.withUnsafeBytes { bytes in
                 guard bytes.count > Self.blockLength else { return block.copyMemory(from: bytes) }
-                var hash = SHA256()
-                hash.update(bufferPointer: bytes)
-                hash.finalize().withUnsafeBytes { block.copyMemory(from: $0) }
+                gatehouse_sha256_begin(states)
+                gatehouse_sha256_update(states, bytes.baseAddress, bytes.count)
+                gatehouse_sha256_end(states, start)
             }
             for index in block.indices { block[index] ^= 0x36 }
-            inner.update(bufferPointer: UnsafeRawBufferPointer(block))
+            gatehouse_sha256_begin(states)
+            gatehouse_sha256_update(states, start, block.count)
             for index in block.indices { block[index] ^= 0x36 ^ 0x5C }
-            outer.update(bufferPointer: UnsafeRawBufferPointer(block))
-            if let start = block.baseAddress { explicit_bzero(start, block.count) }
+            gatehouse_sha256_begin(states + 1)
+            gatehouse_sha256_update(states + 1, start, block.count)
+            explicit_bzero(start, block.count)
         }
-        self.inner = inner
-        self.outer = outer
+    }
+
+    deinit {
+        explicit_bzero(states, 2 * MemoryLayout<SHA256_CTX>.stride)
+        states.deallocate()
     }
 
     /// Writes the code over two runs of bytes, one behind the other, to ``length`` bytes at `place`.
@@ -41,17 +46,14 @@ struct KeyedHash: Sendable {
         _ more: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
         to place: UnsafeMutableRawPointer
     ) {
-        var hash = inner
-        hash.update(bufferPointer: bytes)
-        if more.count > 0 { hash.update(bufferPointer: more) }
-        Self.store(hash.finalize(), to: place)
-        hash = outer
-        hash.update(bufferPointer: UnsafeRawBufferPointer(start: place, count: Self.length))
-        Self.store(hash.finalize(), to: place)
-    }
-
-    @inline(__always)
-    private static func store(_ digest: SHA256.Digest, to place: UnsafeMutableRawPointer) {
-        digest.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: place, count: length).copyMemory(from: $0) }
+        var state = states[0]
+        gatehouse_sha256_update(&state, bytes.baseAddress, bytes.count)
+        gatehouse_sha256_update(&state, more.baseAddress, more.count)
+        gatehouse_sha256_end(&state, place)
+        state = states[1]
+        gatehouse_sha256_update(&state, place, Self.length)
+        gatehouse_sha256_end(&state, place)
+        // What is left of it would tell the key as well as the key's own bytes.
+        explicit_bzero(&state, MemoryLayout<SHA256_CTX>.size)
     }
 }

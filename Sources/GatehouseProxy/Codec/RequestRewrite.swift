@@ -1,7 +1,7 @@
 package import GatehouseCore
 
 /// Writes a client's request head as the upstream gets it. Made once for each route; what can be prepared is.
-package struct RequestRewrite: Sendable {
+package final class RequestRewrite: Sendable {
     /// What is stripped by name; trailers obey it too.
     package let strips: StripSet
     let queryNames: [[UInt8]]
@@ -59,7 +59,7 @@ package struct RequestRewrite: Sendable {
         self.injects = injects
     }
 
-    package init(_ route: Route) {
+    package convenience init(_ route: Route) {
         self.init(
             injectedNames: route.injections.map(\.name),
             strip: route.strip,

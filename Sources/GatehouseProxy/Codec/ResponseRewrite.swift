@@ -1,7 +1,7 @@
 package import GatehouseCore
 
 /// Writes an upstream's response head as the client gets it. Made once for each route.
-package struct ResponseRewrite: Sendable {
+package final class ResponseRewrite: Sendable {
     /// What the head says about the client's connection.
     package enum Persistence: Sendable {
         /// Nothing: HTTP/1.1 stays open.
@@ -28,7 +28,7 @@ package struct ResponseRewrite: Sendable {
         self.ownsCORS = ownsCORS
     }
 
-    package init(_ route: Route) {
+    package convenience init(_ route: Route) {
         self.init(upstream: route.upstream, prefix: route.path, ownsCORS: route.cors != nil)
     }
 

@@ -6,13 +6,12 @@ extension ClientConnection {
     /// The route whose metadata is asked for: it is found by the path of the resource, not by the path that was asked.
     func metadataRoute() -> (route: Int, prefix: Int)? {
         let head = parser.head
-        let table = loop.snapshot.table
         return withHeadBytes(head.path) { path in
             guard let rest = WellKnown.resourcePath(path) else { return nil }
             let match = withHeadBytes(head.host) { host in
                 let root: StaticString = "/"
                 return root.withUTF8Buffer { root in
-                    table.route(host: host, path: rest.isEmpty ? UnsafeRawBufferPointer(root) : rest)
+                    loop.snapshot.table.route(host: host, path: rest.isEmpty ? UnsafeRawBufferPointer(root) : rest)
                 }
             }
             guard let match, loop.snapshot.routes[match.route].metadata != nil else { return nil }

@@ -24,8 +24,9 @@ extension ClientConnection {
     @discardableResult
     func record(_ kind: AuditFacts.Kind, ending: Ending? = nil) -> AuditReceipt {
         guard let exchange else { preconditionFailure("an event belongs to an exchange") }
-        var facts = AuditFacts(kind, of: exchange.id, at: kind == .decision ? exchange.startedAt : loop.clock.now())
-        facts.route = exchange.route?.route
+        // A pattern, because == on an enum with raw values of another module is a generic call.
+        let at = if case .decision = kind { exchange.startedAt } else { loop.clock.now() }
+        var facts = AuditFacts(kind, of: exchange.id, at: at, route: exchange.route?.route)
         facts.refusal = exchange.refusal
         let receipt: AuditReceipt
         switch kind {

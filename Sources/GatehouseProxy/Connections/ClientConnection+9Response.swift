@@ -212,6 +212,7 @@ extension ClientConnection {
 
     /// The next part as the client gets it; follows events and answers on the way.
     private func takePart(of received: inout ByteBuffer) -> BodyRelay.Step {
+        guard received.readableBytes > 0, !response.body.isComplete else { return .more }
         guard response.events != nil || response.delivery != .asItComes || response.reader != nil else {
             return response.body.take(from: &received)
         }

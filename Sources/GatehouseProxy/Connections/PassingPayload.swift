@@ -3,7 +3,7 @@ internal import GatehouseMCP
 internal import NIOCore
 
 /// The payload of one part of a response: what follows it and what is made of it.
-struct PassingPayload {
+struct PassingPayload: ~Copyable {
     private(set) var events: EventBoundary?
     private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery

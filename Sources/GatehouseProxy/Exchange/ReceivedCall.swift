@@ -3,12 +3,20 @@ internal import GatehouseMCP
 internal import NIOCore
 
 /// What the gate has read of a request's body. Places are offsets into the payload.
-struct ReceivedCall {
+///
+/// A class, because whoever looks at it would otherwise copy all of it.
+final class ReceivedCall {
     let body: RPCBody
     /// Where the payload stands in the bytes that start with the head.
     let place: Range<Int>
     /// The payload, chunked coding taken off, when it is not contiguous there.
     let payload: ByteBuffer?
+
+    init(body: RPCBody, place: Range<Int>, payload: ByteBuffer?) {
+        self.body = body
+        self.place = place
+        self.payload = payload
+    }
 }
 
 /// The ids of the requests in a body, as they were written, kept for an answer of Gatehouse's own.
