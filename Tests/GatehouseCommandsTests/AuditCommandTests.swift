@@ -90,12 +90,7 @@ struct AuditCommandTests {
         let workplace = try filled(2000)
         let (pipe, end) = try workplace.pipe("events", O_RDONLY)
         let errors = "\(workplace.path)/errors"
-        let command = Command(
-            arguments: ["audit", "export"],
-            environment: workplace.environment(),
-            streams: ["/dev/null", pipe, errors]
-        )
-        let pid = try command.start()
+        let pid = try workplace.start(["audit", "export"], streams: ["/dev/null", pipe, errors])
         var byte: UInt8 = 0
         #expect(read(end, &byte, 1) == 1)
         close(end)
@@ -106,12 +101,8 @@ struct AuditCommandTests {
     @Test func `a full disk is a failure`() async throws {
         let workplace = try filled()
         let errors = "\(workplace.path)/errors"
-        let command = Command(
-            arguments: ["audit", "query"],
-            environment: workplace.environment(),
-            streams: ["/dev/null", "/dev/full", errors]
-        )
-        #expect(await Command.exit(of: try command.start()) == 1)
+        let pid = try workplace.start(["audit", "query"], streams: ["/dev/null", "/dev/full", errors])
+        #expect(await Command.exit(of: pid) == 1)
         #expect(workplace.read("errors").hasPrefix("gatehouse: error: standard output cannot be written"))
     }
 

@@ -16,11 +16,7 @@ struct HealthTests {
 
     private func serve(_ workplace: Workplace) throws -> pid_t {
         let log = "\(workplace.path)/serve.log"
-        return try Command(
-            arguments: ["serve"],
-            environment: workplace.environment(),
-            streams: ["/dev/null", log, log]
-        ).start()
+        return try workplace.start(["serve"], streams: ["/dev/null", log, log])
     }
 
     private func prepared() async throws -> Workplace {

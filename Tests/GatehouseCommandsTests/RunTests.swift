@@ -82,27 +82,22 @@ struct RunTests {
     }
 
     @Test func `the token stands in no argument, and a rotation starts the program again`() async throws {
-        let log = "\(workplace.path)/log"
-        #expect(mkfifo(log, 0o600) == 0)
         // Ours for both, so that neither side waits for the other to open it.
-        let descriptor = open(log, O_RDWR | O_CLOEXEC)
-        let script =
-            "trap 'echo ended >\(log); exit 3' TERM; echo \"$T\" >\(log); while :; do read -r line <\(log).never; done"
-        #expect(mkfifo(log + ".never", 0o600) == 0)
-        let never = open(log + ".never", O_RDWR | O_CLOEXEC)
+        let log = try workplace.pipe("log", O_RDWR)
+        let never = try workplace.pipe("never", O_RDWR)
         defer {
-            close(descriptor)
-            close(never)
+            close(log.descriptor)
+            close(never.descriptor)
         }
-        let command = Command(
-            arguments: ["run", "--env", "T=coda", "--restart-on-rotate", "--", "sh", "-c", script],
-            environment: workplace.environment(),
+        let script =
+            "trap 'echo ended >\(log.path); exit 3' TERM; echo \"$T\" >\(log.path); while :; do read -r line <\(never.path); done"
+        let pid = try workplace.start(
+            ["run", "--env", "T=coda", "--restart-on-rotate", "--", "sh", "-c", script],
             streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
         )
-        let pid = try command.start()
         // With this test, whatever its end.
         defer { kill(-pid, SIGKILL) }
-        let lines = Lines(descriptor)
+        let lines = Lines(log.descriptor)
         #expect(await lines.next() == first)
         let line = try String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)
         #expect(!line.contains(first))

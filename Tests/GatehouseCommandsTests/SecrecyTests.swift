@@ -11,12 +11,8 @@ struct SecrecyTests {
         #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
         // Ours for both, so that it is open before the command starts.
         let (pipe, end) = try workplace.pipe("value", O_RDWR)
-        let command = Command(
-            arguments: ["token", "set", "coda"],
-            environment: workplace.environment(),
-            streams: [pipe, "\(workplace.path)/out", "\(workplace.path)/err"]
-        )
-        let pid = try command.start()
+        let streams = [pipe, "\(workplace.path)/out", "\(workplace.path)/err"]
+        let pid = try workplace.start(["token", "set", "coda"], streams: streams)
         // Once the pipe is empty again the process has read the value; it waits for the end of its input.
         #expect(write(end, secret, secret.utf8.count) == secret.utf8.count)
         var unread: Int32 = 1

@@ -22,12 +22,7 @@ final class Typing: Sendable {
         var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
         try #require(ioctl(master, UInt(TIOCSWINSZ), &size) == 0)
         let terminal = "/dev/pts/\(number)"
-        let command = Command(
-            arguments: arguments,
-            environment: workplace.environment(),
-            streams: [terminal, terminal, terminal]
-        )
-        pid = try command.start()
+        pid = try workplace.start(arguments, streams: [terminal, terminal, terminal])
     }
 
     deinit { close(master) }

@@ -52,8 +52,24 @@ final class Workplace: Sendable {
     }
 
     /// What every command finds in its environment.
-    func environment(_ more: [String: String] = [:]) -> [String: String] {
+    private func environment(_ more: [String: String] = [:]) -> [String: String] {
         ["GATEHOUSE_CONFIG": "\(path)/gatehouse.yaml"].merging(more) { $1 }
+    }
+
+    /// Starts a command with its three streams at these paths.
+    func start(
+        _ arguments: [String],
+        by program: String = Command.binary,
+        environment more: [String: String] = [:],
+        streams: [String]
+    ) throws -> pid_t {
+        let command = Command(
+            program: program,
+            arguments: arguments,
+            environment: environment(more),
+            streams: streams
+        )
+        return try command.start()
     }
 
     /// Runs a command to its end.
@@ -65,13 +81,9 @@ final class Workplace: Sendable {
     ) async throws -> Command.Outcome {
         let place = "\(path)/run\(next())"
         try Data(input.utf8).write(to: URL(fileURLWithPath: place + ".in"))
-        let command = Command(
-            program: program,
-            arguments: arguments,
-            environment: environment(more),
-            streams: [".in", ".out", ".err"].map { place + $0 }
-        )
-        let exit = await Command.exit(of: try command.start())
+        let streams = [".in", ".out", ".err"].map { place + $0 }
+        let pid = try start(arguments, by: program, environment: more, streams: streams)
+        let exit = await Command.exit(of: pid)
         func text(_ suffix: String) -> String {
             String(decoding: FileManager.default.contents(atPath: place + suffix) ?? Data(), as: UTF8.self)
         }

@@ -11,7 +11,7 @@ package struct SampleCalls: Sendable {
     private let start: Timestamp
     private let route: Route
     private let caller: Caller
-    /// Method, path, called method, its id and tool, address, ray and arguments of a call: one text, and where each ends.
+    /// Method, path, called method, its id and tool, address, ray and arguments of a call, one behind the other.
     private let text: [UInt8]
 
     /// - Parameter start: when the first call comes; the others follow every ten microseconds.
