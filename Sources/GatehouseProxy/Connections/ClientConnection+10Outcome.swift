@@ -38,8 +38,9 @@ extension ClientConnection {
             status: exchange.status,
             body: body
         )
-        var bytes = loop.allocator.buffer(capacity: answer.bound)
+        var bytes = loop.headBuffer(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { answer.write(into: $0) }
+        loop.keep(bytes)
         write(bytes)
         wait(atMost: Self.lingerTimeout)
         return machine.refusalWritten(remaining: requestBody.remaining)
