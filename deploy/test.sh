@@ -30,9 +30,15 @@ esac
 need_swift
 if [ -n "$sanitizer" ]; then
   install_packages "${build_packages[@]}"
+  place=.build/$sanitizer
+  swift build --build-tests -j "$(nproc)" --sanitize "$sanitizer" --scratch-path "$place" </dev/null
+  if [ "$sanitizer" = thread ]; then
+    clang -shared -fPIC -O1 -o "$place/mutex.so" Tests/Sanitizers/mutex.c
+    export LD_PRELOAD=$PWD/$place/mutex.so
+  fi
   # The end-to-end suite runs a binary that is not built under the sanitizer.
   # XCTest, of which there are no tests here, leaks on its way out.
-  exec swift test --disable-xctest -j "$(nproc)" --sanitize "$sanitizer" --scratch-path ".build/$sanitizer" \
+  exec swift test --skip-build --disable-xctest --sanitize "$sanitizer" --scratch-path "$place" \
     --skip EndToEndTests "$@" </dev/null
 fi
 

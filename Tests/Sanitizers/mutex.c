@@ -1,0 +1,33 @@
+// Tells ThreadSanitizer of the waits for a Mutex of Swift's Synchronization, preloaded into the tests by deploy/test.sh.
+//
+// A Mutex that is free is taken and given back by atomics inlined into our code, which the sanitizer sees. One that another thread
+// holds is waited for in libswiftSynchronization.so, which is not built under the sanitizer: to it the wait orders nothing, and what
+// the lock guards would race. Here both slow ways are passed on, and what they order is told. No report is suppressed: without the
+// Mutex, or past it, a race is reported as ever.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+
+#define LOCK "$s15Synchronization12_MutexHandleV9_lockSlowyys6UInt32VF"
+#define UNLOCK "$s15Synchronization12_MutexHandleV11_unlockSlowyyF"
+#define SWIFT __attribute__((swiftcall))
+#define SELF __attribute__((swift_context))
+
+// <sanitizer/tsan_interface.h>; absent from a program that is not built under the sanitizer, such as `swift test` itself.
+__attribute__((weak)) void __tsan_acquire(void *address);
+__attribute__((weak)) void __tsan_release(void *address);
+
+SWIFT void lock_slow(uint32_t thread, SELF void *mutex) __asm__(LOCK);
+SWIFT void unlock_slow(SELF void *mutex) __asm__(UNLOCK);
+
+SWIFT void lock_slow(uint32_t thread, SELF void *mutex) {
+    SWIFT void (*lock)(uint32_t, SELF void *) = dlsym(RTLD_NEXT, LOCK);
+    lock(thread, mutex);
+    if (__tsan_acquire) __tsan_acquire(mutex);
+}
+
+SWIFT void unlock_slow(SELF void *mutex) {
+    SWIFT void (*unlock)(SELF void *) = dlsym(RTLD_NEXT, UNLOCK);
+    if (__tsan_release) __tsan_release(mutex);
+    unlock(mutex);
+}
