@@ -38,9 +38,9 @@ extension ClientConnection {
             status: exchange.status,
             body: body
         )
-        var bytes = loop.headBuffer(capacity: answer.bound)
+        var bytes = loop.answerHeads.take(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { answer.write(into: $0) }
-        loop.keep(bytes)
+        loop.answerHeads.keep(bytes)
         write(bytes)
         wait(atMost: Self.lingerTimeout)
         return machine.refusalWritten(remaining: requestBody.remaining)

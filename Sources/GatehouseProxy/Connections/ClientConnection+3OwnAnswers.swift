@@ -77,7 +77,7 @@ extension ClientConnection {
         inbound.moveReaderIndex(forwardBy: parser.head.length)
         hasHead = false
         let closes = close || machine.refusalCloses(remaining: requestBody.remaining)
-        var bytes = loop.headBuffer(capacity: answer.bound)
+        var bytes = loop.answerHeads.take(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) { output in
             answer.write(
                 requestID: exchange.id,
@@ -86,7 +86,7 @@ extension ClientConnection {
                 into: output
             )
         }
-        loop.keep(bytes)
+        loop.answerHeads.keep(bytes)
         write(bytes)
         wait(atMost: Self.lingerTimeout)
         return machine.refusalWritten(remaining: requestBody.remaining)

@@ -63,7 +63,7 @@ extension ClientConnection {
         let source = inbound
         let bound = route.rewrite.bound(head, injectedCount: injected.count)
         let joined = min(inbound.readableBytes - head.length, Self.joinedBody)
-        var sent = Sent(head: loop.headBuffer(capacity: bound + joined))
+        var sent = Sent(head: loop.requestHeads.take(capacity: bound + joined))
         injected.withUnsafeBytes { lines in
             _ = sent.head.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
                 route.rewrite.write(
@@ -96,7 +96,7 @@ extension ClientConnection {
         if let refusal { return machine.requestBodyRefused(refusal) }
         let action = requestBody.isComplete && !machine.isRequestComplete ? machine.requestCompleted() : .wait
         setForwardingDeadline()
-        loop.keep(sent.head)
+        loop.requestHeads.keep(sent.head)
         send(sent, over: upstream)
         return action
     }

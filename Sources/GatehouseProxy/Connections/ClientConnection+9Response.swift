@@ -101,7 +101,7 @@ extension ClientConnection {
 
         // What came of the body rides behind the head in one write when it is small.
         let joined = min(received.readableBytes - head.length, Self.joinedBody)
-        var bytes = loop.headBuffer(
+        var bytes = loop.answerHeads.take(
             capacity: route.responseRewrite.bound(head, publicAuthorityCount: exchange.authority.count) + joined
                 + SessionTags.length
         )
@@ -195,7 +195,7 @@ extension ClientConnection {
                 exchange?.bytesOut += Int64(part.readableBytes)
                 if leading.readableBytes > 0 {
                     leading.writeBuffer(&part)
-                    loop.keep(leading)
+                    loop.answerHeads.keep(leading)
                     write(leading)
                     leading = ByteBuffer()
                 } else if part.readableBytes > 0 {

@@ -23,9 +23,9 @@ final class OverloadedConnection {
         loop.answeredOverloads += 1
         socket.handler = self
         let answer = SmallAnswer(.overloaded, requestID: RequestID(using: &loop.random), persistence: .close)
-        var bytes = loop.headBuffer(capacity: SmallAnswer.maximumLength)
+        var bytes = loop.answerHeads.take(capacity: SmallAnswer.maximumLength)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: SmallAnswer.maximumLength) { answer.write(into: $0) }
-        loop.keep(bytes)
+        loop.answerHeads.keep(bytes)
         socket.write(bytes)
         limit = loop.eventLoop.schedule(after: Self.lingerTimeout) { [socket] in socket.close() }
         socket.tellWhenWritten()

@@ -9,8 +9,9 @@ internal import Synchronization
 /// loop, so requests take no lock.
 package final class ProxyLoop {
     package let eventLoop: EpollLoop
-    /// Memory of the head that was written last: serves the next one when its socket has let go of it, which it mostly has.
-    private var spare = ByteBuffer()
+    /// For heads of requests, in which tokens stand, and apart from them for what clients are sent.
+    var requestHeads = SpareBuffer()
+    var answerHeads = SpareBuffer()
     package let metrics = LoopMetrics()
     private(set) var snapshot: ProxySnapshot
     let authenticator: any AssertionAuthenticator
@@ -33,8 +34,6 @@ package final class ProxyLoop {
     var answeredOverloads = 0
     private var isSweeping = false
 
-    /// Bytes of the memory that is kept for the next head; what is larger is let go.
-    private static let spareBound = 32 << 10
     /// Deadlines are met within this much of their time.
     package static let sweepInterval: TimeSpan = .milliseconds(250)
 
@@ -99,22 +98,6 @@ package final class ProxyLoop {
             route.isTokenProven.store(true, ordering: .relaxed)
             onTokenAnswer(route.route, token.name, token.version, false)
         }
-    }
-
-    // MARK: - Heads and answers
-
-    /// An empty buffer to write a head into, to be given to ``keep(_:)`` once it is written.
-    func headBuffer(capacity: Int) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        swap(&bytes, &spare)
-        // Has memory of its own when somebody else still holds the old.
-        bytes.clear(minimumCapacity: capacity)
-        return bytes
-    }
-
-    /// Nothing is to be written into it from now on: that would copy it.
-    func keep(_ head: ByteBuffer) {
-        if head.capacity <= Self.spareBound { spare = head }
     }
 
     // MARK: - Connections
