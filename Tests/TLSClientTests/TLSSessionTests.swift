@@ -120,6 +120,12 @@ private final class Pair {
         server.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
     }
 
+    deinit {
+        // The server's handlers hold each other until its channel is closed, and nobody answers its goodbye.
+        server.close(promise: nil)
+        server.embeddedEventLoop.advanceTime(by: .minutes(1))
+    }
+
     func connect(piece: Int = 100_000) throws {
         _ = try session.handshake()
         for _ in 0..<20 where !session.isSecured { try exchange(piece: piece) }
