@@ -9,7 +9,7 @@ to=$1
 
 # Folders too, empty ones: the manifest names some as resources.
 find Sources Tests -type d -exec mkdir -p "$to/{}" \;
-for target in Sources/* Tests/*; do
+for target in Sources/* Tests/* Tests/Benchmarks/*; do
   if [ -f "$target/module.modulemap" ]; then
     cp "$target"/* "$to/$target/"
   elif [ -d "$target" ]; then
