@@ -36,10 +36,8 @@ extension Audit {
             }
             let archive = try AuditAssembly.archive(origin)
             let keeper = try AuditAssembly.keeper(target)
-            let total = Terminal.showsProgress ? try archive.count(AuditQuery()) : 0
-            defer { if total > 0 { Terminal.progress("") } }
-            let chains = try AuditMigration.copy(archive, to: isDryRun ? nil : keeper) { count in
-                if total > 0 { Terminal.progress(Terminal.bar(count, of: total, "events")) }
+            let chains = try Audit.showingProgress(through: archive) { progress in
+                try AuditMigration.copy(archive, to: isDryRun ? nil : keeper, progress: progress)
             }
             report(chains)
             let unreadable = chains.reduce(0) { $0 + $1.unreadable }

@@ -109,10 +109,8 @@ extension Audit {
         let spool: SpoolWalk?
         do throws(AuditError) { spool = try SpoolWalk(configuration.audit.spool) } catch { spool = nil }
         let archive = try AuditAssembly.archive(configuration.audit)
-        let total = Terminal.showsProgress ? try archive.count(AuditQuery()) : 0
-        defer { if total > 0 { Terminal.progress("") } }
-        return try AuditVerification.verify(archive, spool: spool, keys: keys, heads: heads) { count in
-            if total > 0 { Terminal.progress(Terminal.bar(count, of: total, "events")) }
+        return try showingProgress(through: archive) { progress in
+            try AuditVerification.verify(archive, spool: spool, keys: keys, heads: heads, progress: progress)
         }
     }
 }

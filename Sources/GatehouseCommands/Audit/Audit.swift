@@ -84,6 +84,20 @@ struct Audit: AsyncParsableCommand {
     }
 }
 
+extension Audit {
+    /// Does something with every event of an archive, and shows on a terminal how far it is.
+    static func showingProgress<Result>(
+        through archive: any AuditArchive,
+        _ body: (_ progress: (_ events: Int) -> Void) throws -> Result
+    ) throws -> Result {
+        let total = Terminal.showsProgress ? try archive.count(AuditQuery()) : 0
+        defer { if total > 0 { Terminal.progress("") } }
+        return try body { count in
+            if total > 0 { Terminal.progress(Terminal.bar(count, of: total, "events")) }
+        }
+    }
+}
+
 extension AuditRenderer {
     /// To standard output, a table no wider than the terminal.
     static func standard(_ form: Form) -> AuditRenderer {
