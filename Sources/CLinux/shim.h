@@ -47,3 +47,14 @@ static inline int gatehouse_accept(int listener) {
     extern int accept4(int, struct sockaddr *, socklen_t *, int);
     return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <resolv.h>
+
+// Has the resolver of the calling thread wait so many seconds for each try at a name server, or less where resolv.conf(5) says so.
+static inline void gatehouse_limit_resolver(int seconds) {
+    if (res_init() == 0 && _res.retrans > seconds) _res.retrans = seconds;
+}
+// Declared for _GNU_SOURCE only: EAI_NODATA.
+static const int gatehouse_no_address = -5;

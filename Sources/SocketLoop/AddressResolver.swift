@@ -1,49 +1,102 @@
+internal import CLinux
 internal import Glibc
 internal import Synchronization
 internal import Threads
 
-/// Finds the addresses of a host by the system's resolver, which blocks: each look-up has a thread of its own.
-enum AddressResolver {
+/// Finds the addresses of hosts by the system's resolver, which blocks: each look-up has a thread of its own. What is shared by
+/// callers, and for how long, is ``NameTable``'s to say.
+final class AddressResolver: Sendable {
     typealias Found = Result<[SocketAddress], SocketError>
+    typealias LookUp = @Sendable (String) -> Found
 
-    /// Look-ups that may be under way at once; beyond it a connection fails as if the name were unknown.
-    static let maximumLookups = 16
+    /// One for the process, so that all loops share a look-up.
+    static let shared = AddressResolver { name in Found { () throws(SocketError) in try lookUp(name) } }
+
+    private struct Waiter: Sendable {
+        let answer: LoopBound<(Found) -> Void>
+        let port: Int
+    }
+
     /// glibc's resolver keeps its answers on the stack.
     private static let stackSize = 1 << 20
-    private static let lookups = Atomic<Int>(0)
+    /// Seconds that a name server has for one try; glibc's own five are all the time that a connection has.
+    private static let secondsPerTry: CInt = 2
 
-    /// - Parameter completion: called on the loop, at once for an address.
-    static func resolve(_ host: String, port: Int, on loop: EpollLoop, _ completion: @escaping (Found) -> Void) {
+    private let names = Mutex(NameTable<Waiter>())
+    private let lookUp: LookUp
+
+    init(_ lookUp: @escaping LookUp) { self.lookUp = lookUp }
+
+    /// - Parameter completion: called on the loop, at once for an address and for a name that is known.
+    func resolve(_ host: String, port: Int, on loop: EpollLoop, _ completion: @escaping (Found) -> Void) {
         if let address = SocketAddress(literal: host, port: port) { return completion(.success([address])) }
-        guard lookups.wrappingAdd(1, ordering: .relaxed).newValue <= maximumLookups else {
-            lookups.wrappingSubtract(1, ordering: .relaxed)
-            let message = "\(maximumLookups) look-ups of names are under way"
-            return completion(.failure(SocketError(code: .tooManyLookups, message: message)))
-        }
-        let answer = LoopBound(completion, on: loop)
-        do throws(ThreadError) {
-            try OwnedThread.detach(named: "resolver", stackSize: stackSize) {
-                let found = Result { () throws(SocketError) in try lookUp(host, port: port, flags: 0) }
-                lookups.wrappingSubtract(1, ordering: .relaxed)
-                loop.execute { answer.value(found) }
+        var number: UInt64 = 0
+        let waiter = Waiter(answer: LoopBound(completion, on: loop), port: port)
+        let decision = names.withLock { names in
+            names.asked(host, now: .now()) { id in
+                number = id
+                return waiter
             }
-        } catch {
-            lookups.wrappingSubtract(1, ordering: .relaxed)
-            completion(.failure(.system("pthread_create", error.number)))
+        }
+        switch decision {
+        case .known(let addresses): completion(.success(addresses.map { $0.with(port: port) }))
+        case .wait(let fallsBack):
+            if fallsBack { limitWait(host, number, on: loop) }
+        case .lookUp(let fallsBack):
+            if fallsBack { limitWait(host, number, on: loop) }
+            begin(host)
+        case .refused:
+            let message = "too many look-ups of names are under way"
+            completion(.failure(SocketError(code: .tooManyLookups, message: message)))
         }
     }
+
+    private func limitWait(_ host: String, _ number: UInt64, on loop: EpollLoop) {
+        loop.schedule(after: NameTable<Waiter>.patience) { [self] in
+            guard let (waiter, addresses) = names.withLock({ $0.fallBack(host, number, now: .now()) }) else { return }
+            waiter.answer.value(.success(addresses.map { $0.with(port: waiter.port) }))
+        }
+    }
+
+    private func begin(_ host: String) {
+        do throws(ThreadError) {
+            try OwnedThread.detach(named: "resolver", stackSize: Self.stackSize) { [self] in
+                end(host, lookUp(host))
+            }
+        } catch {
+            end(host, .failure(.system("pthread_create", error.number)))
+        }
+    }
+
+    private func end(_ host: String, _ found: Found) {
+        let addresses = try? found.get()
+        let isAnswer =
+            if case .failure(let error) = found, case .unknownHost = error.code { true } else { addresses != nil }
+        let (waiting, old) = names.withLock { $0.ended(host, addresses, isAnswer: isAnswer, now: .now()) }
+        for waiter in waiting {
+            let result = old.map { Found.success($0.map { $0.with(port: waiter.port) }) } ?? found
+            waiter.answer.loop.execute { waiter.answer.value(result) }
+        }
+    }
+
+    // MARK: - The system's resolver
 
     /// Blocks until the system's resolver has answered.
     ///
     /// - Parameter flags: `AI_PASSIVE` for an address to listen on.
-    static func lookUp(_ host: String, port: Int, flags: Int32) throws(SocketError) -> [SocketAddress] {
+    static func lookUp(_ host: String, port: Int = 0, flags: Int32 = 0) throws(SocketError) -> [SocketAddress] {
+        gatehouse_limit_resolver(secondsPerTry)
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = flags | AI_NUMERICSERV
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, String(port), &hints, &list)
         guard code == 0 else {
-            throw SocketError(code: .unknownHost, message: "\(host): \(String(cString: gai_strerror(code)))")
+            let isAnswer = code == EAI_NONAME || code == gatehouse_no_address
+            throw SocketError(
+                code: isAnswer ? .unknownHost : .resolverFailed,
+                message: "\(host): \(String(cString: gai_strerror(code)))"
+            )
         }
         defer { freeaddrinfo(list) }
         var addresses: [SocketAddress] = []

@@ -47,6 +47,18 @@ struct SocketAddress: Sendable {
         }
     }
 
+    /// The same host at another port; a unix socket has none.
+    func with(port: Int) -> SocketAddress {
+        guard family == AF_INET || family == AF_INET6, let port = in_port_t(exactly: port) else { return self }
+        var address = self
+        // The port stands at the same place for both families, in network order.
+        withUnsafeMutableBytes(of: &address.storage) { bytes in
+            bytes[2] = UInt8(port >> 8)
+            bytes[3] = UInt8(port & 0xFF)
+        }
+        return address
+    }
+
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         withUnsafePointer(to: storage) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }

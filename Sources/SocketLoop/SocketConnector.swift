@@ -54,7 +54,7 @@ package final class SocketConnector {
             addresses = [address]
             tryNext()
         case .tcp(let host, let port):
-            AddressResolver.resolve(host, port: port, on: loop) { [self] found in
+            AddressResolver.shared.resolve(host, port: port, on: loop) { [self] found in
                 switch found {
                 case .success(let all):
                     addresses = all[...]

@@ -5,9 +5,11 @@ package struct SocketError: Error, CustomStringConvertible {
     package enum Code: Sendable {
         /// A system call failed.
         case system(errno: Int32)
-        /// No address belongs to the name.
+        /// No address belongs to the name, says the resolver.
         case unknownHost
-        /// ``AddressResolver/maximumLookups`` are under way.
+        /// The resolver gave no answer.
+        case resolverFailed
+        /// ``NameTable/maximumLookups`` are under way, or ``NameTable/maximumWaiting`` wait for the name.
         case tooManyLookups
         case timedOut
         /// The TLS handshake failed, or the certificate did not verify.

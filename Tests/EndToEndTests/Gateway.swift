@@ -32,11 +32,13 @@ final class Gateway: Sendable {
     /// - Parameters:
     ///   - options: further keys of each server's route.
     ///   - routes: further routes.
+    ///   - nameServer: the address of the only name server that the process asks; for root alone.
     static func start(
         _ store: Store = .environment,
         _ servers: MCPServer...,
         options: [String] = [],
-        routes: String = ""
+        routes: String = "",
+        nameServer: String? = nil
     ) async throws -> Gateway {
         let folder = try Kit.Folder()
         let issuer = TestIssuer()
@@ -51,7 +53,7 @@ final class Gateway: Sendable {
             try folder.write(yaml, to: "gatehouse.yaml")
             if store == .sqlite { try await seal(token, for: servers, in: folder) }
             let arguments = ["serve", "--config", "\(folder.path)/gatehouse.yaml"]
-            let process = try unprivileged(arguments)
+            let process = try unprivileged(arguments, try nameServer.map { try resolver($0, folder) })
             if await isReady(process, socket: "\(folder.path)/admin.sock") {
                 return Gateway(folder: folder, port: port, issuer: issuer, process: process, certs: certs)
             }
@@ -126,10 +128,20 @@ final class Gateway: Sendable {
     }
 
     /// The product without a single capability, as a container runs it, also where the tests run as root.
-    private static func unprivileged(_ arguments: [String]) throws -> ChildProcess {
+    ///
+    /// - Parameter resolver: a file that the process sees as /etc/resolv.conf.
+    private static func unprivileged(_ arguments: [String], _ resolver: String?) throws -> ChildProcess {
         guard getuid() == 0 else { return try ChildProcess(Kit.gatehouse, arguments, environment: environment) }
         let words = ["--bounding-set=-all", "--inh-caps=-all", "--", Kit.gatehouse] + arguments
-        return try ChildProcess("/usr/bin/setpriv", words, environment: environment)
+        guard let resolver else { return try ChildProcess("/usr/bin/setpriv", words, environment: environment) }
+        let script = #"mount --bind "$0" /etc/resolv.conf && exec setpriv "$@""#
+        let all = ["--mount", "/bin/sh", "-c", script, resolver] + words
+        return try ChildProcess("/usr/bin/unshare", all, environment: environment)
+    }
+
+    private static func resolver(_ nameServer: String, _ folder: Kit.Folder) throws -> String {
+        try folder.write("nameserver \(nameServer)\n", to: "resolv.conf")
+        return "\(folder.path)/resolv.conf"
     }
 
     static var environment: [String: String] {

@@ -1,0 +1,139 @@
+import CurlClient
+import Foundation
+import GatehouseTestSupport
+import Testing
+
+/// Upstreams by name, with a name server that is slow, loses packets, falls silent or does not know the name.
+@Suite(
+    "Names of upstreams",
+    .needsKit,
+    .enabled(if: getuid() == 0, "a name server needs port 53, and its own resolv.conf a mount namespace: root's"),
+    .timeLimit(.minutes(2))
+)
+struct NamesTests {
+    @Test func `calls that come at once share one look-up, however slow`() async throws {
+        let rig = try await Rig.start()
+        try await rig.names.say("delay 0.2")
+        #expect(await rig.call("/one", times: 40) == Array(repeating: 200, count: 40))
+        // One for each family of addresses.
+        #expect(try await rig.names.say("count") <= 2)
+    }
+
+    @Test func `a lost packet costs two seconds and no call`() async throws {
+        let rig = try await Rig.start()
+        try await rig.names.say("drop 2")
+        #expect(await rig.call("/one", times: 4) == Array(repeating: 200, count: 4))
+    }
+
+    @Test func `a stopped container's name does not hold up another route`() async throws {
+        let rig = try await Rig.start()
+        try await rig.names.say("unknown one.test")
+        async let stopped = rig.call("/one", times: 32)
+        let began = ContinuousClock.now
+        #expect(await rig.call("/two", times: 4) == Array(repeating: 200, count: 4))
+        // The name that is not there takes two seconds alone, and more for each family and search domain.
+        #expect(ContinuousClock.now - began < .seconds(2))
+        #expect(await stopped == Array(repeating: 502, count: 32))
+    }
+
+    @Test func `a silent name server fails no call while the last answer is a minute old`() async throws {
+        let rig = try await Rig.start()
+        #expect(await rig.call("/one", times: 1) == [200])
+        let before = try await rig.names.say("silent")
+        // The answer grows old after seconds: then it is asked for again, in vain.
+        try await rig.gateway.eventually {
+            #expect(await rig.call("/one", times: 1) == [200])
+            return try await rig.names.say("count") > before
+        }
+        #expect(await rig.call("/one", times: 4) == Array(repeating: 200, count: 4))
+    }
+}
+
+/// Gatehouse with two routes to one server under two names.
+private final class Rig: Sendable {
+    let gateway: Gateway
+    let names: NameServer
+
+    static func start() async throws -> Rig {
+        let names = try await NameServer.start()
+        let routes = ["one", "two"].map { name in
+            """
+              - name: \(name)
+                host: "*"
+                path: /\(name)
+                audience: ["\(TestIssuer.defaultAudience)"]
+                protocol: http
+                upstream: http://\(name).test:\(names.port)/\(name)
+
+            """
+        }
+        let gateway = try await Gateway.start(routes: routes.joined(), nameServer: names.address)
+        return Rig(gateway, names)
+    }
+
+    private init(_ gateway: Gateway, _ names: NameServer) {
+        self.gateway = gateway
+        self.names = names
+    }
+
+    /// - Returns: the status of each call, all made at once over connections of their own.
+    func call(_ path: String, times: Int) async -> [Int] {
+        var request = CurlRequest(gateway.url + path)
+        request.headers = [CurlHeader("Cf-Access-Jwt-Assertion", gateway.assertion())]
+        request.timeout = .seconds(45)
+        let made = request
+        return await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<times {
+                group.addTask { (try? await CurlClient().perform(made).status) ?? 0 }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+}
+
+private final class NameServer: Sendable {
+    let address: String
+    /// Of the HTTP server beside it.
+    let port: Int
+    private let process: ChildProcess
+    private let lines: LineCounter
+
+    static func start() async throws -> NameServer {
+        // An address of its own, so that tests do not meet on its one port.
+        let address = "127.\(Int.random(in: 16...254)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
+        let process = try ChildProcess(try Kit.python(.two), [Kit.script("names.py"), address])
+        let ready = try JSON(parsing: try await process.firstLine())
+        return NameServer(address, try #require(ready["port"].number), process)
+    }
+
+    private init(_ address: String, _ port: Int, _ process: ChildProcess) {
+        self.address = address
+        self.port = port
+        self.process = process
+        lines = LineCounter()
+    }
+
+    /// - Returns: the number of queries so far.
+    @discardableResult
+    func say(_ words: String) async throws -> Int {
+        let line = await lines.next()
+        try process.write("\(words)\n")
+        var answer: Substring?
+        try await process.eventually {
+            let all = process.output.text.split(separator: "\n", omittingEmptySubsequences: false)
+            // The last piece is a line that is not whole yet.
+            answer = all.dropLast().dropFirst(line).first
+            return answer != nil
+        }
+        return try #require(try JSON(parsing: String(answer ?? ""))["queries"].number)
+    }
+}
+
+private actor LineCounter {
+    private var count = 0
+
+    func next() -> Int {
+        count += 1
+        return count
+    }
+}
