@@ -20,6 +20,23 @@ struct PostgresConnectionTests {
         #expect(rows.count == 1)
     }
 
+    @Test func `a password with characters that are structure of a URL is sent as it is when it is percent-encoded`()
+        async throws
+    {
+        let connection = try await Database.open()
+        let role = "gatehouse_\(UInt32.random(in: 0...UInt32.max))"
+        _ = try await connection.query("CREATE ROLE \(role) LOGIN PASSWORD 'a@b/c%41 d:e?f#g'")
+        let url = try #require(Database.url)
+        let server = try #require(url.split(separator: "@").last)
+        let options = PostgresOptions(
+            url: "postgres://\(role):a%40b%2Fc%2541%20d%3Ae%3Ff%23g@\(server)",
+            connectTimeout: .seconds(20)
+        )
+        let second = try await PostgresConnection.open(options)
+        #expect(try await second.query("SELECT session_user::text").first?.text(0) == role)
+        _ = try await connection.query("DROP ROLE \(role)")
+    }
+
     @Test func `reading a column as what it is not is an error and no trap`() async throws {
         let connection = try await Database.open()
         let rows = try await connection.query("SELECT 'words' AS words, NULL")

@@ -35,7 +35,12 @@ struct Substitution {
     /// Whether a variable, or the default of one, is part of the text.
     let isSubstituted: Bool
 
-    init(_ written: String, _ environment: Environment) throws(Failure) {
+    /// - Parameter encode: what is made of a variable's value before it takes its place.
+    init(
+        _ written: String,
+        _ environment: Environment,
+        encode: (String) -> String = { $0 }
+    ) throws(Failure) {
         guard written.utf8.contains(0x24) else {
             text = written
             isSubstituted = false
@@ -52,7 +57,7 @@ struct Substitution {
                 rest = rest.dropFirst(3)
             } else if rest.hasPrefix("${") {
                 guard let close = rest.firstIndex(of: "}") else { throw .unclosed }
-                result += try Self.value(of: rest[..<close].dropFirst(2), environment)
+                result += encode(try Self.value(of: rest[..<close].dropFirst(2), environment))
                 isSubstituted = true
                 rest = rest[close...].dropFirst()
             } else {

@@ -113,7 +113,11 @@ extension Shape where Value == PostgresURL {
             )
             return nil
         }
-        return decoding.parse(scalar, wanted: "a postgres:// URL", PostgresURL.init(parsing:))
-            .map { Decoded(value: $0, shown: .text(scalar.written)) }
+        let environment = decoding.environment
+        return decoding.parse(scalar, wanted: "a postgres:// URL") { text throws(InvalidValue) in
+            // Each variable was found when the scalar was read.
+            try PostgresURL(parsing: (try? PostgresURL.substitute(scalar.written, environment)) ?? text)
+        }
+        .map { Decoded(value: $0, shown: .text(scalar.written)) }
     }
 }

@@ -25,7 +25,8 @@ enum StoreFields {
         "url",
         Shape<PostgresURL>.postgresURL,
         .required,
-        "`postgres://user@host:port/database`; a password only by a variable."
+        "`postgres://user@host:port/database`; a password only by a variable: as it is in `user:${PASSWORD}@host`, "
+            + "percent-encoded in a variable that holds more of the URL."
     )
     static let site = Field(
         "site",

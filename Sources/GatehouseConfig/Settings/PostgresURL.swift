@@ -23,10 +23,66 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
         }
         let place = rest.prefix { $0 != "?" && $0 != "#" }
         let at = place.lastIndex(of: "@")
+        // libpq ends user and password at the first '@' and the server at the first '/': with another behind it, it would take a part
+        // of the password for the name of a server, ask the resolver for it and print it.
+        guard at == nil || place.firstIndex(where: { $0 == "@" || $0 == "/" }) == at else {
+            throw InvalidValue(
+                "the user or password of a database URL holds an '@' or a '/'",
+                suggestion: "percent-encode it, %40 or %2F, or give the password by a variable of its own"
+            )
+        }
         let user = at.map { place[..<$0].prefix { $0 != ":" } + "@" } ?? ""
         let server = at.map { place[place.index(after: $0)...] } ?? place
         secret = Secret(text)
         description = "\(scheme)://\(user)\(server)"
+    }
+
+    /// Puts variables in their places. In a user and a password that stand apart, what a variable holds is percent-encoded (RFC 3986
+    /// section 3.2.1), so that no character of it ends them; everywhere else it is taken as it is.
+    static func substitute(
+        _ written: String,
+        _ environment: Environment
+    ) throws(Substitution.Failure) -> String {
+        guard let (scheme, rest) = split(written), let colon = passwordColon(rest),
+            let at = rest.prefix(while: { $0 != "?" }).lastIndex(of: "@")
+        else { return try Substitution(written, environment).text }
+        let user = try Substitution(String(rest[..<colon]), environment, encode: encode).text
+        let password = try Substitution(String(rest[colon..<at]), environment, encode: encode).text
+        return "\(scheme)://" + user + password + (try Substitution(String(rest[at...]), environment).text)
+    }
+
+    private static func encode(_ value: String) -> String {
+        var encoded = ""
+        for byte in value.utf8 {
+            switch byte {
+            // Unreserved (RFC 3986 section 2.3).
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            case _:
+                let digits = Array("0123456789ABCDEF")
+                encoded += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }
+        }
+        return encoded
+    }
+
+    /// The ':' between user and password of what stands behind the scheme, as it is written.
+    private static func passwordColon(_ rest: Substring) -> String.Index? {
+        let place = rest.prefix { $0 != "?" }
+        guard let at = place.lastIndex(of: "@") else { return nil }
+        // The first ':' after any variable: the one of ${USER:-default} separates nothing.
+        var depth = 0
+        var index = place.startIndex
+        while index < at {
+            switch place[index] {
+            case "{": depth += 1
+            case "}": depth -= 1
+            case ":" where depth <= 0: return index
+            case _: break
+            }
+            index = place.index(after: index)
+        }
+        return nil
     }
 
     /// Whether the text, as it stands in the file, holds a password that no variable gives.
@@ -41,20 +97,8 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
             if name == "password" || name == "sslpassword", literal(option.dropFirst(name.count + 1)) { return true }
         }
         let place = rest.prefix { $0 != "?" }
-        guard let at = place.lastIndex(of: "@") else { return false }
-        // The first ':' after any variable: the one of ${USER:-default} separates nothing.
-        var depth = 0
-        var index = place.startIndex
-        while index < at {
-            switch place[index] {
-            case "{": depth += 1
-            case "}": depth -= 1
-            case ":" where depth <= 0: return literal(place[place.index(after: index)..<at])
-            case _: break
-            }
-            index = place.index(after: index)
-        }
-        return false
+        guard let colon = passwordColon(rest), let at = place.lastIndex(of: "@") else { return false }
+        return literal(place[place.index(after: colon)..<at])
     }
 
     private static func split(_ text: String) -> (scheme: String, rest: Substring)? {

@@ -1,0 +1,51 @@
+import GatehouseConfig
+import GatehouseCore
+import Testing
+
+/// What variables put into a database URL, and what of it is never told.
+@Suite struct PostgresURLTests {
+    private func url(_ written: String, _ environment: Environment) throws -> String {
+        let sink = "audit: { spool: /spool, sink: { kind: postgres, url: \"\(written)\" } }\n"
+        let configuration = try read(minimal + sink, environment)
+        guard case .postgres(let url) = configuration.audit.sink else { return "" }
+        return url.secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    @Test(arguments: [
+        ("p@ss", "p%40ss"), ("a/b", "a%2Fb"), ("50%20", "50%2520"), ("two words", "two%20words"),
+        ("q?x#y", "q%3Fx%23y"),
+        ("[::1]:5432", "%5B%3A%3A1%5D%3A5432"), ("ü", "%C3%BC"), ("plain-._~9", "plain-._~9"), ("", ""),
+    ])
+    func `no character of a password from a variable is structure`(password: String, encoded: String) throws {
+        #expect(
+            try url("postgres://u:${PW}@db:5432/gatehouse?sslmode=require", ["PW": password])
+                == "postgres://u:\(encoded)@db:5432/gatehouse?sslmode=require"
+        )
+    }
+
+    @Test func `a user beside a password is encoded, too`() throws {
+        #expect(
+            try url("postgres://${NAME}:${PW}@db/d", ["NAME": "a@b:c", "PW": "x:y"])
+                == "postgres://a%40b%3Ac:x%3Ay@db/d"
+        )
+    }
+
+    @Test func `what gives more than a user or a password is taken as it is`() throws {
+        let whole = "postgres://u:p%40ss@db:5432/d?sslmode=require"
+        #expect(try url("${URL}", ["URL": whole]) == whole)
+        #expect(
+            try url("postgres://${WHO}@${WHERE}/d", ["WHO": "u:p%40", "WHERE": "db:1"]) == "postgres://u:p%40@db:1/d"
+        )
+    }
+
+    @Test(arguments: [
+        "postgres://u:hunter2@x@db/d", "postgres://u:hunter2/x@db/d", "postgres://hunter2@u:x@db/d",
+        "postgres://u:hunter2@db/d@x",
+    ])
+    func `a URL in which a password would end early is refused without repeating it`(url: String) {
+        let sink = "audit: { spool: /spool, sink: { kind: postgres, url: \"${URL}\" } }\n"
+        let found = problems(minimal + sink, ["URL": url])
+        #expect(found.count == 1)
+        #expect(found.allSatisfy { !"\($0)".contains("hunter2") })
+    }
+}
