@@ -15,7 +15,8 @@ package struct CORS: Hashable, Sendable {
     }
 }
 
-/// The origin of a page as browsers send it: `https://host`, with a port where it is not the scheme's own (RFC 6454 section 6.2).
+/// The origin of a page as browsers send it: `https://host`, with a port where it is not the scheme's own (RFC 6454 section 6.2). Pages of
+/// programs have schemes of their own: `chrome-extension://ID`, `vscode-file://vscode-app`, `app://NAME`.
 package struct Origin: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
@@ -31,7 +32,8 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
                 suggestion: "https://app.example.com"
             )
         } else {
-            throw InvalidValue("an origin is a scheme and a host", suggestion: "https://app.example.com")
+            text = try Self.ofProgram(raw)
+            return
         }
         let rest = raw.dropFirst(scheme.utf8.count)
         let bracket = rest.lastIndex(of: "]") ?? rest.startIndex
@@ -51,6 +53,27 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
         }
         // What browsers would send: they leave the scheme's own port out.
         text = scheme + host.name + (given == port ? "" : given)
+    }
+
+    /// Kept as it is written: such an origin is compared byte for byte, and nothing in it has a default.
+    private static func ofProgram(_ raw: String) throws(InvalidValue) -> String {
+        let scheme = raw.utf8.prefix { $0 != 0x3A }
+        let host = raw.utf8.dropFirst(scheme.count + 3)
+        guard let first = scheme.first, (0x61...0x7A).contains(first),
+            raw.utf8.dropFirst(scheme.count).starts(with: "://".utf8),
+            // RFC 3986 section 3.1, in the small letters that browsers send.
+            scheme.allSatisfy({
+                (0x61...0x7A).contains($0) || $0.isASCIIDigit || $0 == 0x2B || $0 == 0x2D || $0 == 0x2E
+            }),
+            !host.isEmpty, raw.utf8.count <= 255
+        else { throw InvalidValue("an origin is a scheme and a host", suggestion: "https://app.example.com") }
+        guard !["file", "data", "blob", "javascript", "about"].contains(String(Substring(scheme))) else {
+            throw InvalidValue("browsers send the origin of such a page as 'null', which any page can have")
+        }
+        guard host.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/?#@\\\"".utf8.contains($0) }) else {
+            throw InvalidValue("an origin has no path, and its host no such character", suggestion: "app://name")
+        }
+        return raw
     }
 
     private static func isPort(_ text: Substring) -> Bool {

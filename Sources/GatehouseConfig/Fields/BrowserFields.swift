@@ -11,7 +11,7 @@ enum CORSFields {
             wanted: "a list of origins"
         ),
         .required,
-        "Sites whose pages may call the route, as `https://app.example.com`."
+        "Sites whose pages may call the route, as `https://app.example.com` or `chrome-extension://ID`."
     )
 
     static let all = [origins.form]

@@ -1,38 +1,55 @@
 internal import GatehouseCore
 
 extension ResponseRewrite {
-    /// What stays of a `Location` that names the upstream's own authority: the path, under the upstream's prefix or not, with
-    /// query and fragment.
+    /// A `Location` that leads to the upstream, taken apart: what the client gets in its place.
     struct OwnLocation {
-        let rest: ByteRange
-        /// Whether the upstream's path prefix stood before `rest`, so that the route's takes its place.
+        /// Whether scheme and authority stood there, whose place the public ones take.
+        let namesAuthority: Bool
+        /// Whether the route's prefix goes before `rest`.
         let isBelowPrefix: Bool
+        /// The path behind the upstream's prefix, with query and fragment.
+        let rest: ByteRange
     }
 
-    /// Nil when the location is relative or names another authority: it passes as it is.
-    func ownLocation(_ value: ByteRange, _ source: UnsafeRawBufferPointer) -> OwnLocation? {
-        guard let (from, defaultPort) = afterScheme(value, source) else { return nil }
+    /// Nil when the location names another authority, or is relative to the request's own path (RFC 3986 section 4.2): it passes as it is.
+    func ownLocation(
+        _ value: ByteRange,
+        _ source: UnsafeRawBufferPointer,
+        _ publicAuthority: UnsafeRawBufferPointer
+    ) -> OwnLocation? {
+        guard let (from, defaultPort) = afterScheme(value, source) else {
+            guard value.count > 0, source[value.lower] == 0x2F else { return nil }
+            // An upstream that knows its public prefix has written it already.
+            guard !upstreamPath.isEmpty || !isBelow(publicPath, value, source) else { return nil }
+            guard isBelow(upstreamPath, value, source) else { return nil }
+            let rest = ByteRange(value.lower + upstreamPath.count, value.upper)
+            // With its prefix taken off, `/api//host` would name an authority.
+            guard !publicPath.isEmpty || !hasPrefix(source, rest, "//") else { return nil }
+            return OwnLocation(namesAuthority: false, isBelowPrefix: true, rest: rest)
+        }
         var end = from
         while end < value.upper, source[end] != 0x2F, source[end] != 0x3F, source[end] != 0x23 { end += 1 }
         var authorityEnd = end
-        if hasSuffix(source, from, end, defaultPort) { authorityEnd -= defaultPort.utf8CodeUnitCount }
-        guard authorityEnd - from == upstreamAuthority.count else { return nil }
-        for offset in 0..<upstreamAuthority.count
-        where source[from + offset].lowercasedASCII != upstreamAuthority[offset] {
-            return nil
+        if let defaultPort, hasSuffix(source, from, end, defaultPort) {
+            authorityEnd -= defaultPort.utf8CodeUnitCount
         }
-        let below = end + upstreamPath.count
-        var isBelow = below <= value.upper
-        if isBelow {
-            for offset in 0..<upstreamPath.count where source[end + offset] != upstreamPath[offset] {
-                isBelow = false
-                break
-            }
+        let authority = source[from..<authorityEnd]
+        func isAuthority(_ other: some Sequence<UInt8>) -> Bool {
+            authority.elementsEqual(other) { $0.lowercasedASCII == $1.lowercasedASCII }
         }
-        if isBelow, below < value.upper, !upstreamPath.isEmpty {
-            isBelow = source[below] == 0x2F || source[below] == 0x3F || source[below] == 0x23
-        }
-        return OwnLocation(rest: ByteRange(isBelow ? below : end, value.upper), isBelowPrefix: isBelow)
+        // Where `Host` is the public one, an upstream takes that for its own name, and the scheme by which Gatehouse came for its own.
+        let isPublic = preservesHost && isAuthority(publicAuthority)
+        guard isPublic || isAuthority(upstreamAuthority) else { return nil }
+        let path = ByteRange(end, value.upper)
+        let isBelow = isBelow(upstreamPath, path, source)
+        // Such an upstream may also have been told its public prefix.
+        let hasPublicPath = isPublic && upstreamPath.isEmpty && self.isBelow(publicPath, path, source)
+        let isMapped = isBelow && !hasPublicPath
+        return OwnLocation(
+            namesAuthority: true,
+            isBelowPrefix: isMapped,
+            rest: ByteRange(isMapped ? end + upstreamPath.count : end, value.upper)
+        )
     }
 
     func writeLocation(
@@ -41,33 +58,39 @@ extension ResponseRewrite {
         _ source: UnsafeRawBufferPointer,
         _ writer: inout HeadWriter
     ) {
-        writer.append(publicScheme)
-        writer.append(publicAuthority)
+        if location.namesAuthority {
+            writer.append(publicScheme)
+            writer.append(publicAuthority)
+        }
         if location.isBelowPrefix { writer.append(publicPath) }
+        // Of a path that was the prefix alone no path is left, and a query alone would belong to the request's path.
+        if !location.namesAuthority, publicPath.isEmpty, !hasPrefix(source, location.rest, "/") { writer.append(0x2F) }
         writer.append(source, location.rest.lower, location.rest.upper)
+    }
+
+    /// Whether a path stands below a prefix, on whole segments.
+    private func isBelow(_ prefix: [UInt8], _ path: ByteRange, _ source: UnsafeRawBufferPointer) -> Bool {
+        let below = path.lower + prefix.count
+        guard below <= path.upper, source[path.lower..<below].elementsEqual(prefix) else { return false }
+        return below == path.upper || prefix.isEmpty || source[below] == 0x2F || source[below] == 0x3F
+            || source[below] == 0x23
     }
 
     /// What the legacy transport's `endpoint` event says, as the public knows it: an address that names the upstream's own
     /// authority like a `Location`, and a path with the route's prefix in place of the upstream's. Anything else stays.
     func publicAddress(of address: UnsafeRawBufferPointer, _ publicAuthority: UnsafeRawBufferPointer) -> [UInt8] {
-        if let own = ownLocation(ByteRange(0, address.count), address) {
-            return publicScheme + Array(publicAuthority) + (own.isBelowPrefix ? publicPath : [])
-                + address[own.rest.lower..<own.rest.upper]
-        }
-        guard address.first == 0x2F, address.count < 2 || address[1] != 0x2F, address.starts(with: upstreamPath) else {
+        guard let own = ownLocation(ByteRange(0, address.count), address, publicAuthority) else {
             return Array(address)
         }
-        let rest = address[upstreamPath.count...]
-        guard upstreamPath.isEmpty || rest.isEmpty || rest.first == 0x2F || rest.first == 0x3F else {
-            return Array(address)
-        }
-        return publicPath + rest
+        return (own.namesAuthority ? publicScheme + Array(publicAuthority) : []) + (own.isBelowPrefix ? publicPath : [])
+            + address[own.rest.lower..<own.rest.upper]
     }
 
-    /// The offset behind `http://` or `https://`, and the port that the scheme implies.
-    private func afterScheme(_ value: ByteRange, _ source: UnsafeRawBufferPointer) -> (Int, StaticString)? {
+    /// The offset behind `http://`, `https://` or `//`, and the port that the scheme implies.
+    private func afterScheme(_ value: ByteRange, _ source: UnsafeRawBufferPointer) -> (Int, StaticString?)? {
         if hasPrefix(source, value, "http://") { return (value.lower + 7, ":80") }
         if hasPrefix(source, value, "https://") { return (value.lower + 8, ":443") }
+        if hasPrefix(source, value, "//") { return (value.lower + 2, nil) }
         return nil
     }
 

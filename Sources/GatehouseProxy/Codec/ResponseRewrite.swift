@@ -20,16 +20,31 @@ package final class ResponseRewrite: Sendable {
     /// Whether Gatehouse speaks to browsers for the upstream: two answers about one origin would be none.
     let ownsCORS: Bool
 
-    package init(upstream: Upstream, prefix: PathPrefix, publicScheme: String = "https", ownsCORS: Bool = false) {
+    /// Whether the upstream gets the public `Host`.
+    let preservesHost: Bool
+
+    package init(
+        upstream: Upstream,
+        prefix: PathPrefix,
+        publicScheme: String = "https",
+        ownsCORS: Bool = false,
+        preservesHost: Bool = false
+    ) {
         upstreamAuthority = Array(upstream.authority.utf8)
         upstreamPath = Array(upstream.path.utf8)
         self.publicScheme = Array("\(publicScheme)://".utf8)
         publicPath = prefix == .root ? [] : Array(prefix.text.utf8)
         self.ownsCORS = ownsCORS
+        self.preservesHost = preservesHost
     }
 
     package convenience init(_ route: Route) {
-        self.init(upstream: route.upstream, prefix: route.path, ownsCORS: route.cors != nil)
+        self.init(
+            upstream: route.upstream,
+            prefix: route.path,
+            ownsCORS: route.cors != nil,
+            preservesHost: route.preservesHost
+        )
     }
 
     /// The lines that the rewrite itself adds, with room to spare.
@@ -121,7 +136,7 @@ package final class ResponseRewrite: Sendable {
             if drops {
                 writer.append(source, run, field.name.lower)
             } else if field.known == .location {
-                guard let location = ownLocation(field.value, source) else { continue }
+                guard let location = ownLocation(field.value, source, publicAuthority) else { continue }
                 writer.append(source, run, field.value.lower)
                 writeLocation(location, publicAuthority, source, &writer)
                 writer.append("\r\n")

@@ -185,8 +185,10 @@ import Testing
         ("http://up:8080/v1?a", "https://coda.example.com/coda?a"), ("http://up:8080", "https://coda.example.com"),
         ("http://up:8081/v1/x", "http://up:8081/v1/x"), ("http://up.example:8080/", "http://up.example:8080/"),
         ("http://up:80800/", "http://up:80800/"),
-        ("/v1/x", "/v1/x"), ("//up:8080/v1", "//up:8080/v1"), ("http://u@up:8080/", "http://u@up:8080/"), ("", ""),
-        ("http://", "http://"),
+        ("/v1/x", "/coda/x"), ("/v1", "/coda"), ("/v1?a", "/coda?a"), ("/v1/", "/coda/"), ("/v10", "/v10"), ("/", "/"),
+        ("//up:8080/v1", "https://coda.example.com/coda"), ("//other/v1", "//other/v1"), ("x/y", "x/y"), ("?a", "?a"),
+        ("../v1", "../v1"), ("http://u@up:8080/", "http://u@up:8080/"), ("", ""), ("http://", "http://"),
+        ("http://coda.example.com/v1", "http://coda.example.com/v1"),
     ])
     func rewritesTheUpstreamsOwnLocation(location: String, expected: String) throws {
         let rewrite = try ResponseRewrite(
@@ -195,6 +197,52 @@ import Testing
         )
         let text = try Self.answer("HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n", rewrite)
         #expect(text == "HTTP/1.1 302 Found\r\nLocation: \(expected)\r\nContent-Length: 0\r\n\(Self.id)")
+    }
+
+    /// A server that gets the public Host takes it for its own name, and thinks that it is asked without TLS.
+    @Test(arguments: [
+        ("http://coda.example.com/mcp/", "", "/", "https://coda.example.com/mcp/"),
+        ("http://CODA.example.com:80/mcp/?x", "", "/", "https://coda.example.com/mcp/?x"),
+        ("http://coda.example.com/api/mcp/", "/api", "/coda", "https://coda.example.com/coda/mcp/"),
+        ("http://coda.example.com/mcp/", "", "/coda", "https://coda.example.com/coda/mcp/"),
+        ("http://coda.example.com/coda/mcp/", "", "/coda", "https://coda.example.com/coda/mcp/"),
+        ("//coda.example.com/mcp/", "", "/coda", "https://coda.example.com/coda/mcp/"),
+        ("http://up:8080/mcp", "", "/coda", "https://coda.example.com/coda/mcp"),
+        ("https://elsewhere.example.com/mcp", "", "/coda", "https://elsewhere.example.com/mcp"),
+    ])
+    func aServerThatGetsThePublicHostRedirectsToIt(
+        location: String,
+        upstream: String,
+        prefix: String,
+        expected: String
+    ) throws {
+        let rewrite = try ResponseRewrite(
+            upstream: Upstream(parsing: "http://up:8080\(upstream)"),
+            prefix: PathPrefix(parsing: prefix),
+            preservesHost: true
+        )
+        let text = try Self.answer("HTTP/1.1 307 T\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n", rewrite)
+        #expect(text.contains("Location: \(expected)\r\n"))
+    }
+
+    @Test(arguments: [
+        ("/mcp/", "", "/coda", "/coda/mcp/"), ("/coda/mcp/", "", "/coda", "/coda/mcp/"),
+        ("/codas", "", "/coda", "/coda/codas"),
+        ("/api", "/api", "/", "/"), ("/api?x", "/api", "/", "/?x"), ("/api/x", "/api", "/", "/x"),
+        ("/api//evil.example/x", "/api", "/", "/api//evil.example/x"), ("/mcp/", "", "/", "/mcp/"),
+    ])
+    func aRelativeLocationIsMappedThroughThePrefix(
+        location: String,
+        upstream: String,
+        prefix: String,
+        expected: String
+    ) throws {
+        let rewrite = try ResponseRewrite(
+            upstream: Upstream(parsing: "http://up:8080\(upstream)"),
+            prefix: PathPrefix(parsing: prefix)
+        )
+        let text = try Self.answer("HTTP/1.1 307 T\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n", rewrite)
+        #expect(text.contains("Location: \(expected)\r\n"))
     }
 
     @Test func aDefaultPortNamesTheSameAuthority() throws {
