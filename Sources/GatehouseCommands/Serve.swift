@@ -31,7 +31,12 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "gatehouse") {
             GatehouseLogHandler(label: $0, level: level, form: GatehouseLogHandler.formOfStandardError)
         }
-        let gatehouse = try await Gatehouse(configuration, logger: logger, version: GatehouseCommand.version)
+        let gatehouse = try await Gatehouse(
+            configuration,
+            logger: logger,
+            path: file.absolutePath,
+            version: GatehouseCommand.version
+        )
         let reloading = Task { await Reloading(gatehouse: gatehouse, path: path, watch: watch).run() }
         let signals = Task {
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
@@ -66,7 +71,17 @@ private struct Reloading {
                     if watch.looked(FileWatch.Stamp(of: path)) { ask.yield() }
                 }
             }
-            for await _ in asked { await gatehouse.reload(path: path) }
+            for await _ in asked {
+                let outcome = await gatehouse.reload(path: path)
+                guard let seconds = outcome.secondsLeft else { continue }
+                // By then it has been the same for long enough, or another reading was asked for.
+                group.addTask {
+                    guard (try? await Task.sleep(for: .seconds(seconds))) != nil, gatehouse.isHoldingReload else {
+                        return
+                    }
+                    ask.yield()
+                }
+            }
             group.cancelAll()
         }
     }
