@@ -7,13 +7,19 @@ extension Gatehouse {
     /// Reads the file again and puts its routes, limits and store in force, dropping no connection. A bad file, or a store that cannot take over,
     /// keeps the old ones serving; what cannot change while running is named and waits for a restart; and what widens access may be held.
     ///
-    /// - Parameter isConfirmed: an operator says that the file which is there now is meant.
+    /// - Parameters:
+    ///   - isConfirmed: an operator says that the file which is there now is meant.
+    ///   - ifDifferent: somebody saw it change, and may not have been the first: what is in force already is not read into force again.
     @discardableResult
-    package func reload(path: String, isConfirmed: Bool = false) async -> ReloadOutcome {
+    package func reload(
+        path: String,
+        isConfirmed: Bool = false,
+        ifDifferent: Bool = false
+    ) async -> ReloadOutcome {
         let task = reloading.withLock { reloading in
             let task = Task { [before = reloading] in
                 _ = await before?.value
-                return await reloadAlone(path: path, isConfirmed: isConfirmed)
+                return await reloadAlone(path: path, isConfirmed: isConfirmed, ifDifferent: ifDifferent)
             }
             reloading = task
             return task
@@ -24,7 +30,7 @@ extension Gatehouse {
     /// Whether a file waits to be taken.
     package var isHoldingReload: Bool { reloadGate.withLock { $0.isHolding } }
 
-    private func reloadAlone(path: String, isConfirmed: Bool) async -> ReloadOutcome {
+    private func reloadAlone(path: String, isConfirmed: Bool, ifDifferent: Bool) async -> ReloadOutcome {
         do {
             let new = try Configuration.read(path: path)
             // The same twice, or somebody writes to it while it is read.
@@ -32,6 +38,9 @@ extension Gatehouse {
                 return refuse(.refused, ["the file changed while it was read"])
             }
             let old = inForce.withLock { $0 }
+            if ifDifferent, new.text == old.text, reloadState.withLock({ $0.succeeded }) {
+                return ReloadOutcome(.taken)
+            }
             let comparison = AccessComparison(from: old, to: new)
             var outcome = ReloadOutcome(.taken)
             outcome.changes = ConfigurationChanges.between(old, new)
