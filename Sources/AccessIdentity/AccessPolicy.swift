@@ -34,7 +34,7 @@ public struct AccessPolicy: Hashable, Sendable {
 
     /// Principals refused although their assertions hold. A `*` in an entry stands for any run of characters.
     public struct Denied: Hashable, Sendable {
-        /// E-mail addresses of people, compared without case of A to Z.
+        /// E-mail addresses of people, in the form under which they are compared: without case, an internationalized domain as Unicode.
         public let users: Set<String>
         /// Client ids of service tokens, compared exactly.
         public let serviceTokens: Set<String>
@@ -45,7 +45,7 @@ public struct AccessPolicy: Hashable, Sendable {
         private let subjectPatterns: [Glob]
 
         public init(users: Set<String> = [], serviceTokens: Set<String> = [], subjects: Set<String> = []) {
-            self.users = Set(users.map { $0.lowercasedASCII() })
+            self.users = Set(users.map { EmailForm.form(of: $0) })
             self.serviceTokens = serviceTokens
             self.subjects = subjects
             userPatterns = Self.patterns(self.users)
@@ -67,7 +67,7 @@ public struct AccessPolicy: Hashable, Sendable {
         /// The first list that names a principal, nil when none does.
         public func list(naming kind: VerifiedAssertion.Kind, _ name: String, subject: String) -> List? {
             switch kind {
-            case .user where Self.holds(users, userPatterns, name.lowercasedASCII()): .users
+            case .user where !users.isEmpty && Self.holds(users, userPatterns, EmailForm.form(of: name)): .users
             case .service where Self.holds(serviceTokens, serviceTokenPatterns, name): .serviceTokens
             case .user, .service: Self.holds(subjects, subjectPatterns, subject) ? .subjects : nil
             }

@@ -15,7 +15,7 @@ extension SigningKeySource {
         public var refreshInterval: Int64
         /// How long keys serve after they were fetched while no newer ones can be. At least 0.
         public var maximumStaleness: Int64
-        /// Between two refreshes on account of unknown key ids. At least 0.
+        /// After which one more refresh may be spent on an unknown key id; three may follow each other at once. At least 0.
         public var unknownKeyInterval: Int64
         /// By which part each wait is longer or shorter, so that many replicas do not ask at once. 0 to 0.5.
         public var jitter: Double
@@ -35,7 +35,7 @@ extension SigningKeySource {
             self.url = url
             self.refreshInterval = min(max(1, refreshInterval), 1 << 31)
             self.maximumStaleness = max(0, maximumStaleness)
-            self.unknownKeyInterval = max(0, unknownKeyInterval)
+            self.unknownKeyInterval = min(max(0, unknownKeyInterval), 1 << 31)
             self.jitter = jitter.isFinite ? min(max(0, jitter), 0.5) : Options.defaultJitter
             self.path = path
         }

@@ -86,8 +86,8 @@ public actor SigningKeySource {
         return gate.withLock { $0.isWorthWaiting(for: keyID, now: now) }
     }
 
-    /// Refreshes on account of an unknown key id: joins the refresh under way, and starts one at most once in
-    /// ``Options/unknownKeyInterval`` and not again for an id that a refresh did not bring.
+    /// Refreshes on account of an unknown key id: joins the refresh under way, or starts one out of a budget of three, of which one comes
+    /// back every ``Options/unknownKeyInterval``, and not again for an id that a refresh did not bring.
     ///
     /// - Returns: whether the id is known now.
     @discardableResult
@@ -103,9 +103,9 @@ public actor SigningKeySource {
                 return true
             }
             guard isAdmitted else { return false }
-            guard await refresh() else { return false }
+            let isFetched = await refresh()
             if !knows(keyID), keyID.utf8.count <= SigningKeys.maximumKeyIDBytes {
-                gate.withLock { $0.remained(keyID, now: now) }
+                gate.withLock { isFetched ? $0.remained(keyID, now: now) : $0.failed(keyID, now: now) }
             }
         }
         return knows(keyID)

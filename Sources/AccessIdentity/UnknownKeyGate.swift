@@ -1,17 +1,23 @@
-/// Decides whether an unknown key id is worth a refresh. Anyone can make ids up, so refreshes on their account are rare:
-/// one in ``interval`` seconds, and none for an id that a refresh did not bring.
+/// Decides whether an unknown key id is worth a refresh. Anyone can make ids up, so refreshes on their account are rare: a budget of
+/// ``budget``, of which one comes back every ``interval`` seconds, and none for an id that a refresh did not bring. More than one,
+/// because a stray id must not make the first id of a rotation wait.
 struct UnknownKeyGate {
     /// Ids remembered at most; beyond it the oldest is forgotten, which costs at most one refresh more.
     static let maximumRemembered = 1024
 
-    /// Seconds between two refreshes on account of unknown ids.
+    /// Refreshes on account of unknown ids that may follow each other at once.
+    static let budget: Int64 = 3
+
+    /// Seconds after which one more may be spent.
     let interval: Int64
     /// Seconds for which an id is remembered: by then the background refresh has looked again anyway.
     let memory: Int64
-    private var lastRefresh: Int64?
+    /// When the budget was spent from last, and how many seconds it lacked then.
+    private var spentAt: Int64 = .min
+    private var owedThen: Int64 = 0
     /// A refresh is under way, on whatever account.
     private(set) var isRefreshing = false
-    private var remembered: [String: Int64] = [:]
+    private var remembered: [String: (since: Int64, seconds: Int64)] = [:]
     /// In the order of their arrival, the oldest at `oldest`.
     private var order: [String] = []
     private var oldest = 0
@@ -31,18 +37,22 @@ struct UnknownKeyGate {
     /// Whether a refresh for this id may start now.
     func admits(_ keyID: String, now: Int64) -> Bool {
         if isRemembered(keyID, now: now) { return false }
-        guard let lastRefresh else { return true }
-        // A clock that was set back must not shut the gate for longer than the interval.
-        return now - lastRefresh >= interval || now < lastRefresh
+        return owed(at: now) <= interval * (Self.budget - 1)
+    }
+
+    /// Seconds until the budget is full again. A clock that was set back finds it full: it must not shut the gate for longer than a minute.
+    private func owed(at now: Int64) -> Int64 {
+        owedThen > 0 && now >= spentAt ? max(0, owedThen &- (now &- spentAt)) : 0
     }
 
     private func isRemembered(_ keyID: String, now: Int64) -> Bool {
-        remembered[keyID].map { now >= $0 && now - $0 < memory } ?? false
+        remembered[keyID].map { now >= $0.since && now - $0.since < $0.seconds } ?? false
     }
 
     /// A refresh starts on account of an unknown id.
     mutating func lookUpStarted(now: Int64) {
-        lastRefresh = now
+        owedThen = owed(at: now) + interval
+        spentAt = now
         isRefreshing = true
     }
 
@@ -51,8 +61,13 @@ struct UnknownKeyGate {
     mutating func refreshEnded() { isRefreshing = false }
 
     /// A refresh succeeded and did not bring this id.
-    mutating func remained(_ keyID: String, now: Int64) {
-        if remembered.updateValue(now, forKey: keyID) == nil { order.append(keyID) }
+    mutating func remained(_ keyID: String, now: Int64) { remember(keyID, now: now, for: memory) }
+
+    /// A refresh for this id failed: who waits for it must not spend the rest of the budget by asking again.
+    mutating func failed(_ keyID: String, now: Int64) { remember(keyID, now: now, for: interval) }
+
+    private mutating func remember(_ keyID: String, now: Int64, for seconds: Int64) {
+        if remembered.updateValue((now, seconds), forKey: keyID) == nil { order.append(keyID) }
         while remembered.count > Self.maximumRemembered {
             remembered[order[oldest]] = nil
             oldest += 1

@@ -23,6 +23,14 @@ struct ConfigurationOption: ParsableArguments {
         return Self.places.first { access($0, F_OK) == 0 } ?? Self.places[0]
     }
 
+    /// The same for another process, whose folder may be another one.
+    var absolutePath: String {
+        if path.hasPrefix("/") { return path }
+        guard let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return "\(String(cString: folder))/\(path)"
+    }
+
     /// The configuration; its warnings go to standard error.
     ///
     /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78.

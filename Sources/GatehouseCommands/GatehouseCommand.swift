@@ -14,6 +14,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         version: version,
         subcommands: [
             Serve.self,
+            Reload.self,
             Check.self,
             Schema.self,
             Explain.self,

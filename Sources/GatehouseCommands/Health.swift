@@ -13,7 +13,7 @@ struct Health: AsyncParsableCommand {
     @OptionGroup var form: FormOption
 
     func run() async throws {
-        let readiness = try await InstanceReadiness.ask(file.load().admin)
+        let readiness = try await InstanceReadiness.ask(instance())
         if form.json {
             Terminal.print(json(readiness))
         } else {
@@ -22,6 +22,15 @@ struct Health: AsyncParsableCommand {
             }
         }
         if !readiness.isReady { throw CommandFailure("the instance is not ready") }
+    }
+
+    /// By its run file, so that a file which is broken by now says nothing of the instance's health; without one, where the configuration says.
+    private func instance() throws -> InstanceCall {
+        do throws(GatehouseError) {
+            return try InstanceCall.running(configuration: file.path)
+        } catch {
+            return InstanceCall(try file.load().admin)
+        }
     }
 
     private func json(_ readiness: InstanceReadiness) -> JSONText {

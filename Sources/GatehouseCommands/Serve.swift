@@ -31,7 +31,12 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "gatehouse") {
             GatehouseLogHandler(label: $0, level: level, form: GatehouseLogHandler.formOfStandardError)
         }
-        let gatehouse = try await Gatehouse(configuration, logger: logger, version: GatehouseCommand.version)
+        let gatehouse = try await Gatehouse(
+            configuration,
+            logger: logger,
+            path: file.absolutePath,
+            version: GatehouseCommand.version
+        )
         let reloading = Task { await Reloading(gatehouse: gatehouse, path: path, watch: watch).run() }
         let signals = Task {
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
@@ -53,20 +58,34 @@ private struct Reloading {
     let path: String
     let watch: FileWatch
 
+    private enum Cause: Sendable {
+        case signal, change
+    }
+
     func run() async {
         // Whatever asks while a reading is under way is answered by one more.
-        let (asked, ask) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let (asked, ask) = AsyncStream<Cause>.makeStream(bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
             group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sighup) { ask.yield() }
+                for await _ in await UnixSignalsSequence(trapping: .sighup) { ask.yield(.signal) }
             }
             group.addTask { [path] in
                 var watch = watch
                 while (try? await Task.sleep(for: FileWatch.interval)) != nil {
-                    if watch.looked(FileWatch.Stamp(of: path)) { ask.yield() }
+                    if watch.looked(FileWatch.Stamp(of: path)) { ask.yield(.change) }
                 }
             }
-            for await _ in asked { await gatehouse.reload(path: path) }
+            for await cause in asked {
+                let outcome = await gatehouse.reload(path: path, ifDifferent: cause == .change)
+                guard let seconds = outcome.secondsLeft else { continue }
+                // By then it has been the same for long enough, or another reading was asked for.
+                group.addTask {
+                    guard (try? await Task.sleep(for: .seconds(seconds))) != nil, gatehouse.isHoldingReload else {
+                        return
+                    }
+                    ask.yield(.change)
+                }
+            }
             group.cancelAll()
         }
     }

@@ -13,6 +13,21 @@ extension Configuration {
         try Configuration(parsing: try bytes(of: path), file: path, environment: environment)
     }
 
+    /// The folder of the spool as far as a file says it, whatever else is wrong with it: for who looks for the instance that runs.
+    package static func spool(path: String, environment: Environment = .process) -> String {
+        func value(_ key: String, in node: YAMLNode?) -> YAMLNode? {
+            guard case .mapping(let entries)? = node?.content else { return nil }
+            return entries.first { $0.key == key }?.value
+        }
+        guard let bytes = try? bytes(of: path),
+            let node = value(
+                AuditFields.spool.key,
+                in: value(ConfigurationFields.audit.key, in: YAMLReader.read(bytes).root)
+            )
+        else { return AuditSettings.defaultSpool }
+        return AuditFields.spool.shape.decode(node, Decoding(environment))?.value ?? AuditSettings.defaultSpool
+    }
+
     /// Reads the text of a file.
     ///
     /// - Parameter file: how diagnostics name the text.
@@ -37,11 +52,11 @@ extension Configuration {
         let source = SourceText(bytes, redactions: decoding.redactions, isParsed: reading.root != nil)
         let diagnostics = decoding.diagnostics(file, source)
         guard !decoding.hasFailed, let draft else { throw ConfigurationError(.invalid, diagnostics) }
-        self.init(draft.value, warnings: diagnostics, effective: draft.shown.yaml)
+        self.init(draft.value, text: bytes, warnings: diagnostics, effective: draft.shown.yaml)
     }
 
     /// The content of a file, one byte more than the limit at most, so that the reader sees that it is too long.
-    private static func bytes(of path: String) throws(ConfigurationError) -> [UInt8] {
+    package static func bytes(of path: String) throws(ConfigurationError) -> [UInt8] {
         func failure() -> ConfigurationError {
             let reason = String(cString: strerror(errno))
             return ConfigurationError(

@@ -18,6 +18,8 @@ package struct Configuration: Sendable {
     package let listen: ListenAddress
     /// Health, metrics and status; never routed through the tunnel.
     package let admin: ListenAddress
+    /// Names under which the admin listener may be asked, beside addresses and `localhost`.
+    package let adminHosts: [Host]
     /// Event loops.
     package let threads: Int
     package let access: AccessSettings
@@ -29,6 +31,7 @@ package struct Configuration: Sendable {
     package let storeMaxStale: Duration
     package let audit: AuditSettings
     package let limits: ServerLimits
+    package let reload: ReloadSettings
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
     /// What the author should look at again.
@@ -36,6 +39,8 @@ package struct Configuration: Sendable {
     /// Canonical YAML of all of the above with the defaults filled in; secrets only as the places where they are. Reads back
     /// as the same configuration.
     package let effective: String
+    /// The bytes that all of this was read from.
+    package let text: [UInt8]
 
     package struct NamedStore: Equatable, Sendable {
         package let name: StoreName

@@ -58,7 +58,7 @@ package struct Grant: Hashable, Sendable {
     package let resources: [Glob]?
 
     package init(users: [Glob], serviceTokens: [Glob], tools: [Glob]?, prompts: [Glob]?, resources: [Glob]?) {
-        self.users = users
+        self.users = users.map(\.ofAddresses)
         self.serviceTokens = serviceTokens
         self.tools = tools
         self.prompts = prompts
@@ -67,7 +67,7 @@ package struct Grant: Hashable, Sendable {
 
     package func names(_ principal: Principal) -> Bool {
         switch principal.kind {
-        case .user: users.contains { $0.matches(principal.name, ignoringCase: true) }
+        case .user: users.contains { $0.matches(principal.identity) }
         case .service: serviceTokens.contains { $0.matches(principal.name) }
         case .bearer, .none: false
         }
@@ -94,14 +94,25 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
         bytes = Array(pattern.utf8)
     }
 
-    package func matches(_ text: String, ignoringCase: Bool = false) -> Bool {
-        var text = text
-        return text.withUTF8 { matches(UnsafeRawBufferPointer($0), ignoringCase: ignoringCase) }
+    private init(_ pattern: String, matching form: String) {
+        self.pattern = pattern
+        bytes = Array(form.utf8)
     }
+
+    /// The same for e-mail addresses: it matches them by the form under which they are compared, ``Principal/identity``, however it is written.
+    package var ofAddresses: Glob { Glob(pattern, matching: EmailForm.form(of: pattern)) }
+
+    package func matches(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Whether everything that another pattern matches is matched by this one: a `*` of the other is met by nothing but a `*`.
+    package func covers(_ other: Glob) -> Bool { other.bytes.withUnsafeBytes { matches($0) } }
 
     /// Takes time in the product of both lengths at worst: one position to return to is enough, because a later `*`
     /// always subsumes an earlier one.
-    package func matches(_ text: UnsafeRawBufferPointer, ignoringCase: Bool = false) -> Bool {
+    package func matches(_ text: UnsafeRawBufferPointer) -> Bool {
         var p = 0
         var t = 0
         var star: (p: Int, t: Int)?
@@ -109,9 +120,7 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
             if p < bytes.count, bytes[p] == 0x2A {
                 star = (p, t)
                 p += 1
-            } else if p < bytes.count,
-                ignoringCase ? bytes[p].lowercasedASCII == text[t].lowercasedASCII : bytes[p] == text[t]
-            {
+            } else if p < bytes.count, bytes[p] == text[t] {
                 p += 1
                 t += 1
             } else if let last = star {

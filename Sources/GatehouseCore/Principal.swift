@@ -17,11 +17,15 @@ package struct Principal: Hashable, Sendable {
     package let name: String
     /// The `sub` claim. Empty for service tokens: Access gives all of them the same.
     package let subject: String
+    /// What tells principals of a kind apart: a user's address in the form under which addresses are compared, else the name. Made once,
+    /// when somebody is established.
+    package let identity: String
 
     package init(kind: Kind, name: String, subject: String = "") {
         self.kind = kind
         self.name = name
         self.subject = subject
+        identity = kind == .user ? EmailForm.form(of: name) : name
     }
 
     package static let nobody = Principal(kind: .none, name: "")

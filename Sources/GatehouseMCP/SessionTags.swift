@@ -64,7 +64,7 @@ package final class SessionTags: Sendable {
         }
         add(route.text)
         add(principal.kind.rawValue)
-        add(principal.name)
+        add(principal.identity)
         code.update(data: id)
         return [0x2E] + code.finalize().withUnsafeBytes { Array(Base64URL.encode($0.prefix(16)).utf8) }
     }

@@ -8,7 +8,6 @@ internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
 internal import NIOCore
-internal import NIOHTTP1
 internal import NIOPosix
 internal import SocketLoop
 internal import Synchronization
@@ -21,7 +20,16 @@ package final class Gatehouse: Sendable {
     let startedAt = SystemClock().now()
     /// As `--version` says it.
     let version: String
+    /// Of a clock that is never set.
+    let launchedAt = ContinuousClock.now
+    /// The file that is read again, nil for an instance without one.
+    let path: String?
+    /// What the last file taken says; ``configuration`` is what the start read.
+    let inForce: Mutex<Configuration>
     let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
+    let reloadGate = Mutex(ReloadGate())
+    /// Nil until the listeners stand.
+    let runFile = Mutex<RunFile?>(nil)
     private let eventLoops: [EpollLoop]
     /// Of the admin listener, which has a thread of its own: what is asked there never delays a request.
     private let adminGroup: MultiThreadedEventLoopGroup
@@ -29,12 +37,12 @@ package final class Gatehouse: Sendable {
     let keys: SigningKeySource
     let tokens: LiveTokens
     /// Reloads run one after the other, in the order they were asked for.
-    let reloading = Mutex<Task<Void, Never>?>(nil)
+    let reloading = Mutex<Task<ReloadOutcome, Never>?>(nil)
     /// Break-glass credentials; its `state` may be read at any time.
     let bearers: BearerWatch
     let proxy: ProxyServer
     private let authenticators: [LoopBound<LoopAuthenticator>]
-    private let adminHost: AdminHost
+    let adminHost: AdminHost
     private let isDraining = Mutex(false)
     /// Ends when ``stop()`` was called.
     private let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
@@ -43,20 +51,24 @@ package final class Gatehouse: Sendable {
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
     /// - Parameters:
+    ///   - path: the file that the configuration was read from, for who asks the instance to read it again.
     ///   - version: what the status page calls this build.
     ///   - onReady: called once both listeners stand, with their ports; nil for a unix socket.
     /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
     package init(
         _ configuration: Configuration,
         logger: Logger,
+        path: String? = nil,
         version: String = "",
         onReady: @escaping @Sendable (_ listen: Int?, _ admin: Int?) -> Void = { _, _ in }
     ) async throws {
         self.configuration = configuration
         self.logger = logger
+        self.path = path
         self.version = version
+        inForce = Mutex(configuration)
         self.onReady = onReady
-        adminHost = AdminHost(configuration.admin)
+        adminHost = AdminHost(configuration.admin, named: configuration.adminHosts)
         let instanceKeys = try InstanceKeys.made(for: configuration)
         audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
@@ -122,7 +134,7 @@ package final class Gatehouse: Sendable {
                 rates: rates,
                 sessions: sessions,
                 // Weak: it would close a ring that keeps the store open after the end.
-                onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
+                onTokenRejected: { [weak tokens] in tokens?.upstreamRejected($0, $1, version: $2) },
                 logger: logger
             )
         }
@@ -159,6 +171,8 @@ package final class Gatehouse: Sendable {
                 "store": "\(configuration.store.name)",
             ]
         )
+        writeRunFile(adminPort: admin.port)
+        defer { removeRunFile() }
         onReady(port, admin.port)
         StartupPages.release()
 
@@ -181,37 +195,32 @@ package final class Gatehouse: Sendable {
         logger.info("stopped")
     }
 
+    /// The commands of this machine find the instance by it. Without one it serves all the same.
+    private func writeRunFile(adminPort: Int?) {
+        guard let path else { return }
+        let file = RunFile.ofThisProcess(
+            admin: configuration.admin.bound(to: adminPort),
+            configuration: path,
+            version: version,
+            startedAt: startedAt
+        )
+        do throws(GatehouseError) {
+            try file.write(spool: configuration.audit.spool)
+            runFile.withLock { $0 = file }
+        } catch {
+            logger.warning("commands will not find this instance", metadata: ["problem": "\(error.message)"])
+        }
+    }
+
+    private func removeRunFile() {
+        if runFile.withLock({ $0.take() }) != nil { RunFile.remove(spool: configuration.audit.spool) }
+    }
+
     /// Has ``run()`` drain and return.
     package func stop() { stopping.finish() }
 
     /// How long a stop may wait for the audit's sink; what it did not take stays in the spool.
     private static let auditFlush: Duration = .seconds(5)
-
-    // MARK: - Admin pages
-
-    private func page(_ request: AdminServer.Request) async -> AdminServer.Page? {
-        switch request.path {
-        case "/":
-            guard adminHost.admits(request.host) else {
-                return AdminServer.Page(
-                    status: .misdirectedRequest,
-                    body: "the status page is shown under an address or localhost, not under this name\n"
-                )
-            }
-            return await statusPage()
-        case "/healthz": return AdminServer.Page(body: "ok\n")
-        case "/readyz":
-            let readiness = await readiness()
-            return AdminServer.Page(
-                status: readiness.isReady ? .ok : .serviceUnavailable,
-                type: "application/json",
-                body: readiness.json.text + "\n"
-            )
-        case "/metrics":
-            return AdminServer.Page(type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics())
-        case _: return nil
-        }
-    }
 
     func readiness() async -> Readiness {
         let now = SystemClock().now()
@@ -237,7 +246,7 @@ package final class Gatehouse: Sendable {
         return (traffic, exchanges)
     }
 
-    private func metrics() async -> String {
+    func metrics() async -> String {
         let now = SystemClock().now()
         let traffic = await traffic()
         var text = MetricsText()

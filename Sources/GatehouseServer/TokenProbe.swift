@@ -2,12 +2,26 @@ internal import CurlClient
 package import GatehouseConfig
 package import GatehouseCore
 
-/// Asks an upstream whether a token works, by the `probe` of each route that uses it, before the token is promoted.
+/// Asks an upstream whether a token works, by the `probe` of a route that uses it: before it is promoted, and when it was rejected after.
 package struct TokenProbe: Sendable {
     package struct Verdict: Sendable {
         package let route: TokenName
-        /// Why the token does not work; nil when it does.
-        package let problem: String?
+        package let answer: Answer
+        /// Why the token does not work, or is not known to; nil when it does.
+        package var problem: String? {
+            switch answer {
+            case .works: nil
+            case .fails(let problem), .unclear(let problem): problem
+            }
+        }
+    }
+
+    package enum Answer: Hashable, Sendable {
+        case works
+        /// The upstream answered, and not as a good token is answered.
+        case fails(String)
+        /// Nobody answered, or who did speaks of itself (5xx, 408, 425, 429): nothing is known of the token.
+        case unclear(String)
     }
 
     static let timeout: Duration = .seconds(15)
@@ -25,6 +39,13 @@ package struct TokenProbe: Sendable {
         }
     }
 
+    /// The probe of one route; nil when it has none.
+    init?(of name: TokenName, on route: Route) {
+        guard let probe = route.probe else { return nil }
+        self.name = name
+        routes = [(route.name, probe)]
+    }
+
     package var isEmpty: Bool { routes.isEmpty }
 
     /// - Parameters:
@@ -34,16 +55,21 @@ package struct TokenProbe: Sendable {
         var verdicts: [Verdict] = []
         var tokens = others
         tokens[name] = value
-        for (route, probe) in routes { verdicts.append(Verdict(route: route, problem: await Self.ask(probe, tokens))) }
+        for (route, probe) in routes { verdicts.append(Verdict(route: route, answer: await Self.ask(probe, tokens))) }
         return verdicts
     }
 
-    private static func ask(_ probe: Route.Probe, _ tokens: [TokenName: TokenValue]) async -> String? {
+    /// The answer of a single route's probe.
+    func ask(with value: TokenValue, others: [TokenName: TokenValue]) async -> Answer {
+        await run(with: value, others: others).first?.answer ?? .unclear("there is no probe")
+    }
+
+    private static func ask(_ probe: Route.Probe, _ tokens: [TokenName: TokenValue]) async -> Answer {
         var request = CurlRequest(probe.url)
         request.timeout = timeout
         for injection in probe.headers {
             if let missing = injection.value.tokens.first(where: { tokens[$0] == nil }) {
-                return "its probe needs the token '\(missing)', which the store does not have"
+                return .unclear("its probe needs the token '\(missing)', which the store does not have")
             }
             let value = Self.render(injection.value, tokens)
             request.headers.append(
@@ -52,9 +78,12 @@ package struct TokenProbe: Sendable {
         }
         do throws(CurlError) {
             let response = try await CurlClient().perform(request)
-            return response.status == probe.expect ? nil : "the probe answers \(response.status), not \(probe.expect)"
+            if response.status == probe.expect { return .works }
+            let problem = "the probe answers \(response.status), not \(probe.expect)"
+            return response.status >= 500 || [408, 425, 429].contains(response.status)
+                ? .unclear(problem) : .fails(problem)
         } catch {
-            return "the probe has no answer: \(error.message)"
+            return .unclear("the probe has no answer: \(error.message)")
         }
     }
 

@@ -123,6 +123,10 @@ package struct EnvironmentTokenStore: TokenStore {
         throw refusal(name, "keeps no old versions")
     }
 
+    package func predecessor(of name: TokenName, version: Int) async throws(TokenError) -> TokenValue {
+        throw refusal(name, "keeps no old versions")
+    }
+
     package func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) {
         throw refusal(name, "cannot be written to")
     }

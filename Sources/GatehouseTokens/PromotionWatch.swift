@@ -1,31 +1,32 @@
 package import GatehouseCore
 
-/// Follows how upstreams take the tokens they are sent, and says when a new version is so much worse than the one before that going back
-/// is right: a machine without store or clock. Times are since any fixed point of a clock that is never set.
+/// Follows which versions of tokens are served and rejected, and says when a new one is worth a proof: a machine without store, clock or
+/// network. Times are since any fixed point of a clock that is never set.
+///
+/// A rejection says little: a 401 may mean the token, or the caller, or one page. So it decides nothing, and only has the new version and
+/// the one before tried by the route's probe, at most once in ``interval`` for a token however often it is rejected.
 ///
 /// What it knows does not outlive the process: after a restart a promotion made before it is not gone back from.
 package struct PromotionWatch: Sendable {
-    /// How long after a promotion a rejection is blamed on it.
+    /// How long after a promotion a rejection may be its fault.
     package static let window: Duration = .seconds(600)
-    /// Rejections of a new version that the upstream had accepted before; one that it never accepted needs only one.
-    package static let tolerated = 3
+    /// Between two proofs of a token.
+    package static let interval: Duration = .seconds(30)
 
     package enum Verdict: Equatable, Sendable {
         /// Of a version that is not current any more.
         case ignore
         /// The store may know a newer version: read it again.
         case refresh
-        /// Go back from this version to the one before.
-        case goBack(from: Int)
+        /// The store may know a newer version; and if the probe fails with this one and works with the one before, go back.
+        case prove(version: Int)
     }
 
     private struct Token {
         var current: Int
-        /// Whether the upstream accepted the current version.
-        var isAccepted = false
-        /// When the current version took the place of one that was accepted; nil when it did not, or was gone back from.
+        /// When the current version took the place of a lower one; nil when it did not.
         var promotedAt: Duration?
-        var rejections = 0
+        var mayBeProvenAt: Duration = .zero
     }
 
     private var tokens: [TokenName: Token] = [:]
@@ -41,26 +42,18 @@ package struct PromotionWatch: Sendable {
             }
             guard version != old.current else { continue }
             // A lower version is one that somebody went back to.
-            let isPromotion = version > old.current && old.isAccepted
-            tokens[name] = Token(current: version, promotedAt: isPromotion ? now : nil)
+            tokens[name] = Token(current: version, promotedAt: version > old.current ? now : nil)
         }
         // A token that is away for a while keeps its past.
     }
 
-    package mutating func accepted(_ name: TokenName, version: Int) {
-        if tokens[name]?.current == version { tokens[name]?.isAccepted = true }
-    }
-
     /// - Parameter mayGoBack: whether the operator wants it for the route that was rejected.
     package mutating func rejected(_ name: TokenName, version: Int, at now: Duration, mayGoBack: Bool) -> Verdict {
-        guard var token = tokens[name], token.current == version else { return .ignore }
-        token.rejections += 1
-        defer { tokens[name] = token }
+        guard let token = tokens[name], token.current == version else { return .ignore }
         guard mayGoBack, let promotedAt = token.promotedAt, now - promotedAt <= Self.window,
-            !token.isAccepted || token.rejections >= Self.tolerated
+            now >= token.mayBeProvenAt
         else { return .refresh }
-        // Once: whether it succeeds or not, the next rejection changes nothing.
-        token.promotedAt = nil
-        return .goBack(from: version)
+        tokens[name]?.mayBeProvenAt = now + Self.interval
+        return .prove(version: version)
     }
 }

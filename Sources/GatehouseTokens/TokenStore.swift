@@ -52,6 +52,11 @@ package protocol TokenStore: Sendable {
         _ change: TokenChange
     ) async throws(TokenError) -> TokenSummary
 
+    /// The value that ``rollback(_:from:_:)`` from this version would make current again: looked at, not gone back to.
+    ///
+    /// - Throws: as that does.
+    func predecessor(of name: TokenName, version: Int) async throws(TokenError) -> TokenValue
+
     /// Destroys every version. Also works on a token that no longer opens, so that it can be set anew.
     func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError)
 }

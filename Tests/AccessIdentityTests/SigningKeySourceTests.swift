@@ -120,24 +120,49 @@ import Testing
         #expect(certs.fetches == 2)
     }
 
-    @Test func looksUpAtMostOnceAMinuteAndRemembersWhatIsUnknown() async throws {
+    @Test func aStrayKeyDoesNotDelayARotation() async throws {
         let source = try source()
         await source.refresh()
-        #expect(await !source.lookUp("made-up"))
-        #expect(certs.fetches == 2)
-        #expect(!source.mayLookUp("made-up"))
+        #expect(await !source.lookUp("stray"))
+        certs.serve([TestIssuer.firstKey, TestIssuer.secondKey])
+        #expect(source.mayLookUp("9b8e7d6c5a"))
+        #expect(await source.lookUp("9b8e7d6c5a"))
+        #expect(certs.fetches == 3)
+    }
+
+    @Test func looksUpThreeTimesAndThenOnceAMinuteAndRemembersWhatIsUnknown() async throws {
+        let source = try source()
+        await source.refresh()
+        for (index, name) in ["made-up", "second", "third"].enumerated() {
+            #expect(source.mayLookUp(name))
+            #expect(await !source.lookUp(name))
+            #expect(!source.mayLookUp(name))
+            #expect(certs.fetches == 2 + index)
+        }
         #expect(!source.mayLookUp("another"))
         #expect(await !source.lookUp("another"))
         clock.advance(59)
         #expect(await !source.lookUp("another"))
-        #expect(certs.fetches == 2)
+        #expect(certs.fetches == 4)
         clock.advance(1)
         #expect(!source.mayLookUp("made-up"))
         #expect(await !source.lookUp("made-up"))
-        #expect(certs.fetches == 2)
+        #expect(certs.fetches == 4)
         #expect(source.mayLookUp("another"))
         #expect(await !source.lookUp("another"))
-        #expect(certs.fetches == 3)
+        #expect(certs.fetches == 5)
+        #expect(!source.mayLookUp("and one more"))
+    }
+
+    @Test func aClockThatIsSetBackDoesNotShutTheGate() async throws {
+        let source = try source()
+        await source.refresh()
+        for name in ["one", "two", "three"] { #expect(await !source.lookUp(name)) }
+        #expect(!source.mayLookUp("four"))
+        clock.advance(-86_400)
+        for name in ["four", "five", "six"] { #expect(await !source.lookUp(name)) }
+        #expect(!source.mayLookUp("seven"))
+        #expect(certs.fetches == 7)
     }
 
     @Test func aFailedLookUpIsNotHeldAgainstTheKey() async throws {
@@ -145,6 +170,9 @@ import Testing
         await source.refresh()
         certs.fail()
         #expect(await !source.lookUp("9b8e7d6c5a"))
+        // Who waited for it verifies again at once, and must not spend the budget.
+        #expect(!source.mayLookUp("9b8e7d6c5a"))
+        #expect(source.mayLookUp("another"))
         certs.serve([TestIssuer.secondKey])
         clock.advance(60)
         #expect(await source.lookUp("9b8e7d6c5a"))

@@ -125,6 +125,19 @@ import Testing
         #expect(gate.verdict(token) == "assertion_denied")
     }
 
+    @Test(arguments: [
+        ("müller@example.de", "MÜLLER@example.de"), ("MÜLLER@EXAMPLE.DE", "mu\u{308}ller@example.de"),
+        ("x@münchen.de", "x@xn--mnchen-3ya.de"), ("x@xn--mnchen-3ya.de", "X@München.DE"),
+        ("*@münchen.de", "anybody@xn--mnchen-3ya.de"), ("νίκος@example.gr", "ΝΊΚΟΣ@example.gr"),
+    ])
+    func aDeniedAddressIsDeniedInEverySpelling(denied: String, signedIn: String) {
+        let gate = Gate()
+        #expect(gate.verdict(gate.issuer.user(signedIn)) == "user \(signedIn)")
+        gate.verifier.update(policy: AccessPolicy(issuer: gate.issuer.issuer, denied: .init(users: [denied])))
+        #expect(gate.verdict(gate.issuer.user(signedIn)) == "assertion_denied")
+        #expect(gate.verdict(gate.issuer.user("somebody@example.com")) == "user somebody@example.com")
+    }
+
     @Test func refusalsAreNotRemembered() {
         let gate = Gate()
         #expect(gate.verdict("a.b.c") == "assertion_malformed")

@@ -98,6 +98,146 @@ struct ReloadTests {
         }
     }
 
+    // MARK: - The verb
+
+    /// Runs `gatehouse reload`.
+    private func reload(_ gateway: Gateway, _ options: String...) async throws -> (
+        exit: Int, output: String, errors: String
+    ) {
+        let process = try ChildProcess(
+            Kit.gatehouse,
+            ["reload", "--config", gateway.configuration] + options,
+            environment: Gateway.environment
+        )
+        guard case .code(let code) = await process.exit() else { return (-1, "", await process.errors.whole) }
+        return (Int(code), await process.output.whole, await process.errors.whole)
+    }
+
+    @Test func `the verb has a file taken, says what changed, and says every error`() async throws {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(.environment, server)
+        #expect(try await reload(gateway).output == "nothing changed\n")
+        let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        let denying = yaml.replacing(
+            "  issuer: \(TestIssuer.defaultIssuer)",
+            with: "  deny: { users: [\"\(Gateway.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
+        )
+        try gateway.folder.write(denying + "threads: 9\n", to: "gatehouse.yaml")
+        let taken = try await reload(gateway)
+        #expect(taken.exit == 0, "\(taken.errors)")
+        #expect(taken.output.contains("access changed\n") && taken.output.contains("waits for a restart: threads\n"))
+        #expect(!taken.output.contains("wider"))
+        // It is in force when the verb returns.
+        #expect(try await ask(gateway, gateway.assertion()) == 401)
+        try gateway.folder.write(yaml, to: "gatehouse.yaml")
+        let back = try await reload(gateway)
+        #expect(back.exit == 0 && back.output.contains("wider: the user \(Gateway.user) is denied no more\n"))
+        #expect(gateway.process.errors.text.contains("the new configuration widens access"))
+        try gateway.folder.write(yaml + "nonsense: 1\nlisten: nowhere\n", to: "gatehouse.yaml")
+        let invalid = try await reload(gateway)
+        #expect(invalid.exit == 78)
+        #expect(invalid.errors.contains("unknown key 'nonsense'") && invalid.errors.contains("a listener needs a port"))
+        let json = try JSON(parsing: try await reload(gateway, "--json").output)
+        #expect(json["result"].text == "invalid" && json["problems"].elements.count == 2)
+        #expect(try await ask(gateway, gateway.assertion()) != 401)
+        // A broken file is not sickness: the instance is found by its run file.
+        #expect(try await gateway.command("health").contains("ok"))
+        gateway.process.send(signal: SIGTERM)
+        #expect(await gateway.process.exit() == .code(0))
+        let gone = try await reload(gateway)
+        #expect(gone.exit == 1 && gone.errors.contains("no instance runs here"))
+    }
+
+    @Test func `a file that lost its end is held, and taken when it stays so`() async throws {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(.environment, server)
+        let stranger = gateway.assertion(of: "stranger@example.com")
+        #expect(try await ask(gateway, stranger) == 403)
+        let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        let cut = String(try #require(yaml.range(of: "    allow:").map { yaml[..<$0.lowerBound] }))
+        try gateway.folder.write(cut, to: "gatehouse.yaml")
+        let held = try await reload(gateway)
+        #expect(held.exit == 1)
+        #expect(held.errors.contains("has lost its 'allow'") && held.errors.contains("--yes takes it now"))
+        #expect(held.output.contains("wider: route 'two': everybody whom Access admits may use it"))
+        #expect(try await ask(gateway, stranger) == 403)
+        let detail = try await readiness(gateway)["checks"]["configuration"]["detail"].text
+        #expect(detail?.contains("held") ?? false)
+        // The whole file comes: nothing was ever open.
+        try gateway.folder.write(yaml, to: "gatehouse.yaml")
+        #expect(try await reload(gateway).output == "nothing changed\n")
+        #expect(try await ask(gateway, stranger) == 403)
+        // It was meant after all. Nobody says so, and it stays for as long as a copy never does.
+        try gateway.folder.write(cut, to: "gatehouse.yaml")
+        let began = ContinuousClock.now
+        try await gateway.eventually { try await ask(gateway, stranger) != 403 }
+        #expect(ContinuousClock.now - began >= .seconds(10))
+    }
+
+    @Test func `where the operator is asked, what widens waits for the word`() async throws {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(
+            .environment,
+            server,
+            options: [],
+            routes: "reload: { widening: confirm }\n"
+        )
+        let stranger = gateway.assertion(of: "stranger@example.com")
+        let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        try gateway.folder.write(
+            yaml.replacing("\"*@team.example\"]", with: "\"*@team.example\", \"stranger@example.com\"]"),
+            to: "gatehouse.yaml"
+        )
+        #expect(try await reload(gateway).exit == 1)
+        #expect(try await ask(gateway, stranger) == 403)
+        let taken = try await reload(gateway, "--yes")
+        #expect(taken.exit == 0)
+        #expect(taken.output.contains("wider: route 'two': the user stranger@example.com may use it\n"))
+        #expect(try await ask(gateway, stranger) != 403)
+    }
+
+    @Test func `nothing but who reads the run file can have it reload, and names that are not ours are told nothing`()
+        async throws
+    {
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Gateway.start(
+            .environment,
+            server,
+            options: [],
+            routes: "admin_hosts: [gatehouse.monitoring]\n"
+        )
+        func ask(_ method: String, _ path: String, host: String = "localhost", key: String? = nil) async throws -> Int {
+            var request = CurlRequest("http://localhost\(path)", method: method)
+            request.unixSocket = "\(gateway.folder.path)/admin.sock"
+            request.headers = [CurlHeader("Host", host)] + (key.map { [CurlHeader("Gatehouse-Run-Key", $0)] } ?? [])
+            if method == "POST" { request.body = CurlBody("") }
+            return try await CurlClient().perform(request).status
+        }
+        let file = try JSON(parsing: String(contentsOfFile: "\(gateway.folder.path)/spool/run.json", encoding: .utf8))
+        let key = try #require(file["key"].text)
+        let reloads = gateway.process.errors.text.components(separatedBy: "reloaded").count
+        for path in ["/reload", "/reload/confirmed"] {
+            #expect(try await ask("POST", path) == 403)
+            #expect(try await ask("POST", path, key: key.uppercased()) == 403)
+            // A web page that had its name resolve to this machine; and no method of a link or an image does anything.
+            #expect(try await ask("POST", path, host: "evil.example", key: key) == 421)
+            #expect(try await ask("GET", path, key: key) == 405)
+            #expect(try await ask("PUT", path, key: key) == 405)
+        }
+        #expect(gateway.process.errors.text.components(separatedBy: "reloaded").count == reloads)
+        #expect(try await ask("POST", "/reload", key: key) == 200)
+        #expect(try await ask("POST", "/readyz", key: key) == 405)
+        for path in ["/metrics", "/readyz", "/"] {
+            for host in ["localhost", "127.0.0.1:9090", "[::1]", "gatehouse.monitoring:9090", "Gatehouse.Monitoring."] {
+                #expect(try await ask("GET", path, host: host) == 200, "\(path) under \(host)")
+            }
+            for host in ["evil.example", "gatehouse.monitoring.evil.example", "monitoring"] {
+                #expect(try await ask("GET", path, host: host) == 421, "\(path) under \(host)")
+            }
+        }
+        #expect(try await ask("GET", "/healthz", host: "evil.example") == 200)
+    }
+
     @Test func `reloads under load drop nothing`() async throws {
         let server = try await MCPServer.start(.two)
         let gateway = try await Gateway.start(.environment, server)

@@ -146,6 +146,39 @@ struct TokenLifeTests {
         #expect(!rig.process.errors.text.contains("wrong-9z"))
     }
 
+    @Test func `a 401 that any caller can cause rolls nothing back`() async throws {
+        let rig = try await TokenRig.start(store: "sqlite", tokens: ["leaked-1a", "good-2b"], set: "leaked-1a")
+        try await rig.eventually { try await rig.call().status == 200 }
+        _ = try await rig.command("token", "rotate", "coda", input: "good-2b")
+        try await rig.eventually { try await rig.call().status == 200 && rig.sent == "good-2b" }
+        let before = rig.probes
+        for _ in 0..<20 { #expect(try await rig.call("/admin").status == 401) }
+        try await rig.eventually {
+            rig.process.errors.text.contains("answered 401 to a token that its probe finds good")
+        }
+        // Twenty rejections are one proof, and the version before is not sent anywhere.
+        #expect(rig.probes == before + 1)
+        #expect(try await rig.call().status == 200 && rig.sent == "good-2b")
+        #expect(
+            try await JSON(parsing: rig.command("token", "show", "coda", "--json")).elements[0]["version"].number == 2
+        )
+        #expect(try await !rig.command("token", "history", "coda").contains("auto_revert"))
+    }
+
+    @Test func `what works no better is not gone back to`() async throws {
+        let rig = try await TokenRig.start(store: "sqlite", tokens: ["first-1a"], set: "first-1a")
+        try await rig.eventually { try await rig.call().status == 200 }
+        _ = try await rig.command("token", "rotate", "coda", "--no-probe", input: "wrong-9z")
+        rig.accept([])
+        try await rig.eventually {
+            _ = try await rig.call()
+            return rig.process.errors.text.contains("the one before works no better")
+        }
+        #expect(
+            try await JSON(parsing: rig.command("token", "show", "coda", "--json")).elements[0]["version"].number == 2
+        )
+    }
+
     @Test func `a store that cannot take over leaves the old one serving`() async throws {
         let rig = try await TokenRig.start(store: "sqlite", tokens: ["good-1a"], set: "good-1a")
         // Empty: the route's token is not there.

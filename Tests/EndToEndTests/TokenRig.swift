@@ -28,7 +28,7 @@ final class TokenRig: Sendable {
 
     /// What the upstream accepts, and what it was sent last.
     final class Accepted: Sendable {
-        let state = Mutex<(tokens: Set<String>, last: String)>(([], ""))
+        let state = Mutex<(tokens: Set<String>, last: String, probes: Int)>(([], "", 0))
     }
 
     /// - Parameters:
@@ -50,9 +50,10 @@ final class TokenRig: Sendable {
             let token = request.header("x-coda-api-key") ?? ""
             return valid.state.withLock { state in
                 // A probe says nothing of what requests are sent.
-                if request.target != "/probe" { state.last = token }
+                if request.target == "/probe" { state.probes += 1 } else { state.last = token }
+                // One page is not for the token's account, whichever token comes.
                 return LoopbackHTTP.Answer(
-                    state.tokens.contains(token) ? 200 : 401,
+                    state.tokens.contains(token) && request.target != "/admin" ? 200 : 401,
                     #"{"jsonrpc":"2.0","id":1,"result":{}}"#
                 )
             }
@@ -109,12 +110,14 @@ final class TokenRig: Sendable {
     var made: Calls { calls.withLock { $0 } }
     /// The token that the upstream was sent with the newest call.
     var sent: String { valid.state.withLock { $0.last } }
+    /// How often the upstream was asked by a probe.
+    var probes: Int { valid.state.withLock { $0.probes } }
     func accept(_ tokens: Set<String>) { valid.state.withLock { $0.tokens = tokens } }
 
     /// One call, as a client makes it.
     @discardableResult
-    func call() async throws -> CurlResponse {
-        var request = CurlRequest("http://coda.example.com/", method: "POST")
+    func call(_ path: String = "/") async throws -> CurlResponse {
+        var request = CurlRequest("http://coda.example.com\(path)", method: "POST")
         request.unixSocket = "\(folder.path)/gateway.sock"
         request.timeout = .seconds(60)
         request.headers = [

@@ -68,14 +68,17 @@ struct DocumentedCommandTests {
         }
     }
 
-    /// What serves is told to stop as soon as it is ready.
+    /// What serves is told to stop as soon as it is ready; what speaks to an instance has one beside it.
     private static func ending(_ line: String) -> String {
-        guard line.hasPrefix("gatehouse serve") else { return line }
+        let asksInstance = line.hasPrefix("gatehouse reload")
+        guard asksInstance || line.hasPrefix("gatehouse serve") else { return line }
         return """
-            \(line) &
+            \(asksInstance ? "gatehouse serve" : line) &
             until gatehouse health 2>health.txt; do kill -0 $!; done
+            \(asksInstance ? line : "true")
+            outcome=$?
             kill -TERM $!
-            wait $!
+            wait $! && exit $outcome
             """
     }
 

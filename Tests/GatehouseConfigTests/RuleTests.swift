@@ -35,6 +35,7 @@ import Testing
         ("limits: { body: 1B }", "'1B' is not a size from 1KiB to 1GiB"),
         ("limits: { rate: 0/min }", "a rate is from 1 to 1000000 requests"),
         ("timeouts: { idle: 8d }", "'8d' is not a duration from 0s to 7d"),
+        ("allow: [{ users: [\"*@xn--*.de\"] }]", "a '*' inside an 'xn--' label matches no address"),
         ("allow: [{ users: [\"\"] }]", "an e-mail address is wanted: not empty, without control characters"),
         (
             "strip: { headers: [Transfer_Encoding] }",

@@ -38,6 +38,7 @@ import Testing
         #expect(try !Self.accepts(id, route: "other"))
         #expect(try !Self.accepts(id, of: Principal(kind: .user, name: "bob@example.com")))
         #expect(try !Self.accepts(id, of: Principal(kind: .service, name: "ann@example.com")))
+        #expect(try Self.accepts(id, of: Principal(kind: .user, name: "Ann@Example.COM")))
         // The subject may change with another sign-in; the principal is its name.
         #expect(try Self.accepts(id, of: Principal(kind: .user, name: "ann@example.com", subject: "2")))
     }

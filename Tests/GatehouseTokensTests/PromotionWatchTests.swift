@@ -2,43 +2,40 @@ import GatehouseCore
 @testable import GatehouseTokens
 import Testing
 
-@Suite("Whether a new version is to be gone back from")
+@Suite("Whether a new version is to be proven")
 struct PromotionWatchTests {
-    /// Version 1 was accepted, version 2 was promoted at 100 s.
+    /// Version 2 was promoted at 100 s.
     private func promoted() -> PromotionWatch {
         var watch = PromotionWatch()
         watch.served([.coda: 1], at: .zero)
-        watch.accepted(.coda, version: 1)
         watch.served([.coda: 2], at: .seconds(100))
         return watch
     }
 
-    @Test func `a version that was never accepted is gone back from at once, and once`() {
+    @Test func `a rejection has a new version proven, and many have it proven no more often than the interval`() {
         var watch = promoted()
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(101), mayGoBack: true) == .goBack(from: 2))
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(102), mayGoBack: true) == .refresh)
-        watch.served([.coda: 1], at: .seconds(103))
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(104), mayGoBack: true) == .ignore)
-        #expect(watch.rejected(.coda, version: 1, at: .seconds(105), mayGoBack: true) == .refresh)
+        #expect(watch.rejected(.coda, version: 2, at: .seconds(101), mayGoBack: true) == .prove(version: 2))
+        for second in 101..<131 {
+            #expect(watch.rejected(.coda, version: 2, at: .seconds(second), mayGoBack: true) == .refresh)
+        }
+        #expect(watch.rejected(.coda, version: 2, at: .seconds(131), mayGoBack: true) == .prove(version: 2))
     }
 
-    @Test func `a version that was accepted may be rejected twice`() {
+    @Test func `what was gone back from is proven no more`() {
         var watch = promoted()
-        watch.accepted(.coda, version: 2)
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(101), mayGoBack: true) == .refresh)
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(102), mayGoBack: true) == .refresh)
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(103), mayGoBack: true) == .goBack(from: 2))
+        watch.served([.coda: 1], at: .seconds(141))
+        #expect(watch.rejected(.coda, version: 2, at: .seconds(142), mayGoBack: true) == .ignore)
+        #expect(watch.rejected(.coda, version: 1, at: .seconds(143), mayGoBack: true) == .refresh)
+        // A newer one is another promotion.
+        watch.served([.coda: 3], at: .seconds(144))
+        #expect(watch.rejected(.coda, version: 3, at: .seconds(145), mayGoBack: true) == .prove(version: 3))
     }
 
-    @Test func `nothing is gone back from without leave, after the window, or to a version that was not accepted`() {
+    @Test func `nothing is proven without leave, after the window, or without a version before`() {
         var watch = promoted()
         #expect(watch.rejected(.coda, version: 2, at: .seconds(101), mayGoBack: false) == .refresh)
         #expect(watch.rejected(.coda, version: 2, at: .seconds(701), mayGoBack: true) == .refresh)
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(700), mayGoBack: true) == .goBack(from: 2))
-        var untried = PromotionWatch()
-        untried.served([.coda: 1], at: .zero)
-        untried.served([.coda: 2], at: .seconds(1))
-        #expect(untried.rejected(.coda, version: 2, at: .seconds(2), mayGoBack: true) == .refresh)
+        #expect(watch.rejected(.coda, version: 2, at: .seconds(700), mayGoBack: true) == .prove(version: 2))
         var first = PromotionWatch()
         first.served([.coda: 7], at: .zero)
         #expect(first.rejected(.coda, version: 7, at: .seconds(1), mayGoBack: true) == .refresh)
@@ -49,6 +46,6 @@ struct PromotionWatchTests {
         var watch = promoted()
         watch.served([:], at: .seconds(110))
         watch.served([.coda: 2], at: .seconds(120))
-        #expect(watch.rejected(.coda, version: 2, at: .seconds(130), mayGoBack: true) == .goBack(from: 2))
+        #expect(watch.rejected(.coda, version: 2, at: .seconds(130), mayGoBack: true) == .prove(version: 2))
     }
 }

@@ -86,6 +86,9 @@ final class ScriptedStore: TokenStore {
     ) async throws(TokenError) -> TokenSummary {
         throw .notFound(name)
     }
+    func predecessor(of name: TokenName, version: Int) async throws(TokenError) -> TokenValue {
+        throw .notFound(name)
+    }
     func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) { throw .notFound(name) }
 }
 

@@ -74,8 +74,11 @@ struct Keys {
         return decoded.value
     }
 
-    /// Shows a value that was not read but follows from others.
-    mutating func show(_ key: String, _ value: Shown) { shown.append((key, value)) }
+    /// Shows a value that was not read but follows from others, also in place of what was read.
+    mutating func show(_ key: String, _ value: Shown) {
+        shown.removeAll { $0.key == key }
+        shown.append((key, value))
+    }
 
     /// Where a key's value stands; the mapping's start when it is absent.
     ///

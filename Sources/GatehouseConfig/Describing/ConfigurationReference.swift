@@ -32,7 +32,16 @@ package enum ConfigurationReference {
         nothing: the old one goes on, and the log, `gatehouse_config_last_reload_successful`, `/readyz` and the status page
         say why. Live are `routes`, `stores` and `store` with their times, `limits` (but for `connections`) and of `access` the deny lists,
         `clock_skew` and `max_token_age`.
-        A reload that changes what only a start reads says so by name, in the log and on the status page.
+        A reload that changes what only a start reads says so by name, in the log and on the status page. `gatehouse reload` has the
+        running instance read the file, waits, and prints what changed or every error.
+
+        All of a file comes into force in one step: no request is judged by parts of two.
+
+        A file is taken once it has held still for a second. One that lets somebody do more (an `allow` gone, another caller or target
+        named, a deny entry gone, an audience or a kind of credential added, a route that is new) is logged as a warning with each
+        difference, and is held while it may be half of a file: when it does not end with a line end, is the beginning of the one before or
+        smaller than half of it, or a route has lost its `allow`. It is taken when it has been the same for 10 s. With `reload: { widening: confirm }` every
+        such file waits for `gatehouse reload --yes`. What narrows access never waits.
 
         """
 

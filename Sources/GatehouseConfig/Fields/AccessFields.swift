@@ -95,9 +95,9 @@ enum AccessFields {
 enum DenyFields {
     static let users = Field(
         "users",
-        Shape<[Glob]>.list(of: .glob(wanted: "an e-mail address"), wanted: "a list of e-mail addresses"),
+        Shape<[Glob]>.list(of: .addressGlob, wanted: "a list of e-mail addresses"),
         .fallback([]),
-        "E-mail addresses, `*` for any run of characters."
+        "E-mail addresses, `*` for any run of characters; compared without case, `xn--` domains as what they stand for."
     )
     static let serviceTokens = Field(
         "service_tokens",

@@ -21,6 +21,15 @@ package enum ConfigurationFields {
         .fallback(Configuration.defaultAdmin),
         "Health, metrics and status; never routed through the tunnel."
     )
+    static let adminHosts = Field(
+        "admin_hosts",
+        Shape<[Host]>.list(
+            of: .parsed(wanted: "a host name", Host.init(parsing:)),
+            wanted: "a list of host names"
+        ),
+        .fallback([]),
+        "Names under which the admin listener may be asked, beside addresses and `localhost`: a scraper's name for this container."
+    )
     static let threads = Field(
         "threads",
         .integer(Configuration.threadsRange),
@@ -67,6 +76,12 @@ package enum ConfigurationFields {
         .fallback(ServerLimits()),
         "Bounds and waits of the listener."
     )
+    static let reload = Field(
+        "reload",
+        ReloadFields.shape,
+        .fallback(ReloadSettings()),
+        "What a reload does by itself."
+    )
     static let routes = Field(
         "routes",
         Shape<[Route]>.list(of: RouteFields.shape, minimum: 1, wanted: "a list of routes"),
@@ -76,8 +91,9 @@ package enum ConfigurationFields {
 
     /// Everything the file may say, in the order of the reference page.
     package static let all = [
-        version.form, listen.form, admin.form, threads.form, access.form, stores.form, store.form, storeRefresh.form,
-        storeMaxStale.form, audit.form, limits.form, routes.form,
+        version.form, listen.form, admin.form, adminHosts.form, threads.form, access.form, stores.form, store.form,
+        storeRefresh.form,
+        storeMaxStale.form, audit.form, limits.form, reload.form, routes.form,
     ]
 }
 

@@ -5,6 +5,7 @@ internal import YAMLReader
 struct Draft: Sendable {
     let listen: ListenAddress
     let admin: ListenAddress
+    let adminHosts: [Host]
     let threads: Int
     let access: AccessSettings
     let stores: [Configuration.NamedStore]
@@ -13,6 +14,7 @@ struct Draft: Sendable {
     let storeMaxStale: Duration
     let audit: AuditSettings
     let limits: ServerLimits
+    let reload: ReloadSettings
     let routes: [Route]
 
     private typealias Fields = ConfigurationFields
@@ -21,6 +23,7 @@ struct Draft: Sendable {
         _ = keys.read(Fields.version)
         let listen = keys.read(Fields.listen)
         let admin = keys.read(Fields.admin)
+        let adminHosts = keys.read(Fields.adminHosts)
         let threads = keys.read(Fields.threads) ?? min(UsableCores.count(), Configuration.maximumDefaultThreads)
         if !keys.has(Fields.threads.key) { keys.show(Fields.threads.key, .word("\(threads)")) }
         let access = keys.read(Fields.access)
@@ -30,6 +33,7 @@ struct Draft: Sendable {
         let storeMaxStale = keys.read(Fields.storeMaxStale)
         let audit = keys.read(Fields.audit)
         let limits = keys.read(Fields.limits)
+        let reload = keys.read(Fields.reload)
         let routes = keys.read(Fields.routes)
         if let listen, let admin { check(listen, admin, keys, decoding) }
         if let storeRefresh, let storeMaxStale, storeMaxStale < storeRefresh {
@@ -47,13 +51,14 @@ struct Draft: Sendable {
         let store = live(choice, of: named, keys, decoding)
         if let live = stores?.first(where: { $0.key == store?.name }) { check(secretsOf: live.span, decoding) }
         if choice == nil, let store { keys.show(Fields.store.key, .value(store.name.text)) }
-        guard let listen, let admin, let access, let named, let store, let storeRefresh, let storeMaxStale, let audit,
-            let limits,
-            let routes
+        guard let listen, let admin, let adminHosts, let access, let named, let store, let storeRefresh,
+            let storeMaxStale, let audit,
+            let limits, let reload, let routes
         else { return nil }
         return Draft(
             listen: listen,
             admin: admin,
+            adminHosts: adminHosts,
             threads: threads,
             access: access,
             stores: named,
@@ -62,6 +67,7 @@ struct Draft: Sendable {
             storeMaxStale: storeMaxStale,
             audit: audit,
             limits: limits,
+            reload: reload,
             routes: routes
         )
     }
@@ -146,9 +152,10 @@ struct Draft: Sendable {
 }
 
 extension Configuration {
-    init(_ draft: Draft, warnings: [Diagnostic], effective: String) {
+    init(_ draft: Draft, text: [UInt8], warnings: [Diagnostic], effective: String) {
         listen = draft.listen
         admin = draft.admin
+        adminHosts = draft.adminHosts
         threads = draft.threads
         access = draft.access
         stores = draft.stores
@@ -157,6 +164,8 @@ extension Configuration {
         storeMaxStale = draft.storeMaxStale
         audit = draft.audit
         limits = draft.limits
+        reload = draft.reload
+        self.text = text
         routes = RouteTable(draft.routes)
         self.warnings = warnings
         self.effective = effective

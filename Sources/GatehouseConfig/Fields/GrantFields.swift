@@ -5,8 +5,8 @@ internal import YAMLReader
 enum GrantFields {
     static let users = Field(
         "users",
-        globs("an e-mail address", "a list of e-mail addresses"),
-        "E-mail addresses, `*` for any run of characters."
+        Shape<[Glob]>.list(of: .addressGlob, wanted: "a list of e-mail addresses"),
+        "E-mail addresses, `*` for any run of characters; compared without case, `xn--` domains as what they stand for."
     )
     static let serviceTokens = Field(
         "service_tokens",

@@ -100,7 +100,7 @@ enum RouteFields {
         "auto_revert",
         .boolean,
         .fallback(false),
-        "Go back to the token's version before when the upstream answers 401 within 10 minutes of a rotation."
+        "Go back to the token's version before when, within 10 minutes of a rotation, the upstream answers 401 and the route's `probe` fails with the new version and not with the one before."
     )
 
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
@@ -176,6 +176,8 @@ enum RouteFields {
             let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
             probeHeaders.count == probe?.headers.count ?? 0
         else { return nil }
+        let reverts = autoRevert && RouteFields.canRevert(injections, probe.map { _ in probeHeaders }, keys, decoding)
+        keys.show(RouteFields.autoRevert.key, RouteFields.autoRevert.shape.show(reverts))
         return Route(
             name: name,
             host: host,
@@ -194,8 +196,32 @@ enum RouteFields {
             answersErrorsAs200: mcp.errorsAs200,
             cors: cors,
             resourceMetadata: metadata,
-            autoRevert: autoRevert
+            autoRevert: reverts
         )
+    }
+
+    /// Whether something tells a token that does not work from a 401 that some caller causes. A route without it goes on, as it did before
+    /// that was asked for, and does not go back by itself.
+    private static func canRevert(
+        _ injections: [Injection],
+        _ probe: [Injection]?,
+        _ keys: Keys,
+        _ decoding: Decoding
+    ) -> Bool {
+        let problem: String
+        if let probe {
+            let tokens = injections.lazy.flatMap(\.value.tokens)
+            guard let token = tokens.first, !probe.flatMap(\.value.tokens).contains(token) else { return true }
+            problem = "the probe does not send the token '\(token)', so it cannot tell two versions of it apart"
+        } else {
+            problem = "without a probe, any caller who is answered 401 would decide about the token"
+        }
+        decoding.warning(
+            "auto_revert is off: \(problem)",
+            at: keys.place(of: autoRevert.key),
+            hint: "probe: { url: …, headers: … } with the headers that the route injects"
+        )
+        return false
     }
 
     private static func credentialSet(

@@ -30,6 +30,26 @@ extension Shape where Value == Glob {
             return Glob(text)
         }
     }
+
+    /// E-mail addresses are compared with the labels of their domain in Unicode, so a star inside an encoded one would match nobody: on a
+    /// deny list that lets somebody in.
+    static let addressGlob = parsed(wanted: "an e-mail address", show: { .value($0.pattern) }) {
+        text throws(InvalidValue) in
+        guard !text.isEmpty, text.isFieldValueSafe else {
+            throw InvalidValue("an e-mail address is wanted: not empty, without control characters")
+        }
+        let domain = text[(text.lastIndex(of: "@").map { text.index(after: $0) } ?? text.startIndex)...]
+        let isStarred = domain.split(separator: ".").contains {
+            $0.contains("*") && $0.prefix(4).lowercased() == "xn--"
+        }
+        guard !isStarred else {
+            throw InvalidValue(
+                "a '*' inside an 'xn--' label matches no address",
+                suggestion: "write the label in Unicode, as in *@mün*.example"
+            )
+        }
+        return Glob(text).ofAddresses
+    }
 }
 
 extension Shape where Value == SecretSource {

@@ -27,7 +27,7 @@ package struct AccessSettings: Hashable, Sendable {
 
 /// Principals refused on every route, whatever a grant says.
 package struct DenyList: Hashable, Sendable {
-    /// Addresses, compared without case.
+    /// Addresses, compared by their form.
     package let users: [Glob]
     package let serviceTokens: [Glob]
     /// `sub` claims.

@@ -26,6 +26,8 @@ extension ClientConnection {
         let awaited = exchange?.id
         loop.authenticator.whenKeysSettle { [self] in
             guard exchange?.id == awaited else { return }
+            exchange?.snapshot = loop.snapshot
+            exchange?.heldAgainst = loop.snapshot
             carryOut(machine.keysSettled())
             useInbound()
             flushIfNeeded()

@@ -9,8 +9,8 @@ final class Exchange {
     let id: RequestID
     let startedAt: Timestamp
     let started: MonotonicTime
-    /// The configuration and tokens in force when the request came; a reload does not change them under it.
-    let snapshot: ProxySnapshot
+    /// The configuration and tokens in force when the request was routed; a reload does not change them under it.
+    var snapshot: ProxySnapshot
     /// The configuration that the exchange's route was last found in: looked at again when another is in force.
     var heldAgainst: ProxySnapshot
     var route: PreparedRoute?

@@ -41,10 +41,11 @@ extension ExchangeMachine {
         }
     }
 
-    /// The key refresh that an undecided verdict waited for has ended, well or not.
+    /// The key refresh that an undecided verdict waited for has ended, well or not. The walk begins anew: the configuration may have changed
+    /// meanwhile, and one request is judged by one.
     package mutating func keysSettled() -> ExchangeAction {
         guard case .deciding = state else { return .wait }
-        return .authenticate
+        return .route
     }
 
     /// - Parameter refusal: why the principal may not make this request, nil when it may.

@@ -78,7 +78,7 @@ package final class RateTable: Sendable {
         var hasher = Hasher()
         hasher.combine(route)
         hasher.combine(principal.kind)
-        hasher.combine(principal.name)
+        hasher.combine(principal.identity)
         return UInt(bitPattern: hasher.finalize()) | 1
     }
 }

@@ -20,7 +20,7 @@ package final class ProxyLoop {
     let connector: UpstreamConnector
     /// Shared by all loops.
     let rates: RateTable
-    private let onTokenAnswer: TokenAnswer
+    private let onTokenRejected: TokenRejection
     let logger: Logger
     var random = FastRandom()
     var callers: CallerCaches
@@ -37,8 +37,8 @@ package final class ProxyLoop {
     /// Deadlines are met within this much of their time.
     package static let sweepInterval: TimeSpan = .milliseconds(250)
 
-    /// What an upstream said to a token that was injected: each rejection (401), and the first acceptance (below 400) of each version.
-    package typealias TokenAnswer = @Sendable (Route, TokenName, _ version: Int, _ isRejection: Bool) -> Void
+    /// An upstream answered 401 to a token that was injected.
+    package typealias TokenRejection = @Sendable (Route, TokenName, _ version: Int) -> Void
 
     package init(
         eventLoop: EpollLoop,
@@ -49,7 +49,7 @@ package final class ProxyLoop {
         connector: UpstreamConnector,
         rates: RateTable,
         sessions: SessionTags,
-        onTokenAnswer: @escaping TokenAnswer = { _, _, _, _ in },
+        onTokenRejected: @escaping TokenRejection = { _, _, _ in },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -59,7 +59,7 @@ package final class ProxyLoop {
         self.clock = clock
         self.connector = connector
         self.rates = rates
-        self.onTokenAnswer = onTokenAnswer
+        self.onTokenRejected = onTokenRejected
         self.logger = logger
         callers = CallerCaches(sessions)
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
@@ -91,13 +91,8 @@ package final class ProxyLoop {
 
     /// To be called with the status of every final response head.
     func upstreamAnswered(_ route: PreparedRoute, status: Int) {
-        guard let token = route.token else { return }
-        if status == 401 {
-            onTokenAnswer(route.route, token.name, token.version, true)
-        } else if status < 400, !route.isTokenProven.load(ordering: .relaxed) {
-            route.isTokenProven.store(true, ordering: .relaxed)
-            onTokenAnswer(route.route, token.name, token.version, false)
-        }
+        guard status == 401, let token = route.token else { return }
+        onTokenRejected(route.route, token.name, token.version)
     }
 
     // MARK: - Connections

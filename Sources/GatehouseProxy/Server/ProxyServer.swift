@@ -57,8 +57,18 @@ package final class ProxyServer: Sendable {
     }
 
     /// Puts a new snapshot in force on every loop. No connection is dropped.
-    package func replaceSnapshot(_ snapshot: ProxySnapshot) {
-        for loop in loops { loop.loop.execute { loop.value.replaceSnapshot(snapshot) } }
+    ///
+    /// - Parameter change: what changes in the same step on a loop, by its position: no request sees the one without the other.
+    package func replaceSnapshot(
+        _ snapshot: ProxySnapshot,
+        with change: @escaping @Sendable (_ loop: Int) -> Void = { _ in }
+    ) {
+        for (index, loop) in loops.enumerated() {
+            loop.loop.execute {
+                loop.value.replaceSnapshot(snapshot)
+                change(index)
+            }
+        }
     }
 
     /// Runs a closure on each loop and gathers the results.

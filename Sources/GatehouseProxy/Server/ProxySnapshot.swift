@@ -1,5 +1,4 @@
 package import GatehouseCore
-internal import Synchronization
 
 /// All that a request reads of the configuration and the token store: immutable, replaced whole on every event loop by a reload, a
 /// refresh or a rotation. Requests under way keep the one they began with.
@@ -48,8 +47,6 @@ final class PreparedRoute: Sendable {
     let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
     let token: (name: TokenName, version: Int)?
-    /// Whether the upstream has accepted that token: told once, not for every answer.
-    let isTokenProven = Atomic(false)
     /// In the order of the route's `cors.origins`.
     let crossOrigins: [CrossOrigin]
     /// The route's resource metadata as JSON.

@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
-/// The admin listener: health, readiness, metrics, status. Answers GET and HEAD of a few paths and nothing else.
+/// The admin listener: health, readiness, metrics, status. Answers GET and HEAD of a few paths, and POST of those that change something.
 final class AdminServer: Sendable {
     struct Page: Sendable {
         var status: HTTPResponseStatus = .ok
@@ -14,10 +14,13 @@ final class AdminServer: Sendable {
     }
 
     struct Request: Sendable {
+        let method: String
         /// Without the query.
         let path: String
         /// The value of `Host`.
         let host: String?
+        /// The value of ``RunFile/keyField``.
+        let runKey: String?
     }
 
     typealias Pages = @Sendable (_ request: Request) async -> Page?
@@ -80,12 +83,14 @@ private final class AdminHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        guard head.method == .GET || head.method == .HEAD else {
+        guard [.GET, .HEAD, .POST].contains(head.method) else {
             return send(AdminServer.Page(status: .methodNotAllowed, body: "only GET is served here\n"), head, context)
         }
         let request = AdminServer.Request(
+            method: head.method.rawValue,
             path: String(head.uri.prefix { $0 != "?" }),
-            host: head.headers.first(name: "Host")
+            host: head.headers.first(name: "Host"),
+            runKey: head.headers.first(name: RunFile.keyField)
         )
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop

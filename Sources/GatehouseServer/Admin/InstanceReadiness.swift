@@ -1,5 +1,5 @@
 internal import CurlClient
-package import GatehouseCore
+internal import GatehouseCore
 
 /// What a running instance answers on `/readyz` of its admin listener.
 package struct InstanceReadiness: Sendable {
@@ -17,38 +17,17 @@ package struct InstanceReadiness: Sendable {
     package let isReady: Bool
     package let checks: [Check]
 
-    /// Asks the instance whose admin listener stands at the address.
+    /// Asks an instance.
     ///
     /// - Throws: ``GatehouseError`` when nobody answers there in ``timeout``, or not as Gatehouse does.
-    package static func ask(_ address: ListenAddress) async throws -> InstanceReadiness {
-        var request: CurlRequest
-        switch address {
-        case .tcp(let host, let port):
-            // A listener on every address is reached on this machine's own.
-            let host = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
-            request = CurlRequest("http://\(ListenAddress.tcp(host: host, port: port))/readyz")
-        case .unix(let path):
-            request = CurlRequest("http://localhost/readyz")
-            request.unixSocket = path
-        }
-        request.timeout = timeout
-        request.connectTimeout = timeout
-        request.maximumBody = maximumBytes
-        let response: CurlResponse
-        do throws(CurlError) {
-            response = try await CurlClient().perform(request)
-        } catch {
-            throw GatehouseError(
-                .unusable,
-                "no instance answers on \(address)",
-                hint: "gatehouse serve starts one; `admin` in the configuration says where it is asked",
-                // Of a socket libcurl says only that the host, which is none, does not answer.
-                underlying: request.unixSocket == nil ? error : nil
-            )
-        }
+    package static func ask(_ instance: InstanceCall) async throws(GatehouseError) -> InstanceReadiness {
+        let response = try await instance.perform("GET", "/readyz", timeout: timeout, maximumBody: maximumBytes)
         guard response.status == 200 || response.status == 503, let answer = InstanceReadiness(response.body.bytes)
         else {
-            throw GatehouseError(.unusable, "what answers on \(address) is not Gatehouse: status \(response.status)")
+            throw GatehouseError(
+                .unusable,
+                "what answers on \(instance.address) is not Gatehouse: status \(response.status)"
+            )
         }
         return answer
     }

@@ -10,6 +10,7 @@ internal import Synchronization
 final class LiveState: Sendable {
     private struct State {
         var proxy: ProxyServer?
+        /// In the order of the proxy's loops.
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         var keys: SigningKeys?
         var bearers = BearerSnapshot()
@@ -53,22 +54,18 @@ final class LiveState: Sendable {
         state.withLock { $0.routes.routes.contains { $0.credentials.contains(.bearer) } }
     }
 
-    /// Puts a policy in force on every loop: verdicts that rest on the old one are gone there.
-    func publish(_ policy: AccessPolicy) {
-        state.withLock { state in
-            for authenticator in state.authenticators {
-                authenticator.loop.execute { authenticator.value.update(policy: policy) }
-            }
-        }
-    }
-
+    /// Puts all that a file decides in force, on each loop in one step: whom the routes admit and whom the policy denies are never of two files.
+    /// Verdicts that rest on the old policy are gone then.
+    ///
     /// - Parameter tokens: of another store; nil leaves those that are there.
-    func publish(_ routes: RouteTable, _ limits: ServerLimits, _ tokens: TokenSnapshot? = nil) {
+    func publish(_ routes: RouteTable, _ limits: ServerLimits, _ policy: AccessPolicy, _ tokens: TokenSnapshot? = nil) {
         state.withLock { state in
             state.routes = routes
             state.limits = limits
             if let tokens { state.tokens = tokens }
-            state.proxy?.replaceSnapshot(state.snapshot)
+            state.proxy?.replaceSnapshot(state.snapshot) { [authenticators = state.authenticators] index in
+                authenticators[index].value.update(policy: policy)
+            }
         }
     }
 

@@ -4,14 +4,9 @@ internal import Logging
 internal import Synchronization
 
 extension LiveTokens {
-    /// What an upstream said to a token: called on event loops, so it returns at once. An acceptance is told once for each version, a
-    /// rejection each time.
-    func upstreamAnswered(_ route: Route, _ token: TokenName, version: Int, isRejection: Bool) {
+    /// An upstream answered 401 to a token: called on event loops, so it returns at once.
+    func upstreamRejected(_ route: Route, _ token: TokenName, version: Int) {
         let (verdict, source) = state.withLock { state in
-            guard isRejection else {
-                state.watch.accepted(token, version: version)
-                return (PromotionWatch.Verdict.ignore, state.source)
-            }
             let verdict = state.watch.rejected(
                 token,
                 version: version,
@@ -24,16 +19,38 @@ extension LiveTokens {
         switch verdict {
         case .ignore: break
         case .refresh: source.refresher.requestRefresh()
-        case .goBack(let version): Task { await goBack(route, token, from: version, source) }
+        case .prove(let version):
+            source.refresher.requestRefresh()
+            Task { await prove(route, token, version, source) }
         }
     }
 
-    private func goBack(_ route: Route, _ token: TokenName, from version: Int, _ source: Source) async {
+    /// Tries a version that was rejected, and the one before it, and goes back when only that one works. What a caller was answered decides
+    /// nothing here.
+    private func prove(_ route: Route, _ token: TokenName, _ version: Int, _ source: Source) async {
         var metadata: Logger.Metadata = ["token": "\(token)", "route": "\(route.name)", "token.version": "\(version)"]
         do throws(TokenError) {
+            let tokens = source.refresher.snapshot.tokens
+            guard let probe = TokenProbe(of: token, on: route), let current = tokens[token], current.version == version
+            else { return }
+            let former = try await source.store.predecessor(of: token, version: version)
+            let answer = await probe.ask(with: current, others: tokens)
+            guard case .fails(let problem) = answer else {
+                let known = answer == .works ? "finds good" : "cannot judge now"
+                logger.info("the upstream answered 401 to a token that its probe \(known)", metadata: metadata)
+                return
+            }
+            metadata["problem"] = "\(problem)"
+            guard case .works = await probe.ask(with: former, others: tokens) else {
+                logger.warning(
+                    "the upstream rejects the new token, and the one before works no better",
+                    metadata: metadata
+                )
+                return
+            }
             let change = try TokenChange(
                 actor: "gatehouse",
-                note: "auto_revert: the upstream of route \(route.name) answered 401"
+                note: "auto_revert: the probe of route \(route.name) failed with version \(version) only"
             )
             // Only from that version: of several replicas one goes back, and nobody's newer rotation is undone.
             let summary = try await source.store.rollback(token, from: version, change)

@@ -68,7 +68,7 @@ extension Doctor {
     }
 
     func listeners() async -> [Finding] {
-        let admin = try? await InstanceReadiness.ask(configuration.admin)
+        let admin = try? await InstanceReadiness.ask(InstanceCall(configuration.admin))
         var findings: [Finding] = []
         if let admin {
             let missing = admin.checks.filter { !$0.isReady }.map { "\($0.name): \($0.detail)" }

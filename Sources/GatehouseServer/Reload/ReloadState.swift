@@ -14,29 +14,42 @@ struct ReloadState: Sendable {
     /// Sections of the last file taken that wait for a restart.
     private(set) var waiting: [String] = []
 
+    /// Why the last file waits, nil when it does not.
+    private(set) var holding: String?
+
     /// Problems that are kept: the first ones say what there is to do.
     static let maximumProblems = 8
 
     init(startedAt: Timestamp) { loadedAt = startedAt }
 
-    var succeeded: Bool { problems.isEmpty }
+    var succeeded: Bool { problems.isEmpty && holding == nil }
 
     mutating func took(at time: Timestamp, waiting: [String]) {
         loadedAt = time
         lastAttempt = time
         taken += 1
         problems = []
+        holding = nil
         self.waiting = waiting
     }
 
     mutating func refused(at time: Timestamp, _ problems: [String]) {
         lastAttempt = time
         refused += 1
+        holding = nil
         self.problems = problems.isEmpty ? ["unknown"] : Array(problems.prefix(Self.maximumProblems))
+    }
+
+    /// The last file is good and waits.
+    mutating func held(at time: Timestamp, _ why: String) {
+        lastAttempt = time
+        problems = []
+        holding = why
     }
 
     /// One line for readiness: what is in force, and why that is not the file.
     var detail: String {
+        if let holding { return "the last file is held, the old one goes on: \(holding)" }
         guard let problem = problems.first else {
             return waiting.isEmpty ? "in force" : "waiting for a restart: \(waiting.joined(separator: " "))"
         }

@@ -26,13 +26,24 @@ extension InfisicalTokenStore {
         from version: Int?,
         _ change: TokenChange
     ) async throws(TokenError) -> TokenSummary {
+        let (old, current) = try await predecessor(of: name, from: version)
+        return try await write(name, old.secret, over: current, change) { lineage, _ in lineage.goingBack }
+    }
+
+    package func predecessor(of name: TokenName, version: Int) async throws(TokenError) -> TokenValue {
+        try await predecessor(of: name, from: version).value
+    }
+
+    private func predecessor(
+        of name: TokenName,
+        from version: Int?
+    ) async throws(TokenError) -> (value: TokenValue, current: InfisicalSecret) {
         guard let current = try await secret(name, version: nil) else { throw .notFound(name) }
         guard version == nil || version == current.version else { throw .superseded(name, current.version) }
         guard let predecessor = InfisicalLineage(of: current).predecessor,
             let old = try await secret(name, version: predecessor)
         else { throw TokenError(.versionNotFound, "the token '\(name)' has no version before \(current.version)") }
-        let value = try Self.value(of: old).secret
-        return try await write(name, value, over: current, change) { lineage, _ in lineage.goingBack }
+        return (try Self.value(of: old), current)
     }
 
     package func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) {

@@ -23,19 +23,33 @@ extension SealedTokenStore {
         _ change: TokenChange
     ) async throws(TokenError) -> TokenSummary {
         let (token, head) = try await database.use(.changing) { rows throws(TokenError) in
-            guard var head = try trustedHead(of: name.text, rows), head.current > 0 else { throw .notFound(name) }
-            guard version.map({ Int64($0) == head.current }) ?? true else { throw .superseded(name, Int(head.current)) }
-            let current = try self.token(name.text, head.current, rows)
-            guard let predecessor = current.row.predecessor else {
-                throw TokenError(.versionNotFound, "the token '\(name)' has no version before \(head.current)")
-            }
             // Opened before it is made current: going back to one that does not open would help nobody.
-            let token = try self.token(name.text, predecessor, rows)
-            head.current = predecessor
+            var (token, head) = try predecessor(of: name, version, rows)
+            head.current = token.row.version
             return (token, try record(.rollback, &head, change, rows))
         }
         seen.saw(name.text, at: head.revision)
         return summary(name, token)
+    }
+
+    package func predecessor(of name: TokenName, version: Int) async throws(TokenError) -> TokenValue {
+        try await database.use(.reading) { rows throws(TokenError) in
+            try predecessor(of: name, version, rows).token.value
+        }
+    }
+
+    private func predecessor(
+        of name: TokenName,
+        _ version: Int?,
+        _ rows: TokenRows
+    ) throws(TokenError) -> (token: (row: SealedRow, value: TokenValue), head: TokenHead) {
+        guard let head = try trustedHead(of: name.text, rows), head.current > 0 else { throw .notFound(name) }
+        guard version.map({ Int64($0) == head.current }) ?? true else { throw .superseded(name, Int(head.current)) }
+        let current = try token(name.text, head.current, rows)
+        guard let predecessor = current.row.predecessor else {
+            throw TokenError(.versionNotFound, "the token '\(name)' has no version before \(head.current)")
+        }
+        return (try token(name.text, predecessor, rows), head)
     }
 
     package func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) {

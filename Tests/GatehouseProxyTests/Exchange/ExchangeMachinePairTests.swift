@@ -90,7 +90,7 @@ import Testing
             .wait, .wait, .wait, .refuse(.upstreamReset, close: false), .refuse(.upstreamReset, close: false),
             .abort(.upstreamClosed), .abort(.upstreamClosed), .wait, .abort(.upstreamClosed), .wait, .wait,
         ],
-        .keysSettled: [.wait, .authenticate, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
+        .keysSettled: [.wait, .route, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
         .decisionSettled: [.wait, .connect, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
         .decisionFailed: [
             .wait, .refuse(.auditUnavailable, close: false), .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait,

@@ -161,6 +161,24 @@ import Testing
         }
     }
 
+    @Test func whoWaitedForKeysIsJudgedByTheConfigurationThatIsInForceThen() async throws {
+        try await Gateway.run { gateway in
+            let closed = try Gateway.route(gateway.upstream.url, policy: Policy(grants: []))
+            let elsewhere = try Gateway.route(gateway.upstream.url, host: "other.example")
+            for (route, status) in [(closed, 403), (elsewhere, 404)] {
+                gateway.server.replaceSnapshot(try Gateway.snapshot([try Gateway.route(gateway.upstream.url)]))
+                gateway.callers.leaveUndecided("rotated", then: .caller(ScriptedCallers.person("new@example.com")))
+                let client = try gateway.client()
+                try client.send(Gateway.get(as: "rotated"))
+                try gateway.callers.waitUntilUndecided()
+                gateway.server.replaceSnapshot(try Gateway.snapshot([route]))
+                gateway.callers.settleKeys()
+                #expect(try client.receiveAnswer().status == status)
+            }
+            #expect(gateway.audit.decisions.map(\.refusal) == [.principalDenied, .routeUnknown])
+        }
+    }
+
     @Test func anUnknownKeyThatStaysUnknownIsRefused() async throws {
         try await Gateway.run { gateway in
             gateway.callers.leaveUndecided("stranger", then: .refused(.assertionKeyUnknown))

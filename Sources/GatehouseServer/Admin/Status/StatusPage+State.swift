@@ -28,7 +28,7 @@ extension StatusPage {
         html.element("dt", "last reload")
         html.element("dd") { cell in
             guard let last else { return cell.words("none since the start") }
-            let word = reload.succeeded ? "taken" : "refused"
+            let word = reload.holding != nil ? "held" : reload.succeeded ? "taken" : "refused"
             cell.element("span", word, class: reload.succeeded ? "pill good" : "pill bad")
             cell.words(" \(StatusWords.ago(last, facts.now))")
         }
@@ -39,7 +39,9 @@ extension StatusPage {
             }
         }
         html.markup("</dl>")
-        if !reload.succeeded { html.element("pre", reload.problems.joined(separator: "\n\n")) }
+        if !reload.succeeded {
+            html.element("pre", reload.holding ?? reload.problems.joined(separator: "\n\n"))
+        }
         html.markup("</section>")
     }
 

@@ -1,0 +1,31 @@
+/// One thing that somebody may do under one configuration and not under another.
+package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// A route has no `allow` any more.
+        case allowGone = "allow_gone"
+        /// Somebody is named who was not, or may call what they could not.
+        case grant
+        /// Somebody is denied no more.
+        case denyGone = "deny_gone"
+        /// Another application's assertions are accepted.
+        case audience
+        /// Another kind of credential is accepted.
+        case credential
+        /// Something is served that was not.
+        case route
+        /// Calls are not looked at any more.
+        case ungated
+        /// Older assertions are accepted.
+        case age
+        /// A change like this one is not asked about any more.
+        case unconfirmed
+    }
+
+    package let kind: Kind
+    /// The route, nil for what holds on all.
+    package let route: String?
+    /// Who may do what, in words.
+    package let words: String
+
+    package var description: String { route.map { "route '\($0)': \(words)" } ?? words }
+}

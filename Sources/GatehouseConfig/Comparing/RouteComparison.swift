@@ -1,0 +1,63 @@
+internal import GatehouseCore
+
+/// Who may do more where one route serves what another one served.
+enum RouteComparison {
+    static func gains(from old: Route?, to new: Route, at point: AccessComparison.Point) -> [AccessGain] {
+        func gain(_ kind: AccessGain.Kind, _ words: String) -> AccessGain {
+            AccessGain(kind: kind, route: new.name.text, words: words)
+        }
+        // The same upstream under another name, or another one under the same, is the same thing to its callers.
+        guard let old, old.name == new.name || old.upstream == new.upstream else {
+            return [
+                gain(.route, "\(callers(of: new.policy)) may use \(point.host)\(point.path.text), which was not served")
+            ]
+        }
+        var gains = new.audiences.subtracting(old.audiences).sorted()
+            .map { gain(.audience, "assertions for the audience \($0) are accepted") }
+        for credential in new.credentials.subtracting(old.credentials).map(\.rawValue).sorted() {
+            gains.append(gain(.credential, "\(credential) credentials are accepted"))
+        }
+        guard let before = old.policy.grants else { return gains }
+        guard let after = new.policy.grants else {
+            return gains + [gain(.allowGone, "\(callers(of: new.policy)) may use it: it has no 'allow' any more")]
+        }
+        let isLimited = before.contains { $0.tools != nil || $0.prompts != nil || $0.resources != nil }
+        if old.speech == .mcp, new.speech == .http, isLimited {
+            gains.append(gain(.ungated, "calls are not looked at any more: its protocol is http"))
+        }
+        for grant in after {
+            for (who, isUser) in grant.users.map({ ($0, true) }) + grant.serviceTokens.map({ ($0, false) }) {
+                let known = before.filter { other in
+                    (isUser ? other.users : other.serviceTokens).contains { $0.covers(who) }
+                }
+                let name = "\(isUser ? "the user" : "the service token") \(who)"
+                gains += words(grant, over: known).map { gain(.grant, "\(name) may \($0)") }
+            }
+        }
+        return gains
+    }
+
+    /// What a grant allows beyond others that name the same principals.
+    private static func words(_ grant: Grant, over known: [Grant]) -> [String] {
+        guard !known.isEmpty else { return ["use it"] }
+        let kinds: [(what: String, list: (Grant) -> [Glob]?)] = [
+            ("tool", \.tools), ("prompt", \.prompts), ("resource", \.resources),
+        ]
+        return kinds.flatMap { kind -> [String] in
+            // Left out by one of them is everything, for all of them together.
+            let lists = known.map(kind.list)
+            guard !lists.contains(where: { $0 == nil }) else { return [] }
+            guard let targets = kind.list(grant) else { return ["use every \(kind.what)"] }
+            let before = lists.flatMap { $0 ?? [] }
+            return targets.filter { target in !before.contains { $0.covers(target) } }
+                .map { "use the \(kind.what) \($0)" }
+        }
+    }
+
+    private static func callers(of policy: Policy) -> String {
+        guard let grants = policy.grants else { return "everybody whom Access admits" }
+        let names = grants.flatMap { $0.users + $0.serviceTokens }.map(\.pattern)
+        let shown = names.prefix(5).joined(separator: ", ")
+        return names.isEmpty ? "nobody" : names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+    }
+}

@@ -1,0 +1,14 @@
+/// What a reload does by itself.
+package struct ReloadSettings: Hashable, Sendable {
+    /// What becomes of a file that lets somebody do more than the one in force.
+    package enum Widening: String, Sendable, CaseIterable {
+        /// It is taken; when it may be half a file, once it has been the same for a while.
+        case apply
+        /// It waits for `gatehouse reload --yes`.
+        case confirm
+    }
+
+    package let widening: Widening
+
+    package init(widening: Widening = .apply) { self.widening = widening }
+}

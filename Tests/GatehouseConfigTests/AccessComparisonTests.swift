@@ -1,0 +1,140 @@
+import GatehouseConfig
+import Testing
+
+@Suite("Who may do more") struct AccessComparisonTests {
+    private static func yaml(access: String = "", more: String = "", routes: String) -> String {
+        """
+        version: 1
+        access: { team: example\(access) }
+        stores: { phase1: { kind: env } }
+        \(more)
+        routes:
+        \(routes)
+
+        """
+    }
+
+    private static func route(_ name: String = "coda", _ keys: String...) -> String {
+        (["  - name: \(name)", "    host: \(name).example.com"] + keys.map { "    \($0)" }).joined(separator: "\n")
+            + (keys.contains { $0.hasPrefix("audience") } ? "" : "\n    audience: [aud]")
+            + (keys.contains { $0.hasPrefix("upstream") } ? "" : "\n    upstream: http://\(name):8080")
+    }
+
+    private static func gains(_ old: String, _ new: String) throws -> [String] {
+        try AccessComparison(from: read(old), to: read(new)).gains.map(\.description)
+    }
+
+    private static func gains(of old: String, _ new: String) throws -> [String] {
+        try gains(yaml(routes: route("coda", old)), yaml(routes: route("coda", new)))
+    }
+
+    @Test(arguments: [
+        ("allow: [ { users: [ana@x.de] } ]", "protocol: mcp", ["everybody whom Access admits may use it"]),
+        ("allow: [ { users: [ana@x.de] } ]", "allow: [ { users: [\"*\"] } ]", ["the user * may use it"]),
+        (
+            "allow: [ { users: [ana@x.de] } ]", "allow: [ { users: [ana@x.de, bob@x.de] } ]",
+            ["the user bob@x.de may use it"]
+        ),
+        ("allow: [ { users: [\"*@x.de\"] } ]", "allow: [ { users: [ana@X.DE] } ]", []),
+        ("allow: [ { users: [\"*@xn--mnchen-3ya.de\"] } ]", "allow: [ { users: [ana@münchen.de] } ]", []),
+        (
+            "allow: [ { users: [ana@x.de], tools: [read] } ]", "allow: [ { users: [ana@x.de], tools: [read, write] } ]",
+            ["the user ana@x.de may use the tool write"]
+        ),
+        (
+            "allow: [ { users: [ana@x.de], tools: [read] } ]", "allow: [ { users: [ana@x.de] } ]",
+            ["the user ana@x.de may use every tool"]
+        ),
+        ("allow: [ { users: [ana@x.de], tools: [\"r*\"] } ]", "allow: [ { users: [ana@x.de], tools: [read] } ]", []),
+        // Two grants that name somebody hold together.
+        (
+            "allow: [ { users: [ana@x.de], tools: [read] }, { users: [\"*@x.de\"], tools: [list] } ]",
+            "allow: [ { users: [ana@x.de], tools: [read, list] } ]", []
+        ),
+        (
+            "allow: [ { service_tokens: [a.access] } ]", "allow: [ { service_tokens: [\"*.access\"] } ]",
+            ["the service token *.access may use it"]
+        ),
+        // A user is no service token.
+        ("allow: [ { users: [\"*\"] } ]", "allow: [ { service_tokens: [a.access] } ]", ["a.access may use it"]),
+        ("audience: [a]", "audience: [a, b]", ["assertions for the audience b are accepted"]),
+        ("audience: [a, b]", "audience: [b]", []),
+        ("authenticate: [access]", "authenticate: [access, bearer]", ["bearer credentials are accepted"]),
+        ("protocol: mcp", "allow: []", []),
+        ("upstream: http://a:1", "upstream: http://b:1", []),
+    ])
+    func `on one route`(old: String, new: String, expected: [String]) throws {
+        let found = try Self.gains(of: old, new)
+        #expect(found.count == expected.count, "\(found)")
+        for (one, other) in zip(found, expected) { #expect(one.contains(other) && one.contains("route 'coda'")) }
+    }
+
+    @Test(arguments: [
+        (
+            ", deny: { users: [ana@x.de, bob@x.de] }", ", deny: { users: [bob@x.de] }",
+            ["the user ana@x.de is denied no more"]
+        ),
+        (", deny: { users: [MÜLLER@x.de] }", ", deny: { users: [\"müller@*\"] }", []),
+        (", deny: { subjects: [a], service_tokens: [b] }", "", ["service token b", "subject a"]),
+        (", max_token_age: 1h", "", ["assertions of any age are accepted"]),
+        (", max_token_age: 1h", ", max_token_age: 2h", ["assertions up to 2h are accepted"]),
+        ("", ", max_token_age: 2h, deny: { users: [\"*\"] }", []),
+    ])
+    func `on all routes`(old: String, new: String, expected: [String]) throws {
+        let found = try Self.gains(
+            Self.yaml(access: old, routes: Self.route()),
+            Self.yaml(access: new, routes: Self.route())
+        )
+        #expect(found.count == expected.count, "\(found)")
+        for (one, other) in zip(found, expected) { #expect(one.contains(other)) }
+    }
+
+    @Test func `a route that falls away gives its paths to the one above it`() throws {
+        let open = "  - { name: all, host: x.de, audience: [aud], upstream: \"http://a:1\" }"
+        let narrow = """
+              - { name: admin, host: x.de, path: /admin, audience: [aud], upstream: "http://a:1", \
+            allow: [ { users: [ana@x.de] } ] }
+            """
+        #expect(
+            try Self.gains(Self.yaml(routes: "\(open)\n\(narrow)"), Self.yaml(routes: open)) == [
+                "route 'all': everybody whom Access admits may use it: it has no 'allow' any more"
+            ]
+        )
+        #expect(try Self.gains(Self.yaml(routes: open), Self.yaml(routes: "\(open)\n\(narrow)")).isEmpty)
+        // The same where the one above is for any host.
+        let anywhere = open.replacing("host: x.de", with: "host: \"*\"")
+        #expect(try Self.gains(Self.yaml(routes: "\(anywhere)\n\(narrow)"), Self.yaml(routes: anywhere)).count == 1)
+    }
+
+    @Test func `a new route is access to something, and one that goes is not`() throws {
+        let (one, two) = (Self.route("one"), Self.route("two", "allow: [ { users: [ana@x.de] } ]"))
+        let both = Self.yaml(routes: "\(one)\n\(two)")
+        let comparison = try AccessComparison(from: read(Self.yaml(routes: one)), to: read(both))
+        #expect(comparison.gains.map(\.kind) == [.route])
+        #expect(comparison.gains[0].words == "ana@x.de may use two.example.com/, which was not served")
+        #expect(comparison.losses.isEmpty)
+        let back = try AccessComparison(from: read(both), to: read(Self.yaml(routes: one)))
+        #expect(back.gains.isEmpty && back.losses == comparison.gains)
+    }
+
+    @Test func `a name that changes is no gain`() throws {
+        let old = Self.yaml(routes: Self.route("coda", "allow: [ { users: [ana@x.de] } ]"))
+        #expect(try Self.gains(old, old.replacing("name: coda", with: "name: other")).isEmpty)
+    }
+
+    @Test func `calls that are looked at no more are a gain of whom they limited`() throws {
+        let limited = "allow: [ { users: [ana@x.de], tools: [read] } ]"
+        let old = Self.yaml(routes: Self.route("coda", limited))
+        let new = Self.yaml(routes: Self.route("coda", limited, "protocol: http"))
+        #expect(try AccessComparison(from: read(old), to: read(new)).gains.map(\.kind) == [.ungated])
+    }
+
+    @Test func `that nobody is asked any more is a gain`() throws {
+        let old = Self.yaml(more: "reload: { widening: confirm }", routes: Self.route())
+        #expect(
+            try AccessComparison(from: read(old), to: read(Self.yaml(routes: Self.route()))).gains.map(\.kind) == [
+                .unconfirmed
+            ]
+        )
+    }
+}

@@ -1,0 +1,125 @@
+import GatehouseConfig
+import Testing
+
+@testable import GatehouseServer
+
+@Suite("Whether a file is taken now") struct ReloadGateTests {
+    private static func yaml(allow: String? = "[ { users: [ana@example.com] } ]", deny: String = "", more: String = "")
+        -> String
+    {
+        """
+        version: 1
+        access: { team: example, deny: { users: [\(deny)] } }
+        stores: { phase1: { kind: env } }
+        \(more)
+        routes:
+          - name: coda
+            host: coda.example.com
+            audience: [aud]
+            upstream: http://coda:8080
+            \(allow.map { "allow: \($0)" } ?? "")
+
+        """
+    }
+
+    private static func configuration(_ text: String) throws -> Configuration {
+        try Configuration(parsing: text.utf8, file: "test.yaml", environment: [:])
+    }
+
+    private static func judge(
+        _ gate: inout ReloadGate,
+        _ new: String,
+        over old: String = yaml(),
+        at seconds: Int,
+        isConfirmed: Bool = false
+    ) throws -> ReloadGate.Verdict {
+        let (old, new) = (try configuration(old), try configuration(new))
+        let gains = AccessComparison(from: old, to: new).gains
+        return gate.judge(new, over: old, gains: gains, isConfirmed: isConfirmed, at: .seconds(seconds))
+    }
+
+    @Test func `what widens nothing is taken at once, however odd the file`() throws {
+        var gate = ReloadGate()
+        let narrowing = Self.yaml(allow: "[]").dropLast()
+        #expect(try Self.judge(&gate, String(narrowing), at: 0) == .take)
+        #expect(!gate.isHolding)
+    }
+
+    @Test func `what widens and looks whole is taken at once`() throws {
+        var gate = ReloadGate()
+        let wider = Self.yaml(allow: "[ { users: [ana@example.com, bob@example.com] } ]")
+        #expect(try Self.judge(&gate, wider, at: 0) == .take)
+    }
+
+    @Test(arguments: [
+        (Self.yaml(allow: nil), Self.yaml(), "has lost its 'allow'"),
+        (
+            String(Self.yaml(allow: "[ { users: [\"*\"] } ]").dropLast()), Self.yaml(), "does not end with a line end"
+        ),
+        (
+            Self.yaml(), Self.yaml(deny: "bob@example.com", more: String(repeating: "# a long comment\n", count: 40)),
+            "smaller than half"
+        ),
+        (
+            // Cut at the end of a line, before its deny list.
+            Self.yaml().replacing("access: { team: example, deny: { users: [] } }\n", with: "")
+                + "access:\n  team: example\n",
+            Self.yaml().replacing("access: { team: example, deny: { users: [] } }\n", with: "")
+                + "access:\n  team: example\n  deny: { users: [bob@example.com] }\n",
+            "the beginning of the one before"
+        ),
+    ])
+    func `what widens and may be half a file waits until it has been the same for ten seconds`(
+        new: String,
+        old: String,
+        why: String
+    ) throws {
+        var gate = ReloadGate()
+        guard case .hold(let words, let remaining) = try Self.judge(&gate, new, over: old, at: 100) else {
+            Issue.record("it is taken")
+            return
+        }
+        #expect(words.contains(why))
+        #expect(remaining == .seconds(10))
+        #expect(gate.isHolding)
+        guard case .hold(_, .seconds(1)) = try Self.judge(&gate, new, over: old, at: 109) else {
+            Issue.record("it is taken too early")
+            return
+        }
+        // Another byte begins anew.
+        let other = "# \n" + new
+        #expect(try Self.judge(&gate, other, over: old, at: 109) == .hold(why: words, remaining: .seconds(10)))
+        #expect(try Self.judge(&gate, new, over: old, at: 112) == .hold(why: words, remaining: .seconds(10)))
+        #expect(try Self.judge(&gate, new, over: old, at: 122) == .take)
+        #expect(!gate.isHolding)
+    }
+
+    @Test func `a file that was away in between has not been the same`() throws {
+        var gate = ReloadGate()
+        let new = Self.yaml(allow: nil)
+        _ = try Self.judge(&gate, new, at: 0)
+        gate.forget()
+        #expect(try Self.judge(&gate, new, at: 20) != .take)
+    }
+
+    @Test func `where the operator wants to be asked, every wider file waits for the word`() throws {
+        var gate = ReloadGate()
+        let old = Self.yaml(more: "reload: { widening: confirm }")
+        let wider = Self.yaml(
+            allow: "[ { users: [ana@example.com, bob@example.com] } ]",
+            more: "reload: { widening: confirm }"
+        )
+        for second in [0, 100, 10_000] {
+            guard case .hold(_, nil) = try Self.judge(&gate, wider, over: old, at: second) else {
+                Issue.record("it is taken after \(second) s")
+                return
+            }
+        }
+        #expect(try Self.judge(&gate, wider, over: old, at: 10_001, isConfirmed: true) == .take)
+        // That nobody is asked any more is asked about, too.
+        guard case .hold(_, nil) = try Self.judge(&gate, Self.yaml(), over: old, at: 0) else {
+            Issue.record("the question was switched off without one")
+            return
+        }
+    }
+}
