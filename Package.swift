@@ -147,7 +147,7 @@ let package = Package(
                 "GatehouseConfig", "GatehouseCore", "CurlClient", "SQLiteClient", "GatehouseTestSupport", logging,
             ]
         ),
-        tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"]),
+        tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"], exclude: ["Cases"]),
         tests("GatehouseConfigTests", ["GatehouseConfig", "GatehouseCore"], exclude: ["Golden"]),
         tests("YAMLReaderTests", ["YAMLReader"]),
         tests(
@@ -188,6 +188,10 @@ let package = Package(
         tests("CurlClientTests", ["CurlClient", "Threads"]),
         tests("PostgresClientTests", ["PostgresClient"]),
         tests("ThreadsTests", ["Threads"]),
-        tests("EndToEndTests", ["GatehouseTestSupport", "CurlClient", "Threads"], exclude: ["Python"]),
+        tests(
+            "EndToEndTests",
+            ["GatehouseMCP", "GatehouseCore", "GatehouseTestSupport", "CurlClient", "Threads"],
+            exclude: ["Python", "Readers"]
+        ),
     ]
 )

@@ -83,9 +83,20 @@ struct Explain: ParsableCommand {
         case .grant(let index): "allow entry \(index + 1) covers it"
         case .noGrant: "no allow entry names the principal"
         case .noTarget(let grants):
-            "allow \(grants.count == 1 ? "entry" : "entries") \(grants.map { String($0 + 1) }.joined(separator: ", ")) "
-                + "\(grants.count == 1 ? "names the principal and does not cover" : "name the principal, and none covers") the target"
+            entries(grants, "names the principal and does not cover", "name the principal, and none covers")
+                + "the target"
+        case .ambiguousTarget(let grants):
+            entries(grants, "lists what the principal may use", "list what the principal may use")
+                + "and readers would take this target for another one than is written"
+        case .malformedTarget(let grants):
+            entries(grants, "lists what the principal may use", "list what the principal may use")
+                + "and this target is empty or too long"
         }
+    }
+
+    private func entries(_ grants: [Int], _ one: String, _ several: String) -> String {
+        let numbers = grants.map { String($0 + 1) }.joined(separator: ", ")
+        return grants.count == 1 ? "allow entry \(numbers) \(one) " : "allow entries \(numbers) \(several) "
     }
 
     /// An entry of `allow` much as the file writes it.

@@ -38,6 +38,7 @@ package final class Permits: Sendable {
     /// - Parameter target: UTF-8, escapes resolved.
     package func allows(_ kind: Policy.TargetKind, _ target: UnsafeRawBufferPointer) -> Bool {
         guard let globs = globs(kind) else { return true }
+        guard kind.isPlain(target) else { return false }
         for glob in globs where glob.matches(target) { return true }
         return false
     }
@@ -46,6 +47,7 @@ package final class Permits: Sendable {
     package func allowsSome(_ kind: Policy.TargetKind, of template: UnsafeRawBufferPointer) -> Bool {
         guard let expression = template.firstIndex(of: 0x7B) else { return allows(kind, template) }
         guard let globs = globs(kind) else { return true }
+        guard PlainURI.isPlain(template: template) else { return false }
         let beginning = UnsafeRawBufferPointer(rebasing: template[..<expression])
         for glob in globs where glob.mayMatch(beginning: beginning) { return true }
         return false

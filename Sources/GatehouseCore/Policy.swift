@@ -46,6 +46,20 @@ package struct Policy: Hashable, Sendable {
             case .resource: .resourceDenied
             }
         }
+
+        /// Whether every reader takes a target of this kind as it is written. A grant that lists targets covers no other, because the
+        /// upstream could read it as one that the grant does not list.
+        package func isPlain(_ target: UnsafeRawBufferPointer) -> Bool {
+            switch self {
+            case .tool, .prompt: PlainName.isPlain(target)
+            case .resource: PlainURI.isPlain(target)
+            }
+        }
+
+        package func isPlain(_ target: String) -> Bool {
+            var target = target
+            return target.withUTF8 { isPlain(UnsafeRawBufferPointer($0)) }
+        }
     }
 }
 
@@ -80,7 +94,7 @@ package struct Grant: Hashable, Sendable {
             case .prompt: prompts
             case .resource: resources
             }
-        return globs.map { $0.contains { $0.matches(target) } } ?? true
+        return globs.map { kind.isPlain(target) && $0.contains { $0.matches(target) } } ?? true
     }
 }
 

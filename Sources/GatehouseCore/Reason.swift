@@ -52,6 +52,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case toolDenied = "tool_denied"
     case promptDenied = "prompt_denied"
     case resourceDenied = "resource_denied"
+    /// A call without a target that could be asked of the grants, or nested deeper than is looked at.
+    case targetMalformed = "target_malformed"
 }
 
 /// The coarse code a caller sees; the precise ``Reason`` is found again by request id.
@@ -123,6 +125,8 @@ extension Reason {
         case .toolDenied, .promptDenied, .resourceDenied:
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
+        case .targetMalformed:
+            Answer(status: 200, code: .badRequest, message: "The call names nothing that could be looked up.")
         }
     }
 }

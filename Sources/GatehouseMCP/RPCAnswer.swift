@@ -2,7 +2,8 @@ package import GatehouseCore
 
 extension Reason {
     /// The code of the JSON-RPC error that says so to someone who waits for an answer, nil for what no call is told in its
-    /// own terms. Ours are outside -32768…-32000, which JSON-RPC keeps for itself; HeaderMismatch is MCP's own.
+    /// own terms. Ours are outside -32768…-32000, which JSON-RPC keeps for itself: its "Invalid params" is one of these, and
+    /// HeaderMismatch is MCP's own.
     package var rpcCode: Int? {
         switch self {
         case .toolDenied, .promptDenied, .resourceDenied: 4030
@@ -11,6 +12,7 @@ extension Reason {
         case .tokenUnavailable, .auditUnavailable, .overloaded, .draining: 5030
         case .upstreamTimeout: 5040
         case .rpcHeaderMismatch: -32020
+        case .targetMalformed: -32602
         case _: nil
         }
     }
@@ -18,7 +20,7 @@ extension Reason {
     /// What `data.reason` says: of a denial why, of all else no more than the public code.
     fileprivate var rpcReason: String {
         switch self {
-        case .toolDenied, .promptDenied, .resourceDenied, .rpcHeaderMismatch: rawValue
+        case .toolDenied, .promptDenied, .resourceDenied, .targetMalformed, .rpcHeaderMismatch: rawValue
         case _: publicCode.rawValue
         }
     }

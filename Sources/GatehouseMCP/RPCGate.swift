@@ -5,13 +5,18 @@ internal import GatehouseCore
 package enum RPCGate {
     /// Messages in a batch; one more and the batch is refused.
     package static let maximumBatch = 64
-    /// Bytes of an id as it is written, and of a method; a longer one is refused.
+    /// Bytes of an id and of a method as they are written, as many as the audit keeps; a longer one is refused.
     package static let maximumID = 256
-    package static let maximumMethod = 256
-    /// Bytes of a call's target as it is written; a longer one is refused.
+    package static let maximumMethod = 128
+    /// Bytes of a call's target as it is written; a longer one is not asked of the grants.
     package static let maximumTarget = 8 << 10
+    /// Objects and arrays open at once; whoever may not make every call may make none that is nested deeper.
+    package static let maximumDepth = 512
     /// Integers beyond it lose digits in a reader that holds numbers as doubles.
     static let maximumInteger: Int64 = 1 << 53 - 1
+
+    /// Whether a text can be asked of the grants as the target of a call.
+    package static func isTarget(_ text: String) -> Bool { !text.isEmpty && text.utf8.count <= maximumTarget }
 
     /// - Parameter allowsBatch: whether the era has batches.
     package static func scan(_ body: UnsafeRawBufferPointer, allowsBatch: Bool) throws(RPCFault) -> RPCBody {
@@ -56,8 +61,10 @@ package enum RPCGate {
         let start = scanner.offset
         guard scanner.next == .object else { throw RPCFault(.shape, at: start) }
         try json { () throws(JSONFault) in try scanner.beginObject() }
+        scanner.deepest = 0
         var message = RPCMessage()
-        var parameters = RPCParameters()
+        // Stands before params that came before the method, without which nothing in them means anything.
+        var early: JSONScanner?
         var isVersioned = false
         var results = 0
         var isNullID = false
@@ -71,13 +78,16 @@ package enum RPCGate {
                 else { throw RPCFault(.version, at: place) }
                 isVersioned = true
             case .id: (message.id, isNullID) = try id(&scanner)
-            case .method: (message.method, message.known) = try method(&scanner)
-            case .params: parameters = try RPCParameters(&scanner)
+            case .method: try method(&scanner, of: &message)
+            case .params where message.method != nil: try message.readParameters(&scanner)
+            case .params:
+                early = scanner
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             case .result, .error:
                 results += 1
-                try json { () throws(JSONFault) in _ = try scanner.skip() }
-            case .name, .uri, .arguments, .ref, .type, .other:
-                try json { () throws(JSONFault) in _ = try scanner.skip() }
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            case _:
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             }
         }
         guard isVersioned else { throw RPCFault(.version, at: start) }
@@ -89,7 +99,8 @@ package enum RPCGate {
         }
         guard results == 0, !isNullID else { throw RPCFault(.shape, at: start) }
         message.kind = message.id == nil ? .notification : .request
-        try parameters.complete(&message, at: start)
+        if var early { try message.readParameters(&early) }
+        message.judge(isTooDeep: scanner.deepest > maximumDepth)
         return message
     }
 
@@ -113,87 +124,74 @@ package enum RPCGate {
         }
     }
 
-    private static func method(_ scanner: inout JSONScanner) throws(RPCFault) -> (RPCMessage.Text, RPCMethod) {
+    private static func method(_ scanner: inout JSONScanner, of message: inout RPCMessage) throws(RPCFault) {
         let start = scanner.offset
         guard scanner.next == .string else { throw RPCFault(.method, at: start) }
         let text = try json { () throws(JSONFault) in try scanner.string() }
-        let known = RPCMethod(text)
-        guard !text.isEmpty, text.range.count <= maximumMethod, known != .other || !RPCMethod.isLookalike(text) else {
-            throw RPCFault(.method, at: start)
+        guard !text.isEmpty, text.range.count <= maximumMethod else { throw RPCFault(.method, at: start) }
+        message.method = RPCMessage.Text(text)
+        message.known = RPCMethod(text)
+        message.isRated = message.known != .discover
+        // Until what it refers to is found.
+        message.isMalformed = message.known == .complete
+        guard message.known == .other else { return }
+        switch RPCMethod.likeness(text) {
+        case .none: break
+        case .unclear: message.isUnclear = true
+        case .governed: throw RPCFault(.method, at: start)
         }
-        return (RPCMessage.Text(text), known)
+        message.isRated = text.resolved.starts(with: "tasks/".utf8)
     }
 }
 
-/// What `params` say, whatever the method, which may stand behind them.
-private struct RPCParameters {
-    private var isObject = false
-    private var isThere = false
-    /// Of the members `name` and `uri` when they are strings.
-    private var name: JSONString?
-    private var uri: JSONString?
-    private var arguments: Range<Int>?
-    /// Stands before `ref`, which is read only when the method turns out to be the one that has it.
-    private var reference: JSONScanner?
+// MARK: - Params
 
-    init() {}
-
-    init(_ scanner: inout JSONScanner) throws(RPCFault) {
-        isThere = true
-        switch scanner.next {
-        case .object: isObject = true
-        case .array:
-            try json { () throws(JSONFault) in _ = try scanner.skip() }
+extension RPCMessage {
+    /// Reads of the params what the method has.
+    ///
+    /// - Parameter scanner: stands before the params, and behind them after.
+    fileprivate mutating func readParameters(_ scanner: inout JSONScanner) throws(RPCFault) {
+        guard let level = known.parameters, scanner.next == .object else {
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             return
-        case .null:
-            // Some serializers write what is not there so.
-            isThere = false
-            try json { () throws(JSONFault) in try scanner.null() }
-            return
-        case .string, .number, .bool, nil: throw RPCFault(.parameters, at: scanner.offset)
         }
         try json { () throws(JSONFault) in try scanner.beginObject() }
-        var members = RPCMembers(.parameters)
+        var members = RPCMembers(level)
         while let member = try members.next(&scanner) {
             switch member {
-            case .name where scanner.next == .string:
-                name = try json { () throws(JSONFault) in try scanner.string() }
-            case .uri where scanner.next == .string:
-                uri = try json { () throws(JSONFault) in try scanner.string() }
-            case .arguments: arguments = try json { () throws(JSONFault) in try scanner.skip() }
+            case .name where scanner.next == .string, .uri where scanner.next == .string:
+                aim(at: try json { () throws(JSONFault) in try scanner.string() })
+            case .arguments: arguments = try json { () throws(JSONFault) in try scanner.skipUnread() }
             case .ref:
-                reference = scanner
-                try json { () throws(JSONFault) in _ = try scanner.skip() }
-            case .jsonrpc, .id, .method, .params, .result, .error, .name, .uri, .type, .other:
-                try json { () throws(JSONFault) in _ = try scanner.skip() }
+                let reference = try RPCReference(&scanner)
+                targetKind = reference.kind
+                isMalformed = !reference.hasType
+                if let text = reference.target { aim(at: text) }
+            case .notifications:
+                let subscriptions = try RPCSubscriptions(&scanner)
+                (target, isMalformed) = (subscriptions.targets, subscriptions.isMalformed)
+            case _: try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             }
         }
     }
 
-    /// Gives the message what its method calls for.
-    func complete(_ message: inout RPCMessage, at start: Int) throws(RPCFault) {
-        if message.known == .complete {
-            guard isObject, let reference else { throw RPCFault(.parameters, at: start) }
-            guard let found = try RPCReference(reference) else { return }
-            message.targetKind = found.kind
-            message.target = try Self.plain(found.target, at: start)
-            return
-        }
-        guard let kind = message.known.calls else {
-            guard isObject || !isThere || message.known == .other else { throw RPCFault(.parameters, at: start) }
-            return
-        }
-        guard isObject else { throw RPCFault(.parameters, at: start) }
-        message.targetKind = kind
-        message.target = try Self.plain(kind == .resource ? uri : name, at: start)
-        if kind != .resource { message.arguments = arguments }
+    private mutating func aim(at text: JSONString) {
+        guard !text.isEmpty else { return }
+        target = Text(text)
+        if text.range.count > RPCGate.maximumTarget { isMalformed = true }
     }
 
-    /// A target that is there and that nobody can read as another one.
-    private static func plain(_ target: JSONString?, at start: Int) throws(RPCFault) -> RPCMessage.Text {
-        guard let target, !target.isEmpty, target.range.count <= RPCGate.maximumTarget, !target.hasControlCharacters
-        else { throw RPCFault(.parameters, at: start) }
-        return RPCMessage.Text(target)
+    /// Settles what the call is aimed at, once all of it was read.
+    fileprivate mutating func judge(isTooDeep: Bool) {
+        guard known.parameters != nil else { return }
+        switch known {
+        case .complete: if targetKind != nil, target == nil { isMalformed = true }
+        case .listen: if target != nil || isMalformed || isTooDeep { targetKind = .resource }
+        case _:
+            targetKind = known.calls
+            if target == nil { isMalformed = true }
+        }
+        if isTooDeep { isMalformed = true }
     }
 }
 

@@ -4,12 +4,17 @@ internal import GatehouseCore
 enum RPCMember: UInt8, CaseIterable {
     case jsonrpc, id, method, params, result, error
     case name, uri, arguments, ref, type
+    case notifications, resourceSubscriptions
     case other
 
+    /// An object and the names that mean something in it. What a method has no use for is nobody's business.
     enum Level {
-        case message, parameters
-        /// `ref` of `completion/complete`.
-        case reference
+        case message
+        /// The params of `tools/call` and `prompts/get`; of `resources/read` and `resources/subscribe`; of `completion/complete`; of
+        /// `subscriptions/listen`.
+        case call, resource, completion, listening
+        /// `ref` of `completion/complete`; `notifications` of `subscriptions/listen`.
+        case reference, notifications
     }
 
     /// The known name that a text without escapes is.
@@ -23,13 +28,15 @@ enum RPCMember: UInt8, CaseIterable {
             case (.message, 6) where name == "params": .params
             case (.message, 6) where name == "result": .result
             case (.message, 7) where name == "jsonrpc": .jsonrpc
-            case (.parameters, 3) where name == "uri": .uri
-            case (.parameters, 3) where name == "ref": .ref
-            case (.parameters, 4) where name == "name": .name
-            case (.parameters, 9) where name == "arguments": .arguments
+            case (.call, 4) where name == "name": .name
+            case (.call, 9) where name == "arguments": .arguments
+            case (.resource, 3) where name == "uri": .uri
+            case (.completion, 3) where name == "ref": .ref
+            case (.listening, 13) where name == "notifications": .notifications
             case (.reference, 3) where name == "uri": .uri
             case (.reference, 4) where name == "name": .name
             case (.reference, 4) where name == "type": .type
+            case (.notifications, 21) where name == "resourceSubscriptions": .resourceSubscriptions
             case _: .other
             }
     }
@@ -37,15 +44,15 @@ enum RPCMember: UInt8, CaseIterable {
     /// Whether a known name has this length.
     private static func hasLength(_ level: Level, _ count: Int) -> Bool {
         switch (level, count) {
-        case (.message, 2), (.message, 5...7), (.parameters, 3), (.parameters, 4), (.parameters, 9), (.reference, 3),
-            (.reference, 4):
+        case (.message, 2), (.message, 5...7), (.call, 4), (.call, 9), (.resource, 3), (.completion, 3),
+            (.listening, 13), (.reference, 3), (.reference, 4), (.notifications, 21):
             true
         case _: false
         }
     }
 
     static func isLookalike(_ name: JSONString, _ level: Level) -> Bool {
-        // Folding keeps the length of plain ASCII, so a name of another length than any known one is none of them.
+        // Folding keeps the length of what is plain, so a name of another length than any known one is none of them.
         if !name.hasEscapes, !hasLength(level, name.range.count), isPlain(name.raw) { return false }
         if name.hasControlCharacters { return true }
         let folded = FoldedName(name)
@@ -53,15 +60,21 @@ enum RPCMember: UInt8, CaseIterable {
         case .message:
             folded == "id" || folded == "error" || folded == "method" || folded == "params" || folded == "result"
                 || folded == "jsonrpc"
-        case .parameters: folded == "uri" || folded == "name" || folded == "arguments" || folded == "ref"
+        case .call: folded == "name" || folded == "arguments"
+        case .resource: folded == "uri"
+        case .completion: folded == "ref"
+        case .listening: folded == "notifications"
         case .reference: folded == "uri" || folded == "name" || folded == "type"
+        case .notifications: folded == "resourcesubscriptions"
         }
     }
 }
 
 extension RPCMember {
+    /// Nothing but visible ASCII, and no `_` but in front: what folding leaves out.
     private static func isPlain(_ raw: UnsafeRawBufferPointer) -> Bool {
-        for byte in raw where byte >= 0x7F { return false }
+        guard let first = raw.first, first &- 0x21 < 0x5E else { return false }
+        for byte in raw.dropFirst() where byte &- 0x21 >= 0x5E || byte == 0x5F { return false }
         return true
     }
 }

@@ -10,10 +10,19 @@ package struct RPCMessage: Sendable {
     package struct Text: Sendable {
         package let range: Range<Int>
         let hasEscapes: Bool
+        /// Whether it is an array of strings instead, which is its own text, as it was written.
+        let isArray: Bool
 
         init(_ string: JSONString) {
             range = string.range
             hasEscapes = string.hasEscapes
+            isArray = false
+        }
+
+        init(array: Range<Int>) {
+            range = array
+            hasEscapes = false
+            isArray = true
         }
 
         package func string(in body: UnsafeRawBufferPointer) -> JSONString {
@@ -27,23 +36,53 @@ package struct RPCMessage: Sendable {
     /// Nil for a response.
     package internal(set) var method: Text?
     package internal(set) var known = RPCMethod.other
-    /// What the call is aimed at, and which one: the tool or prompt by name, the resource by URI or template.
+    /// What the call is aimed at, and which one: the tool or prompt by name, the resource by URI or template, several of them as an array.
     package internal(set) var targetKind: Policy.TargetKind?
     package internal(set) var target: Text?
     /// The arguments of a call as they were written.
     package internal(set) var arguments: Range<Int>?
+    /// Whether the call says what it is aimed at in no way that could be asked of the grants: not at all, too long, or in a body
+    /// that is nested deeper than is looked at.
+    package internal(set) var isMalformed = false
+    /// Whether the method, which is not known here, is written so that somebody may take it for another one.
+    package internal(set) var isUnclear = false
+    /// Whether a rate may refuse it.
+    package internal(set) var isRated = false
 
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
-        guard let kind = targetKind, let target else {
+        guard let kind = targetKind else {
+            guard known == .complete || isUnclear, permits.restrictsAny else { return nil }
+            if isUnclear { return .rpcMalformed }
             // It completes what is not known here, so nothing says that this caller may use that.
-            return known == .complete && permits.restrictsAny ? .promptDenied : nil
+            return isMalformed ? .targetMalformed : .promptDenied
         }
         guard permits.restricts(kind) else { return nil }
-        let isAllowed = target.string(in: body).withResolvedBytes {
-            known == .complete && kind == .resource ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)
-        }
+        guard let target, !isMalformed else { return .targetMalformed }
+        let isAllowed =
+            if target.isArray {
+                target.elements(in: body) { permits.allows(kind, $0) }
+            } else {
+                target.string(in: body).withResolvedBytes {
+                    known == .complete && kind == .resource
+                        ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)
+                }
+            }
         return isAllowed ? nil : kind.denial
+    }
+}
+
+extension RPCMessage.Text {
+    /// Whether all strings of an array fulfil a condition, escapes resolved. The array was read once, so it is one.
+    func elements(in body: UnsafeRawBufferPointer, fulfil condition: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+        do throws(JSONFault) {
+            var scanner = try JSONScanner(UnsafeRawBufferPointer(rebasing: body[range]))
+            try scanner.beginArray()
+            while try scanner.nextElement() {
+                guard try scanner.string().withResolvedBytes(condition) else { return false }
+            }
+            return true
+        } catch { return false }
     }
 }
 
@@ -62,8 +101,13 @@ package enum RPCBody: Sendable {
         }
     }
 
-    /// Whether it holds nothing that a rate may refuse: `server/discover`, methods that are not known here, and answers.
-    package var isExemptFromRate: Bool { !contains { $0.known != .discover && $0.known != .other } }
+    /// How many of its messages count against a rate: all but `server/discover`, answers, and methods that are not known here.
+    package var ratedMessages: Int {
+        switch self {
+        case .single(let message): message.isRated ? 1 : 0
+        case .batch(let messages): messages.count { $0.isRated }
+        }
+    }
 
     package func forEach(_ body: (RPCMessage) -> Void) {
         switch self {

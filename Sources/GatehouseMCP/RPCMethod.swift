@@ -7,6 +7,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     case toolsList, promptsList, resourcesList, templatesList
     /// Completes an argument of what it refers to: a prompt or a resource.
     case complete
+    /// Asks to hear of resources as they change: what `resources/subscribe` was before 2026-07-28.
+    case listen
     case initialize, initialized, discover, ping
     case other
 
@@ -21,6 +23,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .resourcesList: "resources/list"
         case .templatesList: "resources/templates/list"
         case .complete: "completion/complete"
+        case .listen: "subscriptions/listen"
         case .initialize: "initialize"
         case .initialized: "notifications/initialized"
         case .discover: "server/discover"
@@ -29,14 +32,14 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// What kind of thing a call of this method is aimed at, nil for a method that no grant speaks of or that says the kind itself.
+    /// What kind of thing a call of this method is aimed at, nil for a method that no grant speaks of or that says itself what it is aimed at.
     var calls: Policy.TargetKind? {
         switch self {
         case .toolsCall: .tool
         case .promptsGet: .prompt
         case .resourcesRead, .resourcesSubscribe: .resource
-        case .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .initialize, .initialized, .discover,
-            .ping, .other:
+        case .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen, .initialize, .initialized,
+            .discover, .ping, .other:
             nil
         }
     }
@@ -47,21 +50,34 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .toolsList: .tool
         case .promptsList: .prompt
         case .resourcesList, .templatesList: .resource
-        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .complete, .initialize, .initialized,
-            .discover, .ping, .other:
+        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .complete, .listen, .initialize,
+            .initialized, .discover, .ping, .other:
+            nil
+        }
+    }
+
+    /// Where its params say what it is aimed at, nil for a method whose params mean nothing here.
+    var parameters: RPCMember.Level? {
+        switch self {
+        case .toolsCall, .promptsGet: .call
+        case .resourcesRead, .resourcesSubscribe: .resource
+        case .complete: .completion
+        case .listen: .listening
+        case .toolsList, .promptsList, .resourcesList, .templatesList, .initialize, .initialized, .discover, .ping,
+            .other:
             nil
         }
     }
 
     /// Whether grants speak of it.
-    private var isGoverned: Bool { calls != nil || lists != nil || self == .complete }
+    private var isGoverned: Bool { parameters != nil || lists != nil }
 
     /// Whether `Mcp-Name` mirrors the call's target (2026-07-28, transports).
     var mirrorsTarget: Bool {
         switch self {
         case .toolsCall, .promptsGet, .resourcesRead: true
-        case .resourcesSubscribe, .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .initialize,
-            .initialized, .discover, .ping, .other:
+        case .resourcesSubscribe, .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen,
+            .initialize, .initialized, .discover, .ping, .other:
             false
         }
     }
@@ -89,18 +105,27 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case 15 where text == "server/discover": .discover
         case 19 where text == "resources/subscribe": .resourcesSubscribe
         case 19 where text == "completion/complete": .complete
+        case 20 where text == "subscriptions/listen": .listen
         case 24 where text == "resources/templates/list": .templatesList
         case 25 where text == "notifications/initialized": .initialized
         case _: .other
         }
     }
 
-    /// Whether a lenient server could take the text, which names no method known here, for one that grants speak of: by
-    /// reading letters without case, or leaving out white space or what follows a NUL.
-    static func isLookalike(_ text: JSONString) -> Bool {
-        if text.hasControlCharacters { return true }
-        var folded = FoldedName(text)
-        folded.trim()
-        return allCases.contains { $0.isGoverned && folded == $0.name }
+    /// How a lenient server could take a text that names no method known here.
+    enum Likeness {
+        /// As itself.
+        case none
+        /// As what nobody here can say: it holds something that is no visible ASCII, which readers trim, fold or leave out in their own ways.
+        case unclear
+        /// As one that grants speak of.
+        case governed
+    }
+
+    static func likeness(_ text: JSONString) -> Likeness {
+        if text.hasControlCharacters { return .governed }
+        let folded = FoldedName(text)
+        if allCases.contains(where: { $0.isGoverned && folded == $0.name }) { return .governed }
+        return folded.isHidden ? .unclear : .none
     }
 }

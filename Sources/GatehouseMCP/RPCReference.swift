@@ -2,16 +2,18 @@ internal import GatehouseCore
 
 /// What `completion/complete` completes an argument of (2025-11-25, server utilities, completion).
 struct RPCReference {
-    let kind: Policy.TargetKind
+    /// Nil for a type that is not known here.
+    private(set) var kind: Policy.TargetKind?
     /// Of the member that the type calls for, when it is a string.
-    let target: JSONString?
+    private(set) var target: JSONString?
+    private(set) var hasType = false
 
-    /// - Parameter scanner: stands before the value of `ref`.
-    /// - Returns: nil for a type that is not known here.
-    init?(_ scanner: JSONScanner) throws(RPCFault) {
-        var scanner = scanner
-        let start = scanner.offset
-        guard scanner.next == .object else { throw RPCFault(.parameters, at: start) }
+    /// - Parameter scanner: stands before the value of `ref`, and behind it after.
+    init(_ scanner: inout JSONScanner) throws(RPCFault) {
+        guard scanner.next == .object else {
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            return
+        }
         try json { () throws(JSONFault) in try scanner.beginObject() }
         var type: JSONString?
         var name: JSONString?
@@ -19,7 +21,7 @@ struct RPCReference {
         var members = RPCMembers(.reference)
         while let member = try members.next(&scanner) {
             guard member != .other, scanner.next == .string else {
-                try json { () throws(JSONFault) in _ = try scanner.skip() }
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
                 continue
             }
             let text = try json { () throws(JSONFault) in try scanner.string() }
@@ -27,16 +29,15 @@ struct RPCReference {
             case .type: type = text
             case .name: name = text
             case .uri: uri = text
-            case .jsonrpc, .id, .method, .params, .result, .error, .arguments, .ref, .other: break
+            case _: break
             }
         }
-        guard let type else { throw RPCFault(.parameters, at: start) }
+        guard let type else { return }
+        hasType = true
         if type == "ref/prompt" {
             (kind, target) = (.prompt, name)
         } else if type == "ref/resource" {
             (kind, target) = (.resource, uri)
-        } else {
-            return nil
         }
     }
 }

@@ -56,11 +56,11 @@ struct GateTests {
         ] + (session.map { [CurlHeader("Mcp-Session-Id", $0)] } ?? [])
     }
 
-    private func open(_ gateway: Gateway, _ route: String) async throws -> String {
+    private func open(_ gateway: Gateway, _ route: String, as user: String = Gateway.user) async throws -> String {
         let opened = try await gateway.request(
             "/\(route)",
             method: "POST",
-            assertion: gateway.assertion(),
+            assertion: gateway.assertion(of: user),
             headers: Self.headers(),
             body: Self.initialize
         )
@@ -69,7 +69,7 @@ struct GateTests {
         let noted = try await gateway.request(
             "/\(route)",
             method: "POST",
-            assertion: gateway.assertion(),
+            assertion: gateway.assertion(of: user),
             headers: Self.headers(session),
             body: note
         )
@@ -156,7 +156,11 @@ struct GateTests {
             call("", #"{"name":"echo","name":"delete_everything"}"#),
             call("", #"{"name":"echo","Name":"delete_everything"}"#),
             call("", #"{"name":"echo","n\u0061me":"delete_everything"}"#),
-            call("", #"{"name":"delete_everything\u0000"}"#), "\u{FEFF}" + call(""),
+            "\u{FEFF}" + call(""),
+            call("").replacing("tools/call", with: "tools/call\u{A0}"),
+            call("").replacing("tools/call", with: "tools/call\u{FEFF}"),
+            call("").replacing("tools/call", with: "\u{2003}tools/call"),
+            call("").replacing("tools/call", with: "tools/call" + String(repeating: " ", count: 15)),
             call("").replacing("tools/call", with: "Tools/Call"),
             call("").replacing("tools/call", with: #"tools/call\u0000"#),
             "[\(call("")),\(#"{"jsonrpc":"2.0","id":1,"result":{}}"#)]", "[[\(call(""))]]", call("") + call(""),
@@ -173,6 +177,57 @@ struct GateTests {
             #expect(try JSON(parsing: response.body.text)["error"].text == "bad_request")
         }
         #expect(try await server.received().isEmpty)
+    }
+
+    @Test(arguments: SDK.allCases)
+    func `a resource is read by the one name that grants know it by`(server sdk: SDK) async throws {
+        let server = try await MCPServer.start(sdk)
+        let gateway = try await Gateway.start(.environment, server)
+        let limited = try await open(gateway, sdk.route, as: Gateway.limitedUser)
+        let unlimited = try await open(gateway, sdk.route)
+        func read(_ uri: String, _ session: String, as user: String) async throws -> CurlResponse {
+            try await gateway.request(
+                "/\(sdk.route)",
+                method: "POST",
+                assertion: gateway.assertion(of: user),
+                headers: Self.headers(session),
+                body: #"{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"\#(uri)"}}"#
+            )
+        }
+        let allowed = try await read("file:///public/readme.md", limited, as: Gateway.limitedUser)
+        #expect(allowed.body.text.contains("the readme"))
+        try await server.reset()
+        let steps = String(repeating: "a/../", count: 500)
+        var reached = 0
+        for uri in [
+            "file:///public/../private/secret", "file:///public/%2e%2e/private/secret",
+            #"file:///public/..\\private\\secret"#,
+            "file:///public/.%2E/private/secret", #"file:///public/\t../private/secret"#,
+            "file:///public/\(steps)../private/secret",
+            "file:///public/../private/./secret",
+        ] {
+            let refused = try await read(uri, limited, as: Gateway.limitedUser)
+            #expect(refused.status == 200 && refused.body.text.contains("resource_denied"), "\(uri)")
+            #expect(try JSON(parsing: refused.body.text)["error"]["code"].number == 4030)
+            #expect(try await server.received().isEmpty)
+            // Whom nothing limits passes unread, and the server resolves it: that is what is refused above.
+            if try await read(uri, unlimited, as: Gateway.user).body.text.contains("the secret") { reached += 1 }
+            try await server.reset()
+        }
+        // The newer SDK takes a URI as text.
+        #expect(sdk == .one ? reached >= 5 : true, "\(reached)")
+        // A model's empty name costs one answer and not the session.
+        let empty = try await gateway.request(
+            "/\(sdk.route)",
+            method: "POST",
+            assertion: gateway.assertion(of: Gateway.limitedUser),
+            headers: Self.headers(limited),
+            body: #"{"jsonrpc":"2.0","id":"e","method":"tools/call","params":{"name":"","arguments":{}}}"#
+        )
+        #expect(empty.status == 200)
+        let error = try JSON(parsing: empty.body.text)
+        #expect(error["error"]["code"].number == -32602 && error["id"].text == "e")
+        #expect(try await ping(gateway, sdk.route, limited, as: Gateway.limitedUser).status == 200)
     }
 
     @Test func `a denied call leaves its row, with what was denied`() async throws {

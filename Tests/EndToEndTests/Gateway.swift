@@ -187,7 +187,7 @@ final class Gateway: Sendable {
                 inject: { X-Coda-Api-Key: "{token}", X-Caller: "{principal}" }
                 allow:
                   - { users: ["\(user)", "*@team.example"] }
-                  - { users: ["\(limitedUser)"], tools: [echo, "sl*"], prompts: [], resources: ["memo://other*"] }
+                  - { users: ["\(limitedUser)"], tools: [echo, "sl*"], prompts: [], resources: ["memo://other*", "file:///public/*"] }
                   - { service_tokens: ["*.access"] }
             """ + options.map { "\n    \($0)" }.joined()
         }

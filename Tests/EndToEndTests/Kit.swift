@@ -20,6 +20,10 @@ enum Kit {
             .first { FileManager.default.isExecutableFile(atPath: $0) } ?? "no gatehouse beside the tests"
     }()
 
+    /// Node, where it is installed.
+    static let node = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/node" }
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
+
     static func script(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Python/\(name)").path
     }

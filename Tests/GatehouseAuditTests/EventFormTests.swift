@@ -1,3 +1,4 @@
+import Crypto
 import GatehouseCore
 import Testing
 
@@ -124,10 +125,33 @@ struct EventFormTests {
             return Sample.encoded(facts, id: EventID(high: 1, low: 2))
         }
         let event = try #require(bytes.withUnsafeBytes { EventDecoder.event($0) })
+        let path = event.text(.path)
+        #expect(path.utf8.count <= 2048 && path.hasSuffix("é…"))
         #expect(event.target.utf8.count <= 2048)
-        #expect(event.target.hasSuffix("é…"))
-        #expect(!event.target.contains("\u{FFFD}"))
+        #expect(!(path + event.target).contains("\u{FFFD}"))
         #expect(bytes.count <= EventEncoder.maximumLength)
+    }
+
+    @Test func aTargetThatIsCutSaysByItsDigestWhichItWas() throws {
+        func target(_ text: String) throws -> String {
+            var facts = AuditFacts(.decision, of: Sample.requestID(1), at: Sample.start)
+            let bytes = Array(text.utf8).withUnsafeBytes { bytes in
+                facts.target = bytes
+                return Sample.encoded(facts, id: EventID(high: 1, low: 2))
+            }
+            return try #require(bytes.withUnsafeBytes { EventDecoder.event($0) }).target
+        }
+        let whole = "file:///" + String(repeating: "a", count: 2040)
+        #expect(try target(whole) == whole)
+        // Steps up and down in front of what is meant, beyond what a row holds.
+        let public500 = "file:///public/" + String(repeating: "a/../", count: 500)
+        let (secret, other) = (try target(public500 + "../private/secret"), try target(public500 + "readme"))
+        #expect(secret != other)
+        #expect(secret.hasPrefix("file:///public/a/../"))
+        let text = public500 + "../private/secret"
+        let digest = SHA256.hash(data: Array(text.utf8)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+        #expect(secret.hasSuffix("…sha256:" + digest.joined()))
+        #expect(secret.utf8.count <= 2048)
     }
 
     @Test func eventIDsSortByTimeAndReadBack() {

@@ -17,8 +17,8 @@ import Testing
         #expect(error["code"] as? Int == code)
         let data = try #require(error["data"] as? [String: Any])
         #expect(data["request_id"] as? String == Self.requestID.description)
-        // JSON-RPC keeps these for itself; the one that is used is MCP's.
-        #expect(!(-32768 ... -32000).contains(code) || code == -32020)
+        // JSON-RPC keeps these for itself; of those that are used one is MCP's, and one says what JSON-RPC says by it.
+        #expect(!(-32768 ... -32000).contains(code) || code == -32020 || code == -32602)
         for misread in ["404", "405", "Not Found", "Unauthorized"] {
             #expect(!String(decoding: text, as: UTF8.self).contains(misread))
         }
@@ -30,6 +30,7 @@ import Testing
         #expect(codes[4290] == [.rateLimited])
         #expect(codes[5040] == [.upstreamTimeout])
         #expect(codes[-32020] == [.rpcHeaderMismatch])
+        #expect(codes[-32602] == [.targetMalformed])
         #expect(codes[5020]?.contains(.upstreamCredentialRejected) == true)
         #expect(codes[5030]?.contains(.overloaded) == true)
     }

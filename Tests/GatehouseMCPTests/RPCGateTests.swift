@@ -55,6 +55,14 @@ import Testing
         #"{"jsonrpc":"2.0","method":"x/y","params":[1,2]}"#, #"{"jsonrpc":"2.0","method":"ping","params":null}"#,
         #"{"jsonrpc":"2.0","method":"logging/setLevel","params":{"level":"debug","_meta":{"name":1,"name":2}}}"#,
         #"{"jsonrpc":"2.0","method":"x","params":{"name":5,"uri":[]},"extra":{}}"#,
+        #"{"jsonrpc":"2.0","method":"x","params":{"Name":1,"URI":2,"REF":3,"n\u0061me":4,"a":1,"a":2,"Arguments":5}}"#,
+        #"{"jsonrpc":"2.0","params":{"Name":1,"name":"\udead"},"method":"x"}"#,
+        #"{"jsonrpc":"2.0","method":"ping","params":"x"}"#,
+        #"{"jsonrpc":"2.0","method":"tools/list","params":{"Name":1}}"#,
+        #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","URI":"x","Uri":"y","REF":{},"_name":1}}"#,
+        #"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:b","Name":"x","ARGUMENTS":{}}}"#,
+        #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"q":"\ud800","\udfff":1}}}"#,
+        #"{"jsonrpc":"2.0","id":1,"result":{"text":"\ud800"}}"#,
     ])
     func `what no grant speaks of passes`(body: String) {
         #expect(Bodies.fault(body) == nil)
@@ -83,7 +91,7 @@ import Testing
         #"{"name":"search","Name":"delete"}"#, #"{"name":"search","n\u0061me":"delete"}"#,
         #"{"name":"search","name\u0000":"x"}"#, #"{"name":"search","Arguments":{}}"#,
         #"{"name":"search","ARGUMENTſ":{}}"#,
-        #"{"name":"search","URI":"x"}"#,
+        #"{"name":"search","na_me":"x"}"#, #"{"name":"search","name ":"x"}"#, #"{"name":"search","name\u200b":"x"}"#,
     ])
     func `the same within params`(params: String) {
         #expect(Bodies.fault(Bodies.call("", params: params)) == .lookalike)
@@ -96,18 +104,139 @@ import Testing
 
     @Test(arguments: [
         "Tools/Call", "TOOLS/LIST", "tools/call\\u0000", "tools/call ", " tools/call", "tools/call\\n", "prompts/GET",
-        "reſources/read", "tools/ca\\u004cl",
+        "reſources/read", "tools/ca\\u004cl", "tools/call\u{A0}", "tools/call\u{FEFF}", "\u{2003}tools/call",
+        "tools/call               ", "tools\u{200B}/call", "Subscriptions/Listen", "tools_/call",
     ])
     func `a method that could be taken for one that grants speak of is refused`(method: String) {
         #expect(Bodies.fault(#"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":{"name":"x"}}"#) == .method)
     }
 
+    @Test(arguments: ["ｔools/call", "größe/messen", "x y", "tools/ｃａｌｌ", "𝐭ools/call", "prompts／get"])
+    func `a method that some reader folds or trims is refused to whom anything is limited`(method: String) throws {
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":{"name":"x"}}"#
+        #expect(try Self.refusal(body, Bodies.permits(["*"])) == .rpcMalformed)
+        #expect(try Self.refusal(body, Permits(.everyone, of: .nobody)) == nil)
+    }
+
+    private static func nested(_ count: Int) -> String {
+        String(repeating: "[", count: count) + String(repeating: "]", count: count)
+    }
+
     @Test(arguments: [
-        #"{}"#, #"{"name":5}"#, #"{"name":""}"#, #"{"name":null}"#, "[]", "null", #""x""#, #"{"name":"a\u0000b"}"#,
+        #"{}"#, #"{"name":5}"#, #"{"name":""}"#, #"{"name":null}"#, "[]", "null", #""x""#, "7",
         #"{"uri":"x"}"#, #"{"name":"\#(String(repeating: "x", count: 9000))"}"#,
+        // The message and its params are the first two levels.
+        #"{"name":"a","arguments":\#(nested(511))}"#, #"{"arguments":\#(nested(5000)),"name":"a"}"#,
+        #"{"name":"a","_meta":\#(nested(600))}"#,
     ])
-    func `a call without a plain target is refused`(params: String) {
-        #expect(Bodies.fault(Bodies.call("", params: params)) == .parameters)
+    func `a call without a target that could be looked up is refused to whom the kind is limited`(params: String) throws
+    {
+        for body in [
+            Bodies.call("", params: params), #"{"params":\#(params),"method":"tools/call","id":1,"jsonrpc":"2.0"}"#,
+            #"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":\#(params)}"#,
+        ] {
+            #expect(try Self.refusal(body, Bodies.permits(["*"])) == .targetMalformed)
+            #expect(try Self.refusal(body, Permits(.everyone, of: .nobody)) == nil)
+        }
+        // Someone who is limited in another kind only.
+        let grant = Grant(users: [Glob("*")], serviceTokens: [], tools: nil, prompts: nil, resources: [])
+        let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "ann@example.com"))
+        #expect(try Self.refusal(Bodies.call("", params: params), permits) == nil)
+    }
+
+    @Test func `arguments nested as deep as 512 levels pass`() throws {
+        for depth in [61, 62, 63, 64, 500, 510] {
+            let body = Bodies.call("", params: #"{"name":"get_a","arguments":\#(Self.nested(depth))}"#)
+            #expect(try Self.refusal(body, Bodies.permits(["get_*"])) == nil)
+            #expect(try Bodies.read(body).first?.arguments == Self.nested(depth))
+        }
+        // One message of a batch that is deep makes no other malformed.
+        let deep = #"{"jsonrpc":"2.0","id":2,"method":"x/y","params":\#(Self.nested(900))}"#
+        let batch = "[\(deep),\(Bodies.call("", params: #"{"name":"get_a"}"#))]"
+        let refused = try Array(batch.utf8).withUnsafeBytes { bytes in
+            try RPCGate.scan(bytes, allowsBatch: true).contains {
+                $0.refusal(by: Bodies.permits(["get_*"]), in: bytes) != nil
+            }
+        }
+        #expect(!refused)
+    }
+
+    @Test(arguments: [
+        (#"{"name":"a\ud800"}"#, "tools/call"), (#"{"uri":"a:\udfff"}"#, "resources/read"),
+        (#"{"ref":{"type":"ref/prompt","name":"\ud800"}}"#, "completion/complete"), ("{}", "x\\ud800"),
+        (#"{"notifications":{"resourceSubscriptions":["a:\ud800"]}}"#, "subscriptions/listen"),
+    ])
+    func `half a surrogate pair is refused in what is read`(params: String, method: String) {
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#
+        #expect(Bodies.fault(body) == .json("invalidEscape"))
+        #expect(Bodies.fault(#"{"jsonrpc":"2.0","id":"\ud800","method":"ping"}"#) == .json("invalidEscape"))
+    }
+
+    // MARK: - subscriptions/listen
+
+    @Test(
+        arguments: [
+            (#"{"notifications":{"resourceSubscriptions":["memo://1"]}}"#, "memo://1", nil),
+            (#"{"notifications":{"resourceSubscriptions":["memo:\/\/1"]}}"#, "memo://1", nil),
+            (
+                #"{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["memo://1", "memo://2"]}}"#,
+                #"["memo://1", "memo://2"]"#, nil
+            ),
+            (
+                #"{"notifications":{"resourceSubscriptions":["memo://1","file:///a"]}}"#, #"["memo://1","file:///a"]"#,
+                .resourceDenied
+            ),
+            (#"{"notifications":{"resourceSubscriptions":["file:///a"]}}"#, "file:///a", .resourceDenied),
+            (#"{"notifications":{"resourceSubscriptions":["memo://1/../2"]}}"#, "memo://1/../2", .resourceDenied),
+            (
+                #"{"notifications":{"resourceSubscriptions":["memo://1","memo:\/\/1\/%2e"]}}"#,
+                #"["memo://1","memo:\/\/1\/%2e"]"#, .resourceDenied
+            ),
+            (#"{"notifications":{"resourceSubscriptions":[]}}"#, nil, nil),
+            (#"{"notifications":{"resourceSubscriptions":null}}"#, nil, nil),
+            (#"{"notifications":{"promptsListChanged":true}}"#, nil, nil), ("{}", nil, nil),
+            (#"{"notifications":{"resourceSubscriptions":"memo://1"}}"#, nil, .targetMalformed),
+            (#"{"notifications":{"resourceSubscriptions":[""]}}"#, nil, .targetMalformed),
+            (#"{"notifications":{"resourceSubscriptions":[1]}}"#, nil, .targetMalformed),
+            (#"{"notifications":{"resourceSubscriptions":["memo://1",1]}}"#, #"["memo://1",1]"#, .targetMalformed),
+            (#"{"notifications":{"resourceSubscriptions":{"memo://1":1}}}"#, nil, .targetMalformed),
+        ] as [(String, String?, Reason?)]
+    )
+    func `each resource that is listened to is asked of the grants`(params: String, target: String?, refusal: Reason?)
+        throws
+    {
+        let body = #"{"jsonrpc":"2.0","id":1,"params":\#(params),"method":"subscriptions/listen"}"#
+        #expect(try Bodies.read(body).first?.target == target)
+        #expect(try Self.refusal(body, Bodies.permits(["memo://*"])) == refusal)
+        #expect(try Self.refusal(body, Permits(.everyone, of: .nobody)) == nil)
+    }
+
+    @Test(arguments: [
+        // mcp 2.3 reads both spellings: its models populate by name.
+        #"{"notifications":{"resource_subscriptions":["file:///a"]}}"#,
+        #"{"notifications":{"ResourceSubscriptions":[]}}"#,
+        #"{"notifications":{"resourceSubscriptions":[],"resource_subscriptions":[]}}"#, #"{"Notifications":{}}"#,
+        #"{"notifications":{"resourceSubscription\u0073":[]}}"#, #"{"notifications":{},"notifications\u200b":{}}"#,
+    ])
+    func `another spelling of what is listened to is refused`(params: String) {
+        #expect(
+            Bodies.fault(#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":\#(params)}"#) == .lookalike
+        )
+    }
+
+    @Test func `what a rate counts`() throws {
+        func count(_ body: String) throws -> Int {
+            try Array(body.utf8).withUnsafeBytes { try RPCGate.scan($0, allowsBatch: true).ratedMessages }
+        }
+        let bodies = ["tools/call", "subscriptions/listen", "tasks/get", "tasks/whatever", "ping", "tools/list"].map {
+            #"{"jsonrpc":"2.0","id":"\#($0)","method":"\#($0)","params":{}}"#
+        }
+        for body in bodies { #expect(try count(body) == 1) }
+        #expect(try count("[\(bodies.joined(separator: ","))]") == bodies.count)
+        for body in [
+            #"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, #"{"jsonrpc":"2.0","id":1,"method":"x/y"}"#,
+            #"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#, #"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        ] { #expect(try count(body) == 0) }
     }
 
     @Test(arguments: [
@@ -133,7 +262,7 @@ import Testing
         #"{"jsonrpc":"2.0","id":01,"method":"ping"}"#,
         #"{"jsonrpc":"2.0","id":1,"method":"ping"/*x*/}"#, "\u{FEFF}{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}",
         #"{"jsonrpc":"2.0","id":1,"method":"p\ud800ing"}"#, #"{"jsonrpc":"2.0","id":1,"method":"ping","x":NaN}"#,
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"x\":\(String(repeating: "[", count: 70))\(String(repeating: "]", count: 70))}",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"x\":\(String(repeating: "[", count: 70))\(String(repeating: "]", count: 69))}",
     ])
     func `what is no strict JSON is refused`(body: String) {
         guard case .json? = Bodies.fault(body) else {
@@ -196,6 +325,9 @@ import Testing
             (#"{"ref":{"type":"ref\/resource","uri":"memo://{id}"}}"#, nil),
             (#"{"ref":{"type":"ref/resource","uri":"{scheme}://x"}}"#, nil),
             (#"{"ref":{"type":"ref/resource","uri":"memo://1","name":"b"}}"#, nil),
+            (#"{"ref":{"type":"ref/resource","uri":"memo://1/../{x}"}}"#, .resourceDenied),
+            (#"{"ref":{"type":"ref/resource","uri":"memo://1/%2e%2e/b"}}"#, .resourceDenied),
+            (#"{"ref":{"type":"ref/prompt","name":"get_a "}}"#, .promptDenied),
             (#"{"ref":{"type":"ref/resource","uri":"file:///{path}"}}"#, .resourceDenied),
             (#"{"ref":{"type":"ref/resource","uri":"file:///a","name":"get_a"}}"#, .resourceDenied),
             (#"{"ref":{"type":"ref/tool","name":"get_a"}}"#, .promptDenied),
@@ -212,12 +344,12 @@ import Testing
     @Test(arguments: [
         "{}", "[]", "null", #"{"ref":5}"#, #"{"ref":null}"#, #"{"ref":{}}"#, #"{"ref":{"type":5,"name":"get_a"}}"#,
         #"{"ref":{"type":"ref/prompt"}}"#, #"{"ref":{"type":"ref/prompt","name":""}}"#,
-        #"{"ref":{"type":"ref/resource","name":"get_a"}}"#, #"{"ref":{"type":"ref/prompt","name":"get_a\u0000"}}"#,
+        #"{"ref":{"type":"ref/resource","name":"get_a"}}"#,
     ])
-    func `a completion that refers to nothing clearly is refused`(params: String) {
-        #expect(
-            Bodies.fault(#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":\#(params)}"#) == .parameters
-        )
+    func `a completion that refers to nothing clearly is refused to whom anything is limited`(params: String) throws {
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":\#(params)}"#
+        #expect(try Self.refusal(body, Bodies.permits(["*"])) == .targetMalformed)
+        #expect(try Self.refusal(body, Permits(.everyone, of: .nobody)) == nil)
     }
 
     @Test func `a reference that two readers could read differently is refused, where it is one`() {
@@ -232,7 +364,8 @@ import Testing
             #expect(fault("completion/complete", ref) == code)
             #expect(fault("x/y", ref) == nil)
         }
-        #expect(Bodies.fault(Bodies.call("", params: #"{"name":"a","Ref":{}}"#)) == .lookalike)
+        let completion = #"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{},"Ref":{}}}"#
+        #expect(Bodies.fault(completion) == .lookalike)
         #expect(fault("Completion/complete", "{}") == .method)
         #expect(fault("resources/templates/List", "{}") == .method)
     }
@@ -257,6 +390,14 @@ import Testing
         #expect(try refusal("resources/read", #"{"uri":"file:///etc"}"#) == .resourceDenied)
         #expect(try refusal("resources/subscribe", #"{"uri":"file:///etc"}"#) == .resourceDenied)
         #expect(try refusal("resources/read", #"{"uri":"memo://1"}"#) == nil)
+        for method in ["resources/read", "resources/subscribe"] {
+            #expect(try refusal(method, #"{"uri":"memo://1/../../etc"}"#) == .resourceDenied)
+            #expect(try refusal(method, #"{"uri":"memo://1/%2e%2e/etc"}"#) == .resourceDenied)
+            #expect(try refusal(method, #"{"uri":"memo://1\u0009"}"#) == .resourceDenied)
+        }
+        for name in ["get_a\\u0000", "get_a ", "get_\u{FF41}", "get_a\u{200B}"] {
+            #expect(try refusal("tools/call", #"{"name":"\#(name)"}"#) == .toolDenied)
+        }
         for method in [
             "initialize", "notifications/initialized", "server/discover", "ping", "delete", "tools/list", "x/y",
         ] {

@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Glibc
 
 /// Writes tagged fields one behind the other. Whoever makes one vouches for the room.
@@ -127,15 +128,21 @@ struct FieldWriter {
         let bytes = UnsafeRawBufferPointer(start: start, count: min(count, limit + 4))
         var mended = Array(String(decoding: bytes, as: UTF8.self).replacing("\0", with: "\u{FFFD}").utf8)
         if mended.count > limit {
-            var end = limit - 3
+            let ending = column == .target ? Self.ending(of: UnsafeRawBufferPointer(start: start, count: count)) : "…"
+            var end = limit - ending.utf8.count
             while end > 0, mended[end] & 0xC0 == 0x80 { end -= 1 }
             mended.removeLast(mended.count - end)
-            mended += "…".utf8
+            mended += ending.utf8
         }
         byte(column.rawValue)
         place.storeBytes(of: UInt16(truncatingIfNeeded: mended.count).littleEndian, as: UInt16.self)
         place += 2
         mended.withUnsafeBytes { if let first = $0.baseAddress { memcpy(place, first, mended.count) } }
         place += mended.count
+    }
+    /// In place of what is cut off a target, which decided about the call: the digest of all of it, so that the row proves which it was.
+    private static func ending(of target: UnsafeRawBufferPointer) -> String {
+        let digits = SHA256.hash(data: target).flatMap { [digit($0 >> 4), digit($0 & 15)] }
+        return "…sha256:\(String(decoding: digits, as: UTF8.self))"
     }
 }

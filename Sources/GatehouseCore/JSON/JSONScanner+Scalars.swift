@@ -51,21 +51,23 @@ extension JSONScanner {
 
     /// Goes from a string's first quote to its last, and tells whether there are escapes between. Nearly all strings are plain to
     /// their end, so that is the short way.
+    ///
+    /// - Parameter isRead: whether somebody here may resolve it: then half a surrogate pair, which is no character, is a fault.
     @inline(__always)
-    mutating func passText() throws(JSONFault) -> Bool {
+    mutating func passText(isRead: Bool = true) throws(JSONFault) -> Bool {
         offset = Self.plainEnd(base, offset &+ 1, count)
-        return byte == 0x22 ? false : try passSpecials()
+        return byte == 0x22 ? false : try passSpecials(isRead: isRead)
     }
 
     @inline(never)
-    private mutating func passSpecials() throws(JSONFault) -> Bool {
+    private mutating func passSpecials(isRead: Bool) throws(JSONFault) -> Bool {
         var hasEscapes = false
         while offset < count {
             switch bytes[offset] {
             case 0x22: return hasEscapes
             case 0x5C:
                 hasEscapes = true
-                try escape()
+                try escape(isRead: isRead)
             case 0x00..<0x20: throw fault(.controlCharacter)
             case _: try multibyte()
             }
@@ -105,13 +107,14 @@ extension JSONScanner {
             & ByteWord.highs
     }
 
-    private mutating func escape() throws(JSONFault) {
+    private mutating func escape(isRead: Bool) throws(JSONFault) {
         guard bytes.count - offset >= 2 else { throw fault(.unexpected) }
         switch bytes[offset + 1] {
         case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74: offset += 2
         case 0x75:
             guard let unit = JSONString.codeUnit(bytes, at: offset) else { throw fault(.invalidEscape) }
             switch unit {
+            case 0xD800..<0xE000 where !isRead: offset += 6
             case 0xD800..<0xDC00:
                 guard let low = JSONString.codeUnit(bytes, at: offset + 6), (0xDC00..<0xE000).contains(low) else {
                     throw fault(.invalidEscape)

@@ -16,8 +16,11 @@ package struct JSONScanner {
     private let depthLimit: Int
     @usableFromInline package internal(set) var offset = 0
     /// The position just after the last token, before the white space behind it.
-    private var tokenEnd = 0
+    package private(set) var tokenEnd = 0
     package private(set) var depth = 0
+    /// Objects and arrays open at once in what ``skipUnread()`` passed, when they were more than ``maximumDepth``. Whoever walks several
+    /// values sets it back between them.
+    package var deepest = 0
     /// One bit for each open level, the innermost lowest: whether it is an object, and whether it had an entry yet.
     private var objects: UInt64 = 0
     private var started: UInt64 = 0
@@ -91,24 +94,38 @@ package struct JSONScanner {
     ///
     /// - Returns: where the value stands in the bytes, without white space around it.
     @discardableResult
-    package mutating func skip() throws(JSONFault) -> Range<Int> {
+    package mutating func skip() throws(JSONFault) -> Range<Int> { try skip(isRead: true) }
+
+    /// Passes over the next value, which is somebody else's to read: as ``skip()``, but a string may hold an escape of half a surrogate
+    /// pair, and nesting is noted in ``deepest`` and not bounded.
+    ///
+    /// - Returns: where the value stands in the bytes, without white space around it.
+    @discardableResult
+    package mutating func skipUnread() throws(JSONFault) -> Range<Int> { try skip(isRead: false) }
+
+    @inline(__always)
+    private mutating func skip(isRead: Bool) throws(JSONFault) -> Range<Int> {
         let start = offset
         let outside = depth
         repeat {
             if depth > outside {
                 if objects & 1 == 1 {
                     guard try nextEntry(closing: 0x7D) else { continue }
-                    _ = try name()
+                    _ = try name(isRead: isRead)
                 } else {
                     guard try nextEntry(closing: 0x5D) else { continue }
                 }
             }
             switch byte {
             case 0x22:
-                _ = try passText()
+                _ = try passText(isRead: isRead)
                 pass(1)
-            case 0x7B: try begin(0x7B, isObject: true)
-            case 0x5B: try begin(0x5B, isObject: false)
+            case 0x7B, 0x5B:
+                if !isRead, depth == Self.maximumDepth {
+                    try passNested()
+                } else {
+                    try begin(byte, isObject: byte == 0x7B)
+                }
             case 0x2D, 0x30...0x39: _ = try number()
             case 0x74: try literal("true")
             case 0x66: try literal("false")
@@ -117,6 +134,50 @@ package struct JSONScanner {
             }
         } while depth > outside
         return start..<tokenEnd
+    }
+
+    /// Passes over an object or array that is nested deeper than there are bits for. Its levels are kept one bit each in memory of their own, so
+    /// they take an eighth of the bytes that they are made of.
+    @inline(never)
+    private mutating func passNested() throws(JSONFault) {
+        var levels: [UInt64] = []
+        var open = 0
+        var isFirst = true
+        repeat {
+            if open > 0 {
+                let isObject = levels[(open &- 1) / 64] >> UInt64((open &- 1) % 64) & 1 == 1
+                if byte == (isObject ? 0x7D : 0x5D) {
+                    open &-= 1
+                    isFirst = false
+                    pass(1)
+                    continue
+                }
+                if !isFirst {
+                    guard byte == 0x2C else { throw fault(.unexpected) }
+                    pass(1)
+                }
+                if isObject { _ = try name(isRead: false) }
+            }
+            isFirst = false
+            switch byte {
+            case 0x7B, 0x5B:
+                let bit: UInt64 = 1 << UInt64(open % 64)
+                if open / 64 == levels.count { levels.append(0) }
+                if byte == 0x7B { levels[open / 64] |= bit } else { levels[open / 64] &= ~bit }
+                open &+= 1
+                deepest = max(deepest, depth &+ open)
+                isFirst = true
+                pass(1)
+            case 0x22:
+                _ = try passText(isRead: false)
+                pass(1)
+            case 0x2D, 0x30...0x39: _ = try number()
+            case 0x74: try literal("true")
+            case 0x66: try literal("false")
+            case 0x6E: try literal("null")
+            case _: throw fault(.unexpected)
+            }
+        } while open > 0
     }
 
     /// As ``skip()``, and refuses an object at any level inside that names a member twice, or more than `limit` members.
@@ -171,10 +232,10 @@ package struct JSONScanner {
 
     /// Passes a member's name and the colon.
     @inline(__always)
-    private mutating func name() throws(JSONFault) -> JSONString {
+    private mutating func name(isRead: Bool = true) throws(JSONFault) -> JSONString {
         guard byte == 0x22 else { throw fault(.unexpected) }
         let start = offset &+ 1
-        let hasEscapes = try passText()
+        let hasEscapes = try passText(isRead: isRead)
         let name = JSONString(base: base, range: start..<offset, hasEscapes: hasEscapes)
         pass(1)
         guard byte == 0x3A else { throw fault(.unexpected) }

@@ -11,7 +11,7 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route else {
             preconditionFailure("a request is gated after it is routed and authorized")
         }
-        guard route.isGated else { return machine.gated(rated(isExempt: false)) }
+        guard route.isGated else { return machine.gated(rated()) }
         let received = inbound
         let head = parser.head
         let fields = GatedFields(head, received.readableBytesUInt8Span)
@@ -23,10 +23,12 @@ extension ClientConnection {
             if head.isWebSocketUpgrade, exchange.permits?.restrictsAny ?? true {
                 return machine.gated(.refused(.principalDenied))
             }
-            return machine.gated(fields.isPOST ? .refused(.rpcMalformed) : rated(isExempt: false))
+            return machine.gated(fields.isPOST ? .refused(.rpcMalformed) : rated())
         }
         guard fields.isPlainBody else { return machine.gated(.refused(.rpcMalformed)) }
-        guard let (place, payload) = wholeBody(head) else { return machine.gated(.needsBody) }
+        guard let (place, payload) = wholeBody(head) else {
+            return machine.gated(rateRefusalBeforeBody().map { .refused($0) } ?? .needsBody)
+        }
         let refusal =
             if let payload {
                 payload.withUnsafeReadableBytes { read($0, at: place, payload, fields, exchange) }
@@ -92,7 +94,7 @@ extension ClientConnection {
         exchange.waiting = WaitingIDs(body, bytes)
         if fields.isVersionRepeated { return .rpcHeaderMismatch }
         if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
-        if let refusal = rateRefusal(isExempt: body.isExemptFromRate) { return refusal }
+        if let refusal = rateRefusal(of: body.ratedMessages) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
         var refusal: Reason?
         body.forEach { message in

@@ -1,24 +1,45 @@
 internal import GatehouseCore
 internal import SocketLoop
 
-/// Step 5, a part of it: whether this caller has sent more than the route's rate allows. The gate asks once it knows the method.
+/// Step 5, a part of it: whether this caller has sent more than the route's rate allows. The gate asks once it knows the methods.
 extension ClientConnection {
-    func rated(isExempt: Bool) -> ExchangeMachine.Gating {
-        rateRefusal(isExempt: isExempt).map { .refused($0) } ?? .passed
+    /// Bytes of a body that is read for its calls' ids even when the caller has nothing left: what a connection may keep anyway costs nothing more.
+    static let ratedBody = 16 << 10
+
+    func rated() -> ExchangeMachine.Gating {
+        rateRefusal(of: 1).map { .refused($0) } ?? .passed
     }
 
-    /// Counts the request against its caller's rate.
+    /// Counts messages against their caller's rate, all or none of them.
     ///
-    /// - Parameter isExempt: the request calls what must never be refused for its rate: `server/discover`, and methods that Gatehouse does not
-    ///   know. Clients read a refusal of those as the answer to another question.
+    /// - Parameter count: those that may be refused for the rate. `server/discover` and methods that Gatehouse does not know are not among
+    ///   them: clients read a refusal of those as the answer to another question.
     /// - Returns: why the request is refused, nil when it is within the rate.
-    func rateRefusal(isExempt: Bool) -> Reason? {
-        guard let exchange, let route = exchange.route?.route, let rate = route.limits.rate, !isExempt,
+    func rateRefusal(of count: Int) -> Reason? {
+        guard count > 0, let (principal, route, rate, now) = rateInForce() else { return nil }
+        return refuse(after: loop.rates.limit(principal, on: route, to: rate, count: count, now: now))
+    }
+
+    /// Asks before a body is held whether its caller has anything left.
+    ///
+    /// A short body is waited for all the same, so that its calls are refused by their ids: to one client a plain 429 is the end of its session.
+    /// - Returns: why the request is refused, nil when the body is worth waiting for.
+    func rateRefusalBeforeBody() -> Reason? {
+        if case .length(let length) = parser.head.framing, length <= Self.ratedBody { return nil }
+        guard let (principal, route, rate, now) = rateInForce() else { return nil }
+        return refuse(after: loop.rates.wait(principal, on: route, under: rate, now: now))
+    }
+
+    private func rateInForce() -> (Principal, TokenName, RouteLimits.Rate, UInt64)? {
+        guard let exchange, let route = exchange.route?.route, let rate = route.limits.rate,
             let caller = exchange.caller
         else { return nil }
-        let now = UInt64(exchange.started.nanoseconds)
-        guard let seconds = loop.rates.limit(caller.principal, on: route.name, to: rate, now: now) else { return nil }
-        exchange.retryAfter = seconds
+        return (caller.principal, route.name, rate, UInt64(exchange.started.nanoseconds))
+    }
+
+    private func refuse(after seconds: Int?) -> Reason? {
+        guard let seconds else { return nil }
+        exchange?.retryAfter = seconds
         return .rateLimited
     }
 }

@@ -8,7 +8,7 @@ struct RateBucket: Equatable {
     enum Verdict: Equatable {
         /// `fullAt` is what to remember.
         case admitted(fullAt: UInt64)
-        /// Nothing to remember. A request would be admitted in so many nanoseconds.
+        /// Nothing to remember. As much would be admitted in so many nanoseconds, if it is not more than a full bucket.
         case limited(retryIn: UInt64)
     }
 
@@ -23,12 +23,13 @@ struct RateBucket: Equatable {
     }
 
     /// - Parameters:
+    ///   - count: requests that are admitted together or not at all; few enough that their time is a number.
     ///   - fullAt: what the last admission gave; 0 before the first.
     ///   - now: nanoseconds.
-    func admit(fullAt: UInt64, now: UInt64) -> Verdict {
+    func admit(_ count: Int = 1, fullAt: UInt64, now: UInt64) -> Verdict {
         // A reload may have shortened the time: then the bucket is empty now, and not for as long as under the old rate.
         let begin = min(max(fullAt, now), now + capacity)
-        let next = begin + interval
+        let next = begin + interval * UInt64(clamping: count)
         let limit = now + capacity
         return next <= limit ? .admitted(fullAt: next) : .limited(retryIn: next - limit)
     }

@@ -33,20 +33,26 @@ package final class RateTable: Sendable {
         places.deallocate()
     }
 
-    /// Counts one request.
+    /// Counts requests, all or none of them.
     ///
     /// - Parameters:
+    ///   - count: how many come together, at least 1.
     ///   - route: by name, so that a reload keeps what was counted.
     ///   - now: nanoseconds on a clock that is never set.
-    /// - Returns: nil when the request is within the rate, else the seconds after which one would be, rounded up.
-    package func limit(_ principal: Principal, on route: TokenName, to rate: RouteLimits.Rate, now: UInt64) -> Int? {
+    /// - Returns: nil when they are within the rate, else the seconds after which they would be, rounded up.
+    package func limit(
+        _ principal: Principal,
+        on route: TokenName,
+        to rate: RouteLimits.Rate,
+        count: Int = 1,
+        now: UInt64
+    ) -> Int? {
         let bucket = RateBucket(rate)
         let owner = Self.owner(principal, route)
         while true {
             let (place, seen) = self.place(of: owner, now: now)
-            switch bucket.admit(fullAt: seen.first == owner ? UInt64(seen.second) : 0, now: now) {
-            case .limited(let retryIn):
-                return Int(clamping: (retryIn + 999_999_999) / 1_000_000_000)
+            switch bucket.admit(count, fullAt: seen.first == owner ? UInt64(seen.second) : 0, now: now) {
+            case .limited(let retryIn): return Self.seconds(retryIn)
             case .admitted(let fullAt):
                 let new = WordPair(first: owner, second: UInt(fullAt))
                 // Another loop may have counted meanwhile: then look again.
@@ -55,6 +61,20 @@ package final class RateTable: Sendable {
                 }
             }
         }
+    }
+
+    /// The seconds after which one more request would be within the rate, rounded up; nil when it is now. Nothing is counted.
+    package func wait(_ principal: Principal, on route: TokenName, under rate: RouteLimits.Rate, now: UInt64) -> Int? {
+        let owner = Self.owner(principal, route)
+        let (_, seen) = place(of: owner, now: now)
+        guard seen.first == owner,
+            case .limited(let retryIn) = RateBucket(rate).admit(fullAt: UInt64(seen.second), now: now)
+        else { return nil }
+        return Self.seconds(retryIn)
+    }
+
+    private static func seconds(_ nanoseconds: UInt64) -> Int {
+        Int(clamping: (nanoseconds + 999_999_999) / 1_000_000_000)
     }
 
     /// The owner's place, else the fullest that it may take, and what stood there.

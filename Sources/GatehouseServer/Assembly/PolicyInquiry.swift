@@ -1,6 +1,7 @@
 internal import AccessIdentity
 package import GatehouseConfig
 package import GatehouseCore
+internal import GatehouseMCP
 
 /// What a route would decide about a principal and a call, and by what.
 package struct PolicyInquiry: Sendable {
@@ -16,6 +17,10 @@ package struct PolicyInquiry: Sendable {
         case noGrant
         /// These entries name the principal, and none covers the target.
         case noTarget(grants: [Int])
+        /// These entries name the principal and list targets, and what the target means depends on who reads it.
+        case ambiguousTarget(grants: [Int])
+        /// These entries name the principal and list targets, and the call has none that could be compared.
+        case malformedTarget(grants: [Int])
     }
 
     package let route: Route
@@ -32,7 +37,7 @@ package struct PolicyInquiry: Sendable {
     package var grants: [Int] {
         switch ground {
         case .grant(let index): [index]
-        case .noTarget(let grants): grants
+        case .noTarget(let grants), .ambiguousTarget(let grants), .malformedTarget(let grants): grants
         case .denyList, .everyone, .noGrant: []
         }
     }
@@ -68,7 +73,13 @@ package struct PolicyInquiry: Sendable {
         case .denied(.principalDenied): (ground, refusal) = (.noGrant, .principalDenied)
         case .denied(let reason):
             let naming = (route.policy.grants ?? []).enumerated().filter { $1.names(principal) }.map(\.offset)
-            (ground, refusal) = (.noTarget(grants: naming), reason)
+            if let call, !RPCGate.isTarget(call.target) {
+                (ground, refusal) = (.malformedTarget(grants: naming), .targetMalformed)
+            } else if let call, !call.kind.isPlain(call.target) {
+                (ground, refusal) = (.ambiguousTarget(grants: naming), reason)
+            } else {
+                (ground, refusal) = (.noTarget(grants: naming), reason)
+            }
         }
     }
 

@@ -150,6 +150,18 @@ def memo() -> str:
     return "the memo"
 
 
+@mcp.resource("file:///public/readme.md")
+def readme() -> str:
+    """A file for everybody."""
+    return "the readme"
+
+
+@mcp.resource("file:///private/secret")
+def secret() -> str:
+    """A file that must not be reached by callers whom the policy denies it, however they write its name."""
+    return "the secret"
+
+
 @mcp.prompt()
 def greeting(name: str) -> str:
     """Greets."""

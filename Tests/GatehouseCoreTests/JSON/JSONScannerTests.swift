@@ -86,6 +86,55 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         #expect(fault(String(repeating: #"{"a":["#, count: 100_000)) == .tooDeep)
     }
 
+    private static func unread(_ text: String) -> (fault: JSONFault.Code?, deepest: Int) {
+        Array(text.utf8).withUnsafeBytes { bytes in
+            do throws(JSONFault) {
+                var scanner = try JSONScanner(bytes)
+                let range = try scanner.skipUnread()
+                try scanner.finish()
+                return (range == 0..<bytes.count ? nil : .unexpected, scanner.deepest)
+            } catch { return (error.code, 0) }
+        }
+    }
+
+    @Test func whatIsNotReadHereMayBeNestedAsItLikesAndIsCheckedAllTheSame() {
+        func nested(_ count: Int, _ inside: String = "", closing: String? = nil) -> String {
+            (0..<count).map { $0 % 2 == 0 ? "[1," : #"{"a":"# }.joined() + (inside.isEmpty ? "null" : inside)
+                + (0..<count).reversed().map { $0 % 2 == 0 ? "]" : "}" }.joined()
+        }
+        #expect(Self.unread(nested(64)) == (nil, 0))
+        for count in [65, 66, 127, 128, 129, 512, 513, 5000] { #expect(Self.unread(nested(count)) == (nil, count)) }
+        #expect(Self.unread(nested(100_000)) == (nil, 100_000))
+        #expect(Self.unread(nested(200, #"{"a":[{},[],"x\u00e9",-1.5e3,true,false,null],"b":{"c":1}}"#)).fault == nil)
+        for inside in [
+            "", "[", "]", "{", "}", "[}", "{]", "[1,]", "[,1]", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, "{1:2}", "[1 2]",
+            "01", "nul", #""\x""#, #"["a":1]"#,
+        ] {
+            // The text that stands for nothing is replaced by a null.
+            #expect((Self.unread(nested(200, inside)).fault != nil) == !inside.isEmpty, "\(inside)")
+        }
+        #expect(Self.unread(String(repeating: #"{"a":["#, count: 100_000)).fault == .unexpected)
+    }
+
+    @Test func halfASurrogatePairPassesWhereNobodyReadsIt() throws {
+        for text in [#""\ud800""#, #""\udc00x""#, #""\ud83d\ud83d\ude00""#, #"{"\ud800":["\udfff"]}"#] {
+            #expect(Self.unread(text) == (nil, 0))
+            #expect(fault(text) == .invalidEscape)
+        }
+        #expect(Self.unread(#""\ud83d\ude00""#) == (nil, 0))
+        #expect(Self.unread(#""\ud80""#).fault == .invalidEscape)
+        #expect(
+            Self.unread(String(repeating: "[", count: 80) + #""\udead""# + String(repeating: "]", count: 80)) == (
+                nil, 80
+            )
+        )
+        try scanned(#"["\ud800",1]"#) { scanner in
+            try scanner.beginArray()
+            _ = try scanner.nextElement()
+            #expect(throws: JSONFault.self) { try scanner.string() }
+        }
+    }
+
     @Test func boundsTheMembersOfACheckedObject() {
         func object(_ count: Int) -> String { "{" + (0..<count).map { #""k\#($0)":0"# }.joined(separator: ",") + "}" }
         #expect(fault(object(256)) == nil)

@@ -45,6 +45,25 @@ import Testing
         #expect(admitted == count)
     }
 
+    @Test func `several are admitted together or not at all`() throws {
+        let bucket = RateBucket(RouteLimits.Rate(count: 3, per: .seconds(60)))
+        #expect(bucket.admit(4, fullAt: 0, now: Self.second) == .limited(retryIn: 20 * Self.second))
+        #expect(bucket.admit(3, fullAt: 0, now: Self.second) == .admitted(fullAt: 61 * Self.second))
+        let table = RateTable()
+        let rate = RouteLimits.Rate(count: 3, per: .seconds(60))
+        let coda = try TokenName(parsing: "coda")
+        let ann = Principal(kind: .user, name: "ann")
+        func limit(_ count: Int) -> Int? { table.limit(ann, on: coda, to: rate, count: count, now: 1) }
+        func wait() -> Int? { table.wait(ann, on: coda, under: rate, now: 1) }
+        #expect(wait() == nil)
+        #expect(limit(2) == nil)
+        #expect(limit(2) == 20)
+        #expect(wait() == nil)
+        #expect(limit(1) == nil)
+        #expect(wait() == 20)
+        #expect(table.wait(ann, on: coda, under: rate, now: 20 * Self.second + 1) == nil)
+    }
+
     @Test func `principals and routes are counted apart, in seconds rounded up`() throws {
         let table = RateTable()
         let rate = RouteLimits.Rate(count: 1, per: .milliseconds(1500))

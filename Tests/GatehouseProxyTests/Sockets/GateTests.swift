@@ -58,6 +58,61 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        #"{"name":"","arguments":{}}"#, "{}", #"{"name":7}"#,
+        #"{"name":"get_a","arguments":\#(String(repeating: "[", count: 600) + String(repeating: "]", count: 600))}"#,
+    ])
+    func `a call that names nothing is invalid to whom the kind is limited, and passes for others`(params: String)
+        async throws
+    {
+        let body = MCPGateway.request("tools/call", id: #""m""#, params: params)
+        try await MCPGateway.run(["get_*"]) { gateway in
+            let client = try gateway.client()
+            let answer = try gateway.refused(client, Gateway.post(body: body))
+            #expect(answer.status == 200)
+            #expect(answer.text.hasPrefix(#"{"jsonrpc":"2.0","id":"m","error":{"code":-32602,"#))
+            #expect(answer.text.contains(#""reason":"target_malformed""#))
+            #expect(gateway.audit.decisions.first?.refusal == .targetMalformed)
+            #expect(gateway.audit.outcomes.first?.rpcError == "-32602")
+            // A notification has no answer that could say it.
+            let note = #"{"jsonrpc":"2.0","method":"tools/call","params":\#(params)}"#
+            #expect(try gateway.refused(client, Gateway.post(body: note)).status == 400)
+        }
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.post(body: body))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: body)
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
+    @Test func `one denied resource refuses the whole of what is listened to, and the row has them all`() async throws {
+        func listen(_ uris: String) -> String {
+            MCPGateway.request(
+                "subscriptions/listen",
+                params: #"{"notifications":{"toolsListChanged":true,"resourceSubscriptions":\#(uris)},"_meta":{}}"#
+            )
+        }
+        try await MCPGateway.run(["memo://*"]) { gateway in
+            let client = try gateway.client()
+            let uris = #"["memo://one","file:///etc/passwd"]"#
+            let answer = try gateway.refused(client, Gateway.post(body: listen(uris)))
+            #expect(answer.text.contains(#""code":4030"#) && answer.text.contains("resource_denied"))
+            #expect(gateway.audit.decisions.first?.target == uris)
+            let body = listen(#"["memo://one"]"#)
+            try client.send(Gateway.post(body: body))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: body)
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+            #expect(gateway.audit.decisions.last?.target == "memo://one")
+        }
+    }
+
     @Test func `a denied notification is a 403`() async throws {
         try await MCPGateway.run(["get_*"]) { gateway in
             let body = #"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete"}}"#
@@ -100,6 +155,8 @@ import Testing
         #"{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}"#,
         #"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}"#,
         #"{"jsonrpc":"2.0","id":1,"method":"tools/call\u0000","params":{"name":"x"}}"#,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\u{A0}\",\"params\":{\"name\":\"x\"}}",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ｔools/call\",\"params\":{\"name\":\"x\"}}",
         "\u{FEFF}{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", #"[[{"jsonrpc":"2.0","id":1,"method":"ping"}]]"#,
         #"[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"result":{}}]"#,
     ])

@@ -98,6 +98,70 @@ import Testing
         #expect(try client.receiveAnswer().status == 200)
     }
 
+    @Test func `each message of a batch counts, and a batch of more than is left is refused whole`() async throws {
+        let limits = RouteLimits(rate: .init(count: 3, per: .seconds(86_400)))
+        try await MCPGateway.run(routeLimits: limits) { gateway in
+            let client = try gateway.client()
+            func batch(_ ids: ClosedRange<Int>) -> String {
+                let calls =
+                    ids.map { MCPGateway.call("x", id: "\($0)") } + [MCPGateway.request("server/discover", id: "0")]
+                return Gateway.post(body: "[\(calls.joined(separator: ","))]")
+            }
+            let answer = try gateway.refused(client, batch(1...4))
+            #expect(answer.status == 429)
+            for id in 0...4 { #expect(answer.text.contains(#""id":\#(id),"error":{"code":4290"#)) }
+            try client.send(batch(1...2))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "discover\"}]")
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+            try client.send(batch(1...2))
+            #expect(try client.receiveAnswer().status == 429)
+            // What was refused has taken nothing.
+            try client.send(batch(1...1))
+            _ = try connection.receive(through: "discover\"}]")
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
+    @Test(arguments: ["Content-Length: 4000000", "Transfer-Encoding: chunked"])
+    func `a caller who has nothing left is refused before a body is held`(framing: String) async throws {
+        try await Self.runGated { gateway in
+            let client = try gateway.client()
+            try client.send(Self.call("tools/call"))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "}}")
+            try connection.send(Gateway.okay)
+            _ = try client.receiveAnswer()
+            // The body never comes.
+            try client.send(Gateway.request("POST", [framing]))
+            let answer = try client.receiveAnswer()
+            #expect(answer.status == 429)
+            #expect(answer["Retry-After"].flatMap { Int($0) } ?? 0 > 3600)
+            // Another caller's is waited for.
+            let other = try gateway.client()
+            try other.send(Gateway.request("POST", [framing, "Expect: 100-continue"], as: "bob"))
+            #expect(try other.receive(through: "\r\n\r\n").contains("100 Continue"))
+        }
+    }
+
+    @Test func `a short call that comes in two parts is refused by its id`() async throws {
+        try await Self.runGated { gateway in
+            let client = try gateway.client()
+            try client.send(Self.call("tools/call"))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "}}")
+            try connection.send(Gateway.okay)
+            _ = try client.receiveAnswer()
+            let body = MCPGateway.call("x", id: "9")
+            try client.send(Gateway.request("POST", ["Content-Length: \(body.utf8.count)", "Expect: 100-continue"]))
+            #expect(try client.receive(through: "\r\n\r\n").contains("100 Continue"))
+            try client.send(body)
+            #expect(try client.receiveAnswer().text.contains(#""id":9,"error":{"code":4290"#))
+        }
+    }
+
     @Test(arguments: [false, true])
     func `a call beyond the rate is answered in JSON-RPC, with its id and when to come back`(as200: Bool) async throws {
         try await Self.runGated(as200: as200) { gateway in
@@ -127,13 +191,15 @@ import Testing
             _ = try connection.receive(through: "}}")
             try connection.send(Gateway.okay)
             _ = try client.receiveAnswer()
-            for method in ["server/discover", "tasks/get", "notifications/cancelled"] {
+            for method in ["server/discover", "x/unknown", "notifications/cancelled"] {
                 try Self.pass(Self.call(method), client, connection)
             }
             try Self.pass(Self.call("tools/call"), client, connection)
-            for method in ["server/discover", "tasks/get"] { try Self.pass(Self.call(method), client, connection) }
-            try client.send(Self.call("ping"))
-            #expect(try client.receiveAnswer().status == 429)
+            for method in ["server/discover", "x/unknown"] { try Self.pass(Self.call(method), client, connection) }
+            for method in ["ping", "tasks/get", "subscriptions/listen"] {
+                try client.send(Self.call(method))
+                #expect(try client.receiveAnswer().status == 429)
+            }
             try client.send(Gateway.get())
             #expect(try client.receiveAnswer().status == 429)
         }

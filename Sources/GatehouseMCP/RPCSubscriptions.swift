@@ -1,0 +1,51 @@
+internal import GatehouseCore
+
+/// The resources that `subscriptions/listen` asks to hear of, `params.notifications.resourceSubscriptions` (2026-07-28).
+struct RPCSubscriptions {
+    /// One URI, or the whole array of several; nil for none.
+    private(set) var targets: RPCMessage.Text?
+    /// Whether it is something else than an array of URIs.
+    private(set) var isMalformed = false
+
+    /// - Parameter scanner: stands before the value of `notifications`, and behind it after.
+    init(_ scanner: inout JSONScanner) throws(RPCFault) {
+        guard scanner.next == .object else {
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            return
+        }
+        try json { () throws(JSONFault) in try scanner.beginObject() }
+        var members = RPCMembers(.notifications)
+        while let member = try members.next(&scanner) {
+            if member == .resourceSubscriptions {
+                try read(&scanner)
+            } else {
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            }
+        }
+    }
+
+    private mutating func read(_ scanner: inout JSONScanner) throws(RPCFault) {
+        let kind = scanner.next
+        guard kind == .array else {
+            isMalformed = kind != .null
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            return
+        }
+        let start = scanner.offset
+        var count = 0
+        try json { () throws(JSONFault) in try scanner.beginArray() }
+        while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
+            count += 1
+            guard scanner.next == .string else {
+                isMalformed = true
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                continue
+            }
+            let uri = try json { () throws(JSONFault) in try scanner.string() }
+            if uri.isEmpty || uri.range.count > RPCGate.maximumTarget { isMalformed = true }
+            targets = RPCMessage.Text(uri)
+        }
+        if count > 1 { targets = RPCMessage.Text(array: start..<scanner.tokenEnd) }
+        if count == 1, isMalformed { targets = nil }
+    }
+}
