@@ -11,6 +11,13 @@ import Testing
 @Suite("A reload is one step", .timeLimit(.minutes(3)))
 struct ReloadFlipTests {
     private static let flips = 1500
+
+    /// What the clients saw, and whether they go on.
+    private final class Load: Sendable {
+        let goesOn = Atomic(true)
+        let statuses = Mutex<[String: Set<Int>]>([:])
+    }
+
     private static let denied = "xaver@example.com"
     private static let allowed = "yvonne@example.com"
 
@@ -62,8 +69,7 @@ struct ReloadFlipTests {
         let serving = Task { try await gatehouse.run() }
         for await _ in ready {}
 
-        let isFlipping = Atomic(true)
-        let statuses = Mutex<[String: Set<Int>]>([:])
+        let load = Load()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for user in [Self.denied, Self.allowed, Self.denied] {
                 let assertion = issuer.user(user, now: Int64(Date.now.timeIntervalSince1970))
@@ -71,23 +77,23 @@ struct ReloadFlipTests {
                     let client = try RawSocket(connectingTo: .unix(path: "\(folder)/gateway.sock"))
                     let request = "GET / HTTP/1.1\r\nHost: flip\r\nCf-Access-Jwt-Assertion: \(assertion)\r\n\r\n"
                     var seen: Set<Int> = []
-                    while isFlipping.load(ordering: .relaxed) {
+                    while load.goesOn.load(ordering: .relaxed) {
                         try client.send(request)
                         seen.insert(try client.receiveAnswer().status)
                     }
-                    statuses.withLock { $0[user, default: []].formUnion(seen) }
+                    load.statuses.withLock { $0[user, default: []].formUnion(seen) }
                 }
             }
             for flip in 1...Self.flips {
                 let outcome = await gatehouse.reload(path: files[flip % 2], isConfirmed: true)
                 if outcome.result != .taken { Issue.record("flip \(flip): \(outcome)") }
             }
-            isFlipping.store(false, ordering: .relaxed)
+            load.goesOn.store(false, ordering: .relaxed)
             try await group.waitForAll()
         }
-        #expect(statuses.withLock { $0[Self.allowed] } == [200])
+        #expect(load.statuses.withLock { $0[Self.allowed] } == [200])
         // 403 by the one file, 401 by the other.
-        #expect(statuses.withLock { $0[Self.denied] } == [401, 403])
+        #expect(load.statuses.withLock { $0[Self.denied] } == [401, 403])
         gatehouse.stop()
         try await serving.value
     }
