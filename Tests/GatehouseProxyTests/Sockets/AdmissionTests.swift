@@ -45,6 +45,14 @@ import Testing
         }
     }
 
+    @Test func `CONNECT in the form of its own is malformed`() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            let answer = try gateway.refused(client, Gateway.request("CONNECT", to: "coda.example:443"))
+            #expect(answer.status == 400)
+        }
+    }
+
     @Test(arguments: ["PUT", "PATCH", "PURGE", "MKCOL", "PROPFIND", "post", "Get", "X"])
     func `a route of MCP takes no other method, with or without a body`(method: String) async throws {
         try await MCPGateway.run { gateway in
