@@ -2,8 +2,8 @@
 package struct HeaderName: Hashable, Sendable, CustomStringConvertible {
     /// As the operator wrote it; sent upstream so.
     package let text: String
-    /// Lower case, with `_` read as `-`: some servers fold one into the other (CGI, WSGI), so a client's
-    /// `x_coda_api_key` must count as a copy of `X-Coda-Api-Key`.
+    /// Lower case, with `_` and `.` read as `-`: some servers fold one into the other (CGI, WSGI, PHP), so a client's
+    /// `x_coda_api_key` or `x.coda.api.key` must count as a copy of `X-Coda-Api-Key`.
     package let folded: String
 
     package init(parsing text: String) throws(InvalidValue) {
@@ -19,7 +19,7 @@ package struct HeaderName: Hashable, Sendable, CustomStringConvertible {
     }
 
     package static func fold(_ byte: UInt8) -> UInt8 {
-        byte == 0x5F ? 0x2D : byte.lowercasedASCII
+        byte == 0x5F || byte == 0x2E ? 0x2D : byte.lowercasedASCII
     }
 
     package static func == (one: HeaderName, other: HeaderName) -> Bool { one.folded == other.folded }

@@ -79,6 +79,9 @@ package struct Grant: Hashable, Sendable {
         self.resources = resources
     }
 
+    /// Whether some kind of thing is not allowed whole.
+    package var limitsAny: Bool { tools != nil || prompts != nil || resources != nil }
+
     package func names(_ principal: Principal) -> Bool {
         switch principal.kind {
         case .user: users.contains { $0.matches(principal.identity) }

@@ -25,7 +25,12 @@ package enum Reason: String, Sendable, CaseIterable {
     case principalDenied = "principal_denied"
     case originDenied = "origin_denied"
 
+    /// A method that no route forwards, or that a route of MCP has no use for.
+    case methodDenied = "method_denied"
+
     case routeUnknown = "route_unknown"
+    /// A path beside the endpoints that the route names.
+    case pathDenied = "path_denied"
     case sessionUnknown = "session_unknown"
 
     case bodyTooLarge = "body_too_large"
@@ -40,6 +45,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case upstreamCredentialRejected = "upstream_credential_rejected"
     /// The upstream answered a call with a 5xx that is no JSON-RPC answer.
     case upstreamError = "upstream_error"
+    /// The upstream gave a caller who asked for an event stream, and may have nothing else, another answer.
+    case upstreamNotMCP = "upstream_not_mcp"
 
     case keysUnavailable = "keys_unavailable"
     case tokenUnavailable = "token_unavailable"
@@ -61,6 +68,7 @@ package enum PublicCode: String, Sendable {
     case badRequest = "bad_request"
     case unauthenticated
     case forbidden
+    case methodNotAllowed = "method_not_allowed"
     case notFound = "not_found"
     case tooLarge = "too_large"
     case rateLimited = "rate_limited"
@@ -83,7 +91,7 @@ extension Reason {
     package var followsAllow: Bool {
         switch self {
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
-            .upstreamTimeout:
+            .upstreamNotMCP, .upstreamTimeout:
             true
         case _: false
         }
@@ -102,7 +110,9 @@ extension Reason {
             Answer(status: 401, code: .unauthenticated, message: "The caller could not be authenticated.")
         case .principalDenied, .originDenied:
             Answer(status: 403, code: .forbidden, message: "The caller may not use this route.")
-        case .routeUnknown, .sessionUnknown:
+        case .methodDenied:
+            Answer(status: 405, code: .methodNotAllowed, message: "This route takes no request of this kind.")
+        case .routeUnknown, .pathDenied, .sessionUnknown:
             Answer(status: 404, code: .notFound, message: "Nothing is served here.")
         case .bodyTooLarge:
             Answer(status: 413, code: .tooLarge, message: "The request body is too large.")
@@ -112,7 +122,8 @@ extension Reason {
             Answer(status: 431, code: .tooLarge, message: "The request has too many or too large header fields.")
         case .rateLimited:
             Answer(status: 429, code: .rateLimited, message: "Too many requests; retry later.")
-        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError:
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
+            .upstreamNotMCP:
             Answer(status: 502, code: .upstreamFailed, message: "The service behind this route failed.")
         case .keysUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
             Answer(status: 503, code: .unavailable, message: "The gateway cannot serve this request now.")

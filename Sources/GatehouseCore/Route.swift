@@ -33,6 +33,8 @@ package final class Route: Sendable {
     /// Whether a call that fails with a 5xx is answered with HTTP 200 and the JSON-RPC error alone, for clients that give their
     /// session up on a 5xx.
     package let answersErrorsAs200: Bool
+    /// Where the upstream speaks MCP; nil for everywhere.
+    package let endpoints: EndpointPaths?
     /// Nil when pages of no other site may call the route.
     package let cors: CORS?
     package let resourceMetadata: ResourceMetadata?
@@ -80,6 +82,7 @@ package final class Route: Sendable {
         preservesHost: Bool = false,
         probe: Probe? = nil,
         answersErrorsAs200: Bool = false,
+        endpoints: EndpointPaths? = nil,
         cors: CORS? = nil,
         resourceMetadata: ResourceMetadata? = nil,
         autoRevert: Bool = false
@@ -99,6 +102,7 @@ package final class Route: Sendable {
         self.preservesHost = preservesHost
         self.probe = probe
         self.answersErrorsAs200 = answersErrorsAs200
+        self.endpoints = endpoints
         self.cors = cors
         self.resourceMetadata = resourceMetadata
         self.autoRevert = autoRevert

@@ -40,6 +40,7 @@ package struct RouteTable: Sendable {
                 || candidate.name == route.name && candidate.host == route.host && candidate.path == route.path
                     && candidate.audiences == route.audiences && candidate.credentials == route.credentials
                     && candidate.policy == route.policy && candidate.upstream == route.upstream
+                    && candidate.endpoints == route.endpoints
         }
     }
 

@@ -8,7 +8,9 @@ extension Reason {
         switch self {
         case .toolDenied, .promptDenied, .resourceDenied: 4030
         case .rateLimited: 4290
-        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError: 5020
+        case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
+            .upstreamNotMCP:
+            5020
         case .tokenUnavailable, .auditUnavailable, .overloaded, .draining: 5030
         case .upstreamTimeout: 5040
         case .rpcHeaderMismatch: -32020

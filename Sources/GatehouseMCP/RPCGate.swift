@@ -87,6 +87,7 @@ package enum RPCGate {
                 results += 1
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             case _:
+                message.hasOtherMembers = true
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             }
         }

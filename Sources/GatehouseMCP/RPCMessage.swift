@@ -48,6 +48,8 @@ package struct RPCMessage: Sendable {
     package internal(set) var isUnclear = false
     /// Whether a rate may refuse it.
     package internal(set) var isRated = false
+    /// Whether the message has members beside those of JSON-RPC.
+    package internal(set) var hasOtherMembers = false
 
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {

@@ -125,6 +125,7 @@ final class Workplace: Sendable {
             audience: [\(audience)]
             upstream: http://127.0.0.1:1
             inject: { X-Coda-Api-Key: "{token}" }
+            mcp: { paths: [/mcp] }
             allow:
               - { users: ["*@example.com"], tools: ["list_*"], prompts: [], resources: ["coda://docs/*"] }
               - { users: ["david@example.com", "admin@*"] }

@@ -150,6 +150,7 @@ import Testing
     func statusAndCodeBelongTogether(reason: Reason) {
         let statuses: [PublicCode: Set<Int>] = [
             .badRequest: [400], .unauthenticated: [401], .forbidden: [200, 403], .notFound: [404],
+            .methodNotAllowed: [405],
             .tooLarge: [413, 414, 431], .rateLimited: [429], .upstreamFailed: [502], .unavailable: [503],
             .upstreamTimeout: [504],
         ]

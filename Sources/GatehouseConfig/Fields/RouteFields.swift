@@ -154,6 +154,9 @@ enum RouteFields {
                 hint: "leave 'allow' out to admit everyone"
             )
         }
+        if let speech, let mcp {
+            check(speech, allow ?? [], mcp, keys, decoding)
+        }
         let credentials = authenticate.flatMap {
             RouteFields.credentialSet($0, at: keys.place(of: RouteFields.authenticate.key), decoding)
         }
@@ -194,6 +197,7 @@ enum RouteFields {
             preservesHost: preservesHost,
             probe: probe.map { Route.Probe(url: $0.url.text, headers: probeHeaders, expect: $0.expect) },
             answersErrorsAs200: mcp.errorsAs200,
+            endpoints: mcp.endpoints,
             cors: cors,
             resourceMetadata: metadata,
             autoRevert: reverts
@@ -222,6 +226,32 @@ enum RouteFields {
             hint: "probe: { url: …, headers: … } with the headers that the route injects"
         )
         return false
+    }
+
+    /// Grants limit what is asked for at the endpoints of MCP, and nothing beside them.
+    private static func check(
+        _ speech: Route.Speech,
+        _ allow: [Grant],
+        _ mcp: RouteMCPFields,
+        _ keys: Keys,
+        _ decoding: Decoding
+    ) {
+        switch speech {
+        case .mcp:
+            guard mcp.endpoints == nil, allow.contains(where: \.limitsAny) else { return }
+            decoding.warning(
+                "grants limit what is called over MCP, but this route leads to every path of its upstream",
+                at: keys.place(of: RouteFields.allow.key),
+                hint: "name its endpoints: mcp: { paths: [/mcp] }"
+            )
+        case .http:
+            guard mcp.endpoints != nil else { return }
+            decoding.error(
+                "'paths' are the endpoints of MCP, and this route speaks http",
+                at: keys.place(of: RouteFields.mcp.key),
+                hint: "a path that the route leads to is its 'path'"
+            )
+        }
     }
 
     private static func credentialSet(

@@ -149,24 +149,3 @@ enum ProbeFields {
         return ProbeDraft(url: url, headers: headers, expect: expect)
     }
 }
-
-/// The keys of a route's `mcp`.
-struct RouteMCPFields {
-    static let errorsAs200 = Field(
-        "errors_as_200",
-        .boolean,
-        .fallback(false),
-        "Answer a call that fails with a 5xx, or is over its rate, with HTTP 200 and the JSON-RPC error, for clients that give up on a 5xx."
-    )
-
-    var errorsAs200 = false
-
-    static let all = [errorsAs200.form]
-
-    static let shape = Shape<RouteMCPFields>.mapping(
-        all,
-        wanted: "mcp",
-        show: { .mapping([(errorsAs200.key, errorsAs200.shape.show($0.errorsAs200))]) },
-        read: { keys, _ in RouteMCPFields(errorsAs200: keys.read(errorsAs200) ?? false) }
-    )
-}

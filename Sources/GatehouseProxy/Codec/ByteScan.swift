@@ -105,6 +105,8 @@ enum ByteScan {
 }
 
 extension UInt8 {
-    /// As ``HeaderName/fold(_:)``, within reach of the optimizer: lower case, and `_` read as `-`.
-    @inline(__always) var foldedInName: UInt8 { self == 0x5F ? 0x2D : self &- 0x41 < 26 ? self | 0x20 : self }
+    /// As ``HeaderName/fold(_:)``, within reach of the optimizer: lower case, and `_` and `.` read as `-`.
+    @inline(__always) var foldedInName: UInt8 {
+        self &- 0x41 < 26 ? self | 0x20 : self == 0x5F || self == 0x2E ? 0x2D : self
+    }
 }

@@ -19,7 +19,10 @@ package enum KnownField: UInt8, Sendable {
     case accessControl
     case contentType, contentEncoding, location, cacheControl, xAccelBuffering, setCookie
     case mcpSessionID, mcpProtocolVersion, mcpMethod, mcpName, lastEventID
-    /// A field that would be one of the above, or `X-Forwarded-For` or `-Proto`, if `_` were `-`, as CGI and WSGI servers read it.
+    /// A field by which some servers take another path or method than the request line has, and so than the one that was judged:
+    /// `X-Original-URL`, `X-Rewrite-URL` (IIS, Symfony), `X-HTTP-Method*`, `X-Method-Override` (Rails, Express, Django).
+    case override
+    /// A field that would be one of the above, or `X-Forwarded-For` or `-Proto`, if `_` or `.` were `-`, as CGI, WSGI and PHP read it.
     /// Never forwarded: such a server could not tell it from the real one.
     case shadow
 
@@ -92,12 +95,12 @@ extension KnownField {
         }
     }
 
-    /// Names that are not known as they stand: checks that each byte is a token character, and reads `_` as `-`.
+    /// Names that are not known as they stand: checks that each byte is a token character, and reads `_` and `.` as `-`.
     @inline(never)
     private static func unusual(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> (known: KnownField, isToken: Bool)
     {
         guard count > 0 else { return (.other, false) }
-        var underscores = 0
+        var folds = false
         var at = start
         let end = start &+ count
         while at &+ 8 <= end, ByteScan.isPlainName(ByteScan.unchecked(bytes, at)) { at &+= 8 }
@@ -107,13 +110,14 @@ extension KnownField {
             let isLetter = (byte | 0x20) &- 0x61 < 26
             if isLetter || byte == 0x2D { continue }
             guard TokenCharacters.contains(byte) else { return (.other, false) }
-            if byte == 0x5F { underscores &+= 1 }
+            if byte == 0x5F || byte == 0x2E { folds = true }
         }
         let first = bytes[start] | 0x20
         if first == 0x63, hasPrefix(bytes, start, count, "cf-access-") { return (.accessOther, true) }
         if first == 0x70, hasPrefix(bytes, start, count, "proxy-") { return (.proxy, true) }
         if first == 0x61, hasPrefix(bytes, start, count, "access-control-") { return (.accessControl, true) }
-        guard underscores > 0, count <= longest else { return (.other, true) }
+        if first == 0x78, isOverride(bytes, start, count) { return (.override, true) }
+        guard folds, count <= longest else { return (.other, true) }
         return (shadowed(bytes, start, count), true)
     }
 
@@ -127,6 +131,15 @@ extension KnownField {
             case .requestID: return .requestID
             case _: return .shadow
             }
+        }
+    }
+
+    private static func isOverride(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> Bool {
+        switch count {
+        case 14 where hasPrefix(bytes, start, count, "x-original-url"): true
+        case 13 where hasPrefix(bytes, start, count, "x-rewrite-url"): true
+        case 17 where hasPrefix(bytes, start, count, "x-method-override"): true
+        case _: hasPrefix(bytes, start, count, "x-http-method")
         }
     }
 

@@ -1,6 +1,8 @@
 extension RequestRewrite {
-    /// The cookie in which Access keeps the caller's assertion.
-    private static let accessCookie: StaticString = "CF_Authorization"
+    /// The cookies of Access: the caller's assertion, the session at the edge, and what binds one to the other.
+    private static let accessCookies: [StaticString] = [
+        "CF_Authorization", "CF_AppSession", "CF_Binding", "CF_Session",
+    ]
 
     /// Nil when a `Cookie` field has none of Access's and passes as it is; else whether any other cookie is in it.
     func keptCookies(_ field: Field, _ source: UnsafeRawBufferPointer) -> Bool? {
@@ -12,7 +14,7 @@ extension RequestRewrite {
         return found ? others : nil
     }
 
-    /// Writes the field without Access's cookie. The other cookies stay byte for byte, with the whitespace before them: nothing
+    /// Writes the field without Access's cookies. The other cookies stay byte for byte, with the whitespace before them: nothing
     /// is added, so the field never grows beyond its bound.
     func writeCookies(_ field: Field, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter) {
         writer.append(source, field.name.lower, field.value.lower)
@@ -45,11 +47,18 @@ extension RequestRewrite {
         }
     }
 
-    /// The name up to `=` or the end, without whitespace before the `=`: lenient servers trim it.
     private func isAccessCookie(_ source: UnsafeRawBufferPointer, _ lower: Int, _ upper: Int) -> Bool {
-        let name = Self.accessCookie
+        guard upper - lower > 3, source[lower] == 0x43, source[lower + 1] == 0x46 else { return false }
+        for name in Self.accessCookies where isCookie(name, source, lower, upper) { return true }
+        return false
+    }
+
+    /// The name up to `=` or the end, without whitespace before the `=`: lenient servers trim it, and PHP reads `.` as `_`.
+    private func isCookie(_ name: StaticString, _ source: UnsafeRawBufferPointer, _ lower: Int, _ upper: Int) -> Bool {
         guard upper - lower >= name.utf8CodeUnitCount else { return false }
-        for offset in 0..<name.utf8CodeUnitCount where source[lower + offset] != name.utf8Start[offset] { return false }
+        for offset in 0..<name.utf8CodeUnitCount where source[lower + offset] != name.utf8Start[offset] {
+            guard name.utf8Start[offset] == 0x5F, source[lower + offset].foldedInName == 0x2D else { return false }
+        }
         var at = lower + name.utf8CodeUnitCount
         while at < upper, source[at] == 0x20 || source[at] == 0x09 { at += 1 }
         return at == upper || source[at] == 0x3D

@@ -110,6 +110,7 @@ package struct SmallAnswer: Sendable {
         case 401: "Unauthorized"
         case 403: "Forbidden"
         case 404: "Not Found"
+        case 405: "Method Not Allowed"
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 429: "Too Many Requests"

@@ -1,7 +1,7 @@
 package import GatehouseCore
 
 /// Which fields of a client never reach the upstream, beside those that mean something to the gateway: every copy of an
-/// injected name, whatever its case and with `_` read as `-`, and what the route's `strip` says.
+/// injected name, whatever its case and with `_` and `.` read as `-`, and what the route's `strip` says.
 package struct StripSet: Sendable {
     private struct Entry: Sendable {
         let folded: [UInt8]
@@ -50,7 +50,8 @@ extension KnownField {
     /// Dropped from every request. Some are written anew by the rewrite.
     @inline(__always) static var droppedFromRequests: UInt64 {
         host.bit | connection.bit | keepAlive.bit | te.bit | upgrade.bit | proxy.bit | authorization.bit | origin.bit
-            | acceptEncoding.bit | assertion.bit | accessOther.bit | requestID.bit | shadow.bit
+            | acceptEncoding.bit | assertion.bit | accessOther.bit | requestID.bit | override.bit
+            | shadow.bit
     }
 
     /// Dropped from every response. Some are written anew by the rewrite.

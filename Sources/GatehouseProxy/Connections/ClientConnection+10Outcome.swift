@@ -34,7 +34,7 @@ extension ClientConnection {
             isHEAD: exchange.isHead,
             retryAfter: exchange.retryAfter,
             challenge: exchange.route?.challenge ?? [],
-            extra: exchange.crossOrigin?.lines ?? [],
+            extra: lines(beside: reason, exchange),
             status: exchange.status,
             body: body
         )
@@ -44,6 +44,12 @@ extension ClientConnection {
         write(bytes)
         wait(atMost: Self.lingerTimeout)
         return machine.refusalWritten(remaining: requestBody.remaining)
+    }
+
+    private func lines(beside reason: Reason, _ exchange: Exchange) -> [UInt8] {
+        let lines = exchange.crossOrigin?.lines ?? []
+        guard case .methodDenied = reason else { return lines }
+        return lines + RequestAdmission.allow(exchange.route).withUTF8Buffer { Array($0) }
     }
 
     /// The refusal in the words of JSON-RPC, when someone waits for an answer that can say it so.
@@ -79,7 +85,9 @@ extension ClientConnection {
 
     /// What callers do wrong is for those who look for it; what fails on our side or behind us is for everybody.
     private func log(_ reason: Reason, _ exchange: Exchange) {
-        let level: Logger.Level = reason.status >= 500 ? .warning : .debug
+        // A caller chooses what to ask for, and so whether the answer is an event stream.
+        let isCallers = if case .upstreamNotMCP = reason { true } else { reason.status < 500 }
+        let level: Logger.Level = isCallers ? .debug : .warning
         loop.logger.log(
             level: level,
             "request refused",

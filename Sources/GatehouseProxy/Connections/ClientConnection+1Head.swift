@@ -31,10 +31,7 @@ extension ClientConnection {
                 expectsContinue: head.expectsContinue
             )
             let exchange = newExchange()
-            let bytes = received.readableBytesUInt8Span
-            exchange.isHead = head.isMethod("HEAD", in: bytes)
-            exchange.isGET = head.isMethod("GET", in: bytes)
-            exchange.isOPTIONS = head.isMethod("OPTIONS", in: bytes)
+            exchange.method = RequestMethod(head, in: received.readableBytesUInt8Span)
             exchange.version = head.version
             self.exchange = exchange
             wait(atMost: Self.decisionTimeout)

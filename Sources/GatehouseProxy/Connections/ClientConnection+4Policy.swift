@@ -4,16 +4,22 @@ internal import NIOCore
 /// Step 4: whether this caller may use this route.
 extension ClientConnection {
     func authorize() -> ExchangeAction {
-        guard let route = exchange?.route?.route, let caller = exchange?.caller else {
+        guard let exchange, let prepared = exchange.route, let caller = exchange.caller else {
             preconditionFailure("a principal is authorized after it is established")
         }
+        let route = prepared.route
         guard isOriginAllowed(for: route) else { return machine.authorized(refusal: .originDenied) }
         if case .length(let length) = requestBody.framing, length > route.limits.body {
             return machine.authorized(refusal: .bodyTooLarge)
         }
-        let permits = exchange?.route?.permits ?? loop.callers.permits(of: caller, on: route)
-        exchange?.permits = permits
-        return machine.authorized(refusal: permits.refusal)
+        let permits = prepared.permits ?? loop.callers.permits(of: caller, on: route)
+        exchange.permits = permits
+        let refusal =
+            permits.refusal
+            ?? withHeadBytes(parser.head.path) {
+                RequestAdmission.refusal(exchange.method, path: $0, prefix: exchange.prefix, on: prepared)
+            }
+        return machine.authorized(refusal: refusal)
     }
 
     /// A browser names the page that sends a request; another site's page must not use the caller's session with Access

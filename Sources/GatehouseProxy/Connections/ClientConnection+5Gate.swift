@@ -18,17 +18,32 @@ extension ClientConnection {
         guard let sessions = fields.sessions, isOwner(of: sessions, exchange) else {
             return machine.gated(.refused(.sessionUnknown))
         }
-        guard !requestBody.isComplete else {
+        if exchange.method != .post, exchange.isLimited {
             // A tunnel's calls are not seen, so whoever may not make every call gets none.
-            if head.isWebSocketUpgrade, exchange.permits?.restrictsAny ?? true {
-                return machine.gated(.refused(.principalDenied))
-            }
-            return machine.gated(fields.isPOST ? .refused(.rpcMalformed) : rated())
+            if head.isWebSocketUpgrade { return machine.gated(.refused(.principalDenied)) }
+            let refusal = RequestAdmission.refusal(
+                ofLimited: exchange.method,
+                head,
+                received.readableBytesUInt8Span,
+                hasSession: sessions.field != nil
+            )
+            if let refusal { return machine.gated(.refused(refusal)) }
         }
-        guard fields.isPlainBody else { return machine.gated(.refused(.rpcMalformed)) }
+        guard !requestBody.isComplete else {
+            return machine.gated(exchange.method == .post ? .refused(.rpcMalformed) : rated())
+        }
+        // Without a body there is nothing to be coded; only a chunked one may still turn out to be none.
+        guard fields.isPlainBody || exchange.method != .post && head.framing == .chunked else {
+            return machine.gated(.refused(.rpcMalformed))
+        }
         guard let (place, payload) = wholeBody(head) else {
             return machine.gated(rateRefusalBeforeBody().map { .refused($0) } ?? .needsBody)
         }
+        if exchange.method != .post, payload?.readableBytes == 0 {
+            // cloudflared and others mark requests without a body as chunked.
+            return machine.gated(rated(), bodyIsWhole: true)
+        }
+        guard fields.isPlainBody else { return machine.gated(.refused(.rpcMalformed), bodyIsWhole: true) }
         let refusal =
             if let payload {
                 payload.withUnsafeReadableBytes { read($0, at: place, payload, fields, exchange) }
@@ -96,6 +111,8 @@ extension ClientConnection {
         if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
         if let refusal = rateRefusal(of: body.ratedMessages) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
+        // An upstream that reads other members than those of JSON-RPC reads another request.
+        if permits.restrictsAny, body.contains(where: \.hasOtherMembers) { return .rpcMalformed }
         var refusal: Reason?
         body.forEach { message in
             if let kind = message.known.lists, permits.restricts(kind) { exchange.asksForList = true }

@@ -87,15 +87,22 @@ extension ClientConnection {
         response.hasHead = true
         response.body = BodyRelay(head.framing, trailers: .response, malformed: .upstreamMalformed)
         response.reader = plan.reader
-        if exchange.version == .http10 {
+        if plan.withholdsBody {
+            response.delivery = .withheld
+        } else if exchange.version == .http10 {
             response.delivery = head.framing == .chunked || plan.isEdited ? .bare : .asItComes
         } else {
             response.delivery = plan.isEdited ? .rechunked : .asItComes
         }
-        response.mustClose = head.framing == .untilClose && !plan.isEdited || response.delivery == .bare
-        response.isEventStream = head.isEventStream
+        response.mustClose =
+            switch response.delivery {
+            case .asItComes: head.framing == .untilClose
+            case .bare: true
+            case .rechunked, .withheld: false
+            }
+        response.isEventStream = head.isEventStream && !plan.withholdsBody
         // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
-        if head.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
+        if response.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
         exchange.status = head.status
         wait(atMost: route.waits.idle)
 
@@ -111,7 +118,7 @@ extension ClientConnection {
         write(
             head,
             of: received,
-            framing: response.delivery == .bare ? .untilClose : plan.isEdited ? .chunked : head.framing,
+            framing: response.clientFraming,
             persistence: persistence,
             sessionTag: plan.sessionTag,
             into: &bytes
@@ -141,7 +148,15 @@ extension ClientConnection {
             parser.releaseFields()
             response.parser.releaseFields()
         }
+        if plan.withholdsBody, self.exchange === exchange { endWithheld() }
         return false
+    }
+
+    /// The client has all that it gets. An upstream that still sends is not waited for: its connection closes.
+    private func endWithheld() {
+        upstream?.close()
+        upstream = nil
+        carryOut(machine.responseCompleted(mustClose: false))
     }
 
     private func write(
@@ -232,6 +247,7 @@ extension ClientConnection {
         case .asItComes: step
         case .bare: .part(passing.payload)
         case .rechunked: .part(ResponseRelay.chunk(passing.payload))
+        case .withheld: .part(ByteBuffer())
         }
     }
 

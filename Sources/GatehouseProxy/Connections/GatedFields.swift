@@ -12,7 +12,6 @@ struct GatedFields {
         var isEmpty: Bool { field == nil && query == nil }
     }
 
-    let isPOST: Bool
     /// Nil when a session is named twice, or so that two readers could find different ones.
     var sessions: Sessions? = Sessions()
     var version: ByteRange?
@@ -25,7 +24,6 @@ struct GatedFields {
     var isPlainBody = true
 
     init(_ head: RequestHead, _ bytes: Span<UInt8>) {
-        isPOST = head.isMethod("POST", in: bytes)
         switch head.occurrence(of: .mcpSessionID, in: bytes) {
         case .missing: break
         case .one(let value): sessions?.field = value
@@ -47,7 +45,7 @@ struct GatedFields {
         if case .one(let value) = head.occurrence(of: .mcpMethod, in: bytes) { method = value }
         // The one field here whose value may hold a comma: a URI.
         name = Self.only(.mcpName, head)
-        if head.has(.contentEncoding) { isPlainBody = false }
+        if head.isEncoded(bytes) { isPlainBody = false }
         switch head.occurrence(of: .contentType, in: bytes) {
         case .missing: break
         case .one(let type): if !Self.isUTF8(type, bytes) { isPlainBody = false }

@@ -23,6 +23,8 @@ struct ResponseRelay: ~Copyable {
         case bare
         /// In chunks of Gatehouse's own: what is edited has another length.
         case rechunked
+        /// Not at all: the client has got the head, which says that there is none.
+        case withheld
     }
 
     var delivery = Delivery.asItComes
@@ -61,8 +63,18 @@ struct ResponseRelay: ~Copyable {
     var sendsChunks: Bool {
         switch delivery {
         case .asItComes: body.framing == .chunked
-        case .bare: false
+        case .bare, .withheld: false
         case .rechunked: true
+        }
+    }
+
+    /// How the client finds the end of the body.
+    var clientFraming: BodyFraming {
+        switch delivery {
+        case .asItComes: body.framing
+        case .bare: .untilClose
+        case .rechunked: .chunked
+        case .withheld: .length(0)
         }
     }
 

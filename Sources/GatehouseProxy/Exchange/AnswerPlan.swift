@@ -9,6 +9,8 @@ struct AnswerPlan {
     private(set) var reader: AnswerReader?
     /// What is put behind the id of the session.
     private(set) var sessionTag: ArraySlice<UInt8> = []
+    /// Whether the client gets the head alone.
+    private(set) var withholdsBody = false
 
     var isEdited: Bool { reader.map { !$0.edits.isEmpty } ?? false }
 
@@ -33,10 +35,26 @@ struct AnswerPlan {
             refusal = .upstreamMalformed
             return
         }
+        if exchange.isLimited {
+            let isEventStream = head.isEventStream && head.occurrence(of: .contentType, in: bytes) != .duplicate
+            switch RequestAdmission.answer(
+                toLimited: exchange.method,
+                status: head.status,
+                isEventStream: isEventStream
+            ) {
+            case .passes: break
+            case .passesWithoutBody:
+                withholdsBody = head.framing != .none
+                return
+            case .refused:
+                refusal = .upstreamNotMCP
+                return
+            }
+        }
         guard head.framing != .none, !head.isUpgrade else { return }
         let isPlain = !head.isEncoded(bytes)
         // A stream that a client opens may carry the answers to calls that it made elsewhere.
-        let isStream = exchange.isGET && head.isEventStream
+        let isStream = exchange.method != .post && head.isEventStream
         var edits: AnswerReader.Edits = []
         if exchange.asksForList || isStream && exchange.permits?.restrictsAny ?? true {
             // What cannot be read cannot be filtered, and must not pass unfiltered.

@@ -30,8 +30,9 @@ final class Exchange {
     let tags: SessionTags
     /// What the audit says of the JSON-RPC outcome.
     var rpcError = ""
-    /// The method is GET: on an MCP route the response may carry the answers to calls made elsewhere.
-    var isGET = false
+    var method = RequestMethod.other
+    /// On an MCP route the response may carry the answers to calls made elsewhere.
+    var isGET: Bool { method == .get }
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
     var refusal: Reason?
@@ -53,9 +54,11 @@ final class Exchange {
     var bytesOut: Int64 = 0
     var upstreamStarted: MonotonicTime?
     var upstreamAnswered: MonotonicTime?
-    /// The method is HEAD: its response has no body whatever its head says.
-    var isHead = false
-    var isOPTIONS = false
+    /// The response has no body whatever its head says.
+    var isHead: Bool { method == .head }
+    var isOPTIONS: Bool { method == .options }
+    /// Whether the route limits the caller in any kind of thing.
+    var isLimited: Bool { permits?.restrictsAny ?? true }
     /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
     var isSafe: Bool { isGET || isHead || isOPTIONS }
     var version = HTTPVersion.http11

@@ -20,7 +20,13 @@ package final class ProxySnapshot: Sendable {
                 positions[route.upstream] = position
                 upstreams.append(route.upstream)
             }
-            return PreparedRoute(route, index: index, upstream: position, tokens: tokens)
+            return PreparedRoute(
+                route,
+                index: index,
+                upstream: position,
+                tokens: tokens,
+                gatedPlaces: GatedPlaces(beside: route, among: table.routes)
+            )
         }
         self.table = table
         self.upstreams = upstreams
@@ -43,6 +49,8 @@ final class PreparedRoute: Sendable {
     let waits: RouteWaits
     /// Whether bodies pass the MCP gate.
     let isGated: Bool
+    /// What the route must not reach, on one whose bodies do not.
+    let gatedPlaces: GatedPlaces
     /// What everyone may do, on a route without grants.
     let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
@@ -54,8 +62,9 @@ final class PreparedRoute: Sendable {
     /// What a 401 says behind `WWW-Authenticate: Bearer error="invalid_token"`.
     let challenge: [UInt8]
 
-    init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot) {
+    init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot, gatedPlaces: GatedPlaces) {
         self.route = route
+        self.gatedPlaces = gatedPlaces
         self.index = index
         self.upstream = upstream
         rewrite = RequestRewrite(route)

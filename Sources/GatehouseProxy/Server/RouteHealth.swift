@@ -20,7 +20,10 @@ package struct RouteHealth: Sendable {
     }
 
     mutating func finished(_ exchange: Exchange) {
-        if let reason = exchange.refusal {
+        if case .upstreamNotMCP = exchange.refusal {
+            // Well answered, but not what its caller may have: nobody's request makes a route look ill to others.
+            lastAnswer = exchange.startedAt
+        } else if let reason = exchange.refusal {
             if reason.followsAllow { lastFailure = (exchange.startedAt, reason) }
         } else if exchange.upstreamAnswered != nil {
             lastAnswer = exchange.startedAt

@@ -55,6 +55,14 @@ import Testing
         "X_Forwarded_For: 1.2.3.4",
         "Cookie: CF_Authorization=x", "Cookie: CF_Authorization", "Cookie:  CF_Authorization = x ;",
         "cookie: CF_Authorization=a; CF_Authorization=b",
+        "Cookie: CF_AppSession=x", "Cookie: CF_Binding=x; CF_Session=y;CF_AppSession",
+        "Cookie: CF.Session=x; CF-Binding=y",
+        "X-Original-URL: /admin", "x_original_url: /admin", "X.Original.URL: /", "X-Rewrite-Url: /",
+        "X-HTTP-Method: PUT",
+        "X-HTTP-Method-Override: DELETE", "x_http_method_override: DELETE", "X-HTTP-Methods: x",
+        "X-Method-Override: PUT",
+        "x.api.key: x", "X-Api.Key: x", "cf.access.jwt.assertion: x", "X.Forwarded.For: x", "Mcp.Session.Id: x",
+        "Content.Length: 5", "Transfer.Encoding: chunked", "proxy.x: y", "X.Coda.Token: x",
         "X-Coda-Token: x", "x_coda_upstream: x", "X-Secret: x", "X_SECRET: x",
         "Connection: x-hop, X_Other\r\nX-Hop: 1\r\nx-other: 2\r\nX_HOP: 3", "Connection: x-api-key\r\nX-Api-Key: x",
     ])
@@ -71,6 +79,9 @@ import Testing
         "Authorizations: x", "Proxy: x",
         "X-Api-Keys: x", "X-Api-Ke: x", "X-Cod: x", "X-Secrets: x", "X-Codas-Token: x", "Expect: 100-continue",
         "Accept: */*",
+        "X-Original-URLs: /", "X-Original-Ur: /", "X-Rewrite: /", "X-HTTP: x", "X-Method-Overrides: x", "X.Y: z",
+        "x.api.keys: x",
+        "Cookie: CF_Sessions=1; cf_session=2; CF_=3; CF_Bindin=4; XCF_Session=5; CF=6",
         "Cookie: a=1; b=2", "Cookie: a=1;b=2;", "Cookie: XCF_Authorization=1; CF_AuthorizationX=2; cf=CF_Authorization",
         "Trailer: X-Sum", "Set-Cookie: x", "some_name: x", "Mcp-Session-Id: x", "Via: 1.1 a", "X: \tgr\u{FC}n\t",
     ])
@@ -83,6 +94,7 @@ import Testing
         ("CF_Authorization=x; a=1", "a=1"), ("a=1; CF_Authorization=x", "a=1"),
         ("a=1; CF_Authorization=x; b=2", "a=1; b=2"),
         ("a=1;CF_Authorization=x;b=2", "a=1;b=2"), ("a=1;  CF_Authorization=x;   b= 2 ", "a=1;   b= 2"),
+        ("CF_AppSession=x; a=1;CF_Session=y; CF_Binding = z; b=2", "a=1; b=2"),
         ("CF_Authorization=x; a=\"q\"; CF_Authorization=y; cf_authorization=z", "a=\"q\"; cf_authorization=z"),
     ])
     func takesTheAccessCookieAlone(value: String, expected: String) throws {

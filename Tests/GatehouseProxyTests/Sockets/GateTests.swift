@@ -201,15 +201,6 @@ import Testing
         }
     }
 
-    @Test func `a PUT with a body is read like a POST`() async throws {
-        try await MCPGateway.run(["x"]) { gateway in
-            let body = MCPGateway.call("delete")
-            let request = Gateway.request("PUT", ["Content-Length: \(body.utf8.count)"]) + body
-            let answer = try gateway.refused(try gateway.client(), request)
-            #expect(answer.text.contains("tool_denied"))
-        }
-    }
-
     // MARK: - 2026-07-28
 
     @Test(arguments: [

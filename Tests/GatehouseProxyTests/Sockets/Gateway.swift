@@ -152,7 +152,8 @@ final class Gateway: Sendable {
         cors: CORS? = nil,
         resourceMetadata: ResourceMetadata? = nil,
         speech: Route.Speech = .http,
-        answersErrorsAs200: Bool = false
+        answersErrorsAs200: Bool = false,
+        endpoints: EndpointPaths? = nil
     ) throws -> Route {
         let name = try TokenName(parsing: name)
         return Route(
@@ -172,6 +173,7 @@ final class Gateway: Sendable {
             timeouts: timeouts,
             preservesHost: preservesHost,
             answersErrorsAs200: answersErrorsAs200,
+            endpoints: endpoints,
             cors: cors,
             resourceMetadata: resourceMetadata
         )

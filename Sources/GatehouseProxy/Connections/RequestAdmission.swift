@@ -1,0 +1,69 @@
+internal import GatehouseCore
+
+/// Which requests a route takes, told by their heads alone.
+///
+/// Grants speak of tools, prompts and resources. They would limit nobody who could reach something else of the upstream than its MCP
+/// endpoint, or who could give a request another meaning there: a server that has REST beside MCP answers `GET /items/2` with the same
+/// token.
+enum RequestAdmission {
+    /// Why nobody's request of this kind is forwarded.
+    static func refusal(
+        _ method: RequestMethod,
+        path: UnsafeRawBufferPointer,
+        prefix: Int,
+        on route: PreparedRoute
+    ) -> Reason? {
+        switch method {
+        case .neverForwarded: return .methodDenied
+        case .other: if route.isGated { return .methodDenied }
+        case .get, .head, .post, .delete, .options: break
+        }
+        let rest = UnsafeRawBufferPointer(rebasing: path.dropFirst(prefix))
+        if let endpoints = route.route.endpoints, !endpoints.contains(rest) { return .pathDenied }
+        return route.gatedPlaces.isTaken(rest) ? .pathAmbiguous : nil
+    }
+
+    /// Why a caller whom a gated route limits may not make a request.
+    ///
+    /// - Parameter hasSession: the request names a session in its field, which is the caller's.
+    static func refusal(
+        ofLimited method: RequestMethod,
+        _ head: RequestHead,
+        _ bytes: Span<UInt8>,
+        hasSession: Bool
+    ) -> Reason? {
+        switch method {
+        case .post: nil
+        case .delete: hasSession ? nil : .sessionUnknown
+        case .get, .head, .options, .neverForwarded, .other: head.acceptsEventStream(bytes) ? nil : .principalDenied
+        }
+    }
+
+    /// What a limited caller gets of the answer to anything but a POST. Only an event stream carries MCP there.
+    enum Answered {
+        case passes
+        /// The status tells what there is to tell; the body could be anything.
+        case passesWithoutBody
+        case refused
+    }
+
+    static func answer(toLimited method: RequestMethod, status: Int, isEventStream: Bool) -> Answered {
+        switch method {
+        case .post: .passes
+        case .delete: .passesWithoutBody
+        case .get, .head, .options, .neverForwarded, .other:
+            if isEventStream, (200..<300).contains(status) {
+                .passes
+            } else {
+                (200..<300).contains(status) ? .refused : .passesWithoutBody
+            }
+        }
+    }
+
+    /// The line that a 405 has (RFC 9110 section 15.5.6).
+    static func allow(_ route: PreparedRoute?) -> StaticString {
+        route?.isGated ?? false
+            ? "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"
+            : "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+    }
+}

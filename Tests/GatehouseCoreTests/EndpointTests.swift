@@ -1,0 +1,81 @@
+import GatehouseCore
+import Testing
+
+@Suite struct EndpointPathsTests {
+    @Test(arguments: [
+        ("/mcp", true), ("/mcp/", true), ("/mcp/messages", true), ("/a/b", true), ("/a/b/c", true), ("", false),
+        ("/", false), ("/mcps", false), ("/MCP", false), ("/mcp;x", false), ("/mcp%20", false), ("/a", false),
+        ("/x/mcp", false),
+    ])
+    func `endpoints are whole segments`(rest: String, isOne: Bool) throws {
+        let endpoints = EndpointPaths([try PathPrefix(parsing: "/mcp"), try PathPrefix(parsing: "/a/b")])
+        #expect(contains(endpoints, rest) == isOne)
+    }
+
+    @Test func `the root is the prefix alone`() {
+        let endpoints = EndpointPaths([.root])
+        #expect(contains(endpoints, "") && contains(endpoints, "/"))
+        #expect(!contains(endpoints, "/items") && !contains(endpoints, "/;x"))
+    }
+
+    private func contains(_ endpoints: EndpointPaths, _ rest: String) -> Bool {
+        Array(rest.utf8).withUnsafeBytes { endpoints.contains($0) }
+    }
+}
+
+@Suite struct GatedPlacesTests {
+    private func route(
+        _ name: String,
+        _ upstream: String,
+        _ speech: Route.Speech,
+        endpoints: [String]? = nil
+    ) throws -> Route {
+        Route(
+            name: try TokenName(parsing: name),
+            host: .any,
+            path: try PathPrefix(parsing: "/\(name)"),
+            audiences: ["aud"],
+            upstream: try Upstream(parsing: upstream),
+            speech: speech,
+            endpoints: try endpoints.map { EndpointPaths(try $0.map { try PathPrefix(parsing: $0) }) }
+        )
+    }
+
+    private func isTaken(_ rest: String, _ places: GatedPlaces) -> Bool {
+        Array(rest.utf8).withUnsafeBytes { places.isTaken($0) }
+    }
+
+    @Test(arguments: [
+        "/MCP", "/mcP/x", "/mcp;x", "/mcp;x/y", "/mcp%3bx", "/mcp%3B", "/mcp%20", "/mcp%09", "/%20mcp", "/mcp.",
+        "/mcp%2e",
+        "/%6dcp", "/%4dCP", "/mcp%00", "/mcp%253bx", "/%256dcp", "/%25256dcp", "/;x/mcp", "/x/..%20/mcp",
+        "/x/%252e%252e/mcp", "/x%252f..%252fmcp", "/mcp%5cx", "/.;/mcp", "/%20/mcp", "//mcp",
+    ])
+    func `another spelling of a gated path is taken for it`(rest: String) throws {
+        let gated = try route("gated", "http://a:1/mcp", .mcp)
+        let open = try route("open", "http://a:1", .http)
+        #expect(isTaken(rest, GatedPlaces(beside: open, among: [gated, open])))
+    }
+
+    @Test(arguments: [
+        "", "/", "/x", "/mcps", "/mc", "/x/mcp", "/mcp", "/mcp/x", "/mcp-docs", "/m%20cp", "/mcp%", "/%m",
+    ])
+    func `other paths, and the path as it is written, are not`(rest: String) throws {
+        let gated = try route("gated", "http://a:1/mcp", .mcp)
+        let open = try route("open", "http://a:1", .http)
+        #expect(!isTaken(rest, GatedPlaces(beside: open, among: [gated, open])))
+    }
+
+    @Test func `places are those of the same upstream, below what the route reaches`() throws {
+        let gated = try route("gated", "http://a:1/api", .mcp, endpoints: ["/mcp", "/v2/mcp"])
+        let open = try route("open", "http://a:1/API", .http)
+        let all = [gated, open, try route("whole", "http://b:1", .mcp)]
+        let places = GatedPlaces(beside: open, among: all)
+        #expect(places.paths == ["/mcp", "/v2/mcp"])
+        #expect(isTaken("/Mcp", places) && isTaken("/v2/mcp;a", places) && !isTaken("/v3/mcp;a", places))
+        #expect(GatedPlaces(beside: gated, among: all).isEmpty)
+        for upstream in ["http://a:2", "http://a:1/api/mcp", "http://a:1/api/mcp/x", "http://a:1/other", "http://b:1"] {
+            #expect(GatedPlaces(beside: try route("open", upstream, .http), among: all).isEmpty, "\(upstream)")
+        }
+    }
+}
