@@ -55,7 +55,8 @@ struct ReaderFuzzTests {
             let process = try reader()
             try process.write(passing.map { Data($0).base64EncodedString() + "\n" }.joined())
             process.closeInput()
-            #expect(await process.exit() == .code(0), "\(await process.errors.whole)")
+            let (exit, errors) = (await process.exit(), await process.errors.whole)
+            #expect(exit == .code(0), "\(errors)")
             let lines = await process.output.whole.split(separator: "\n")
             try #require(lines.count == passing.count)
             for (body, line) in zip(passing, lines) {
