@@ -193,6 +193,7 @@ extension PlainURI {
     package static func isPlain(template: UnsafeRawBufferPointer) -> Bool {
         guard template.contains(0x7B) else { return isPlain(template) }
         var filled: [UInt8] = []
+        var first: Int?
         var rest = template[...]
         while let opening = rest.firstIndex(of: 0x7B) {
             filled += rest[..<opening]
@@ -203,9 +204,12 @@ extension PlainURI {
             case _: break
             }
             filled.append(0x78)
+            first = first ?? filled.count
             rest = rest[(closing + 1)...]
         }
         filled += rest
+        // Where nothing else says the scheme, the first expression leads to it.
+        if let first, !filled.contains(0x3A) { filled.insert(contentsOf: [0x3A, 0x78], at: first) }
         return filled.withUnsafeBytes { isPlain($0) }
     }
 }

@@ -102,6 +102,9 @@ extension Reason {
 
     package var answer: Answer {
         switch self {
+        case .targetMalformed:
+            // Answered as a JSON-RPC error in a 200 to whom an answer is due.
+            Answer(status: 400, code: .badRequest, message: "The call names nothing that could be looked up.")
         case .requestMalformed, .pathAmbiguous, .rpcMalformed, .rpcHeaderMismatch:
             Answer(status: 400, code: .badRequest, message: "The request is malformed or ambiguous.")
         case .assertionMissing, .assertionDuplicate, .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown,
@@ -136,8 +139,6 @@ extension Reason {
         case .toolDenied, .promptDenied, .resourceDenied:
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
-        case .targetMalformed:
-            Answer(status: 200, code: .badRequest, message: "The call names nothing that could be looked up.")
         }
     }
 }

@@ -13,8 +13,6 @@ package struct RPCFault: Error, Hashable, Sendable {
         case id
         /// A method that is no string, is too long, or could be taken for one that matters.
         case method
-        /// Neither an object nor, for a method that is not known here, an array; or a call without its target.
-        case parameters
         /// Neither request, notification nor response, or two of these at once.
         case shape
         /// A batch where none may be, empty, too long, nested, or mixing requests with responses.

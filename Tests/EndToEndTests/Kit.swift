@@ -20,9 +20,14 @@ enum Kit {
             .first { FileManager.default.isExecutableFile(atPath: $0) } ?? "no gatehouse beside the tests"
     }()
 
-    /// Node, where it is installed.
-    static let node = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/node" }
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
+    /// Node and Go, where they are installed.
+    static let node = inPath("node")
+    static let go = inPath("go")
+
+    private static func inPath(_ program: String) -> String? {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(program)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
 
     static func script(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Python/\(name)").path

@@ -25,6 +25,25 @@ struct ReaderFuzzTests {
         try await Self.compare { try ChildProcess(node, [Self.script("reader.mjs")], environment: Self.environment) }
     }
 
+    @Test(
+        .enabled(if: Kit.go != nil, "no go in the PATH: its encoding/json and net/url are compared where there is one")
+    )
+    func `Go's encoding/json and net/url read what the gate has read`() async throws {
+        let folder = try Kit.Folder()
+        let variables = Self.environment.merging(["GOCACHE": folder.path, "HOME": folder.path, "GOFLAGS": "-mod=mod"]) {
+            $1
+        }
+        let program = "\(folder.path)/reader"
+        let build = try ChildProcess(
+            try #require(Kit.go),
+            ["build", "-o", program, Self.script("reader.go")],
+            environment: variables
+        )
+        let (exit, errors) = (await build.exit(), await build.errors.whole)
+        try #require(exit == .code(0), "\(errors)")
+        try await Self.compare { try ChildProcess(program, environment: Self.environment) }
+    }
+
     private static let environment = ["LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"]
 
     private static func script(_ name: String) -> String {
@@ -55,7 +74,8 @@ struct ReaderFuzzTests {
             let process = try reader()
             try process.write(passing.map { Data($0).base64EncodedString() + "\n" }.joined())
             process.closeInput()
-            #expect(await process.exit() == .code(0), "\(await process.errors.whole)")
+            let (exit, errors) = (await process.exit(), await process.errors.whole)
+            #expect(exit == .code(0), "\(errors)")
             let lines = await process.output.whole.split(separator: "\n")
             try #require(lines.count == passing.count)
             for (body, line) in zip(passing, lines) {

@@ -9,7 +9,7 @@ import Testing
         _ text: String,
         _ edits: AnswerReader.Edits = .lists,
         isEventStream: Bool = false,
-        allowing globs: [String] = ["get_*"],
+        allowing globs: [String] = ["get_*", "get:*"],
         cut: (Int) -> Int = { _ in Int.max },
         address: (UnsafeRawBufferPointer) -> [UInt8] = { Array($0) }
     ) -> String {
@@ -56,17 +56,19 @@ import Testing
 
     @Test func `prompts by name and resources by uri, in batches and under escaped names too`() {
         let one = #"{"id":1,"result":{"prompts":[{"name":"get_a"},{"name":"b"}]}}"#
-        let two = #"{"id":2,"result":{"r\u0065sources":[{"uri":"x","name":"get_x"},{"uri":"get_\u0061"}]}}"#
+        let two =
+            #"{"id":2,"result":{"r\u0065sources":[{"uri":"x:x","name":"get_x"},{"uri":"get:..","name":"get_x"},{"uri":"get:\u0061"}]}}"#
         #expect(
             Self.pass("[\(one),\(two)]")
-                == #"[{"id":1,"result":{"prompts":[{"name":"get_a"}]}},{"id":2,"result":{"r\u0065sources":[{"uri":"get_\u0061"}]}}]"#
+                == #"[{"id":1,"result":{"prompts":[{"name":"get_a"}]}},{"id":2,"result":{"r\u0065sources":[{"uri":"get:\u0061"}]}}]"#
         )
     }
 
     @Test(arguments: [
-        ("get_{id}", true), ("get_a/{id}", true), ("{any}", true), ("g{rest}", true), ("get_a", true),
-        ("a/{id}", false),
-        ("got_{id}", false), ("a", false), ("", false),
+        ("get:{id}", true), ("get:a/{id}", true), ("{any}", true), ("g{rest}", true), ("get:a", true),
+        ("get:{a:3}", true),
+        ("a/{id}", false), ("get:../{id}", false), ("get:a/../b", false), ("got:{id}", false), ("a", false),
+        ("", false),
     ])
     func `a template stays when something that it leads to may be allowed`(template: String, isKept: Bool) {
         for cut in [1, Int.max] {
@@ -157,7 +159,7 @@ import Testing
                 #"{"jsonrpc":"2.0","id":1,"result":{"a":"b","\#(kind)":["# + entries.joined(separator: " ,\n") + "]}}"
             let expected =
                 #"{"jsonrpc":"2.0","id":1,"result":{"a":"b","\#(kind)":["#
-                + entries.filter { $0.contains("get_") }.joined(separator: ",") + "]}}"
+                + entries.filter { $0.contains("get_") || $0.contains("get:") }.joined(separator: ",") + "]}}"
             var generator = random
             let passed = Self.pass(document, cut: { _ in Int.random(in: 1...9, using: &generator) })
             let (one, other) = (try Self.tree(passed), try Self.tree(expected))
@@ -181,7 +183,10 @@ import Testing
 
     private static func entry(_ kind: String, _ random: inout SplitMix) -> String {
         let key = kind == "resources" ? "uri" : "name"
-        let name = ["get_a", "del", "get_\\\"", "x\\u0041"].randomElement(using: &random)!
+        let names =
+            kind == "resources"
+            ? ["get:a", "del:a", "get:\\u0041", "x:\\u0041"] : ["get_a", "del", "get_\\\"", "x\\u0041"]
+        let name = names.randomElement(using: &random)!
         let more = [#""d":"]},{[""#, #""d":{"tools":[{"name":"q"}]}"#, #""d":[[],{}]"#, #""d":-1.5e3"#]
             .randomElement(using: &random)!
         return Bool.random(using: &random)

@@ -68,7 +68,7 @@ extension ClientConnection {
         switch reason {
         // A notification has no answer that could carry the refusal, so its status does.
         case .toolDenied, .promptDenied, .resourceDenied: isRPC ? 200 : Reason.principalDenied.status
-        case .targetMalformed: isRPC ? 200 : Reason.rpcMalformed.status
+        case .targetMalformed: isRPC ? 200 : reason.status
         case _:
             // Clients that give up on a 5xx give up on a 429, too.
             isRPC && (reason.status >= 500 || reason == .rateLimited)
