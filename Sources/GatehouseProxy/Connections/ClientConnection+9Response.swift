@@ -87,12 +87,9 @@ extension ClientConnection {
         response.hasHead = true
         response.body = BodyRelay(head.framing, trailers: .response, malformed: .upstreamMalformed)
         response.reader = plan.reader
-        if exchange.version == .http10 {
-            response.delivery = head.framing == .chunked || plan.isEdited ? .bare : .asItComes
-        } else {
-            response.delivery = plan.isEdited ? .rechunked : .asItComes
-        }
-        response.mustClose = head.framing == .untilClose && !plan.isEdited || response.delivery == .bare
+        response.delivery = Self.delivery(of: head, isEdited: plan.isEdited, to: exchange.version)
+        response.mustClose =
+            head.framing == .untilClose && response.delivery == .asItComes || response.delivery == .bare
         response.isEventStream = head.isEventStream
         // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
         if head.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
@@ -111,7 +108,7 @@ extension ClientConnection {
         write(
             head,
             of: received,
-            framing: response.delivery == .bare ? .untilClose : plan.isEdited ? .chunked : head.framing,
+            framing: response.delivery.framing ?? head.framing,
             persistence: persistence,
             sessionTag: plan.sessionTag,
             into: &bytes
@@ -142,6 +139,19 @@ extension ClientConnection {
             response.parser.releaseFields()
         }
         return false
+    }
+
+    /// A body that ends with its connection goes on in chunks: one that is cut, which the upstream's connection tells, would else end at
+    /// the client as a whole one does (RFC 9112 section 8).
+    private static func delivery(
+        of head: ResponseHead,
+        isEdited: Bool,
+        to version: HTTPVersion
+    ) -> ResponseRelay.Delivery {
+        switch version {
+        case .http10: head.framing == .chunked || isEdited ? .bare : .asItComes
+        case .http11: head.framing == .untilClose || isEdited ? .rechunked : .asItComes
+        }
     }
 
     private func write(

@@ -21,8 +21,17 @@ struct ResponseRelay: ~Copyable {
         case asItComes
         /// Chunk framing is taken off, for a client of HTTP/1.0.
         case bare
-        /// In chunks of Gatehouse's own: what is edited has another length.
+        /// In chunks of Gatehouse's own: what is edited has another length, and what ends with its connection none.
         case rechunked
+
+        /// Nil when it is the upstream's.
+        var framing: BodyFraming? {
+            switch self {
+            case .asItComes: nil
+            case .bare: .untilClose
+            case .rechunked: .chunked
+            }
+        }
     }
 
     var delivery = Delivery.asItComes
@@ -65,6 +74,9 @@ struct ResponseRelay: ~Copyable {
         case .rechunked: true
         }
     }
+
+    /// Whether the client takes the end of its connection for the end of the body.
+    var endsWithClient: Bool { hasHead && mustClose && !sendsChunks }
 
     static var lastChunk: ByteBuffer { ByteBuffer(staticString: "0\r\n\r\n") }
 
