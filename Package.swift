@@ -62,9 +62,7 @@ let package = Package(
             [
                 "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
                 "GatehouseConfig",
-                "GatehouseCore", "SocketLoop", "CurlClient", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging,
-                crypto,
-                cryptoExtras,
+                "GatehouseCore", "SocketLoop", "CurlClient", "Threads", nio("NIOCore"), logging, crypto, cryptoExtras,
             ]
         ),
         module(
@@ -86,7 +84,7 @@ let package = Package(
         // One thin Swift face for each C library, the only importer of its system library.
         module("SQLiteClient", ["CSQLite"]),
         module("PostgresClient", ["Threads", "CPostgres"]),
-        module("CurlClient", ["Threads", "CCurl"]),
+        module("CurlClient", ["TLSClient", "Threads", "CCurl"]),
         module("YAMLReader", ["CYAML"]),
         module("TLSClient", ["COpenSSL"]),
         // Below all that wait for something on a thread of their own.
@@ -144,7 +142,8 @@ let package = Package(
             "GatehouseServerTests",
             [
                 "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
-                "GatehouseConfig", "GatehouseCore", "CurlClient", "SQLiteClient", "GatehouseTestSupport", logging,
+                "GatehouseConfig", "GatehouseCore", "CurlClient", "SocketLoop", "SQLiteClient", "GatehouseTestSupport",
+                logging,
             ]
         ),
         tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"], exclude: ["Cases"]),
@@ -180,7 +179,7 @@ let package = Package(
             ]
         ),
         tests("SQLiteClientTests", ["SQLiteClient"]),
-        tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", nio("NIOCore")]),
+        tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", "Threads", "CLinux", nio("NIOCore")]),
         tests(
             "TLSClientTests",
             ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]

@@ -21,6 +21,10 @@ typedef size_t (*gatehouse_write_function)(char *bytes, size_t size, size_t coun
 static inline CURLcode gatehouse_setopt_write(CURL *easy, CURLoption option, gatehouse_write_function value) {
     return curl_easy_setopt(easy, option, value);
 }
+typedef CURLcode (*gatehouse_ssl_context_function)(CURL *easy, void *ssl_context, void *context);
+static inline CURLcode gatehouse_setopt_ssl_context(CURL *easy, gatehouse_ssl_context_function value) {
+    return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, value);
+}
 static inline CURLcode gatehouse_getinfo_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }

@@ -58,3 +58,17 @@ static inline void gatehouse_limit_resolver(int seconds) {
 }
 // Declared for _GNU_SOURCE only: EAI_NODATA.
 static const int gatehouse_no_address = -5;
+
+#include <pthread.h>
+
+// Declared for _GNU_SOURCE only.
+static inline int gatehouse_join(pthread_t thread, const struct timespec *deadline) {
+    extern int pthread_timedjoin_np(pthread_t, void **, const struct timespec *);
+    return pthread_timedjoin_np(thread, 0, deadline);
+}
+
+// Puts the calling thread into a network namespace of its own; declared for _GNU_SOURCE only.
+static inline int gatehouse_leave_network(void) {
+    extern int unshare(int);
+    return unshare(0x40000000 /* CLONE_NEWNET */);
+}

@@ -9,6 +9,8 @@ final class CurlReceived {
     /// Whether the call was ended because the first bytes were enough.
     private(set) var hasStopped = false
     private let stopsAtFirstBytes: Bool
+    /// Whose certificate the server must show.
+    var host = ""
 
     init(maximumBody: Int, stopsAtFirstBytes: Bool = false) {
         body = CurlBodyBuilder(maximum: max(0, maximumBody))

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import TLSClient
 
 extension CurlRequest {
     /// Sets every option of the handle. `headers`, `received` and the request itself must outlive the transfer.
@@ -9,7 +10,7 @@ extension CurlRequest {
         received: CurlReceived,
         timeout: Duration
     ) throws(CurlError) {
-        try checkURL()
+        received.host = try checkedHost()
         guard isToken(method) else { throw CurlError(.invalidRequest, "the method is not a token") }
         // Without it libcurl's resolver would use SIGALRM, which belongs to the whole process.
         gatehouse_setopt_long(easy, CURLOPT_NOSIGNAL, 1)
@@ -46,9 +47,23 @@ extension CurlRequest {
         gatehouse_setopt_string(easy, CURLOPT_CUSTOMREQUEST, method)
         gatehouse_setopt_list(easy, CURLOPT_HTTPHEADER, headers)
         received.receive(from: easy)
+        requireServerName(easy, of: received)
     }
 
-    private func checkURL() throws(CurlError) {
+    /// libcurl takes a certificate's common name for its host where it has no other; OpenSSL, asked for the host as well, does not.
+    private func requireServerName(_ easy: UnsafeMutableRawPointer, of received: CurlReceived) {
+        // An HTTPS proxy's certificate names the proxy.
+        guard !usesProxyFromEnvironment else { return }
+        gatehouse_setopt_pointer(easy, CURLOPT_SSL_CTX_DATA, Unmanaged.passUnretained(received).toOpaque())
+        gatehouse_setopt_ssl_context(easy) { _, context, received in
+            guard let context, let received else { return CURLE_SSL_CERTPROBLEM }
+            let host = Unmanaged<CurlReceived>.fromOpaque(received).takeUnretainedValue().host
+            return ServerName.require(host, ofContext: context) ? CURLE_OK : CURLE_SSL_CERTPROBLEM
+        }
+    }
+
+    /// - Returns: the URL's host, an address without brackets.
+    private func checkedHost() throws(CurlError) -> String {
         let parsed = curl_url()
         defer { curl_url_cleanup(parsed) }
         guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }),
@@ -62,6 +77,16 @@ extension CurlRequest {
         guard ["http", "https"].contains(String(cString: scheme)) else {
             throw CurlError(.invalidRequest, "the URL is neither http nor https")
         }
+        var host: UnsafeMutablePointer<CChar>?
+        guard curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK, let host else {
+            throw CurlError(.invalidRequest, "the URL has no host")
+        }
+        defer { curl_free(host) }
+        var text = String(cString: host)
+        if text.hasPrefix("[") { text = String(text.dropFirst().dropLast()) }
+        // The root's dot, which no certificate has.
+        if text.hasSuffix(".") { text.removeLast() }
+        return text
     }
 }
 

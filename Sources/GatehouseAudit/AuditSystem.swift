@@ -59,18 +59,23 @@ package final class AuditSystem: Sendable {
     /// Moves everything from the lanes to the spool, and to the sink what it takes in time; the rest stays for the next start.
     /// To be called once, when no event loop records any more, on a thread that may block.
     ///
-    /// - Parameter bound: for the drain. A sink that hangs in one call is waited for until that returns.
+    /// - Parameter bound: for the sink. One that hangs in a call, as standard output does that nobody reads, is left to its thread: what
+    ///   it did not take is in the spool.
     package func shutdown(within bound: Duration) {
+        let end = ContinuousClock.now + bound
         isStopping.store(true, ordering: .sequentiallyConsistent)
         let (writerThread, drainThread) = running.withLock { ($0.writer, $0.drain) }
         writerBell.ring()
         writerThread?.join()
-        drainBell.ring()
-        drainThread?.join()
         while case .wrote = writer.step() {}
         writer.makeHeadOfRest()
-        let end = ContinuousClock.now + bound
-        while ContinuousClock.now < end, case .delivered = drain.step() {}
+        drainBell.ring()
+        if drainThread?.join(within: end - .now) ?? true {
+            let last = try? OwnedThread(named: "audit-flush") { [drain] in
+                while ContinuousClock.now < end, case .delivered = drain.step() {}
+            }
+            _ = last?.join(within: end - .now)
+        }
         if !writer.hasWork { directory.removeRings() }
     }
 

@@ -40,6 +40,8 @@ public struct GatehouseCommand: AsyncParsableCommand {
     /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
     public static func start() async -> Never {
         CoreDumps.forbid()
+        // Where TLS libraries are told to write the keys of their sessions, and libcurl does: whoever sets it could read every token.
+        unsetenv("SSLKEYLOGFILE")
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
         do {

@@ -17,6 +17,9 @@ struct Serve: AsyncParsableCommand {
     )
     var logLevel: String = "info"
 
+    /// How long the end waits for the last lines of the log to be read.
+    private static let logFlush: Duration = .milliseconds(500)
+
     func run() async throws {
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw CommandFailure(
@@ -28,13 +31,18 @@ struct Serve: AsyncParsableCommand {
         let path = file.path
         let watch = FileWatch(read: FileWatch.Stamp(of: path))
         let configuration = try file.load()
-        let logger = Logger(label: "gatehouse") {
-            GatehouseLogHandler(label: $0, level: level, form: GatehouseLogHandler.formOfStandardError)
+        let form = GatehouseLogHandler.formOfStandardError
+        let log = GatehouseLogHandler.queue(form)
+        defer { log.flush(within: Self.logFlush) }
+        let logger = Logger(label: "gatehouse") { _ in
+            GatehouseLogHandler(level: level, form: form, queue: log)
         }
+        OpenFiles.raiseLimit()
         let gatehouse = try await Gatehouse(
             configuration,
             logger: logger,
             path: file.absolutePath,
+            logQueue: log,
             version: GatehouseCommand.version
         )
         let reloading = Task { await Reloading(gatehouse: gatehouse, path: path, watch: watch).run() }

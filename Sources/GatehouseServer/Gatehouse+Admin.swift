@@ -1,5 +1,4 @@
 internal import GatehouseCore
-internal import NIOHTTP1
 internal import Synchronization
 
 /// What the admin listener answers. `/healthz` says that the process answers and touches nothing; everything else is told only to who asks

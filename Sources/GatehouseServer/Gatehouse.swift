@@ -7,10 +7,9 @@ internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 package import Logging
-internal import NIOCore
-internal import NIOPosix
 internal import SocketLoop
 internal import Synchronization
+internal import Threads
 
 /// The composition root: makes every part from the configuration, joins them, and runs them until told to stop.
 package final class Gatehouse: Sendable {
@@ -31,8 +30,10 @@ package final class Gatehouse: Sendable {
     /// Nil until the listeners stand.
     let runFile = Mutex<RunFile?>(nil)
     private let eventLoops: [EpollLoop]
-    /// Of the admin listener, which has a thread of its own: what is asked there never delays a request.
-    private let adminGroup: MultiThreadedEventLoopGroup
+    /// Of the admin listener: what is asked there never delays a request.
+    private let adminLoop: EpollLoop
+    /// Where the log's lines go, for what it could not write.
+    private let logQueue: LogQueue?
     let audit: AuditSystem
     let keys: SigningKeySource
     let tokens: LiveTokens
@@ -52,6 +53,7 @@ package final class Gatehouse: Sendable {
     ///
     /// - Parameters:
     ///   - path: the file that the configuration was read from, for who asks the instance to read it again.
+    ///   - logQueue: whose lost lines the metrics tell; nil when the logger writes elsewhere.
     ///   - version: what the status page calls this build.
     ///   - onReady: called once both listeners stand, with their ports; nil for a unix socket.
     /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
@@ -59,12 +61,14 @@ package final class Gatehouse: Sendable {
         _ configuration: Configuration,
         logger: Logger,
         path: String? = nil,
+        logQueue: LogQueue? = nil,
         version: String = "",
         onReady: @escaping @Sendable (_ listen: Int?, _ admin: Int?) -> Void = { _, _ in }
     ) async throws {
         self.configuration = configuration
         self.logger = logger
         self.path = path
+        self.logQueue = logQueue
         self.version = version
         inForce = Mutex(configuration)
         self.onReady = onReady
@@ -80,10 +84,20 @@ package final class Gatehouse: Sendable {
                 ]
             )
         }
-        adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        adminLoop = try EpollLoop.start(named: "admin")
         let eventLoops = try (0..<configuration.threads).map { try EpollLoop.start(named: "loop-\($0)") }
         self.eventLoops = eventLoops
         let limits = configuration.limits
+        let descriptors = DescriptorLimit.current
+        if limits.connections > descriptors.connections {
+            logger.warning(
+                "fewer connections fit than limits.connections allows: each takes two descriptors",
+                metadata: [
+                    "limits.connections": "\(limits.connections)", "fit": "\(descriptors.connections)",
+                    "descriptors": "\(descriptors.count)", "reserved": "\(descriptors.count - descriptors.ceiling)",
+                ]
+            )
+        }
         let connector = UpstreamConnector()
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         let rates = RateTable()
@@ -123,7 +137,8 @@ package final class Gatehouse: Sendable {
         self.authenticators = authenticators
         let empty = live.snapshot
         let sessions = SessionTags(instanceKeys.keys(for: .session))
-        proxy = try await ProxyServer(eventLoops, limits: limits) { [authenticators] eventLoop, index in
+        proxy = try await ProxyServer(eventLoops, limits: limits, descriptors: descriptors) {
+            [authenticators] eventLoop, index in
             ProxyLoop(
                 eventLoop: eventLoop,
                 snapshot: empty,
@@ -156,7 +171,11 @@ package final class Gatehouse: Sendable {
             tokens.stop()
             bearerTask.cancel()
         }
-        let admin = try await AdminServer.start(on: configuration.admin, group: adminGroup) { [self] in await page($0) }
+        let admin = try await AdminServer.start(
+            on: configuration.admin,
+            loop: adminLoop,
+            connections: DescriptorLimit.current.adminConnections
+        ) { [self] in await page($0) }
         let port: Int?
         do {
             port = try await proxy.listen(on: configuration.listen)
@@ -179,19 +198,13 @@ package final class Gatehouse: Sendable {
         for await _ in stopped {}
         logger.info("draining")
         isDraining.withLock { $0 = true }
-        await proxy.drain(within: configuration.limits.drain)
+        let limit = configuration.limits.drain
+        let deadline = ContinuousClock.now + limit
+        await proxy.drain(within: limit)
         await admin.close()
-        await withCheckedContinuation { continuation in
-            // Joins threads, so it has one of its own.
-            let stop = NIOThreadPool(numberOfThreads: 1)
-            stop.start()
-            stop.submit { [audit] _ in
-                audit.shutdown(within: Self.auditFlush)
-                continuation.resume()
-            }
-        }
-        for eventLoop in eventLoops { await eventLoop.stop() }
-        try? await adminGroup.shutdownGracefully()
+        let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
+        _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
+        for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
     }
 
@@ -219,8 +232,10 @@ package final class Gatehouse: Sendable {
     /// Has ``run()`` drain and return.
     package func stop() { stopping.finish() }
 
-    /// How long a stop may wait for the audit's sink; what it did not take stays in the spool.
+    /// How long a stop may wait for the audit's sink within `limits.drain`; what it did not take stays in the spool.
     private static let auditFlush: Duration = .seconds(5)
+    /// The same when connections have used up all of that time.
+    private static let auditFlushAtLeast: Duration = .seconds(1)
 
     func readiness() async -> Readiness {
         let now = SystemClock().now()
@@ -261,6 +276,7 @@ package final class Gatehouse: Sendable {
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })
+        if let logQueue { text.addLog(lost: logQueue.lost) }
         return text.text
     }
 }

@@ -11,6 +11,7 @@ package final class SocketConnector {
     private let loop: EpollLoop
     private let tls: TLSSession?
     private let deadline: MonotonicTime?
+    private let deadPeer: DeadPeer
     private var completion: Completion?
     private var timer: UInt64?
     private var addresses: ArraySlice<SocketAddress> = []
@@ -26,18 +27,25 @@ package final class SocketConnector {
         to endpoint: Endpoint,
         tls: TLSSession?,
         within timeout: TimeSpan?,
+        deadPeer: DeadPeer = .standard,
         on loop: EpollLoop,
         _ completion: @escaping Completion
     ) {
-        let connector = SocketConnector(loop, tls, timeout.map { loop.now + $0 }, completion)
+        let connector = SocketConnector(loop, tls, timeout.map { loop.now + $0 }, deadPeer, completion)
         loop.soon { connector.begin(endpoint) }
     }
 
-    private init(_ loop: EpollLoop, _ tls: TLSSession?, _ deadline: MonotonicTime?, _ completion: @escaping Completion)
-    {
+    private init(
+        _ loop: EpollLoop,
+        _ tls: TLSSession?,
+        _ deadline: MonotonicTime?,
+        _ deadPeer: DeadPeer,
+        _ completion: @escaping Completion
+    ) {
         self.loop = loop
         self.tls = tls
         self.deadline = deadline
+        self.deadPeer = deadPeer
         self.completion = completion
     }
 
@@ -74,7 +82,10 @@ package final class SocketConnector {
         }
         do throws(SocketError) {
             let descriptor = try StreamSocket.makeDescriptor(address.family)
-            if address.family != AF_UNIX { StreamSocket.setNoDelay(descriptor) }
+            if address.family != AF_UNIX {
+                StreamSocket.setNoDelay(descriptor)
+                deadPeer.apply(to: descriptor)
+            }
             let result = address.withSockaddr { Glibc.connect(descriptor, $0, $1) }
             let number = errno
             if result == 0 { return stand(try StreamSocket(adopting: descriptor, on: loop, tls: tls)) }

@@ -315,6 +315,13 @@ package final class StreamSocket: Pollable {
         end(isBroken: false)
     }
 
+    /// Closes with a reset in place of an end, so that the peer takes what it has for cut. What waits to be written is lost.
+    package func reset() {
+        guard isOpen else { return }
+        resetAtClose()
+        end(isBroken: true)
+    }
+
     private func end(isBroken: Bool) {
         guard isOpen else { return }
         isOpen = false

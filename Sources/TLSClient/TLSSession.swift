@@ -1,5 +1,4 @@
 internal import COpenSSL
-internal import Glibc
 
 /// The client's side of one TLS connection: bytes in, bytes out, no socket. Confined to one thread.
 package final class TLSSession {
@@ -39,23 +38,13 @@ package final class TLSSession {
         self.session = session
         self.input = input
         self.output = output
-        // `w*.example.com` stands for nothing (RFC 9525 section 6.3).
-        SSL_set_hostflags(session, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         let isSet =
-            if Self.isAddress(host) {
-                X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1
-            } else {
-                SSL_set1_host(session, host) == 1 && gatehouse_set_server_name(session, host) == 1
-            }
+            ServerName.require(host, of: SSL_get0_param(session))
+            && (ServerName.isAddress(host) || gatehouse_set_server_name(session, host) == 1)
         guard isSet else { throw .latest("\(host) is no name to verify a certificate against") }
     }
 
     deinit { SSL_free(session) }
-
-    private static func isAddress(_ host: String) -> Bool {
-        var bytes = in6_addr()
-        return inet_pton(AF_INET, host, &bytes) == 1 || inet_pton(AF_INET6, host, &bytes) == 1
-    }
 
     /// Takes what came from the server.
     package func receive(_ bytes: UnsafeRawBufferPointer) throws(TLSError) {

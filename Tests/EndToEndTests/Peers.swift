@@ -129,9 +129,17 @@ final class CertsServer: Sendable {
     let authority: String?
     private let process: ChildProcess
 
-    static func start(_ folder: Kit.Folder, _ keys: [TestIssuer.Key], tls: Bool = false) async throws -> CertsServer {
+    /// - Parameter commonName: the name that its certificate has in its common name alone, in place of its address.
+    static func start(
+        _ folder: Kit.Folder,
+        _ keys: [TestIssuer.Key],
+        tls: Bool = false,
+        commonName: String? = nil
+    ) async throws -> CertsServer {
         try folder.write(String(decoding: TestIssuer.jwkSet(keys), as: UTF8.self), to: "certs.json")
-        let arguments = [Kit.script("certs.py"), "\(folder.path)/certs.json"] + (tls ? [folder.path] : [])
+        let arguments =
+            [Kit.script("certs.py"), "\(folder.path)/certs.json"] + (tls ? [folder.path] : [])
+            + (commonName.map { [$0] } ?? [])
         let process = try ChildProcess(try Kit.python(.two), arguments)
         let ready = try JSON(parsing: try await process.firstLine())
         let authority = tls ? "\(folder.path)/authority.pem" : nil

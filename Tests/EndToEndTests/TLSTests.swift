@@ -22,6 +22,16 @@ struct TLSTests {
         #expect(await code(of: request) == .tls)
     }
 
+    @Test func `a certificate whose common name alone says the host is refused`() async throws {
+        let folder = try Kit.Folder()
+        let server = try await CertsServer.start(folder, [TestIssuer.firstKey], tls: true, commonName: "localhost")
+        var request = CurlRequest("https://localhost:\(server.port)/cdn-cgi/access/certs")
+        request.timeout = .seconds(45)
+        request.connectTimeout = .seconds(45)
+        request.authoritiesFile = server.authority
+        #expect(await code(of: request) == .tls)
+    }
+
     private func code(of request: CurlRequest) async -> CurlError.Code? {
         do throws(CurlError) {
             _ = try await CurlClient().perform(request)

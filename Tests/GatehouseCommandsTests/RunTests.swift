@@ -35,6 +35,16 @@ struct RunTests {
         #expect(outcome.errors.isEmpty)
     }
 
+    /// libcurl would write the keys of its TLS sessions where this variable says.
+    @Test func `no command keeps the variable that gives TLS sessions away`() async throws {
+        let outcome = try await run(
+            ["--env", "A=coda", "--keep-env", "SSLKEYLOGFILE"],
+            ["sh", "-c", "echo ${SSLKEYLOGFILE-none}"],
+            ["SSLKEYLOGFILE": "\(workplace.path)/keys"]
+        )
+        #expect(outcome.output == "none\n")
+    }
+
     @Test func `a program that a signal ends shows so`() async throws {
         #expect(try await run(["--env", "A=coda"], ["sh", "-c", "kill -KILL $$"]).exit == 128 + SIGKILL)
         let options = ["--env", "A=coda", "--restart-on-rotate"]

@@ -7,7 +7,7 @@ import Testing
     private static let hostile = "one\ntwo\r\u{1B}[2J\u{7F}\u{9B}31m\u{2028}\u{202E}\"end\\"
 
     private func line(_ form: GatehouseLogHandler.Form, _ data: Logger.Metadata) -> String {
-        var handler = GatehouseLogHandler(label: "test", level: .info, form: form)
+        var handler = GatehouseLogHandler(level: .info, form: form, queue: GatehouseLogHandler.queue(form))
         handler[metadataKey: "writer"] = "w1"
         let event = LogEvent(
             level: .warning,

@@ -53,4 +53,28 @@ package struct TestCertificate: Sendable {
             -----END PRIVATE KEY-----
             """
     )
+
+    /// Names gatehouse.example in its common name alone.
+    package static let commonName = TestCertificate(
+        certificate: """
+            -----BEGIN CERTIFICATE-----
+            MIIBkDCCATWgAwIBAgIUKTZ0p1VGYBytoi0Ii1PiORv4TqMwCgYIKoZIzj0EAwIw
+            HDEaMBgGA1UEAwwRZ2F0ZWhvdXNlLmV4YW1wbGUwIBcNMjYxMTI3MjMyNzEzWhgP
+            MjEyNjExMDMyMzI3MTNaMBwxGjAYBgNVBAMMEWdhdGVob3VzZS5leGFtcGxlMFkw
+            EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEI79uSaNW9vW2U5K1MrZ/w4Tu/J15ynsU
+            gBEhYB4uOG3ROyZlDmfL9/Wm6izlwd310QFwrwHWfPCdxKh17AxtfqNTMFEwHQYD
+            VR0OBBYEFCC4JOjkzTeSkiSYVtYByLG2zEJ0MB8GA1UdIwQYMBaAFCC4JOjkzTeS
+            kiSYVtYByLG2zEJ0MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIh
+            AJTvryom4v/ISHXCkD3hjH8NOMPLsvrnESkp3gPbUr1lAiEAz4xwg0U+RBk4RYn4
+            zcbgeD5g+4UyjITwVv4L5xzI9Eg=
+            -----END CERTIFICATE-----
+            """,
+        privateKey: """
+            -----BEGIN PRIVATE KEY-----
+            MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzdjTb4gCCBMAFoIW
+            MK/iw/3PfD87kdxfEspvhqLYkPmhRANCAAQjv25Jo1b29bZTkrUytn/DhO78nXnK
+            exSAESFgHi44bdE7JmUOZ8v39abqLOXB3fXRAXCvAdZ88J3EqHXsDG1+
+            -----END PRIVATE KEY-----
+            """
+    )
 }

@@ -106,6 +106,60 @@ import Testing
         await loop.stop()
     }
 
+    @Test func `a socket that a process listens on is left to it, one that was left behind is replaced`() async throws {
+        let loop = try EpollLoop.start(named: "test")
+        let path = Self.path("live")
+        defer { unlink(path) }
+        let first = try RawListener(path: path)
+        await #expect(throws: SocketError.self) {
+            _ = try await SocketListener.listen(on: .unix(path: path), loop: loop) { _ in }
+        }
+        let client = try RawSocket(connectingTo: .unix(path: path))
+        _ = (try first.accept(), client)
+        // One whose queue is full is no less alive.
+        let busy = Self.path("busy")
+        defer { unlink(busy) }
+        let full = try RawListener(path: busy)
+        let waiting = try (0...256).map { _ in try RawSocket(connectingTo: full.address) }
+        await #expect(throws: SocketError.self) {
+            _ = try await SocketListener.listen(on: .unix(path: busy), loop: loop) { _ in }
+        }
+        withExtendedLifetime((full, waiting)) {}
+        let left = Self.path("left")
+        defer { unlink(left) }
+        do { _ = try RawListener(path: left) }
+        let accepted = Watched<[Int32]>([])
+        let (listener, _) = try await SocketListener.listen(on: .unix(path: left), unixMode: 0o660, loop: loop) {
+            descriptor in accepted.update { $0.append(descriptor) }
+        }
+        var status = stat()
+        #expect(stat(left, &status) == 0 && status.st_mode & 0o777 == 0o660)
+        let second = try RawSocket(connectingTo: .unix(path: left))
+        try accepted.wait("the connection") { $0.count == 1 }
+        for descriptor in accepted.read({ $0 }) { StreamSocket.discard(descriptor) }
+        second.close()
+        try await loop.submit { listener.value.close() }
+        await loop.stop()
+    }
+
+    @Test func `of many listeners that start at once on a leftover socket one has it`() async throws {
+        let loop = try EpollLoop.start(named: "test")
+        let path = Self.path("race")
+        defer { unlink(path) }
+        do { _ = try RawListener(path: path) }
+        let won = await withTaskGroup(of: LoopBound<SocketListener>?.self) { group in
+            for _ in 0..<16 {
+                group.addTask { try? await SocketListener.listen(on: .unix(path: path), loop: loop) { _ in }.listener }
+            }
+            return await group.reduce(into: [LoopBound<SocketListener>]()) { won, next in
+                if let next { won.append(next) }
+            }
+        }
+        #expect(won.count == 1)
+        try await loop.submit { for listener in won { listener.value.close() } }
+        await loop.stop()
+    }
+
     /// Sockets that close each other within a turn: what epoll still says of a closed one must reach nobody else.
     @Test func `events of a closed socket do not reach the one that has its number now`() async throws {
         let loop = try EpollLoop.start(named: "test")

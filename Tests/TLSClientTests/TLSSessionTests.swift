@@ -66,6 +66,13 @@ import Testing
         #expect(throws: TLSError.self) { try named.connect() }
     }
 
+    /// Authorities do not verify what stands in a common name (RFC 9525 section 2).
+    @Test func `a common name is no name of the server`() throws {
+        let pair = try Pair(trusting: .commonName, showing: .commonName, host: "gatehouse.example")
+        #expect(throws: TLSError.self) { try pair.connect() }
+        #expect(!pair.session.isSecured)
+    }
+
     @Test func `what is no TLS ends the handshake`() throws {
         let pair = try Pair()
         _ = try pair.session.handshake()
@@ -96,13 +103,13 @@ private final class Pair {
     init(
         version: TLSVersion = .tlsv13,
         trusting roots: TestCertificate = .loopback,
+        showing certificate: TestCertificate = .loopback,
         host: String = "127.0.0.1"
     ) throws {
         let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
         try roots.certificate.write(toFile: path, atomically: true, encoding: .utf8)
         defer { unlink(path) }
         session = try TLSSession(TLSContext(.file(path)), host: host)
-        let certificate = TestCertificate.loopback
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(certificate.certificate.utf8))
                 .map { .certificate($0) },

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Hands what is in the segments to the sink, at least once and in order, and deletes segments that the sink has whole.
 ///
-/// `@unchecked Sendable`: one thread at a time uses it; the drain's once that runs, its maker before that and after joining it.
+/// `@unchecked Sendable`: one thread at a time uses it: its maker, then the drain's, and that of the last flush once the drain's has ended.
 final class SpoolDrain: @unchecked Sendable {
     enum Progress: Equatable {
         case idle

@@ -77,7 +77,7 @@ struct RouteCommand: ParsableCommand {
             }
         }
 
-        private func write(_ text: [UInt8], _ place: ConfigurationFile) throws(ConfigurationError) {
+        private func write(_ text: [UInt8], _ place: borrowing ConfigurationFile) throws(ConfigurationError) {
             do throws(CommandFailure) {
                 try place.replace(with: text)
             } catch {

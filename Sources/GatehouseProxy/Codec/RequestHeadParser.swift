@@ -6,6 +6,7 @@ internal import GatehouseCore
 /// After `.complete` or `.refused` the next call starts a new head.
 package struct RequestHeadParser: ~Copyable {
     package var limits: HeadLimits
+    private let requiresHost: Bool
     /// The present head, filled anew by each.
     package let head = RequestHead()
 
@@ -22,7 +23,11 @@ package struct RequestHeadParser: ~Copyable {
         case fields
     }
 
-    package init(limits: HeadLimits = .request) { self.limits = limits }
+    /// - Parameter requiresHost: whether a request of HTTP/1.0 needs `Host`, too, which it does where hosts are routed.
+    package init(limits: HeadLimits = .request, requiresHost: Bool = true) {
+        self.limits = limits
+        self.requiresHost = requiresHost
+    }
 
     /// Lets the memory of the fields go while no head is needed, as during a long stream; the next head takes it anew. All else of
     /// the present head stays.
@@ -157,7 +162,9 @@ package struct RequestHeadParser: ~Copyable {
     }
 
     private mutating func finish(_ bytes: Span<UInt8>) -> HeadProgress {
-        guard head.has(.host) else { return .refused(.requestMalformed) }
+        guard head.has(.host) || !requiresHost && head.version == .http10 && absoluteAuthority == nil else {
+            return .refused(.requestMalformed)
+        }
         if let absoluteAuthority, !Authority.equal(bytes, absoluteAuthority, head.authority) {
             return .refused(.requestMalformed)
         }

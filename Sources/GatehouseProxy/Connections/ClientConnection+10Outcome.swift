@@ -111,10 +111,14 @@ extension ClientConnection {
     func abort(_ ending: Ending) {
         let endsCleanly = (ending == .expired || ending == .drained) && response.isAtBoundary
         if endsCleanly, response.sendsChunks { write(ResponseRelay.lastChunk) }
+        let isCutSilently = !endsCleanly && response.endsWithClient
         recordOutcome(ending)
         letGo(of: .close)
-        // What an upstream sent before it broke off still reaches the client, which sees by its framing that it is cut.
-        if endsCleanly || ending == .upstreamClosed {
+        // What an upstream sent before it broke off still reaches the client, which sees by its framing that it is cut; where there is no
+        // framing, only a reset tells it.
+        if isCutSilently {
+            socket.reset()
+        } else if endsCleanly || ending == .upstreamClosed {
             closeAfterWriting(lingers: false)
         } else {
             socket.close()

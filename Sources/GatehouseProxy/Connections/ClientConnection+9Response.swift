@@ -87,13 +87,7 @@ extension ClientConnection {
         response.hasHead = true
         response.body = BodyRelay(head.framing, trailers: .response, malformed: .upstreamMalformed)
         response.reader = plan.reader
-        if plan.withholdsBody {
-            response.delivery = .withheld
-        } else if exchange.version == .http10 {
-            response.delivery = head.framing == .chunked || plan.isEdited ? .bare : .asItComes
-        } else {
-            response.delivery = plan.isEdited ? .rechunked : .asItComes
-        }
+        response.delivery = Self.delivery(of: head, plan, to: exchange.version)
         response.mustClose =
             switch response.delivery {
             case .asItComes: head.framing == .untilClose
@@ -157,6 +151,20 @@ extension ClientConnection {
         upstream?.close()
         upstream = nil
         carryOut(machine.responseCompleted(mustClose: false))
+    }
+
+    /// A body that ends with its connection goes on in chunks: one that is cut, which the upstream's connection tells, would else end at
+    /// the client as a whole one does (RFC 9112 section 8).
+    private static func delivery(
+        of head: ResponseHead,
+        _ plan: AnswerPlan,
+        to version: HTTPVersion
+    ) -> ResponseRelay.Delivery {
+        guard !plan.withholdsBody else { return .withheld }
+        return switch version {
+        case .http10: head.framing == .chunked || plan.isEdited ? .bare : .asItComes
+        case .http11: head.framing == .untilClose || plan.isEdited ? .rechunked : .asItComes
+        }
     }
 
     private func write(

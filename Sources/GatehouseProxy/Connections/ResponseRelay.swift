@@ -21,7 +21,7 @@ struct ResponseRelay: ~Copyable {
         case asItComes
         /// Chunk framing is taken off, for a client of HTTP/1.0.
         case bare
-        /// In chunks of Gatehouse's own: what is edited has another length.
+        /// In chunks of Gatehouse's own: what is edited has another length, and what ends with its connection none.
         case rechunked
         /// Not at all: the client has got the head, which says that there is none.
         case withheld
@@ -77,6 +77,9 @@ struct ResponseRelay: ~Copyable {
         case .withheld: .length(0)
         }
     }
+
+    /// Whether the client takes the end of its connection for the end of the body.
+    var endsWithClient: Bool { hasHead && mustClose && !sendsChunks }
 
     static var lastChunk: ByteBuffer { ByteBuffer(staticString: "0\r\n\r\n") }
 

@@ -8,13 +8,17 @@ package final class ProxyServer: Sendable {
     private let listener = Mutex<LoopBound<SocketListener>?>(nil)
     private let open = ConnectionCount()
     private let maximumConnections: Int
+    private let descriptors: DescriptorLimit
     /// Connections accepted so far: they go round the loops, for cloudflared opens few.
     private let accepted = Atomic<Int>(0)
 
-    /// - Parameter makeLoop: makes what one event loop owns; called on that loop, with its position.
+    /// - Parameters:
+    ///   - descriptors: what of them connections may take. More than fit, and more than the limits allow, are answered 503 `overloaded`.
+    ///   - makeLoop: makes what one event loop owns; called on that loop, with its position.
     package init(
         _ eventLoops: [EpollLoop],
         limits: ServerLimits,
+        descriptors: DescriptorLimit = .current,
         makeLoop: @escaping @Sendable (EpollLoop, Int) -> ProxyLoop
     ) async throws {
         var loops: [LoopBound<ProxyLoop>] = []
@@ -22,7 +26,8 @@ package final class ProxyServer: Sendable {
             loops.append(try await eventLoop.submit { LoopBound(makeLoop(eventLoop, index), on: eventLoop) })
         }
         self.loops = loops
-        maximumConnections = limits.connections
+        maximumConnections = min(limits.connections, descriptors.connections)
+        self.descriptors = descriptors
     }
 
     /// Binds and accepts.
@@ -52,7 +57,9 @@ package final class ProxyServer: Sendable {
     private func adopt(_ descriptor: CInt, on loop: ProxyLoop) {
         // One that cannot be watched is closed already.
         guard let socket = try? StreamSocket(adopting: descriptor, on: loop.eventLoop) else { return }
-        guard open.enter(below: maximumConnections) else { return OverloadedConnection(socket, loop: loop).begin() }
+        guard descriptor < descriptors.ceiling, open.enter(below: maximumConnections) else {
+            return OverloadedConnection(socket, loop: loop).begin()
+        }
         ClientConnection(socket, loop: loop) { [open] in open.leave() }.begin()
     }
 

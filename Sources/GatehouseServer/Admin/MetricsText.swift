@@ -135,6 +135,11 @@ struct MetricsText {
         sample("gatehouse_start_time_seconds", [], startedAt.seconds)
     }
 
+    mutating func addLog(lost: Int) {
+        family("gatehouse_log_lines_lost_total", "counter", "Log lines that nobody read in time.")
+        sample("gatehouse_log_lines_lost_total", [], lost)
+    }
+
     mutating func addAudit(_ audit: AuditState) {
         family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)

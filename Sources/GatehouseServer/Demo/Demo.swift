@@ -4,8 +4,7 @@ internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseTokens
 internal import Logging
-internal import NIOCore
-internal import NIOPosix
+internal import SocketLoop
 internal import Synchronization
 
 /// Everything on loopback: an issuer like Access, a small MCP server, and Gatehouse in front of it, put together as `gatehouse serve`
@@ -23,26 +22,26 @@ package struct Demo: Sendable {
     /// - Parameter lingering: waits, with everything still running, until the caller wants the end; nil to end at once.
     /// - Throws: ``GatehouseError`` when a step did not do what it should.
     package func run(lingering: (@Sendable () async -> Void)? = nil) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = try EpollLoop.start(named: "demo")
         let place = try DemoPlace()
         defer { place.remove() }
         do {
-            try await run(in: place, group, lingering)
+            try await run(in: place, loop, lingering)
         } catch {
-            try? await group.shutdownGracefully()
+            await loop.stop()
             throw error
         }
-        try await group.shutdownGracefully()
+        await loop.stop()
     }
 
     private func run(
         in place: DemoPlace,
-        _ group: MultiThreadedEventLoopGroup,
+        _ loop: EpollLoop,
         _ lingering: (@Sendable () async -> Void)?
     ) async throws {
-        let (issuer, certs) = try await startIssuer(group)
+        let (issuer, certs) = try await startIssuer(loop)
         let mcp = DemoMCP()
-        let server = try await LoopbackServer.start(on: group) { mcp.answer($0) }
+        let server = try await LoopbackServer.start(on: loop) { mcp.answer($0) }
         try place.prepare(issuer: issuer.issuer, mcpPort: server.port)
         let configuration = try Configuration.read(path: place.configuration)
         let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
@@ -94,11 +93,12 @@ package struct Demo: Sendable {
     }
 
     /// The issuer's own name holds its port, so its server is started first and answers once the key is made.
-    private func startIssuer(_ group: MultiThreadedEventLoopGroup) async throws -> (DemoIssuer, LoopbackServer) {
+    private func startIssuer(_ loop: EpollLoop) async throws -> (DemoIssuer, LoopbackServer) {
         let keySet = Mutex("")
-        let certs = try await LoopbackServer.start(on: group) { request in
+        let certs = try await LoopbackServer.start(on: loop) { request in
             request.path == "/cdn-cgi/access/certs"
-                ? LoopbackServer.Answer(body: keySet.withLock { $0 }) : LoopbackServer.Answer(status: 404, body: "{}")
+                ? LoopbackServer.Answer(type: "application/json", body: keySet.withLock { $0 })
+                : LoopbackServer.Answer(status: .notFound, body: "{}")
         }
         let issuer = try DemoIssuer(issuer: "http://127.0.0.1:\(certs.port)")
         let published = try issuer.keySet

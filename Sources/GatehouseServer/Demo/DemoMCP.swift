@@ -7,6 +7,8 @@ final class DemoMCP: Sendable {
     static let header = "X-Demo-Api-Key"
     /// Events of a `watch` that waits in vain: half a minute.
     static let maximumProgress = 600
+    static let progressInterval: Duration = .milliseconds(50)
+    private static let json = "application/json"
 
     private struct State {
         /// The key of the newest request.
@@ -21,17 +23,18 @@ final class DemoMCP: Sendable {
 
     func answer(_ request: LoopbackServer.Request) -> LoopbackServer.Answer {
         guard request.method == "POST" else {
-            return LoopbackServer.Answer(status: 405, type: "text/plain", body: "POST\n")
+            return LoopbackServer.Answer(status: .methodNotAllowed, body: "POST\n")
         }
         guard let call = Call(request.body) else {
             return LoopbackServer.Answer(
-                status: 400,
+                status: .badRequest,
+                type: Self.json,
                 body: #"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no JSON-RPC"}}"#
             )
         }
         let key = request.fields.first { $0.name.lowercasedASCII() == Self.header.lowercasedASCII() }?.value ?? ""
         state.withLock { $0.key = key }
-        guard let id = call.id else { return LoopbackServer.Answer(status: 202) }
+        guard let id = call.id else { return LoopbackServer.Answer(status: .accepted, body: "") }
         switch call.method {
         case "initialize":
             return result(id) { result in
@@ -58,6 +61,7 @@ final class DemoMCP: Sendable {
         case "tools/call" where call.tool == "hello": return text(id, "hello from the demo MCP server")
         case _:
             return LoopbackServer.Answer(
+                type: Self.json,
                 body: #"{"jsonrpc":"2.0","id":\#(id),"error":{"code":-32601,"message":"no such method or tool"}}"#
             )
         }
@@ -75,7 +79,8 @@ final class DemoMCP: Sendable {
     /// A stream of progress that ends with the answer once a request has brought another key than this one's.
     private func watch(_ id: String, _ key: String) -> LoopbackServer.Answer {
         state.withLock { $0.watches += 1 }
-        let stream = LoopbackServer.Stream(
+        let events = LoopbackServer.Answer.Events(
+            interval: Self.progressInterval,
             next: { index in
                 guard index < Self.maximumProgress, self.state.withLock({ $0.key }) == key else {
                     return .last(self.text(id, "another key after \(index) events").body)
@@ -86,7 +91,7 @@ final class DemoMCP: Sendable {
             },
             ended: { self.state.withLock { $0.watches -= 1 } }
         )
-        return LoopbackServer.Answer(stream: stream)
+        return LoopbackServer.Answer(type: "text/event-stream", body: "", events: events)
     }
 
     private func tool(_ name: String, _ description: String, _ tools: inout JSONText) {
@@ -112,7 +117,7 @@ final class DemoMCP: Sendable {
     private func result(_ id: String, _ body: (inout JSONText) -> Void) -> LoopbackServer.Answer {
         var json = JSONText()
         json.object(nil) { body(&$0) }
-        return LoopbackServer.Answer(body: #"{"jsonrpc":"2.0","id":\#(id),"result":\#(json.text)}"#)
+        return LoopbackServer.Answer(type: Self.json, body: #"{"jsonrpc":"2.0","id":\#(id),"result":\#(json.text)}"#)
     }
 
     /// One JSON-RPC message: what the demo's server needs of it.

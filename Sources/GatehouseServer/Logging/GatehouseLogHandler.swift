@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import Glibc
 package import Logging
 
-/// Log lines on standard error: JSON for machines, readable for people on a terminal. Messages are constants; data is metadata.
+/// Log lines: JSON for machines, readable for people on a terminal. Messages are constants; data is metadata.
 package struct GatehouseLogHandler: LogHandler {
     package enum Form: Sendable {
         case json
@@ -11,13 +11,26 @@ package struct GatehouseLogHandler: LogHandler {
 
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
-    private let label: String
     private let form: Form
+    private let queue: LogQueue
 
-    package init(label: String, level: Logger.Level, form: Form) {
-        self.label = label
+    package init(level: Logger.Level, form: Form, queue: LogQueue) {
         logLevel = level
         self.form = form
+        self.queue = queue
+    }
+
+    /// A queue to standard error that tells in the same form what it lost.
+    package static func queue(_ form: Form) -> LogQueue {
+        LogQueue { lost in
+            line(
+                .warning,
+                "log lines were lost: nobody read them in time",
+                ["lines": "\(lost)"],
+                at: SystemClock().now(),
+                form
+            )
+        }
     }
 
     /// Readable on a terminal, JSON elsewhere.
@@ -28,16 +41,22 @@ package struct GatehouseLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    package func log(event: LogEvent) {
-        // One write for each line, so that lines of several threads do not mix.
-        line(for: event, at: SystemClock().now()).withUnsafeBytes { bytes in
-            _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-        }
-    }
+    package func log(event: LogEvent) { queue.put(line(for: event, at: SystemClock().now())) }
 
     /// The whole line with its end.
     func line(for event: LogEvent, at time: Timestamp) -> [UInt8] {
-        let data = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
+        let data = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        return Self.line(event.level, event.message, data, at: time, form)
+    }
+
+    private static func line(
+        _ level: Logger.Level,
+        _ message: Logger.Message,
+        _ data: Logger.Metadata,
+        at time: Timestamp,
+        _ form: Form
+    ) -> [UInt8] {
+        let data = data.sorted { $0.key < $1.key }
         let time = time.rfc3339
         var line: [UInt8]
         switch form {
@@ -45,14 +64,14 @@ package struct GatehouseLogHandler: LogHandler {
             var json = JSONText()
             json.object { line in
                 line.string("time", time)
-                line.string("level", event.level.rawValue)
-                line.string("message", event.message.description)
+                line.string("level", level.rawValue)
+                line.string("message", message.description)
                 for (key, value) in data { line.string(key, value.description) }
             }
             line = json.bytes
         case .readable:
-            var text = "\(time) \(event.level.rawValue.padded(to: 8)) \(event.message)"
-            for (key, value) in data { text += " \(key)=\(Self.plain(value.description))" }
+            var text = "\(time) \(level.rawValue.padded(to: 8)) \(message)"
+            for (key, value) in data { text += " \(key)=\(plain(value.description))" }
             line = Array(text.utf8)
         }
         line.append(0x0A)

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import Glibc
-internal import NIOPosix
 internal import Synchronization
+internal import Threads
 
 /// Runs a program, passes signals on to it, and starts it again when its tokens change. The driver of ``Supervision``.
 package final class Supervisor: Sendable {
@@ -31,11 +31,7 @@ package final class Supervisor: Sendable {
     /// - Throws: ``GatehouseError`` when it cannot be started.
     package func run() async throws -> Int32 {
         // Waits for signals with a thread of its own: Swift's own threads must not be blocked.
-        let threads = NIOThreadPool(numberOfThreads: 1)
-        threads.start()
-        let result = try await threads.runIfActive { [self] in try supervise() }
-        try await threads.shutdownGracefully()
-        return result
+        try await OwnedThread.run(named: "supervisor") { [self] in try supervise() }
     }
 
     private func supervise() throws -> Int32 {

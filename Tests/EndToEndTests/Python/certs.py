@@ -1,10 +1,10 @@
 """Serves a file at every path, read anew for each request: an Access certs URL whose keys a test rotates by writing the
 file.
 
-    certs.py FILE [FOLDER]
+    certs.py FILE [FOLDER [NAME]]
 
 Prints {"port": 12345} on stdout. With FOLDER it speaks TLS, with a certificate for 127.0.0.1 by an authority that it makes
-and writes to FOLDER/authority.pem. Ends when stdin closes.
+and writes to FOLDER/authority.pem; with NAME for that name, which stands in the common name alone. Ends when stdin closes.
 """
 
 import http.server
@@ -36,7 +36,7 @@ class Server(http.server.ThreadingHTTPServer):
         """A client that breaks off is what some tests are about."""
 
 
-def speak_tls(server, folder):
+def speak_tls(server, folder, name="certs"):
     from datetime import datetime, timedelta, timezone
     from ipaddress import ip_address
 
@@ -58,8 +58,8 @@ def speak_tls(server, folder):
 
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = certificate("authority", authority_key, "authority", authority_key, x509.BasicConstraints(True, None))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    leaf = certificate("certs", key, "authority", authority_key, x509.BasicConstraints(False, None), names)
+    names = [x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])] if name == "certs" else []
+    leaf = certificate(name, key, "authority", authority_key, x509.BasicConstraints(False, None), *names)
     with open(f"{folder}/authority.pem", "wb") as file:
         file.write(authority)
     with open(f"{folder}/server.pem", "wb") as file:
@@ -79,7 +79,7 @@ def end_with_parent():
 
 server = Server(("127.0.0.1", 0), Certs)
 if len(sys.argv) > 2:
-    speak_tls(server, sys.argv[2])
+    speak_tls(server, *sys.argv[2:])
 threading.Thread(target=end_with_parent, daemon=True).start()
 print(json.dumps({"port": server.server_address[1]}), flush=True)
 server.serve_forever()

@@ -1,0 +1,128 @@
+internal import GatehouseCore
+internal import SocketLoop
+
+/// A small HTTP/1.1 server for what is not the data plane: the admin listener, and the servers of the demo. Whoever reaches it may send
+/// what it likes, so all that a connection can hold is bounded, and so is the number of connections.
+final class LocalServer: Sendable {
+    struct Bounds: Sendable {
+        /// Connections open at once. A further one takes the place of the one that has kept the server waiting longest: who holds all places
+        /// with half requests keeps nobody else out. More than a listener accepts in one turn of its loop, so that each is read before it
+        /// has to go.
+        static let defaultConnections = 128
+        /// From the first byte of a request to its end, and from accept to the first byte; beyond it the connection closes.
+        static let defaultRequestTimeout: TimeSpan = .seconds(10)
+        /// Between requests; beyond it the connection closes.
+        static let defaultIdleTimeout: TimeSpan = .seconds(130)
+        /// How long a client may take nothing of an answer; beyond it the connection closes.
+        static let defaultWriteTimeout: TimeSpan = .seconds(10)
+        /// How long a closed side is listened to, so that the last answer is not overtaken by a reset.
+        static let lingerTimeout: TimeSpan = .seconds(2)
+
+        var connections = Bounds.defaultConnections
+        /// Bytes of a request's body; beyond it 413.
+        var body = 0
+        var requestTimeout = Bounds.defaultRequestTimeout
+        var idleTimeout = Bounds.defaultIdleTimeout
+        var writeTimeout = Bounds.defaultWriteTimeout
+    }
+
+    /// Answers one request of a connection; the next is read when this one is answered.
+    typealias Answering = @Sendable (_ request: LocalRequest) async -> LocalAnswer
+
+    let port: Int?
+    private let listener: LoopBound<SocketListener>
+    private let connections: LoopBound<LocalConnections>
+
+    /// - Throws: ``SocketError`` when the address cannot be had.
+    static func start(
+        on address: ListenAddress,
+        loop: EpollLoop,
+        bounds: Bounds = Bounds(),
+        answer: @escaping Answering
+    ) async throws -> LocalServer {
+        let connections = try await loop.submit {
+            LoopBound(LocalConnections(loop, bounds: bounds, answer: answer), on: loop)
+        }
+        let endpoint: Endpoint =
+            switch address {
+            case .tcp(let host, let port): .tcp(host: host, port: port)
+            case .unix(let path): .unix(path: path)
+            }
+        let (listener, port) = try await SocketListener.listen(
+            on: endpoint,
+            unixMode: ListenAddress.unixMode,
+            loop: loop
+        ) { connections.value.adopt($0) }
+        return LocalServer(listener, connections, port)
+    }
+
+    private init(
+        _ listener: LoopBound<SocketListener>,
+        _ connections: LoopBound<LocalConnections>,
+        _ port: Int?
+    ) {
+        self.listener = listener
+        self.connections = connections
+        self.port = port
+    }
+
+    /// Stops accepting and closes every connection.
+    func close() async {
+        _ = try? await listener.loop.submit { [listener, connections] in
+            listener.value.close()
+            connections.value.closeAll()
+        }
+    }
+}
+
+/// The connections of one server. Confined to its loop.
+final class LocalConnections {
+    let loop: EpollLoop
+    let bounds: LocalServer.Bounds
+    let answer: LocalServer.Answering
+    /// At most ``LocalServer/Bounds/connections``.
+    private var open: [LocalConnection] = []
+    private var isSweeping = false
+
+    /// How far deadlines may be overrun.
+    private static let sweepInterval: TimeSpan = .milliseconds(500)
+
+    init(_ loop: EpollLoop, bounds: LocalServer.Bounds, answer: @escaping LocalServer.Answering) {
+        self.loop = loop
+        self.bounds = bounds
+        self.answer = answer
+    }
+
+    func adopt(_ descriptor: CInt) {
+        // One that cannot be watched is closed already.
+        guard let socket = try? StreamSocket(adopting: descriptor, on: loop) else { return }
+        if open.count >= bounds.connections {
+            guard let slowest = open.filter(\.waitsForClient).min(by: { $0.since < $1.since }) else {
+                return socket.close()
+            }
+            slowest.close()
+            remove(slowest)
+        }
+        let connection = LocalConnection(socket, of: self)
+        open.append(connection)
+        connection.begin()
+        if !isSweeping { startSweep() }
+    }
+
+    func remove(_ connection: LocalConnection) { open.removeAll { $0 === connection } }
+
+    func closeAll() {
+        for connection in open { connection.close() }
+        open = []
+    }
+
+    private func startSweep() {
+        isSweeping = true
+        loop.schedule(after: Self.sweepInterval) { [weak self] in self?.sweepOnce() }
+    }
+
+    private func sweepOnce() {
+        for connection in open where connection.deadline <= loop.now { connection.close() }
+        if open.isEmpty { isSweeping = false } else { startSweep() }
+    }
+}

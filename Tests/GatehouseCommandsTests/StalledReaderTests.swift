@@ -1,0 +1,142 @@
+import Foundation
+import GatehouseTestSupport
+import Glibc
+import Testing
+
+/// `gatehouse serve` whose standard streams nobody reads, as when a container's log driver hangs; and two of them in one place.
+@Suite("serve among others", .timeLimit(.minutes(2)))
+struct StalledReaderTests {
+    private func prepared(sink: String? = nil) async throws -> Workplace {
+        let workplace = try Workplace()
+        var yaml = workplace.read("gatehouse.yaml")
+        if let sink { yaml = yaml.replacing(#/sink: \{.*\}/#, with: "sink: { kind: \(sink) }") }
+        try workplace.write(yaml + "limits: { drain: 2s }\n", to: "gatehouse.yaml")
+        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        #expect(try await workplace.run("token", "set", "coda", input: "a-token").exit == 0)
+        return workplace
+    }
+
+    /// A pipe in which there is room for nothing more.
+    private func fullPipe(_ workplace: Workplace, _ name: String) throws -> String {
+        let (path, descriptor) = try workplace.pipe(name, O_RDWR)
+        _ = fcntl(descriptor, F_SETFL, O_RDWR | O_NONBLOCK)
+        let page = [UInt8](repeating: 0x2E, count: 4096)
+        while write(descriptor, page, page.count) > 0 {}
+        while write(descriptor, page, 1) > 0 {}
+        return path
+    }
+
+    /// Waits until the data plane answers.
+    private func awaitAnswer(_ workplace: Workplace) async throws {
+        try await Polling.until("the data plane") {
+            guard let client = try? RawSocket(connectingTo: .unix(path: "\(workplace.path)/proxy.sock")) else {
+                return false
+            }
+            try client.send("GET / HTTP/1.1\r\nHost: coda.example.com\r\n\r\n")
+            return try client.receiveAnswer().status == 401
+        }
+    }
+
+    @Test func `a log that nobody reads holds up neither requests nor the end`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let workplace = try await prepared()
+            let errors = try fullPipe(workplace, "errors")
+            let pid = try workplace.start(["serve"], streams: ["/dev/null", "\(workplace.path)/out", errors])
+            defer { kill(pid, SIGKILL) }
+            try await awaitAnswer(workplace)
+            // The keys cannot be fetched, and each start, reload and end logs, too.
+            for _ in 0..<20 { kill(pid, SIGHUP) }
+            try await awaitAnswer(workplace)
+            kill(pid, SIGTERM)
+            #expect(await Command.exit(of: pid) == 0)
+        }
+    }
+
+    @Test func `an audit on standard output that nobody reads does not hold up the end`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let workplace = try await prepared(sink: "stdout")
+            let output = try fullPipe(workplace, "output")
+            let pid = try workplace.start(["serve"], streams: ["/dev/null", output, "\(workplace.path)/errors"])
+            defer { kill(pid, SIGKILL) }
+            try await awaitAnswer(workplace)
+            kill(pid, SIGTERM)
+            let asked = ContinuousClock.now
+            #expect(await Command.exit(of: pid) == 0)
+            #expect(ContinuousClock.now - asked < .seconds(20), "limits.drain is 2 s")
+            // What nobody took is in the spool for the next start.
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(workplace.path)/spool").count > 1)
+        }
+    }
+
+    @Test func `a second instance leaves the sockets to the first`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let workplace = try await prepared()
+            let log = "\(workplace.path)/serve.log"
+            let pid = try workplace.start(["serve"], streams: ["/dev/null", log, log])
+            defer { kill(pid, SIGKILL) }
+            try await awaitAnswer(workplace)
+            let yaml = workplace.read("gatehouse.yaml")
+            for (name, from) in [("admin", "proxy.sock"), ("listen", "admin.sock")] {
+                // Another spool, and one of the two sockets its own.
+                let other = yaml.replacing("\(workplace.path)/spool", with: "\(workplace.path)/spool-\(name)")
+                    .replacing("\(workplace.path)/\(from)", with: "\(workplace.path)/other-\(from)")
+                try workplace.write(other, to: "other.yaml")
+                let outcome = try await workplace.run("serve", "--config", "\(workplace.path)/other.yaml")
+                #expect(outcome.exit == 1)
+                #expect(outcome.errors.contains("another process listens on \(workplace.path)/"), "\(outcome.errors)")
+            }
+            try await awaitAnswer(workplace)
+            #expect(try await workplace.run("health").output.contains("store: 1 tokens"))
+            kill(pid, SIGTERM)
+            #expect(await Command.exit(of: pid) == 0)
+        }
+    }
+
+    /// 256 descriptors, soft and hard: room for 64 clients and their upstreams.
+    @Test func `without descriptors new connections are refused, and the admin listener answers`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let workplace = try await prepared()
+            let log = "\(workplace.path)/serve.log"
+            let pid = try workplace.start(
+                ["-c", "ulimit -Sn 256; ulimit -Hn 256; exec \"$0\" serve", Command.binary],
+                by: "/bin/sh",
+                streams: ["/dev/null", log, log]
+            )
+            defer { kill(pid, SIGKILL) }
+            try await awaitAnswer(workplace)
+            #expect(workplace.read("serve.log").contains("fewer connections fit"))
+            let path = RawSocket.Address.unix(path: "\(workplace.path)/proxy.sock")
+            let held = try (0..<400).map { _ in try RawSocket(connectingTo: path) }
+            // Behind those that wait, each is told.
+            let last = held[399]
+            let answer = try last.receiveTextToEnd(orReset: true)
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 503 "))
+            #expect(try held[100].receiveTextToEnd(orReset: true).hasPrefix("HTTP/1.1 503 "))
+            // Those that were let in are served, and the instance can be asked.
+            try held[0].send("GET / HTTP/1.1\r\nHost: coda.example.com\r\n\r\n")
+            #expect(try held[0].receiveAnswer().status == 401)
+            #expect(try await workplace.run("health").output.contains("store: 1 tokens"))
+            kill(pid, SIGTERM)
+            #expect(await Command.exit(of: pid) == 0)
+        }
+    }
+
+    /// The soft limit that a process is started with is no reason to serve fewer.
+    @Test func `the soft limit is raised to the hard one`() async throws {
+        let workplace = try await prepared()
+        let log = "\(workplace.path)/serve.log"
+        let pid = try workplace.start(
+            ["-c", "ulimit -Sn 256; exec \"$0\" serve", Command.binary],
+            by: "/bin/sh",
+            streams: ["/dev/null", log, log]
+        )
+        defer { kill(pid, SIGKILL) }
+        try await awaitAnswer(workplace)
+        let limits = try String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8)
+        let line = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max open files") })
+        let fields = line.split(separator: " ")
+        #expect(fields[3] == fields[4] && fields[3] != "256")
+        kill(pid, SIGTERM)
+        #expect(await Command.exit(of: pid) == 0)
+    }
+}

@@ -1,0 +1,78 @@
+import GatehouseTestSupport
+import Glibc
+import Testing
+
+@testable import GatehouseServer
+
+@Suite("The log's queue", .timeLimit(.minutes(1)))
+struct LogQueueTests {
+    private static func pipe() throws -> (reader: Int32, writer: Int32) {
+        var ends: [Int32] = [0, 0]
+        try #require(Glibc.pipe(&ends) == 0)
+        return (ends[0], ends[1])
+    }
+
+    /// Reads lines until one holds these words.
+    private static func lines(_ descriptor: Int32, through words: String) -> [String] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+            if bytes.last == 0x0A, lines.contains(where: { $0.contains(words) }) { return lines }
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return lines }
+            bytes += buffer[..<count]
+        }
+    }
+
+    @Test func `who logs never waits for a reader, and what was lost is counted and told`() async throws {
+        let (reader, writer) = try Self.pipe()
+        let queue = LogQueue(writer) { lost in Array("lost \(lost)\n".utf8) }
+        let line = Array((String(repeating: "x", count: 199) + "\n").utf8)
+        // More than the pipe and the queue hold together.
+        for _ in 0..<10_000 { queue.put(line) }
+        let lost = queue.lost
+        #expect(lost > 4000 && lost < 10_000 - LogQueue.maximumLines + 1)
+        #expect(!queue.flush(within: .milliseconds(20)))
+        await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let lines = Self.lines(reader, through: "lost")
+            #expect(lines.last == "lost \(lost)")
+            #expect(lines.count == 10_000 - lost + 1)
+            #expect(queue.flush(within: .seconds(45)))
+            // It flows again, and nothing is told twice.
+            queue.put(Array("more\n".utf8))
+            #expect(Self.lines(reader, through: "more") == ["more"])
+            #expect(queue.lost == lost)
+        }
+        close(reader)
+    }
+
+    @Test func `lines that are long are bounded by their bytes`() throws {
+        let (reader, writer) = try Self.pipe()
+        let queue = LogQueue(writer) { _ in [] }
+        let line = [UInt8](repeating: 0x78, count: 1 << 20)
+        for _ in 0..<10 { queue.put(line) }
+        #expect(queue.lost == 10 - LogQueue.maximumBytes / line.count)
+        close(reader)
+    }
+
+    @Test func `a reader that has gone loses lines and ends nothing`() throws {
+        signal(SIGPIPE, SIG_IGN)
+        let (reader, writer) = try Self.pipe()
+        close(reader)
+        let queue = LogQueue(writer) { _ in [] }
+        queue.put(Array("nobody\n".utf8))
+        #expect(queue.flush(within: .seconds(45)))
+        #expect(queue.lost == 1)
+    }
+
+    @Test func `lines keep their order`() async throws {
+        let (reader, writer) = try Self.pipe()
+        let queue = LogQueue(writer) { _ in [] }
+        await withTaskExecutorPreference(BlockingExecutor.shared) {
+            for number in 0..<500 { queue.put(Array("line \(number)\n".utf8)) }
+            #expect(Self.lines(reader, through: "line 499") == (0..<500).map { "line \($0)" })
+        }
+        close(reader)
+    }
+}
