@@ -169,7 +169,8 @@ let package = Package(
                 "GatehouseTokens", "GatehouseCore", "GatehouseTestSupport", "SQLiteClient", "PostgresClient",
                 "CurlClient",
                 crypto,
-            ]
+            ],
+            exclude: ["Fixtures"]
         ),
         tests(
             "GatehouseAuditTests",

@@ -59,6 +59,9 @@ struct JWK {
         guard let last = exponent.last, last & 1 == 1, exponent.count > 1 || last >= 3, exponent.count <= 4 else {
             throw Unusable("the exponent is even, 1, or longer than four bytes")
         }
+        guard !WeakKeys.hasSmallFactor(modulus) else {
+            throw Unusable("the modulus has a small factor: it is no product of two large primes")
+        }
         guard !WeakKeys.hasROCAFingerprint(modulus) else {
             throw Unusable("the modulus has the mark of a generator whose keys can be factored (CVE-2017-15361)")
         }

@@ -6,6 +6,29 @@ enum WeakKeys {
         11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
     ]
 
+    /// Primes below 2^14. A modulus of two large primes has none of them; one that has was made by no generator of keys, and whoever divides it out may
+    /// have the rest (NIST SP 800-89 section 5.3.3 asks for this check).
+    private static let smallPrimes: [UInt64] = {
+        let limit = 1 << 14
+        var isComposite = [Bool](repeating: false, count: limit)
+        return (2..<limit).compactMap { number in
+            guard !isComposite[number] else { return nil }
+            for multiple in stride(from: number * number, to: limit, by: number) { isComposite[multiple] = true }
+            return UInt64(number)
+        }
+    }()
+
+    /// Whether a small prime divides the big-endian modulus.
+    static func hasSmallFactor(_ modulus: [UInt8]) -> Bool {
+        // Words of 32 bits, so that a remainder below 2^14 and the next word fit 64.
+        let lead = modulus.count % 4
+        var words = [modulus.prefix(lead).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }]
+        for start in stride(from: lead, to: modulus.count, by: 4) {
+            words.append(modulus[start..<start + 4].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        }
+        return smallPrimes.contains { prime in words.reduce(UInt64(0)) { ($0 << 32 | $1) % prime } == 0 }
+    }
+
     /// Whether the big-endian modulus is a power of 65537 modulo all the primes: by chance one in about 2^28.
     static func hasROCAFingerprint(_ modulus: [UInt8]) -> Bool {
         primes.allSatisfy { prime in

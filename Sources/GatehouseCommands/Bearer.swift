@@ -48,7 +48,8 @@ struct Bearer: AsyncParsableCommand {
                 return route.name
             }
             let change = try TokenChange(actor: Token.Record.user, note: note)
-            let (text, summary) = try await BearerAssembly.store(configuration, keys: InstanceKeys(configuration))
+            let keys = try await InstanceKeys(configuration)
+            let (text, summary) = try await BearerAssembly.store(configuration, keys: keys)
                 .issue(name, for: Set(routes), lasting: try duration(), change)
             show(text, summary)
         }
@@ -114,7 +115,7 @@ struct Bearer: AsyncParsableCommand {
         func run() async throws {
             let change = try TokenChange(actor: Token.Record.user)
             let configuration = try file.load()
-            let store = try BearerAssembly.store(configuration, keys: InstanceKeys(configuration))
+            let store = BearerAssembly.store(configuration, keys: try await InstanceKeys(configuration))
             BearerTable.show(try await store.revoke(name, change), json: form.json)
         }
     }

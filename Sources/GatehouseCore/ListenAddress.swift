@@ -62,6 +62,13 @@ package enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
 
 /// Names and addresses that never leave the machine (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3, RFC 6761 section 6.3).
 package enum Loopback {
+    /// Whether what is sent there stays on this machine or a network of its containers: loopback, a name without a dot, as containers have, or the
+    /// names by which they call the machine.
+    package static func isNear(_ host: String) -> Bool {
+        contains(host) || !host.contains(where: { $0 == "." || $0 == ":" })
+            || ["host.docker.internal", "host.containers.internal"].contains(host)
+    }
+
     package static func contains(_ host: String) -> Bool {
         if host == "localhost" || host == "::1" { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)

@@ -5,6 +5,8 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
     case environment(String)
     case file(String)
 
+    /// How long a file that is none, such as a pipe, may take to give the secret.
+    package static let patience: Duration = .seconds(10)
     /// Bytes of a secret; a longer file is refused.
     package static let maximumLength = 64 << 10
 
@@ -18,7 +20,7 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
     /// Reads the secret. One trailing newline is trimmed, because editors and `echo` leave one in files.
     ///
     /// - Throws: ``InvalidValue`` naming the place, never the content: when it is unset, unreadable, empty or too long.
-    package func read() throws(InvalidValue) -> Secret {
+    package func read(within patience: Duration = SecretSource.patience) throws(InvalidValue) -> Secret {
         switch self {
         case .environment(let name):
             guard let value = getenv(name), value.pointee != 0 else {
@@ -26,19 +28,26 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
             }
             return try Self.trimmed(UnsafeRawBufferPointer(start: value, count: strlen(value)), from: description)
         case .file(let path):
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            // Opening a pipe that nobody writes to waits for somebody who does.
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
                 throw InvalidValue("\(path) cannot be read: \(String(cString: strerror(errno)))")
             }
             defer { close(descriptor) }
-            return try Self.read(descriptor, named: path)
+            return try Self.read(descriptor, named: path, until: .now + patience)
         }
     }
 
     /// Reads a secret from an open descriptor to its end, under the same rules.
     ///
-    /// - Parameter place: how errors call it.
-    package static func read(_ descriptor: Int32, named place: String) throws(InvalidValue) -> Secret {
+    /// - Parameters:
+    ///   - place: how errors call it.
+    ///   - end: when it must have been given; nil to wait for it.
+    package static func read(
+        _ descriptor: Int32,
+        named place: String,
+        until end: ContinuousClock.Instant? = nil
+    ) throws(InvalidValue) -> Secret {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maximumLength + 1, alignment: 1)
         defer {
             if let base = buffer.baseAddress { explicit_bzero(base, buffer.count) }
@@ -46,13 +55,28 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
         }
         var count = 0
         while count < buffer.count {
+            if let end { try wait(for: descriptor, named: place, until: end) }
             let got = Glibc.read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-            if got < 0, errno == EINTR { continue }
+            if got < 0, errno == EINTR || end != nil && errno == EAGAIN { continue }
             guard got >= 0 else { throw InvalidValue("\(place) cannot be read: \(String(cString: strerror(errno)))") }
             if got == 0 { break }
             count += got
         }
         return try trimmed(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: place)
+    }
+
+    private static func wait(
+        for descriptor: Int32,
+        named place: String,
+        until end: ContinuousClock.Instant
+    ) throws(InvalidValue) {
+        let left = max(.zero, end - .now)
+        var asked = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
+        // Interrupted, it is asked again by who reads.
+        guard poll(&asked, 1, Int32(clamping: milliseconds)) != 0 else {
+            throw InvalidValue("\(place) is no file, and nobody has written to it")
+        }
     }
 
     private static func trimmed(_ bytes: UnsafeRawBufferPointer, from place: String) throws(InvalidValue) -> Secret {

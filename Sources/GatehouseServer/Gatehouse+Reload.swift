@@ -141,6 +141,11 @@ extension Gatehouse {
         compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
         compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
         if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
+        // Tokens are sealed under the new ones at once; sessions, bearers and the audit's chain were begun with the old ones.
+        if new.store.name == configuration.store.name {
+            let isSame = new.store.settings.masterKeys == configuration.store.settings.masterKeys
+            compare("stores.\(new.store.name).master_keys", isSame)
+        }
         compare("audit", new.audit == configuration.audit)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections

@@ -73,7 +73,8 @@ package final class Gatehouse: Sendable {
         inForce = Mutex(configuration)
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin, named: configuration.adminHosts)
-        let instanceKeys = try InstanceKeys.made(for: configuration)
+        let instanceKeys = try await InstanceKeys.made(for: configuration)
+        Self.tell(of: instanceKeys, logger)
         audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
@@ -118,7 +119,11 @@ package final class Gatehouse: Sendable {
         )
         self.tokens = tokens
         bearers = BearerWatch(
-            store: BearerAssembly.store(configuration, keys: instanceKeys),
+            store: BearerAssembly.store(
+                configuration,
+                keys: instanceKeys,
+                ends: { [weak tokens] in tokens?.keyEnds ?? [:] }
+            ),
             isWanted: { live.takesBearers },
             onChange: { live.publish($0) },
             onProblem: { error in
@@ -154,6 +159,22 @@ package final class Gatehouse: Sendable {
             )
         }
         live.bind(proxy: proxy, authenticators: authenticators)
+    }
+
+    private static func tell(of keys: InstanceKeys, _ logger: Logger) {
+        logger.info("keys of the instance", metadata: ["key.id": "\(keys.current)"])
+        if let strange = keys.strangeKey {
+            logger.warning(
+                "a key in the spool counts for nothing, because nobody has adopted it",
+                metadata: ["key.id": "\(strange)", "hint": "gatehouse key adopt, or remove it"]
+            )
+        }
+        if let problem = keys.problem {
+            logger.warning(
+                "the store does not say which master keys are retired: sessions and bearers under older ones are refused",
+                metadata: ["problem": "\(problem)"]
+            )
+        }
     }
 
     /// Serves until ``stop()`` is called or the task is cancelled, and then drains.

@@ -44,7 +44,9 @@ package final class PostgresSession {
         statementTimeout = options.statementTimeout
         // Set here and not in the URL, where the operator's own options would be lost.
         try query(
-            "SELECT set_config('statement_timeout', $1, false), set_config('bytea_output', 'hex', false)",
+            """
+            SELECT pg_catalog.set_config('statement_timeout', $1, false), pg_catalog.set_config('bytea_output', 'hex', false)
+            """,
             [.text("\(max(1, options.statementTimeout.wholeMilliseconds))ms")]
         )
     }

@@ -28,6 +28,35 @@ import Testing
         #expect(keys.servesUntil == nil)
     }
 
+    /// A number times a small one, big-endian.
+    private func product(_ number: [UInt8], _ factor: UInt64) -> [UInt8] {
+        var carry: UInt64 = 0
+        var digits = number.reversed().map { digit -> UInt8 in
+            let value = UInt64(digit) * factor + carry
+            carry = value >> 8
+            return UInt8(truncatingIfNeeded: value)
+        }
+        while carry > 0 {
+            digits.append(UInt8(truncatingIfNeeded: carry))
+            carry >>= 8
+        }
+        return digits.reversed()
+    }
+
+    @Test(arguments: [2, 3, 5, 251, 257, 3 * 5 * 7, 7919, 16_381] as [UInt64])
+    func takesNoModulusWithASmallFactor(_ factor: UInt64) throws {
+        let modulus = product(Array(TestIssuer.secondKey.modulus.dropFirst(Int(factor % 4))), factor)
+        let large = product(modulus, 65_537 * 65_537)
+        #expect(WeakKeys.hasSmallFactor(modulus))
+        let keys = try keys(jwk(["n": #""\#(Base64URL.encode(large))""#]))
+        #expect(keys.keyIDs.count == 1)
+        #expect(keys.skipped.map(\.reason) == ["the modulus has a small factor: it is no product of two large primes"])
+    }
+
+    @Test func takesEveryModulusOfTwoLargePrimes() {
+        for key in [TestIssuer.firstKey, TestIssuer.secondKey] { #expect(!WeakKeys.hasSmallFactor(key.modulus)) }
+    }
+
     @Test(arguments: [
         "", "[]", "null", "{", "{}", #"{"keys":{}}"#, #"{"keys":null}"#, #"{"public_cert":{}}"#, #"{"keys":[]}x"#,
         "<html>",

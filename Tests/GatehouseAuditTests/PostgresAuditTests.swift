@@ -54,9 +54,9 @@ final class AuditDatabase {
         roles.append(role)
         try admin.query("CREATE ROLE \(role) LOGIN PASSWORD 'only-inserts'")
         let session = try session()
-        try session.query("GRANT SELECT ON schema_versions TO \(role)")
-        try session.query("GRANT INSERT ON audit_events, audit_heads TO \(role)")
-        try session.query("GRANT EXECUTE ON FUNCTION audit_make_partition(timestamptz) TO \(role)")
+        let statements = try DocumentedGrants.statements(in: "AUDIT.md").filter { !$0.hasSuffix(" auditor") }
+        try #require(statements.count { $0.hasSuffix(" gateway") } == 3)
+        for statement in statements { try session.query(statement.replacing(" gateway", with: " \(role)")) }
         return url(user: role, password: "only-inserts")
     }
 }

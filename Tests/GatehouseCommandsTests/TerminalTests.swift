@@ -1,4 +1,5 @@
 import Foundation
+import GatehouseTestSupport
 import Testing
 
 @Suite("On a terminal", .timeLimit(.minutes(1)))
@@ -26,6 +27,40 @@ struct TerminalTests {
         let list = try await workplace.run("token", "list").output.split(separator: "\n").dropFirst()
         let fingerprints = Set(list.map { $0.split(separator: " ")[2] })
         #expect(piped.exit == 0 && list.count == 2 && fingerprints.count == 1, "both ways give one value")
+    }
+
+    @Test func `a value longer than a line of the terminal is taken whole, and erasing erases`() async throws {
+        let workplace = try await workplace()
+        // The longest token there can be.
+        let long = String(repeating: "0123456789abcdef", count: 512)
+        let typing = try Typing(["token", "set", "coda"], in: workplace)
+        _ = await typing.screen(until: "(not shown): ")
+        typing.type("typed wrongly\u{15}")
+        // In pieces that the terminal's queue holds.
+        for piece in 0..<16 {
+            let start = long.index(long.startIndex, offsetBy: piece * 512)
+            typing.type(String(long[start..<long.index(start, offsetBy: 512)]))
+        }
+        typing.type("x\u{7F}\n")
+        _ = await typing.screen()
+        #expect(await typing.exit() == 0)
+        #expect(try await workplace.run("token", "set", "other", input: long).exit == 0)
+        let list = try await workplace.run("token", "list").output.split(separator: "\n").dropFirst()
+        #expect(Set(list.map { $0.split(separator: " ")[2] }).count == 1)
+    }
+
+    @Test func `a stop shows what is typed to others, and going on hides it again`() async throws {
+        let workplace = try await workplace()
+        let typing = try Typing(["token", "set", "coda"], in: workplace)
+        _ = await typing.screen(until: "(not shown): ")
+        kill(typing.pid, SIGTSTP)
+        try await Polling.until("the terminal to show again") { typing.echoes }
+        kill(typing.pid, SIGCONT)
+        try await Polling.until("the terminal to hide again") { !typing.echoes }
+        typing.type(secret + "\n")
+        #expect(await !typing.screen().contains(secret))
+        #expect(await typing.exit() == 0)
+        #expect(typing.echoes)
     }
 
     @Test func `nothing typed is no value`() async throws {

@@ -1,7 +1,7 @@
 import GatehouseAudit
 import GatehouseConfig
 import GatehouseCore
-import GatehouseServer
+@testable import GatehouseServer
 import SQLiteClient
 
 extension Workplace {
@@ -22,7 +22,7 @@ extension Workplace {
         var settings = GatehouseAudit.AuditSettings(spool: "\(path)/\(chained ? "spool" : "recorded")")
         if chained {
             let configuration = try Configuration.read(path: "\(path)/gatehouse.yaml")
-            settings.keys = AuditAssembly.keys(try InstanceKeys.made(for: configuration))
+            settings.keys = AuditAssembly.keys(try InstanceKeys(configuration, KeyEnds(), makesOwn: true))
             settings.arguments = .record
         }
         let audit = try AuditSystem(settings, sink: SQLiteSink(path: "\(path)/\(database)"))

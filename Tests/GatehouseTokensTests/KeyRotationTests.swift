@@ -1,6 +1,7 @@
 import GatehouseCore
 @testable import GatehouseTokens
 import SQLiteClient
+import Synchronization
 import Testing
 
 @Suite struct RotatingTheMasterKey {
@@ -29,6 +30,74 @@ import Testing
         let again = try await both.rewrap()
         #expect(again.rewrapped == 0)
         #expect(again.alreadyCurrent == 9)
+    }
+
+    @Test func retiresTheOtherKeys() async throws {
+        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        #expect(try await both.keyEnds().isEmpty)
+        let report = try await both.rewrap(by: "ann")
+        #expect(report.ended == [Workbench.oldKey.id])
+        #expect(try await both.keyEnds() == [Workbench.oldKey.id: Timestamp(seconds: 1_764_000_000)])
+        #expect(both.knownKeyEnds.count == 1)
+        // Once.
+        #expect(try await both.rewrap().ended.isEmpty)
+        // No token of anyone's.
+        #expect(try await both.load().tokens.keys.map(\.text) == ["coda"])
+        #expect(try await both.list().map(\.name.text) == ["coda"])
+    }
+
+    @Test func takesNoRowUnderARetiredKey() async throws {
+        let stale = try bench.store(Workbench.oldKey)
+        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        _ = try await both.rewrap()
+        // Somebody with the old key and the database. A fresh token, and a new version in the place of a good one.
+        try await stale.set(.name("planted"), "stolen")
+        let load = try await both.load()
+        #expect(load.tokens[.name("planted")] == nil)
+        #expect(load.problems.map(\.error.code) == [.tampered])
+        #expect(load.tokens[.coda]?.secret.text == "two")
+        // Nor is it laundered.
+        #expect(try await both.rewrap().problems.map(\.error.code) == [.tampered, .tampered, .tampered])
+        #expect(try await both.load().tokens[.name("planted")] == nil)
+        try await both.delete(.name("planted"), .nothing)
+        #expect(try await both.rewrap().problems.isEmpty)
+    }
+
+    @Test func makesNothingUnderARetiredKey() async throws {
+        _ = try await bench.store(Workbench.newKey, Workbench.oldKey).rewrap()
+        let turned = try bench.store(Workbench.oldKey, Workbench.newKey)
+        #expect(try await turned.load().tokens[.coda]?.secret.text == "two")
+        for attempt in 0..<3 {
+            let error = await #expect(throws: TokenError.self) {
+                switch attempt {
+                case 0: try await turned.rotate(.coda, "three")
+                case 1: try await turned.rollback(.coda, .nothing)
+                case _: _ = try await turned.rewrap()
+                }
+            }
+            #expect(error?.code == .configuration)
+        }
+    }
+
+    @Test func noticesThatTheRecordOfAnEndIsTakenAway() async throws {
+        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        _ = try await both.rewrap()
+        try bench.sql("DELETE FROM token_events WHERE name = '*keys'")
+        await #expect(throws: TokenError.self) { try await both.load() }
+        let fresh = try bench.store(Workbench.newKey, Workbench.oldKey)
+        #expect(await #expect(throws: TokenError.self) { try await fresh.keyEnds() }?.code == .tampered)
+        try bench.sql("DELETE FROM token_heads WHERE name = '*keys'")
+        #expect(await #expect(throws: TokenError.self) { try await both.load() }?.code == .tampered)
+    }
+
+    @Test func retiresNoKeyWhileARowIsUnderIt() async throws {
+        try bench.sql(
+            "UPDATE token_versions SET sealed = CAST(substr(sealed, 1, 60) || randomblob(60) AS BLOB) WHERE version = 1"
+        )
+        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        let report = try await both.rewrap()
+        #expect(!report.problems.isEmpty && report.ended.isEmpty)
+        #expect(try await both.keyEnds().isEmpty)
     }
 
     @Test func goesOnWhereItWasStopped() async throws {
@@ -77,8 +146,19 @@ import Testing
     @Test func runsBesideAProcessThatRotatesTokens() async throws {
         let both = try bench.store(Workbench.newKey, Workbench.oldKey)
         let old = try bench.store(Workbench.oldKey, Workbench.newKey)
+        let last = Mutex("two")
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { for number in 0..<20 { try await old.rotate(.coda, "value-\(number)") } }
+            group.addTask {
+                for number in 0..<20 {
+                    // Until its key is retired under it: then it seals nothing any more, and what it has sealed opens.
+                    do throws(TokenError) { try await old.rotate(.coda, to: Secret("value-\(number)"), .nothing) } catch
+                    {
+                        #expect(error.code == .configuration)
+                        return
+                    }
+                    last.withLock { $0 = "value-\(number)" }
+                }
+            }
             group.addTask {
                 for _ in 0..<5 {
                     let report = try await both.rewrap()
@@ -90,7 +170,7 @@ import Testing
         _ = try await both.rewrap()
         let new = try await bench.store(Workbench.newKey).load()
         #expect(new.problems.isEmpty)
-        #expect(new.tokens[.coda]?.secret.text == "value-19")
+        #expect(new.tokens[.coda]?.secret.text == last.withLock { $0 })
     }
 
     @Test func oneTokenUnderAnUnknownKeyKeepsTheOthersServing() async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 @testable import GatehouseTokens
 import PostgresClient
 import SQLiteClient
@@ -157,6 +158,76 @@ struct PostgresTokenStoreTests {
         #expect(try await reader.changeStamp() != nil)
         #expect(await code { try await reader.rotate(.coda, "two") } == .unavailable)
         #expect(try await owner.load().tokens[.coda]?.version == 1)
+        try await bench.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
+    }
+
+    @Test func `the documented roles can do what they are for, and no more`() async throws {
+        let bench = try await PostgresBench()
+        let owner = try bench.store(Workbench.oldKey)
+        try await owner.set(.coda, "one")
+        let mark = UUID().uuidString.lowercased().prefix(8)
+        var stores: [String: String] = [:]
+        for role in ["ops", "serve"] {
+            try await bench.sql("CREATE ROLE gatehouse_\(role)_\(mark) LOGIN PASSWORD 'pw'")
+            var place = try #require(URLComponents(string: bench.url))
+            place.user = "gatehouse_\(role)_\(mark)"
+            place.password = "pw"
+            stores[role] = place.string
+        }
+        for statement in try DocumentedGrants.statements(in: "MIGRATION.md")
+        where statement.contains("gatehouse_serve") || statement.contains("gatehouse_ops") {
+            var statement = statement
+            for role in ["ops", "serve"] { statement.replace("gatehouse_\(role)", with: "gatehouse_\(role)_\(mark)") }
+            try await bench.sql(statement)
+        }
+        let ops = try bench.store(Workbench.newKey, Workbench.oldKey, url: stores["ops"])
+        try await ops.rotate(.coda, "two")
+        #expect(try await ops.rollback(.coda, .nothing).version == 1)
+        try await ops.rotate(.coda, "three")
+        try await ops.set(.other, "x")
+        try await ops.delete(.other, .nothing)
+        #expect(try await ops.rewrap().ended == [Workbench.oldKey.id])
+        // With what `auto_revert` needs, which the document grants too.
+        let serve = try bench.store(Workbench.newKey, Workbench.oldKey, url: stores["serve"])
+        #expect(try await serve.load().tokens[.coda]?.secret.text == "three")
+        #expect(try await serve.keyEnds().count == 1)
+        #expect(try await serve.rollback(.coda, .nothing).version == 1)
+        #expect(await code { try await serve.rotate(.coda, "four") } == .unavailable)
+        #expect(await code { try await serve.delete(.coda, .nothing) } == .unavailable)
+        for role in ["ops", "serve"] {
+            try await bench.sql("DROP OWNED BY gatehouse_\(role)_\(mark); DROP ROLE gatehouse_\(role)_\(mark)")
+        }
+    }
+
+    @Test func `a user who may only read cannot keep others from changing, and is told of a newer schema`() async throws
+    {
+        let bench = try await PostgresBench()
+        let owner = try bench.store()
+        try await owner.set(.coda, "one")
+        let role = "reader_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+        try await bench.sql("CREATE ROLE \(role) LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA gatehouse TO \(role)")
+        try await bench.sql("GRANT SELECT ON ALL TABLES IN SCHEMA gatehouse TO \(role)")
+        var place = try #require(URLComponents(string: bench.url))
+        place.user = role
+        place.password = "pw"
+        let url = try #require(place.string)
+        let holder = try await PostgresConnection.open(PostgresOptions(url: url))
+        // What the first release waited for, and every lock on the table that the role can have.
+        for lock in [0x6761_7465_686F_7573, 0x6761_7465_686F_7574, 0x6761_7465_6861_7573] as [Int64] {
+            try await holder.query("SELECT pg_advisory_lock($1)", [.int(lock)])
+        }
+        try await holder.query("BEGIN")
+        try await holder.query("LOCK TABLE gatehouse.token_heads IN ACCESS SHARE MODE")
+        try await owner.rotate(.coda, "two")
+        await #expect(throws: PostgresError.self) {
+            try await holder.query("LOCK TABLE gatehouse.token_heads IN ROW EXCLUSIVE MODE")
+        }
+        try await holder.query("ROLLBACK")
+        // A first start waits for its turn, and then goes on.
+        try await PostgresBench().store().prepare()
+        try await bench.sql("UPDATE schema_versions SET version = 99")
+        #expect(await code { try await bench.store(url: url).prepare() } == .schemaTooNew)
+        await holder.close()
         try await bench.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
 

@@ -55,11 +55,11 @@ package struct AuditHead: Hashable, Sendable, CustomStringConvertible {
         )
     }
 
-    /// Whether one of the keys has signed it.
+    /// Whether one of the keys has signed it, and before its end.
     package func isSigned(by keys: ChainKeys) -> Bool {
-        keys.all.contains { key in
-            let wanted = Self.sign(kind, writer, sequence, hash, at, key)
-            return Secret(wanted) == Secret(signature)
+        keys.all.indices.contains { index in
+            let wanted = Self.sign(kind, writer, sequence, hash, at, keys.all[index])
+            return Secret(wanted) == Secret(signature) && keys.mayHaveMade(index, at: at)
         }
     }
 

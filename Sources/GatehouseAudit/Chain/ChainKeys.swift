@@ -4,13 +4,29 @@ package import GatehouseCore
 ///
 /// A hash goes on from the one before it whichever key made that, so a chain crosses a change of keys without a seam.
 package struct ChainKeys: Sendable {
+    /// How much later than its end a retired key may have made something, for machines whose clocks differ.
+    static let skew: Duration = .seconds(60)
+
     let current: ChainKey
+    /// Those without an end first.
     let all: [ChainKey]
+    /// Of the last ones of ``all``.
+    private let ends: [Timestamp]
 
     package init(_ keys: PurposeKeys) {
-        all = keys.all.map { ChainKey($0) }
+        all = (keys.all + keys.ended.map(\.key)).map { ChainKey($0) }
         current = all[0]
+        ends = keys.ended.map(\.at)
     }
+
+    /// When a key ended; nil for one that did not.
+    func end(of index: Int) -> Timestamp? {
+        let lasting = all.count - ends.count
+        return index < lasting ? nil : ends[index - lasting]
+    }
+
+    /// Whether the key with this index may have made what says that it is of `time`.
+    func mayHaveMade(_ index: Int, at time: Timestamp) -> Bool { end(of: index).map { time <= $0 + Self.skew } ?? true }
 }
 
 /// One key of the chain.

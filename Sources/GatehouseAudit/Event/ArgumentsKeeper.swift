@@ -89,7 +89,7 @@ extension AuditEvent {
     package func arguments(with keys: AuditKeys) throws(AuditError) -> RevealedArguments? {
         guard case .sealed(let sealed) = self[.argumentsSealed] else { return nil }
         let binding = ArgumentsKeeper.binding(id, requestID)
-        for key in keys.sealing.all {
+        for key in keys.sealing.all + keys.sealing.ended.map(\.key) {
             let key = key.withUnsafeBytes { SymmetricKey(data: $0) }
             guard let box = try? AES.GCM.SealedBox(combined: sealed),
                 let plain = try? AES.GCM.open(box, using: key, authenticating: binding), plain.count >= 4

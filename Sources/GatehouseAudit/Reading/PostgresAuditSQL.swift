@@ -17,6 +17,7 @@ struct PostgresAuditSQL: AuditSQL {
             session = try Self.session(url, "gatehouse audit")
             // The view's subqueries look dear to the planner, who would compile for a second what runs for milliseconds.
             try session.query("SET jit = off")
+            try PostgresPlace.enter(session)
             version = try session.schemaVersion(of: PostgresSchema.component)
         } catch { throw Self.unreadable(error) }
         guard version > 0 else { throw AuditError(.empty, "the database holds no audit events") }
@@ -28,7 +29,7 @@ struct PostgresAuditSQL: AuditSQL {
     init(pruning url: String) throws(AuditError) {
         do throws(PostgresError) {
             session = try Self.session(url, "gatehouse audit prune")
-            try session.migrate(PostgresSchema.component, through: PostgresSchema.scripts)
+            try PostgresSchema.open(session)
         } catch { throw Self.failed(error) }
     }
 
@@ -70,7 +71,8 @@ struct PostgresAuditSQL: AuditSQL {
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(PostgresError) -> Int {
         let months = try session.query(
             """
-            SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            SELECT format('%I.%I', n.nspname, c.relname)
+            FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE i.inhparent = 'audit_events'::regclass AND c.relname ~ '^audit_events_[0-9]{4}_[0-9]{2}$'
                 AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' <= $1::timestamptz
             """,
@@ -78,7 +80,7 @@ struct PostgresAuditSQL: AuditSQL {
         )
         var deleted = 0
         for month in months {
-            // Digits and underscores, as the condition above says: fit for an identifier.
+            // Quoted by the server, with its schema.
             let table = try month.text(0)
             deleted += try session.transaction { (session) throws(PostgresError) in
                 try session.query("LOCK TABLE \(table) IN SHARE MODE")

@@ -80,8 +80,17 @@ enum PostgresSchema {
             $$
             """,
             "REVOKE EXECUTE ON FUNCTION audit_make_partition(timestamptz) FROM PUBLIC",
-        ]
+        ],
+        [PostgresPartitions.hardened],
     ]
+    /// A gateway that may only insert goes on with the first schema until the tables' owner brings it up to date.
+    static let oldestUsable = 1
+
+    /// Opens the tables on a session that has just been connected, and makes them or brings them up to date where the user may.
+    static func open(_ session: PostgresSession) throws(PostgresError) {
+        try PostgresPlace.enter(session)
+        try session.migrate(component, through: scripts, usableFrom: oldestUsable)
+    }
 
     /// The type in which a column is sent, as an array.
     static func type(of column: AuditColumn) -> String {

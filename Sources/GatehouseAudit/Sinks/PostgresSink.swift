@@ -52,7 +52,7 @@ package final class PostgresSink: AuditSink {
     private func opened() throws(PostgresError) -> PostgresSession {
         if let session, session.isOpen { return session }
         let opened = try PostgresSession(options)
-        try opened.migrate(PostgresSchema.component, through: PostgresSchema.scripts)
+        try PostgresSchema.open(opened)
         session = opened
         return opened
     }

@@ -21,6 +21,8 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
         case rewritten
         /// A head or checkpoint that no key has signed.
         case forgedHead = "forged_head"
+        /// An event is whole, but made under a master key that was retired by then.
+        case retiredKey = "retired_key"
         /// Bytes of a segment that are no record.
         case damaged
     }
@@ -65,6 +67,8 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
             case .truncated: "\(events) cut off, or not arrived yet: the log ends before"
             case .rewritten: "\(events) rewritten: not what was there when its head was made"
             case .forgedHead: "the head of \(events) is not signed by any key of this configuration"
+            case .retiredKey:
+                "\(events) made under a master key that was retired by then: by an instance that was not restarted, or by somebody who has that key"
             case .damaged: "behind \(events) there are bytes that are no record"
             }
         var whole = text

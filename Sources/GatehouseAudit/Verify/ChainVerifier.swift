@@ -26,6 +26,8 @@ struct ChainVerifier {
     private var tip: (sequence: Int64, hash: [UInt8]?)?
     /// The key that fitted last: mostly it fits again.
     private var fitting = 0
+    /// Whether an event of this chain was made under a key that has no end.
+    private var hasMovedOn = false
 
     /// - Parameters:
     ///   - heads: heads and checkpoints of this writer, from wherever they were kept.
@@ -90,6 +92,7 @@ struct ChainVerifier {
             // Its own hash may be what was altered; the next event's tells.
             return move(to: row.sequence, nil, stored: record.hash)
         }
+        judgeKey(at: row.sequence, head)
         link(record, head, behind: before)
         move(to: row.sequence, record.hash)
     }
@@ -150,6 +153,15 @@ struct ChainVerifier {
             }
         }
         return false
+    }
+
+    /// A retired key makes nothing after its end. Its holder can write any time into an event, but not in front of what the chain went on with
+    /// under another key.
+    private mutating func judgeKey(at sequence: Int64, _ head: EventDecoder.Head?) {
+        guard keys.end(of: fitting) != nil else { return hasMovedOn = true }
+        if hasMovedOn || !(head.map { keys.mayHaveMade(fitting, at: $0.at) } ?? false) {
+            report.add(ChainBreak(.retiredKey, sequence, of: head))
+        }
     }
 
     private func isStart(_ record: SpoolRecord) -> Bool {

@@ -25,7 +25,7 @@ extension Audit {
 
         func run() async throws {
             let configuration = try file.load()
-            let keys = try AuditAssembly.keys(InstanceKeys(configuration))
+            let keys = AuditAssembly.keys(try await InstanceKeys(configuration))
             let now = SystemClock().now()
             let cutoff = try before.map(Filter.time) ?? now + (.zero - configuration.audit.retention)
             let pruning = try AuditAssembly.pruning(configuration.audit)

@@ -20,7 +20,7 @@ extension Audit {
                 throw CommandFailure("'\(request)' is not a request id", hint: "32 hexadecimal digits", code: .usage)
             }
             let configuration = try file.load()
-            let keys = reveal ? try AuditAssembly.keys(InstanceKeys(configuration)) : nil
+            let keys = reveal ? AuditAssembly.keys(try await InstanceKeys(configuration)) : nil
             var query = AuditQuery()
             query.requestID = id
             var events: [AuditEvent] = []

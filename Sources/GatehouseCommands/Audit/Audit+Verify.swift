@@ -30,7 +30,8 @@ extension Audit {
 
         func run() async throws {
             let configuration = try file.load()
-            let keys = try AuditAssembly.keys(InstanceKeys(configuration)).chain
+            let instance = try await InstanceKeys(configuration)
+            let keys = AuditAssembly.keys(instance).chain
             let heads = try heads.map(Self.read) ?? []
             let reports: [ChainReport]
             if spool {
@@ -46,6 +47,11 @@ extension Audit {
             DataOutput.standard.flush()
             if reports.isEmpty, !form.json { Terminal.say("gatehouse: there are no events yet") }
             guard reports.allSatisfy(\.holds) else {
+                if let strange = instance.strangeKey {
+                    Terminal.hint(
+                        "the key \(strange) in the spool counts for nothing; if this installation made it: gatehouse key adopt \(strange)"
+                    )
+                }
                 throw CommandFailure(
                     "the audit does not verify",
                     hint: "docs/AUDIT.md says what each finding means and what to do"

@@ -1,12 +1,14 @@
 internal import ArgumentParser
+internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseServer
 internal import GatehouseTokens
 internal import Glibc
 
 struct Key: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make and change the master keys that seal tokens.",
-        subcommands: [Generate.self, Rotate.self]
+        subcommands: [Generate.self, Rotate.self, Adopt.self]
     )
 
     struct Generate: ParsableCommand {
@@ -69,8 +71,11 @@ struct Key: AsyncParsableCommand {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put every row of a store under the first of its master keys.",
-            discussion: "May be stopped and run again, and run beside a serving instance that has both keys."
+            abstract: "Put every row of a store under the first of its master keys, and retire the others.",
+            discussion: """
+                Restart every instance with the new key in front before. May be stopped and run again, and run beside serving \
+                instances that have both keys. From then on a retired key opens what was made before, and nothing newer.
+                """
         )
 
         @OptionGroup var place: Token.Place
@@ -80,13 +85,18 @@ struct Key: AsyncParsableCommand {
             guard let store = try place.open() as? SealedTokenStore else {
                 throw CommandFailure("the store seals nothing", hint: "name a sealed store with --store")
             }
-            let report = try await store.rewrap()
+            let bearers = try await resealBearers()
+            let report = try await store.rewrap(by: Token.Record.user)
             for problem in report.problems { Terminal.error("token '\(problem.name)': \(problem.error.message)") }
             if form.json {
                 var json = JSONText()
                 json.object { json in
                     json.number("rewrapped", report.rewrapped)
                     json.number("already_current", report.alreadyCurrent)
+                    json.number("bearers", bearers)
+                    json.array("retired") { list in
+                        for id in report.ended { list.string(nil, id.description) }
+                    }
                     json.array("problems") { list in
                         for problem in report.problems {
                             list.object { entry in
@@ -101,8 +111,31 @@ struct Key: AsyncParsableCommand {
                 Terminal.print(
                     "\(report.rewrapped) rows re-wrapped, \(report.alreadyCurrent) were under the first key already"
                 )
+                if bearers > 0 { Terminal.say("gatehouse: \(bearers) bearers were put under the first key") }
+                for id in report.ended {
+                    Terminal.say("gatehouse: master key \(id) is retired: it opens nothing newer")
+                }
             }
-            if !report.problems.isEmpty { throw CommandFailure("\(report.problems.count) tokens do not open") }
+            if report.isContested {
+                throw CommandFailure(
+                    "another process goes on sealing under an older key: none is retired",
+                    hint:
+                        "put the new key first in master_keys wherever Gatehouse runs, restart it there, and run this again"
+                )
+            }
+            if !report.problems.isEmpty {
+                throw CommandFailure(
+                    "\(report.problems.count) tokens do not open",
+                    hint: "no key is retired before every row is under the first one"
+                )
+            }
+        }
+
+        /// Those beside the live store. What another machine keeps is issued anew there.
+        private func resealBearers() async throws -> Int {
+            let configuration = try place.file.load()
+            guard try configuration.named(place.store).name == configuration.store.name else { return 0 }
+            return try await BearerAssembly.existing(configuration)?.reseal() ?? 0
         }
     }
 }

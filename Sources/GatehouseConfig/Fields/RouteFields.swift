@@ -174,6 +174,12 @@ enum RouteFields {
         guard let ownToken = name ?? nameless else { return nil }
         let injections = InjectionFields.injections(inject ?? [], ownToken: ownToken, decoding)
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
+        if case .tcp(let host, _) = upstream?.endpoint, upstream?.isSecure == false, carriesToken(injections) {
+            warnOfPlainText(to: host, at: keys.place(of: RouteFields.upstream.key), decoding)
+        }
+        if let url = probe?.url, !url.isSecure, carriesToken(probeHeaders) {
+            warnOfPlainText(to: url.host, at: keys.place(of: RouteFields.probe.key), decoding)
+        }
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
             let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
@@ -252,6 +258,19 @@ enum RouteFields {
                 hint: "a path that the route leads to is its 'path'"
             )
         }
+    }
+
+    private static func carriesToken(_ injections: [Injection]) -> Bool {
+        injections.contains { !$0.value.tokens.isEmpty }
+    }
+
+    private static func warnOfPlainText(to host: String, at span: YAMLSpan, _ decoding: Decoding) {
+        guard !Loopback.isNear(host) else { return }
+        decoding.warning(
+            "a token goes to \(PlainText.echo(host)) over http: anyone on the way can read it",
+            at: span,
+            hint: "https, unless the network between is yours alone"
+        )
     }
 
     private static func credentialSet(

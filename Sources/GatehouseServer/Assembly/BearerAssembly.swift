@@ -1,5 +1,5 @@
 package import GatehouseConfig
-internal import GatehouseCore
+package import GatehouseCore
 package import GatehouseTokens
 internal import Glibc
 
@@ -16,14 +16,19 @@ package enum BearerAssembly {
         }
     }
 
-    package static func store(_ configuration: Configuration, keys: InstanceKeys) -> BearerStore {
-        BearerStore(path: path(configuration), keys: keys.keys(for: .bearer))
+    /// - Parameter ends: of master keys, as they are known while the process runs.
+    package static func store(
+        _ configuration: Configuration,
+        keys: InstanceKeys,
+        ends: @escaping @Sendable () -> [MasterKey.ID: Timestamp] = { [:] }
+    ) -> BearerStore {
+        BearerStore(path: path(configuration), keys: keys.keys(for: .bearer, ended: ends()))
     }
 
     /// The same for who only looks: nil while no credential was ever issued, so that looking makes no file.
     ///
     /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read.
-    package static func existing(_ configuration: Configuration) throws -> BearerStore? {
-        access(path(configuration), F_OK) == 0 ? try store(configuration, keys: InstanceKeys(configuration)) : nil
+    package static func existing(_ configuration: Configuration) async throws -> BearerStore? {
+        access(path(configuration), F_OK) == 0 ? store(configuration, keys: try await InstanceKeys(configuration)) : nil
     }
 }

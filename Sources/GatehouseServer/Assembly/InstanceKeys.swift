@@ -1,13 +1,15 @@
 package import GatehouseConfig
 package import GatehouseCore
-internal import GatehouseTokens
-internal import Glibc
+package import GatehouseTokens
 
 /// The keys that Gatehouse needs for itself: to tag sessions, to chain the audit, to digest arguments.
 ///
 /// They are derived from the master keys of the live store, so that replicas share them. A live store without master keys
-/// leaves that to a key of this machine's own, made at the first start. Keys of the other stores, and the
-/// machine's own once there is one, keep checking: changing `store:` invalidates nothing.
+/// leaves that to a key of this machine's own, made at the first start. Keys of the other stores keep checking: changing `store:` to another
+/// sealed store invalidates nothing.
+///
+/// A master key that `key rotate` retired, and a machine's own key that an operator has adopted, open what is older than their end. A file of that
+/// name that nobody has adopted counts for nothing beside master keys: whoever can write the spool could have put it there.
 ///
 /// Only who serves makes that key: made by a command that somebody runs as another user, the proxy could not read it.
 package struct InstanceKeys: Sendable {
@@ -19,77 +21,125 @@ package struct InstanceKeys: Sendable {
         case bearer = "gatehouse bearer v1"
     }
 
-    /// The file in the spool's directory that holds the machine's own key, mode 0600, in the form of a master key.
-    package static let fileName = "instance-key"
-
     private let keys: [MasterKey]
+    private let ended: [(key: MasterKey, at: Timestamp)]
+    /// The id of a key in the spool that counts for nothing, for nobody has adopted it.
+    package let strangeKey: MasterKey.ID?
+    /// Why it is not known which keys have ended; the older ones then check nothing.
+    package let problem: TokenError?
 
     /// The keys as they are, for a command.
     ///
     /// - Throws: ``GatehouseError`` or `TokenError` when a key of the live store, or the machine's own, cannot be read, or none was made yet.
-    package init(_ configuration: Configuration) throws { try self.init(configuration, makesOwn: false) }
-
-    /// The same for who serves: a key of the machine's own that is missing is made.
-    package static func made(for configuration: Configuration) throws -> InstanceKeys {
-        try InstanceKeys(configuration, makesOwn: true)
+    package init(_ configuration: Configuration) async throws {
+        let ends = await KeyEnds(readingStoresOf: configuration)
+        if let problem = ends.problem { throw problem }
+        try self.init(configuration, ends, makesOwn: false)
     }
 
-    private init(_ configuration: Configuration, makesOwn: Bool) throws {
+    /// The same for who serves: a key of the machine's own that is missing is made, and a store that is away stops nothing.
+    package static func made(for configuration: Configuration) async throws -> InstanceKeys {
+        try InstanceKeys(configuration, await KeyEnds(readingStoresOf: configuration), makesOwn: true)
+    }
+
+    init(_ configuration: Configuration, _ ends: KeyEnds, makesOwn: Bool) throws {
         var keys: [MasterKey] = []
-        func add(_ more: [MasterKey]) {
-            for key in more where !keys.contains(where: { $0.id == key.id }) { keys.append(key) }
-        }
-        let live = configuration.store.settings.masterKeys?.all ?? []
-        if !live.isEmpty { add(try MasterKeyring(sources: live).keys) }
-        let path = configuration.audit.spool + "/" + Self.fileName
-        let isThere = access(path, F_OK) == 0
-        if keys.isEmpty, !isThere {
-            guard makesOwn else {
-                throw GatehouseError(
-                    .unusable,
-                    "there is no key at \(path) yet",
-                    hint: "start `gatehouse serve` once, which makes it"
-                )
+        var ended: [(key: MasterKey, at: Timestamp)] = []
+        func add(_ key: MasterKey, endedAt end: Timestamp?) {
+            guard !keys.contains(where: { $0.id == key.id }), !ended.contains(where: { $0.key.id == key.id }) else {
+                return
             }
-            try Self.make(path, in: configuration.audit.spool)
+            if let end { ended.append((key, end)) } else { keys.append(key) }
         }
-        if keys.isEmpty || isThere { add([try MasterKeyring(sources: [.file(path)]).first]) }
+        func add(_ ring: MasterKeyring, of store: StoreName) {
+            let sure = ends.silent.contains(store) ? 1 : ring.keys.count
+            for key in ring.keys.prefix(sure) { add(key, endedAt: ends.ends[key.id]) }
+        }
+        let live = configuration.store
+        let file = InstanceKeyFile(folder: configuration.audit.spool)
+        var strangeKey: MasterKey.ID?
+        if let sources = live.settings.masterKeys?.all, !sources.isEmpty {
+            let ring = try MasterKeyring(sources: sources)
+            if let end = ends.ends[ring.first.id] { throw TokenError.firstKeyEnded(ring.first, end) }
+            add(ring, of: live.name)
+            if file.isThere, let own = try? file.read() {
+                if let end = file.end(of: own, under: ring, ends.ends) {
+                    add(own, endedAt: end)
+                } else if !ring.keys.contains(where: { $0.id == own.id }) {
+                    strangeKey = own.id
+                }
+            }
+        } else {
+            if !file.isThere {
+                guard makesOwn else {
+                    throw GatehouseError(
+                        .unusable,
+                        "there is no key at \(file.path) yet",
+                        hint: "start `gatehouse serve` once, which makes it"
+                    )
+                }
+                try file.make()
+            }
+            add(try file.read(), endedAt: nil)
+        }
         for store in configuration.stores {
             // A key of a store that is not in use may be out of reach.
             if let sources = store.settings.masterKeys?.all, let ring = try? MasterKeyring(sources: sources) {
-                add(ring.keys)
+                add(ring, of: store.name)
             }
         }
         self.keys = keys
+        self.ended = ended
+        self.strangeKey = strangeKey
+        problem = ends.problem
     }
 
-    package func keys(for purpose: Purpose) -> PurposeKeys {
-        let derived = keys.map { $0.derived(for: purpose.rawValue) }
-        return PurposeKeys(current: derived[0], older: Array(derived.dropFirst()))
+    /// The key that makes; in the log of an installation without master keys it tells later which key was its own.
+    package var current: MasterKey.ID { keys[0].id }
+
+    /// - Parameter more: keys that have ended since these were read.
+    package func keys(for purpose: Purpose, ended more: [MasterKey.ID: Timestamp] = [:]) -> PurposeKeys {
+        func derived(_ key: MasterKey) -> Secret { key.derived(for: purpose.rawValue) }
+        let older = keys.dropFirst()
+        let later = older.compactMap { key in more[key.id].map { (key: key, at: $0) } }
+        return PurposeKeys(
+            current: derived(keys[0]),
+            older: older.filter { more[$0.id] == nil }.map(derived),
+            ended: (ended + later).map { PurposeKeys.Ended(key: derived($0.key), at: $0.at) }
+        )
     }
+}
 
-    // MARK: -
-
-    /// Writes a new key beside and links it into place, so that of two processes one wins and nobody reads half a key.
-    private static func make(_ path: String, in folder: String) throws {
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw unusable("make", folder) }
-        let fresh = "\(path).\(getpid()).new"
-        unlink(fresh)
-        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw unusable("make", fresh) }
-        defer {
-            close(descriptor)
-            unlink(fresh)
+extension InstanceKeys {
+    /// Has the key in the spool open what this installation made under it until now, as after a change from a store without master keys to one with.
+    ///
+    /// - Parameter id: of the key, as the operator knows it; nil to be told which it is.
+    /// - Throws: ``GatehouseError`` or `TokenError` when there is no such key, or none to seal with.
+    package static func adopt(_ id: String?, _ configuration: Configuration, at now: Timestamp) async throws
+        -> MasterKey.ID
+    {
+        guard let sources = configuration.store.settings.masterKeys?.all, !sources.isEmpty else {
+            throw GatehouseError(
+                .unsupported,
+                "the live store has no master keys: the key in the spool is in use as it is"
+            )
         }
-        let isWritten = MasterKey.generate().encoded.withUnsafeBytes {
-            write(descriptor, $0.baseAddress, $0.count) == $0.count && fsync(descriptor) == 0
+        let ring = try MasterKeyring(sources: sources)
+        let ends = await KeyEnds(readingStoresOf: configuration)
+        if let problem = ends.problem { throw problem }
+        if let end = ends.ends[ring.first.id] { throw TokenError.firstKeyEnded(ring.first, end) }
+        let file = InstanceKeyFile(folder: configuration.audit.spool)
+        guard file.isThere else { throw GatehouseError(.unusable, "there is no key at \(file.path)") }
+        let key = try file.read()
+        guard id == key.id.description else {
+            throw GatehouseError(
+                .unusable,
+                "the key at \(file.path) is \(key.id)",
+                hint: "if it is this installation's own, as its log or a backup says: gatehouse key adopt \(key.id)"
+            )
         }
-        guard isWritten else { throw unusable("write", fresh) }
-        guard link(fresh, path) == 0 || errno == EEXIST else { throw unusable("make", path) }
-    }
-
-    private static func unusable(_ doing: String, _ path: String) -> GatehouseError {
-        GatehouseError(.unusable, "cannot \(doing) \(path): \(String(cString: strerror(errno)))")
+        try file.adopt(key, until: now, under: ring)
+        return key.id
     }
 }
 

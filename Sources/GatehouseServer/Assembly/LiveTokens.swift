@@ -79,6 +79,9 @@ final class LiveTokens: Sendable {
     /// For readiness, metrics and the status page.
     var refreshState: TokenRefreshState { source.refresher.state }
 
+    /// The ends of master keys, as far as the live store has said them.
+    var keyEnds: [MasterKey.ID: Timestamp] { (source.store as? SealedTokenStore)?.knownKeyEnds ?? [:] }
+
     /// How often Gatehouse went back by itself, by token.
     var reverts: [TokenName: Int] { state.withLock { $0.reverts } }
 

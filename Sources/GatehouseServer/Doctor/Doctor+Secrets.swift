@@ -32,7 +32,7 @@ extension Doctor {
                 }
             paths += sources.compactMap { if case .file(let path) = $0 { path } else { nil } }
         }
-        let ownKey = configuration.audit.spool + "/" + InstanceKeys.fileName
+        let ownKey = InstanceKeyFile(folder: configuration.audit.spool).path
         if FileStatus(ownKey) != nil { paths.append(ownKey) }
         var seen: Set<String> = []
         return paths.filter { seen.insert($0).inserted }.map(secretFile)

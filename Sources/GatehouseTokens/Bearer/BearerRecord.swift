@@ -36,7 +36,8 @@ struct BearerRecord: Equatable {
 
     private static let prefix = Array("GHB1".utf8)
 
-    /// The format prefix, and HMAC-SHA256 over the record under the instance's key: who could write the row had that key.
+    /// The format prefix, and HMAC-SHA256 over the record under the instance's key: who could write the row had that key. A retired key vouches
+    /// for none: the time in a record is chosen by whoever seals it.
     func sealed(under keys: PurposeKeys) -> [UInt8] {
         Self.prefix + Array(HMAC<SHA256>.authenticationCode(for: framed, using: Self.symmetric(keys.current)))
     }
@@ -55,6 +56,14 @@ struct BearerRecord: Equatable {
     var routeNames: Set<TokenName>? {
         let names = routes.split(separator: ",").map { try? TokenName(parsing: String($0)) }
         return names.isEmpty || names.contains(nil) ? nil : Set(names.compactMap { $0 })
+    }
+
+    /// Whether it lasts no longer than one may that is issued by now: a seal under a key that leaked makes no credential for ever.
+    func isBounded(at now: Timestamp) -> Bool {
+        let (lifetime, overflows) = expiresAt.subtractingReportingOverflow(issuedAt)
+        let longest = BearerStore.lifetimeRange.upperBound.components.seconds * 1_000_000
+        return !overflows && (0...longest).contains(lifetime)
+            && Timestamp(microseconds: issuedAt) <= now + BearerStore.clockSkew
     }
 
     func isLive(at now: Timestamp) -> Bool { revokedAt == nil && now.microseconds < expiresAt }

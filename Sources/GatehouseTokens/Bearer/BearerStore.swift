@@ -13,6 +13,8 @@ package actor BearerStore {
     package static let defaultLifetime: Duration = .seconds(4 * 3600)
     /// Bounds of that: an outage of Access that lasts longer deserves a new decision.
     package static let lifetimeRange: ClosedRange<Duration> = .seconds(60)...(.seconds(7 * 86_400))
+    /// How far in the future one may have been issued, for clocks that differ or were set back.
+    package static let clockSkew: Duration = .seconds(300)
     /// Credentials alive at once; one more is refused `limit`.
     package static let maximumLive = 64
     /// Ended ones that are kept for `list`; beyond it the oldest is forgotten.
@@ -25,7 +27,8 @@ package actor BearerStore {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private nonisolated let executor = DatabaseExecutor(label: "gatehouse.bearers")
 
-    let keys: PurposeKeys
+    /// Asked for whenever rows are judged: a key may end while the process runs.
+    private let currentKeys: @Sendable () -> PurposeKeys
     let clock: any WallClock
     private var connection: SQLiteConnection?
     private var connectionsMade = 0
@@ -33,11 +36,17 @@ package actor BearerStore {
     var revoked: [String: Int64] = [:]
 
     /// Opens nothing yet.
-    package init(path: String, keys: PurposeKeys, clock: any WallClock = SystemClock()) {
+    package init(
+        path: String,
+        keys: @autoclosure @escaping @Sendable () -> PurposeKeys,
+        clock: any WallClock = SystemClock()
+    ) {
         self.path = path
-        self.keys = keys
+        currentKeys = keys
         self.clock = clock
     }
+
+    var keys: PurposeKeys { currentKeys() }
 
     /// Makes a credential and returns the only copy of it.
     ///
@@ -71,7 +80,8 @@ package actor BearerStore {
         )
         let database = try database(creating: true)
         try database.transaction({ wrap($0) }) { () throws(TokenError) in
-            let live = try records(database).filter { isTrusted($0) && $0.record.isLive(at: now) }
+            let keys = keys
+            let live = try records(database).filter { isTrusted($0, now, keys) && $0.record.isLive(at: now) }
             guard !live.contains(where: { $0.record.name == name.text }) else {
                 throw TokenError(
                     .limit,
@@ -96,10 +106,11 @@ package actor BearerStore {
     package func revoke(_ nameOrID: String, _ change: TokenChange) throws(TokenError) -> [BearerSummary] {
         guard let database = try existing() else { throw Self.notFound(nameOrID) }
         let now = clock.now()
+        let keys = keys
         let ended = try database.transaction({ wrap($0) }) { () throws(TokenError) in
             var ended: [BearerRecord] = []
             for row in try records(database) where row.record.name == nameOrID || row.record.id == nameOrID {
-                guard isTrusted(row) else {
+                guard isTrusted(row, now, keys) else {
                     try sql { () throws(SQLiteError) in try database.delete(bearer: row.record.id) }
                     ended.append(row.record)
                     continue
@@ -119,11 +130,30 @@ package actor BearerStore {
         return ended.map { summary($0, isTrusted: true, now) }
     }
 
+    /// Puts every credential that is alive under the first key, before the others end.
+    ///
+    /// - Returns: how many were under another one.
+    package func reseal() throws(TokenError) -> Int {
+        guard let database = try existing() else { return 0 }
+        let (now, keys) = (clock.now(), keys)
+        return try database.transaction({ wrap($0) }) { () throws(TokenError) in
+            var count = 0
+            for row in try records(database) where isTrusted(row, now, keys) && row.record.isLive(at: now) {
+                let seal = row.record.sealed(under: keys)
+                guard seal != row.seal else { continue }
+                try sql { () throws(SQLiteError) in try database.replace(row.record, seal: seal) }
+                count += 1
+            }
+            return count
+        }
+    }
+
     /// All that are kept, the newest first.
     package func list() throws(TokenError) -> [BearerSummary] {
         guard let database = try existing() else { return [] }
         let now = clock.now()
-        return try records(database).map { summary($0.record, isTrusted: isTrusted($0), now) }
+        let keys = keys
+        return try records(database).map { summary($0.record, isTrusted: isTrusted($0, now, keys), now) }
     }
 
     /// What requests may come with.
@@ -134,7 +164,8 @@ package actor BearerStore {
         let now = clock.now()
         revoked = revoked.filter { now.microseconds < $0.value }
         var bearers: [KnownBearer] = []
-        for row in try records(database) where isTrusted(row) {
+        let keys = keys
+        for row in try records(database) where isTrusted(row, now, keys) {
             let record = row.record
             if record.revokedAt != nil { revoked[record.id] = record.expiresAt }
             guard revoked[record.id] == nil, now < Timestamp(microseconds: record.expiresAt) + Self.remembered,
@@ -156,16 +187,20 @@ package actor BearerStore {
         return BearerSnapshot(bearers)
     }
 
-    /// Differs from its last value when anyone has written to the file, or put another in its place. Reads shared memory only.
+    /// Differs from its last value when anyone has written to the file, or put another in its place, or a key has ended. Reads shared memory
+    /// only.
     package func changeStamp() throws(TokenError) -> Stamp {
-        guard let database = try existing() else { return Stamp(connection: 0, version: 0) }
+        let trusted = keys.all.count
+        guard let database = try existing() else { return Stamp(connection: 0, version: 0, keys: trusted) }
         let version = try sql { () throws(SQLiteError) in try database.dataVersion() }
-        return Stamp(connection: connectionsMade, version: version)
+        return Stamp(connection: connectionsMade, version: version, keys: trusted)
     }
 
     package struct Stamp: Hashable, Sendable {
         let connection: Int
         let version: Int64
+        /// How many keys are trusted: it falls when one ends.
+        let keys: Int
     }
 
     // MARK: -
@@ -190,8 +225,8 @@ package actor BearerStore {
         try sql { () throws(SQLiteError) in try database.bearers() }
     }
 
-    private func isTrusted(_ row: SealedBearer) -> Bool {
-        row.record.isSealed(by: row.seal, under: keys) && row.record.routeNames != nil
+    private func isTrusted(_ row: SealedBearer, _ now: Timestamp, _ keys: PurposeKeys) -> Bool {
+        row.record.isSealed(by: row.seal, under: keys) && row.record.isBounded(at: now) && row.record.routeNames != nil
             && BearerDigest(stored: row.record.digest)?.id == row.record.id
     }
 

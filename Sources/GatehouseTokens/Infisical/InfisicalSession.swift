@@ -108,6 +108,8 @@ actor InfisicalSession {
         }
         let answer = try InfisicalAnswer.grant(response.body)
         guard let secret = answer.accessToken ?? old else { throw .malformedAnswer }
+        // It goes into a header.
+        do throws(InvalidValue) { _ = try TokenValue(validating: secret, version: 1) } catch { throw .malformedAnswer }
         // 0 is a token that does not run out.
         let life: Duration = .seconds(answer.expiresIn > 0 ? answer.expiresIn : 86_400)
         grant = Grant(secret: secret, renewAt: sentAt + life * Self.renewAfter, expiresAt: sentAt + life)

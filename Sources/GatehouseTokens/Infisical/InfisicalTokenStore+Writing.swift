@@ -43,7 +43,7 @@ extension InfisicalTokenStore {
         guard let predecessor = InfisicalLineage(of: current).predecessor,
             let old = try await secret(name, version: predecessor)
         else { throw TokenError(.versionNotFound, "the token '\(name)' has no version before \(current.version)") }
-        return (try Self.value(of: old), current)
+        return (try self.value(of: old), current)
     }
 
     package func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) {
@@ -64,7 +64,11 @@ extension InfisicalTokenStore {
         _ change: TokenChange,
         _ lineage: (InfisicalLineage, Int) -> InfisicalLineage
     ) async throws(TokenError) -> TokenSummary {
+        // Never near the end of the range: a version is one of ``InfisicalSecret/versions``.
         let next = (current?.version ?? 0) + 1
+        guard InfisicalSecret.versions.contains(next) else {
+            throw TokenError(.limit, "the token '\(name)' has no version number left")
+        }
         let before = current.map { InfisicalLineage(of: $0) } ?? InfisicalLineage()
         // What others keep in the metadata stays.
         let ours = [InfisicalLineage.chainKey, InfisicalLineage.versionKey, Self.expiresKey, Self.actorKey]
@@ -86,7 +90,7 @@ extension InfisicalTokenStore {
         guard response.status == 200 else { throw Self.refused(response.status) }
         guard try InfisicalAnswer.secret(response.body) != nil else { throw Self.pending(name) }
         // Infisical trims values and may change them in other ways: only what is read back was written.
-        guard let written = try await secret(name, version: nil), try Self.value(of: written).secret == value else {
+        guard let written = try await secret(name, version: nil), try self.value(of: written).secret == value else {
             throw TokenError(
                 .unavailable,
                 "infisical has not kept the value of '\(name)' as it was sent",

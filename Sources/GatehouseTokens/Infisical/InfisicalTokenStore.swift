@@ -18,14 +18,16 @@ package struct InfisicalTokenStore: TokenStore {
     private let fingerprinting = SymmetricKey(size: .bits256)
 
     package init(_ place: InfisicalPlace, surroundings: TokenRefresher.Surroundings = .machine) {
-        session = InfisicalSession(place, surroundings: surroundings)
+        self.init(InfisicalSession(place, surroundings: surroundings))
     }
+
+    init(_ session: InfisicalSession) { self.session = session }
 
     package func load() async throws(TokenError) -> TokenLoad {
         var load = TokenLoad()
         for (name, secret) in try await all() {
             do throws(TokenError) {
-                load.tokens[name] = try Self.value(of: secret)
+                load.tokens[name] = try self.value(of: secret)
                 load.dates[name] = TokenDates(createdAt: secret.updatedAt, expiresAt: Self.expiry(of: secret))
             } catch {
                 load.problems.append(TokenProblem(name: name, error: error))
@@ -44,7 +46,7 @@ package struct InfisicalTokenStore: TokenStore {
                 ? .notFound(name)
                 : TokenError(.versionNotFound, "the token '\(name)' has no version \(version ?? 0)")
         }
-        return try Self.value(of: secret)
+        return try self.value(of: secret)
     }
 
     package func history(of name: TokenName) async throws(TokenError) -> [TokenEvent] {
@@ -53,7 +55,7 @@ package struct InfisicalTokenStore: TokenStore {
         for version in stride(from: current.version, to: max(0, current.version - Self.maximumHistory), by: -1) {
             let found = version == current.version ? current : try await secret(name, version: version)
             guard let found else { continue }
-            let value = try? Self.value(of: found)
+            let value = try? self.value(of: found)
             events.append(
                 TokenEvent(
                     revision: version,
@@ -77,9 +79,14 @@ package struct InfisicalTokenStore: TokenStore {
     private func all() async throws(TokenError) -> [(TokenName, InfisicalSecret)] {
         let response = try await session.call("GET", "/api/v4/secrets" + query([]))
         guard response.status == 200 else { throw Self.refused(response.status) }
-        return try InfisicalAnswer.secrets(response.body)
-            .compactMap { secret in (try? TokenName(parsing: secret.key)).map { ($0, secret) } }
-            .sorted { $0.0 < $1.0 }
+        var found: [TokenName: InfisicalSecret] = [:]
+        for secret in try InfisicalAnswer.secrets(response.body) {
+            guard let name = try? TokenName(parsing: secret.key) else { continue }
+            guard found.updateValue(secret, forKey: name) == nil else {
+                throw TokenError(.unavailable, "infisical: the server gives the secret '\(name)' twice")
+            }
+        }
+        return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// Nil when there is none; Infisical says the same of what the identity may not know of.
@@ -87,7 +94,12 @@ package struct InfisicalTokenStore: TokenStore {
         let more = version.map { [("version", String($0))] } ?? []
         let response = try await session.call("GET", "/api/v4/secrets/\(name)" + query(more))
         switch response.status {
-        case 200: return try InfisicalAnswer.secret(response.body)
+        case 200:
+            guard let secret = try InfisicalAnswer.secret(response.body) else { return nil }
+            guard secret.key == name.text, version == nil || version == secret.version,
+                secret.isSound(in: session.place)
+            else { throw Self.unsound(name.text) }
+            return secret
         case 404: return nil
         case _: throw Self.refused(response.status)
         }
@@ -124,7 +136,16 @@ package struct InfisicalTokenStore: TokenStore {
 
     // MARK: - Judging
 
-    static func value(of secret: InfisicalSecret) throws(TokenError) -> TokenValue {
+    private static func unsound(_ name: String) -> TokenError {
+        TokenError(
+            .unavailable,
+            "infisical: what the server gives for '\(name)' is not the secret that was asked for",
+            hint: "is `site` an Infisical server, and is what stands before it one that keeps answers apart?"
+        )
+    }
+
+    func value(of secret: InfisicalSecret) throws(TokenError) -> TokenValue {
+        guard secret.isSound(in: session.place) else { throw Self.unsound(secret.key) }
         guard let value = secret.value, !secret.isHidden else {
             throw TokenError(
                 .unavailable,
@@ -142,7 +163,7 @@ package struct InfisicalTokenStore: TokenStore {
     func summary(_ name: TokenName, _ secret: InfisicalSecret) -> TokenSummary {
         var value: TokenValue?
         var problem: TokenError?
-        do throws(TokenError) { value = try Self.value(of: secret) } catch { problem = error }
+        do throws(TokenError) { value = try self.value(of: secret) } catch { problem = error }
         return TokenSummary(
             name: name,
             version: secret.version,

@@ -72,7 +72,7 @@ actor PostgresTokenDatabase: TokenDatabase {
             try rows.sql.read(
                 """
                 SELECT sha256(convert_to(coalesce(string_agg(name || ' ' || encode(seal, 'hex'), ',' ORDER BY name), ''), \
-                'UTF8')) FROM token_heads
+                'UTF8')) FROM (SELECT name, seal FROM token_heads ORDER BY name LIMIT \(SealedTokenStore.maximumTokens + 2)) h
                 """,
                 []
             ) { row throws(TokenError) in try row.blob(0) }.first ?? []
@@ -154,10 +154,7 @@ actor PostgresTokenDatabase: TokenDatabase {
     private func open() async -> Result<PostgresConnection, TokenError> {
         do throws(PostgresError) {
             let opened = try await PostgresConnection.open(options)
-            try await opened.query(
-                "SELECT set_config('search_path', $1, false)",
-                [.text("\(Self.schema), pg_temp")]
-            )
+            try await opened.run { session throws(PostgresError) in try session.settle(in: Self.schema) }
             if !isMigrated {
                 try await PostgresTokenSchema.migrate(opened)
                 isMigrated = true
@@ -186,8 +183,9 @@ actor PostgresTokenDatabase: TokenDatabase {
             return try session.transaction(.snapshot, { TokenError($0) }) { () throws(TokenError) in try body(rows) }
         case .changing:
             return try session.transaction(.readWrite, { TokenError($0) }) { () throws(TokenError) in
-                // One change at a time, also of a token that has no row to lock yet.
-                _ = try sql.read("SELECT pg_advisory_xact_lock($1)", [.integer(lock)]) { _ throws(TokenError) in }
+                // One change at a time, also of a token that has no row to lock yet. Whoever may only read cannot hold this lock, as any user
+                // can an advisory one.
+                _ = try sql.run("LOCK TABLE token_heads IN SHARE ROW EXCLUSIVE MODE", [])
                 let value = try body(rows)
                 // Told when the transaction commits, and not at all when it does not.
                 _ = try sql.read("SELECT pg_notify($1, '')", [.text(channel)]) { _ throws(TokenError) in }
@@ -197,6 +195,6 @@ actor PostgresTokenDatabase: TokenDatabase {
         }
     }
 
-    /// The advisory lock of changes, and beside it the one of migrations: "gatehous" and its successor as numbers.
-    static let lock: Int64 = 0x6761_7465_686F_7573
+    /// Whose turn it is to make the schema: "gatehout", as a number, for the advisory lock.
+    static let making: Int64 = 0x6761_7465_686F_7574
 }

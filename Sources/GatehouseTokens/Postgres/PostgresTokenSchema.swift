@@ -8,7 +8,7 @@ enum PostgresTokenSchema {
         try await connection.run { session throws(PostgresError) in
             if try isMissing(session) {
                 try session.transaction { session throws(PostgresError) in
-                    try session.query("SELECT pg_advisory_xact_lock($1)", [.int(PostgresTokenDatabase.lock + 1)])
+                    try session.takeTurn(PostgresTokenDatabase.making)
                     // Asked again, because another process may have made it meanwhile.
                     if try isMissing(session) { try session.query("CREATE SCHEMA \(PostgresTokenDatabase.schema)") }
                 }

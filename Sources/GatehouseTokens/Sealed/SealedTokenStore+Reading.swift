@@ -3,6 +3,8 @@ package import GatehouseCore
 extension SealedTokenStore {
     package func load() async throws(TokenError) -> TokenLoad {
         try await database.use(.reading) { rows throws(TokenError) in
+            // A store that cannot say which keys are retired is not read at all: what was read before goes on.
+            _ = try ends(rows)
             var load = TokenLoad()
             for name in try names(rows) {
                 do throws(TokenError) {
@@ -23,6 +25,7 @@ extension SealedTokenStore {
 
     package func list() async throws(TokenError) -> [TokenSummary] {
         try await database.use(.reading) { rows throws(TokenError) in
+            _ = try ends(rows)
             var list: [TokenSummary] = []
             for name in try names(rows) {
                 do throws(TokenError) {
@@ -72,8 +75,10 @@ extension SealedTokenStore {
             return nil
         }
         try attestation.verify(head, seal)
+        try refuseEnded(Attestation.keyID(of: seal, prefix: TokenHead.prefix), name, rows)
         guard let newest else { throw Self.tampered(name, "its last change is gone") }
         try attestation.verify(newest.event, newest.seal)
+        try refuseEnded(Attestation.keyID(of: newest.seal, prefix: EventRecord.prefix), name, rows)
         // An old head has an old revision, and its change may be the newest one only if all later ones were removed.
         guard newest.event.revision == head.revision, newest.event.version == head.current, latest <= head.latest else {
             throw Self.tampered(name, "its head is not the newest one")
@@ -95,6 +100,7 @@ extension SealedTokenStore {
             throw TokenError(.versionNotFound, "the token '\(name)' has no version \(version)")
         }
         let secret = try sealer.open(sealed, in: row)
+        try refuseEnded(SealedValue.keyID(of: sealed), name, rows)
         do throws(InvalidValue) {
             return (row, try TokenValue(validating: secret, version: Int(version)))
         } catch {
@@ -160,7 +166,10 @@ extension SealedTokenStore {
         _ rows: TokenRows
     ) -> TokenEvent {
         var problem = wholeProblem
-        do throws(TokenError) { try attestation.verify(record, seal) } catch { problem = problem ?? error }
+        do throws(TokenError) {
+            try attestation.verify(record, seal)
+            try refuseEnded(Attestation.keyID(of: seal, prefix: EventRecord.prefix), record.name, rows)
+        } catch { problem = problem ?? error }
         let action = TokenEvent.Action(rawValue: record.action)
         let isTrusted = problem == nil
         return TokenEvent(

@@ -129,15 +129,25 @@ extension SealedTokenStore {
         _ change: TokenChange,
         _ rows: TokenRows
     ) throws(TokenError) -> TokenHead {
+        try record(action.rawValue, &head, change, rows)
+    }
+
+    func record(
+        _ action: String,
+        _ head: inout TokenHead,
+        _ change: TokenChange,
+        _ rows: TokenRows
+    ) throws(TokenError) -> TokenHead {
         guard head.revision < Self.lastNumber else {
             throw TokenError(.limit, "the token '\(head.name)' has no revision left")
         }
+        try refuseEndedFirst(rows)
         head.revision += 1
         head.changedAt = clock.now().microseconds
         let event = EventRecord(
             name: head.name,
             revision: head.revision,
-            action: action.rawValue,
+            action: action,
             version: head.current,
             at: head.changedAt,
             actor: change.actor,

@@ -29,6 +29,7 @@ package struct SealedTokenStore: TokenStore {
     let attestation: Attestation
     let clock: any WallClock
     let seen = SeenRevisions()
+    let known = KnownKeyEnds()
 
     init(database: any TokenDatabase, keyring: MasterKeyring, clock: any WallClock) {
         self.database = database

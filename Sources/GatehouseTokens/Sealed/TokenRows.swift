@@ -3,6 +3,10 @@ internal import GatehouseCore
 /// Rows as they stand in the tables of any database, read and written without judging them.
 struct TokenRows {
     let sql: any TokenSQL
+    /// Of the transaction that these rows are read in.
+    let view = TokenView()
+
+    init(sql: any TokenSQL) { self.sql = sql }
 
     func head(of name: String) throws(TokenError) -> (head: TokenHead, seal: [UInt8])? {
         try sql.read(
@@ -64,11 +68,25 @@ struct TokenRows {
     }
 
     /// Every name that any of the tables knows.
+    ///
+    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumTokens``, and the one of the ends of keys: Gatehouse
+    ///   writes no more, so somebody else does, and reading all of theirs could take for ever.
     func names() throws(TokenError) -> [String] {
-        try sql.read(
-            "SELECT name FROM token_heads UNION SELECT name FROM token_versions UNION SELECT name FROM token_events",
-            []
-        ) { row throws(TokenError) in try row.text(0) }.sorted()
+        let limit = SealedTokenStore.maximumTokens + 2
+        let tables = ["token_heads", "token_versions", "token_events"]
+        let parts = tables.map {
+            "SELECT name FROM (SELECT DISTINCT name FROM \($0) ORDER BY name LIMIT \(limit)) \($0)"
+        }
+        let names = try sql.read(parts.joined(separator: " UNION "), []) { row throws(TokenError) in try row.text(0) }
+        guard names.count < limit else {
+            throw TokenError(
+                .tampered,
+                "the store has rows of more than \(SealedTokenStore.maximumTokens) tokens, which Gatehouse never writes",
+                hint:
+                    "find out who wrote to the database, and delete what is not yours from token_heads, token_versions and token_events"
+            )
+        }
+        return names.sorted()
     }
 
     func latestVersion(of name: String) throws(TokenError) -> Int64 {

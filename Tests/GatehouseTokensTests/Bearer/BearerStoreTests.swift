@@ -52,6 +52,76 @@ import Testing
         #expect(try await store.list().map(\.status) == [.expired])
     }
 
+    /// A row as whoever has a key and can write the file makes it.
+    private func plant(_ text: BearerText, from: Int64, to: Int64, under key: String = "instance key") throws {
+        let digest = text.digest
+        let record = BearerRecord(
+            id: digest.id,
+            name: "mallory",
+            digest: digest.bytes,
+            routes: "coda",
+            issuedAt: from * 1_000_000,
+            expiresAt: to &* 1_000_000,
+            issuedBy: "",
+            note: "",
+            revokedAt: nil,
+            revokedBy: ""
+        )
+        let database = try SQLiteConnection(path: bench.file)
+        try database.migrate("bearers", through: SQLiteConnection.bearerSchema)
+        try database.insert(record, seal: record.sealed(under: PurposeKeys(current: Secret(key))))
+    }
+
+    @Test(
+        arguments: [
+            (0, 10 * 365 * 86_400), (0, 7 * 86_400 + 1), (86_400, 8 * 86_400), (0, -1), (301, 302),
+            (-Self.start, 9_000_000_000_000), (0, Int64.max / 1_000_000 - Self.start),
+        ] as [(Int64, Int64)]
+    )
+    func `a credential that lasts longer than one may is taken by nobody, whatever sealed it`(
+        _ from: Int64,
+        _ to: Int64
+    ) async throws {
+        let text = BearerText.generate()
+        try plant(text, from: Self.start + from, to: Self.start + to)
+        #expect(verdict(try await store().load(keeping: [:]), text) == "bearer_unknown")
+        #expect(try await store().list().map(\.status) == [.untrusted])
+    }
+
+    @Test func `the longest that may be issued is taken`() async throws {
+        let text = BearerText.generate()
+        try plant(text, from: Self.start, to: Self.start + 7 * 86_400)
+        #expect(verdict(try await store().load(keeping: [:]), text) == "bearer mallory")
+    }
+
+    @Test func `a retired key vouches for none, and those alive are put under the first one before`() async throws {
+        let (text, _) = try await store("old").issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
+        let ended = Mutex(false)
+        let store = BearerStore(
+            path: bench.file,
+            keys: ended.withLock { $0 }
+                ? PurposeKeys(
+                    current: Secret("new"),
+                    ended: [.init(key: Secret("old"), at: Timestamp(seconds: Self.start))]
+                )
+                : PurposeKeys(current: Secret("new"), older: [Secret("old")]),
+            clock: clock
+        )
+        #expect(verdict(try await store.load(keeping: [:]), text) == "bearer night")
+        #expect(try await store.reseal() == 1)
+        #expect(try await store.reseal() == 0)
+        let before = try await store.changeStamp()
+        ended.withLock { $0 = true }
+        #expect(try await store.changeStamp() != before, "a process that runs reads them again")
+        #expect(verdict(try await store.load(keeping: [:]), text) == "bearer night")
+        // Somebody who has the old key, also with a time before its end.
+        for shift in [-60, 0, 60] as [Int64] {
+            let planted = BearerText.generate()
+            try plant(planted, from: Self.start + shift, to: Self.start + 3600, under: "old")
+            #expect(verdict(try await store.load(keeping: [:]), planted) == "bearer_unknown")
+        }
+    }
+
     @Test func `the file holds a digest and never the credential`() async throws {
         let (text, _) = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
         let words = text.secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }

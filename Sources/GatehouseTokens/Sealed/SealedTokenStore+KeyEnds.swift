@@ -1,0 +1,115 @@
+package import GatehouseCore
+internal import Synchronization
+
+/// Since when a retired master key opens nothing any more.
+///
+/// The ends stand in the store as the changes of a token that no route can mean, for its name is none: sealed, in their order, and missed by a
+/// running process when they are taken away, like those of any token. The first release passes them over.
+///
+/// Once `key rotate` has put every row under the first key, a row under another one was put there by somebody who has that key. A process
+/// that starts afterwards cannot know what was there when all records of the ends are removed: a key that leaked leaves `master_keys` as soon as no
+/// audit needs it.
+extension SealedTokenStore {
+    /// Not a ``TokenName``.
+    static let keysName = "*keys"
+    static let endAction = "end_key"
+
+    /// The ends of master keys, as they stand in the store.
+    package func keyEnds() async throws(TokenError) -> [MasterKey.ID: Timestamp] {
+        try await database.use(.reading) { rows throws(TokenError) in try ends(rows) }
+    }
+
+    /// The ends that this process has seen. May be read anywhere, at any time.
+    package nonisolated var knownKeyEnds: [MasterKey.ID: Timestamp] { known.ends.withLock { $0 } }
+
+    /// The ends as one view of the rows has them. A ring of one key asks nothing: no other opens anything.
+    func ends(_ rows: TokenRows) throws(TokenError) -> [MasterKey.ID: Timestamp] {
+        guard sealer.keyring.keys.count > 1 else { return [:] }
+        if let ends = rows.view.ends { return ends }
+        // Not judged by ends while they are read.
+        rows.view.ends = [:]
+        var ends: [MasterKey.ID: Timestamp] = [:]
+        do throws(TokenError) {
+            if try trustedHead(of: Self.keysName, rows) != nil {
+                for (event, seal) in try rows.events(of: Self.keysName, limit: Self.maximumHistory) {
+                    try attestation.verify(event, seal)
+                    guard event.action == Self.endAction, let bytes = Hex.decode(event.note),
+                        bytes.count == MasterKey.ID.length
+                    else { throw event.tampered }
+                    ends[MasterKey.ID(bytes: bytes)] = Timestamp(microseconds: event.at)
+                }
+            }
+        } catch {
+            rows.view.ends = nil
+            throw TokenError(
+                error.code,
+                "the record of the ends of master keys: \(error.message)",
+                hint: "restore the store from a backup, and find out who wrote to the database",
+                underlying: error
+            )
+        }
+        rows.view.ends = ends
+        known.ends.withLock { $0.merge(ends) { _, new in new } }
+        return ends
+    }
+
+    /// - Throws: ``TokenError`` `tampered` for a seal under a key that has ended.
+    func refuseEnded(_ id: MasterKey.ID?, _ name: String, _ rows: TokenRows) throws(TokenError) {
+        guard let id, let end = try ends(rows)[id] else { return }
+        throw Self.tampered(name, "a row of it stands under the master key \(id), which was retired at \(end.rfc3339)")
+    }
+
+    /// - Throws: ``TokenError`` `configuration` when nothing may be sealed any more under the first key.
+    func refuseEndedFirst(_ rows: TokenRows) throws(TokenError) {
+        guard let end = try ends(rows)[sealer.keyring.first.id] else { return }
+        throw .firstKeyEnded(sealer.keyring.first, end)
+    }
+
+    /// Ends every key but the first.
+    ///
+    /// - Returns: those that had no end yet; nil, and nothing is ended, when a row stands under one of them: another process has just
+    ///   written it, and it must not stop opening.
+    func endOlderKeys(by actor: String) async throws(TokenError) -> [MasterKey.ID]? {
+        let older = sealer.keyring.keys.dropFirst()
+        guard !older.isEmpty else { return [] }
+        let (ended, revision) = try await database.use(.changing) {
+            rows throws(TokenError) -> ([MasterKey.ID]?, Int64) in
+            try refuseEndedFirst(rows)
+            guard try rows.keyIDs().allSatisfy({ $0 == sealer.keyring.first.id }) else { return (nil, 0) }
+            let known = try ends(rows)
+            var head =
+                try trustedHead(of: Self.keysName, rows)
+                ?? TokenHead(name: Self.keysName, current: 0, latest: 0, revision: 0, changedAt: 0)
+            var ended: [MasterKey.ID]? = []
+            for key in older where known[key.id] == nil {
+                let what = try TokenChange(actor: actor, note: key.id.description)
+                head = try record(Self.endAction, &head, what, rows)
+                ended?.append(key.id)
+            }
+            return (ended, head.revision)
+        }
+        if revision > 0 { seen.saw(Self.keysName, at: revision) }
+        _ = try await keyEnds()
+        return ended
+    }
+}
+
+extension TokenError {
+    package static func firstKeyEnded(_ key: MasterKey, _ end: Timestamp) -> TokenError {
+        TokenError(
+            .configuration,
+            "the first of the master keys, \(key.id), was retired at \(end.rfc3339): nothing is sealed under it any more",
+            hint: "put the key that replaced it first in master_keys"
+        )
+    }
+}
+
+/// What a process knows of the ends of keys.
+final class KnownKeyEnds: Sendable {
+    let ends = Mutex<[MasterKey.ID: Timestamp]>([:])
+}
+
+/// What was read once for a view of the rows.
+final class TokenView {
+    var ends: [MasterKey.ID: Timestamp]?
+}
