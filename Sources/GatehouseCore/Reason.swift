@@ -28,6 +28,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case routeUnknown = "route_unknown"
     case sessionUnknown = "session_unknown"
 
+    /// The client went away or stalled before the body that the decision waited for was whole. Nobody is told.
+    case bodyIncomplete = "body_incomplete"
     case bodyTooLarge = "body_too_large"
     case targetTooLong = "target_too_long"
     case headersTooLarge = "headers_too_large"
@@ -92,7 +94,7 @@ extension Reason {
 
     package var answer: Answer {
         switch self {
-        case .requestMalformed, .pathAmbiguous, .rpcMalformed, .rpcHeaderMismatch:
+        case .requestMalformed, .pathAmbiguous, .rpcMalformed, .rpcHeaderMismatch, .bodyIncomplete:
             Answer(status: 400, code: .badRequest, message: "The request is malformed or ambiguous.")
         case .assertionMissing, .assertionDuplicate, .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown,
             .assertionSignature, .assertionType, .assertionIssuer, .assertionAudience, .assertionExpired,

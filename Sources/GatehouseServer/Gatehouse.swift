@@ -75,6 +75,7 @@ package final class Gatehouse: Sendable {
         let connector = UpstreamConnector()
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         let rates = RateTable()
+        let legacy = LegacySessions()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
@@ -121,6 +122,7 @@ package final class Gatehouse: Sendable {
                 connector: connector,
                 rates: rates,
                 sessions: sessions,
+                legacy: legacy,
                 // Weak: it would close a ring that keeps the store open after the end.
                 onTokenAnswer: { [weak tokens] in tokens?.upstreamAnswered($0, $1, version: $2, isRejection: $3) },
                 logger: logger
