@@ -51,6 +51,9 @@ package struct RPCMessage: Sendable {
     /// Whether the message has members beside those of JSON-RPC.
     package internal(set) var hasOtherMembers = false
 
+    /// Whether it opens a stream of changes (2026-07-28), which lasts until somebody ends it.
+    package var isListen: Bool { known == .listen && kind == .request }
+
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
         guard let kind = targetKind else {

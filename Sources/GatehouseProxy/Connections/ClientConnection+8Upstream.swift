@@ -106,7 +106,8 @@ extension ClientConnection {
         guard exchange.session != nil else { return RequestRewrite.Untagging() }
         return RequestRewrite.Untagging(
             field: head.has(.mcpSessionID) ? SessionTags.length : 0,
-            query: exchange.queryTag
+            query: exchange.queryTag,
+            path: exchange.pathTag
         )
     }
 
@@ -127,7 +128,8 @@ extension ClientConnection {
         let before = inbound.readableBytes
         let refusal = takeBody { upstream.write($0) }
         let isProgress = inbound.readableBytes < before
-        setForwardingDeadline()
+        // The sweep comes by here too: what has stood here before gives no more time.
+        if isProgress { setForwardingDeadline() }
         if let refusal {
             carryOut(machine.requestBodyRefused(refusal))
         } else if requestBody.isComplete {
