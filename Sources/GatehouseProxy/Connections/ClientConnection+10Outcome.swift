@@ -13,6 +13,7 @@ extension ClientConnection {
         let body = rpcBody(reason, exchange)
         exchange.status = status(of: reason, exchange, isRPC: body != nil)
         if !exchange.isDecided { record(.decision) }
+        if exchange.caller == nil { refusals.refused(at: loop.eventLoop.now) }
         log(reason, exchange)
         if let upstream {
             self.upstream = nil
@@ -124,7 +125,7 @@ extension ClientConnection {
     func recordOutcome(_ ending: Ending) {
         guard let exchange else { return }
         if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
-        if exchange.isDecided { record(.outcome, ending: ending) }
+        if exchange.isDecided, !exchange.isCounted { record(.outcome, ending: ending) }
         loop.metrics.count(exchange, at: loop.eventLoop.now)
         if held > 0 || gathered != nil { releaseHold() }
         self.exchange = nil
