@@ -20,6 +20,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         case unexpectedResult
         /// The tables were made by a newer release.
         case schemaTooNew
+        /// The tables were made by an older release, and this user may not change them.
+        case schemaTooOld
         /// No thread or memory for a connection.
         case failed
     }
@@ -36,7 +38,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package var source: Source {
         switch code {
         case .connectionFailed, .timeout, .connectionLost, .statementFailed: .upstream
-        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .schemaTooNew, .failed: .gatehouse
+        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .schemaTooNew, .schemaTooOld, .failed: .gatehouse
         }
     }
 
@@ -69,6 +71,7 @@ extension PostgresError {
             case "40001", "40P01": "the transaction lost against a concurrent one"
             case "42501": "the database user lacks the privilege"
             case "42P01": "a table does not exist"
+            case "22P05": "the database's encoding, which is not UTF8, has no place for a character"
             case "57014": "the statement took longer than its timeout"
             default: Self.condition(ofClass: sqlState.prefix(2))
             }

@@ -24,7 +24,7 @@ struct PostgresColumns {
         }
         // A record holds a whole event: its reader saw to that.
         precondition(isWhole, "a record holds an event in canonical form")
-        add(.writer, writer)
+        Array(writer.utf8).withUnsafeBytes { quote(.writer, $0) }
         add(.sequence, String(record.sequence))
         if !record.hash.isEmpty {
             record.hash.withUnsafeBytes { add(.hash, hex: $0) }

@@ -82,15 +82,35 @@ enum PostgresSchema {
             "REVOKE EXECUTE ON FUNCTION audit_make_partition(timestamptz) FROM PUBLIC",
         ],
         [PostgresPartitions.hardened],
+        [
+            "ALTER TABLE audit_events ADD COLUMN rpc_position bigint, ADD COLUMN requests bigint",
+            // Replaced and not dropped, so that the rights to it stay: new columns come last.
+            "CREATE OR REPLACE VIEW audit_requests AS \(messages)",
+        ],
     ]
-    /// A gateway that may only insert goes on with the first schema until the tables' owner brings it up to date.
-    static let oldestUsable = 1
 
     /// Opens the tables on a session that has just been connected, and makes them or brings them up to date where the user may.
     static func open(_ session: PostgresSession) throws(PostgresError) {
         try PostgresPlace.enter(session)
-        try session.migrate(component, through: scripts, usableFrom: oldestUsable)
+        try session.migrate(component, through: scripts)
     }
+
+    /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
+    /// newest rows reads only those.
+    static let messages = """
+        SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal,
+            d.subject, d.decision, coalesce(d.reason, o.reason) AS reason, d.http_method, d.path, d.rpc_method,
+            d.rpc_id, d.target, d.arguments_digest, d.session, d.protocol_version, d.token_name,
+            d.token_version, d.assertion_kid, d.client_ip, d.cf_ray, o.at AS ended_at, o.status,
+            o.upstream_status, o.rpc_error, o.bytes_in, o.bytes_out, o.duration_us, o.upstream_us, o.ended,
+            d.arguments_sealed, d.rpc_position, d.requests, o.writer AS ended_writer, o.seq AS ended_seq
+        FROM audit_events d
+        LEFT JOIN LATERAL (
+            SELECT * FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'
+            ORDER BY n.at DESC, n.event_id DESC LIMIT 1
+        ) o ON true
+        WHERE d.kind = 'decision'
+        """
 
     /// The type in which a column is sent, as an array.
     static func type(of column: AuditColumn) -> String {
