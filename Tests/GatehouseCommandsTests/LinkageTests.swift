@@ -22,6 +22,16 @@ struct LinkageTests {
         #expect(try bytes(Command.binary).range(of: Self.mark) == nil)
     }
 
+    /// One driver of sockets is enough to know; SwiftNIO's would come in by one import, with 9 MB of a debug build.
+    @Test func `nothing of SwiftNIO's event loops and its HTTP is linked in`() throws {
+        let product = try bytes(Command.binary)
+        for module in ["8NIOPosix", "8NIOHTTP1"] {
+            #expect(product.range(of: Data(module.utf8)) == nil)
+        }
+        // What names a module of SwiftNIO that is linked.
+        #expect(product.range(of: Data("7NIOCore".utf8)) != nil)
+    }
+
     /// These tests use Foundation themselves, so what must not be in the product is in this process.
     @Test func `the marks that are looked for are there where ICU is`() throws {
         let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
