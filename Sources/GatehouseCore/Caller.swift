@@ -38,8 +38,8 @@ package final class Caller: Sendable {
     package func revoke() { revoked.store(true, ordering: .relaxed) }
     package var isRevoked: Bool { revoked.load(ordering: .relaxed) }
 
-    /// Whether what was opened with the credential must end.
-    package func hasEnded(at now: Timestamp) -> Bool { now >= expiresAt || isRevoked || isOut }
+    /// Whether the caller is let in no more, whatever its credential says: all that was opened with it ends at once.
+    package var isShutOut: Bool { isRevoked || isOut }
 
     /// Whether the rules have changed and let the caller in no more: then never again.
     private var isOut: Bool {

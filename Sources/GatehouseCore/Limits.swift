@@ -54,6 +54,9 @@ package struct ServerLimits: Hashable, Sendable {
     package static let defaultHeadTimeout: Duration = .seconds(10)
     /// How long a request body may stall; beyond it the connection closes.
     package static let defaultBodyTimeout: Duration = .seconds(60)
+    /// Bytes a second, on the average since it began, that a body which is held for the MCP gate must bring once `bodyTimeout` is over.
+    /// Else one byte a minute would hold memory for ever.
+    package static let heldBodyRate = 8 << 10
     /// Client connections idle between requests. cloudflared keeps idle connections for 90 s, so ours live longer:
     /// else it would send a request into a connection that is just being closed.
     package static let defaultKeepAlive: Duration = .seconds(130)
@@ -64,6 +67,12 @@ package struct ServerLimits: Hashable, Sendable {
     /// From SIGTERM to the end of what is in flight; beyond it connections are closed.
     package static let defaultDrain: Duration = .seconds(25)
 
+    /// How much longer than its caller's credential an event stream may last that answers a POST: a call that was begun in time ends in
+    /// its own time. Cut off, an SDK's client would wait for an answer that never comes.
+    package static let defaultCallGrace: Duration = .seconds(300)
+    /// How long a stream that must end may take to come to the end of an event; beyond it the event is cut.
+    package static let eventGrace: Duration = .seconds(2)
+
     /// Silence on an event stream before Gatehouse sends a comment. The edge cuts a stream after about 100 s of silence, and
     /// programs in between sooner.
     package static let defaultStreamSilence: Duration = .seconds(15)
@@ -71,6 +80,8 @@ package struct ServerLimits: Hashable, Sendable {
     /// Bytes of request bodies that one event loop holds for the MCP gate at once; beyond it a request whose body is not whole yet
     /// is answered 503 `overloaded`.
     package static let defaultHeldBodies = 64 << 20
+    /// The part of them that one principal may hold in more than one body; beyond it the request is answered likewise.
+    package static let heldBodiesShare = 8
 
     package var connections = ServerLimits.defaultConnections
     package var headTimeout = ServerLimits.defaultHeadTimeout
@@ -79,8 +90,10 @@ package struct ServerLimits: Hashable, Sendable {
     package var upstreamKeepAlive = ServerLimits.defaultUpstreamKeepAlive
     package var upstreamIdle = ServerLimits.defaultUpstreamIdle
     package var drain = ServerLimits.defaultDrain
+    package var callGrace = ServerLimits.defaultCallGrace
     package var streamSilence = ServerLimits.defaultStreamSilence
     package var heldBodies = ServerLimits.defaultHeldBodies
+    package var heldBodiesOfOne: Int { heldBodies / ServerLimits.heldBodiesShare }
 
     package init() {}
 }

@@ -33,6 +33,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case pathDenied = "path_denied"
     case sessionUnknown = "session_unknown"
 
+    /// The client went away or stalled before the body that the decision waited for was whole. Nobody is told.
+    case bodyIncomplete = "body_incomplete"
     case bodyTooLarge = "body_too_large"
     case targetTooLong = "target_too_long"
     case headersTooLarge = "headers_too_large"
@@ -105,7 +107,7 @@ extension Reason {
         case .targetMalformed:
             // Answered as a JSON-RPC error in a 200 to whom an answer is due.
             Answer(status: 400, code: .badRequest, message: "The call names nothing that could be looked up.")
-        case .requestMalformed, .pathAmbiguous, .rpcMalformed, .rpcHeaderMismatch:
+        case .requestMalformed, .pathAmbiguous, .rpcMalformed, .rpcHeaderMismatch, .bodyIncomplete:
             Answer(status: 400, code: .badRequest, message: "The request is malformed or ambiguous.")
         case .assertionMissing, .assertionDuplicate, .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown,
             .assertionSignature, .assertionType, .assertionIssuer, .assertionAudience, .assertionExpired,

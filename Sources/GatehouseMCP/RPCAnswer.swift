@@ -39,6 +39,20 @@ package enum RPCAnswer {
             + Array("]".utf8)
     }
 
+    /// One message as an event of its own, as servers of every SDK write it.
+    package static func event(_ message: [UInt8]) -> [UInt8] {
+        Array("event: message\ndata: ".utf8) + message + Array("\n\n".utf8)
+    }
+
+    /// What ends a `subscriptions/listen` in order: without it a client takes its stream for lost.
+    ///
+    /// - Parameter id: of the request, as it was written, which names the subscription too.
+    package static func listenEnded(id: [UInt8]) -> [UInt8] {
+        Array(#"{"jsonrpc":"2.0","id":"#.utf8) + id
+            + Array(#","result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"#.utf8) + id
+            + Array("}}}".utf8)
+    }
+
     private static func error(_ reason: Reason, id: [UInt8], _ requestID: RequestID) -> [UInt8] {
         // Neither reasons nor messages hold what JSON would escape; a test holds the table to it.
         var text = #"{"jsonrpc":"2.0","id":"#

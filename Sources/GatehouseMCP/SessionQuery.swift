@@ -1,6 +1,7 @@
 internal import GatehouseCore
 
-/// Finds the session of the legacy HTTP+SSE transport in a query: `session_id` (Python) or `sessionId` (TypeScript).
+/// Finds the session of the legacy HTTP+SSE transport in a query: `session_id` (Python), `sessionId` (TypeScript, Java), `sessionid` (Go)
+/// or `transportId`.
 package enum SessionQuery {
     package enum Found: Equatable, Sendable {
         case none
@@ -10,7 +11,7 @@ package enum SessionQuery {
         case ambiguous
     }
 
-    private static let names: [StaticString] = ["session_id", "sessionId"]
+    private static let names: [StaticString] = ["session_id", "sessionId", "sessionid", "transportId"]
 
     /// `;` separates too: some servers still read it so.
     package static func find(in query: UnsafeRawBufferPointer) -> Found {
@@ -30,13 +31,17 @@ package enum SessionQuery {
     }
 
     private static func parameter(_ query: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Found {
+        var isOther = false
         for name in names {
             guard let (after, isExact) = match(name, query, start, end) else { continue }
-            guard isExact else { return .ambiguous }
+            guard isExact else {
+                isOther = true
+                continue
+            }
             let value = min(after + 1, end)..<end
             return value.contains { query[$0] == 0x25 || query[$0] == 0x2B } ? .ambiguous : .one(value)
         }
-        return .none
+        return isOther ? .ambiguous : .none
     }
 
     /// The end of the name, nil when it is another; exact when it is written without escapes and in its own case.

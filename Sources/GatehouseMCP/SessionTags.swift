@@ -11,8 +11,8 @@ package import GatehouseCore
 package final class SessionTags: Sendable {
     /// Bytes of a tag with its dot.
     package static let length = 23
-    /// Bytes of an id that is tagged or checked; a longer one is unknown.
-    package static let maximumID = 1024
+    /// Bytes of an id that is tagged or checked; a longer one is unknown. Some servers put their whole state into it, sealed or signed.
+    package static let maximumID = 4096
 
     private let current: SymmetricKey
     private let all: [SymmetricKey]

@@ -102,6 +102,7 @@ package final class Gatehouse: Sendable {
         let connector = UpstreamConnector()
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         let rates = RateTable()
+        let legacy = LegacySessions()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
@@ -153,6 +154,7 @@ package final class Gatehouse: Sendable {
                 connector: connector,
                 rates: rates,
                 sessions: sessions,
+                legacy: legacy,
                 // Weak: it would close a ring that keeps the store open after the end.
                 onTokenRejected: { [weak tokens] in tokens?.upstreamRejected($0, $1, version: $2) },
                 logger: logger

@@ -82,6 +82,8 @@ import Testing
     @Test(arguments: [
         ("session_id=abc", SessionQuery.Found.one(11..<14)), ("a=b&sessionId=x", .one(14..<15)), ("", .none),
         ("a=b", .none), ("xsession_id=1", .none), ("session_id", .one(10..<10)),
+        ("sessionid=ABC", .one(10..<13)), ("a&transportId=x", .one(14..<15)), ("sessionid=a&sessionId=b", .ambiguous),
+        ("SessionID=a", .ambiguous), ("transportid=a", .ambiguous), ("transport%49d=a", .ambiguous),
         ("session_id=a&session_id=a", .ambiguous),
         ("session_id=a&sessionId=a", .ambiguous), ("session_id=a;sessionId=b", .ambiguous),
         ("session%5Fid=a", .ambiguous),
@@ -96,6 +98,30 @@ import Testing
         ("/m", "/m"), ("/m?a=1", "/m?a=1"), ("/m?session_id=a&session_id=b", "/m?session_id=a&session_id=b"),
     ])
     func `an address gets the tag behind its session`(address: String, tagged: String) {
-        #expect(EndpointAddress.tagging(Array(address.utf8)) { _ in [0x21] } == Array(tagged.utf8))
+        let endpoint = EndpointAddress(Array(address.utf8)) { _ in [0x21] }
+        #expect(endpoint.text == Array(tagged.utf8))
+        #expect((endpoint.session == nil) == (address == tagged))
+        #expect(endpoint.directory == nil)
+        #expect(endpoint.session.map { $0.last == 0x21 } ?? true)
+    }
+
+    @Test(arguments: [
+        ("/m/5f0c1b0e-2f7a-4c0b-9f6e-0d8f7a1b2c3d", "/m/"), ("/5f0c1b0e2f7a4c0b9f6e0d8f7a1b2c3d?x=1#y", "/"),
+        ("https://coda.example/a/b/V1StGXR8_Z5jdHi6B-myT", "/a/b/"),
+    ])
+    func `an address without a session in its query may end with one`(address: String, directory: String) throws {
+        let endpoint = EndpointAddress(Array(address.utf8)) { _ in [0x21] }
+        #expect(try String(decoding: #require(endpoint.directory), as: UTF8.self) == directory)
+        let session = try String(decoding: #require(endpoint.session), as: UTF8.self)
+        #expect(session.hasSuffix("!") && address.contains(directory + session.dropLast()))
+        #expect(String(decoding: endpoint.text, as: UTF8.self).contains(directory + session))
+    }
+
+    @Test(arguments: [
+        "/messages", "/messages/", "/m/short-1", "/m/a-word-without-digits", "https://coda.example", "",
+        "/m/%35f0c1b0e2f7a4c0b9f6e",
+    ])
+    func `a path that ends with no id stays`(address: String) {
+        #expect(EndpointAddress(Array(address.utf8)) { _ in [0x21] }.text == Array(address.utf8))
     }
 }

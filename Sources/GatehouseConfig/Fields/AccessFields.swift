@@ -41,11 +41,17 @@ enum AccessFields {
         .duration(AccessSettings.maxTokenAgeRange),
         "A ceiling on the age of an assertion; none by default."
     )
+    static let callGrace = Field(
+        "call_grace",
+        .duration(AccessSettings.callGraceRange),
+        .fallback(ServerLimits.defaultCallGrace),
+        "How much longer than its assertion the streamed answer to a call may last; other streams end with it."
+    )
     static let deny = Field("deny", DenyFields.shape, .fallback(.nobody), "Principals refused on every route.")
 
     static let all = [
         team.form, issuer.form, certsURL.form, clockSkew.form, keysRefresh.form, keysMaxStale.form, maxTokenAge.form,
-        deny.form,
+        callGrace.form, deny.form,
     ]
 
     static let shape = Shape<AccessSettings>.mapping(all, wanted: "access") { keys, decoding in
@@ -66,8 +72,11 @@ enum AccessFields {
         let keysRefresh = keys.read(keysRefresh)
         let keysMaxStale = keys.read(keysMaxStale)
         let maxTokenAge = keys.read(maxTokenAge)
+        let callGrace = keys.read(callGrace)
         let deny = keys.read(deny)
-        guard let issuer = fromTeam ?? fromIssuer, let clockSkew, let keysRefresh, let keysMaxStale, let deny else {
+        guard let issuer = fromTeam ?? fromIssuer, let clockSkew, let keysRefresh, let keysMaxStale, let callGrace,
+            let deny
+        else {
             return nil
         }
         guard keysMaxStale >= keysRefresh else {
@@ -86,6 +95,7 @@ enum AccessFields {
             keysRefresh: keysRefresh,
             keysMaxStale: keysMaxStale,
             maxTokenAge: maxTokenAge,
+            callGrace: callGrace,
             deny: deny
         )
     }

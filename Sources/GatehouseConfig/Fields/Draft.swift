@@ -32,7 +32,8 @@ struct Draft: Sendable {
         let storeRefresh = keys.read(Fields.storeRefresh)
         let storeMaxStale = keys.read(Fields.storeMaxStale)
         let audit = keys.read(Fields.audit)
-        let limits = keys.read(Fields.limits)
+        var limits = keys.read(Fields.limits)
+        if let access { limits?.callGrace = access.callGrace }
         let reload = keys.read(Fields.reload)
         let routes = keys.read(Fields.routes)
         if let listen, let admin { check(listen, admin, keys, decoding) }

@@ -27,7 +27,7 @@ enum ServerLimitFields {
         "body_timeout",
         .duration(timeoutRange),
         .fallback(ServerLimits.defaultBodyTimeout),
-        "How long a request body may stall."
+        "How long a request body may stall; one that waits for the MCP gate must then bring 8 KiB a second on the average."
     )
     static let keepAlive = Field(
         "keep_alive",

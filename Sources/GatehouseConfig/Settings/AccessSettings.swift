@@ -11,6 +11,7 @@ package struct AccessSettings: Hashable, Sendable {
     /// How long the last good keys serve while the certs URL is down.
     package static let defaultKeysMaxStale: Duration = .seconds(72 * 3600)
     package static let keysMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(90 * 86_400))
+    package static let callGraceRange: ClosedRange<Duration> = .zero...(.seconds(86_400))
     package static let maxTokenAgeRange: ClosedRange<Duration> = .seconds(1)...(.seconds(365 * 86_400))
     /// What follows the issuer in the default `certs_url`.
     package static let certsPath = "/cdn-cgi/access/certs"
@@ -22,6 +23,8 @@ package struct AccessSettings: Hashable, Sendable {
     package let keysMaxStale: Duration
     /// A ceiling on the age of `iat`; nil for none.
     package let maxTokenAge: Duration?
+    /// How much longer than its assertion the streamed answer to a call may last.
+    package let callGrace: Duration
     package let deny: DenyList
 }
 

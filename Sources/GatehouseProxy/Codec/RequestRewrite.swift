@@ -18,10 +18,13 @@ package final class RequestRewrite: Sendable {
         package var field = 0
         /// In the query.
         package var query: ByteRange?
+        /// At the end of the path.
+        package var path: ByteRange?
 
-        package init(field: Int = 0, query: ByteRange? = nil) {
+        package init(field: Int = 0, query: ByteRange? = nil, path: ByteRange? = nil) {
             self.field = field
             self.query = query
+            self.path = path
         }
     }
 
@@ -96,7 +99,7 @@ package final class RequestRewrite: Sendable {
     ) -> Int {
         bytes.withUnsafeBytes { source in
             var writer = HeadWriter(output)
-            writeRequestLine(head, source, prefixLength, untagging.query, &writer)
+            writeRequestLine(head, source, prefixLength, untagging, &writer)
             if let hostLine {
                 if !injects.contains(.host) { writer.append(hostLine) }
             } else if !injects.contains(.host) {
@@ -115,7 +118,7 @@ package final class RequestRewrite: Sendable {
         _ head: RequestHead,
         _ source: UnsafeRawBufferPointer,
         _ prefixLength: Int,
-        _ tag: ByteRange?,
+        _ untagging: Untagging,
         _ writer: inout HeadWriter
     ) {
         precondition(prefixLength >= 0 && prefixLength <= head.path.count, "a route's prefix lies within the path")
@@ -124,8 +127,8 @@ package final class RequestRewrite: Sendable {
         writer.append(upstreamPath)
         let rest = head.path.lower + prefixLength
         if rest == head.path.upper, upstreamPath.isEmpty { writer.append(0x2F) }
-        writer.append(source, rest, head.path.upper)
-        if let query = head.query { writeQuery(query, source, tag, &writer) }
+        writer.append(source, rest, untagging.path.map { max(rest, $0.lower) } ?? head.path.upper)
+        if let query = head.query { writeQuery(query, source, untagging.query, &writer) }
         writer.append(" HTTP/1.1\r\n")
     }
 

@@ -10,8 +10,12 @@ extension ClientConnection {
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
         guard let exchange, socket.isOpen else { return .wait }
         exchange.refusal = reason
-        let body = rpcBody(reason, exchange)
+        var body = rpcBody(reason, exchange)
         exchange.status = status(of: reason, exchange, isRPC: body != nil)
+        if body != nil, exchange.isLegacyPost, tellOnStream(reason, exchange) {
+            exchange.status = 202
+            body = []
+        }
         if !exchange.isDecided { record(.decision) }
         log(reason, exchange)
         if let upstream {
@@ -110,7 +114,12 @@ extension ClientConnection {
     /// The exchange cannot be completed.
     func abort(_ ending: Ending) {
         let endsCleanly = (ending == .expired || ending == .drained) && response.isAtBoundary
-        if endsCleanly, response.sendsChunks { write(ResponseRelay.lastChunk) }
+        if endsCleanly {
+            if let exchange, exchange.isListening, let id = exchange.waiting.all.first {
+                write(response.framed(ByteBuffer(bytes: RPCAnswer.event(RPCAnswer.listenEnded(id: id)))))
+            }
+            if response.sendsChunks { write(ResponseRelay.lastChunk) }
+        }
         let isCutSilently = !endsCleanly && response.endsWithClient
         recordOutcome(ending)
         letGo(of: .close)
@@ -128,9 +137,15 @@ extension ClientConnection {
     func recordOutcome(_ ending: Ending) {
         guard let exchange else { return }
         if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
+        if !exchange.isDecided, exchange.caller != nil {
+            // It ended before anything was decided: while its body was gathered. Whoever was verified leaves a decision.
+            exchange.refusal = .bodyIncomplete
+            record(.decision)
+        }
         if exchange.isDecided { record(.outcome, ending: ending) }
+        if let session = exchange.streamedSession { loop.legacy.closed(session, by: exchange.id) }
         loop.metrics.count(exchange, at: loop.eventLoop.now)
-        if held > 0 || gathered != nil { releaseHold() }
+        if held > 0 || gathered != nil { releaseHold(of: exchange) }
         self.exchange = nil
     }
 

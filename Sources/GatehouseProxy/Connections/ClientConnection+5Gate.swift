@@ -70,11 +70,38 @@ extension ClientConnection {
 
     /// Whether the sessions that a request names are the caller's. Notes what must be left out of them upstream.
     private func isOwner(of sessions: GatedFields.Sessions, _ exchange: Exchange) -> Bool {
-        guard !sessions.isEmpty else { return true }
         if let range = sessions.field, !isOwner(of: range, exchange) { return false }
-        guard let range = sessions.query else { return true }
+        guard let range = sessions.query else { return isOwnerOfPath(exchange) }
         exchange.queryTag = ByteRange(range.upper - SessionTags.length, range.upper)
         return isOwner(of: range, exchange)
+    }
+
+    /// Whether the session at the end of the path is the caller's, or none is there.
+    private func isOwnerOfPath(_ exchange: Exchange) -> Bool {
+        let path = parser.head.path
+        guard path.count > PathSession.minimumID, let route = exchange.route?.route, let caller = exchange.caller
+        else { return true }
+        let place = withHeadBytes(path) { PathSession.lastSegment(of: $0) }
+        let segment = ByteRange(path.lower + place.lowerBound, path.upper)
+        var rest = path
+        if segment.lower >= path.lower + exchange.prefix, withHeadBytes(segment, { PathSession.isTagged($0) }),
+            let session = withHeadBytes(segment, { loop.callers.session($0, of: caller, on: route) })
+        {
+            exchange.session = session
+            exchange.pathTag = ByteRange(segment.upper - SessionTags.length, segment.upper)
+            rest = ByteRange(path.lower, segment.lower)
+            exchange.pathWithoutSession = rest
+            learn(withHeadBytes(rest) { PathSession.folded($0) }, of: route)
+        }
+        guard loop.legacy.knowsDirectories else { return true }
+        return !withHeadBytes(rest) { PathSession.directories(of: $0) }
+            .contains { loop.legacy.holdsSessions(route.name, $0, &loop.sessionPaths) }
+    }
+
+    /// A session of another instance, or of this one before a restart, shows the path that this one has not seen told.
+    private func learn(_ directory: [UInt8], of route: Route) {
+        guard !loop.legacy.holdsSessions(route.name, directory, &loop.sessionPaths) else { return }
+        loop.legacy.learn(route.name, directory)
     }
 
     private func isOwner(of session: ByteRange, _ exchange: Exchange) -> Bool {
@@ -111,6 +138,7 @@ extension ClientConnection {
         if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
         if let refusal = rateRefusal(of: body.ratedMessages) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
+        exchange.isListening = body.contains { $0.isListen(in: bytes) }
         // An upstream that reads other members than those of JSON-RPC reads another request.
         if permits.restrictsAny, body.contains(where: \.hasOtherMembers) { return .rpcMalformed }
         var refusal: Reason?
@@ -137,8 +165,9 @@ extension ClientConnection {
 
     /// Waits for a body that is not whole yet. A client that holds it back until it is asked for is asked.
     func gatherBody() {
-        wait(atMost: loop.snapshot.waits.body)
         guard let exchange else { return }
+        gatheringSince = loop.eventLoop.now
+        limitGathering(exchange)
         if case .length(let length) = parser.head.framing {
             inbound.reserveCapacity(minimumWritableBytes: parser.head.length + length - inbound.readableBytes)
             ownsInbound = true
@@ -157,24 +186,34 @@ extension ClientConnection {
             carryOut(machine.requestBodyRefused(refusal))
             return true
         }
-        loop.heldBodies += inbound.readableBytes - held
-        held = inbound.readableBytes
+        guard let principal = exchange.caller?.principal else { return false }
+        let new = inbound.readableBytes - held
+        if new != 0 { loop.heldBodies.add(new, of: principal) }
+        held += new
         if wholeBody(head) != nil {
             wait(atMost: Self.decisionTimeout)
             carryOut(machine.bodyGathered())
             return true
         }
-        guard loop.heldBodies <= exchange.snapshot.limits.heldBodies else {
+        guard loop.heldBodies.hasRoom(for: principal, holding: held, within: exchange.snapshot.limits) else {
             carryOut(machine.gatheringOverflowed())
             return true
         }
-        wait(atMost: exchange.snapshot.waits.body)
+        // The sweep comes by here too, with nothing new: then the wait goes on as it is.
+        if new > 0 { limitGathering(exchange) }
         return false
     }
 
+    /// A body may stall for the body timeout, and dripping gives it no more time than its bytes are worth.
+    private func limitGathering(_ exchange: Exchange) {
+        guard let stall = exchange.snapshot.waits.body else { return deadline = nil }
+        let earned = TimeSpan(nanoseconds: Int64(held) * 1_000_000_000 / Int64(ServerLimits.heldBodyRate))
+        deadline = min(loop.eventLoop.now, gatheringSince + earned) + stall
+    }
+
     /// What was held is on its way or given up.
-    func releaseHold() {
-        loop.heldBodies -= held
+    func releaseHold(of exchange: Exchange) {
+        if held > 0, let principal = exchange.caller?.principal { loop.heldBodies.add(-held, of: principal) }
         held = 0
         gathered = nil
     }

@@ -62,7 +62,7 @@ extension ClientConnection {
                 range.map { UnsafeRawBufferPointer(rebasing: bytes[$0.lower..<$0.upper]) } ?? AuditFacts.nothing
             }
             facts.httpMethod = part(head.method)
-            facts.path = part(head.path)
+            facts.path = part(exchange?.pathWithoutSession ?? head.path)
             facts.clientIP = part(head.cfConnectingIP)
             facts.cfRay = part(head.cfRay)
             if case .one(let version) = head.occurrence(of: .mcpProtocolVersion, in: received.readableBytesUInt8Span) {

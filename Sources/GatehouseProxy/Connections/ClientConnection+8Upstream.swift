@@ -106,7 +106,8 @@ extension ClientConnection {
         guard exchange.session != nil else { return RequestRewrite.Untagging() }
         return RequestRewrite.Untagging(
             field: head.has(.mcpSessionID) ? SessionTags.length : 0,
-            query: exchange.queryTag
+            query: exchange.queryTag,
+            path: exchange.pathTag
         )
     }
 

@@ -39,6 +39,7 @@ extension ClientConnection {
     }
 
     func upstreamReadCompleted() {
+        tellWaiting()
         endStreamIfDue(wall: nil)
         flushIfNeeded()
     }
@@ -249,6 +250,7 @@ extension ClientConnection {
             passing.take(slice)
         }
         response.events = passing.events
+        if exchange?.endpoint != nil { noteEndpoint() }
         guard case .part = step else { return step }
         if response.reader?.isOverflown == true { return .refused(.upstreamMalformed) }
         return switch response.delivery {
@@ -293,21 +295,34 @@ extension ClientConnection {
         write(response.framed(Self.comment))
     }
 
-    /// Ends a stream whose caller's assertion has run out or is let in no more, whose route is gone or lets in others, or that stands
-    /// between events while the process drains.
+    /// Ends a stream whose caller is let in no more, or whose route is gone or lets in others, at once; one that has no end of its own,
+    /// when its caller's credential has run out or the process drains, where an event ends; and one that answers a call, when it has
+    /// outlasted the credential by the grace that calls have.
     ///
-    /// - Parameter wall: the time, nil when only draining is asked about.
+    /// - Parameter wall: the time, nil when only the end of an event is looked for.
     func endStreamIfDue(wall: Timestamp?) {
         guard let exchange, response.isEventStream || machine.disposition == .tunnel else { return }
-        if loop.isDraining, response.isAtBoundary {
-            carryOut(machine.streamDrained())
-        } else if let wall, let caller = exchange.caller, caller.hasEnded(at: wall) {
-            carryOut(machine.assertionExpired())
-        } else if wall != nil, exchange.heldAgainst !== loop.snapshot {
-            exchange.heldAgainst = loop.snapshot
-            guard let route = exchange.route?.route, !loop.snapshot.table.stillOpens(route) else { return }
-            carryOut(machine.assertionExpired())
+        if loop.isDraining, !exchange.endsByItself, response.isAtBoundary { return carryOut(machine.streamDrained()) }
+        if let endsBy = response.endsBy, response.isAtBoundary || loop.eventLoop.now >= endsBy {
+            return carryOut(machine.assertionExpired())
         }
+        guard let wall else { return }
+        if let caller = exchange.caller {
+            if caller.isShutOut { return carryOut(machine.assertionExpired()) }
+            let grace = exchange.endsByItself ? loop.snapshot.limits.callGrace : .zero
+            if wall >= caller.expiresAt + grace, response.endsBy == nil { return endSoon() }
+        }
+        guard exchange.heldAgainst !== loop.snapshot else { return }
+        exchange.heldAgainst = loop.snapshot
+        guard let route = exchange.route?.route, !loop.snapshot.table.stillOpens(route) else { return }
+        carryOut(machine.assertionExpired())
+    }
+
+    /// Ends a stream where its event ends, which an upstream or a client that stalls may put off for a short time only. Where no events
+    /// are followed there is nothing to wait for.
+    private func endSoon() {
+        guard response.events != nil, !response.isAtBoundary else { return carryOut(machine.assertionExpired()) }
+        response.endsBy = loop.eventLoop.now + TimeSpan(ServerLimits.eventGrace)
     }
 
     // MARK: - Tunnel

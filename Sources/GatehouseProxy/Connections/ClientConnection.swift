@@ -18,6 +18,8 @@ final class ClientConnection {
     var gathered: GatheredBody?
     /// Bytes of `inbound` that count as held by the loop.
     var held = 0
+    /// When the body that the gate waits for was asked for.
+    var gatheringSince = MonotonicTime.now()
     var response = ResponseRelay()
     var exchange: Exchange?
     var upstream: UpstreamConnection?
@@ -84,6 +86,7 @@ final class ClientConnection {
             self.deadline = nil
             carryOut(machine.deadlinePassed())
         } else {
+            tellWaiting()
             endStreamIfDue(wall: wall)
             breakSilence(now: now)
         }

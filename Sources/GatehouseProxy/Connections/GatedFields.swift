@@ -8,8 +8,6 @@ struct GatedFields {
         var field: ByteRange?
         /// The value of the legacy transport's query parameter.
         var query: ByteRange?
-
-        var isEmpty: Bool { field == nil && query == nil }
     }
 
     /// Nil when a session is named twice, or so that two readers could find different ones.
@@ -27,7 +25,9 @@ struct GatedFields {
         switch head.occurrence(of: .mcpSessionID, in: bytes) {
         case .missing: break
         case .one(let value): sessions?.field = value
-        case .duplicate: sessions = nil
+        // An id may hold a comma (any visible ASCII); the field may not stand twice.
+        case .duplicate:
+            if let value = Self.only(.mcpSessionID, head) { sessions?.field = value } else { sessions = nil }
         }
         if let query = head.query, let range = Self.session(in: query, bytes) {
             switch range {
@@ -43,7 +43,7 @@ struct GatedFields {
         case .duplicate: isVersionRepeated = true
         }
         if case .one(let value) = head.occurrence(of: .mcpMethod, in: bytes) { method = value }
-        // The one field here whose value may hold a comma: a URI.
+        // A URI may hold a comma, too.
         name = Self.only(.mcpName, head)
         if head.isEncoded(bytes) { isPlainBody = false }
         switch head.occurrence(of: .contentType, in: bytes) {

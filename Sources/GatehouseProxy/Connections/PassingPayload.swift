@@ -43,8 +43,10 @@ struct PassingPayload: ~Copyable {
     private func address(of told: UnsafeRawBufferPointer, _ exchange: Exchange) -> [UInt8] {
         guard let route = exchange.route, let caller = exchange.caller else { return Array(told) }
         let address = exchange.authority.withUnsafeBytes { route.responseRewrite.publicAddress(of: told, $0) }
-        return EndpointAddress.tagging(address) { id in
+        let endpoint = EndpointAddress(address) { id in
             exchange.tags.tag(for: id, route: route.route.name, principal: caller.principal)
         }
+        if endpoint.session != nil { exchange.endpoint = endpoint }
+        return endpoint.text
     }
 }

@@ -34,6 +34,12 @@ struct ResponseRelay: ~Copyable {
     /// Follows the event stream, so that nothing is ever put inside an event; nil for any other response.
     var events: EventBoundary?
     var lastByte = MonotonicTime.now()
+    /// Messages of Gatehouse's own that wait for the end of an event.
+    var ownMessages: [[UInt8]] = []
+    /// How many may wait; one more and the stream is ended, whose client takes nothing.
+    static let maximumOwnMessages = 256
+    /// Set once the stream must end: where its event ends, or at this time.
+    var endsBy: MonotonicTime?
 
     /// Makes ready for another response; the parser keeps its storage.
     mutating func reset() {
@@ -48,6 +54,8 @@ struct ResponseRelay: ~Copyable {
         reader = nil
         isEventStream = false
         events = nil
+        endsBy = nil
+        if !ownMessages.isEmpty { ownMessages = [] }
     }
 
     /// Whether the upstream tells the end of the response by closing, and may do so now.
@@ -84,10 +92,9 @@ struct ResponseRelay: ~Copyable {
     static var lastChunk: ByteBuffer { ByteBuffer(staticString: "0\r\n\r\n") }
 
     /// Bytes of Gatehouse's own, framed as the body is.
-    func framed(_ text: StaticString) -> ByteBuffer {
-        let bytes = ByteBuffer(staticString: text)
-        return sendsChunks ? Self.chunk(bytes) : bytes
-    }
+    func framed(_ text: StaticString) -> ByteBuffer { framed(ByteBuffer(staticString: text)) }
+
+    func framed(_ bytes: ByteBuffer) -> ByteBuffer { sendsChunks ? Self.chunk(bytes) : bytes }
 
     static func chunk(_ payload: ByteBuffer) -> ByteBuffer {
         guard payload.readableBytes > 0 else { return payload }

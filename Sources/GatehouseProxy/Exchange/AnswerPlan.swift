@@ -80,21 +80,25 @@ struct AnswerPlan {
         _ tags: SessionTags
     ) -> Bool {
         guard let caller = exchange.caller else { return true }
-        switch head.occurrence(of: .mcpSessionID, in: bytes) {
-        case .missing: return true
-        case .duplicate: return false
-        case .one(let range):
-            return bytes.withBytes(range) { id in
-                if let known = exchange.session?.tag(of: id) {
-                    sessionTag = known
-                    return true
-                }
-                guard let tag = tags.tag(for: id, route: route.route.name, principal: caller.principal) else {
-                    return false
-                }
-                sessionTag = tag[...]
+        guard head.has(.mcpSessionID) else { return true }
+        var found: ByteRange?
+        for field in head.fields where field.known == .mcpSessionID && !field.isNominated {
+            // Which of two would be the session?
+            guard found == nil else { return false }
+            found = field.value
+        }
+        // An id may hold a comma, as any visible ASCII. An empty one is none: every client reads it so.
+        guard let found, found.count > 0 else { return true }
+        return bytes.withBytes(found) { id in
+            if let known = exchange.session?.tag(of: id) {
+                sessionTag = known
                 return true
             }
+            guard let tag = tags.tag(for: id, route: route.route.name, principal: caller.principal) else {
+                return false
+            }
+            sessionTag = tag[...]
+            return true
         }
     }
 }

@@ -22,9 +22,23 @@ final class Exchange {
     var session: BoundSession?
     /// Where the legacy transport's tag stands in the head, to be left out upstream.
     var queryTag: ByteRange?
+    /// The same at the end of the path.
+    var pathTag: ByteRange?
+    /// Whether the caller looks for answers on an event stream, and not in the answer to this request.
+    var isLegacyPost: Bool { (queryTag != nil || pathTag != nil) && !isSafe }
+    /// The path up to the session that it ends with: a row tells a session by its hash only.
+    var pathWithoutSession: ByteRange?
+    /// What the stream told as the address for posts, until it is noted.
+    var endpoint: EndpointAddress?
+    /// The hash of the session whose answers the caller looks for on this stream.
+    var streamedSession: [UInt8]?
     var call: ReceivedCall?
     /// Who waits for a JSON-RPC answer.
     var waiting = WaitingIDs.none
+    /// Whether it is a `subscriptions/listen`, whose answer is a stream without an end of its own.
+    var isListening = false
+    /// Whether an event stream that answers it is the answer to a call, which has an end.
+    var endsByItself: Bool { !isSafe && !isListening }
     /// Whether the request asks for a list of which the caller may not see all.
     var asksForList = false
     let tags: SessionTags

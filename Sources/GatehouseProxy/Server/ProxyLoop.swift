@@ -20,12 +20,15 @@ package final class ProxyLoop {
     let connector: UpstreamConnector
     /// Shared by all loops.
     let rates: RateTable
+    /// Shared by all loops.
+    let legacy: LegacySessions
+    /// This loop's copy of the paths in it.
+    var sessionPaths = LegacySessions.Directories()
     private let onTokenRejected: TokenRejection
     let logger: Logger
     var random = FastRandom()
     var callers: CallerCaches
-    /// Bytes of request bodies that are held for the gate now.
-    var heldBodies = 0
+    var heldBodies = HeldBodies()
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]
     private(set) var connections: [ClientConnection] = []
@@ -49,6 +52,7 @@ package final class ProxyLoop {
         connector: UpstreamConnector,
         rates: RateTable,
         sessions: SessionTags,
+        legacy: LegacySessions,
         onTokenRejected: @escaping TokenRejection = { _, _, _ in },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
@@ -59,6 +63,7 @@ package final class ProxyLoop {
         self.clock = clock
         self.connector = connector
         self.rates = rates
+        self.legacy = legacy
         self.onTokenRejected = onTokenRejected
         self.logger = logger
         callers = CallerCaches(sessions)

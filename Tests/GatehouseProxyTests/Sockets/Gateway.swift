@@ -85,6 +85,7 @@ final class Gateway: Sendable {
         let snapshot = try Self.snapshot(routes(upstream), limits: limits)
         let connector = UpstreamConnector(trustRoots: trustRoots)
         let rates = RateTable()
+        let legacy = LegacySessions()
         let server = try await ProxyServer(eventLoops, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -94,7 +95,8 @@ final class Gateway: Sendable {
                 clock: clock,
                 connector: connector,
                 rates: rates,
-                sessions: sessions
+                sessions: sessions,
+                legacy: legacy
             )
         }
         let port = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))

@@ -25,7 +25,7 @@ import Testing
             try connection.receive(exactly: Self.body)
             try connection.send(Gateway.okay)
             #expect(try client.receiveAnswer().status == 200)
-            #expect(try await gateway.server.onEachLoop { $0.heldBodies } == [0])
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies.bytes } == [0])
         }
     }
 
@@ -118,7 +118,7 @@ import Testing
             try connection.receive(exactly: whole)
             try connection.send(Gateway.okay)
             #expect(try other.receiveAnswer().status == 200)
-            #expect(try await gateway.server.onEachLoop { $0.heldBodies } == [0])
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies.bytes } == [0])
         }
     }
 
@@ -152,8 +152,110 @@ import Testing
             try gone.send(Gateway.request("POST", ["Content-Length: 100"]) + "{")
             gone.close()
             try await gateway.expectNoConnections()
-            #expect(try await gateway.server.onEachLoop { $0.heldBodies } == [0])
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies.bytes } == [0])
             #expect(!gateway.upstream.hasConnection)
+        }
+    }
+
+    // MARK: - Bodies that are held back
+
+    private static func half(of length: Int, _ bytes: Int, as caller: String = "alice") -> String {
+        Gateway.request("POST", ["Content-Length: \(length)"], as: caller) + String(repeating: " ", count: bytes)
+    }
+
+    /// Longer than a sweep takes to come by, which must not give it more time.
+    @Test func `a body that stalls ends at its deadline and leaves a decision and an outcome`() async throws {
+        var limits = ServerLimits()
+        limits.bodyTimeout = .milliseconds(600)
+        try await MCPGateway.run(limits: limits) { gateway in
+            let client = try gateway.client()
+            try client.send(Self.half(of: 100, 1))
+            #expect(try client.receiveToEnd(orReset: true).isEmpty)
+            let outcome = try #require(try gateway.audit.waitForOutcomes().first)
+            #expect(outcome.ending == .timeout && outcome.status == 0)
+            let decision = try #require(gateway.audit.decisions.first)
+            #expect(decision.refusal == .bodyIncomplete && decision.principal == "alice@example.com")
+            #expect(decision.path == "/mcp")
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies.bytes } == [0])
+        }
+    }
+
+    @Test func `dripping gives a body no more time than its bytes are worth`() async throws {
+        var limits = ServerLimits()
+        limits.bodyTimeout = .milliseconds(600)
+        try await MCPGateway.run(limits: limits) { gateway in
+            let client = try gateway.client()
+            try client.send(Self.half(of: 4000, 1))
+            var drips = 0
+            // Far below the rate: 3000 bytes of it would take two minutes.
+            while drips < 3000, gateway.audit.outcomes.isEmpty {
+                _ = try? client.send(" ")
+                try await Task.sleep(for: .milliseconds(40))
+                drips += 1
+            }
+            #expect(drips < 3000)
+            #expect(gateway.audit.outcomes.first?.ending == .timeout)
+        }
+    }
+
+    @Test func `a client that goes away within its body was there, says the audit`() async throws {
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(Self.half(of: 100, 1))
+            try await Polling.until("the body to be held") {
+                try await gateway.server.onEachLoop { $0.heldBodies.bytes > 0 } == [true]
+            }
+            client.close()
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .clientClosed)
+            #expect(gateway.audit.decisions.first?.refusal == .bodyIncomplete)
+        }
+    }
+
+    @Test func `one principal holds its share and leaves the others theirs`() async throws {
+        var limits = ServerLimits()
+        limits.heldBodies = 40_000
+        try await MCPGateway.run(limits: limits) { gateway in
+            func waitUntilHeld(_ count: Int) async throws {
+                try await Polling.until("\(count) bytes to be held") {
+                    try await gateway.server.onEachLoop { $0.heldBodies.bytes > count } == [true]
+                }
+            }
+            // A single body may be larger than a share, else no route could allow it.
+            let single = try gateway.client()
+            try single.send(Self.half(of: 20_000, 6000))
+            try await waitUntilHeld(6000)
+            let answer = try gateway.refused(try gateway.client(), Self.half(of: 2000, 1000))
+            #expect(answer.status == 503)
+            #expect(gateway.audit.decisions.first?.refusal == .overloaded)
+            // Bob has his own.
+            let bob = try gateway.client()
+            try bob.send(Self.half(of: 2000, 1000, as: "bob"))
+            try await waitUntilHeld(7000)
+            bob.close()
+            single.close()
+            try gateway.audit.waitForOutcomes(3)
+            // What is given back may be held again.
+            let again = try gateway.client()
+            try again.send(Gateway.request("POST", ["Content-Length: \(Self.body.utf8.count)"]) + Self.body.prefix(5))
+            try await waitUntilHeld(0)
+            try again.send(String(Self.body.dropFirst(5)))
+            let connection = try gateway.upstream.accept()
+            _ = try connection.receive(through: "\r\n\r\n")
+            try connection.receive(exactly: Self.body)
+            try connection.send(Gateway.okay)
+            #expect(try again.receiveAnswer().status == 200)
+        }
+    }
+
+    @Test func `whoever is denied the route is told before the body and holds nothing`() async throws {
+        let grant = Grant(users: [Glob("alice@*")], serviceTokens: [], tools: nil, prompts: nil, resources: nil)
+        try await Gateway.run(routes: { upstream in
+            [try Gateway.route(upstream.url, policy: Policy(grants: [grant]), speech: .mcp)]
+        }) { gateway in
+            let client = try gateway.client()
+            let answer = try gateway.refused(client, Self.half(of: 1000, 500, as: "bob"))
+            #expect(answer.status == 403)
+            #expect(try await gateway.server.onEachLoop { $0.heldBodies.bytes } == [0])
         }
     }
 }
