@@ -17,7 +17,7 @@ package final class AnswerReader {
         @inlinable package static var endpoint: Edits { Edits(rawValue: 2) }
     }
 
-    /// Bytes of one list entry with the white space before it; a longer one ends the answer, which cannot be filtered then.
+    /// Bytes of one list entry with the white space before it; a longer one is withheld.
     package static let maximumEntry = 1 << 20
     /// Bytes of the data of an `endpoint` event; what goes beyond them passes as it is.
     package static let maximumEndpoint = 8 << 10
@@ -36,8 +36,8 @@ package final class AnswerReader {
         lines = isEventStream ? EventLines() : nil
     }
 
-    /// An entry was longer than ``maximumEntry``: the answer cannot go on.
-    package var isOverflown: Bool { hold.isOverflown }
+    /// List entries that were withheld because they were longer than ``maximumEntry`` or named nothing clearly.
+    package var unreadableEntries: Int { hold.unreadable }
 
     /// What the audit says of the outcome: the code of a JSON-RPC error, or that a tool's result says it failed.
     package var outcome: String? {

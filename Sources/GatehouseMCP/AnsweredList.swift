@@ -36,24 +36,18 @@ enum AnsweredList: Sendable {
         }
     }
 
-    /// Whether the caller may see an entry. One that cannot be read cannot be allowed.
-    func shows(_ entry: UnsafeRawBufferPointer, to permits: Permits) -> Bool {
-        guard let name = try? target(of: entry) else { return false }
-        return name.withResolvedBytes {
-            self == .resourceTemplates ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)
-        }
+    enum Verdict {
+        case shown, hidden
+        /// Nothing says which one it is, so nothing says that the caller may see it.
+        case unreadable
     }
 
-    private func target(of entry: UnsafeRawBufferPointer) throws(JSONFault) -> JSONString? {
-        var scanner = try JSONScanner(entry)
-        guard scanner.next == .object else { return nil }
-        try scanner.beginObject()
-        var names = JSONNames()
-        var found: JSONString?
-        while let member = try scanner.nextMember(unique: &names) {
-            if member == name, scanner.next == .string { found = try scanner.string() } else { try scanner.skip() }
+    /// Whether the caller may see an entry.
+    func verdict(on entry: UnsafeRawBufferPointer, for permits: Permits) -> Verdict {
+        guard case .one(let name) = EntryMembers.find(name, in: entry) else { return .unreadable }
+        let isShown = name.withResolvedBytes {
+            self == .resourceTemplates ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)
         }
-        try scanner.finish()
-        return found
+        return isShown ? .shown : .hidden
     }
 }

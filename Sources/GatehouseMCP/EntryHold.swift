@@ -12,7 +12,10 @@ struct EntryHold: Sendable {
     private var hasKept = false
     /// Where the bytes of the present slice begin that are not handed on.
     private var run = 0
-    private(set) var isOverflown = false
+    /// The entry under way is longer than may be held, and withheld.
+    private var isDropping = false
+    /// Entries that were withheld because they were too long, or named nothing clearly.
+    private(set) var unreadable = 0
 
     mutating func begin() { run = 0 }
 
@@ -26,11 +29,15 @@ struct EntryHold: Sendable {
         let part = UnsafeRawBufferPointer(rebasing: bytes[run..<end])
         run = end
         guard isHolding else { return emit(part) }
-        guard held.count + part.count <= AnswerReader.maximumEntry else {
-            isOverflown = true
-            return
-        }
-        held.append(contentsOf: part)
+        if !isDropping, held.count + part.count > AnswerReader.maximumEntry { drop(emit) }
+        if !isDropping { held.append(contentsOf: part) }
+    }
+
+    /// Gives up the entry under way, but for what frames it.
+    private mutating func drop(_ emit: (UnsafeRawBufferPointer) -> Void) {
+        emitFrames(emit)
+        forget()
+        isDropping = true
     }
 
     mutating func skip(to end: Int) { run = end }
@@ -42,6 +49,11 @@ struct EntryHold: Sendable {
     ) {
         guard isHolding else { return }
         advance(bytes, to: range.lowerBound, emit)
+        if !isDropping, held.count + range.count > AnswerReader.maximumEntry { drop(emit) }
+        guard !isDropping else {
+            emit(UnsafeRawBufferPointer(rebasing: bytes[range]))
+            return skip(to: range.upperBound)
+        }
         let start = held.count
         advance(bytes, to: range.upperBound, emit)
         if start < held.count { frames.append(start..<held.count) }
@@ -73,22 +85,28 @@ struct EntryHold: Sendable {
             guard isHolding else { return }
             advance(bytes, to: offset, emit)
             held.withUnsafeBytes(emit)
-            forget()
-            isHolding = false
+            end()
         }
+    }
+
+    private mutating func end() {
+        forget()
+        isHolding = false
+        isDropping = false
     }
 
     /// The event ends within a list: nobody can read that, and none of what is held gets out.
     mutating func abandon(_ emit: (UnsafeRawBufferPointer) -> Void) {
         guard isHolding else { return }
         emitFrames(emit)
-        forget()
-        isHolding = false
+        end()
     }
 
     private mutating func decide(_ permits: Permits, _ emit: (UnsafeRawBufferPointer) -> Void) {
-        guard !isOverflown else { return }
-        if mayShow(permits) {
+        let verdict = isDropping ? .unreadable : verdict(permits)
+        isDropping = false
+        if verdict == .unreadable { unreadable += 1 }
+        if verdict == .shown {
             if hasKept {
                 held.withUnsafeBytes(emit)
             } else {
@@ -118,18 +136,24 @@ struct EntryHold: Sendable {
         }
     }
 
-    private func mayShow(_ permits: Permits) -> Bool {
-        guard !frames.isEmpty else { return shows(held, from: entry, permits) }
-        var document = held
-        for frame in frames.reversed() {
+    private func verdict(_ permits: Permits) -> AnsweredList.Verdict {
+        guard !frames.isEmpty else { return verdict(on: held, from: entry, permits) }
+        var document: [UInt8] = []
+        document.reserveCapacity(held.count)
+        var at = 0
+        var start = entry
+        for frame in frames {
+            document += held[at..<frame.lowerBound]
             // A line end within the data is white space in the document.
-            document.replaceSubrange(frame, with: CollectionOfOne(0x20))
+            document.append(0x20)
+            at = frame.upperBound
+            if at <= entry { start -= frame.count - 1 }
         }
-        let start = entry - frames.reduce(0) { $1.upperBound <= entry ? $0 + $1.count - 1 : $0 }
-        return shows(document, from: start, permits)
+        document += held[at...]
+        return verdict(on: document, from: start, permits)
     }
 
-    private func shows(_ bytes: [UInt8], from start: Int, _ permits: Permits) -> Bool {
-        bytes.withUnsafeBytes { list.shows(UnsafeRawBufferPointer(rebasing: $0[start...]), to: permits) }
+    private func verdict(on bytes: [UInt8], from start: Int, _ permits: Permits) -> AnsweredList.Verdict {
+        bytes.withUnsafeBytes { list.verdict(on: UnsafeRawBufferPointer(rebasing: $0[start...]), for: permits) }
     }
 }

@@ -71,6 +71,32 @@ extension Rigs {
         }
 
         @Test(arguments: SDK.allCases)
+        func `a call that is denied over the legacy transport raises in its client and costs nothing else`(sdk: SDK)
+            async throws
+        {
+            let server = try await MCPServer.start(sdk, .sse)
+            let gateway = try await Gateway.start(.environment, server)
+            let answer = try await MCPClient.run(
+                sdk,
+                .legacy,
+                url: "\(gateway.url)/sse",
+                assertion: gateway.assertion(of: Gateway.limitedUser)
+            )
+            #expect(answer["failure"] == .null)
+            let steps = answer["steps"]
+            for (step, reason) in [
+                ("whoami", "tool_denied"), ("delete_everything", "tool_denied"), ("resource", "resource_denied"),
+                ("prompt", "prompt_denied"),
+            ] {
+                #expect(steps[step]["error"]["code"].number == 4030, "\(step)")
+                #expect(steps[step]["error"]["data"]["reason"].text == reason)
+            }
+            #expect(steps["echo"]["text"].text == "grüß dich, 世界")
+            #expect(steps["parallel"].elements.map(\.text) == (0..<8).map { "\($0)" })
+            #expect(!(try await server.received().contains { $0.body.contains("delete_everything") }))
+        }
+
+        @Test(arguments: SDK.allCases)
         func `a client whose stream ends early comes back for the rest`(sdk: SDK) async throws {
             let server = try await MCPServer.start(sdk, .resumable)
             let gateway = try await Gateway.start(.environment, server)

@@ -139,14 +139,84 @@ import Testing
         )
     }
 
-    @Test func `an entry beyond the bound ends the answer`() {
-        let reader = AnswerReader(isEventStream: false, edits: .lists)
-        let text =
-            #"{"result":{"tools":[{"name":"get_a","x":""# + String(repeating: "y", count: AnswerReader.maximumEntry)
-        Array(text.utf8).withUnsafeBytes { bytes in
-            reader.edit(bytes, permits: Bodies.permits(["*a"]), address: { Array($0) }) { _ in }
+    /// One byte of data a line, as a server could write it: each a frame of its own.
+    private static func dripped(_ text: String) -> String {
+        "event: message\n" + text.utf8.map { "data: \(Character(UnicodeScalar($0)))\n" }.joined() + "\n"
+    }
+
+    private static func data(of stream: String) -> String {
+        stream.split(separator: "\n").filter { $0.hasPrefix("data: ") }.map { $0.dropFirst(6) }.joined()
+    }
+
+    @Test(arguments: [false, true])
+    func `an entry beyond the bound is withheld and counted, and the others stay`(isEventStream: Bool) {
+        let long = #"{"name":"get_long","x":""# + String(repeating: "y", count: AnswerReader.maximumEntry) + #""}"#
+        let answer = #"{"result":{"tools":[{"name":"get_a"}, \#(long) ,{"name":"get_b"},\#(long)]}}"#
+        let reader = AnswerReader(isEventStream: isEventStream, edits: .lists)
+        let bytes = Array((isEventStream ? Self.dripped(answer) : answer).utf8)
+        var passed: [UInt8] = []
+        bytes.withUnsafeBytes { bytes in
+            reader.edit(bytes, permits: Bodies.permits(["get_*"]), address: { Array($0) }) { passed += $0 }
         }
-        #expect(reader.isOverflown)
+        let text = String(decoding: passed, as: UTF8.self)
+        #expect(
+            (isEventStream ? Self.data(of: text) : text) == #"{"result":{"tools":[{"name":"get_a"},{"name":"get_b"}]}}"#
+        )
+        #expect(reader.unreadableEntries == 2)
+        #expect(!isEventStream || text.hasPrefix("event: message\ndata: {") && text.hasSuffix("\n\n"))
+    }
+
+    /// As much of an entry as may be held, in lines of one byte. Work in the square of their number would take minutes.
+    @Test func `many small lines are read in a time that grows with their number only`() {
+        func time(_ count: Int) -> Duration {
+            let answer =
+                #"{"result":{"tools":[{"name":"get_a","x":""# + String(repeating: "y", count: count) + #""}]}}"#
+            let bytes = Array(Self.dripped(answer).utf8)
+            let reader = AnswerReader(isEventStream: true, edits: .lists)
+            var passed = 0
+            let time = ContinuousClock().measure {
+                bytes.withUnsafeBytes { bytes in
+                    reader.edit(bytes, permits: Bodies.permits(["get_*"]), address: { Array($0) }) {
+                        passed += $0.count
+                    }
+                }
+            }
+            #expect(passed == bytes.count)
+            #expect(reader.unreadableEntries == 0)
+            return time
+        }
+        // Eight times the lines in the square is 64 times the work; a busy machine may make one measurement long.
+        let small = (0..<5).map { _ in time(15_000) }.min() ?? .zero
+        let large = (0..<3).map { _ in time(120_000) }.min() ?? .zero
+        #expect(large < small * 24)
+    }
+
+    @Test(arguments: [
+        #""d":"\ud800""#, #""d":"\q""#, #""x":{"a":1,"a":2}"#, #""d":1,"d":2"#, #""d":01"#,
+        #""d":\#(String(repeating: "{\"a\":", count: 80))1\#(String(repeating: "}", count: 80))"#,
+        (0..<400).map { "\"m\($0)\":[]" }.joined(separator: ","),
+    ])
+    func `an entry that is odd in something else than its name is kept`(member: String) {
+        for entry in [#"{"name":"get_a",\#(member)}"#, #"{\#(member) , "name" : "get_a"}"#] {
+            let answer = #"{"result":{"tools":[\#(entry),{"name":"b",\#(member)}]}}"#
+            #expect(Self.pass(answer) == #"{"result":{"tools":[\#(entry)]}}"#)
+        }
+    }
+
+    @Test(arguments: [
+        #"{"name":"get_a","Name":"get_b"}"#, #"{"NAME":"get_a","name":"get_a"}"#, #"{"name":"get_\ud800"}"#,
+        #"{"n\u0061me":"get_a","name":"get_a"}"#, #"{"name":["get_a"]}"#, #"{"na\me":"get_a","name":"get_a"}"#,
+        #"{"name" "get_a"}"#, #"{:"name":"get_a"}"#, #"{"name":}"#, #"{"name"}"#, #"{name:"get_a"}"#,
+    ])
+    func `an entry whose name is not clear is withheld and counted`(entry: String) {
+        let reader = AnswerReader(isEventStream: false, edits: .lists)
+        var passed: [UInt8] = []
+        Array(#"{"result":{"tools":[\#(entry),{"name":"get_c"},{"name":"b"}]}}"#.utf8).withUnsafeBytes { bytes in
+            reader.edit(bytes, permits: Bodies.permits(["get_*"]), address: { Array($0) }) { passed += $0 }
+        }
+        #expect(String(decoding: passed, as: UTF8.self) == #"{"result":{"tools":[{"name":"get_c"}]}}"#)
+        // What is denied clearly is not counted.
+        #expect(reader.unreadableEntries == 1)
     }
 
     /// Documents made at random, filtered by a reader with a tree, cut at random.

@@ -106,6 +106,7 @@ package struct SmallAnswer: Sendable {
     private static func phrase(_ status: Int) -> StaticString {
         switch status {
         case 200: "OK"
+        case 202: "Accepted"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"

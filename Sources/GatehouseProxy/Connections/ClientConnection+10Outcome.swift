@@ -8,8 +8,10 @@ internal import SocketLoop
 extension ClientConnection {
     /// Answers in place of the upstream.
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
-        guard let exchange, socket.isOpen else { return .wait }
+        guard let exchange else { return .wait }
         exchange.refusal = reason
+        // Nobody is there to be told; the end of the connection records it.
+        guard socket.isOpen else { return .wait }
         var body = rpcBody(reason, exchange)
         exchange.status = status(of: reason, exchange, isRPC: body != nil)
         if body != nil, exchange.isLegacyPost, tellOnStream(reason, exchange) {
@@ -136,10 +138,10 @@ extension ClientConnection {
 
     func recordOutcome(_ ending: Ending) {
         guard let exchange else { return }
-        if let outcome = response.reader?.outcome { exchange.rpcError = outcome }
+        if let reader = response.reader { note(reader, exchange) }
         if !exchange.isDecided, exchange.caller != nil {
             // It ended before anything was decided: while its body was gathered. Whoever was verified leaves a decision.
-            exchange.refusal = .bodyIncomplete
+            exchange.refusal = exchange.refusal ?? .bodyIncomplete
             record(.decision)
         }
         if exchange.isDecided { record(.outcome, ending: ending) }
@@ -147,6 +149,17 @@ extension ClientConnection {
         loop.metrics.count(exchange, at: loop.eventLoop.now)
         if held > 0 || gathered != nil { releaseHold(of: exchange) }
         self.exchange = nil
+    }
+
+    private func note(_ reader: AnswerReader, _ exchange: Exchange) {
+        if let outcome = reader.outcome { exchange.rpcError = outcome }
+        let unreadable = reader.unreadableEntries
+        guard unreadable > 0, let route = exchange.route?.route else { return }
+        loop.metrics.countUnreadable(unreadable, on: route)
+        loop.logger.warning(
+            "list entries that cannot be read were withheld",
+            metadata: ["request.id": "\(exchange.id)", "route": "\(route.name.text)", "entries": "\(unreadable)"]
+        )
     }
 
     /// Gives the upstream connection back or up.

@@ -128,7 +128,8 @@ extension ClientConnection {
         let before = inbound.readableBytes
         let refusal = takeBody { upstream.write($0) }
         let isProgress = inbound.readableBytes < before
-        setForwardingDeadline()
+        // The sweep comes by here too: what has stood here before gives no more time.
+        if isProgress { setForwardingDeadline() }
         if let refusal {
             carryOut(machine.requestBodyRefused(refusal))
         } else if requestBody.isComplete {

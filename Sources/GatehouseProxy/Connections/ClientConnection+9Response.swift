@@ -252,7 +252,6 @@ extension ClientConnection {
         response.events = passing.events
         if exchange?.endpoint != nil { noteEndpoint() }
         guard case .part = step else { return step }
-        if response.reader?.isOverflown == true { return .refused(.upstreamMalformed) }
         return switch response.delivery {
         case .asItComes: step
         case .bare: .part(passing.payload)

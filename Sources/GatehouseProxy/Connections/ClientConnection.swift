@@ -227,6 +227,8 @@ extension ClientConnection: StreamSocketHandler {
     func closed(isBroken: Bool) {
         loop.remove(self)
         carryOut(machine.clientClosed())
+        // A refusal that could not be written any more leaves its exchange here.
+        recordOutcome(.clientClosed)
         onClose()
     }
 }

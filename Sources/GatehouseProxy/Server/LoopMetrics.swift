@@ -20,6 +20,8 @@ package final class LoopMetrics {
         /// Time from the request being sent upstream to the head of its answer, by route.
         package var upstream: [TokenName: LatencyHistogram] = [:]
         package var overloaded = 0
+        /// List entries withheld because they could not be read, by route.
+        package var unreadable: [TokenName: Int] = [:]
         /// By route, nil for requests that found none.
         package var hours: [TokenName?: LastHour] = [:]
         package var health: [TokenName: RouteHealth] = [:]
@@ -32,6 +34,7 @@ package final class LoopMetrics {
             added.merge(other.added) { $0.adding($1) }
             upstream.merge(other.upstream) { $0.adding($1) }
             refusals.add(other.refusals)
+            unreadable.merge(other.unreadable, uniquingKeysWith: +)
             for (name, hour) in other.hours { hours[name, default: LastHour()].add(hour) }
             health.merge(other.health) { $0.merged(with: $1) }
             overloaded += other.overloaded
@@ -46,6 +49,7 @@ package final class LoopMetrics {
         var upstream = LatencyHistogram()
         var hour = LastHour()
         var health = RouteHealth()
+        var unreadable = 0
     }
 
     private var routes: [RouteCounters] = []
@@ -66,12 +70,7 @@ package final class LoopMetrics {
 
     func count(_ exchange: Exchange, at now: MonotonicTime) {
         let route = exchange.route?.route
-        let index =
-            routes.firstIndex { $0.route === route }
-            ?? {
-                routes.append(RouteCounters(route: route))
-                return routes.count - 1
-            }()
+        let index = position(of: route)
         let status = exchange.status
         let reason = exchange.refusal
         if let series = routes[index].requests.firstIndex(where: { $0.status == status && $0.reason == reason }) {
@@ -101,7 +100,15 @@ package final class LoopMetrics {
         }
     }
 
+    private func position(of route: Route?) -> Int {
+        if let index = routes.firstIndex(where: { $0.route === route }) { return index }
+        routes.append(RouteCounters(route: route))
+        return routes.count - 1
+    }
+
     func countOverloaded() { overloaded += 1 }
+
+    func countUnreadable(_ entries: Int, on route: Route) { routes[position(of: route)].unreadable += entries }
 
     /// Counters of routes that a reload removed are kept under their names.
     func retire(keeping table: RouteTable) {
@@ -130,6 +137,7 @@ package final class LoopMetrics {
                     series.count
             }
             guard let name else { continue }
+            if counters.unreadable > 0 { snapshot.unreadable[name, default: 0] += counters.unreadable }
             snapshot.added[name, default: LatencyHistogram()].add(counters.added)
             snapshot.upstream[name, default: LatencyHistogram()].add(counters.upstream)
             snapshot.health[name] = snapshot.health[name]?.merged(with: counters.health) ?? counters.health

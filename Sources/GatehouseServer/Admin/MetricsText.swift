@@ -41,6 +41,14 @@ struct MetricsText {
         }
         family("gatehouse_overloaded_connections_total", "counter", "Connections refused because too many were open.")
         sample("gatehouse_overloaded_connections_total", [], traffic.overloaded)
+        family(
+            "gatehouse_list_entries_unreadable_total",
+            "counter",
+            "Entries withheld from limited callers because nothing clear named them or they were over 1 MiB."
+        )
+        for (route, count) in traffic.unreadable.sorted(by: { $0.key < $1.key }) {
+            sample("gatehouse_list_entries_unreadable_total", [("route", route.text)], count)
+        }
         family("gatehouse_open_connections", "gauge", "Client connections open now.")
         sample("gatehouse_open_connections", [], openConnections)
         family("gatehouse_open_exchanges", "gauge", "Requests and streams under way now.")
