@@ -51,12 +51,6 @@ package struct RPCMessage: Sendable {
     /// Whether the message has members beside those of JSON-RPC.
     package internal(set) var hasOtherMembers = false
 
-    /// Whether it opens a stream of changes (2026-07-28), which lasts until somebody ends it.
-    package func isListen(in body: UnsafeRawBufferPointer) -> Bool {
-        guard let method, kind == .request else { return false }
-        return method.range.count >= 20 && method.string(in: body) == "subscriptions/listen"
-    }
-
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
         guard let kind = targetKind else {
