@@ -138,6 +138,7 @@ extension ClientConnection {
         if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
         if let refusal = rateRefusal(of: body.ratedMessages) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
+        exchange.isListening = body.contains { $0.known == .listen && $0.kind == .request }
         // An upstream that reads other members than those of JSON-RPC reads another request.
         if permits.restrictsAny, body.contains(where: \.hasOtherMembers) { return .rpcMalformed }
         exchange.isListening = body.contains(where: \.isListen)

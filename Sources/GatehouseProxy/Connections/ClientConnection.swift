@@ -231,7 +231,10 @@ extension ClientConnection: StreamSocketHandler {
         loop.remove(self)
         carryOut(machine.clientClosed())
         // A refusal that could not be written any more leaves its exchange here.
-        recordOutcome(.clientClosed)
+        if exchange != nil {
+            recordOutcome(.clientClosed)
+            letGo(of: .close)
+        }
         onClose()
     }
 }

@@ -20,11 +20,11 @@ package final class ProxyLoop {
     let connector: UpstreamConnector
     /// Shared by all loops.
     let rates: RateTable
-    private let onTokenRejected: TokenRejection
     /// Shared by all loops.
     let legacy: LegacySessions
     /// This loop's copy of the paths in it.
     var sessionPaths = LegacySessions.Directories()
+    private let onTokenRejected: TokenRejection
     let logger: Logger
     var random = FastRandom()
     var callers: CallerCaches
