@@ -24,13 +24,17 @@ package enum PlainURI {
             rest = rest[..<mark]
         }
         guard rest.starts(with: [0x2F, 0x2F]) else {
-            // WHATWG reads `https:x` and `file:/x` as if the slashes were there.
-            return scheme == .other && !rest.isEmpty && isPlainPath(rest)
+            // WHATWG reads `https:x` and `file:/x` as if the slashes were there, Go writes `docs:/x` with them when it resolves it.
+            return scheme == .other && !rest.isEmpty && rest.first != 0x2F && isPlainPath(rest)
         }
         let authority = rest.dropFirst(2).prefix { $0 != 0x2F }
         let path = rest[authority.endIndex...]
-        // WHATWG gives a special scheme's URL the path `/`.
-        guard !path.isEmpty || scheme == .other else { return false }
+        // WHATWG gives a special scheme's URL the path `/`; Go drops slashes that nothing stands behind.
+        guard !path.isEmpty || scheme == .other && !authority.isEmpty else { return false }
+        // A drive at the beginning of the path makes Rust, and so pydantic, forget the host.
+        guard scheme != .file || authority.isEmpty || !(path.count > 2 && path.dropFirst(2).first == 0x3A) else {
+            return false
+        }
         return isPlainAuthority(authority, scheme) && isPlainPath(path)
     }
 
@@ -120,8 +124,10 @@ package enum PlainURI {
         }
     }
 
-    /// Whether a segment begins with one dot or two and could end there for some reader: at parameters, or at what is encoded.
+    /// Whether a segment is one dot or two to some reader: one that takes off parameters, or white space at the ends, which stands encoded here.
     private static func isDots(_ segment: Slice<UnsafeRawBufferPointer>) -> Bool {
+        var segment = segment
+        while segment.first == 0x25 { segment = segment.dropFirst(3) }
         let dots = segment.prefix { $0 == 0x2E }
         guard (1...2).contains(dots.count) else { return false }
         return dots.endIndex == segment.endIndex || segment[dots.endIndex] == 0x3B || segment[dots.endIndex] == 0x25
