@@ -177,7 +177,8 @@ let package = Package(
             [
                 "GatehouseAudit", "GatehouseCore", "SQLiteClient", "PostgresClient", "Threads", "GatehouseTestSupport",
                 crypto,
-            ]
+            ],
+            exclude: ["Databases"]
         ),
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", "Threads", "CLinux", nio("NIOCore")]),

@@ -41,6 +41,10 @@ package struct AuditSettings: Sendable {
     package static let defaultMaxSpool = 1 << 30
     package var maxSpool = AuditSettings.defaultMaxSpool
 
+    /// What events of nobody established may fill of the spool and of each ring: an eighth. Beyond it they are counted and not recorded, so that
+    /// they never take the room of a caller who is established.
+    static let nobodysShare = 8
+
     /// How long `durability: disk` may keep a request waiting; beyond it ``OnFailure`` says what happens.
     package static let defaultDurabilityBudget: Duration = .milliseconds(250)
     package var durabilityBudget = AuditSettings.defaultDurabilityBudget

@@ -43,6 +43,8 @@ package struct AuditState: Sendable {
     package var lostOutcomes = 0
     /// Decisions that were not on the disk within the budget.
     package var late = 0
+    /// Requests of nobody established that were told by number, or will be.
+    package var counted = 0
     /// Places in rings or segments that could not be read back.
     package var damaged = 0
     /// Events in segments that the sink has not taken.

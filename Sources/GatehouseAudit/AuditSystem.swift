@@ -17,6 +17,7 @@ package final class AuditSystem: Sendable {
     private let writerBell = Doorbell()
     private let drainBell = Doorbell()
     private let isStopping = Atomic<Bool>(false)
+    private let limits = AddressLimits()
     private let running = Mutex<Running>(Running())
     private let told = Mutex<AuditState.Word>(.ready)
 
@@ -43,7 +44,14 @@ package final class AuditSystem: Sendable {
     /// - Throws: `.spoolUnusable`, also when the disk has no room for the ring.
     package func lane(for index: Int, loop: LaneLoop? = nil) throws(AuditError) -> SpoolLane {
         let ring = try SpoolRing(creating: directory.ring(index), size: settings.laneSize)
-        let lane = SpoolLane(ring: ring, bell: writerBell, settings: settings, loop: loop)
+        let lane = SpoolLane(
+            ring: ring,
+            bell: writerBell,
+            settings: settings,
+            loop: loop,
+            limits: limits,
+            gauges: gauges
+        )
         running.withLock { $0.lanes.append(lane) }
         writer.add(lane)
         return lane
@@ -68,6 +76,8 @@ package final class AuditSystem: Sendable {
         writerBell.ring()
         writerThread?.join()
         while case .wrote = writer.step() {}
+        tellCounts()
+        while case .wrote = writer.step() {}
         writer.makeHeadOfRest()
         drainBell.ring()
         if drainThread?.join(within: end - .now) ?? true {
@@ -79,6 +89,32 @@ package final class AuditSystem: Sendable {
         if !writer.hasWork { directory.removeRings() }
     }
 
+    /// Has every lane say what it has only counted, on its own loop.
+    private func tellCounts() {
+        let lanes = running.withLock { $0.lanes }
+        let bell = Doorbell()
+        let left = Counted(lanes.count)
+        for lane in lanes {
+            lane.tellCountsAtEnd {
+                left.value.subtract(1, ordering: .sequentiallyConsistent)
+                bell.ring()
+            }
+        }
+        func isDone() -> Bool { left.value.load(ordering: .sequentiallyConsistent) <= 0 }
+        let end = ContinuousClock.now + Self.countsBound
+        while !isDone(), ContinuousClock.now < end {
+            bell.wait(.parked, atMost: Self.countsBound, unless: isDone)
+        }
+    }
+
+    /// How long the loops may take for that; one that has stopped never does it.
+    private static let countsBound: Duration = .seconds(1)
+
+    private final class Counted: Sendable {
+        let value: Atomic<Int>
+        init(_ count: Int) { value = Atomic(count) }
+    }
+
     package func state(at now: Timestamp) -> AuditState {
         var state = AuditState()
         for lane in running.withLock({ $0.lanes }) {
@@ -86,6 +122,7 @@ package final class AuditSystem: Sendable {
             state.lostDecisions += lane.counters.lostDecisions.value
             state.lostOutcomes += lane.counters.lostOutcomes.value
             state.late += lane.counters.late.value
+            state.counted += lane.counters.counted.value
         }
         state.damaged = gauges.damaged.load(ordering: .relaxed)
         state.depthBytes = max(0, gauges.pendingBytes.load(ordering: .relaxed))

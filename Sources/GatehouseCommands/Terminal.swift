@@ -50,10 +50,10 @@ extension String {
     /// Text from elsewhere, fit for a terminal: what would drive it is shown as an escape.
     var visible: String {
         unicodeScalars.reduce(into: "") { shown, scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
+            if scalar.isInvisible {
                 shown += "\\u{\(String(scalar.value, radix: 16))}"
-            case _: shown.unicodeScalars.append(scalar)
+            } else {
+                shown.unicodeScalars.append(scalar)
             }
         }
     }

@@ -45,8 +45,14 @@ package struct AuditFacts {
     package var token: (name: TokenName, version: Int)?
     package var clientIP = AuditFacts.nothing
     package var cfRay = AuditFacts.nothing
+    /// The message's place in a batch, from 1; 0 where the body is no batch.
+    package var rpcPosition = 0
+    /// How many requests the event stands for, where it is not one; 0 for one.
+    package var requests: Int64 = 0
 
     // Of an outcome.
+    /// Nobody was established by the request's end. A decision says so by having no caller.
+    package var isOfNobody = false
     /// The status that the client got; 0 when it got none.
     package var status = 0
     /// The status that the upstream gave; 0 when it gave none.
@@ -81,6 +87,8 @@ package enum AuditReceipt: Equatable, Sendable {
     case recorded
     /// The event is on its way to the disk: forward once `whenDurable` says so.
     case pending(ticket: UInt64)
+    /// Nobody was established, and there are many such: one event will say how many. No outcome follows.
+    case counted
     /// The event could not be recorded and the operator chose to deny then.
     case unavailable
 }

@@ -67,22 +67,52 @@ package struct JSONText: Sendable {
         needsComma = true
     }
 
+    /// What would drive a terminal, or turn the direction of what stands around it, is written as an escape, which says the same.
     private mutating func quoted(_ value: some StringProtocol) {
         bytes.append(0x22)
-        for byte in value.utf8 {
-            switch byte {
-            case 0x22: bytes.append(contentsOf: [0x5C, 0x22])
-            case 0x5C: bytes.append(contentsOf: [0x5C, 0x5C])
-            case 0x0A: bytes.append(contentsOf: [0x5C, 0x6E])
-            case 0x0D: bytes.append(contentsOf: [0x5C, 0x72])
-            case 0x09: bytes.append(contentsOf: [0x5C, 0x74])
-            case 0..<0x20, 0x7F:
-                let digits = String(byte, radix: 16)
-                bytes.append(contentsOf: (digits.count == 1 ? "\\u000" : "\\u00").utf8)
-                bytes.append(contentsOf: digits.utf8)
-            case _: bytes.append(byte)
+        if value.utf8.allSatisfy({ $0 < 0x80 }) {
+            for byte in value.utf8 { add(byte) }
+        } else {
+            for scalar in value.unicodeScalars {
+                if scalar.isASCII {
+                    add(UInt8(truncatingIfNeeded: scalar.value))
+                } else if scalar.isInvisible {
+                    for unit in UTF16.encode(scalar)! {
+                        let digits = String(unit, radix: 16)
+                        bytes.append(
+                            contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8
+                        )
+                    }
+                } else {
+                    bytes.append(contentsOf: UTF8.encode(scalar)!)
+                }
             }
         }
         bytes.append(0x22)
+    }
+
+    private mutating func add(_ byte: UInt8) {
+        switch byte {
+        case 0x22: bytes.append(contentsOf: [0x5C, 0x22])
+        case 0x5C: bytes.append(contentsOf: [0x5C, 0x5C])
+        case 0x0A: bytes.append(contentsOf: [0x5C, 0x6E])
+        case 0x0D: bytes.append(contentsOf: [0x5C, 0x72])
+        case 0x09: bytes.append(contentsOf: [0x5C, 0x74])
+        case 0..<0x20, 0x7F:
+            let digits = String(byte, radix: 16)
+            bytes.append(contentsOf: (digits.count == 1 ? "\\u000" : "\\u00").utf8)
+            bytes.append(contentsOf: digits.utf8)
+        case _: bytes.append(byte)
+        }
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it is no sign but drives what shows it: C0 and C1 controls, marks of direction, separators of lines.
+    package var isInvisible: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        case _: false
+        }
     }
 }

@@ -63,6 +63,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case resourceDenied = "resource_denied"
     /// A call without a target that could be asked of the grants, or nested deeper than is looked at.
     case targetMalformed = "target_malformed"
+    /// Of a message that went down with its batch, in which another was denied. Said in the audit; callers are told that one's reason.
+    case batchDenied = "batch_denied"
 }
 
 /// The coarse code a caller sees; the precise ``Reason`` is found again by request id.
@@ -138,7 +140,7 @@ extension Reason {
                 code: .upstreamTimeout,
                 message: "The service behind this route did not answer in time."
             )
-        case .toolDenied, .promptDenied, .resourceDenied:
+        case .toolDenied, .promptDenied, .resourceDenied, .batchDenied:
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
         }

@@ -69,6 +69,7 @@ extension PostgresError {
             case "40001", "40P01": "the transaction lost against a concurrent one"
             case "42501": "the database user lacks the privilege"
             case "42P01": "a table does not exist"
+            case "22P05": "the database's encoding, which is not UTF8, has no place for a character"
             case "57014": "the statement took longer than its timeout"
             default: Self.condition(ofClass: sqlState.prefix(2))
             }

@@ -65,6 +65,28 @@ struct SocketAddress: Sendable {
         }
     }
 
+    /// The address of a socket's other end as text: of IPv4 also where it comes by IPv6, `unix` for a unix socket, empty when it is gone.
+    static func peerText(of descriptor: CInt) -> String {
+        var address = SocketAddress()
+        address.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let isFound = withUnsafeMutablePointer(to: &address.storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getpeername(descriptor, $0, &address.length) == 0
+            }
+        }
+        guard isFound else { return "" }
+        guard address.family == AF_INET || address.family == AF_INET6 else { return "unix" }
+        // Behind the family and the port; for IPv6 behind the flow label, too (ip(7), ipv6(7)).
+        let offset = address.family == AF_INET ? 4 : 8
+        let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { room in
+            let isWritten = withUnsafeBytes(of: address.storage) { bytes in
+                inet_ntop(address.family, bytes.baseAddress! + offset, room.baseAddress, socklen_t(room.count)) != nil
+            }
+            return isWritten ? String(cString: room.baseAddress!) : ""
+        }
+        return text.hasPrefix("::ffff:") && text.contains(".") ? String(text.dropFirst(7)) : text
+    }
+
     /// The port that a socket is bound to; nil for a unix socket.
     static func boundPort(of descriptor: CInt) -> Int? {
         var address = SocketAddress()

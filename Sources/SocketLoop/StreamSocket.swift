@@ -63,6 +63,9 @@ package final class StreamSocket: Pollable {
     static let interest =
         gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
 
+    /// Whom the socket is connected with, as text; empty once it is closed.
+    package var peerAddress: String { isOpen ? SocketAddress.peerText(of: descriptor) : "" }
+
     // MARK: - Events
 
     override func ready(_ events: UInt32) {

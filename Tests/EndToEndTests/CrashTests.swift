@@ -40,7 +40,7 @@ struct CrashTests {
         try await process.eventually { try await Self.waiting(folder) == 0 }
         process.send(signal: SIGTERM)
         #expect(await process.exit() == .code(0))
-        let lines = try await Self.command(["audit", "export"], folder).split(separator: "\n")
+        let lines = try await Self.command(["audit", "export", "--events"], folder).split(separator: "\n")
         var decisions: [String: Int] = [:]
         var ids = Set<String>()
         var sequences = Set<Int>()

@@ -115,7 +115,7 @@ final class Gateway: Sendable {
         var rows: [JSON] = []
         try await eventually {
             // Until the drain has made the sink, there is nothing to read.
-            let text = try? await self.command("audit", "tail", "--lines", "1000", "--json")
+            let text = try? await self.command("audit", "tail", "--events", "--lines", "1000", "--json")
             rows = try JSON.rows(text ?? "").filter { $0["request_id"].text == requestID }
             return rows.count >= count
         }

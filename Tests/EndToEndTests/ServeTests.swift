@@ -125,7 +125,7 @@ struct ServeTests {
         let outcome = try #require(rows.first { $0["kind"].text == "outcome" })
         #expect(outcome["status"].number == response.status)
         #expect(outcome["ended"].text == "complete")
-        let all = try await gateway.command("audit", "tail", "--lines", "1000", "--json")
+        let all = try await gateway.command("audit", "tail", "--events", "--lines", "1000", "--json")
         #expect(!all.contains(Gateway.token) && !all.contains(assertion) && !all.contains("secret=1"))
     }
 

@@ -137,7 +137,7 @@ struct TokenLifeTests {
         #expect(history.contains("auto_revert") && history.contains("gatehouse"))
         #expect(try await rig.admin("/metrics").body.text.contains(#"gatehouse_token_reverts_total{token="coda"} 1"#))
         try await rig.eventually {
-            let rows = try? await rig.command("audit", "tail", "--lines", "1000", "--json")
+            let rows = try? await rig.command("audit", "tail", "--events", "--lines", "1000", "--json")
             return try JSON.rows(rows ?? "").contains {
                 $0["rpc_method"].text == "gatehouse/auto_revert" && $0["target"].text == "coda"
                     && $0["token_version"].number == 1

@@ -14,11 +14,12 @@ final class AuditDatabase {
     let name: String
     private let admin: PostgresSession
 
-    init() throws {
+    /// - Parameter options: of CREATE DATABASE.
+    init(_ options: String = "") throws {
         var generator = SystemRandomNumberGenerator()
         name = "audit_\(String(generator.next() as UInt64, radix: 36))"
         admin = try PostgresSession(PostgresOptions(url: try #require(Self.server)))
-        try admin.query("CREATE DATABASE \(name)")
+        try admin.query("CREATE DATABASE \(name) \(options)")
     }
 
     deinit {
@@ -36,6 +37,12 @@ final class AuditDatabase {
         let own = server.dropFirst("postgres://".count).split(separator: "@").first ?? ""
         let credentials = user.map { "\($0):\(password ?? "")" } ?? String(own)
         return "postgres://\(credentials)@\(place)/\(name)"
+    }
+
+    /// The same with its tables.
+    func prepared() throws -> AuditDatabase {
+        try PostgresSink(url: url).prepare()
+        return self
     }
 
     func session() throws -> PostgresSession { try PostgresSession(PostgresOptions(url: url)) }
@@ -91,7 +98,7 @@ struct PostgresAuditTests {
     private func verify(_ database: AuditDatabase) throws -> [ChainReport] { try verify(.postgres(url: database.url)) }
 
     private func verify(_ database: EventDatabase) throws -> [ChainReport] {
-        try AuditVerification.verify(database.archive(), spool: nil, keys: Sample.keys(1).chain, heads: [])
+        try AuditVerification.verify(database.archive(), spool: nil, keys: Sample.keys(1).chain, heads: []).chains
     }
 
     @Test func `every column comes back as it was recorded, and the chain holds`() throws {
@@ -184,7 +191,7 @@ struct PostgresAuditTests {
         var query = AuditQuery()
         query.order = .newestFirst
         var seen: [UInt64] = []
-        try archive.requests(query) {
+        try archive.messages(query) {
             seen.append($0.requestID.low)
             #expect($0.status == 200)
             return seen.count < 3
@@ -215,6 +222,54 @@ struct PostgresAuditTests {
         for deed in ["DELETE FROM audit_events", "SELECT * FROM audit_events", "UPDATE audit_events SET route = 'x'"] {
             #expect(throws: PostgresError.self) { try writer.query(deed) }
         }
+    }
+
+    @Test func `a database that cannot hold every text is known before it is asked to`() throws {
+        let database = try AuditDatabase("ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        try PostgresSink(url: database.url).prepare()
+        let words = try EventDatabase.postgres(url: database.url).archive().encodingTrouble()
+        #expect(words?.contains("LATIN1") == true)
+        let scratch = Scratch()
+        let system = try AuditSystem(scratch.chained(), sink: PostgresSink(url: database.url))
+        let lane = try system.lane(for: 0)
+        _ = Sample.decision(1, path: "/😀") { lane.record($0) }
+        system.settleAll()
+        let trouble = try #require(system.state(at: Sample.start).sinkTrouble)
+        #expect(trouble.description.contains("encoding, which is not UTF8"), "\(trouble)")
+        #expect(try EventDatabase.postgres(url: AuditDatabase().prepared().url).archive().encodingTrouble() == nil)
+    }
+
+    @Test func `a writer's name may have any character`() throws {
+        let database = try AuditDatabase()
+        let scratch = Scratch()
+        try scratch.store(0..<3, scratch.chained())
+        try scratch.change(#"UPDATE audit_events SET writer = 'a","b\c'"#)
+        let place = EventDatabase.postgres(url: database.url)
+        let copied = try AuditMigration.copy(EventDatabase.sqlite(path: scratch.database).archive(), to: place.sink())
+        #expect(copied.map(\.writer) == [#"a","b\c"#] && copied.map(\.events) == [3])
+        #expect(try place.archive().writers() == [#"a","b\c"#])
+    }
+
+    @Test func `a view or table in another's place is named, and decides nothing`() throws {
+        let database = try AuditDatabase()
+        try fill(database.url, 0..<5, in: Scratch())
+        func faults() throws -> [StoreFault.Kind] {
+            try EventDatabase.postgres(url: database.url).archive().faults().map(\.kind)
+        }
+        #expect(try faults() == [])
+        let session = try database.session()
+        try session.query("DROP VIEW audit_requests")
+        #expect(try faults() == [.view])
+        try session.query(
+            "CREATE VIEW audit_requests AS \(PostgresSchema.messages) AND d.principal <> 'ada@example.com'"
+        )
+        #expect(try faults() == [.view])
+        #expect(try EventDatabase.postgres(url: database.url).archive().messageCount(AuditQuery()) == 5)
+        try session.query("CREATE OR REPLACE VIEW audit_requests AS \(PostgresSchema.messages)")
+        #expect(try faults() == [])
+        try session.query("ALTER TABLE audit_events RENAME TO hidden")
+        try session.query("CREATE VIEW audit_events AS SELECT * FROM hidden")
+        #expect(try faults().contains(.table))
     }
 
     @Test func `what is changed by SQL is named`() throws {
@@ -256,7 +311,13 @@ struct PostgresAuditTests {
         }
         let cutoff = try #require(Timestamp(parsing: "2020-02-10T00:00:05Z"))
         let pruning = try EventDatabase.postgres(url: database.url).pruning()
-        let chains = try pruning.prunable(before: cutoff)
+        let chains = try AuditVerification.verify(
+            EventDatabase.postgres(url: database.url).archive(),
+            spool: nil,
+            keys: Sample.keys(1).chain,
+            heads: [],
+            prunableBefore: cutoff
+        ).chains.compactMap(\.prunable)
         #expect(chains.map(\.sequence) == [15])
         let marks = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
         #expect(try pruning.prune(marks, before: cutoff) { _ in } == 15)

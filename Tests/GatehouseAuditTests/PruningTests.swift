@@ -12,8 +12,8 @@ struct PruningTests {
         let scratch = Scratch()
         try scratch.store(0..<100, scratch.chained())
         let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
-        #expect(try pruning.prunable(before: time(0)).isEmpty)
-        let chains = try pruning.prunable(before: time(60))
+        #expect(try scratch.prunable(before: time(0)).isEmpty)
+        let chains = try scratch.prunable(before: time(60))
         #expect(chains.map(\.sequence) == [60])
         let checkpoints = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
         #expect(try pruning.prune(checkpoints, before: time(60)) { _ in } == 60)
@@ -23,7 +23,7 @@ struct PruningTests {
         // Further, and then everything.
         try scratch.store(100..<110, scratch.chained())
         for (cutoff, left) in [(70, 40), (500, 0)] as [(Int64, Int)] {
-            let chains = try pruning.prunable(before: time(cutoff))
+            let chains = try scratch.prunable(before: time(cutoff))
             let marks = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
             _ = try pruning.prune(marks, before: time(cutoff)) { _ in }
             report = try #require(try scratch.verify(besideSpool: true).first)
@@ -38,7 +38,7 @@ struct PruningTests {
         let scratch = Scratch()
         try scratch.store(0..<50, scratch.chained())
         let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
-        let marks = try pruning.prunable(before: time(20)).map {
+        let marks = try scratch.prunable(before: time(20)).map {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
         _ = try pruning.prune(marks, before: time(20)) { _ in }
@@ -57,7 +57,7 @@ struct PruningTests {
         let scratch = Scratch()
         try scratch.store(0..<50, scratch.chained())
         let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
-        let marks = try pruning.prunable(before: time(20)).map {
+        let marks = try scratch.prunable(before: time(20)).map {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
         _ = try pruning.prune(marks, before: time(20)) { _ in }
@@ -72,7 +72,7 @@ struct PruningTests {
             """
         )
         #expect(try #require(try scratch.verify().first).holds)
-        let again = try pruning.prunable(before: time(20)).map {
+        let again = try scratch.prunable(before: time(20)).map {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
         #expect(try pruning.prune(again, before: time(20)) { _ in } == 9)
@@ -93,7 +93,7 @@ struct PruningTests {
         #expect(reports.count == 2 && reports.allSatisfy(\.holds))
         #expect(Set(reports.map(\.events)) == [30, 50])
         let pruning = try EventDatabase.sqlite(path: first.database).pruning()
-        let chains = try pruning.prunable(before: time(20))
+        let chains = try first.prunable(before: time(20))
         #expect(Set(chains.map(\.sequence)) == [20, 10])
         let marks = chains.map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
         _ = try pruning.prune(marks, before: time(20)) { _ in }

@@ -1,3 +1,4 @@
+import Foundation
 import GatehouseCore
 import Synchronization
 import Testing
@@ -43,7 +44,7 @@ struct ReadingTests {
         var query = AuditQuery()
         query.order = .newestFirst
         var seen: [UInt64] = []
-        try archive.requests(query) {
+        try archive.messages(query) {
             seen.append($0.requestID.low)
             return seen.count < 3
         }
@@ -111,7 +112,48 @@ struct ReadingTests {
         let csv = render(.csv).split(separator: "\r\n")
         #expect(csv.count == 2)
         #expect(csv[0].hasPrefix("event_id,request_id,kind,at,writer,seq"))
-        #expect(csv[1].contains("\"a \"\"quoted\"\", \u{1B}[31mred\""))
+        #expect(csv[1].contains(#""a ""quoted"", \u{1b}[31mred""#))
+    }
+
+    @Test(arguments: ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\u{FF1D}1"])
+    func `no cell of a CSV is a formula`(text: String) throws {
+        var event = AuditEvent(
+            id: EventID(high: 1, low: 2),
+            requestID: Sample.requestID(1),
+            kind: .outcome,
+            at: Sample.start
+        )
+        event.set(.clientIP, .text(text))
+        event.set(.bytesIn, .integer(-5))
+        var bytes: [UInt8] = []
+        AuditRenderer(.csv) { bytes += $0 }.add(event)
+        let cells = String(decoding: bytes, as: UTF8.self).split(separator: ",", omittingEmptySubsequences: false)
+        // Behind the quotes, where there are any, stands an apostrophe or an escape.
+        let cell = cells[AuditColumn.clientIP.index].drop { $0 == "\"" }
+        #expect(cell.hasPrefix("'") || cell.hasPrefix("\\u{"), "\(cell)")
+        #expect(cells[AuditColumn.bytesIn.index] == "-5")
+    }
+
+    @Test func `nothing that is printed drives a terminal`() {
+        let text = "a\u{9B}31m\u{202E}b\u{2028}c\u{7F}\u{E0041}é漢"
+        var event = AuditEvent(
+            id: EventID(high: 1, low: 2),
+            requestID: Sample.requestID(1),
+            kind: .outcome,
+            at: Sample.start
+        )
+        event.set(.target, .text(text))
+        for form in AuditRenderer.Form.allCases {
+            var bytes: [UInt8] = []
+            AuditRenderer(form) { bytes += $0 }.add(event)
+            let written = String(decoding: bytes, as: UTF8.self)
+            #expect(written.unicodeScalars.allSatisfy { !$0.isInvisible || $0 == "\n" || $0 == "\r" }, "\(form)")
+            #expect(written.contains("é漢"))
+            if form == .jsonLines {
+                let json = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+                #expect(json?["target"] as? String == text)
+            }
+        }
     }
 
     /// Ten requests, every second one refused.

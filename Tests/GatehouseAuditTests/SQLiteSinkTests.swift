@@ -83,7 +83,7 @@ struct SQLiteSinkTests {
         )
 
         var events: [AuditEvent] = []
-        try EventDatabase.sqlite(path: scratch.database).archive().requests(AuditQuery()) {
+        try EventDatabase.sqlite(path: scratch.database).archive().messages(AuditQuery()) {
             events.append($0)
             return true
         }

@@ -40,13 +40,13 @@ extension Scratch {
     }
 
     /// Records decisions in a spool of their own process and stores them.
-    func store(_ numbers: Range<UInt64>, _ settings: AuditSettings) throws {
+    func store(_ numbers: Range<UInt64>, _ settings: AuditSettings, path: String = "/mcp") throws {
         let system = try AuditSystem(settings, sink: SQLiteSink(path: database))
         let lane = try system.lane(for: 0)
         for number in numbers {
-            if Sample.decision(number, { lane.record($0) }) != .recorded {
+            if Sample.decision(number, path: path, { lane.record($0) }) != .recorded {
                 system.settleAll()
-                _ = Sample.decision(number) { lane.record($0) }
+                _ = Sample.decision(number, path: path) { lane.record($0) }
             }
         }
         system.settleAll()
@@ -58,11 +58,27 @@ extension Scratch {
         heads: [AuditHead] = [],
         besideSpool: Bool = false
     ) throws -> [ChainReport] {
+        try report(keys, heads: heads, besideSpool: besideSpool).chains
+    }
+
+    /// What verifying the database finds.
+    func report(
+        _ keys: AuditKeys = Sample.keys(1),
+        heads: [AuditHead] = [],
+        besideSpool: Bool = false,
+        prunableBefore cutoff: Timestamp? = nil
+    ) throws -> AuditReport {
         try AuditVerification.verify(
             EventDatabase.sqlite(path: database).archive(),
             spool: besideSpool ? SpoolWalk(spool) : nil,
             keys: keys.chain,
-            heads: heads
+            heads: heads,
+            prunableBefore: cutoff
         )
+    }
+
+    /// What may be pruned, as verifying finds it.
+    func prunable(before cutoff: Timestamp) throws -> [PrunableChain] {
+        try report(prunableBefore: cutoff).chains.compactMap(\.prunable)
     }
 }

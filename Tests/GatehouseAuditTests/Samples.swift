@@ -85,6 +85,7 @@ enum Sample {
         _ number: UInt64,
         refusal: Reason? = nil,
         at: Timestamp? = nil,
+        path: String = "/mcp",
         _ body: (borrowing AuditFacts) -> AuditReceipt
     ) -> AuditReceipt {
         var facts = AuditFacts(
@@ -96,7 +97,7 @@ enum Sample {
         facts.caller = caller
         facts.refusal = refusal
         facts.token = (route.name, 3)
-        return bytes("POST", "/mcp", "tools/call", "17", "list_docs", "203.0.113.7", "8f2b6c1d0e4a-FRA") { texts in
+        return bytes("POST", path, "tools/call", "17", "list_docs", "203.0.113.7", "8f2b6c1d0e4a-FRA") { texts in
             facts.httpMethod = texts[0]
             facts.path = texts[1]
             facts.rpcMethod = texts[2]

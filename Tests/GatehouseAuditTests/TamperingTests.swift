@@ -15,6 +15,16 @@ struct TamperingTests {
         var testDescription: String { what }
     }
 
+    /// Puts a made-up decision under a number of the writer there is.
+    private static func put(_ sequence: Int64, id: Int = 1) -> String {
+        let number = sequence == .min ? "-9223372036854775807 - 1" : String(sequence)
+        return """
+            INSERT INTO audit_events (event_id, request_id, kind, at, writer, seq, decision)
+            SELECT '01990000-0000-7000-8000-00000000000\(id)', 'feedfeedfeedfeedfeedfeedfeedfee\(id)', 'decision', at, writer,
+                \(number), 'allow' FROM audit_events LIMIT 1
+            """
+    }
+
     private static let deeds: [Deed] = [
         Deed(
             what: "a decision turned round",
@@ -63,6 +73,28 @@ struct TamperingTests {
             sql: "UPDATE audit_events SET event_id = 'x' WHERE seq = 5",
             kind: .altered,
             sequence: 5
+        ),
+        Deed(
+            what: "a text appended to one that was cut at its limit",
+            sql: "UPDATE audit_events SET path = path || '/admin' WHERE seq = 5",
+            kind: .altered,
+            sequence: 5
+        ),
+        Deed(
+            what: "an id spelled otherwise, so that nobody finds the row by it",
+            sql: "UPDATE audit_events SET request_id = upper(request_id) WHERE seq = 5",
+            kind: .altered,
+            sequence: 5
+        ),
+        Deed(what: "a row under number 0", sql: put(0), kind: .misnumbered, sequence: 0),
+        Deed(what: "a row under a number below 0", sql: put(-7), kind: .misnumbered, sequence: -7),
+        Deed(what: "a row under the least number", sql: put(.min), kind: .misnumbered, sequence: .min),
+        Deed(what: "a row under the greatest number", sql: put(.max), kind: .misnumbered, sequence: .max),
+        Deed(
+            what: "two rows under the greatest number",
+            sql: "\(put(.max)); \(put(.max, id: 2))",
+            kind: .misnumbered,
+            sequence: .max
         ),
         Deed(
             what: "another writer's name",
@@ -143,7 +175,8 @@ struct TamperingTests {
     @Test(arguments: deeds)
     func `by SQL`(_ deed: Deed) throws {
         let scratch = Scratch()
-        try scratch.store(0..<100, scratch.chained())
+        // A path that is cut at its limit.
+        try scratch.store(0..<100, scratch.chained(), path: "/" + String(repeating: "a", count: 3000))
         // That the test itself does nothing: the log held before.
         #expect(try #require(try scratch.verify(besideSpool: true).first).holds)
         try scratch.change(deed.sql)

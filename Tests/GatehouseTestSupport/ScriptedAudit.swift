@@ -28,6 +28,7 @@ package final class ScriptedAudit: Sendable {
         package let session: String
         package let version: String
         package let rpcError: String
+        package let rpcPosition: Int
     }
 
     package enum Answer: Sendable {
@@ -134,7 +135,8 @@ private final class ScriptedRecorder: AuditRecorder {
             arguments: text(facts.arguments),
             session: text(facts.session),
             version: text(facts.protocolVersion),
-            rpcError: text(facts.rpcError)
+            rpcError: text(facts.rpcError),
+            rpcPosition: facts.rpcPosition
         )
         let answer = audit.state.update { state in
             state.events.append(event)

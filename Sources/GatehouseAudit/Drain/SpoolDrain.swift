@@ -48,6 +48,7 @@ final class SpoolDrain: @unchecked Sendable {
             cursor = behind
             offered = nil
             gauges.pendingBytes.wrappingSubtract(taken, ordering: .relaxed)
+            freeShare(of: records)
             gauges.deliveredThrough.store(Int(cursor.tip.sequence), ordering: .relaxed)
             noteAge(since: records.last)
             gauges.sinkTrouble.withLock { $0 = nil }
@@ -59,6 +60,16 @@ final class SpoolDrain: @unchecked Sendable {
             gauges.sinkTrouble.withLock { $0 = error }
             return .failed
         }
+    }
+
+    /// Gives back what events of nobody established took of their share.
+    private func freeShare(of records: [SpoolRecord]) {
+        let bytes = records.reduce(0) { sum, record in
+            record.event.withUnsafeBytes { EventDecoder.isOfNobody($0) } ? sum + record.event.count : sum
+        }
+        if bytes > 0 { gauges.nobodysBytes.wrappingSubtract(bytes, ordering: .relaxed) }
+        // Those of a segment that was lost or set aside are never taken.
+        if cursor.position >= (gauges.end.withLock { $0 }) { gauges.nobodysBytes.store(0, ordering: .relaxed) }
     }
 
     // MARK: Heads

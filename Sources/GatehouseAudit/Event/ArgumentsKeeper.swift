@@ -61,7 +61,7 @@ struct ArgumentsKeeper: Sendable {
         plain.append(contentsOf: kept)
         // Fails for a key of the wrong length only, and ours has the right one.
         let sealed = try? AES.GCM.seal(plain, using: sealing, authenticating: Self.binding(id, requestID)).combined
-        sealed?.withUnsafeBytes { fields.stored(.argumentsSealed, $0) }
+        _ = sealed?.withUnsafeBytes { fields.stored(.argumentsSealed, $0) }
     }
 
     private static func key(_ secret: Secret) -> SymmetricKey { secret.withUnsafeBytes { SymmetricKey(data: $0) } }

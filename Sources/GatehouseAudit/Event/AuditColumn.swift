@@ -43,6 +43,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     case upstreamMicroseconds
     case ended
     case argumentsSealed
+    case rpcPosition
+    case requests
 
     package enum Shape: Hashable, Sendable {
         /// Text of at most so many bytes of UTF-8. Longer text is cut there and ends in `…`.
@@ -57,6 +59,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     }
 
     package static let count = allCases.count
+    /// The columns that the first release has; the others follow them.
+    static let firstRelease = Array(allCases.prefix { $0.rawValue <= AuditColumn.argumentsSealed.rawValue })
     /// The first column that is held as a tagged field.
     static let firstField = AuditColumn.route
     /// The place among the columns, from 0.
@@ -105,6 +109,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .upstreamMicroseconds: "upstream_us"
         case .ended: "ended"
         case .argumentsSealed: "arguments_sealed"
+        case .rpcPosition: "rpc_position"
+        case .requests: "requests"
         }
     }
 
@@ -117,7 +123,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .at: .time
         case .writer, .route, .tokenName, .clientIP, .cfRay: .text(limit: 64)
         case .sequence, .tokenVersion, .status, .upstreamStatus, .bytesIn, .bytesOut, .durationMicroseconds,
-            .upstreamMicroseconds:
+            .upstreamMicroseconds, .rpcPosition, .requests:
             .integer
         case .previousHash, .hash: .hash
         case .principalKind, .ended: .text(limit: 16)

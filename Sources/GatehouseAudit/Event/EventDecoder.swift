@@ -23,6 +23,18 @@ enum EventDecoder {
         )
     }
 
+    /// Whether the event is one of nobody established, by the first of its fields alone.
+    static func isOfNobody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var offset = EventEncoder.fixedLength
+        if bytes.count > offset + 3, bytes[offset] == AuditColumn.route.rawValue {
+            offset += 3 + Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 1, as: UInt16.self)))
+        }
+        guard bytes.count >= offset + 7, bytes[offset] == AuditColumn.principalKind.rawValue else { return false }
+        // "none", behind its length.
+        return bytes[offset + 1] == 4 && bytes[offset + 2] == 0
+            && UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 3, as: UInt32.self)) == 0x656E_6F6E
+    }
+
     static func event(_ bytes: UnsafeRawBufferPointer) -> AuditEvent? {
         guard let head = head(bytes) else { return nil }
         var event = AuditEvent(id: head.id, requestID: head.requestID, kind: head.kind, at: head.at)

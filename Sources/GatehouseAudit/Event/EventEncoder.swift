@@ -42,7 +42,7 @@ enum EventEncoder {
             let encoded = callers.fields(of: caller)
             fields.encoded(encoded.principal)
             key = encoded.key
-        } else if isDecision {
+        } else if isDecision || facts.isOfNobody {
             fields.text(.principalKind, "none" as StaticString)
         }
         if let refusal = facts.refusal {
@@ -78,6 +78,8 @@ enum EventEncoder {
         }
         if let ending = facts.ending { fields.text(.ended, ending.rawValue) }
         keeper?.seal(facts.arguments, of: id, facts.requestID, into: &fields)
+        if facts.rpcPosition != 0 { fields.integer(.rpcPosition, Int64(facts.rpcPosition)) }
+        if facts.requests != 0 { fields.integer(.requests, facts.requests) }
         return fields.place - start
     }
 

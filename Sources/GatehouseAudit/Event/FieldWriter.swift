@@ -49,16 +49,20 @@ struct FieldWriter {
         }
     }
 
-    /// Writes bytes as they are, also none, to make again what was encoded once. More than the column takes are left out: then
-    /// it is not what was encoded.
-    mutating func stored(_ column: AuditColumn, _ bytes: UnsafeRawBufferPointer) {
-        let count = min(bytes.count, column.limit)
+    /// Writes bytes as they are, also none, to make again what was encoded once.
+    ///
+    /// - Returns: false when there are more than the column takes, of which nothing is written: that was never encoded.
+    @discardableResult
+    mutating func stored(_ column: AuditColumn, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        let count = bytes.count
+        guard count <= column.limit else { return false }
         byte(column.rawValue)
         place.storeBytes(of: UInt16(truncatingIfNeeded: count).littleEndian, as: UInt16.self)
         place += 2
-        guard let start = bytes.baseAddress else { return }
+        guard let start = bytes.baseAddress else { return true }
         memcpy(place, start, count)
         place += count
+        return true
     }
 
     private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }

@@ -23,6 +23,22 @@ package enum AuditMigration {
         progress: (_ events: Int) -> Void = { _ in }
     ) throws(AuditError) -> [Copied] {
         var all: [Copied] = []
+        try archive.snapshot { () throws(AuditError) in
+            all = try copyAll(archive, sink, progress)
+            // Those of names that are no text: nothing can be asked for them.
+            let met = all.reduce(0) { $0 + $1.events + $1.unreadable }
+            let others = try archive.count(AuditQuery()) - met
+            if others > 0 { all.append(Copied(writer: "?", unreadable: others)) }
+        }
+        return all
+    }
+
+    private static func copyAll(
+        _ archive: any AuditArchive,
+        _ sink: (any AuditSink)?,
+        _ progress: (_ events: Int) -> Void
+    ) throws(AuditError) -> [Copied] {
+        var all: [Copied] = []
         var done = 0
         for writer in try archive.writers() {
             var copied = Copied(writer: writer)

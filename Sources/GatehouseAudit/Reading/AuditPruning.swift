@@ -1,6 +1,7 @@
 package import GatehouseCore
 
-/// The beginning of a chain that is older than it is to be kept.
+/// The beginning of a chain that is older than it is to be kept, as the walk that verified it has seen it: what the database is asked again may
+/// have been changed meanwhile.
 package struct PrunableChain: Hashable, Sendable {
     package let writer: String
     /// The last event of it, and its hash; empty when that is not chained.
@@ -18,9 +19,6 @@ package struct PrunableChain: Hashable, Sendable {
 /// A chain is only ever shortened from its beginning, and through an event of its own: of a chain whose clock was set back some events
 /// that are old enough may stay a while.
 package protocol AuditPruning: AnyObject {
-    /// What every chain has from before a time.
-    func prunable(before time: Timestamp) throws(AuditError) -> [PrunableChain]
-
     /// Stores the checkpoints, then deletes what is behind them, in steps that keep nobody waiting. Safe to run again after it was
     /// interrupted.
     ///

@@ -19,6 +19,8 @@ package struct AuditQuery: Sendable, Hashable {
     package var isAllowed: Bool?
     package var reason: String?
     package var requestID: RequestID?
+    /// Of messages only those whose request has ended.
+    package var isEnded = false
     /// Rows at most; nil for all.
     package var limit: Int?
     package var order = Order.oldestFirst
@@ -32,17 +34,38 @@ package protocol AuditArchive: AnyObject {
     /// its request does.
     func events(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError)
 
-    /// The same with one row a request: its decision, and in the same event the columns of its outcome.
-    func requests(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError)
+    /// The same with one row a message: its decision, and in the same event the columns of its request's outcome. A request without a batch
+    /// is one message.
+    func messages(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError)
 
-    /// How many events the query finds, for a progress bar.
+    /// How many events the query finds.
     func count(_ query: AuditQuery) throws(AuditError) -> Int
 
-    /// Every writer that has events here.
+    /// How many messages the query finds.
+    func messageCount(_ query: AuditQuery) throws(AuditError) -> Int
+
+    /// Every writer that has events here, but for names that are no text.
     func writers() throws(AuditError) -> [String]
+
+    /// Every writer that has heads here.
+    func headWriters() throws(AuditError) -> [String]
+
+    /// Runs `body` on what is stored at one moment.
+    func snapshot(_ body: () throws(AuditError) -> Void) throws(AuditError)
+
+    /// Why the database will not be able to hold every event, for `doctor`; nil when it will.
+    func encodingTrouble() throws(AuditError) -> String?
+
+    /// What is wrong with the tables and the view themselves.
+    func faults() throws(AuditError) -> [StoreFault]
 
     /// The place behind the newest event, from which ``events(after:_:limit:)`` follows.
     func end() throws(AuditError) -> AuditPlace
+
+    /// Messages whose request has ended since, and the place behind their outcomes.
+    func messages(endedAfter place: AuditPlace, _ query: AuditQuery, limit: Int) throws(AuditError) -> (
+        messages: [AuditEvent], place: AuditPlace
+    )
 
     /// Events that were stored since, those of one writer in their order, and the place behind them: what `tail --follow` polls.
     func events(after place: AuditPlace, _ query: AuditQuery, limit: Int) throws(AuditError) -> (

@@ -7,7 +7,7 @@ package struct AuditRenderer {
         case table
         /// One JSON object a line, with the columns that say something.
         case jsonLines = "jsonl"
-        /// All columns, with a header line (RFC 4180).
+        /// All columns, with a header line (RFC 4180). A text that a spreadsheet would take for a formula has an apostrophe before it.
         case csv
     }
 
@@ -38,9 +38,25 @@ package struct AuditRenderer {
         case .table: write(Array((table.line(event) + "\n").utf8))
         case .jsonLines: write(Array((event.json + "\n").utf8))
         case .csv:
-            let fields = AuditColumn.allCases.map { Self.csvField(event[$0].text) }
+            let fields = AuditColumn.allCases.map { column in
+                if case .text(let text) = event[column] {
+                    Self.csvField(Self.harmless(text))
+                } else {
+                    Self.csvField(event[column].text)
+                }
+            }
             write(Array((fields.joined(separator: ",") + "\r\n").utf8))
         }
+    }
+
+    /// Spreadsheets evaluate a cell that begins so, also behind the quotes of CSV (OWASP, "CSV Injection"). Full-width forms are folded by some.
+    private static let formula: Set<Character> = [
+        "=", "+", "-", "@", "\t", "\r", "\n", "\r\n", "\u{FF1D}", "\u{FF0B}", "\u{FF0D}", "\u{FF20}",
+    ]
+
+    private static func harmless(_ text: String) -> String {
+        let text = AuditTable.visible(text)
+        return text.first.map { formula.contains($0) } ?? false ? "'\(text)" : text
     }
 
     private static func csvField(_ text: String) -> String {

@@ -4,6 +4,9 @@ protocol AuditSQL {
 
     static var dialect: QueryDialect { get }
 
+    /// What the view `audit_requests` selects. Read in its place, so that nobody who replaces the view decides what is shown.
+    static var messages: String { get }
+
     /// Hands over the rows of a small result until `body` returns false.
     func read(
         _ sql: String,
@@ -24,6 +27,13 @@ protocol AuditSQL {
 
     func store(_ head: AuditHead) throws(Row.Failure)
 
+    /// Runs `body` on what is stored at one moment, in which walks take part.
+    func snapshot(_ body: () throws(AuditError) -> Void) throws(AuditError)
+
+    func faults() throws(Row.Failure) -> [StoreFault]
+
+    func encodingTrouble() throws(Row.Failure) -> String?
+
     /// Deletes in one go what ended before a time and has nothing behind its writer's last event to go.
     ///
     /// - Returns: how many events went.
@@ -35,18 +45,22 @@ protocol AuditSQL {
 }
 
 extension AuditSQL {
-    /// From one writer to the next by the index: not through all their events.
-    func writers() throws(Row.Failure) -> [String] {
+    /// From one writer to the next by the index: not through all their rows. A name that is no text is left out: nothing can be asked for it.
+    ///
+    /// - Parameter table: `audit_events` or `audit_heads`.
+    func writers(in table: String) throws(Row.Failure) -> [String] {
         let sql = """
             WITH RECURSIVE w (name) AS (
-                SELECT min(writer) FROM audit_events
+                SELECT min(writer) FROM \(table)
                 UNION ALL
-                SELECT (SELECT min(writer) FROM audit_events WHERE writer > w.name) FROM w WHERE w.name IS NOT NULL
+                SELECT (SELECT min(writer) FROM \(table) WHERE writer > w.name) FROM w WHERE w.name IS NOT NULL
             ) SELECT name FROM w WHERE name IS NOT NULL
             """
         var writers: [String] = []
         try read(sql, []) { (row) throws(Row.Failure) in
-            writers.append(try row.text(0))
+            try row.withBytes(0) { bytes in
+                if let name = String(validating: bytes, as: UTF8.self) { writers.append(name) }
+            }
             return true
         }
         return writers

@@ -80,6 +80,8 @@ struct AuditTable {
     private static func call(_ event: AuditEvent) -> String {
         let method = event.text(.rpcMethod)
         let path = event.text(.path)
+        if let count = event.integer(.requests) { return "\(count) requests" }
+        if let position = event.integer(.rpcPosition) { return "\(position): \(method)" }
         return !method.isEmpty ? method : [event.text(.httpMethod), path].filter { !$0.isEmpty }.joined(separator: " ")
     }
 
@@ -89,16 +91,10 @@ struct AuditTable {
     }
 
     /// Text from the network must not drive the terminal of whoever reads it.
-    private static func visible(_ text: String) -> String {
-        func drives(_ scalar: Unicode.Scalar) -> Bool {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: true
-            case _: false
-            }
-        }
-        guard text.unicodeScalars.contains(where: drives) else { return text }
+    static func visible(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: \.isInvisible) else { return text }
         return text.unicodeScalars.reduce(into: "") { shown, scalar in
-            if drives(scalar) {
+            if scalar.isInvisible {
                 shown += "\\u{\(String(scalar.value, radix: 16))}"
             } else {
                 shown.unicodeScalars.append(scalar)

@@ -13,27 +13,40 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
         try walk("SELECT \(Self.columns) FROM audit_events e\(conditions.clause)", "e", query, conditions.values, body)
     }
 
-    func requests(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
+    func messages(_ query: AuditQuery, _ body: (AuditEvent) -> Bool) throws(AuditError) {
         let conditions = QueryConditions(query, on: "r", joiningOutcomes: false, for: SQL.dialect)
-        let columns = AuditColumn.allCases.map { column in
-            switch column {
-            case .kind: "'decision'"
-            case .previousHash, .hash: "NULL"
-            case _: SQL.dialect.expression(column, of: "r")
-            }
-        }
-        let list = columns.joined(separator: ", ")
-        try walk("SELECT \(list) FROM audit_requests r\(conditions.clause)", "r", query, conditions.values, body)
+        try walk(Self.messages + conditions.clause, "r", query, conditions.values, body)
     }
 
     func count(_ query: AuditQuery) throws(AuditError) -> Int {
         let conditions = QueryConditions(query, on: "e", joiningOutcomes: true, for: SQL.dialect)
-        let number = try number("SELECT count(*) FROM audit_events e\(conditions.clause)", conditions.values)
+        let table = conditions.clause.isEmpty ? SQL.dialect.wholeTable : "audit_events e"
+        let number = try number("SELECT count(*) FROM \(table)\(conditions.clause)", conditions.values)
         return min(Int(clamping: number), query.limit ?? .max)
     }
 
+    func messageCount(_ query: AuditQuery) throws(AuditError) -> Int {
+        let conditions = QueryConditions(query, on: "r", joiningOutcomes: false, for: SQL.dialect)
+        let text = "SELECT count(*) FROM (\(SQL.messages)) r\(conditions.clause)"
+        return min(Int(clamping: try number(text, conditions.values)), query.limit ?? .max)
+    }
+
     func writers() throws(AuditError) -> [String] {
-        do throws(Failure) { return try sql.writers() } catch { throw SQL.unreadable(error) }
+        do throws(Failure) { return try sql.writers(in: "audit_events") } catch { throw SQL.unreadable(error) }
+    }
+
+    func headWriters() throws(AuditError) -> [String] {
+        do throws(Failure) { return try sql.writers(in: "audit_heads") } catch { throw SQL.unreadable(error) }
+    }
+
+    func snapshot(_ body: () throws(AuditError) -> Void) throws(AuditError) { try sql.snapshot(body) }
+
+    func encodingTrouble() throws(AuditError) -> String? {
+        do throws(Failure) { return try sql.encodingTrouble() } catch { throw SQL.unreadable(error) }
+    }
+
+    func faults() throws(AuditError) -> [StoreFault] {
+        do throws(Failure) { return try sql.faults() } catch { throw SQL.unreadable(error) }
     }
 
     func end() throws(AuditError) -> AuditPlace {
@@ -70,6 +83,54 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
             events += found
         }
         return (events, place)
+    }
+
+    func messages(
+        endedAfter place: AuditPlace,
+        _ query: AuditQuery,
+        limit: Int
+    ) throws(AuditError) -> (messages: [AuditEvent], place: AuditPlace) {
+        var messages: [AuditEvent] = []
+        var place = place
+        for writer in try writers() {
+            let behind = place.sequences[writer] ?? 0
+            guard let last = try lastOutcome(of: writer, behind: behind, limit: limit) else { continue }
+            var conditions = QueryConditions(query, on: "r", joiningOutcomes: false, for: SQL.dialect)
+            conditions.add("r.ended_writer =", .text(writer))
+            conditions.add("r.ended_seq >", .integer(behind))
+            conditions.add("r.ended_seq <=", .integer(last))
+            // By the index to the requests that ended, and not through all of them.
+            conditions.add(
+                """
+                r.request_id IN (SELECT n.request_id FROM audit_events n WHERE n.kind = 'outcome' AND n.writer = @1 \
+                AND n.seq > @2 AND n.seq <= @3)
+                """,
+                [.text(writer), .integer(behind), .integer(last)]
+            )
+            let text = "\(Self.messages)\(conditions.clause) ORDER BY r.ended_seq, r.seq"
+            do throws(Failure) {
+                try sql.read(text, conditions.values) { (row) throws(Failure) in
+                    if let event = try row.event() { messages.append(event) }
+                    return true
+                }
+            } catch { throw SQL.unreadable(error) }
+            place.sequences[writer] = last
+        }
+        return (messages, place)
+    }
+
+    /// The number of the outcome that is so many behind a place, or of the last one; nil when there is none.
+    private func lastOutcome(of writer: String, behind: Int64, limit: Int) throws(AuditError) -> Int64? {
+        let values: [QueryValue] = [.text(writer), .integer(behind)]
+        let places = values.enumerated().map { SQL.dialect.place($0.offset + 1, $0.element) }
+        let found = try number(
+            """
+            SELECT coalesce(max(x.seq), 0) FROM (SELECT seq FROM audit_events WHERE writer = \(places[0]) \
+            AND seq > \(places[1]) AND kind = 'outcome' ORDER BY seq LIMIT \(max(1, limit))) x
+            """,
+            values
+        )
+        return found > behind ? found : nil
     }
 
     func chain(of writer: String, _ body: (ChainRow) -> Bool) throws(AuditError) {
@@ -112,6 +173,18 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
     }
 
     // MARK: -
+
+    /// The start of a query of messages, in the columns of an event.
+    private static var messages: String {
+        let columns = AuditColumn.allCases.map { column in
+            switch column {
+            case .kind: "'decision'"
+            case .previousHash, .hash: "NULL"
+            case _: SQL.dialect.expression(column, of: "r")
+            }
+        }
+        return "SELECT \(columns.joined(separator: ", ")) FROM (\(SQL.messages)) r"
+    }
 
     private static var columns: String {
         AuditColumn.allCases.map { SQL.dialect.expression($0, of: "e") }.joined(separator: ", ")

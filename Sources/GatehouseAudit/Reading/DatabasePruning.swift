@@ -11,29 +11,6 @@ final class DatabasePruning<SQL: AuditSQL>: AuditPruning {
 
     init(_ sql: SQL) { self.sql = sql }
 
-    func prunable(before time: Timestamp) throws(AuditError) -> [PrunableChain] {
-        var chains: [PrunableChain] = []
-        do throws(Failure) {
-            for name in try sql.writers() {
-                let values: [QueryValue] = [.text(name), .time(time)]
-                let writer = SQL.dialect.place(1, values[0])
-                // By the index, from the oldest on: what is kept is not read.
-                let text = """
-                    SELECT seq, hash FROM audit_events WHERE writer = \(writer) AND seq < coalesce(
-                        (SELECT seq FROM audit_events WHERE writer = \(writer) AND at >= \(SQL.dialect.place(2, values[1]))
-                         ORDER BY seq LIMIT 1), 9223372036854775807
-                    ) ORDER BY seq DESC LIMIT 1
-                    """
-                try sql.read(text, values) { (row) throws(Failure) in
-                    let hash = try row.isNull(1) ? [] : try row.bytes(1)
-                    chains.append(PrunableChain(writer: name, sequence: try row.integer(0), hash: hash))
-                    return true
-                }
-            }
-        } catch { throw SQL.failed(error) }
-        return chains
-    }
-
     func prune(
         _ checkpoints: [AuditHead],
         before time: Timestamp,

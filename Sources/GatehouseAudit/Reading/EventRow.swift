@@ -12,9 +12,12 @@ protocol EventRow {
 }
 
 extension EventRow {
+    /// Ids are those that were stored only as they were spelled then: the chain covers their value alone, and a row under another spelling is
+    /// not found by its id.
     private func head() throws(Failure) -> AuditEvent? {
-        guard let id = EventID(parsing: try text(AuditColumn.eventID.index)),
-            let requestID = RequestID(parsing: try text(AuditColumn.requestID.index)),
+        let (idText, requestText) = (try text(AuditColumn.eventID.index), try text(AuditColumn.requestID.index))
+        guard let id = EventID(parsing: idText), id.description == idText,
+            let requestID = RequestID(parsing: requestText), requestID.description == requestText,
             let kind = EventKind(name: try text(AuditColumn.kind.index))
         else { return nil }
         let at = Timestamp(microseconds: try integer(AuditColumn.at.index))
@@ -52,13 +55,15 @@ extension EventRow {
             return ChainRow(sequence: sequence, record: nil)
         }
         var fields = EventEncoder.begin(head.id, head.requestID, head.kind, head.at, at: start)
+        var isWhole = true
         for column in AuditColumn.allCases[AuditColumn.firstField.index...] where try !isNull(column.index) {
             switch column.shape {
-            case .text, .sealed: try withBytes(column.index) { fields.stored(column, $0) }
+            case .text, .sealed: try withBytes(column.index) { isWhole = fields.stored(column, $0) && isWhole }
             case .integer: fields.integer(column, try integer(column.index))
             case .time, .hash: break
             }
         }
+        guard isWhole else { return ChainRow(sequence: sequence, record: nil) }
         let event = Array(UnsafeRawBufferPointer(rebasing: room[..<(fields.place - start)]))
         let record = SpoolRecord(
             sequence: sequence,

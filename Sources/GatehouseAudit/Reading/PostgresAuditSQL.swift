@@ -4,12 +4,19 @@ internal import PostgresClient
 /// What ``PostgresSink`` stored. Walks fetch their rows in pieces, so that memory does not grow with them.
 struct PostgresAuditSQL: AuditSQL {
     static let dialect = QueryDialect.postgres
+    static let messages = PostgresSchema.messages
     /// Of one piece of a result; sorting many rows takes its time.
     static let statementTimeout: Duration = .seconds(300)
     /// Rows.
     private static let piece = 2000
 
     private let session: PostgresSession
+    private let moment = Moment()
+
+    /// Whether a snapshot is under way.
+    private final class Moment {
+        var isHeld = false
+    }
 
     init(reading url: String) throws(AuditError) {
         let version: Int
@@ -23,6 +30,13 @@ struct PostgresAuditSQL: AuditSQL {
         guard version > 0 else { throw AuditError(.empty, "the database holds no audit events") }
         guard version <= PostgresSchema.scripts.count else {
             throw Self.unreadable("the audit tables were made by a newer release; use that")
+        }
+        guard version == PostgresSchema.scripts.count else {
+            throw Self.unreadable(
+                """
+                the audit tables are those of an older release: their owner brings them up to date with `gatehouse audit prune --dry-run`
+                """
+            )
         }
     }
 
@@ -50,15 +64,77 @@ struct PostgresAuditSQL: AuditSQL {
         _ values: [QueryValue],
         _ body: (PostgresRow) throws(PostgresError) -> Bool
     ) throws(PostgresError) {
-        try session.transaction { (session) throws(PostgresError) in
-            try session.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            try session.query("DECLARE found NO SCROLL CURSOR FOR \(sql)", values.map(\.postgres))
-            while true {
-                let piece = try session.query("FETCH FORWARD \(Self.piece) FROM found")
-                for row in piece where try !body(row) { return }
-                guard piece.count == Self.piece else { return }
+        guard !moment.isHeld else { return try fetch(sql, values, body) }
+        try session.transaction(.snapshot, { $0 }) { () throws(PostgresError) in try fetch(sql, values, body) }
+    }
+
+    private func fetch(
+        _ sql: String,
+        _ values: [QueryValue],
+        _ body: (PostgresRow) throws(PostgresError) -> Bool
+    ) throws(PostgresError) {
+        try session.query("DECLARE found NO SCROLL CURSOR FOR \(sql)", values.map(\.postgres))
+        reading: while true {
+            let piece = try session.query("FETCH FORWARD \(Self.piece) FROM found")
+            for row in piece where try !body(row) { break reading }
+            guard piece.count == Self.piece else { break }
+        }
+        try session.query("CLOSE found")
+    }
+
+    func snapshot(_ body: () throws(AuditError) -> Void) throws(AuditError) {
+        moment.isHeld = true
+        defer { moment.isHeld = false }
+        try session.transaction(.snapshot, { Self.unreadable($0) }, body)
+    }
+
+    func faults() throws(PostgresError) -> [StoreFault] {
+        var faults: [StoreFault] = []
+        for (name, kind) in [("audit_events", "p"), ("audit_heads", "r")] {
+            let found = try session.query(
+                "SELECT 1 FROM pg_class WHERE oid = to_regclass($1) AND relkind::text = $2",
+                [.text(name), .text(kind)]
+            )
+            if found.count == 0 {
+                faults.append(StoreFault(kind: .table, text: "\(name) is not the table that Gatehouse made"))
             }
         }
+        if let fault = try viewFault() { faults.append(fault) }
+        return faults
+    }
+
+    /// SQL_ASCII takes every byte as it comes.
+    func encodingTrouble() throws(PostgresError) -> String? {
+        let encoding = try session.query("SHOW server_encoding")[0].text(0)
+        guard encoding != "UTF8", encoding != "SQL_ASCII" else { return nil }
+        return "the database is in \(encoding): the first event with a character that it has not stops the sink"
+    }
+
+    /// Beside the view is made the one that it should be, and taken back: the server's words for both are then comparable.
+    private func viewFault() throws(PostgresError) -> StoreFault? {
+        try session.query("BEGIN")
+        defer { _ = try? session.query("ROLLBACK") }
+        do throws(PostgresError) {
+            try session.query("CREATE TEMPORARY VIEW gatehouse_wanted AS \(PostgresSchema.messages)")
+        } catch {
+            guard error.code == .statementFailed, session.isOpen else { throw error }
+            return StoreFault(
+                kind: .unseen,
+                text: "audit_requests was not looked at: no temporary view can be made here (\(error.message))"
+            )
+        }
+        let same = try session.query(
+            """
+            SELECT 1 FROM pg_class WHERE oid = to_regclass('audit_requests') AND relkind = 'v' AND pg_get_viewdef(oid)
+                = pg_get_viewdef(to_regclass('pg_temp.gatehouse_wanted'))
+            """
+        )
+        return same.count == 1
+            ? nil
+            : StoreFault(
+                kind: .view,
+                text: "audit_requests is not the view that Gatehouse made: it may show, or hide, anything"
+            )
     }
 
     func run(_ sql: String, _ values: [QueryValue]) throws(PostgresError) -> Int {

@@ -18,6 +18,7 @@ struct QueryConditions {
         self.dialect = dialect
         if let from = query.from { add("\(table).at >=", .time(from)) }
         if let until = query.until { add("\(table).at <", .time(until)) }
+        if query.isEnded, !joiningOutcomes { conditions.append("\(table).ended_seq IS NOT NULL") }
         if let id = query.requestID { add("\(table).request_id =", .text(id.description)) }
 
         var about: [String] = []
@@ -57,6 +58,13 @@ struct QueryConditions {
     /// Adds a comparison, whose value stands at its end.
     mutating func add(_ comparison: String, _ value: QueryValue) {
         conditions.append("\(comparison) \(bind(value))")
+    }
+
+    /// Adds a condition in which `@1` and so on stand for the values.
+    mutating func add(_ condition: String, _ values: [QueryValue]) {
+        var text = condition
+        for (index, value) in values.enumerated() { text.replace("@\(index + 1)", with: bind(value)) }
+        conditions.append(text)
     }
 
     /// - Returns: where the value stands in the text. May stand there several times.

@@ -20,6 +20,14 @@ enum QueryDialect {
         }
     }
 
+    /// All events as they stand in the table, whatever its indexes say.
+    var wholeTable: String {
+        switch self {
+        case .sqlite: "audit_events NOT INDEXED"
+        case .postgres: "audit_events"
+        }
+    }
+
     /// What orders events that have one number.
     var arrival: String {
         switch self {

@@ -4,6 +4,7 @@ internal import SQLiteClient
 /// What ``SQLiteSink`` stored.
 struct SQLiteAuditSQL: AuditSQL {
     static let dialect = QueryDialect.sqlite
+    static let messages = SQLiteSchema.messages
 
     private let connection: SQLiteConnection
 
@@ -58,6 +59,46 @@ struct SQLiteAuditSQL: AuditSQL {
     }
 
     func store(_ head: AuditHead) throws(SQLiteError) { try SQLiteSink.store(head, on: connection) }
+
+    func snapshot(_ body: () throws(AuditError) -> Void) throws(AuditError) {
+        try connection.reading({ Self.unreadable($0) }, body)
+    }
+
+    func faults() throws(SQLiteError) -> [StoreFault] {
+        var faults: [StoreFault] = []
+        func add(_ kind: StoreFault.Kind, _ text: String) { faults.append(StoreFault(kind: kind, text: text)) }
+        for table in ["audit_events", "audit_heads"] {
+            var columns: [String] = []
+            let found = try connection.prepare(
+                "SELECT name FROM pragma_table_xinfo('\(table)') WHERE hidden = 0 ORDER BY cid"
+            )
+            while try found.step() { columns.append(try found.text(0)) }
+            let schema = try connection.prepare(
+                "SELECT 1 FROM sqlite_schema WHERE name = '\(table)' AND type = 'table' AND sql LIKE 'CREATE TABLE%'"
+            )
+            let isTable = try schema.step()
+            if !isTable || columns != SQLiteSchema.columns(of: table) {
+                add(.table, "\(table) is not the table that Gatehouse made")
+            }
+        }
+        let view = try connection.prepare(
+            "SELECT sql FROM sqlite_schema WHERE name = 'audit_requests' AND type = 'view'"
+        )
+        let stands = try view.step() ? try view.text(0) : ""
+        if stands != SQLiteSchema.view {
+            add(.view, "audit_requests is not the view that Gatehouse made: it may show, or hide, anything")
+        }
+        guard faults.allSatisfy({ $0.kind != .table }) else { return faults }
+        // Rows that an index leads to and that are in no table, and the other way round, are shown to some queries only.
+        let check = try connection.prepare("PRAGMA integrity_check(audit_events)")
+        if try check.step(), try check.text(0) != "ok" {
+            add(.damaged, "SQLite finds the file damaged: \(try check.text(0))")
+        }
+        return faults
+    }
+
+    /// Each of SQLite's encodings has every character.
+    func encodingTrouble() -> String? { nil }
 
     /// There are no months: every event goes by its number.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(SQLiteError) -> Int { 0 }

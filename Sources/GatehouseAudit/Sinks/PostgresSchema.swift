@@ -82,6 +82,11 @@ enum PostgresSchema {
             "REVOKE EXECUTE ON FUNCTION audit_make_partition(timestamptz) FROM PUBLIC",
         ],
         [PostgresPartitions.hardened],
+        [
+            "ALTER TABLE audit_events ADD COLUMN rpc_position bigint, ADD COLUMN requests bigint",
+            // Replaced and not dropped, so that the rights to it stay: new columns come last.
+            "CREATE OR REPLACE VIEW audit_requests AS \(messages)",
+        ],
     ]
     /// A gateway that may only insert goes on with the first schema until the tables' owner brings it up to date.
     static let oldestUsable = 1
@@ -91,6 +96,23 @@ enum PostgresSchema {
         try PostgresPlace.enter(session)
         try session.migrate(component, through: scripts, usableFrom: oldestUsable)
     }
+
+    /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
+    /// newest rows reads only those.
+    static let messages = """
+        SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal,
+            d.subject, d.decision, coalesce(d.reason, o.reason) AS reason, d.http_method, d.path, d.rpc_method,
+            d.rpc_id, d.target, d.arguments_digest, d.session, d.protocol_version, d.token_name,
+            d.token_version, d.assertion_kid, d.client_ip, d.cf_ray, o.at AS ended_at, o.status,
+            o.upstream_status, o.rpc_error, o.bytes_in, o.bytes_out, o.duration_us, o.upstream_us, o.ended,
+            d.arguments_sealed, d.rpc_position, d.requests, o.writer AS ended_writer, o.seq AS ended_seq
+        FROM audit_events d
+        LEFT JOIN LATERAL (
+            SELECT * FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'
+            ORDER BY n.at DESC, n.event_id DESC LIMIT 1
+        ) o ON true
+        WHERE d.kind = 'decision'
+        """
 
     /// The type in which a column is sent, as an array.
     static func type(of column: AuditColumn) -> String {
@@ -108,11 +130,17 @@ enum PostgresSchema {
     }
 
     /// One statement for a whole batch. Without a conflict target, so that the right to INSERT is enough.
-    static let insert: String = {
-        let names = AuditColumn.allCases.map(\.name).joined(separator: ", ")
-        let arrays = AuditColumn.allCases.map { "$\($0.index + 1)::\(type(of: $0))[]" }.joined(separator: ", ")
+    static let insert = insert(AuditColumn.allCases)
+
+    /// The same for events that say nothing in the columns that came after the first release: a gateway may meet tables that their owner
+    /// has not brought up to date yet. What does say something there waits in the spool.
+    static let firstInsert = insert(AuditColumn.firstRelease)
+
+    private static func insert(_ columns: [AuditColumn]) -> String {
+        let names = columns.map(\.name).joined(separator: ", ")
+        let arrays = columns.enumerated().map { "$\($0.offset + 1)::\(type(of: $0.element))[]" }.joined(separator: ", ")
         return "INSERT INTO audit_events (\(names)) SELECT * FROM unnest(\(arrays)) ON CONFLICT DO NOTHING"
-    }()
+    }
 
     static let insertHead = """
         INSERT INTO audit_heads (writer, seq, kind, at, hash, signature)

@@ -95,7 +95,38 @@ enum SQLiteSchema {
                     WHERE n.request_id = d.request_id AND n.kind = 'decision' AND n.rowid > d.rowid
                 );
         """,
+        """
+        ALTER TABLE audit_events ADD COLUMN rpc_position INTEGER;
+        ALTER TABLE audit_events ADD COLUMN requests INTEGER;
+        DROP VIEW audit_requests;
+        \(view);
+        """,
     ]
+
+    /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
+    /// newest rows reads only those.
+    static let messages = """
+        SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal, d.subject, d.decision,
+            coalesce(d.reason, o.reason) AS reason, d.http_method, d.path, d.rpc_method, d.rpc_id, d.target,
+            d.arguments_digest, d.session, d.protocol_version, d.token_name, d.token_version, d.assertion_kid,
+            d.client_ip, d.cf_ray, o.at AS ended_at, o.status, o.upstream_status, o.rpc_error, o.bytes_in,
+            o.bytes_out, o.duration_us, o.upstream_us, o.ended, d.arguments_sealed, d.rpc_position, d.requests,
+            o.writer AS ended_writer, o.seq AS ended_seq
+        FROM audit_events d
+        LEFT JOIN audit_events o ON o.rowid = (
+            SELECT n.rowid FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'
+            ORDER BY n.rowid DESC LIMIT 1
+        )
+        WHERE d.kind = 'decision'
+        """
+
+    /// As it stands in the database: SQLite keeps its text.
+    static let view = "CREATE VIEW audit_requests AS \(messages)"
+
+    static func columns(of table: String) -> [String] {
+        table == "audit_events"
+            ? AuditColumn.allCases.map(\.name) : ["writer", "seq", "kind", "at", "hash", "signature"]
+    }
 
     static let insert: String = {
         let names = AuditColumn.allCases.map(\.name).joined(separator: ", ")

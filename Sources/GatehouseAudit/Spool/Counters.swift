@@ -21,6 +21,8 @@ final class LaneCounters: Sendable {
     let lostOutcomes = Counter()
     /// Decisions that were not on the disk in time.
     let late = Counter()
+    /// Requests of nobody established that are, or will be, told by number.
+    let counted = Counter()
 }
 
 /// What the writer and the drain say about themselves, for whoever asks on any thread.
@@ -29,6 +31,8 @@ final class SpoolGauges: Sendable {
     let segmentBytes = Atomic<Int>(0)
     /// Bytes of events in segments that the sink has not taken.
     let pendingBytes = Atomic<Int>(0)
+    /// Of those, bytes of events of nobody established. Their share is ``AuditSettings/nobodysShare`` of the whole.
+    let nobodysBytes = Atomic<Int>(0)
     /// The sequence of the newest event in a segment.
     let writtenThrough = Atomic<Int>(0)
     /// The sequence of the newest event that the sink has taken.

@@ -14,6 +14,8 @@ final class SpoolBatch {
     private var count = 0
     private var sequence: Int64
     private var isChained: Bool
+    /// Bytes of events of nobody established.
+    private(set) var nobodysBytes = 0
     /// The time of the first event in the batch.
     private(set) var firstTime = 0
 
@@ -35,11 +37,14 @@ final class SpoolBatch {
     var tip: ChainTip { ChainTip(sequence: sequence, hash: isChained ? Array(front.hash) : []) }
 
     /// Forgets the records, which are in a segment now.
-    func removeAll() { count = 0 }
+    func removeAll() {
+        count = 0
+        nobodysBytes = 0
+    }
 
     /// Forgets the records as if they had never been made.
     func removeAll(behind tip: ChainTip) {
-        count = 0
+        removeAll()
         sequence = tip.sequence
         isChained = !tip.hash.isEmpty
         front.setHash(tip.hash)
@@ -53,6 +58,7 @@ final class SpoolBatch {
         let length = form.payloadLength(ofEvent: event.count)
         guard count == 0 || count &+ Segment.frameLength &+ length <= limit else { return false }
         if count == 0 { firstTime = Int(EventDecoder.head(event)?.at.microseconds ?? 0) }
+        if EventDecoder.isOfNobody(event) { nobodysBytes &+= event.count }
         sequence &+= 1
         let frame = room + count
         let payload = frame + Segment.frameLength

@@ -47,6 +47,14 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     private let callers = CallerFields()
     private let keeper: ArgumentsKeeper?
 
+    // Of nobody established.
+    private let limits: AddressLimits
+    private let gauges: SpoolGauges
+    private var tally = RequestTally()
+    private var isTelling = false
+    /// Whether the process ends: what is counted has been told. On the loop.
+    private var isEnding = false
+
     /// Everything before it is on the disk. Stored by the writer.
     private let durable = Atomic<UInt64>(0)
     /// Whether the ring has lost its file, so that what is recorded would not outlive the process. Stored by the writer.
@@ -62,7 +70,16 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         let callback: (Bool) -> Void
     }
 
-    init(ring: SpoolRing, bell: Doorbell, settings: AuditSettings, loop: LaneLoop?) {
+    init(
+        ring: SpoolRing,
+        bell: Doorbell,
+        settings: AuditSettings,
+        loop: LaneLoop?,
+        limits: AddressLimits = AddressLimits(),
+        gauges: SpoolGauges = SpoolGauges()
+    ) {
+        self.limits = limits
+        self.gauges = gauges
         self.ring = ring
         self.bell = bell
         self.settings = settings
@@ -78,6 +95,15 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     /// With `durability: disk` a decision is `.pending`; an outcome never is, for nothing waits for it.
     package func record(_ facts: borrowing AuditFacts) -> AuditReceipt {
         let isDecision = if case .decision = facts.kind { true } else { false }
+        // What Gatehouse itself does has no caller and no address.
+        if facts.caller == nil, isDecision ? facts.clientIP.count > 0 : facts.isOfNobody {
+            return recordOfNobody(facts, isDecision)
+        }
+        return write(facts, isDecision)
+    }
+
+    @inline(__always)
+    private func write(_ facts: borrowing AuditFacts, _ isDecision: Bool) -> AuditReceipt {
         let room = (isDecision ? decisionRoom : outcomeRoom) &+ (keeper?.room(for: facts.arguments) ?? 0)
         guard hasRoom(for: room), !isCut.load(ordering: .relaxed) else { return full(isDecision) }
         let start = ring.address(position)
@@ -135,6 +161,81 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
 
     /// Takes no more events, or takes them again. On the writer's thread.
     func cut(_ isCut: Bool) { self.isCut.store(isCut, ordering: .sequentiallyConsistent) }
+
+    // MARK: Nobody established
+
+    /// How often it is told what was only counted.
+    static let tellInterval: Duration = .seconds(1)
+
+    /// Records an event of a request whose caller was not established: so many a second an address, and for as long as such events
+    /// have room of their own.
+    @inline(never)
+    private func recordOfNobody(_ facts: borrowing AuditFacts, _ isDecision: Bool) -> AuditReceipt {
+        guard isDecision else {
+            guard hasShare else {
+                counters.lostOutcomes.add(1)
+                return .recorded
+            }
+            return write(facts, false)
+        }
+        let verdict = limits.count(facts.clientIP, second: facts.at.seconds)
+        if case .within = verdict, hasShare { return write(facts, true) }
+        let isCrowded = if case .crowded = verdict { true } else { false }
+        tally.add(facts, isCrowded: isCrowded)
+        counters.counted.add(1)
+        tellLater()
+        return .counted
+    }
+
+    /// Whether the spool and the ring have room for more of nobody.
+    private var hasShare: Bool {
+        gauges.nobodysBytes.load(ordering: .relaxed) < settings.maxSpool / AuditSettings.nobodysShare
+            && hasRoom(for: ring.size - ring.size / AuditSettings.nobodysShare)
+    }
+
+    private func tellLater() {
+        guard let loop, !isTelling, !isEnding else { return }
+        isTelling = true
+        loop.schedule(Self.tellInterval) {
+            self.isTelling = false
+            self.tellCounts()
+            if !self.tally.isEmpty { self.tellLater() }
+        }
+    }
+
+    /// Says how many requests were only counted, by one decision and outcome for each address, route and reason. What has no room waits.
+    func tellCounts() {
+        guard !isEnding else { return }
+        tally.drain { row in hasShare && tell(row) }
+    }
+
+    private func tell(_ row: RequestTally.Row) -> Bool {
+        let id = RequestID(using: &random)
+        let isTold = row.address.withUnsafeBytes { address in
+            var facts = AuditFacts(.decision, of: id, at: row.since, route: row.route)
+            facts.refusal = row.refusal
+            facts.clientIP = address
+            facts.requests = row.count
+            return write(facts, true) != .unavailable
+        }
+        guard isTold else { return false }
+        var outcome = AuditFacts(.outcome, of: id, at: row.since + Self.tellInterval)
+        outcome.isOfNobody = true
+        outcome.status = row.refusal?.status ?? 200
+        outcome.ending = .complete
+        _ = write(outcome, false)
+        return true
+    }
+
+    /// The same for the last time, on the lane's loop or, without one, here.
+    func tellCountsAtEnd(_ done: @escaping @Sendable () -> Void) {
+        let tell: @Sendable () -> Void = {
+            self.tellCounts()
+            self.isEnding = true
+            done()
+        }
+        if let loop { loop.execute(tell) } else { tell() }
+    }
 
     // MARK: -
 

@@ -65,6 +65,9 @@ enum SpoolRecovery {
                 gauges.pendingBytes.wrappingAdd(length - max(from, Segment.headerLength), ordering: .relaxed)
             }
         }
+        // Whose the events are is not looked at: until the sink has them, new ones of nobody have that much less room.
+        let share = settings.maxSpool / AuditSettings.nobodysShare
+        gauges.nobodysBytes.store(min(gauges.pendingBytes.load(ordering: .relaxed), share), ordering: .relaxed)
         gauges.end.withLock { $0 = position }
         gauges.writtenThrough.store(Int(tip.sequence), ordering: .relaxed)
         gauges.deliveredThrough.store(Int(cursor.tip.sequence), ordering: .relaxed)

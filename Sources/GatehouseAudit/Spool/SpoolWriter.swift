@@ -130,6 +130,7 @@ final class SpoolWriter: @unchecked Sendable {
         if !directory.isThere {
             try directory.restore()
             gauges.pendingBytes.store(0, ordering: .relaxed)
+            gauges.nobodysBytes.store(0, ordering: .relaxed)
             gauges.segmentBytes.store(0, ordering: .relaxed)
         }
         for lane in lanes where !lane.ring.hasFile { try lane.ring.restore() }
@@ -234,6 +235,7 @@ final class SpoolWriter: @unchecked Sendable {
         position.offset += bytes.count
         gauges.segmentBytes.wrappingAdd(bytes.count, ordering: .relaxed)
         gauges.pendingBytes.wrappingAdd(bytes.count, ordering: .relaxed)
+        gauges.nobodysBytes.wrappingAdd(batch.nobodysBytes, ordering: .relaxed)
         gauges.writtenThrough.store(Int(batch.tip.sequence), ordering: .relaxed)
         gauges.writerTrouble.withLock { $0 = nil }
         gauges.end.withLock { $0 = position }

@@ -1,22 +1,79 @@
-internal import GatehouseCore
+package import GatehouseCore
+
+/// What is wrong with the place where events are kept, other than with a chain.
+package struct StoreFault: Hashable, Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
+        /// `audit_requests` is not the view that Gatehouse made.
+        case view
+        /// A table is not the one that Gatehouse made.
+        case table
+        /// The database finds its own file, or an index, damaged.
+        case damaged
+        /// There are rows that belong to no chain.
+        case rows
+        /// Something could not be looked at. No fault by itself.
+        case unseen
+    }
+
+    package let kind: Kind
+    /// For people.
+    package let text: String
+}
+
+/// What a walk through everything that is kept has found.
+package struct AuditReport: Sendable {
+    package var chains: [ChainReport] = []
+    package var faults: [StoreFault] = []
+
+    package var holds: Bool { faults.allSatisfy { $0.kind == .unseen } && chains.allSatisfy(\.holds) }
+}
 
 /// Walks along every chain in a sink or spool.
 package enum AuditVerification {
-    /// Verifies the chains that an archive has. That of the spool beside it is followed on into the spool.
+    /// Verifies the chains that an archive has, all at one moment. That of the spool beside it is followed on into the spool.
     ///
     /// - Parameters:
     ///   - heads: from elsewhere. Those of writers that the archive has not are breaks.
     ///   - spool: made before this is called, so that nothing falls between the two.
+    ///   - cutoff: to be told how much of each chain is from before this time.
     package static func verify(
         _ archive: any AuditArchive,
         spool: SpoolWalk?,
         keys: ChainKeys,
         heads: [AuditHead],
+        prunableBefore cutoff: Timestamp? = nil,
         progress: (_ events: Int) -> Void = { _ in }
+    ) throws(AuditError) -> AuditReport {
+        var report = AuditReport()
+        try archive.snapshot { () throws(AuditError) in
+            report.chains = try chains(archive, spool, keys, heads, cutoff, progress)
+            let judged = report.chains.reduce(0) { $0 + $1.judged }
+            let stored = try archive.count(AuditQuery())
+            if judged != stored {
+                let text = """
+                    \(stored) events are stored and \(judged) belong to a chain: the others stand under names that no writer has, or \
+                    an index does not lead to them
+                    """
+                report.faults.append(StoreFault(kind: .rows, text: text))
+            }
+        }
+        report.faults += try archive.faults()
+        return report
+    }
+
+    private static func chains(
+        _ archive: any AuditArchive,
+        _ spool: SpoolWalk?,
+        _ keys: ChainKeys,
+        _ heads: [AuditHead],
+        _ cutoff: Timestamp?,
+        _ progress: (_ events: Int) -> Void
     ) throws(AuditError) -> [ChainReport] {
         var writers = try archive.writers()
-        for head in heads where !writers.contains(head.writer) { writers.append(head.writer) }
-        if let spool, !writers.contains(spool.writer) { writers.append(spool.writer) }
+        for writer in try archive.headWriters() + heads.map(\.writer) + [spool?.writer].compactMap(\.self)
+        where !writers.contains(writer) {
+            writers.append(writer)
+        }
         var reports: [ChainReport] = []
         var count = 0
         for writer in writers {
@@ -25,10 +82,13 @@ package enum AuditVerification {
                 writer,
                 keys: keys,
                 heads: heads.filter { $0.writer == writer } + (try archive.heads(of: writer)),
-                expected: beside?.delivered
+                expected: beside?.delivered,
+                prunableBefore: cutoff
             )
+            var judged = 0
             try archive.chain(of: writer) { row in
                 verifier.take(row)
+                judged += 1
                 count += 1
                 if count % 10_000 == 0 { progress(count) }
                 return true
@@ -36,8 +96,11 @@ package enum AuditVerification {
             let delivered = beside?.delivered.sequence ?? 0
             // What the sink should have and has not is missing there, although the spool may still have it.
             let stored = max(verifier.report.last ?? verifier.report.prunedThrough ?? 0, delivered)
+            verifier.enterSpool()
             let damage = try beside?.rows(behind: stored) { verifier.take($0) } ?? nil
-            reports.append(finished(&verifier, damage))
+            var report = finished(&verifier, damage)
+            report.judged = judged
+            reports.append(report)
         }
         return reports
     }

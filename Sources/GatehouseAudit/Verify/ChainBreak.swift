@@ -9,6 +9,8 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
         case altered
         /// An event stands in another one's place.
         case reordered
+        /// Rows under a number that no writer gives.
+        case misnumbered
         /// Several events have one place.
         case duplicate
         /// An event is whole but goes on from another one than stands before it.
@@ -60,6 +62,7 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
             case .missing: "\(events) missing: a gap, what stands around it is unchanged"
             case .altered: "\(events) altered: \(these == "it" ? "its hash does" : "their hashes do") not fit"
             case .reordered: "\(events) reordered: what stands there belongs elsewhere"
+            case .misnumbered: "\(events) under a number that no writer gives: they were put there"
             case .duplicate: "\(events) there more than once"
             case .unlinked: "\(events) whole, but not what came after the event before: one of them was exchanged"
             case .unchained:
@@ -85,6 +88,8 @@ package struct ChainReport: Hashable, Sendable {
 
     package let writer: String
     package var events = 0
+    /// Decisions among them: messages, each of which is one row of `audit_requests`.
+    package var messages = 0
     package var first: Int64?
     package var last: Int64?
     /// The hash of the last event, empty when that is not chained.
@@ -95,6 +100,10 @@ package struct ChainReport: Hashable, Sendable {
     package var unproven = 0
     /// Through here everything was pruned; nil when nothing was.
     package var prunedThrough: Int64?
+    /// Events that were pruned and are still there: a prune was interrupted, and the next one goes on.
+    package var leftOver = 0
+    /// How far the chain may be pruned, if it was asked.
+    package var prunable: PrunableChain?
     /// Events that agree with a head.
     package var headsHeld = 0
     /// The first ones, in the order in which they were met.
@@ -103,11 +112,14 @@ package struct ChainReport: Hashable, Sendable {
 
     package var holds: Bool { breakCount == 0 }
 
+    /// Rows of the sink that were looked at.
+    var judged = 0
+
     init(writer: String) { self.writer = writer }
 
     mutating func add(_ found: ChainBreak) {
-        if let last = breaks.last, last.kind == found.kind, last.through + 1 == found.sequence,
-            found.detail == last.detail
+        if let last = breaks.last, last.kind == found.kind, last.through &+ 1 == found.sequence,
+            found.sequence > last.through, found.detail == last.detail
         {
             breaks[breaks.count - 1].through = found.through
             return

@@ -11,6 +11,8 @@ package struct ChainRow: Sendable {
 struct ChainVerifier {
     /// How far from its place an event is looked for when it does not fit there.
     static let searchDistance: Int64 = 64
+    /// The numbers that a writer gives. What has another was put there by somebody else; no arithmetic with one of these overflows.
+    static let numbers: ClosedRange<Int64> = 1...1 << 62
 
     private(set) var report: ChainReport
     private let keys: ChainKeys
@@ -21,6 +23,10 @@ struct ChainVerifier {
     private let expected: ChainTip?
     private let checkpoint: AuditHead?
     private let mayBeginAnywhere: Bool
+    private let hasName: Bool
+    /// Before it events may be pruned; nil once one is met that may not, and when nobody asks.
+    private var cutoff: Timestamp?
+    private var leftovers: LeftoverWalk?
 
     /// The event before: its number and, if it is whole, its hash.
     private var tip: (sequence: Int64, hash: [UInt8]?)?
@@ -32,22 +38,27 @@ struct ChainVerifier {
     /// - Parameters:
     ///   - heads: heads and checkpoints of this writer, from wherever they were kept.
     ///   - expected: nil when nothing is known.
+    ///   - cutoff: to be told in ``ChainReport/prunable`` how much of the chain is from before this time.
     ///   - mayBeginAnywhere: for a spool, which forgets what the sink has.
     init(
         _ writer: String,
         keys: ChainKeys,
         heads: [AuditHead],
         expected: ChainTip? = nil,
+        prunableBefore cutoff: Timestamp? = nil,
         mayBeginAnywhere: Bool = false
     ) {
         report = ChainReport(writer: writer)
+        self.cutoff = cutoff
+        // What is signed holds no more of a name: two longer ones could share a chain.
+        hasName = writer.utf8.count <= Segment.writerLimit
         self.keys = keys
         front = ChainFront(of: writer)
         self.expected = expected
         self.mayBeginAnywhere = mayBeginAnywhere
         var sound: [AuditHead] = []
         for head in Set(heads).sorted(by: { $0.sequence < $1.sequence }) {
-            if head.isSigned(by: keys) {
+            if Self.numbers.contains(head.sequence), head.isSigned(by: keys) {
                 sound.append(head)
             } else {
                 report.add(ChainBreak(.forgedHead, head.sequence))
@@ -58,6 +69,7 @@ struct ChainVerifier {
         self.heads = sound.filter { $0.kind == .head && $0.sequence > pruned }.reversed()
         if let checkpoint {
             report.prunedThrough = checkpoint.sequence
+            leftovers = LeftoverWalk(before: checkpoint)
             tip = (checkpoint.sequence, checkpoint.hash)
             if !checkpoint.hash.isEmpty { report.chainedFrom = checkpoint.sequence + 1 }
             for head in sound where head.kind == .head && head.sequence == pruned && head.hash != checkpoint.hash {
@@ -67,11 +79,20 @@ struct ChainVerifier {
     }
 
     mutating func take(_ row: ChainRow) {
-        // What a prune that was interrupted has left.
-        if let checkpoint, row.sequence <= checkpoint.sequence { return }
-        report.events += 1
-        report.first = report.first ?? row.sequence
         let head = row.record?.event.withUnsafeBytes { EventDecoder.head($0) }
+        guard Self.numbers.contains(row.sequence) else {
+            report.events += 1
+            return report.add(ChainBreak(.misnumbered, row.sequence, of: head))
+        }
+        notePrunable(row, head)
+        if let checkpoint, row.sequence <= checkpoint.sequence {
+            report.leftOver += 1
+            return takeLeftover(row, head)
+        }
+        endLeftovers()
+        report.events += 1
+        if head?.kind == .decision { report.messages += 1 }
+        report.first = report.first ?? row.sequence
         let isNext = place(row, head)
         let before = isNext ? tip?.hash : nil
         if let tip, row.sequence < tip.sequence { return }
@@ -97,8 +118,12 @@ struct ChainVerifier {
         move(to: row.sequence, record.hash)
     }
 
+    /// Says that what follows stands in the spool: nothing of it is pruned from the sink.
+    mutating func enterSpool() { cutoff = nil }
+
     /// Says that there are no more events.
     mutating func finish() -> ChainReport {
+        endLeftovers()
         let last = tip?.sequence ?? 0
         if let head = heads.first, head.sequence > last {
             report.add(
@@ -140,8 +165,36 @@ struct ChainVerifier {
         return row.sequence == tip.sequence + 1
     }
 
+    /// Counts an event to the beginning that may be pruned, or ends that.
+    private mutating func notePrunable(_ row: ChainRow, _ head: EventDecoder.Head?) {
+        guard let cutoff, let head, let record = row.record else { return }
+        guard head.at < cutoff else {
+            self.cutoff = nil
+            return
+        }
+        let hash = record.hash.count == ChainKey.codeLength ? record.hash : []
+        report.prunable = PrunableChain(writer: report.writer, sequence: row.sequence, hash: hash)
+    }
+
+    // MARK: What is left of a prune
+
+    private mutating func takeLeftover(_ row: ChainRow, _ head: EventDecoder.Head?) {
+        let isGenuine = row.record.map { !$0.hash.isEmpty && fits($0, at: row.sequence) } ?? false
+        if let record = row.record, record.hash.isEmpty, checkpoint?.hash.isEmpty ?? false { report.unproven += 1 }
+        let begins = isGenuine && row.record.map { isStart($0) } ?? false
+        if let found = leftovers?.take(row, head, isGenuine: isGenuine, begins: begins) { report.add(found) }
+    }
+
+    private mutating func endLeftovers() {
+        if let found = leftovers?.end() { report.add(found) }
+        leftovers = nil
+    }
+
+    // MARK: -
+
     /// Whether some key makes the event's hash, with the sequence given.
     private mutating func fits(_ record: SpoolRecord, at sequence: Int64) -> Bool {
+        guard hasName, record.previousHash.count == ChainKey.codeLength else { return false }
         front.begin(.event, sequence)
         front.setHash(record.previousHash)
         for offset in 0..<keys.all.count {
@@ -174,7 +227,7 @@ struct ChainVerifier {
     private mutating func displaced(_ record: SpoolRecord, _ head: EventDecoder.Head?) -> ChainBreak? {
         guard report.breaks.allSatisfy({ $0.kind == .reordered }) else { return nil }
         for distance in 1...Self.searchDistance {
-            for other in [record.sequence - distance, record.sequence + distance] where other > 0 {
+            for other in [record.sequence - distance, record.sequence + distance] where Self.numbers.contains(other) {
                 if fits(record, at: other) {
                     return ChainBreak(
                         .reordered,

@@ -5,13 +5,18 @@ internal import Glibc
 extension Audit {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write events, the oldest first, as JSON lines or CSV.",
-            discussion: "Streams: memory does not grow with the number of events."
+            abstract: "Write messages, the oldest first, as JSON lines or CSV.",
+            discussion: """
+                One line a message, as `query` has them; --events writes every event as it is stored, with its place in the chain. \
+                Streams: memory does not grow with their number.
+                """
         )
 
         @OptionGroup var filter: Filter
         @Option(name: .long, help: "jsonl or csv.")
         var format = "jsonl"
+        @Flag(name: .long, help: "Every event by itself, decisions and outcomes, with hashes.")
+        var events = false
         @Option(
             name: .long,
             help: ArgumentHelp(
@@ -61,17 +66,20 @@ extension Audit {
             _ form: AuditRenderer.Form,
             to output: DataOutput
         ) throws {
-            let total = Terminal.showsProgress ? try archive.count(query) : 0
+            let total =
+                !Terminal.showsProgress ? 0 : events ? try archive.count(query) : try archive.messageCount(query)
             let renderer = AuditRenderer(form) { output.write($0) }
             var done = 0
             defer { if done >= Self.stride, total > 0 { Terminal.progress("") } }
             renderer.begin()
-            try archive.events(query) { event in
+            let what = events ? "events" : "messages"
+            func add(_ event: AuditEvent) -> Bool {
                 renderer.add(event)
                 done += 1
-                if total > 0, done % Self.stride == 0 { Terminal.progress(Terminal.bar(done, of: total, "events")) }
+                if total > 0, done % Self.stride == 0 { Terminal.progress(Terminal.bar(done, of: total, what)) }
                 return output.takesMore
             }
+            if events { try archive.events(query, add) } else { try archive.messages(query, add) }
             try output.finish()
         }
     }

@@ -29,12 +29,12 @@ extension Audit {
             let now = SystemClock().now()
             let cutoff = try before.map(Filter.time) ?? now + (.zero - configuration.audit.retention)
             let pruning = try AuditAssembly.pruning(configuration.audit)
-            let chains = try pruning.prunable(before: cutoff)
-            if !dryRun, !force, !chains.isEmpty,
-                let broken = try Audit.verify(configuration, keys.chain, []).first(where: { !$0.holds })
-            {
+            let found = try Audit.verify(configuration, keys.chain, [], prunableBefore: cutoff)
+            let chains = found.chains.compactMap(\.prunable)
+            if !dryRun, !force, !chains.isEmpty, !found.holds {
+                let what = found.chains.first { !$0.holds }.map { "the chain of \($0.writer.visible) is broken" }
                 throw CommandFailure(
-                    "nothing was deleted: the chain of \(broken.writer) is broken",
+                    "nothing was deleted: \(what ?? "the database is not as Gatehouse made it")",
                     hint: "see `gatehouse audit verify`; --force deletes all the same"
                 )
             }

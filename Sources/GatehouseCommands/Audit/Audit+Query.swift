@@ -4,8 +4,8 @@ internal import GatehouseAudit
 extension Audit {
     struct Query: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List requests, the newest last.",
-            discussion: "One row a request: its decision with its outcome."
+            abstract: "List messages, the newest last.",
+            discussion: "One row a message: its decision with its request's outcome. A batch of three is three rows."
         )
 
         @OptionGroup var filter: Filter
@@ -23,7 +23,7 @@ extension Audit {
             let renderer = AuditRenderer.standard(form.json ? .jsonLines : .table)
             renderer.begin()
             guard limit > 0 else {
-                return try archive.requests(query) { row in
+                return try archive.messages(query) { row in
                     renderer.add(row)
                     return DataOutput.standard.takesMore
                 }
@@ -32,7 +32,7 @@ extension Audit {
             query.limit = min(limit, .max - 1) + 1
             query.order = .newestFirst
             var rows: [AuditEvent] = []
-            try archive.requests(query) { row in
+            try archive.messages(query) { row in
                 rows.append(row)
                 return true
             }

@@ -3,18 +3,23 @@ internal import GatehouseAudit
 
 extension Audit {
     struct Tail: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show the newest events.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show the newest messages, each when its request has ended.",
+            discussion: "One line a message, as `query` has them; --events shows every event as it comes."
+        )
 
         @OptionGroup var filter: Filter
         @OptionGroup var form: FormOption
         @Flag(name: .long, help: "Wait for more.")
         var follow = false
-        @Option(name: .long, help: "Events to begin with.")
+        @Flag(name: .long, help: "Every event by itself, decisions before their outcomes.")
+        var events = false
+        @Option(name: .long, help: "Lines to begin with.")
         var lines = 20
 
         /// How often the sink is asked for more.
         private static let interval: Duration = .milliseconds(500)
-        /// Events taken at once.
+        /// Events, or requests that ended, taken at once.
         private static let batch = 1000
 
         func run() async throws {
@@ -23,14 +28,16 @@ extension Audit {
             let renderer = AuditRenderer.standard(form.json ? .jsonLines : .table)
             var place = try archive.end()
             renderer.begin()
+            query.isEnded = !events
             query.limit = max(0, lines)
             query.order = .newestFirst
             var newest: [AuditEvent] = []
+            func add(_ event: AuditEvent) -> Bool {
+                newest.append(event)
+                return true
+            }
             if lines > 0 {
-                try archive.events(query) { event in
-                    newest.append(event)
-                    return true
-                }
+                if events { try archive.events(query, add) } else { try archive.messages(query, add) }
             }
             for event in newest.reversed() { renderer.add(event) }
             query.limit = nil
@@ -38,10 +45,15 @@ extension Audit {
             let shown = Set(newest.map(\.id))
             while follow, DataOutput.standard.takesMore {
                 DataOutput.standard.flush()
-                let more = try archive.events(after: place, query, limit: Self.batch)
-                place = more.place
-                for event in more.events where !shown.contains(event.id) { renderer.add(event) }
-                if more.events.isEmpty { try await Task.sleep(for: Self.interval) }
+                let before = place
+                let more: [AuditEvent]
+                if events {
+                    (more, place) = try archive.events(after: place, query, limit: Self.batch)
+                } else {
+                    (more, place) = try archive.messages(endedAfter: place, query, limit: Self.batch)
+                }
+                for event in more where !shown.contains(event.id) { renderer.add(event) }
+                if place == before { try await Task.sleep(for: Self.interval) }
             }
         }
     }

@@ -33,20 +33,23 @@ extension Audit {
             let instance = try await InstanceKeys(configuration)
             let keys = AuditAssembly.keys(instance).chain
             let heads = try heads.map(Self.read) ?? []
-            let reports: [ChainReport]
+            var found = AuditReport()
             if spool {
-                reports = [
+                found.chains = [
                     try AuditVerification.verify(spool: SpoolWalk(configuration.audit.spool), keys: keys, heads: heads)
                 ]
             } else {
-                reports = try Audit.verify(configuration, keys, heads)
+                found = try Audit.verify(configuration, keys, heads)
             }
-            for report in reports {
+            for report in found.chains {
                 if form.json { Terminal.print(report.json) } else { Self.print(report) }
             }
+            for fault in found.faults {
+                if form.json { Terminal.print(fault.json) } else { Terminal.print("database  \(fault.words)") }
+            }
             DataOutput.standard.flush()
-            if reports.isEmpty, !form.json { Terminal.say("gatehouse: there are no events yet") }
-            guard reports.allSatisfy(\.holds) else {
+            if found.chains.isEmpty, !form.json { Terminal.say("gatehouse: there are no events yet") }
+            guard found.holds else {
                 if let strange = instance.strangeKey {
                     Terminal.hint(
                         "the key \(strange) in the spool counts for nothing; if this installation made it: gatehouse key adopt \(strange)"
@@ -63,7 +66,9 @@ extension Audit {
             let events = report.events == 1 ? "1 event" : "\(report.events) events"
             var line = "\(report.writer.visible)  \(report.holds ? "ok" : "BROKEN")  \(events)"
             if let first = report.first, let last = report.last { line += ", \(first) to \(last)" }
+            if report.messages > 0 { line += report.messages == 1 ? "; 1 message" : "; \(report.messages) messages" }
             if let pruned = report.prunedThrough { line += "; pruned through \(pruned)" }
+            if report.leftOver > 0 { line += "; \(report.leftOver) of those are still there, for the next prune" }
             if let from = report.chainedFrom, report.unproven > 0 {
                 line += "; the chain begins at \(from), nothing proves the \(report.unproven) before it"
             }
@@ -109,14 +114,22 @@ extension Audit {
     static func verify(
         _ configuration: Configuration,
         _ keys: ChainKeys,
-        _ heads: [AuditHead]
-    ) throws -> [ChainReport] {
+        _ heads: [AuditHead],
+        prunableBefore cutoff: Timestamp? = nil
+    ) throws -> AuditReport {
         // Before the sink is opened: what it takes meanwhile is then in the one or the other.
         let spool: SpoolWalk?
         do throws(AuditError) { spool = try SpoolWalk(configuration.audit.spool) } catch { spool = nil }
         let archive = try AuditAssembly.archive(configuration.audit)
         return try showingProgress(through: archive) { progress in
-            try AuditVerification.verify(archive, spool: spool, keys: keys, heads: heads, progress: progress)
+            try AuditVerification.verify(
+                archive,
+                spool: spool,
+                keys: keys,
+                heads: heads,
+                prunableBefore: cutoff,
+                progress: progress
+            )
         }
     }
 }
@@ -128,14 +141,32 @@ extension ChainReport {
             line.string("writer", writer)
             line.bool("ok", holds)
             line.number("events", Int64(events))
+            line.number("messages", Int64(messages))
             if let first { line.number("first", first) }
             if let last { line.number("last", last) }
             if let chainedFrom { line.number("chained_from", chainedFrom) }
             if unproven > 0 { line.number("unproven", Int64(unproven)) }
             if let prunedThrough { line.number("pruned_through", prunedThrough) }
+            if leftOver > 0 { line.number("left_over", Int64(leftOver)) }
             line.number("heads_held", Int64(headsHeld))
             line.number("break_count", Int64(breakCount))
             if let first = breaks.first { first.write(to: &line, "first_break") }
+        }
+        return json
+    }
+}
+
+extension StoreFault {
+    fileprivate var words: String {
+        kind == .unseen ? "not looked at: \(text.visible)" : "BROKEN  \(kind.rawValue): \(text.visible)"
+    }
+
+    fileprivate var json: JSONText {
+        var json = JSONText()
+        json.object { line in
+            line.bool("ok", kind == .unseen)
+            line.string("database", kind.rawValue)
+            line.string("text", text)
         }
         return json
     }

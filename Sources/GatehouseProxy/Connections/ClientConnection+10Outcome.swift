@@ -19,6 +19,7 @@ extension ClientConnection {
             body = []
         }
         if !exchange.isDecided { record(.decision) }
+        if exchange.caller == nil { refusals.refused(at: loop.eventLoop.now) }
         log(reason, exchange)
         if let upstream {
             self.upstream = nil
@@ -144,7 +145,7 @@ extension ClientConnection {
             exchange.refusal = exchange.refusal ?? .bodyIncomplete
             record(.decision)
         }
-        if exchange.isDecided { record(.outcome, ending: ending) }
+        if exchange.isDecided, !exchange.isCounted { record(.outcome, ending: ending) }
         if let session = exchange.streamedSession { loop.legacy.closed(session, by: exchange.id) }
         loop.metrics.count(exchange, at: loop.eventLoop.now)
         if held > 0 || gathered != nil { releaseHold(of: exchange) }

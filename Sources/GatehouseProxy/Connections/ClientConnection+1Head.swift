@@ -25,7 +25,7 @@ extension ClientConnection {
             let head = parser.head
             requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
             let request = ExchangeMachine.Request(
-                keepsAlive: head.isKeepAlive,
+                keepsAlive: head.isKeepAlive && !refusals.isExceeded(at: loop.eventLoop.now),
                 isComplete: requestBody.isComplete,
                 isUpgrade: head.isWebSocketUpgrade,
                 expectsContinue: head.expectsContinue

@@ -36,9 +36,11 @@ extension ClientConnection {
             if exchange.injected != nil { facts.token = exchange.route?.token }
             receipt = recordWithHead(&facts)
             exchange.isDecided = true
+            if case .counted = receipt { exchange.isCounted = true }
             if case .pending(let ticket) = receipt { exchange.ticket = ticket }
         case .outcome:
             let now = MonotonicTime.now()
+            facts.isOfNobody = exchange.caller == nil
             facts.status = exchange.status
             facts.upstreamStatus = exchange.upstreamStatus
             facts.bytesIn = exchange.bytesIn
@@ -54,6 +56,7 @@ extension ClientConnection {
 
     private func recordWithHead(_ facts: inout AuditFacts) -> AuditReceipt {
         // The head of a malformed request is not to be believed, so nothing of it is recorded.
+        if !hasHead { facts.clientIP = peer.bytes }
         guard hasHead else { return loop.recorder.record(facts) }
         let head = parser.head
         let received = inbound
@@ -64,6 +67,7 @@ extension ClientConnection {
             facts.httpMethod = part(head.method)
             facts.path = part(exchange?.pathWithoutSession ?? head.path)
             facts.clientIP = part(head.cfConnectingIP)
+            if facts.clientIP.count == 0 { facts.clientIP = peer.bytes }
             facts.cfRay = part(head.cfRay)
             if case .one(let version) = head.occurrence(of: .mcpProtocolVersion, in: received.readableBytesUInt8Span) {
                 facts.protocolVersion = part(version)
@@ -97,13 +101,26 @@ extension ClientConnection {
         case .single(let message): return record(&facts, message, bytes)
         case .batch(let messages):
             var last = AuditReceipt.recorded
-            for message in messages {
+            let isOnes = isOfOne(messages, facts.refusal, in: bytes)
+            for (index, message) in messages.enumerated() {
+                facts.rpcPosition = index + 1
+                if isOnes { facts.refusal = refusal(of: message, in: bytes) ?? .batchDenied }
                 let receipt = record(&facts, message, bytes)
                 // Tickets are served in their order, so the last stands for all.
                 if last != .unavailable, receipt != .recorded { last = receipt }
             }
             return last
         }
+    }
+
+    /// Whether a batch was refused as a whole for what one of its messages asks: then each says its own reason, or that it went down with it.
+    private func isOfOne(_ messages: [RPCMessage], _ reason: Reason?, in bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let reason else { return false }
+        return messages.contains { refusal(of: $0, in: bytes) == reason }
+    }
+
+    private func refusal(of message: RPCMessage, in bytes: UnsafeRawBufferPointer) -> Reason? {
+        exchange?.permits.flatMap { message.refusal(by: $0, in: bytes) }
     }
 
     private func record(

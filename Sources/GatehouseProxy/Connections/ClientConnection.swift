@@ -25,6 +25,9 @@ final class ClientConnection {
     var upstream: UpstreamConnection?
     /// What was sent upstream so far, kept while it may have to be sent again over another connection.
     var replay: Sent?
+    var refusals = RefusalPace()
+    /// Asked for when a request does not say whom it is forwarded for.
+    private(set) lazy var peer = PeerName(socket.peerAddress)
     /// Received and not yet used; a head that is being decided on stays here.
     var inbound = ByteBuffer()
     /// Whether the memory of `inbound` is its own, and not the one that all sockets of the loop receive into.

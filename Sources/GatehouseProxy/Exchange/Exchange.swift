@@ -58,6 +58,8 @@ final class Exchange {
     var ownAnswer: OwnAnswer?
     /// Whether a decision was recorded; an outcome is recorded only after one.
     var isDecided = false
+    /// Whether the decision was only counted, with others of nobody established; it has no outcome of its own.
+    var isCounted = false
     /// The record that must become durable before the request is forwarded.
     var ticket: UInt64 = 0
     /// Status sent to the client, 0 while none is.

@@ -100,7 +100,8 @@ extension ExchangeMachine {
     package mutating func decisionRecorded(_ receipt: AuditReceipt) -> ExchangeAction {
         guard case .deciding(let request) = state else { preconditionFailure("a decision is recorded while deciding") }
         switch receipt {
-        case .recorded:
+        // Of callers who are established each is recorded.
+        case .recorded, .counted:
             state = .connecting(request)
             return .connect
         case .pending: return .awaitRecord

@@ -154,6 +154,12 @@ struct MetricsText {
         family("gatehouse_audit_lost_total", "counter", "Audit events that could not be recorded.")
         sample("gatehouse_audit_lost_total", [("kind", "decision")], audit.lostDecisions)
         sample("gatehouse_audit_lost_total", [("kind", "outcome")], audit.lostOutcomes)
+        family(
+            "gatehouse_audit_counted_total",
+            "counter",
+            "Requests of nobody established that the audit tells by number and not one by one."
+        )
+        sample("gatehouse_audit_counted_total", [], audit.counted)
         family("gatehouse_audit_late_total", "counter", "Decisions that were not on the disk in time.")
         sample("gatehouse_audit_late_total", [], audit.late)
         family("gatehouse_audit_damaged_total", "counter", "Places in the spool that could not be read back.")

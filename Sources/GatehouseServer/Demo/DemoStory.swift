@@ -177,7 +177,7 @@ struct DemoStory: Sendable {
         _ = try await until("the audit rows to be written") {
             rows = []
             guard let archive = try? EventDatabase.sqlite(path: database).archive() else { return false }
-            try archive.requests(AuditQuery()) { row in
+            try archive.messages(AuditQuery()) { row in
                 rows.append(row)
                 return true
             }

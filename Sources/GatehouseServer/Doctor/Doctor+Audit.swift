@@ -27,7 +27,10 @@ extension Doctor {
     private func archive() -> Finding {
         let advice = "the spool keeps events until the sink takes them"
         do {
-            _ = try AuditAssembly.archive(configuration.audit)
+            if let words = try AuditAssembly.archive(configuration.audit).encodingTrouble() {
+                let advice = "make a database with ENCODING 'UTF8' and copy with `gatehouse audit migrate`"
+                return Finding(.auditSink, .fail, words, advice: advice)
+            }
             return Finding(.auditSink, .ok, "can be read")
         } catch let error as AuditError {
             // A database without events is one that nothing has happened in yet.

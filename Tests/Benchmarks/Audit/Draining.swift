@@ -70,6 +70,7 @@ struct Draining {
     private func verify(_ name: String, _ archive: () throws -> any AuditArchive) throws {
         try time("verified in \(name)") {
             let reports = try AuditVerification.verify(archive(), spool: nil, keys: SampleCalls.keys.chain, heads: [])
+                .chains
             guard reports.contains(where: { $0.holds && $0.events == events }) else {
                 throw Failure("\(name) does not hold: \(reports)")
             }
@@ -82,14 +83,14 @@ struct Draining {
         query.limit = 101
         let start = ContinuousClock.now
         var rows = 0
-        try archive.requests(query) { _ in
+        try archive.messages(query) { _ in
             rows += 1
             return true
         }
         print("  the newest \(rows) requests of \(name): \(Times.text(ContinuousClock.now - start))")
         query.requestID = SampleCalls.requestID(events / 4)
         let second = ContinuousClock.now
-        try archive.requests(query) { _ in true }
+        try archive.messages(query) { _ in true }
         print("  one request of \(name) by id: \(Times.text(ContinuousClock.now - second))")
     }
 

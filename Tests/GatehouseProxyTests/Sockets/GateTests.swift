@@ -133,7 +133,9 @@ import Testing
             #expect(answer.text.hasPrefix(#"[{"jsonrpc":"2.0","id":1,"error":{"code":4030"#))
             #expect(answer.text.contains(#","id":2,"error""#))
             #expect(gateway.audit.decisions.map(\.rpcID) == ["1", "2", ""])
-            #expect(gateway.audit.decisions.map(\.refusal) == [.toolDenied, .toolDenied, .toolDenied])
+            // Each message says its own reason, or that it went down with the batch.
+            #expect(gateway.audit.decisions.map(\.refusal) == [.batchDenied, .toolDenied, .batchDenied])
+            #expect(gateway.audit.decisions.map(\.rpcPosition) == [1, 2, 3])
 
             let good = "[\(MCPGateway.call("get_a", id: "1")),\(MCPGateway.call("get_b", id: "2"))]"
             try client.send(Gateway.post("/mcp", as: "alice", "MCP-Protocol-Version: 2025-03-26", body: good))

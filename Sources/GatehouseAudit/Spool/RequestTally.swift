@@ -1,0 +1,59 @@
+internal import GatehouseCore
+
+/// Requests of nobody established that are not recorded one by one, until one event for each address, route and reason says how many there were.
+///
+/// Bounded: ``maximumRows``. What is beyond is counted in one row without an address.
+struct RequestTally {
+    static let maximumRows = 256
+
+    struct Key: Hashable {
+        /// Of the address; 0 for all that found no room.
+        let owner: UInt
+        let route: ObjectIdentifier?
+        let refusal: Reason?
+    }
+
+    struct Row {
+        let address: [UInt8]
+        let route: Route?
+        let refusal: Reason?
+        /// When the first of them came.
+        let since: Timestamp
+        var count: Int64
+    }
+
+    private var rows: [Key: Row] = [:]
+
+    var isEmpty: Bool { rows.isEmpty }
+
+    /// - Parameter isCrowded: the address is not looked at: there are too many.
+    mutating func add(_ facts: borrowing AuditFacts, isCrowded: Bool) {
+        let key = Key(
+            owner: isCrowded ? 0 : AddressLimits.owner(facts.clientIP),
+            route: facts.route.map { ObjectIdentifier($0) },
+            refusal: facts.refusal
+        )
+        if (rows[key]?.count += 1) != nil { return }
+        guard !isCrowded, rows.count < Self.maximumRows else {
+            let rest = Key(owner: 0, route: nil, refusal: nil)
+            rows[rest, default: Row(address: [], route: nil, refusal: facts.refusal, since: facts.at, count: 0)]
+                .count += 1
+            return
+        }
+        rows[key] = Row(
+            address: Array(facts.clientIP),
+            route: facts.route,
+            refusal: facts.refusal,
+            since: facts.at,
+            count: 1
+        )
+    }
+
+    /// Hands rows over for as long as `body` takes them; the others stay.
+    mutating func drain(_ body: (Row) -> Bool) {
+        for (key, row) in rows {
+            guard body(row) else { return }
+            rows[key] = nil
+        }
+    }
+}
