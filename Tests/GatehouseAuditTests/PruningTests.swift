@@ -56,18 +56,17 @@ struct PruningTests {
     @Test func `a prune that was interrupted is no break and is finished by the next`() throws {
         let scratch = Scratch()
         try scratch.store(0..<50, scratch.chained())
+        let whole = "\(scratch.path)/whole.db"
+        try scratch.change("VACUUM INTO '\(whole)'")
         let pruning = try EventDatabase.sqlite(path: scratch.database).pruning()
         let marks = try scratch.prunable(before: time(20)).map {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
         _ = try pruning.prune(marks, before: time(20)) { _ in }
         // What it would look like had it stopped half-way: some of the old ones are still there.
-        let whole = Scratch()
-        whole.put(scratch.bytes(of: "writer"), into: "writer")
-        try whole.store(0..<20, whole.chained())
         try scratch.change(
             """
-            ATTACH '\(whole.database)' AS w;
+            ATTACH '\(whole)' AS w;
             INSERT INTO audit_events SELECT * FROM w.audit_events WHERE seq BETWEEN 12 AND 20
             """
         )

@@ -28,25 +28,19 @@ struct RequestTally {
 
     /// - Parameter isCrowded: the address is not looked at: there are too many.
     mutating func add(_ facts: borrowing AuditFacts, isCrowded: Bool) {
-        let key = Key(
-            owner: isCrowded ? 0 : AddressLimits.owner(facts.clientIP),
-            route: facts.route.map { ObjectIdentifier($0) },
-            refusal: facts.refusal
-        )
-        if (rows[key]?.count += 1) != nil { return }
-        guard !isCrowded, rows.count < Self.maximumRows else {
-            let rest = Key(owner: 0, route: nil, refusal: nil)
-            rows[rest, default: Row(address: [], route: nil, refusal: facts.refusal, since: facts.at, count: 0)]
-                .count += 1
-            return
+        let (refusal, at) = (facts.refusal, facts.at)
+        let isFull = rows.count >= Self.maximumRows
+        let owner = isCrowded ? 0 : AddressLimits.owner(facts.clientIP)
+        let key = Key(owner: owner, route: facts.route.map { ObjectIdentifier($0) }, refusal: refusal)
+        if !isCrowded, rows[key] != nil {
+            rows[key]?.count += 1
+        } else if isCrowded || isFull {
+            let rest = Row(address: [], route: nil, refusal: refusal, since: at, count: 0)
+            rows[Key(owner: 0, route: nil, refusal: nil), default: rest].count += 1
+        } else {
+            let address = Array(facts.clientIP)
+            rows[key] = Row(address: address, route: facts.route, refusal: refusal, since: at, count: 1)
         }
-        rows[key] = Row(
-            address: Array(facts.clientIP),
-            route: facts.route,
-            refusal: facts.refusal,
-            since: facts.at,
-            count: 1
-        )
     }
 
     /// Hands rows over for as long as `body` takes them; the others stay.
