@@ -25,6 +25,8 @@ package struct AuditReport: Sendable {
     package var chains: [ChainReport] = []
     package var faults: [StoreFault] = []
 
+    package init() {}
+
     package var holds: Bool { faults.allSatisfy { $0.kind == .unseen } && chains.allSatisfy(\.holds) }
 }
 
