@@ -20,8 +20,6 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         case unexpectedResult
         /// The tables were made by a newer release.
         case schemaTooNew
-        /// The tables were made by an older release, and this user may not change them.
-        case schemaTooOld
         /// No thread or memory for a connection.
         case failed
     }
@@ -38,7 +36,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package var source: Source {
         switch code {
         case .connectionFailed, .timeout, .connectionLost, .statementFailed: .upstream
-        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .schemaTooNew, .schemaTooOld, .failed: .gatehouse
+        case .invalidURL, .cancelled, .invalidParameter, .unexpectedResult, .schemaTooNew, .failed: .gatehouse
         }
     }
 

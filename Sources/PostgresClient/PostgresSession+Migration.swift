@@ -14,9 +14,14 @@ extension PostgresSession {
     ///   - component: whose tables these are; a constant such as `tokens`.
     ///   - scripts: script number n, a list of statements, brings version n - 1 to n. Released ones never change; new ones are added at
     ///     the end. All that are missing run in order in one transaction, so a failure leaves the version that was there.
-    /// - Throws: ``PostgresError`` `schemaTooNew` when a newer release has made the tables, `schemaTooOld` when an older one has and the user
-    ///   may not bring them up to date, and whatever a script causes.
-    package func migrate(_ component: String, through scripts: [[String]]) throws(PostgresError) {
+    ///   - oldest: the oldest schema that this release works with as it is. A user who may not bring the tables up to date goes on with
+    ///     one from there on, until their owner does it; nil when every script is needed.
+    /// - Throws: ``PostgresError`` `schemaTooNew` when a newer release has made the tables, and whatever a script causes.
+    package func migrate(
+        _ component: String,
+        through scripts: [[String]],
+        usableFrom oldest: Int? = nil
+    ) throws(PostgresError) {
         // Read first: a user who may not create tables needs nothing more when they are up to date, and must be told which it is when
         // they are newer.
         let version = try checkedVersion(of: component, scripts)
@@ -44,12 +49,7 @@ extension PostgresSession {
                 )
             }
         } catch {
-            guard error.sqlState == "42501", version > 0 else { throw error }
-            throw PostgresError(
-                .schemaTooOld,
-                "the \(component) tables have schema \(version) and this release needs \(scripts.count); their owner must bring them up to date",
-                sqlState: error.sqlState
-            )
+            guard error.sqlState == "42501", let oldest, version >= max(1, oldest) else { throw error }
         }
     }
 

@@ -83,11 +83,11 @@ struct ArgumentsTests {
         ]
         for (bytes, wanted) in texts {
             let encoded = bytes.withUnsafeBytes { text in
-                facts.target = text
+                facts.path = text
                 return Sample.encoded(facts, id: EventID(high: 1, low: 2))
             }
             let event = try #require(encoded.withUnsafeBytes { EventDecoder.event($0) })
-            #expect(event.target == wanted)
+            #expect(event.text(.path) == wanted)
         }
     }
 }

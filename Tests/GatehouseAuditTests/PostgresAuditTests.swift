@@ -236,7 +236,8 @@ struct PostgresAuditTests {
         system.settleAll()
         let trouble = try #require(system.state(at: Sample.start).sinkTrouble)
         #expect(trouble.description.contains("encoding, which is not UTF8"), "\(trouble)")
-        #expect(try EventDatabase.postgres(url: AuditDatabase().prepared().url).archive().encodingTrouble() == nil)
+        let good = try AuditDatabase().prepared()
+        #expect(try EventDatabase.postgres(url: good.url).archive().encodingTrouble() == nil)
     }
 
     @Test func `a writer's name may have any character`() throws {

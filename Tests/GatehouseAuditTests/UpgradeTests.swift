@@ -66,8 +66,20 @@ struct UpgradeTests {
         #expect { try EventDatabase.postgres(url: database.url).archive() } throws: {
             "\($0)".contains("those of an older release")
         }
-        let scratch = try old()
+        // The gateway goes on, but for what says something in columns that are not there yet, which waits in its spool.
+        let gateway = Scratch()
+        let system = try AuditSystem(gateway.chained(), sink: PostgresSink(url: url))
+        let lane = try system.lane(for: 0)
+        _ = Sample.decision(1) { lane.record($0) }
+        system.settleAll()
+        #expect(system.state(at: Sample.start).depthEvents == 0)
+        Sample.message(2, 1, nil) { lane.record($0) }
+        system.settleAll()
+        #expect(system.state(at: Sample.start).depthEvents == 1)
         try PostgresSink(url: database.url).prepare()
+        system.settleAll()
+        #expect(system.state(at: Sample.start).depthEvents == 0)
+        let scratch = try old()
         try AuditMigration.copy(
             EventDatabase.sqlite(path: scratch.database).archive(),
             to: PostgresSink(url: url)
@@ -78,6 +90,6 @@ struct UpgradeTests {
             keys: Sample.keys(1).chain,
             heads: []
         )
-        #expect(report.holds && report.chains.map(\.messages) == [7], "\(report)")
+        #expect(report.holds && Set(report.chains.map(\.messages)) == [2, 7], "\(report)")
     }
 }

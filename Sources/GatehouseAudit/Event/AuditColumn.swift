@@ -59,6 +59,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     }
 
     package static let count = allCases.count
+    /// The columns that the first release has; the others follow them.
+    static let firstRelease = Array(allCases.prefix { $0.rawValue <= AuditColumn.argumentsSealed.rawValue })
     /// The first column that is held as a tagged field.
     static let firstField = AuditColumn.route
     /// The place among the columns, from 0.

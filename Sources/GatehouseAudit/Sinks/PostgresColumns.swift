@@ -5,6 +5,8 @@ internal import PostgresClient
 struct PostgresColumns {
     private var arrays = [[UInt8]](repeating: [0x7B], count: AuditColumn.count)
     private var filled = [Int](repeating: 0, count: AuditColumn.count)
+    /// Columns in which no event says anything.
+    private var isSilent = [Bool](repeating: true, count: AuditColumn.count)
     private var count = 0
 
     mutating func add(_ record: SpoolRecord, of writer: String) {
@@ -15,6 +17,7 @@ struct PostgresColumns {
             add(.kind, head.kind.name)
             add(.at, head.at.rfc3339)
             return EventDecoder.fields(bytes) { column, value in
+                isSilent[column.index] = false
                 switch value {
                 case .text(let text): quote(column, text)
                 case .integer(let number): add(column, String(number))
@@ -37,8 +40,13 @@ struct PostgresColumns {
         }
     }
 
-    /// One parameter a column, in their order.
-    var values: [PostgresValue] { arrays.map { .text(String(decoding: $0 + [0x7D], as: UTF8.self)) } }
+    /// The statement for these events, with one parameter a column, in their order.
+    var statement: PostgresStatement {
+        let isFirst = AuditColumn.allCases.dropFirst(AuditColumn.firstRelease.count).allSatisfy { isSilent[$0.index] }
+        let kept = isFirst ? AuditColumn.firstRelease.count : AuditColumn.count
+        let values = arrays.prefix(kept).map { PostgresValue.text(String(decoding: $0 + [0x7D], as: UTF8.self)) }
+        return PostgresStatement(isFirst ? PostgresSchema.firstInsert : PostgresSchema.insert, values)
+    }
 
     // MARK: -
 

@@ -88,11 +88,13 @@ enum PostgresSchema {
             "CREATE OR REPLACE VIEW audit_requests AS \(messages)",
         ],
     ]
+    /// A gateway that may only insert goes on with the first schema until the tables' owner brings it up to date.
+    static let oldestUsable = 1
 
     /// Opens the tables on a session that has just been connected, and makes them or brings them up to date where the user may.
     static func open(_ session: PostgresSession) throws(PostgresError) {
         try PostgresPlace.enter(session)
-        try session.migrate(component, through: scripts)
+        try session.migrate(component, through: scripts, usableFrom: oldestUsable)
     }
 
     /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
@@ -128,11 +130,17 @@ enum PostgresSchema {
     }
 
     /// One statement for a whole batch. Without a conflict target, so that the right to INSERT is enough.
-    static let insert: String = {
-        let names = AuditColumn.allCases.map(\.name).joined(separator: ", ")
-        let arrays = AuditColumn.allCases.map { "$\($0.index + 1)::\(type(of: $0))[]" }.joined(separator: ", ")
+    static let insert = insert(AuditColumn.allCases)
+
+    /// The same for events that say nothing in the columns that came after the first release: a gateway may meet tables that their owner
+    /// has not brought up to date yet. What does say something there waits in the spool.
+    static let firstInsert = insert(AuditColumn.firstRelease)
+
+    private static func insert(_ columns: [AuditColumn]) -> String {
+        let names = columns.map(\.name).joined(separator: ", ")
+        let arrays = columns.enumerated().map { "$\($0.offset + 1)::\(type(of: $0.element))[]" }.joined(separator: ", ")
         return "INSERT INTO audit_events (\(names)) SELECT * FROM unnest(\(arrays)) ON CONFLICT DO NOTHING"
-    }()
+    }
 
     static let insertHead = """
         INSERT INTO audit_heads (writer, seq, kind, at, hash, signature)

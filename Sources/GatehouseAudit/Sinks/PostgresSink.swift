@@ -36,7 +36,7 @@ package final class PostgresSink: AuditSink {
                 try makePartitions(for: batch, session)
                 var columns = PostgresColumns()
                 for record in batch.records { columns.add(record, of: batch.writer) }
-                statements.append(PostgresStatement(PostgresSchema.insert, columns.values))
+                statements.append(columns.statement)
             }
             statements += batch.heads.suffix(PostgresSession.maximumBatch - 1).map { PostgresSchema.insert($0) }
             try session.batch(statements)

@@ -22,13 +22,10 @@ package struct StoreFault: Hashable, Sendable {
 
 /// What a walk through everything that is kept has found.
 package struct AuditReport: Sendable {
-    package var chains: [ChainReport]
-    package var faults: [StoreFault]
+    package var chains: [ChainReport] = []
+    package var faults: [StoreFault] = []
 
-    package init(chains: [ChainReport] = [], faults: [StoreFault] = []) {
-        self.chains = chains
-        self.faults = faults
-    }
+    package init() {}
 
     package var holds: Bool { faults.allSatisfy { $0.kind == .unseen } && chains.allSatisfy(\.holds) }
 }
