@@ -40,7 +40,7 @@ struct Reload: AsyncParsableCommand {
         for warning in outcome.warnings { Terminal.say(warning.visibleLines) }
         if outcome.result == .taken || outcome.result == .held {
             let lists = [
-                ("", outcome.changes), ("wider: ", outcome.gains), ("no more: ", outcome.losses),
+                ("", outcome.changes), ("wider: ", outcome.gains), ("narrower: ", outcome.losses),
                 ("waits for a restart: ", outcome.waiting),
             ]
             for (lead, list) in lists { for line in list { Terminal.print("\(lead)\(line)".visible) } }

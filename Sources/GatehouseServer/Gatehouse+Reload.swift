@@ -45,7 +45,7 @@ extension Gatehouse {
             var outcome = ReloadOutcome(.taken)
             outcome.changes = ConfigurationChanges.between(old, new)
             outcome.gains = comparison.gains.map(\.description)
-            outcome.losses = comparison.losses.map(\.description)
+            outcome.losses = comparison.losses.map(\.asLoss)
             outcome.warnings = new.warnings.map(\.description)
             outcome.waiting = settingsThatWait(new)
             let verdict = reloadGate.withLock { gate in

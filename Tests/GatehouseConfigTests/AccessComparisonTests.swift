@@ -115,6 +115,11 @@ import Testing
         #expect(comparison.losses.isEmpty)
         let back = try AccessComparison(from: read(both), to: read(Self.yaml(routes: one)))
         #expect(back.gains.isEmpty && back.losses == comparison.gains)
+        #expect(
+            back.losses.map(\.asLoss) == [
+                "route 'two': no more: ana@x.de may use two.example.com/, which was not served"
+            ]
+        )
     }
 
     @Test func `a name that changes is no gain`() throws {

@@ -21,7 +21,12 @@ package struct AccessComparison: Sendable {
         }
         if old.reload.widening == .confirm, new.reload.widening != .confirm {
             gains.append(
-                AccessGain(kind: .unconfirmed, route: nil, words: "wider access needs no confirmation any more")
+                AccessGain(
+                    kind: .unconfirmed,
+                    route: nil,
+                    words: "wider access needs no confirmation any more",
+                    loss: "wider access needs confirmation"
+                )
             )
         }
         var seen: Set<Pair> = []
@@ -42,7 +47,12 @@ package struct AccessComparison: Sendable {
         ]
         return lists.flatMap { list in
             list.old.filter { entry in !list.new.contains { $0.covers(entry) } }.map { entry in
-                AccessGain(kind: .denyGone, route: nil, words: "\(list.what) \(entry) is denied no more")
+                AccessGain(
+                    kind: .denyGone,
+                    route: nil,
+                    words: "\(list.what) \(entry) is denied no more",
+                    loss: "\(list.what) \(entry) is denied"
+                )
             }
         }
     }

@@ -26,6 +26,22 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
     package let route: String?
     /// Who may do what, in words.
     package let words: String
+    /// What is said when it is the other way round.
+    let loss: String
 
-    package var description: String { route.map { "route '\($0)': \(words)" } ?? words }
+    init(kind: Kind, route: String?, words: String, loss: String? = nil) {
+        self.kind = kind
+        self.route = route
+        self.words = words
+        self.loss = loss ?? "no more: \(words)"
+    }
+
+    /// The words for who may do it no more.
+    package var asLoss: String { Self.told(loss, route) }
+
+    package var description: String { Self.told(words, route) }
+
+    private static func told(_ words: String, _ route: String?) -> String {
+        route.map { "route '\($0)': \(words)" } ?? words
+    }
 }

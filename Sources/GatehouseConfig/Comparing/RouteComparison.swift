@@ -3,8 +3,8 @@ internal import GatehouseCore
 /// Who may do more where one route serves what another one served.
 enum RouteComparison {
     static func gains(from old: Route?, to new: Route, at point: AccessComparison.Point) -> [AccessGain] {
-        func gain(_ kind: AccessGain.Kind, _ words: String) -> AccessGain {
-            AccessGain(kind: kind, route: new.name.text, words: words)
+        func gain(_ kind: AccessGain.Kind, _ words: String, loss: String? = nil) -> AccessGain {
+            AccessGain(kind: kind, route: new.name.text, words: words, loss: loss)
         }
         // The same upstream under another name, or another one under the same, is the same thing to its callers.
         guard let old, old.name == new.name || old.upstream == new.upstream else {
@@ -19,11 +19,15 @@ enum RouteComparison {
         }
         guard let before = old.policy.grants else { return gains }
         guard let after = new.policy.grants else {
-            return gains + [gain(.allowGone, "\(callers(of: new.policy)) may use it: it has no 'allow' any more")]
+            let words = "\(callers(of: new.policy)) may use it: it has no 'allow' any more"
+            return gains + [
+                gain(.allowGone, words, loss: "only \(callers(of: old.policy)) may use it: it has an 'allow'")
+            ]
         }
         let isLimited = before.contains { $0.tools != nil || $0.prompts != nil || $0.resources != nil }
         if old.speech == .mcp, new.speech == .http, isLimited {
-            gains.append(gain(.ungated, "calls are not looked at any more: its protocol is http"))
+            let words = "calls are not looked at any more: its protocol is http"
+            gains.append(gain(.ungated, words, loss: "calls are looked at: its protocol is mcp"))
         }
         for grant in after {
             for (who, isUser) in grant.users.map({ ($0, true) }) + grant.serviceTokens.map({ ($0, false) }) {
