@@ -19,7 +19,7 @@ import Testing
     /// Opens a stream whose server tells the given address.
     private func open(_ gateway: Gateway, telling address: String, as caller: String = "alice") throws -> Stream {
         let client = try gateway.client()
-        try client.send(Gateway.get("/sse", as: caller))
+        try client.send(Gateway.get("/sse", as: caller, "Accept: text/event-stream"))
         let upstream = try gateway.upstream.accept()
         _ = try upstream.receive(through: "\r\n\r\n")
         let event = EventStreamTests.chunk("event: endpoint\ndata: \(address)\n\n")
