@@ -17,10 +17,13 @@ python_environment() {
 }
 
 # python_environments: every one that the tests use, and the variables by which they find them. One for each version of the SDK:
-# mcp-proxy and fastapi-mcp are made with the older, fastmcp and mcp-coda with the newer.
+# mcp-proxy and fastapi-mcp are made with the older, fastmcp and mcp-coda with the newer. fastmcp's tasks are published for an older
+# fastmcp only.
 python_environments() {
   python_environment mcp-1.30.0 mcp==1.30.0 uvicorn mcp-proxy==0.13.0 fastapi-mcp==0.4.0
   export GATEHOUSE_TEST_PYTHON_1=$python
   python_environment mcp-2.3.0 mcp==2.3.0 uvicorn fastmcp==4.2.3 mcp-coda==0.12.3
   export GATEHOUSE_TEST_PYTHON_2=$python
+  python_environment fastmcp-tasks-4.1.4 'fastmcp[tasks]==4.1.4' uvicorn
+  export GATEHOUSE_TEST_PYTHON_TASKS=$python
 }

@@ -65,6 +65,13 @@ package enum Reason: String, Sendable, CaseIterable {
     case targetMalformed = "target_malformed"
     /// Of a message that went down with its batch, in which another was denied. Said in the audit; callers are told that one's reason.
     case batchDenied = "batch_denied"
+
+    /// A task that the caller does not have.
+    case taskUnknown = "task_unknown"
+    /// A `requestState` that the caller was not given for this call.
+    case requestStateUnknown = "request_state_unknown"
+    /// `tasks/list`: the upstream's answer would hold everybody's.
+    case tasksListDenied = "tasks_list_denied"
 }
 
 /// The coarse code a caller sees; the precise ``Reason`` is found again by request id.
@@ -143,6 +150,12 @@ extension Reason {
         case .toolDenied, .promptDenied, .resourceDenied, .batchDenied:
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
+        case .taskUnknown:
+            Answer(status: 200, code: .notFound, message: "The task is unknown.")
+        case .requestStateUnknown:
+            Answer(status: 200, code: .badRequest, message: "The request state is unknown.")
+        case .tasksListDenied:
+            Answer(status: 200, code: .forbidden, message: "The method is not offered here.")
         }
     }
 }

@@ -1,10 +1,11 @@
 package import GatehouseCore
+internal import Glibc
 
 /// Reads an upstream's answer as it passes, as JSON or as an event stream: notes what became of the call, leaves out of lists
-/// what the caller may not use, and gives the legacy `endpoint` event a new address. Every byte that is none of these passes
-/// as it came.
+/// what the caller may not use, binds to the caller what it is handed, and gives the legacy `endpoint` event a new address. Every
+/// byte that is none of these passes as it came.
 ///
-/// Holds one entry of a list at a time, or one address, and nothing else. A class, because it is handed from read to read and
+/// Holds one entry of a list at a time, or one address, and nothing else: what is put in stands behind text that has passed. A class, because it is handed from read to read and
 /// would be copied each time.
 @usableFromInline
 package final class AnswerReader {
@@ -15,24 +16,35 @@ package final class AnswerReader {
         @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
         @inlinable package static var lists: Edits { Edits(rawValue: 1) }
         @inlinable package static var endpoint: Edits { Edits(rawValue: 2) }
+        /// Tasks and request states.
+        @inlinable package static var values: Edits { Edits(rawValue: 4) }
+        /// The ids of events.
+        @inlinable package static var events: Edits { Edits(rawValue: 8) }
+        /// `cacheScope`, which becomes `private`.
+        @inlinable package static var privateScope: Edits { Edits(rawValue: 16) }
     }
 
     /// Bytes of one list entry with the white space before it; a longer one is withheld.
     package static let maximumEntry = 1 << 20
     /// Bytes of the data of an `endpoint` event; what goes beyond them passes as it is.
     package static let maximumEndpoint = 8 << 10
+    /// Bytes of an event's id; a longer one is handed on as it is, and nobody can come back with it.
+    package static let maximumEventID = 1024
     /// Bytes of an answer, or of one event, that an observer follows; what comes behind them says nothing about the outcome.
     package static let observedBytes = 256 << 10
 
     package let edits: Edits
     private var lines: EventLines?
-    private var walker = AnswerWalker()
+    private var walker: AnswerWalker
     private var observed = 0
     private var hold = EntryHold()
     private var endpoint: [UInt8] = []
+    private var values = AnsweredValues()
+    private var eventID = SplitText(limit: maximumEventID)
 
     package init(isEventStream: Bool, edits: Edits) {
         self.edits = edits
+        walker = AnswerWalker(looksForValues: edits.contains(.values) || edits.contains(.privateScope))
         lines = isEventStream ? EventLines() : nil
     }
 
@@ -48,12 +60,35 @@ package final class AnswerReader {
         }
     }
 
+    /// Whether an answer names something that is handed out to a caller, in plain letters.
+    package static func mayHandOut(_ answer: UnsafeRawBufferPointer) -> Bool {
+        // Capitals are what is rarest in such a name.
+        holds(answer, "taskId", capital: 4) || holds(answer, "requestState", capital: 7)
+    }
+
+    private static func holds(_ answer: UnsafeRawBufferPointer, _ name: StaticString, capital: Int) -> Bool {
+        guard let start = answer.baseAddress else { return false }
+        let letter = Int32(name.utf8Start[capital])
+        var at = capital
+        while at < answer.count, let found = memchr(start + at, letter, answer.count - at) {
+            let place = found - UnsafeMutableRawPointer(mutating: start)
+            let first = place - capital
+            if first + name.utf8CodeUnitCount <= answer.count,
+                memcmp(start + first, name.utf8Start, name.utf8CodeUnitCount) == 0
+            {
+                return true
+            }
+            at = place + 1
+        }
+        return false
+    }
+
     /// Follows bytes without changing them.
     package func observe(_ bytes: UnsafeRawBufferPointer) {
         guard lines != nil else { return observe(bytes, 0..<bytes.count) }
         lines?.split(bytes) { piece, range in
             switch piece {
-            case .framing, .address: break
+            case .framing, .address, .id, .idEnd: break
             case .data: observe(bytes, range)
             case .end:
                 walker.reset()
@@ -71,37 +106,50 @@ package final class AnswerReader {
     /// Takes bytes and hands out those that the client gets.
     ///
     /// - Parameters:
+    ///   - tag: makes the tag that binds what is handed out to the caller.
     ///   - address: makes of the data of an `endpoint` event what the client is told.
     ///   - emit: gets bytes that are valid during the call.
     package func edit(
         _ bytes: UnsafeRawBufferPointer,
         permits: Permits,
+        tag: (HandedOut, UnsafeRawBufferPointer) -> [UInt8]? = { _, _ in nil },
         address: (UnsafeRawBufferPointer) -> [UInt8],
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
         hold.begin()
+        eventID.resume(at: 0)
         if lines != nil {
             lines?.split(bytes) { piece, range in
                 switch piece {
                 case .framing:
                     release(address, emit)
                     hold.framing(bytes, range, emit)
-                case .data: follow(bytes, range, permits, emit)
+                case .id, .idEnd:
+                    release(address, emit)
+                    hold.framing(bytes, range, emit)
+                    if piece == .idEnd {
+                        bindEvent(bytes, range.lowerBound, tag, emit)
+                    } else if !eventID.isOpen {
+                        eventID.begin(at: range.lowerBound)
+                    }
+                case .data: follow(bytes, range, permits, tag, emit)
                 case .address where edits.contains(.endpoint) && endpoint.count + range.count <= Self.maximumEndpoint:
                     hold.advance(bytes, to: range.lowerBound, emit)
                     hold.skip(to: range.upperBound)
                     endpoint.append(contentsOf: bytes[range])
                 case .address:
                     release(address, emit)
-                    follow(bytes, range, permits, emit)
+                    follow(bytes, range, permits, tag, emit)
                 case .end:
                     hold.abandon(emit)
                     walker.reset()
+                    values.reset()
                 }
             }
         } else {
-            follow(bytes, 0..<bytes.count, permits, emit)
+            follow(bytes, 0..<bytes.count, permits, tag, emit)
         }
+        eventID.pause(bytes, at: bytes.count)
         hold.advance(bytes, to: bytes.count, emit)
     }
 
@@ -109,11 +157,43 @@ package final class AnswerReader {
         _ bytes: UnsafeRawBufferPointer,
         _ range: Range<Int>,
         _ permits: Permits,
+        _ tag: (HandedOut, UnsafeRawBufferPointer) -> [UInt8]?,
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
+        values.resume(at: range.lowerBound)
         walker.walk(bytes, range) { event, offset in
-            if edits.contains(.lists) { hold.noted(event, at: offset, in: bytes, permits, emit) }
+            switch event {
+            case .valueBegan(let value):
+                values.begin(value, at: offset)
+                if values.isReplacing(edits) { hold.advance(bytes, to: offset, emit) }
+            case .valueEnded:
+                if values.isReplacing(edits) { hold.skip(to: offset) }
+                guard let inserted = values.end(bytes, at: offset, edits, tag) else { return }
+                hold.advance(bytes, to: offset, emit)
+                hold.insert(inserted, emit)
+            case .listBegan, .entryBegan, .entryEnded, .listEnded:
+                if edits.contains(.lists) { hold.noted(event, at: offset, in: bytes, permits, emit) }
+            }
         }
+        if values.isReplacing(edits) { hold.skip(to: range.upperBound) }
+        values.pause(bytes, at: range.upperBound)
+    }
+
+    /// Puts a tag behind the id of an event, which ends here.
+    private func bindEvent(
+        _ bytes: UnsafeRawBufferPointer,
+        _ end: Int,
+        _ tag: (HandedOut, UnsafeRawBufferPointer) -> [UInt8]?,
+        _ emit: (UnsafeRawBufferPointer) -> Void
+    ) {
+        let tag = eventID.finish(bytes, at: end) { id -> [UInt8]? in
+            // White space before a field's value is no part of it, so a client comes back without it.
+            guard let first = id.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }) else { return nil }
+            return edits.contains(.events) ? tag(.event, UnsafeRawBufferPointer(rebasing: id[first...])) : nil
+        }
+        guard let tag else { return }
+        hold.advance(bytes, to: end, emit)
+        hold.insert(tag, emit)
     }
 
     /// Hands out the address of an `endpoint` event, which is whole when something else follows.

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 
 /// Follows JSON as it passes, in slices of any size, and tells where the parts of JSON-RPC answers stand: errors, results, the
-/// lists in results and their entries. Reads no deeper than it must; whether the JSON is valid is its reader's affair.
+/// lists in results and their entries, and what is handed out to the caller. Reads no deeper than it must; whether the JSON is valid is its reader's affair.
 struct AnswerWalker: Sendable {
     enum Event {
         /// The list of this kind begins behind the bracket.
@@ -11,6 +11,9 @@ struct AnswerWalker: Sendable {
         case entryEnded
         /// The list ends before its bracket.
         case listEnded
+        /// The text of a string begins behind its quote, or ends before it.
+        case valueBegan(AnsweredValue)
+        case valueEnded(AnsweredValue)
     }
 
     /// What was said of the outcome.
@@ -30,12 +33,20 @@ struct AnswerWalker: Sendable {
         case result
         case error
         case list
+        /// `params` of a message of the server's own, and the filter in it that it acknowledges, with its tasks.
+        case params, filter, taskIDs
+        /// `_meta` of a result or of params, and the task that it names.
+        case meta, relatedTask
+        /// `task` of a result.
+        case task
         /// Within text that is no message.
         case foreign
     }
 
     private enum Key: Equatable {
         case other, result, error, isError, code
+        case params, filter, taskIDs, meta, relatedTask, task
+        case value(AnsweredValue)
         case list(AnsweredList)
     }
 
@@ -43,10 +54,17 @@ struct AnswerWalker: Sendable {
         case none, key, value
     }
 
-    /// Bytes of a key that are kept: the longest one looked for, every character escaped.
+    /// Bytes of a key that are kept: the longest name of a list, every character escaped. A longer key names nothing that must be
+    /// held back.
     private static let keyLength = 102
 
+    /// Whether what is handed out is looked for too.
+    private let looksForValues: Bool
     private var role = Role.top
+    /// Whether the `_meta` that is open stands in params.
+    private var isInParams = false
+    /// The string that is passing means this.
+    private var value: AnsweredValue?
     private var isInBatch = false
     /// Brackets open inside a value that is not looked into.
     private var opaque = 0
@@ -64,10 +82,12 @@ struct AnswerWalker: Sendable {
     private var isCodeNegative = false
     private(set) var outcome = Outcome.none
 
+    init(looksForValues: Bool) { self.looksForValues = looksForValues }
+
     /// Begins anew with another document; what is known of the outcome stays.
     mutating func reset() {
         let outcome = outcome
-        self = AnswerWalker()
+        self = AnswerWalker(looksForValues: looksForValues)
         self.outcome = outcome
     }
 
@@ -82,12 +102,18 @@ struct AnswerWalker: Sendable {
                 if opaque == 0, role == .list { event(.entryEnded, at) }
             } else if quoted != .none {
                 at = quoted == .key ? walkKey(bytes, at, end) : walkText(bytes, at, end)
-                if quoted == .none, role == .list { isInScalar = true }
+                guard quoted == .none else { return }
+                if role == .list { isInScalar = true }
+                if let value {
+                    self.value = nil
+                    event(.valueEnded(value), at - 1)
+                }
             } else {
                 if role == .list {
                     walkList(bytes[at], at, event)
-                } else if let list = step(bytes[at]) {
-                    event(.listBegan(list), at + 1)
+                } else {
+                    if let list = step(bytes[at]) { event(.listBegan(list), at + 1) }
+                    if let value { event(.valueBegan(value), at + 1) }
                 }
                 at += 1
             }
@@ -135,7 +161,14 @@ struct AnswerWalker: Sendable {
             case 0x5D: (role, isInBatch) = (.top, false)
             case _: break
             }
-        case .message, .result, .error: return member(byte)
+        case .taskIDs:
+            switch byte {
+            case 0x22: (quoted, value) = (.value, .task)
+            case 0x7B, 0x5B: opaque = 1
+            case 0x5D: (role, expectsKey, key) = (.filter, false, .other)
+            case _: break
+            }
+        case .message, .result, .error, .params, .filter, .meta, .relatedTask, .task: return member(byte)
         case .list, .foreign: break
         }
         return nil
@@ -145,7 +178,11 @@ struct AnswerWalker: Sendable {
         switch byte {
         case 0x22:
             quoted = expectsKey ? .key : .value
-            if expectsKey { (keyCount, keyHasEscapes) = (0, false) }
+            if expectsKey {
+                (keyCount, keyHasEscapes) = (0, false)
+            } else if case .value(let value) = key {
+                self.value = value
+            }
         case 0x3A: expectsKey = false
         case 0x2C: expectsKey = true
         case 0x7B:
@@ -154,11 +191,18 @@ struct AnswerWalker: Sendable {
             case (.message, .error):
                 begin(.error)
                 (code, codeDigits, isCodeNegative) = (nil, 0, false)
+            case (.message, .params): begin(.params)
+            case (.params, .filter): begin(.filter)
+            case (.result, .task): begin(.task)
+            case (.result, .meta), (.params, .meta):
+                isInParams = role == .params
+                begin(.meta)
+            case (.meta, .relatedTask): begin(.relatedTask)
             case _: opaque = 1
             }
         case 0x5B:
             guard role == .result, case .list(let list) = key else {
-                opaque = 1
+                if role == .filter, key == .taskIDs { role = .taskIDs } else { opaque = 1 }
                 return nil
             }
             role = .list
@@ -178,7 +222,15 @@ struct AnswerWalker: Sendable {
 
     private mutating func end() {
         if role == .error { outcome = .error(code.map { isCodeNegative ? -$0 : $0 }) }
-        role = role == .message ? (isInBatch ? .batch : .top) : .message
+        role =
+            switch role {
+            case .message: isInBatch ? .batch : .top
+            case .filter: .params
+            case .task: .result
+            case .meta: isInParams ? .params : .result
+            case .relatedTask: .meta
+            case .top, .batch, .result, .error, .params, .list, .taskIDs, .foreign: .message
+            }
         (expectsKey, key) = (false, .other)
     }
 
@@ -252,7 +304,7 @@ struct AnswerWalker: Sendable {
         if keyCount == 0, !isEscaped {
             let close = Self.special(bytes, at, end)
             if close < end, bytes[close] == 0x22 {
-                key = Self.key(JSONString(bytes: bytes, range: at..<close, hasEscapes: false), in: role)
+                key = Self.key(JSONString(bytes: bytes, range: at..<close, hasEscapes: false), in: role, looksForValues)
                 quoted = .none
                 return close + 1
             }
@@ -301,18 +353,50 @@ struct AnswerWalker: Sendable {
         guard keyCount <= Self.keyLength else { return .other }
         var bytes = keyBytes
         return withUnsafeBytes(of: &bytes) { bytes in
-            Self.key(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes), in: role)
+            Self.key(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes), in: role, looksForValues)
         }
     }
 
     /// Static, because a method would have all of the walker copied.
-    private static func key(_ text: JSONString, in role: Role) -> Key {
+    private static func key(_ text: JSONString, in role: Role, _ looksForValues: Bool) -> Key {
         switch role {
-        case .message: text == "result" ? .result : text == "error" ? .error : .other
-        case .error: text == "code" ? .code : .other
+        case .message:
+            if text == "result" { return .result }
+            if text == "error" { return .error }
+        case .error:
+            return text == "code" ? .code : .other
         case .result:
-            text == "isError" ? .isError : AnsweredList(text).map { .list($0) } ?? .other
-        case .top, .batch, .list, .foreign: .other
+            if text == "isError" { return .isError }
+            if let list = AnsweredList(text) { return .list(list) }
+        case .top, .batch, .list, .taskIDs, .foreign, .params, .filter, .meta, .relatedTask, .task: break
         }
+        return looksForValues ? valueKey(text, in: role) : .other
+    }
+
+    /// The places of what is handed out, and the way there.
+    private static func valueKey(_ text: JSONString, in role: Role) -> Key {
+        switch role {
+        case .message:
+            if text == "params" { return .params }
+            if text == "method" { return .value(.method) }
+        case .result:
+            if text == "taskId" { return .value(.task) }
+            if text == "task" { return .task }
+            if text == "_meta" { return .meta }
+            if text == "requestState" { return .value(.requestState) }
+            if text == "cacheScope" { return .value(.cacheScope) }
+        case .params:
+            if text == "_meta" { return .meta }
+            if text == "taskId" { return .value(.toldTask) }
+            if text == "notifications" { return .filter }
+        case .filter:
+            if text == "taskIds" { return .taskIDs }
+        case .meta:
+            if text == "io.modelcontextprotocol/related-task" { return .relatedTask }
+        case .relatedTask, .task:
+            if text == "taskId" { return .value(.task) }
+        case .error, .top, .batch, .list, .taskIDs, .foreign: break
+        }
+        return .other
     }
 }

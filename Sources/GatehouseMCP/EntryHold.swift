@@ -42,6 +42,13 @@ struct EntryHold: Sendable {
 
     mutating func skip(to end: Int) { run = end }
 
+    /// Puts bytes in where the last ones were handed on or kept; in an event stream's framing, while an entry is held.
+    mutating func insert(_ bytes: [UInt8], _ emit: (UnsafeRawBufferPointer) -> Void) {
+        guard isHolding, !isDropping else { return bytes.withUnsafeBytes(emit) }
+        frames.append(held.count..<held.count + bytes.count)
+        held += bytes
+    }
+
     mutating func framing(
         _ bytes: UnsafeRawBufferPointer,
         _ range: Range<Int>,
@@ -67,6 +74,7 @@ struct EntryHold: Sendable {
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
         switch event {
+        case .valueBegan, .valueEnded: break
         case .listBegan(let list):
             guard permits.restricts(list.kind) else { return }
             advance(bytes, to: offset, emit)

@@ -9,6 +9,9 @@ struct EventLines: Sendable {
         case data
         /// The same in an event that names itself `endpoint` before its data, as every server known does.
         case address
+        /// Part of the event's id, and where it ends; the range of the end is empty.
+        case id
+        case idEnd
         /// The blank line that ends an event has begun; the range is empty.
         case end
     }
@@ -23,6 +26,9 @@ struct EventLines: Sendable {
         case data
         case eventStart
         case event
+        /// As with data.
+        case idStart
+        case id
         case other
     }
 
@@ -40,10 +46,11 @@ struct EventLines: Sendable {
         while at < bytes.count {
             let byte = bytes[at]
             if place == .dataStart, byte != 0x20 { place = .data }
-            if place == .data, byte != 0x0A, byte != 0x0D {
+            if place == .idStart, byte != 0x20 { place = .id }
+            if place == .data || place == .id, byte != 0x0A, byte != 0x0D {
                 if run < at { take(.framing, run..<at) }
                 let end = Self.lineEnd(bytes, from: at)
-                take(isEndpoint ? .address : .data, at..<end)
+                take(place == .id ? .id : isEndpoint ? .address : .data, at..<end)
                 at = end
                 run = end
                 continue
@@ -56,6 +63,7 @@ struct EventLines: Sendable {
             followsCR = byte == 0x0D
             if byte == 0x0A || byte == 0x0D {
                 let isBlank = place == .lineStart || place == .start
+                if place == .id { take(.idEnd, at - 1..<at - 1) }
                 if place == .event || place == .eventStart { isEndpoint = isWord(Self.endpoint, 8) }
                 // A line without a colon is a field without a value: it ends no data and names no type.
                 place = .lineStart
@@ -80,14 +88,17 @@ struct EventLines: Sendable {
         case .lineStart: begin(byte)
         case .name:
             guard byte == 0x3A else { return add(byte) }
-            place = isWord(Self.data, 4) ? .dataStart : isWord(Self.event, 5) ? .eventStart : .other
+            place =
+                isWord(Self.data, 4)
+                ? .dataStart : isWord(Self.event, 5) ? .eventStart : isWord(Self.id, 2) ? .idStart : .other
             (word, count) = (0, 0)
         case .dataStart: place = .data
+        case .idStart: place = .id
         case .eventStart:
             place = .event
             if byte != 0x20 { add(byte) }
         case .event: add(byte)
-        case .data, .other: break
+        case .data, .id, .other: break
         }
     }
 
@@ -103,6 +114,7 @@ struct EventLines: Sendable {
     }
 
     private static var data: UInt64 { 0x6461_7461 }
+    private static var id: UInt64 { 0x6964 }
     private static var event: UInt64 { 0x65_7665_6E74 }
     private static var endpoint: UInt64 { 0x656E_6470_6F69_6E74 }
 

@@ -21,15 +21,34 @@ package struct MirroredFields {
         return Self.equal(name, target.string(in: body))
     }
 
+    /// What a field says that names the task of a message, with the task's tag left out; nil when it names another.
+    package static func untaggedTask(
+        _ value: UnsafeRawBufferPointer,
+        of message: RPCMessage,
+        in body: UnsafeRawBufferPointer
+    ) -> [UInt8]? {
+        guard let task = message.owned.first(where: { $0.kind == .task })?.text?.string(in: body) else { return nil }
+        guard let encoded = encoded(value) else {
+            return task.equals(value) ? Array(value.dropLast(OwnedTags.length)) : nil
+        }
+        guard let name = Base64.decode(encoded), name.withUnsafeBytes({ task.equals($0) }) else { return nil }
+        return Array("=?base64?".utf8) + Base64.encode(name.dropLast(OwnedTags.length)) + Array("?=".utf8)
+    }
+
     private static let opening: StaticString = "=?base64?"
 
     private static func equal(_ value: UnsafeRawBufferPointer, _ target: JSONString) -> Bool {
+        guard let text = encoded(value) else { return target.equals(value) }
+        return Base64.decode(text).map { decoded in decoded.withUnsafeBytes { target.equals($0) } } ?? false
+    }
+
+    /// The base64 of a value that is written so, nil for a plain one.
+    private static func encoded(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let opening = opening.utf8CodeUnitCount
         guard value.count >= opening + 2, value[..<opening].elementsEqual(Self.opening.bytes),
             value[value.count - 2] == 0x3F, value[value.count - 1] == 0x3D
-        else { return target.equals(value) }
-        let text = UnsafeRawBufferPointer(rebasing: value[opening..<value.count - 2])
-        return Base64.decode(text).map { decoded in decoded.withUnsafeBytes { target.equals($0) } } ?? false
+        else { return nil }
+        return UnsafeRawBufferPointer(rebasing: value[opening..<value.count - 2])
     }
 }
 
@@ -41,6 +60,12 @@ extension StaticString {
 
 /// base64 with padding (RFC 4648 section 4), read strictly: one value has one spelling.
 enum Base64 {
+    static func encode(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        let text = bytes.withUnsafeBytes { Base64URL.encode($0) }
+        let plain = text.utf8.map { byte -> UInt8 in byte == 0x2D ? 0x2B : byte == 0x5F ? 0x2F : byte }
+        return plain + [UInt8](repeating: 0x3D, count: (4 - plain.count % 4) % 4)
+    }
+
     /// - Returns: nil for anything but canonical base64.
     static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }

@@ -25,6 +25,11 @@ package enum ProtocolVersion: Equatable, Sendable {
     /// Batches were in one version only, and before that field was.
     package var hasBatches: Bool { self == .unstated || self == .dated(20_250_326) }
 
+    /// Whether a call may become a task.
+    package var hasTasks: Bool {
+        if case .dated(let date) = self { date >= 20_251_125 } else { false }
+    }
+
     /// Whether `Mcp-Method` and `Mcp-Name` mirror the body.
     package var mirrorsBody: Bool {
         if case .dated(let date) = self { date >= 20_260_728 } else { false }

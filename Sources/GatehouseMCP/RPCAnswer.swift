@@ -2,8 +2,7 @@ package import GatehouseCore
 
 extension Reason {
     /// The code of the JSON-RPC error that says so to someone who waits for an answer, nil for what no call is told in its
-    /// own terms. Ours are outside -32768…-32000, which JSON-RPC keeps for itself: its "Invalid params" is one of these, and
-    /// HeaderMismatch is MCP's own.
+    /// own terms. Ours are outside -32768…-32000, which JSON-RPC keeps for itself; the others are MCP's and JSON-RPC's own.
     package var rpcCode: Int? {
         switch self {
         case .toolDenied, .promptDenied, .resourceDenied: 4030
@@ -14,7 +13,9 @@ extension Reason {
         case .tokenUnavailable, .auditUnavailable, .overloaded, .draining: 5030
         case .upstreamTimeout: 5040
         case .rpcHeaderMismatch: -32020
-        case .targetMalformed: -32602
+        // As servers say it of a task that they do not know, and of a method that they do not have.
+        case .targetMalformed, .taskUnknown, .requestStateUnknown: -32602
+        case .tasksListDenied: -32601
         case _: nil
         }
     }
@@ -22,7 +23,9 @@ extension Reason {
     /// What `data.reason` says: of a denial why, of all else no more than the public code.
     fileprivate var rpcReason: String {
         switch self {
-        case .toolDenied, .promptDenied, .resourceDenied, .targetMalformed, .rpcHeaderMismatch: rawValue
+        case .toolDenied, .promptDenied, .resourceDenied, .targetMalformed, .rpcHeaderMismatch, .taskUnknown,
+            .requestStateUnknown, .tasksListDenied:
+            rawValue
         case _: publicCode.rawValue
         }
     }

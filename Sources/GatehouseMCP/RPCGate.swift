@@ -12,6 +12,8 @@ package enum RPCGate {
     package static let maximumTarget = 8 << 10
     /// Objects and arrays open at once; whoever may not make every call may make none that is nested deeper.
     package static let maximumDepth = 512
+    /// Tasks that the filter of one `subscriptions/listen` may name; one more and the body is refused.
+    package static let maximumListenedTasks = 64
     /// Integers beyond it lose digits in a reader that holds numbers as doubles.
     static let maximumInteger: Int64 = 1 << 53 - 1
 
@@ -83,7 +85,10 @@ package enum RPCGate {
             case .params:
                 early = scanner
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
-            case .result, .error:
+            case .result:
+                results += 1
+                if let task = try OwnedValue.inMeta(.answeredTask, &scanner) { message.owned = [task] }
+            case .error:
                 results += 1
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             case _:
@@ -153,7 +158,7 @@ extension RPCMessage {
     /// - Parameter scanner: stands before the params, and behind them after.
     fileprivate mutating func readParameters(_ scanner: inout JSONScanner) throws(RPCFault) {
         guard let level = known.parameters, scanner.next == .object else {
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            if let task = try OwnedValue.inMeta(.relatedTask, &scanner) { owned.append(task) }
             return
         }
         try json { () throws(JSONFault) in try scanner.beginObject() }
@@ -171,9 +176,23 @@ extension RPCMessage {
             case .notifications:
                 let subscriptions = try RPCSubscriptions(&scanner)
                 (target, isMalformed) = (subscriptions.targets, subscriptions.isMalformed)
+                owned += subscriptions.tasks
+            case .meta: if let task = try OwnedValue.relatedTask(.relatedTask, &scanner) { owned.append(task) }
+            case .taskID: if let task = try OwnedValue(.task, &scanner) { own(task, scanner) }
+            case .requestState where known.mayGoOn:
+                if let state = try OwnedValue(.requestState, &scanner) { owned.append(state) }
+            case .task:
+                asksForTask = scanner.next == .object
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             case _: try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             }
         }
+    }
+
+    private mutating func own(_ task: OwnedValue, _ scanner: JSONScanner) {
+        owned.append(task)
+        // The audit keeps the task under the upstream's name for it.
+        target = task.text.map { $0.untagged(scanner.scanned($0.range)) }
     }
 
     private mutating func aim(at text: JSONString) {
@@ -185,6 +204,8 @@ extension RPCMessage {
     /// Settles what the call is aimed at, once all of it was read.
     fileprivate mutating func judge(isTooDeep: Bool) {
         guard known.parameters != nil else { return }
+        // One that names no task names none of the caller's.
+        if known.isOfTask, !owned.contains(where: { $0.kind == .task }) { owned.append(OwnedValue(.task, nil)) }
         switch known {
         case .complete: if targetKind != nil, target == nil { isMalformed = true }
         case .listen: if target != nil || isMalformed || isTooDeep { targetKind = .resource }

@@ -4,15 +4,16 @@ internal import GatehouseCore
 enum RPCMember: UInt8, CaseIterable {
     case jsonrpc, id, method, params, result, error
     case name, uri, arguments, ref, type
-    case notifications, resourceSubscriptions
+    case notifications, resourceSubscriptions, taskIDs
+    case meta, task, taskID, requestState
     case other
 
     /// An object and the names that mean something in it. What a method has no use for is nobody's business.
     enum Level {
         case message
         /// The params of `tools/call` and `prompts/get`; of `resources/read` and `resources/subscribe`; of `completion/complete`; of
-        /// `subscriptions/listen`.
-        case call, resource, completion, listening
+        /// `subscriptions/listen`; of `tasks/get` and its like.
+        case call, resource, completion, listening, task
         /// `ref` of `completion/complete`; `notifications` of `subscriptions/listen`.
         case reference, notifications
     }
@@ -29,13 +30,23 @@ enum RPCMember: UInt8, CaseIterable {
             case (.message, 6) where name == "result": .result
             case (.message, 7) where name == "jsonrpc": .jsonrpc
             case (.call, 4) where name == "name": .name
+            case (.call, 4) where name == "task": .task
+            case (.call, 5) where name == "_meta", (.call, 4) where name == "meta": .meta
             case (.call, 9) where name == "arguments": .arguments
+            case (.call, 12) where name == "requestState": .requestState
             case (.resource, 3) where name == "uri": .uri
+            case (.resource, 5) where name == "_meta", (.resource, 4) where name == "meta": .meta
+            case (.resource, 12) where name == "requestState": .requestState
             case (.completion, 3) where name == "ref": .ref
+            case (.completion, 5) where name == "_meta", (.completion, 4) where name == "meta": .meta
+            case (.task, 5) where name == "_meta", (.task, 4) where name == "meta": .meta
+            case (.task, 6) where name == "taskId": .taskID
+            case (.listening, 5) where name == "_meta", (.listening, 4) where name == "meta": .meta
             case (.listening, 13) where name == "notifications": .notifications
             case (.reference, 3) where name == "uri": .uri
             case (.reference, 4) where name == "name": .name
             case (.reference, 4) where name == "type": .type
+            case (.notifications, 7) where name == "taskIds": .taskIDs
             case (.notifications, 21) where name == "resourceSubscriptions": .resourceSubscriptions
             case _: .other
             }
@@ -45,11 +56,17 @@ enum RPCMember: UInt8, CaseIterable {
     private static func hasLength(_ level: Level, _ count: Int) -> Bool {
         switch (level, count) {
         case (.message, 2), (.message, 5...7), (.call, 4), (.call, 9), (.resource, 3), (.completion, 3),
-            (.listening, 13), (.reference, 3), (.reference, 4), (.notifications, 21):
+            (.listening, 13), (.reference, 3), (.reference, 4), (.notifications, 21), (.notifications, 7), (.task, 6),
+            (.call, 12), (.resource, 12), (.call, 5), (.resource, 5), (.completion, 5), (.listening, 5), (.task, 5),
+            (.resource, 4),
+            (.completion, 4), (.listening, 4), (.task, 4):
             true
         case _: false
         }
     }
+
+    /// `_meta`, or the name of the attribute that holds it in models that may be filled by these names, too (pydantic).
+    static func isMeta(_ folded: FoldedName) -> Bool { folded == "_meta" || folded == "meta" }
 
     static func isLookalike(_ name: JSONString, _ level: Level) -> Bool {
         // Folding keeps the length of what is plain, so a name of another length than any known one is none of them.
@@ -60,12 +77,13 @@ enum RPCMember: UInt8, CaseIterable {
         case .message:
             folded == "id" || folded == "error" || folded == "method" || folded == "params" || folded == "result"
                 || folded == "jsonrpc"
-        case .call: folded == "name" || folded == "arguments"
-        case .resource: folded == "uri"
-        case .completion: folded == "ref"
-        case .listening: folded == "notifications"
+        case .call: folded == "name" || folded == "arguments" || folded == "requestState" || isMeta(folded)
+        case .resource: folded == "uri" || folded == "requestState" || isMeta(folded)
+        case .completion: folded == "ref" || isMeta(folded)
+        case .listening: folded == "notifications" || isMeta(folded)
+        case .task: folded == "taskId" || isMeta(folded)
         case .reference: folded == "uri" || folded == "name" || folded == "type"
-        case .notifications: folded == "resourcesubscriptions"
+        case .notifications: folded == "resourcesubscriptions" || folded == "taskIds"
         }
     }
 }
@@ -83,7 +101,7 @@ extension RPCMember {
 /// take for a known one.
 struct RPCMembers {
     private let level: RPCMember.Level
-    private var seen: UInt16 = 0
+    private var seen: UInt32 = 0
     /// The first name that is not known, and all of them once there is another.
     private var other: JSONString?
     private var others: JSONNames?
@@ -95,7 +113,7 @@ struct RPCMembers {
         guard let name = try json({ () throws(JSONFault) in try scanner.nextMember() }) else { return nil }
         let known = name.hasEscapes ? .other : RPCMember(name, level)
         guard known != .other else { return try unknown(name, at: start) }
-        let bit: UInt16 = 1 << UInt16(known.rawValue)
+        let bit: UInt32 = 1 &<< UInt32(known.rawValue)
         guard seen & bit == 0 else { throw RPCFault(.json(JSONFault.Code.duplicateMember.rawValue), at: start) }
         seen |= bit
         return known

@@ -25,6 +25,20 @@ package struct RPCMessage: Sendable {
             isArray = true
         }
 
+        private init(_ range: Range<Int>, hasEscapes: Bool) {
+            self.range = range
+            self.hasEscapes = hasEscapes
+            isArray = false
+        }
+
+        /// The text without the tag that it seems to end in.
+        ///
+        /// - Parameter raw: as it was written.
+        func untagged(_ raw: UnsafeRawBufferPointer) -> Text {
+            guard KeyedTag.ends(raw) else { return self }
+            return Text(range.lowerBound..<range.upperBound - KeyedTag.length, hasEscapes: hasEscapes)
+        }
+
         package func string(in body: UnsafeRawBufferPointer) -> JSONString {
             JSONString(bytes: body, range: range, hasEscapes: hasEscapes)
         }
@@ -39,6 +53,10 @@ package struct RPCMessage: Sendable {
     /// What the call is aimed at, and which one: the tool or prompt by name, the resource by URI or template, several of them as an array.
     package internal(set) var targetKind: Policy.TargetKind?
     package internal(set) var target: Text?
+    /// What it presents that belongs to a caller.
+    package internal(set) var owned: [OwnedValue] = []
+    /// Whether it asks for a task to be made of it (`params.task`, 2025-11-25).
+    package internal(set) var asksForTask = false
     /// The arguments of a call as they were written.
     package internal(set) var arguments: Range<Int>?
     /// Whether the call says what it is aimed at in no way that could be asked of the grants: not at all, too long, or in a body

@@ -9,6 +9,9 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     case complete
     /// Asks to hear of resources as they change: what `resources/subscribe` was before 2026-07-28.
     case listen
+    /// Of one task, named by `taskId` (2025-11-25 and the tasks extension).
+    case tasksGet, tasksResult, tasksCancel, tasksUpdate
+    case tasksList
     case initialize, initialized, discover, ping
     case other
 
@@ -24,6 +27,11 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .templatesList: "resources/templates/list"
         case .complete: "completion/complete"
         case .listen: "subscriptions/listen"
+        case .tasksGet: "tasks/get"
+        case .tasksResult: "tasks/result"
+        case .tasksCancel: "tasks/cancel"
+        case .tasksUpdate: "tasks/update"
+        case .tasksList: "tasks/list"
         case .initialize: "initialize"
         case .initialized: "notifications/initialized"
         case .discover: "server/discover"
@@ -38,8 +46,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .toolsCall: .tool
         case .promptsGet: .prompt
         case .resourcesRead, .resourcesSubscribe: .resource
-        case .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen, .initialize, .initialized,
-            .discover, .ping, .other:
+        case .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen, .tasksGet, .tasksResult,
+            .tasksCancel, .tasksUpdate, .tasksList, .initialize, .initialized, .discover, .ping, .other:
             nil
         }
     }
@@ -50,8 +58,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .toolsList: .tool
         case .promptsList: .prompt
         case .resourcesList, .templatesList: .resource
-        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .complete, .listen, .initialize,
-            .initialized, .discover, .ping, .other:
+        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .complete, .listen, .tasksGet,
+            .tasksResult, .tasksCancel, .tasksUpdate, .tasksList, .initialize, .initialized, .discover, .ping, .other:
             nil
         }
     }
@@ -63,21 +71,35 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .resourcesRead, .resourcesSubscribe: .resource
         case .complete: .completion
         case .listen: .listening
-        case .toolsList, .promptsList, .resourcesList, .templatesList, .initialize, .initialized, .discover, .ping,
-            .other:
+        case .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate: .task
+        case .toolsList, .promptsList, .resourcesList, .templatesList, .tasksList, .initialize, .initialized,
+            .discover, .ping, .other:
             nil
         }
     }
 
-    /// Whether grants speak of it.
-    private var isGoverned: Bool { parameters != nil || lists != nil }
+    /// Whether it is of one task.
+    package var isOfTask: Bool {
+        switch self {
+        case .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate: true
+        case _: false
+        }
+    }
+
+    /// Whether its result may be `input_required`, and a call of it the rest of another (2026-07-28).
+    package var mayGoOn: Bool { mirrorsTarget }
+
+    /// Whether grants speak of it, or it is of what belongs to a caller.
+    private var isGoverned: Bool { parameters != nil || lists != nil || self == .tasksList }
 
     /// Whether `Mcp-Name` mirrors the call's target (2026-07-28, transports).
     var mirrorsTarget: Bool {
         switch self {
         case .toolsCall, .promptsGet, .resourcesRead: true
         case .resourcesSubscribe, .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen,
-            .initialize, .initialized, .discover, .ping, .other:
+            .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate, .tasksList, .initialize, .initialized, .discover,
+            .ping,
+            .other:
             false
         }
     }
@@ -91,13 +113,18 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Told by the length first, so that no text is compared with more than three names.
+    /// Told by the length first, so that no text is compared with more than four names.
     private static func exact(_ text: JSONString) -> RPCMethod {
         switch text.range.count {
         case 4 where text == "ping": .ping
         case 10 where text == "tools/call": .toolsCall
         case 10 where text == "tools/list": .toolsList
         case 10 where text == "initialize": .initialize
+        case 10 where text == "tasks/list": .tasksList
+        case 9 where text == "tasks/get": .tasksGet
+        case 12 where text == "tasks/result": .tasksResult
+        case 12 where text == "tasks/cancel": .tasksCancel
+        case 12 where text == "tasks/update": .tasksUpdate
         case 11 where text == "prompts/get": .promptsGet
         case 12 where text == "prompts/list": .promptsList
         case 14 where text == "resources/read": .resourcesRead

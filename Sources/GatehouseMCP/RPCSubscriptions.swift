@@ -4,6 +4,8 @@ internal import GatehouseCore
 struct RPCSubscriptions {
     /// One URI, or the whole array of several; nil for none.
     private(set) var targets: RPCMessage.Text?
+    /// The tasks of which it asks to hear (the tasks extension).
+    private(set) var tasks: [OwnedValue] = []
     /// Whether it is something else than an array of URIs.
     private(set) var isMalformed = false
 
@@ -18,6 +20,8 @@ struct RPCSubscriptions {
         while let member = try members.next(&scanner) {
             if member == .resourceSubscriptions {
                 try read(&scanner)
+            } else if member == .taskIDs {
+                tasks = try OwnedValue.listenedTasks(&scanner)
             } else {
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             }

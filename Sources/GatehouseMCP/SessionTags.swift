@@ -10,16 +10,19 @@ package import GatehouseCore
 /// The tag is safe in a header field and in a query.
 package final class SessionTags: Sendable {
     /// Bytes of a tag with its dot.
-    package static let length = 23
+    package static let length = KeyedTag.length
     /// Bytes of an id that is tagged or checked; a longer one is unknown. Some servers put their whole state into it, sealed or signed.
     package static let maximumID = 4096
 
     private let current: SymmetricKey
     private let all: [SymmetricKey]
+    /// Binds what else an upstream hands to one caller.
+    package let owned: OwnedTags
 
     package init(_ keys: PurposeKeys) {
         all = keys.all.map { key in key.withUnsafeBytes { SymmetricKey(data: $0) } }
         current = all[0]
+        owned = OwnedTags(current: all[0], all: all)
     }
 
     /// The dot and the tag to put behind an upstream's id; nil for an id that cannot be a client's again.
@@ -40,13 +43,7 @@ package final class SessionTags: Sendable {
         let id = UnsafeRawBufferPointer(rebasing: tagged[..<count])
         let presented = UnsafeRawBufferPointer(rebasing: tagged[count...])
         var isGood = false
-        for key in all {
-            let expected = Self.tag(id, route, principal, key)
-            // In a time that does not tell where they differ.
-            var difference: UInt8 = 0
-            for index in 0..<Self.length { difference |= expected[index] ^ presented[index] }
-            if difference == 0 { isGood = true }
-        }
+        for key in all where KeyedTag.equal(Self.tag(id, route, principal, key), presented) { isGood = true }
         return isGood
     }
 
@@ -56,17 +53,9 @@ package final class SessionTags: Sendable {
         _ principal: Principal,
         _ key: SymmetricKey
     ) -> [UInt8] {
-        var code = HMAC<SHA256>(key: key)
-        func add(_ text: String) {
-            var text = text
-            withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { code.update(data: $0) }
-            text.withUTF8 { code.update(data: UnsafeRawBufferPointer($0)) }
-        }
-        add(route.text)
-        add(principal.kind.rawValue)
-        add(principal.identity)
-        code.update(data: id)
-        return [0x2E] + code.finalize().withUnsafeBytes { Array(Base64URL.encode($0.prefix(16)).utf8) }
+        var tag = KeyedTag(key)
+        tag.add(route, principal)
+        return tag.tag(of: id)
     }
 
     /// What an audit row says of a session: the first 16 bytes of its tagged id's SHA-256, in hexadecimal.

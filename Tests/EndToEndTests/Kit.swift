@@ -6,6 +6,8 @@ enum Kit {
     /// Interpreters that have mcp 1.30.0 and mcp 2.3.0.
     static let python1 = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_1"]
     static let python2 = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_2"]
+    /// One that has fastmcp with its tasks.
+    static let pythonTasks = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_TASKS"]
 
     /// The product beside the test bundle, in the same build.
     static let gatehouse: String = {
@@ -62,8 +64,8 @@ enum SDK: String, CaseIterable, Sendable {
 extension Trait where Self == ConditionTrait {
     static var needsKit: Self {
         .enabled(
-            if: Kit.python1 != nil && Kit.python2 != nil,
-            "GATEHOUSE_TEST_PYTHON_1 and _2 name no interpreters; deploy/test.sh provides them"
+            if: Kit.python1 != nil && Kit.python2 != nil && Kit.pythonTasks != nil,
+            "GATEHOUSE_TEST_PYTHON_1, _2 and _TASKS name no interpreters; deploy/test.sh provides them"
         )
     }
 }

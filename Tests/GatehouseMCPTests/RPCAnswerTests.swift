@@ -17,8 +17,8 @@ import Testing
         #expect(error["code"] as? Int == code)
         let data = try #require(error["data"] as? [String: Any])
         #expect(data["request_id"] as? String == Self.requestID.description)
-        // JSON-RPC keeps these for itself; of those that are used one is MCP's, and one says what JSON-RPC says by it.
-        #expect(!(-32768 ... -32000).contains(code) || code == -32020 || code == -32602)
+        // JSON-RPC keeps these for itself; those that are used mean here what they mean there, or in MCP.
+        #expect(!(-32768 ... -32000).contains(code) || [-32020, -32601, -32602].contains(code))
         for misread in ["404", "405", "Not Found", "Unauthorized"] {
             #expect(!String(decoding: text, as: UTF8.self).contains(misread))
         }
@@ -30,7 +30,8 @@ import Testing
         #expect(codes[4290] == [.rateLimited])
         #expect(codes[5040] == [.upstreamTimeout])
         #expect(codes[-32020] == [.rpcHeaderMismatch])
-        #expect(codes[-32602] == [.targetMalformed])
+        #expect(codes[-32602] == [.targetMalformed, .taskUnknown, .requestStateUnknown])
+        #expect(codes[-32601] == [.tasksListDenied])
         #expect(codes[5020]?.contains(.upstreamCredentialRejected) == true)
         #expect(codes[5030]?.contains(.overloaded) == true)
     }

@@ -12,7 +12,7 @@ package final class RequestRewrite: Sendable {
     /// Whether Gatehouse itself asks for a body that the client holds back, so that the upstream need not.
     private let asksForBody: Bool
 
-    /// Bytes of a session's tag, which stand at the end of its id and are left out.
+    /// What is left out of a request because Gatehouse put it in: the tags of what belongs to the caller.
     package struct Untagging: Sendable {
         /// Bytes at the end of `Mcp-Session-Id`.
         package var field = 0
@@ -20,11 +20,34 @@ package final class RequestRewrite: Sendable {
         package var query: ByteRange?
         /// At the end of the path.
         package var path: ByteRange?
+        package var event = Event.passes
+        /// The value of `Mcp-Name` without the tag; empty when the field passes as it came.
+        package var name: [UInt8] = []
+        /// Of the body without its tags; nil when it passes as it came.
+        package var contentLength: Int?
+
+        /// What becomes of `Last-Event-ID`.
+        package enum Event: Equatable, Sendable {
+            case passes
+            /// So many bytes at its end are left out.
+            case cut(Int)
+            /// It is not the caller's.
+            case dropped
+        }
 
         package init(field: Int = 0, query: ByteRange? = nil, path: ByteRange? = nil) {
             self.field = field
             self.query = query
             self.path = path
+        }
+
+        fileprivate var fields: UInt64 {
+            var bits: UInt64 = 0
+            if field > 0 { bits |= KnownField.mcpSessionID.bit }
+            if event != .passes { bits |= KnownField.lastEventID.bit }
+            if !name.isEmpty { bits |= KnownField.mcpName.bit }
+            if contentLength != nil { bits |= KnownField.contentLength.bit }
+            return bits
         }
     }
 
@@ -107,7 +130,7 @@ package final class RequestRewrite: Sendable {
                 writer.append(source, head.authority.lower, head.authority.upper)
                 writer.append("\r\n")
             }
-            writeFields(head, bytes, source, untagging.field, &writer)
+            writeFields(head, bytes, source, untagging, &writer)
             writer.append(injectedLines)
             writeOwnLines(head, requestID, &writer)
             return writer.count
@@ -137,11 +160,10 @@ package final class RequestRewrite: Sendable {
         _ head: RequestHead,
         _ bytes: Span<UInt8>,
         _ source: UnsafeRawBufferPointer,
-        _ tagLength: Int,
+        _ untagging: Untagging,
         _ writer: inout HeadWriter
     ) {
-        var special = KnownField.cookie.bit
-        if tagLength > 0 { special |= KnownField.mcpSessionID.bit }
+        let special = KnownField.cookie.bit | untagging.fields
         var run = head.length &- 2
         if let first = head.fields.first { run = first.name.lower }
         let count = head.fields.count
@@ -152,9 +174,8 @@ package final class RequestRewrite: Sendable {
             let next = index &+ 1 < count ? head.fields[index &+ 1].name.lower : head.length &- 2
             if !isSpecial || drops(field, bytes) {
                 writer.append(source, run, field.name.lower)
-            } else if field.known == .mcpSessionID {
-                writer.append(source, run, max(field.value.lower, field.value.upper - tagLength))
-                writer.append("\r\n")
+            } else if field.known != .cookie {
+                writeUntagged(field, source, run, untagging, &writer)
             } else {
                 guard let kept = keptCookies(field, source) else { continue }
                 writer.append(source, run, field.name.lower)
@@ -163,6 +184,29 @@ package final class RequestRewrite: Sendable {
             run = next
         }
         writer.append(source, run, head.length &- 2)
+    }
+
+    /// Writes what stands before a field, and the field without the tag in it.
+    private func writeUntagged(
+        _ field: Field,
+        _ source: UnsafeRawBufferPointer,
+        _ run: Int,
+        _ untagging: Untagging,
+        _ writer: inout HeadWriter
+    ) {
+        switch field.known {
+        case .mcpSessionID: writer.append(source, run, max(field.value.lower, field.value.upper - untagging.field))
+        case .lastEventID:
+            guard case .cut(let tag) = untagging.event else { return writer.append(source, run, field.name.lower) }
+            writer.append(source, run, max(field.value.lower, field.value.upper - tag))
+        case .mcpName:
+            writer.append(source, run, field.value.lower)
+            writer.append(untagging.name)
+        case _:
+            writer.append(source, run, field.value.lower)
+            writer.append(decimal: untagging.contentLength ?? 0)
+        }
+        writer.append("\r\n")
     }
 
     @inline(__always)

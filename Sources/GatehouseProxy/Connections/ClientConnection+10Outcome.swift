@@ -74,8 +74,9 @@ extension ClientConnection {
     private func status(of reason: Reason, _ exchange: Exchange, isRPC: Bool) -> Int {
         switch reason {
         // A notification has no answer that could carry the refusal, so its status does.
-        case .toolDenied, .promptDenied, .resourceDenied: isRPC ? 200 : Reason.principalDenied.status
         case .targetMalformed: isRPC ? 200 : reason.status
+        case .toolDenied, .promptDenied, .resourceDenied, .taskUnknown, .requestStateUnknown, .tasksListDenied:
+            isRPC ? 200 : Reason.principalDenied.status
         case _:
             // Clients that give up on a 5xx give up on a 429, too.
             isRPC && (reason.status >= 500 || reason == .rateLimited)
@@ -153,7 +154,7 @@ extension ClientConnection {
     }
 
     private func note(_ reader: AnswerReader, _ exchange: Exchange) {
-        if let outcome = reader.outcome { exchange.rpcError = outcome }
+        if exchange.rpcError.isEmpty, let outcome = reader.outcome { exchange.rpcError = outcome }
         let unreadable = reader.unreadableEntries
         guard unreadable > 0, let route = exchange.route?.route else { return }
         loop.metrics.countUnreadable(unreadable, on: route)

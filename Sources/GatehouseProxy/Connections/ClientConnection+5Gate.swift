@@ -18,6 +18,7 @@ extension ClientConnection {
         guard let sessions = fields.sessions, isOwner(of: sessions, exchange) else {
             return machine.gated(.refused(.sessionUnknown))
         }
+        noteLastEvent(fields, exchange)
         if exchange.method != .post, exchange.isLimited {
             // A tunnel's calls are not seen, so whoever may not make every call gets none.
             if head.isWebSocketUpgrade { return machine.gated(.refused(.principalDenied)) }
@@ -137,6 +138,7 @@ extension ClientConnection {
         if fields.isVersionRepeated { return .rpcHeaderMismatch }
         if version.mirrorsBody, !mirrors(fields, body, bytes) { return .rpcHeaderMismatch }
         if let refusal = rateRefusal(of: body.ratedMessages) { return refusal }
+        if let refusal = ownershipRefusal(body, bytes, fields, version, exchange) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
         exchange.isListening = body.contains { $0.known == .listen && $0.kind == .request }
         // An upstream that reads other members than those of JSON-RPC reads another request.
@@ -145,6 +147,7 @@ extension ClientConnection {
         var refusal: Reason?
         body.forEach { message in
             if let kind = message.known.lists, permits.restricts(kind) { exchange.asksForList = true }
+            if message.known == .resourcesRead, permits.restricts(.resource) { exchange.owned.isPrivate = true }
             if refusal == nil { refusal = message.refusal(by: permits, in: bytes) }
         }
         return refusal

@@ -120,7 +120,10 @@ extension ClientConnection {
     }
 
     private func refusal(of message: RPCMessage, in bytes: UnsafeRawBufferPointer) -> Reason? {
-        exchange?.permits.flatMap { message.refusal(by: $0, in: bytes) }
+        guard let exchange else { return nil }
+        var cuts = TagCuts()
+        return ownershipRefusal(message, bytes, exchange, &cuts)
+            ?? exchange.permits.flatMap { message.refusal(by: $0, in: bytes) }
     }
 
     private func record(

@@ -82,8 +82,9 @@ extension ClientConnection {
             route.authority.isEmpty ? withHeadBytes(head.authority) { Array($0) } : route.authority
         inbound.moveReaderIndex(forwardBy: head.length)
         hasHead = false
+        var splice = SplicedBody(exchange.call, exchange.owned.cuts)
         exchange.call = nil
-        let refusal = takeBody { part in
+        func put(_ part: ByteBuffer) {
             var part = part
             if sent.body.readableBytes > 0 {
                 sent.body.writeBuffer(&part)
@@ -93,6 +94,10 @@ extension ClientConnection {
                 sent.body = part
             }
         }
+        let refusal = takeBody { part in
+            if splice == nil { put(part) } else { splice?.pass(part, put) }
+        }
+        splice?.finish(put)
         if let refusal { return machine.requestBodyRefused(refusal) }
         let action = requestBody.isComplete && !machine.isRequestComplete ? machine.requestCompleted() : .wait
         setForwardingDeadline()
@@ -101,14 +106,20 @@ extension ClientConnection {
         return action
     }
 
-    /// The tags of the caller's session, which the upstream does not know.
+    /// The tags of what belongs to the caller, which the upstream does not know.
     private func untagging(_ exchange: Exchange, _ head: RequestHead) -> RequestRewrite.Untagging {
-        guard exchange.session != nil else { return RequestRewrite.Untagging() }
-        return RequestRewrite.Untagging(
-            field: head.has(.mcpSessionID) ? SessionTags.length : 0,
-            query: exchange.queryTag,
-            path: exchange.pathTag
-        )
+        var untagging = RequestRewrite.Untagging()
+        if exchange.session != nil {
+            untagging.field = head.has(.mcpSessionID) ? SessionTags.length : 0
+            untagging.query = exchange.queryTag
+            untagging.path = exchange.pathTag
+        }
+        untagging.event = exchange.owned.event
+        untagging.name = exchange.owned.name
+        if case .length(let length) = head.framing, !exchange.owned.cuts.isEmpty {
+            untagging.contentLength = length - exchange.owned.cuts.length
+        }
+        return untagging
     }
 
     /// Sends the request's first bytes. A reused connection may have been closed by the upstream already, so they are kept to be

@@ -252,11 +252,11 @@ extension ClientConnection {
         response.events = passing.events
         if exchange?.endpoint != nil { noteEndpoint() }
         guard case .part = step else { return step }
-        return switch response.delivery {
-        case .asItComes: step
-        case .bare: .part(passing.payload)
-        case .rechunked: .part(ResponseRelay.chunk(passing.payload))
-        case .withheld: .part(ByteBuffer())
+        switch response.delivery {
+        case .asItComes: return step
+        case .bare: return .part(passing.payload)
+        case .rechunked: return .part(passing.chunk())
+        case .withheld: return .part(ByteBuffer())
         }
     }
 

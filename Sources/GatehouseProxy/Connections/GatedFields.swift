@@ -17,6 +17,10 @@ struct GatedFields {
     /// Nil also when the field stands twice, which agrees with nothing.
     var method: ByteRange?
     var name: ByteRange?
+    var hasName = false
+    /// Nil also when the field stands twice.
+    var lastEvent: ByteRange?
+    var hasLastEvent = false
     /// Whether the body's bytes are JSON text as they stand: neither compressed nor in another encoding than UTF-8, in which the
     /// upstream would read something else.
     var isPlainBody = true
@@ -43,8 +47,11 @@ struct GatedFields {
         case .duplicate: isVersionRepeated = true
         }
         if case .one(let value) = head.occurrence(of: .mcpMethod, in: bytes) { method = value }
-        // A URI may hold a comma, too.
+        // The fields here whose value may hold a comma: a URI, an id of the server's own making.
         name = Self.only(.mcpName, head)
+        hasName = head.has(.mcpName)
+        lastEvent = Self.only(.lastEventID, head)
+        hasLastEvent = head.has(.lastEventID)
         if head.isEncoded(bytes) { isPlainBody = false }
         switch head.occurrence(of: .contentType, in: bytes) {
         case .missing: break

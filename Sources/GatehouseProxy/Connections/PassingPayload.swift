@@ -8,8 +8,11 @@ struct PassingPayload: ~Copyable {
     private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery
     private let exchange: Exchange?
-    /// What the client gets, where that is not what came.
+    /// What the client gets, where that is not what came. In chunks of Gatehouse's own, with room before it for the size.
     private(set) var payload = ByteBuffer()
+
+    /// Eight digits, as many as a buffer's length has at most, and a line end.
+    private static let sizeRoom = 10
 
     init(
         _ events: EventBoundary?,
@@ -26,15 +29,67 @@ struct PassingPayload: ~Copyable {
     mutating func take(_ slice: ByteBuffer) {
         events?.advance(over: slice.readableBytesUInt8Span)
         guard let reader else {
-            if delivery != .asItComes { payload.writeImmutableBuffer(slice) }
+            if delivery != .asItComes {
+                makeRoom(slice.readableBytes)
+                payload.writeImmutableBuffer(slice)
+            }
             return
         }
+        if delivery != .asItComes { makeRoom(slice.readableBytes) }
         slice.withUnsafeReadableBytes { bytes in
             if reader.edits.isEmpty {
                 reader.observe(bytes)
                 if delivery != .asItComes { payload.writeBytes(bytes) }
             } else if let exchange, let permits = exchange.permits {
-                reader.edit(bytes, permits: permits, address: { address(of: $0, exchange) }) { payload.writeBytes($0) }
+                reader.edit(
+                    bytes,
+                    permits: permits,
+                    tag: { tag(for: $0, $1, exchange) },
+                    address: { address(of: $0, exchange) },
+                    { payload.writeBytes($0) }
+                )
+            }
+        }
+    }
+
+    private mutating func makeRoom(_ count: Int) {
+        guard delivery == .rechunked, payload.readerIndex == 0 else { return }
+        // A tag or two, and the line end behind the chunk.
+        payload.reserveCapacity(Self.sizeRoom + count + 64)
+        payload.moveWriterIndex(to: Self.sizeRoom)
+        payload.moveReaderIndex(to: Self.sizeRoom)
+    }
+
+    /// The payload as a chunk; nothing when there is none.
+    consuming func chunk() -> ByteBuffer {
+        var rest = payload.readableBytes
+        guard rest > 0 else { return ByteBuffer() }
+        var chunk = payload
+        payload = ByteBuffer()
+        var start = chunk.readerIndex - 2
+        chunk.setInteger(UInt16(0x0D0A), at: start)
+        while rest > 0 {
+            start -= 1
+            let digit = UInt8(truncatingIfNeeded: rest & 15)
+            chunk.setInteger(digit < 10 ? 0x30 + digit : 0x57 + digit, at: start)
+            rest >>= 4
+        }
+        chunk.moveReaderIndex(to: start)
+        chunk.writeStaticString("\r\n")
+        return chunk
+    }
+
+    /// Binds what the upstream hands out to the caller.
+    private func tag(for what: HandedOut, _ value: UnsafeRawBufferPointer, _ exchange: Exchange) -> [UInt8]? {
+        guard let route = exchange.route?.route, let principal = exchange.caller?.principal else { return nil }
+        let tags = exchange.tags.owned
+        switch what {
+        case .task: return tags.tag(.task, value, route: route.name, principal: principal)
+        case .event: return tags.tag(.event, value, route: route.name, principal: principal)
+        case .requestState:
+            guard let (method, target) = exchange.owned.call else { return nil }
+            return target.withBytes {
+                tags.tag(.requestState(method, target: $0), value, route: route.name, principal: principal)
             }
         }
     }

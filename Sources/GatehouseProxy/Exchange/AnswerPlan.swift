@@ -56,18 +56,35 @@ struct AnswerPlan {
         // A stream that a client opens may carry the answers to calls that it made elsewhere.
         let isStream = exchange.method != .post && head.isEventStream
         var edits: AnswerReader.Edits = []
+        if exchange.asksForList || exchange.owned.isPrivate { edits.insert(.privateScope) }
         if exchange.asksForList || isStream && exchange.permits?.restrictsAny ?? true {
-            // What cannot be read cannot be filtered, and must not pass unfiltered.
-            guard isPlain else {
-                refusal = .upstreamMalformed
-                return
-            }
             edits.insert(.lists)
         }
-        guard isPlain else { return }
+        guard isPlain else {
+            // What cannot be read cannot be filtered, and must not pass unfiltered. What is handed out without a tag can only not
+            // come back.
+            if !edits.isEmpty { refusal = .upstreamMalformed }
+            return
+        }
         if isStream { edits.insert(.endpoint) }
+        if head.isEventStream {
+            edits.formUnion([.values, .events])
+        } else if exchange.owned.isHandedOut, !Self.isWholeWithoutValues(head, received) {
+            edits.insert(.values)
+        }
         if !edits.isEmpty || !exchange.waiting.isEmpty {
             reader = AnswerReader(isEventStream: head.isEventStream, edits: edits)
+        }
+    }
+
+    /// Whether the body has come with its head and nothing in it is handed out to a caller, so that it passes as it is. A name
+    /// that is written with escapes is not seen here; what it names gets no tag and cannot come back.
+    private static func isWholeWithoutValues(_ head: ResponseHead, _ received: ByteBuffer) -> Bool {
+        guard case .length(let length) = head.framing, received.readableBytes - head.length >= length else {
+            return false
+        }
+        return received.withUnsafeReadableBytes { bytes in
+            !AnswerReader.mayHandOut(UnsafeRawBufferPointer(rebasing: bytes[head.length..<head.length + length]))
         }
     }
 

@@ -33,6 +33,8 @@ final class Exchange {
     /// The hash of the session whose answers the caller looks for on this stream.
     var streamedSession: [UInt8]?
     var call: ReceivedCall?
+    /// What belongs to the caller beside the session.
+    var owned = OwnedParts()
     /// Who waits for a JSON-RPC answer.
     var waiting = WaitingIDs.none
     /// Whether it is a `subscriptions/listen`, whose answer is a stream without an end of its own.

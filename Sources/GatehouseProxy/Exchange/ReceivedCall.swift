@@ -76,6 +76,11 @@ struct ShortBytes {
         withUnsafeMutableBytes(of: &short) { $0.copyMemory(from: bytes) }
     }
 
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        guard long.isEmpty else { return long.withUnsafeBytes(body) }
+        return withUnsafeBytes(of: short) { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    }
+
     var bytes: [UInt8] {
         long.isEmpty ? withUnsafeBytes(of: short) { Array($0.prefix(count)) } : long
     }

@@ -21,6 +21,18 @@ let gateCases = [
     MicroCase("answer-event") { count in
         for _ in 0..<count { try observe(Samples.answerEvent, isEventStream: true) }
     },
+    // The same in a stream that may hand something out, as every stream may.
+    MicroCase("answer-event-owned") { count in
+        let permits = Permits(Policy(grants: nil), of: Principal(kind: .user, name: "ops@example.com"))
+        for _ in 0..<count {
+            let reader = AnswerReader(isEventStream: true, edits: [.values, .events])
+            var passed = 0
+            Samples.answerEvent.withUnsafeBytes { bytes in
+                reader.edit(bytes, permits: permits, address: { Array($0) }, { passed += $0.count })
+            }
+            try check(passed == Samples.answerEvent.count)
+        }
+    },
     MicroCase("list-filter") { count in
         let grant = Grant(users: [Glob("*")], serviceTokens: [], tools: [Glob("list_*")], prompts: nil, resources: nil)
         let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "ops@example.com"))

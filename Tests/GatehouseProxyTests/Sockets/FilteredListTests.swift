@@ -81,7 +81,8 @@ import Testing
             try connection.send(
                 EventStreamTests.head + EventStreamTests.chunk("id: 4\ndata: \(Self.full)\n\n") + "0\r\n\r\n"
             )
-            #expect(try client.receiveAnswer().text == "id: 4\ndata: \(Self.filtered)\n\n")
+            let text = try client.receiveAnswer().text
+            #expect(text.hasPrefix("id: 4.") && text.hasSuffix("\ndata: \(Self.filtered)\n\n"))
         }
     }
 

@@ -1,0 +1,97 @@
+internal import Crypto
+package import GatehouseCore
+
+/// What an upstream hands to a caller and takes back from whoever presents it. The upstream sees one identity, the route's token,
+/// so that each of these is bound to its caller by a keyed tag.
+package enum OwnedKind {
+    /// `taskId` of 2025-11-25 and of the tasks extension.
+    case task
+    /// The id of an event, which comes back as `Last-Event-ID`.
+    case event
+    /// `requestState` of 2026-07-28: the rest of one call, and of none that is aimed at something else.
+    case requestState(RPCMethod, target: UnsafeRawBufferPointer)
+
+    /// Bytes of a value that is tagged or taken back; a longer one is handed out without a tag, and so cannot come back.
+    package var maximum: Int {
+        switch self {
+        case .task, .event: 1024
+        case .requestState: 64 << 10
+        }
+    }
+
+    fileprivate var mark: UInt8 {
+        switch self {
+        case .task: 1
+        case .event: 2
+        case .requestState: 3
+        }
+    }
+}
+
+/// Binds values to their callers as ``SessionTags`` binds sessions: nothing is stored, so they live on over a restart and are known
+/// to every replica with the same keys.
+///
+///     value "." 22 characters of base64url: the first 16 bytes of HMAC-SHA256 over
+///     FF FF FF FF, the kind in one byte, (length, route) (length, principal kind) (length, principal)
+///     and of a requestState (length, method) (length, target), then the value
+///
+/// The text of a session's tag begins with the length of a route, which is never that long: no tag of one kind is one of another.
+package final class OwnedTags: Sendable {
+    /// Bytes of a tag with its dot.
+    package static let length = KeyedTag.length
+
+    private let current: SymmetricKey
+    private let all: [SymmetricKey]
+
+    init(current: SymmetricKey, all: [SymmetricKey]) {
+        self.current = current
+        self.all = all
+    }
+
+    /// The tag to put behind a value that the upstream hands out; nil for one that cannot be taken back.
+    package func tag(
+        _ kind: OwnedKind,
+        _ value: UnsafeRawBufferPointer,
+        route: TokenName,
+        principal: Principal
+    ) -> [UInt8]? {
+        guard !value.isEmpty, value.count <= kind.maximum else { return nil }
+        return Self.tag(kind, value, route, principal, current)
+    }
+
+    /// Whether `tagged` is a value with the tag of this caller, by any of the keys. The upstream's value is then all but the last
+    /// ``length`` bytes.
+    package func accepts(
+        _ kind: OwnedKind,
+        _ tagged: UnsafeRawBufferPointer,
+        route: TokenName,
+        principal: Principal
+    ) -> Bool {
+        let count = tagged.count - Self.length
+        guard count > 0, count <= kind.maximum, KeyedTag.ends(tagged) else { return false }
+        let value = UnsafeRawBufferPointer(rebasing: tagged[..<count])
+        let presented = UnsafeRawBufferPointer(rebasing: tagged[count...])
+        var isGood = false
+        for key in all where KeyedTag.equal(Self.tag(kind, value, route, principal, key), presented) { isGood = true }
+        return isGood
+    }
+
+    private static func tag(
+        _ kind: OwnedKind,
+        _ value: UnsafeRawBufferPointer,
+        _ route: TokenName,
+        _ principal: Principal,
+        _ key: SymmetricKey
+    ) -> [UInt8] {
+        var tag = KeyedTag(key)
+        tag.add(UInt32.max)
+        withUnsafeBytes(of: kind.mark) { tag.add(plain: $0) }
+        tag.add(route, principal)
+        if case .requestState(let method, let target) = kind {
+            let name = method.name
+            tag.add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+            tag.add(target)
+        }
+        return tag.tag(of: value)
+    }
+}

@@ -1,0 +1,119 @@
+internal import GatehouseCore
+
+/// A value in a request that only the caller to whom it was handed may present.
+package struct OwnedValue: Sendable {
+    package enum Kind: Sendable {
+        /// `params.taskId` of `tasks/*`.
+        case task
+        /// `taskId` under `_meta["io.modelcontextprotocol/related-task"]`.
+        case relatedTask
+        /// The same in the answer to a request of the server's: there it may be the id of a task that the client keeps itself.
+        case answeredTask
+        /// One of `params.notifications.taskIds` of `subscriptions/listen`.
+        case listenedTask
+        /// `params.requestState` of a call that goes on.
+        case requestState
+    }
+
+    package let kind: Kind
+    /// Nil for what is no string, which is nobody's.
+    package let text: RPCMessage.Text?
+
+    init(_ kind: Kind, _ text: RPCMessage.Text?) {
+        self.kind = kind
+        self.text = text
+    }
+
+    /// Reads the value that is next; a `null` is none.
+    init?(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) {
+        switch scanner.next {
+        case .string:
+            self.init(kind, RPCMessage.Text(try json { () throws(JSONFault) in try scanner.string() }))
+        case .null where kind == .requestState:
+            try json { () throws(JSONFault) in try scanner.null() }
+            return nil
+        case .object, .array, .number, .bool, .null, nil:
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            self.init(kind, nil)
+        }
+    }
+}
+
+extension OwnedValue {
+    /// The task that a message names under `_meta`, which is next.
+    static func relatedTask(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) -> OwnedValue? {
+        var found: OwnedValue?
+        var isThere = false
+        try members(&scanner) { (name, scanner) throws(RPCFault) in
+            guard name == "io.modelcontextprotocol/related-task" else { return false }
+            guard !isThere else { throw RPCFault(duplicate, at: scanner.offset) }
+            isThere = true
+            found = try taskID(kind, &scanner)
+            return true
+        }
+        return found
+    }
+
+    /// The same in an object with a member `_meta`, which is next: a result, or params that mean nothing else here.
+    static func inMeta(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) -> OwnedValue? {
+        var found: OwnedValue?
+        var isThere = false
+        try members(&scanner) { (name, scanner) throws(RPCFault) in
+            guard name == "_meta" || name == "meta" else {
+                if RPCMember.isMeta(FoldedName(name)) { throw RPCFault(.lookalike, at: scanner.offset) }
+                return false
+            }
+            guard !isThere else { throw RPCFault(duplicate, at: scanner.offset) }
+            isThere = true
+            found = try relatedTask(kind, &scanner)
+            return true
+        }
+        return found
+    }
+
+    private static func taskID(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) -> OwnedValue? {
+        var found: OwnedValue?
+        try members(&scanner) { (name, scanner) throws(RPCFault) in
+            guard name == "taskId" else {
+                // A reader of names without case would take it for the task.
+                if FoldedName(name) == "taskId" { throw RPCFault(.lookalike, at: scanner.offset) }
+                return false
+            }
+            guard found == nil else { throw RPCFault(duplicate, at: scanner.offset) }
+            found = try OwnedValue(kind, &scanner)
+            return true
+        }
+        return found
+    }
+
+    /// The tasks of a subscription's filter, which are next.
+    static func listenedTasks(_ scanner: inout JSONScanner) throws(RPCFault) -> [OwnedValue] {
+        guard scanner.next == .array else { return try OwnedValue(.listenedTask, &scanner).map { [$0] } ?? [] }
+        var found: [OwnedValue] = []
+        try json { () throws(JSONFault) in try scanner.beginArray() }
+        while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
+            guard found.count < RPCGate.maximumListenedTasks else { throw RPCFault(.parameters, at: scanner.offset) }
+            if let value = try OwnedValue(.listenedTask, &scanner) { found.append(value) }
+        }
+        return found
+    }
+
+    private static var duplicate: RPCFault.Code { .json(JSONFault.Code.duplicateMember.rawValue) }
+
+    /// Walks the members of the value that is next, and passes over those that `take` leaves, or over anything but an object.
+    @inline(__always)
+    private static func members(
+        _ scanner: inout JSONScanner,
+        _ take: (JSONString, inout JSONScanner) throws(RPCFault) -> Bool
+    ) throws(RPCFault) {
+        guard scanner.next == .object else {
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            return
+        }
+        try json { () throws(JSONFault) in try scanner.beginObject() }
+        while let name = try json({ () throws(JSONFault) in try scanner.nextMember() }) {
+            if try take(name, &scanner) { continue }
+            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import GatehouseCore
+
+/// The tags in a body, found to be the caller's: what the upstream gets has them left out.
+package struct TagCuts: Sendable {
+    /// Where they stand, in ascending order.
+    package private(set) var places: [Range<Int>] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { places.isEmpty }
+    /// Bytes that are left out.
+    package var length: Int { places.count * OwnedTags.length }
+
+    /// Takes up what a message presents.
+    ///
+    /// - Returns: why it may not be presented, nil when it may.
+    package mutating func add(
+        _ message: RPCMessage,
+        in body: UnsafeRawBufferPointer,
+        _ tags: OwnedTags,
+        route: TokenName,
+        principal: Principal
+    ) -> Reason? {
+        if message.known == .tasksList { return .tasksListDenied }
+        for value in message.owned {
+            guard let text = value.text?.string(in: body),
+                accepts(value.kind, text, message, body, tags, route, principal)
+            else {
+                // A client that keeps tasks of its own for the server names them so, and they bear no tag.
+                if value.kind == .answeredTask, value.text.map({ !KeyedTag.ends($0.string(in: body).raw) }) ?? true {
+                    continue
+                }
+                return value.kind == .requestState ? .requestStateUnknown : .taskUnknown
+            }
+            places.append(text.range.upperBound - OwnedTags.length..<text.range.upperBound)
+        }
+        return nil
+    }
+
+    private func accepts(
+        _ kind: OwnedValue.Kind,
+        _ text: JSONString,
+        _ message: RPCMessage,
+        _ body: UnsafeRawBufferPointer,
+        _ tags: OwnedTags,
+        _ route: TokenName,
+        _ principal: Principal
+    ) -> Bool {
+        // The tag stands there without escapes, or its end could not be told from the value's: no escape holds a dot.
+        guard KeyedTag.ends(text.raw) else { return false }
+        return text.withResolvedBytes { value in
+            guard kind == .requestState else {
+                return tags.accepts(.task, value, route: route, principal: principal)
+            }
+            guard let target = message.target?.string(in: body) else { return false }
+            return target.withResolvedBytes {
+                tags.accepts(.requestState(message.known, target: $0), value, route: route, principal: principal)
+            }
+        }
+    }
+
+    /// Goes through what remains of a part of the payload.
+    ///
+    /// - Parameter part: of the payload.
+    package func remaining(of part: Range<Int>, _ take: (Range<Int>) -> Void) {
+        var start = part.lowerBound
+        for place in places where place.upperBound > start && place.lowerBound < part.upperBound {
+            if start < place.lowerBound { take(start..<place.lowerBound) }
+            start = place.upperBound
+        }
+        if start < part.upperBound { take(start..<part.upperBound) }
+    }
+}

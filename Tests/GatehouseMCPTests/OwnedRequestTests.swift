@@ -1,0 +1,208 @@
+import GatehouseCore
+import Testing
+
+@testable import GatehouseMCP
+
+/// What a request presents must be its caller's; then it goes up as the upstream knows it, and every other byte as it came.
+@Suite struct OwnedRequestTests {
+    private enum Result: Equatable {
+        case passed(String)
+        case refused(Reason)
+        case fault(RPCFault.Code)
+    }
+
+    /// What the upstream would get.
+    private func pass(_ body: String, of principal: Principal = OwnedTagTests.ann) throws -> Result {
+        let route = try TokenName(parsing: "coda")
+        let bytes = Array(body.utf8)
+        return bytes.withUnsafeBytes { buffer in
+            let read: RPCBody
+            do throws(RPCFault) { read = try RPCGate.scan(buffer, allowsBatch: true) } catch {
+                return .fault(error.code)
+            }
+            var cuts = TagCuts()
+            var refusal: Reason?
+            read.forEach { message in
+                if refusal == nil {
+                    refusal = cuts.add(
+                        message,
+                        in: buffer,
+                        OwnedTagTests.tags.owned,
+                        route: route,
+                        principal: principal
+                    )
+                }
+            }
+            if let refusal { return .refused(refusal) }
+            var whole: [UInt8] = []
+            cuts.remaining(of: 0..<bytes.count) { whole += bytes[$0] }
+            #expect(whole.count == bytes.count - cuts.length)
+            // However the payload is cut into parts.
+            for size in [1, 2, 7, 23, 24] {
+                var parts: [UInt8] = []
+                for start in stride(from: 0, to: bytes.count, by: size) {
+                    cuts.remaining(of: start..<min(start + size, bytes.count)) { parts += bytes[$0] }
+                }
+                #expect(parts == whole)
+            }
+            return .passed(String(decoding: whole, as: UTF8.self))
+        }
+    }
+
+    private func request(_ method: String, _ params: String, id: String = "7") -> String {
+        #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#
+    }
+
+    private static let methods = ["tasks/get", "tasks/result", "tasks/cancel", "tasks/update"]
+
+    @Test(arguments: methods)
+    func `a task goes up under the upstream's id, and only for its owner`(method: String) throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func body(_ id: String) -> String { request(method, #"{ "inputResponses":{"x":1}, "taskId" : "\#(id)" }"#) }
+        #expect(try pass(body(task)) == .passed(body("t-1")))
+        #expect(try pass(body(task), of: OwnedTagTests.bob) == .refused(.taskUnknown))
+        for wrong in ["t-1", "", String(task.dropLast()), task + "x", try OwnedTagTests.bind(.event, "t-1")] {
+            #expect(try pass(body(wrong)) == .refused(.taskUnknown), "\(wrong)")
+        }
+        for wrong in ["{}", #"{"taskId":5}"#, #"{"taskId":null}"#, #"{"taskId":["\#(task)"]}"#] {
+            #expect(try pass(request(method, wrong)) == .refused(.taskUnknown), "\(wrong)")
+        }
+        // Twice, or as a reader of another kind would find it.
+        #expect(
+            try pass(request(method, #"{"taskId":"\#(task)","taskId":"t-2"}"#)) == .fault(.json("duplicateMember"))
+        )
+        for name in ["taskID", "TaskId", #"task\u0049d"#, "tas\u{212A}Id", "task_id"] {
+            let fault = try pass(request(method, #"{"taskId":"\#(task)","\#(name)":"t-2"}"#))
+            #expect(fault == .fault(.lookalike) || fault == .fault(.json("duplicateMember")), "\(name)")
+        }
+    }
+
+    @Test func `escapes in an id are its own, those in a tag make it nobody's`() throws {
+        let task = try OwnedTagTests.bind(.task, "ü/t")
+        let tag = task.suffix(OwnedTags.length)
+        #expect(
+            try pass(request("tasks/get", #"{"taskId":"\u00fc\/t\#(tag)"}"#))
+                == .passed(request("tasks/get", #"{"taskId":"\u00fc\/t"}"#))
+        )
+        let escaped = tag.dropFirst().first.map { "\\u00" + String($0.asciiValue ?? 0, radix: 16) } ?? ""
+        #expect(
+            try pass(request("tasks/get", #"{"taskId":"ü/t.\#(escaped)\#(tag.dropFirst(2))"}"#))
+                == .refused(.taskUnknown)
+        )
+    }
+
+    @Test func `a task id means nothing in another method, and the audit's target bears no tag`() throws {
+        let body = request("tools/call", #"{"name":"echo","taskId":"t-1","TASKID":1,"arguments":{"taskId":"t-1"}}"#)
+        #expect(try pass(body) == .passed(body))
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        for id in [task, "t-1"] {
+            #expect(try Bodies.read(request("tasks/get", #"{"taskId":"\#(id)"}"#)).first?.target == "t-1")
+        }
+    }
+
+    @Test func `the task that a message is related to`() throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func meta(_ id: String, _ key: String = "io.modelcontextprotocol/related-task") -> String {
+            #"{"progressToken":1,"\#(key)":{"taskId":"\#(id)"},"x":{}}"#
+        }
+        func call(_ meta: String) -> String { request("tools/call", #"{"_meta":\#(meta),"name":"echo"}"#) }
+        #expect(try pass(call(meta(task))) == .passed(call(meta("t-1"))))
+        #expect(try pass(call(meta(task)), of: OwnedTagTests.bob) == .refused(.taskUnknown))
+        #expect(try pass(call(meta("t-1"))) == .refused(.taskUnknown))
+        #expect(try pass(call(meta("t-1", #"io.modelcontextprotocol\/related-task"#))) == .refused(.taskUnknown))
+        #expect(try pass(call(meta("t-1", "other"))) == .passed(call(meta("t-1", "other"))))
+        let twice = #"{"io.modelcontextprotocol/related-task":{"taskId":"\#(task)"},"# + meta("t-1").dropFirst()
+        #expect(try pass(call(twice)) == .fault(.json("duplicateMember")))
+        let other = #"{"io.modelcontextprotocol/related-task":{"taskId":"\#(task)","TaskID":"t-1"}}"#
+        #expect(try pass(call(other)) == .fault(.lookalike))
+        let lookalike = request("tools/call", #"{"_META":\#(meta("t-1")),"name":"echo"}"#)
+        #expect(try pass(lookalike) == .fault(.lookalike))
+        // Models of pydantic's may be filled by the attribute's name.
+        #expect(try pass(request("tools/call", #"{"meta":\#(meta("t-1")),"name":"echo"}"#)) == .refused(.taskUnknown))
+        #expect(try pass(request("x/y", #"{"_meta":\#(meta("t-1"))}"#)) == .refused(.taskUnknown))
+        #expect(try pass(request("x/y", #"{"Meta":\#(meta("t-1"))}"#)) == .fault(.lookalike))
+        // A notification names one in the same place.
+        let told = #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"_meta":\#(meta("t-1"))}}"#
+        #expect(try pass(told) == .refused(.taskUnknown))
+    }
+
+    @Test func `an answer may name a task that the client keeps itself`() throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func answer(_ id: String) -> String {
+            #"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"c"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"\#(id)"}}}}"#
+        }
+        #expect(try pass(answer(task)) == .passed(answer("t-1")))
+        #expect(try pass(answer("c")) == .passed(answer("c")))
+        #expect(try pass(answer(task), of: OwnedTagTests.bob) == .refused(.taskUnknown))
+    }
+
+    @Test(arguments: [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri")])
+    func `a call goes on with its own state only`(method: String, member: String) throws {
+        let known = try #require(RPCMethod.allCases.first { "\($0.name)" == method })
+        let state = try Array("a:b".utf8).withUnsafeBytes {
+            try OwnedTagTests.bind(.requestState(known, target: $0), "sealed")
+        }
+        func body(_ state: String, _ target: String = "a:b") -> String {
+            request(method, #"{"requestState":"\#(state)","\#(member)":"\#(target)"}"#)
+        }
+        #expect(try pass(body(state)) == .passed(body("sealed")))
+        #expect(try pass(body(state, #"a\u003ab"#)) == .passed(body("sealed", #"a\u003ab"#)))
+        #expect(try pass(body(state, "c")) == .refused(.requestStateUnknown))
+        #expect(try pass(body(state), of: OwnedTagTests.bob) == .refused(.requestStateUnknown))
+        #expect(try pass(body("sealed")) == .refused(.requestStateUnknown))
+        let none = request(method, #"{"requestState":null,"\#(member)":"a:b"}"#)
+        #expect(try pass(none) == .passed(none))
+        let other = request(method, #"{"requeststate":"sealed","\#(member)":"a:b"}"#)
+        #expect(try pass(other) == .fault(.lookalike))
+    }
+
+    @Test func `the tasks of a subscription, each and no more than the bound`() throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func body(_ ids: String) -> String {
+            request("subscriptions/listen", #"{"notifications":{"toolsListChanged":true,"taskIds":\#(ids)}}"#)
+        }
+        #expect(try pass(body(#"["\#(task)", "\#(task)"]"#)) == .passed(body(#"["t-1", "t-1"]"#)))
+        #expect(try pass(body(#"["\#(task)","t-1"]"#)) == .refused(.taskUnknown))
+        #expect(try pass(body(#"["\#(task)"]"#), of: OwnedTagTests.bob) == .refused(.taskUnknown))
+        #expect(try pass(body(#""t-1""#)) == .refused(.taskUnknown))
+        #expect(try pass(body("[]")) == .passed(body("[]")))
+        let many = "[" + Array(repeating: "\"\(task)\"", count: RPCGate.maximumListenedTasks + 1).joined(separator: ",")
+        #expect(try pass(body(many + "]")) == .fault(.parameters))
+    }
+
+    @Test func `all tasks are listed for nobody, and nothing that a server could take for it passes`() throws {
+        #expect(try pass(request("tasks/list", "{}")) == .refused(.tasksListDenied))
+        for method in ["Tasks/List", "tasks/get ", "TASKS/CANCEL", "subscriptions/Listen"] {
+            #expect(try pass(request(method, "{}")) == .fault(.method), "\(method)")
+        }
+    }
+
+    @Test func `batches are cut at every place`() throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func batch(_ id: String) -> String {
+            "[" + request("tasks/get", #"{"taskId":"\#(id)"}"#) + ","
+                + request("tasks/get", #"{"taskId":"\#(id)"}"#, id: "8") + "]"
+        }
+        #expect(try pass(batch(task)) == .passed(batch("t-1")))
+    }
+
+    @Test func `a field that mirrors the task is cut like it, plain or in base64`() throws {
+        let task = try OwnedTagTests.bind(.task, "tä")
+        let bytes = Array(request("tasks/get", #"{"taskId":"\#(task)"}"#).utf8)
+        func untagged(_ field: String) throws -> String? {
+            try bytes.withUnsafeBytes { buffer in
+                guard case .single(let message) = try RPCGate.scan(buffer, allowsBatch: false) else { return nil }
+                return Array(field.utf8).withUnsafeBytes { value in
+                    MirroredFields.untaggedTask(value, of: message, in: buffer).map {
+                        String(decoding: $0, as: UTF8.self)
+                    }
+                }
+            }
+        }
+        #expect(try untagged(task) == "tä")
+        #expect(try untagged("tä") == nil)
+        let encoded = String(decoding: Base64.encode(Array(task.utf8)[...]), as: UTF8.self)
+        #expect(try untagged("=?base64?\(encoded)?=") == "=?base64?dMOk?=")
+        #expect(try untagged("=?base64?dMOk?=") == nil)
+    }
+}
