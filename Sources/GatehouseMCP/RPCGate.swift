@@ -12,7 +12,7 @@ package enum RPCGate {
     package static let maximumTarget = 8 << 10
     /// Objects and arrays open at once; whoever may not make every call may make none that is nested deeper.
     package static let maximumDepth = 512
-    /// Tasks that the filter of one `subscriptions/listen` may name; one more and the body is refused.
+    /// Tasks that the filter of one `subscriptions/listen` may name; one more and none of them is known.
     package static let maximumListenedTasks = 64
     /// Integers beyond it lose digits in a reader that holds numbers as doubles.
     static let maximumInteger: Int64 = 1 << 53 - 1

@@ -92,7 +92,11 @@ extension OwnedValue {
         var found: [OwnedValue] = []
         try json { () throws(JSONFault) in try scanner.beginArray() }
         while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
-            guard found.count < RPCGate.maximumListenedTasks else { throw RPCFault(.parameters, at: scanner.offset) }
+            guard found.count < RPCGate.maximumListenedTasks else {
+                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                found[0] = OwnedValue(.listenedTask, nil)
+                continue
+            }
             if let value = try OwnedValue(.listenedTask, &scanner) { found.append(value) }
         }
         return found
