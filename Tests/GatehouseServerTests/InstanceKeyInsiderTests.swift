@@ -51,7 +51,7 @@ import Testing
             spool: nil,
             keys: keys,
             heads: []
-        )
+        ).chains
     }
 
     @Test func `the audit from before the move verifies once an operator has adopted its key, and not before`()
