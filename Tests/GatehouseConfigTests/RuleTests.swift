@@ -147,6 +147,6 @@ import Testing
             }
         }
         check(ConfigurationFields.all, "")
-        #expect(ConfigurationFields.all.count == 12)
+        #expect(ConfigurationFields.all.count == 14)
     }
 }
