@@ -140,7 +140,6 @@ extension ClientConnection {
         if let refusal = rateRefusal(of: body.ratedMessages) { return refusal }
         if let refusal = ownershipRefusal(body, bytes, fields, version, exchange) { return refusal }
         guard let permits = exchange.permits else { return .principalDenied }
-        exchange.isListening = body.contains { $0.known == .listen && $0.kind == .request }
         // An upstream that reads other members than those of JSON-RPC reads another request.
         if permits.restrictsAny, body.contains(where: \.hasOtherMembers) { return .rpcMalformed }
         exchange.isListening = body.contains(where: \.isListen)
