@@ -31,15 +31,17 @@ struct ConfigurationOption: ParsableArguments {
         return "\(String(cString: folder))/\(path)"
     }
 
-    /// The configuration; its warnings go to standard error.
+    /// The configuration; its warnings go to standard error, unless said otherwise.
     ///
     /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78.
-    func load() throws(CommandFailure) -> Configuration { try Self.load(path) }
+    func load(warn: (String) -> Void = Terminal.say) throws(CommandFailure) -> Configuration {
+        try Self.load(path, warn: warn)
+    }
 
-    static func load(_ path: String) throws(CommandFailure) -> Configuration {
+    static func load(_ path: String, warn: (String) -> Void = Terminal.say) throws(CommandFailure) -> Configuration {
         do throws(ConfigurationError) {
             let configuration = try Configuration.read(path: path)
-            for warning in configuration.warnings { Terminal.say(warning.description) }
+            for warning in configuration.warnings { warn(warning.description) }
             return configuration
         } catch {
             throw CommandFailure(error)

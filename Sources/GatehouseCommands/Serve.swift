@@ -30,10 +30,11 @@ struct Serve: AsyncParsableCommand {
         }
         let path = file.path
         let watch = FileWatch(read: FileWatch.Stamp(of: path))
-        let configuration = try file.load()
         let form = GatehouseLogHandler.formOfStandardError
         let log = GatehouseLogHandler.queue(form)
         defer { log.flush(within: Self.logFlush) }
+        // By the queue: a reader that takes nothing must not hold up the start.
+        let configuration = try file.load { log.put(Array("\($0)\n".utf8)) }
         let logger = Logger(label: "gatehouse") { _ in
             GatehouseLogHandler(level: level, form: form, queue: log)
         }

@@ -117,7 +117,7 @@ struct TerminalTests {
         let workplace = try Workplace()
         try workplace.recordRequests(count: 600)
         let out = "\(workplace.path)/events.jsonl"
-        let typing = try Typing(["audit", "export", "--out", out], in: workplace)
+        let typing = try Typing(["audit", "export", "--events", "--out", out], in: workplace)
         let screen = await typing.screen()
         #expect(await typing.exit() == 0)
         #expect(screen.contains("1000 of 1200 events"))

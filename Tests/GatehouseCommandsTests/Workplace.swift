@@ -133,7 +133,7 @@ final class Workplace: Sendable {
           - name: open
             host: open.example.com
             audience: [other]
-            upstream: http://127.0.0.1:1
+            upstream: http://127.0.0.1:2
             protocol: http
 
         """

@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test func `a filtered list and a granted resource are for their caller's cache alone`() async throws {
-        try await MCPGateway.run(["get_*"]) { gateway in
+        try await MCPGateway.run(["get:*"]) { gateway in
             let client = try gateway.client()
             func fields(_ method: String, _ name: String?) -> [String] {
                 Self.modern + ["Mcp-Method: \(method)"] + (name.map { ["Mcp-Name: \($0)"] } ?? [])
@@ -200,8 +200,8 @@ import Testing
                 gateway,
                 client,
                 post(
-                    MCPGateway.request("resources/read", params: #"{"uri":"get_a"}"#),
-                    fields("resources/read", "get_a")
+                    MCPGateway.request("resources/read", params: #"{"uri":"get:a"}"#),
+                    fields("resources/read", "get:a")
                 ),
                 with: MCPGateway.json(list),
                 over: connection
