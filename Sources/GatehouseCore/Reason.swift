@@ -151,9 +151,9 @@ extension Reason {
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
         case .taskUnknown:
-            Answer(status: 200, code: .notFound, message: "The task is unknown.")
+            Answer(status: 200, code: .forbidden, message: "The task is unknown.")
         case .requestStateUnknown:
-            Answer(status: 200, code: .badRequest, message: "The request state is unknown.")
+            Answer(status: 200, code: .forbidden, message: "The request state is unknown.")
         case .tasksListDenied:
             Answer(status: 200, code: .forbidden, message: "The method is not offered here.")
         }
