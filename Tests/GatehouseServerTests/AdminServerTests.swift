@@ -100,14 +100,13 @@ struct AdminServerTests {
 
     /// 50,000 pipelined requests took 441 MiB of a server that read them all before it answered.
     @Test func `what a client does not take the answers of is left in the kernel`() async throws {
+        let request = Array(Self.get("/page").utf8)
+        let all = [UInt8](repeatElement(request, count: 400_000).joined())
         var bounds = LocalServer.Bounds()
         // A busy machine takes its time to send so much.
         bounds.writeTimeout = .seconds(100)
         try await serve(bounds: bounds) { address in
             let client = try RawSocket(connectingTo: address, receiveBuffer: 4096)
-            let request = Array(Self.get("/page").utf8)
-            let count = 400_000
-            let all = [UInt8](repeatElement(request, count: count).joined())
             let taken = try client.sendUntilStalled(all, quiet: 2)
             // Kernel buffers of both sides; 16 MiB of requests and 800 MB of answers there would be.
             #expect(taken < 12 << 20)

@@ -165,12 +165,12 @@ import Testing
         try await Gateway.run { gateway in
             let closed = try Gateway.route(gateway.upstream.url, policy: Policy(grants: []))
             let elsewhere = try Gateway.route(gateway.upstream.url, host: "other.example")
-            for (route, status) in [(closed, 403), (elsewhere, 404)] {
+            for (round, (route, status)) in [(closed, 403), (elsewhere, 404)].enumerated() {
                 gateway.server.replaceSnapshot(try Gateway.snapshot([try Gateway.route(gateway.upstream.url)]))
                 gateway.callers.leaveUndecided("rotated", then: .caller(ScriptedCallers.person("new@example.com")))
                 let client = try gateway.client()
                 try client.send(Gateway.get(as: "rotated"))
-                try gateway.callers.waitUntilUndecided()
+                try gateway.callers.waitUntilUndecided(round + 1)
                 gateway.server.replaceSnapshot(try Gateway.snapshot([route]))
                 gateway.callers.settleKeys()
                 #expect(try client.receiveAnswer().status == status)
