@@ -90,7 +90,7 @@ enum RPCMember: UInt8, CaseIterable {
 
 extension RPCMember {
     /// Nothing but visible ASCII, and no `_` but in front: what folding leaves out.
-    private static func isPlain(_ raw: UnsafeRawBufferPointer) -> Bool {
+    static func isPlain(_ raw: UnsafeRawBufferPointer) -> Bool {
         guard let first = raw.first, first &- 0x21 < 0x5E else { return false }
         for byte in raw.dropFirst() where byte &- 0x21 >= 0x5E || byte == 0x5F { return false }
         return true
