@@ -6,7 +6,7 @@ struct RPCSubscriptions {
     private(set) var targets: RPCMessage.Text?
     /// The tasks of which it asks to hear (the tasks extension).
     private(set) var tasks: [OwnedValue] = []
-    /// Whether it is something else than an array of URIs.
+    /// Whether it is something else than an array of URIs, or one of more than ``RPCGate/maximumListenedResources``.
     private(set) var isMalformed = false
 
     /// - Parameter scanner: stands before the value of `notifications`, and behind it after.
@@ -49,6 +49,7 @@ struct RPCSubscriptions {
             if uri.isEmpty || uri.range.count > RPCGate.maximumTarget { isMalformed = true }
             targets = RPCMessage.Text(uri)
         }
+        if count > RPCGate.maximumListenedResources { isMalformed = true }
         if count > 1 { targets = RPCMessage.Text(array: start..<scanner.tokenEnd) }
         if count == 1, isMalformed { targets = nil }
     }

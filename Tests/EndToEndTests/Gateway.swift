@@ -87,7 +87,10 @@ final class Gateway: Sendable {
     ) async throws -> CurlResponse {
         let headers = headers + (assertion.map { [CurlHeader("Cf-Access-Jwt-Assertion", $0)] } ?? [])
         let body = body.map { CurlBody($0) }
-        return try await CurlClient().perform(CurlRequest(url + path, method: method, headers: headers, body: body))
+        var request = CurlRequest(url + path, method: method, headers: headers, body: body)
+        // Of which all tests that begin at once wait for a thread.
+        request.timeout = .seconds(45)
+        return try await CurlClient().perform(request)
     }
 
     /// Stops the process and starts another on the same configuration and port. It lives as long as what is returned.

@@ -11,6 +11,7 @@ struct ReloadTests {
 
     private func readiness(_ gateway: Gateway) async throws -> JSON {
         var request = CurlRequest("http://localhost/readyz")
+        request.timeout = .seconds(45)
         request.unixSocket = "\(gateway.folder.path)/admin.sock"
         request.timeout = .seconds(60)
         return try JSON(parsing: try await CurlClient().perform(request).body.text)
@@ -208,6 +209,7 @@ struct ReloadTests {
         )
         func ask(_ method: String, _ path: String, host: String = "localhost", key: String? = nil) async throws -> Int {
             var request = CurlRequest("http://localhost\(path)", method: method)
+            request.timeout = .seconds(45)
             request.unixSocket = "\(gateway.folder.path)/admin.sock"
             request.headers = [CurlHeader("Host", host)] + (key.map { [CurlHeader("Gatehouse-Run-Key", $0)] } ?? [])
             if method == "POST" { request.body = CurlBody("") }

@@ -174,6 +174,18 @@ import Testing
 
     // MARK: - subscriptions/listen
 
+    @Test func `more resources than may be asked of the grants are asked of none`() throws {
+        func body(_ count: Int) -> String {
+            let uris = (0..<count).map { #""memo://\#($0)""# }.joined(separator: ",")
+            return #"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":"#
+                + #"{"resourceSubscriptions":[\#(uris)]}}}"#
+        }
+        let permits = Bodies.permits(["memo:*"])
+        #expect(try Self.refusal(body(RPCGate.maximumListenedResources), permits) == nil)
+        #expect(try Self.refusal(body(RPCGate.maximumListenedResources + 1), permits) == .targetMalformed)
+        #expect(try Self.refusal(body(100_000), Permits(.everyone, of: .nobody)) == nil)
+    }
+
     @Test(
         arguments: [
             (#"{"notifications":{"resourceSubscriptions":["memo://1"]}}"#, "memo://1", nil),

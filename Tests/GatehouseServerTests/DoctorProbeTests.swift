@@ -25,9 +25,9 @@ import Testing
         (0, Finding.Verdict.ok), (3600, .fail), (-3600, .fail),
     ])
     func `tells how far the clock is from that of Access`(skew: Int, verdict: Finding.Verdict) async throws {
-        let time = SystemClock().now() + Duration.seconds(skew)
         let server = try await LoopbackHTTP.start { _ in
-            LoopbackHTTP.Answer(200, Self.keys, [("Date", Self.date(time))])
+            // Now, and not when the test began: other tests may have taken its time since.
+            LoopbackHTTP.Answer(200, Self.keys, [("Date", Self.date(SystemClock().now() + Duration.seconds(skew)))])
         }
         let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
         #expect(found.map(\.probe) == [.certs, .clock])

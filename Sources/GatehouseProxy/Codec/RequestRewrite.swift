@@ -65,10 +65,11 @@ package final class RequestRewrite: Sendable {
         strip: Route.Strip,
         upstream: Upstream,
         preservesHost: Bool,
-        asksForBody: Bool = false
+        asksForBody: Bool = false,
+        asksForWhole: Bool = false
     ) {
         self.asksForBody = asksForBody
-        strips = StripSet(names: injectedNames, patterns: strip.headers)
+        strips = StripSet(names: injectedNames + (asksForWhole ? Self.ranges : []), patterns: strip.headers)
         queryNames = strip.query.map { Array($0.utf8) }
         upstreamPath = Array(upstream.path.utf8)
         hostLine = preservesHost ? nil : Array("Host: \(upstream.authority)\r\n".utf8)
@@ -91,9 +92,13 @@ package final class RequestRewrite: Sendable {
             strip: route.strip,
             upstream: route.upstream,
             preservesHost: route.preservesHost,
-            asksForBody: route.speech == .mcp
+            asksForBody: route.speech == .mcp,
+            asksForWhole: route.speech == .mcp
         )
     }
+
+    /// The part of an answer that a range leaves (RFC 9110 section 14) is no JSON, so nothing in it could be filtered or bound to its caller.
+    private static let ranges = ["Range", "If-Range"].compactMap { try? HeaderName(parsing: $0) }
 
     /// The lines that the rewrite itself adds, with room to spare.
     private static let ownLines = 320

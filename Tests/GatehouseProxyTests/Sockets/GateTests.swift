@@ -30,6 +30,23 @@ import Testing
         }
     }
 
+    /// A list without its beginning would pass unfiltered.
+    @Test func `no part of an answer is asked for`() async throws {
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            let body = MCPGateway.call("search")
+            try client.send(
+                Gateway.post("/mcp", as: "alice", "Range: bytes=1-", "If-Range: \"a\"", "X-Range: 1", body: body)
+            )
+            let connection = try gateway.upstream.accept()
+            let head = try connection.receive(through: "\r\n\r\n")
+            #expect(!head.contains("\r\nRange:") && !head.contains("If-Range:") && head.contains("\r\nX-Range: 1\r\n"))
+            try connection.receive(exactly: body)
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
     @Test(arguments: ["0", #""a""#, "-12"])
     func `a denied call is an error in a 200 with its id, and the connection goes on`(id: String) async throws {
         try await MCPGateway.run(["get_*"]) { gateway in
