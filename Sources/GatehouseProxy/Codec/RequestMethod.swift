@@ -7,6 +7,14 @@ package enum RequestMethod: Sendable {
     /// Also one of the first five in another case: methods are case-sensitive (RFC 9110 section 9.1).
     case other
 
+    /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
+    package var isSafe: Bool {
+        switch self {
+        case .get, .head, .options: true
+        case .post, .delete, .neverForwarded, .other: false
+        }
+    }
+
     /// - Parameter bytes: those that `head` was parsed from.
     package init(_ head: RequestHead, in bytes: Span<UInt8>) {
         switch head.method.count {

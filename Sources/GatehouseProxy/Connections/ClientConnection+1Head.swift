@@ -24,14 +24,16 @@ extension ClientConnection {
             hasHead = true
             let head = parser.head
             requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
+            let method = RequestMethod(head, in: received.readableBytesUInt8Span)
             let request = ExchangeMachine.Request(
                 keepsAlive: head.isKeepAlive && !refusals.isExceeded(at: loop.eventLoop.now),
                 isComplete: requestBody.isComplete,
                 isUpgrade: head.isWebSocketUpgrade,
-                expectsContinue: head.expectsContinue
+                expectsContinue: head.expectsContinue,
+                isSafe: method.isSafe
             )
             let exchange = newExchange()
-            exchange.method = RequestMethod(head, in: received.readableBytesUInt8Span)
+            exchange.method = method
             exchange.version = head.version
             self.exchange = exchange
             wait(atMost: Self.decisionTimeout)

@@ -5,7 +5,6 @@ internal import NIOCore
 extension ClientConnection {
     func authenticate() -> ExchangeAction {
         guard let prepared = exchange?.route else { preconditionFailure("a caller is established for a route") }
-        if let answer = decideOpenly(for: prepared) { return answer }
         let route = prepared.route
         switch parser.head.assertion {
         case .missing: return authenticateBearer(for: route)

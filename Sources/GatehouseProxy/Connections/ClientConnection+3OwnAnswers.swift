@@ -19,8 +19,13 @@ extension ClientConnection {
         }
     }
 
-    /// What is decided without an assertion. Nil lets the walk go on.
-    func decideOpenly(for route: PreparedRoute) -> ExchangeAction? {
+    /// What is answered without an assertion, if the request asks for that.
+    func seekPublicAnswer() -> ExchangeAction {
+        guard let route = exchange?.route else { preconditionFailure("what is public is a route's") }
+        return machine.publicAnswerSought(publicAnswer(on: route))
+    }
+
+    private func publicAnswer(on route: PreparedRoute) -> ExchangeMachine.PublicAnswer {
         if let cors = route.route.cors, let origin = parser.head.origin,
             let position = withHeadBytes(origin, { cors.position(of: $0) })
         {
@@ -28,17 +33,19 @@ extension ClientConnection {
         }
         let isOptions = exchange?.isOPTIONS ?? false
         if withHeadBytes(parser.head.path, { WellKnown.contains($0, prefix: exchange?.prefix ?? 0) }) {
-            return decideWellKnown(route, isOptions: isOptions)
+            return wellKnown(route, isOptions: isOptions)
         }
-        guard isOptions, route.route.cors != nil, parser.head.origin != nil, let asked = preflight() else { return nil }
-        guard let crossOrigin = exchange?.crossOrigin else { return machine.authenticated(.refused(.originDenied)) }
+        guard isOptions, route.route.cors != nil, parser.head.origin != nil, let asked = preflight() else {
+            return .none
+        }
+        guard let crossOrigin = exchange?.crossOrigin else { return .refused(.originDenied) }
         exchange?.ownAnswer = .preflight(withHeadBytes(asked.fields) { crossOrigin.preflight(asked: $0) })
-        return machine.answeredOpenly()
+        return .found
     }
 
-    private func decideWellKnown(_ route: PreparedRoute, isOptions: Bool) -> ExchangeAction {
+    private func wellKnown(_ route: PreparedRoute, isOptions: Bool) -> ExchangeMachine.PublicAnswer {
         guard let metadata = route.metadata, withHeadBytes(parser.head.path, { WellKnown.resourcePath($0) != nil })
-        else { return machine.authenticated(.refused(.routeUnknown)) }
+        else { return .refused(.routeUnknown) }
         // Everyone may read it, from any page.
         if isOptions, let asked = preflight() {
             let lines = withHeadBytes(asked.fields) { CrossOrigin.publicPreflight(asked: $0) }
@@ -46,9 +53,9 @@ extension ClientConnection {
         } else if exchange?.isSafe == true, !isOptions {
             exchange?.ownAnswer = .document(metadata, lines: Array(CrossOrigin.publicGrant.utf8))
         } else {
-            return machine.authenticated(.refused(.routeUnknown))
+            return .refused(.routeUnknown)
         }
-        return machine.answeredOpenly()
+        return .found
     }
 
     private struct Preflight {
@@ -70,7 +77,7 @@ extension ClientConnection {
     }
 
     /// Writes Gatehouse's own answer. Recorded like a forwarded request, but nothing depends on the record: nothing was given away.
-    func answerOpenly(close: Bool) -> ExchangeAction {
+    func answerPublicly(close: Bool) -> ExchangeAction {
         guard let exchange, let answer = exchange.ownAnswer else { return .wait }
         exchange.status = answer.status
         record(.decision)

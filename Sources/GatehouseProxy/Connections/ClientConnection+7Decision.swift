@@ -9,8 +9,7 @@ extension ClientConnection {
         machine.decisionRecorded(record(.decision))
     }
 
-    func awaitRecord() {
-        guard let ticket = exchange?.ticket else { preconditionFailure("a pending record has a ticket") }
+    func awaitRecord(_ ticket: UInt64) {
         let awaited = exchange?.id
         loop.recorder.whenDurable(ticket) { [self] durable in
             guard exchange?.id == awaited else { return }
@@ -37,7 +36,6 @@ extension ClientConnection {
             receipt = recordWithHead(&facts)
             exchange.isDecided = true
             if case .counted = receipt { exchange.isCounted = true }
-            if case .pending(let ticket) = receipt { exchange.ticket = ticket }
         case .outcome:
             let now = MonotonicTime.now()
             facts.isOfNobody = exchange.caller == nil

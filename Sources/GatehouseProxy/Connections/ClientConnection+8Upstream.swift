@@ -14,16 +14,15 @@ extension ClientConnection {
         var body = ByteBuffer()
     }
 
-    func connect() -> ExchangeAction {
+    func connect(again: Bool) -> ExchangeAction {
         guard let exchange, let route = exchange.route else { preconditionFailure("an allowed request has a route") }
         // The connector has a limit of its own, so the sweep leaves this wait alone.
         deadline = nil
         exchange.upstreamStarted = .now()
         let pool = loop.pool(at: route.upstream, of: exchange.snapshot)
-        // Where one idle connection turned out dead, the others are no better.
-        if replay == nil, let idle = pool.take() {
+        if !again, let idle = pool.take() {
             upstream = idle
-            return machine.connected()
+            return machine.connected(isReused: true)
         }
         loop.connector.connect(to: pool.upstream, within: route.waits.connect, on: loop.eventLoop) {
             [self] result in
@@ -123,19 +122,19 @@ extension ClientConnection {
     }
 
     /// Sends the request's first bytes. A reused connection may have been closed by the upstream already, so they are kept to be
-    /// sent again if not one of them left.
+    /// sent again: the machine decides.
     private func send(_ bytes: Sent, over upstream: UpstreamConnection) {
-        if upstream.isReused { replay = bytes }
+        if machine.mayDeliverAgain { replay = bytes }
         let sent = upstream.socket.sentBytes
         upstream.write(bytes.head)
         upstream.write(bytes.body)
-        if !upstream.flush(), upstream.socket.sentBytes == sent { response.isUndelivered = true }
+        if !upstream.flush(), upstream.socket.sentBytes == sent { machine.sendingFailed() }
     }
 
     /// - Returns: whether more of what was received can be used.
     func forwardBody() -> Bool {
         guard let upstream else { return false }
-        replay = nil
+        deliveryBegan()
         let before = inbound.readableBytes
         let refusal = takeBody { upstream.write($0) }
         let isProgress = inbound.readableBytes < before
@@ -182,6 +181,12 @@ extension ClientConnection {
         return inbound.readableBytes < before
     }
 
+    /// What was kept to be sent again is not needed any more.
+    func deliveryBegan() {
+        replay = nil
+        machine.deliveryBegan()
+    }
+
     private func setForwardingDeadline() {
         guard let exchange, let waits = exchange.route?.waits else { return }
         if response.hasHead { return wait(atMost: waits.idle) }
@@ -195,10 +200,8 @@ extension ClientConnection {
         if response.endsWithConnection, !connection.isBroken {
             endResponse()
             carryOut(machine.responseCompleted(mustClose: response.mustClose))
-        } else if replay != nil, response.isUntouched, response.isUndelivered || exchange?.isSafe == true {
-            carryOut(machine.deliveryFailed())
         } else {
-            carryOut(machine.upstreamFailed(.upstreamReset))
+            carryOut(machine.upstreamClosed())
         }
         useInbound()
         flushIfNeeded()

@@ -6,8 +6,7 @@ internal import SocketLoop
 /// Step 9: the response, passed on as it comes.
 extension ClientConnection {
     func upstreamBytesReceived(_ received: ByteBuffer) {
-        response.isUntouched = false
-        replay = nil
+        deliveryBegan()
         relay(received)
         guard upstream == nil else { return }
         // The upstream is no longer ours, so the end of this read will not be told.

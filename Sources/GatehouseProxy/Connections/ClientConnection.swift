@@ -137,6 +137,7 @@ final class ClientConnection {
             switch action {
             case .wait: return
             case .route: action = route()
+            case .seekPublicAnswer: action = seekPublicAnswer()
             case .authenticate: action = authenticate()
             case .awaitKeys: return awaitKeys()
             case .authorize: action = authorize()
@@ -144,10 +145,10 @@ final class ClientConnection {
             case .gatherBody: return gatherBody()
             case .provideToken: action = provideToken()
             case .recordDecision: action = recordDecision()
-            case .awaitRecord: return awaitRecord()
-            case .connect: action = connect()
+            case .awaitRecord(let ticket): return awaitRecord(ticket)
+            case .connect(let again): action = connect(again: again)
             case .forwardRequest: action = forwardRequest()
-            case .answerOpenly(let close): action = answerOpenly(close: close)
+            case .answerPublicly(let close): action = answerPublicly(close: close)
             case .refuse(let reason, let close): action = refuse(reason, close: close)
             case .tunnel: return
             case .abort(let ending): return abort(ending)

@@ -9,10 +9,6 @@ struct ResponseRelay: ~Copyable {
     var body = BodyRelay.none
     /// Received and not yet usable: a head or a trailer line that is not whole.
     var pending = ByteBuffer()
-    /// Whether not one byte has come.
-    var isUntouched = true
-    /// Writing the request failed outright: the upstream has seen nothing of it.
-    var isUndelivered = false
     var hasHead = false
     /// The client learns the end of this response only from the end of its connection.
     var mustClose = false
@@ -46,8 +42,6 @@ struct ResponseRelay: ~Copyable {
         parser.reset()
         body = .none
         if pending.readableBytes > 0 { pending = ByteBuffer() }
-        isUntouched = true
-        isUndelivered = false
         hasHead = false
         mustClose = false
         delivery = .asItComes

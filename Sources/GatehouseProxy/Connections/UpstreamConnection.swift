@@ -11,8 +11,6 @@ final class UpstreamConnection {
     /// Where the connection goes when it is idle, and is dropped from when it closes there.
     var pool: UpstreamPool?
     var idleSince: MonotonicTime
-    /// Whether an exchange was served before the present one: such a connection may have been closed by the upstream already.
-    private(set) var isReused = false
     /// Whether the connection ended in an error: a body that ends with it may be cut short (RFC 9112 section 9.8).
     private(set) var isBroken = false
     /// Within a read, of which more may come.
@@ -37,7 +35,6 @@ final class UpstreamConnection {
     func release() {
         holder = nil
         guard isOpen else { return }
-        isReused = true
         resumeReading()
         if isInRead { isReleased = true } else { putBack() }
     }

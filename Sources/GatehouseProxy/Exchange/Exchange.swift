@@ -62,8 +62,6 @@ final class Exchange {
     var isDecided = false
     /// Whether the decision was only counted, with others of nobody established; it has no outcome of its own.
     var isCounted = false
-    /// The record that must become durable before the request is forwarded.
-    var ticket: UInt64 = 0
     /// Status sent to the client, 0 while none is.
     var status = 0
     var upstreamStatus = 0
@@ -77,8 +75,7 @@ final class Exchange {
     var isOPTIONS: Bool { method == .options }
     /// Whether the route limits the caller in any kind of thing.
     var isLimited: Bool { permits?.restrictsAny ?? true }
-    /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
-    var isSafe: Bool { isGET || isHead || isOPTIONS }
+    var isSafe: Bool { method.isSafe }
     var version = HTTPVersion.http11
     /// `Host` as the public knows it, for `Location`.
     var authority: [UInt8] = []

@@ -1,7 +1,66 @@
 package import GatehouseCore
 
-/// From the upstream's answer to the end of the exchange.
+/// From the upstream connection to the end of the request.
 extension ExchangeMachine {
+    /// - Parameter isReused: the connection has served another exchange, so the upstream may have closed it already.
+    package mutating func connected(isReused: Bool = false) -> ExchangeAction {
+        switch state {
+        case .connecting(let request):
+            state = .forwarding(request, .awaitingHead(isReused ? .repeatable : .final))
+            return .forwardRequest
+        case _: preconditionFailure("nobody waits for this connection")
+        }
+    }
+
+    package mutating func connectFailed() -> ExchangeAction {
+        guard case .connecting(let request) = state else { return .wait }
+        state = .answered(request, isDraining: isDraining)
+        return .refuse(.upstreamUnreachable, close: closesAfterAnswer)
+    }
+
+    /// Writing the request failed, and not one byte of it has left.
+    package mutating func sendingFailed() {
+        guard case .forwarding(let request, .awaitingHead(.repeatable)) = state else { return }
+        state = .forwarding(request, .awaitingHead(.unsent))
+    }
+
+    /// More of the request was sent than is kept, or something has come back: it is not sent again.
+    package mutating func deliveryBegan() {
+        guard case .forwarding(let request, .awaitingHead) = state else { return }
+        state = .forwarding(request, .awaitingHead(.final))
+    }
+
+    /// Whether what was sent so far has to be kept.
+    package var mayDeliverAgain: Bool {
+        guard case .forwarding(_, .awaitingHead(let delivery)) = state else { return false }
+        return delivery != .final
+    }
+
+    /// The upstream's connection has ended, and with it no response.
+    package mutating func upstreamClosed() -> ExchangeAction {
+        guard case .forwarding(let request, .awaitingHead(let delivery)) = state,
+            delivery == .unsent || delivery == .repeatable && request.isSafe
+        else { return upstreamFailed(.upstreamReset) }
+        state = .connecting(request)
+        return .connect(again: true)
+    }
+
+    /// The upstream broke off or spoke no HTTP.
+    package mutating func upstreamFailed(_ reason: Reason) -> ExchangeAction {
+        switch state {
+        case .forwarding(let request, .awaitingHead):
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(reason, close: closesAfterAnswer)
+        case .forwarding(_, .streaming), .tunnelling:
+            state = .closed
+            return .abort(.upstreamClosed)
+        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .dropping, .lingering, .closed:
+            return .wait
+        }
+    }
+
+    // MARK: - Body
+
     /// All of the request's body has been passed on or dropped.
     package mutating func requestCompleted() -> ExchangeAction {
         switch state {
@@ -16,63 +75,62 @@ extension ExchangeMachine {
             }
             state = .idle
             return .wait
-        case .idle, .deciding, .gathering, .connecting, .tunnelling, .lingering, .closed:
-            preconditionFailure("a body is read while it is gathered, forwarded or dropped")
+        case _: preconditionFailure("a body is read while it is forwarded or dropped")
         }
     }
 
-    /// The request's body broke a rule of RFC 9112 or a limit while it was passed on.
+    /// The request's body broke a rule of RFC 9112 or a limit while it was gathered, passed on or dropped.
     package mutating func requestBodyRefused(_ reason: Reason) -> ExchangeAction {
         switch state {
-        case .forwarding(var request, .awaitingHead):
+        case .gathering(var request), .forwarding(var request, .awaitingHead):
             request.keepsAlive = false
-            state = .forwarding(request, .awaitingHead)
-            return refuse(reason)
-        case .gathering(var request):
-            request.keepsAlive = false
-            state = .gathering(request)
-            return refuse(reason)
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(reason, close: true)
         case .forwarding(_, .streaming):
             state = .closed
             return .abort(.clientClosed)
         case .dropping:
             state = .lingering
             return .linger
-        case .idle, .deciding, .connecting, .tunnelling, .lingering, .closed:
-            preconditionFailure("a body is read while it is gathered, forwarded or dropped")
+        case _: preconditionFailure("a body is read while it is gathered, forwarded or dropped")
         }
     }
 
     /// Bytes of a dropped body came.
     package mutating func bodyDropped(_ count: Int) -> ExchangeAction {
-        guard case .dropping(let request, let allowance) = state else {
-            preconditionFailure("no body is being dropped")
+        switch state {
+        case .dropping(let request, let allowance):
+            guard allowance >= count else {
+                state = .lingering
+                return .linger
+            }
+            state = .dropping(request, allowance: allowance - count)
+            return .wait
+        case _: preconditionFailure("no body is being dropped")
         }
-        guard allowance >= count else {
-            state = .lingering
-            return .linger
-        }
-        state = .dropping(request, allowance: allowance - count)
-        return .wait
     }
+
+    // MARK: - Answers of Gatehouse's own
 
     /// Gatehouse's own answer is written.
     ///
     /// - Parameter remaining: bytes of the body still to come, nil when unknown.
     package mutating func refusalWritten(remaining: Int?) -> ExchangeAction {
-        guard case .dropping(let request, let allowance) = state else {
-            preconditionFailure("no refusal was asked for")
+        switch state {
+        case .dropping(let request, let allowance):
+            if request.isComplete {
+                let goesOn = request.keepsAlive && !isDraining
+                state = goesOn ? .idle : .closed
+                return goesOn ? .finish(upstream: .close) : .finishAndClose(upstream: .close, lingers: false)
+            }
+            if !request.keepsAlive || remaining.map({ $0 > allowance }) ?? false {
+                state = .lingering
+                return .finishAndClose(upstream: .close, lingers: true)
+            }
+            state = .dropping(request, allowance: allowance)
+            return .finish(upstream: .close)
+        case _: preconditionFailure("no answer of Gatehouse's own was asked for")
         }
-        if request.isComplete {
-            state = request.keepsAlive && !isDraining ? .idle : .closed
-            return request.keepsAlive && !isDraining
-                ? .finish(upstream: .close) : .finishAndClose(upstream: .close, lingers: false)
-        }
-        if !request.keepsAlive || remaining.map({ $0 > allowance }) ?? false {
-            state = .lingering
-            return .finishAndClose(upstream: .close, lingers: true)
-        }
-        return .finish(upstream: .close)
     }
 
     /// Whether a refusal of the request in hand must announce that the connection closes, because more of its body is
@@ -82,6 +140,8 @@ extension ExchangeMachine {
         return !request.keepsAlive || !request.isComplete && (remaining.map { $0 > allowance } ?? false)
     }
 
+    // MARK: - Response
+
     /// - Parameter refusal: why the client gets another answer than the upstream's. A 401 to the token that was injected is one: the
     ///   caller did nothing wrong, and would start a sign-in that cannot succeed.
     package mutating func responseHeadReceived(
@@ -89,20 +149,23 @@ extension ExchangeMachine {
         isUpgrade: Bool,
         refusal: Reason? = nil
     ) -> ExchangeAction {
-        guard case .forwarding(var request, .awaitingHead) = state else {
-            preconditionFailure("a response answers a request that has none yet")
+        switch state {
+        case .forwarding(var request, .awaitingHead):
+            // A client that still waits for `100 Continue` may or may not send its body after this answer, so where its next
+            // request would start is unknown.
+            if request.expectsContinue, !request.isComplete { request.keepsAlive = false }
+            if let refusal = refusal ?? (isUpgrade && !request.isUpgrade ? .upstreamMalformed : nil) {
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(refusal, close: closesAfterAnswer)
+            }
+            if isUpgrade {
+                state = .tunnelling
+                return .tunnel
+            }
+            state = .forwarding(request, .streaming(reusesUpstream: reusesUpstream))
+            return .wait
+        case _: preconditionFailure("a response answers a request that has none yet")
         }
-        // A client that still waits for `100 Continue` may or may not send its body after this answer, so where its next
-        // request would start is unknown.
-        if request.expectsContinue, !request.isComplete { request.keepsAlive = false }
-        if let refusal { return refuse(refusal) }
-        if isUpgrade {
-            guard request.isUpgrade else { return refuse(.upstreamMalformed) }
-            state = .tunnelling
-            return .tunnel
-        }
-        state = .forwarding(request, .streaming(reusesUpstream: reusesUpstream))
-        return .wait
     }
 
     /// Whether the response's head must tell the client that the connection closes after it.
@@ -113,97 +176,16 @@ extension ExchangeMachine {
 
     /// - Parameter mustClose: the client learns the end of the response from the end of the connection.
     package mutating func responseCompleted(mustClose: Bool) -> ExchangeAction {
-        guard case .forwarding(let request, .streaming(let reusesUpstream)) = state else {
-            preconditionFailure("a response ends after its head")
-        }
-        let upstream = reusesUpstream && request.isComplete ? UpstreamFate.reuse : .close
-        if mustClose || isDraining || !request.keepsAlive {
-            state = request.isComplete ? .closed : .lingering
-            return .finishAndClose(upstream: upstream, lingers: !request.isComplete)
-        }
-        state = request.isComplete ? .idle : .dropping(request, allowance: Self.droppedBody)
-        return .finish(upstream: upstream)
-    }
-
-    /// The upstream broke off or spoke no HTTP.
-    package mutating func upstreamFailed(_ reason: Reason) -> ExchangeAction {
         switch state {
-        case .forwarding(_, .awaitingHead): return refuse(reason)
-        case .forwarding(_, .streaming), .tunnelling:
-            state = .closed
-            return .abort(.upstreamClosed)
-        case .idle, .deciding, .gathering, .connecting, .dropping, .lingering, .closed: return .wait
-        }
-    }
-
-    package mutating func clientClosed() -> ExchangeAction {
-        let before = state
-        state = .closed
-        switch before {
-        case .deciding, .gathering, .connecting, .forwarding, .tunnelling: return .abort(.clientClosed)
-        case .idle, .dropping, .lingering, .closed: return .close
-        }
-    }
-
-    /// The time that the current state may take is over.
-    package mutating func deadlinePassed() -> ExchangeAction {
-        switch state {
-        case .idle, .dropping, .lingering, .closed:
-            // A client that takes nothing more would keep an orderly close waiting for ever.
-            state = .closed
-            return .cut
-        case .deciding:
-            return refuse(.keysUnavailable)
-        case .gathering:
-            // A client that stalls in its own body gets no answer that it does not read.
-            state = .closed
-            return .abort(.timeout)
-        case .connecting:
-            return refuse(.upstreamUnreachable)
-        case .forwarding(let request, .awaitingHead):
-            // A client that stalls in its own body gets no answer that it does not read; an upstream that stalls is a 504.
-            guard request.isComplete else {
-                state = .closed
-                return .abort(.timeout)
+        case .forwarding(let request, .streaming(let reusesUpstream)):
+            let upstream = reusesUpstream && request.isComplete ? UpstreamFate.reuse : .close
+            if mustClose || isDraining || !request.keepsAlive {
+                state = request.isComplete ? .closed : .lingering
+                return .finishAndClose(upstream: upstream, lingers: !request.isComplete)
             }
-            return refuse(.upstreamTimeout)
-        case .forwarding(_, .streaming), .tunnelling:
-            state = .closed
-            return .abort(.timeout)
-        }
-    }
-
-    /// The caller's assertion has run out. Ends what is still streaming; a short exchange is left to its end.
-    package mutating func assertionExpired() -> ExchangeAction { endStream(.expired) }
-
-    /// The process is told to stop.
-    package mutating func drainBegan() -> ExchangeAction {
-        isDraining = true
-        guard case .idle = state else { return .wait }
-        state = .closed
-        return .close
-    }
-
-    /// An event stream stands at a boundary and the process is draining.
-    package mutating func streamDrained() -> ExchangeAction { endStream(.drained) }
-
-    /// The time for draining is over: whatever is under way is cut.
-    package mutating func graceEnded() -> ExchangeAction {
-        let before = state
-        state = .closed
-        switch before {
-        case .deciding, .gathering, .connecting, .forwarding, .tunnelling: return .abort(.drained)
-        case .idle, .dropping, .lingering, .closed: return .cut
-        }
-    }
-
-    private mutating func endStream(_ ending: Ending) -> ExchangeAction {
-        switch state {
-        case .forwarding(_, .streaming), .tunnelling:
-            state = .closed
-            return .abort(ending)
-        case .idle, .deciding, .gathering, .connecting, .forwarding(_, .awaitingHead), .dropping, .lingering, .closed:
-            return .wait
+            state = request.isComplete ? .idle : .dropping(request, allowance: Self.droppedBody)
+            return .finish(upstream: upstream)
+        case _: preconditionFailure("a response ends after its head")
         }
     }
 }

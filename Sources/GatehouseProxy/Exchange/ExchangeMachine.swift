@@ -1,24 +1,34 @@
 package import GatehouseCore
 
-/// The way of one request after another through one client connection: the order of the walk is written here and nowhere
-/// else.
+/// The way of one request after another through one client connection. The order of the phases is written here and nowhere else:
 ///
-///     head -> route -> assertion -> policy -> MCP gate -> token -> decision recorded -> upstream -> response
-///          -> outcome recorded
+///     head -> route -> public answer -> assertion -> policy -> MCP gate -> token -> decision recorded
+///          -> upstream -> response -> outcome recorded
 ///
-/// Does no I/O and knows no clock: events come in with names in the past tense, and each returns the action that the
-/// connection carries out next. Bytes do not pass through; ``disposition`` says what becomes of them.
+/// The machine does no I/O and knows no clock: an event, named in the past tense, ends a phase and returns the action that the connection
+/// carries out next. An event in another phase than the one that it ends is a fault of ours, which bytes cannot cause, and traps: nothing
+/// can be forwarded without a verdict, a judgement of the gate and a recorded decision. Bytes do not pass through; ``disposition`` says
+/// what becomes of them.
 package struct ExchangeMachine: ~Copyable {
+    /// A step of the decision. None of them waits; what waits is a state of its own.
+    package enum Phase: Equatable, CaseIterable {
+        case route, publicAnswer, authentication, authorization, gate, token, record
+    }
+
     enum State {
-        /// Between requests. To: deciding, refused, closed.
+        /// Between requests. To: deciding, dropping, closed.
         case idle
-        /// A head stands; the walk is at one of its steps. To: gathering, connecting, refused, closed.
-        case deciding(Request)
-        /// The gate waits for the whole body, which is held. To: deciding, refused, closed.
+        /// A head stands, and a phase looks at it. To: the next phase, a wait, connecting, dropping, closed.
+        case deciding(Phase, Request)
+        /// The verdict waits for a refresh of the signing keys. To: deciding, dropping, closed.
+        case awaitingKeys(Request)
+        /// The gate waits for the whole body, which is held. To: deciding, dropping, closed.
         case gathering(Request)
-        /// Allowed and recorded; an upstream connection is being made. To: forwarding, refused, closed.
+        /// The decision waits for the audit's disk. To: connecting, dropping, closed.
+        case awaitingRecord(Request)
+        /// Allowed and recorded; an upstream connection is being made. To: forwarding, dropping, closed.
         case connecting(Request)
-        /// The request is under way. To: idle, refused, dropping, tunnelling, lingering, closed.
+        /// The request is under way. To: connecting, idle, dropping, tunnelling, lingering, closed.
         case forwarding(Request, Response)
         /// The exchange is answered, but the client still sends its body, which is dropped up to a bound. To: idle, lingering, closed.
         case dropping(Request, allowance: Int)
@@ -28,6 +38,14 @@ package struct ExchangeMachine: ~Copyable {
         /// could overtake our answer (RFC 9112 section 9.6). To: closed.
         case lingering
         case closed
+
+        /// A request whose answer is Gatehouse's own: what is left of its body is dropped. A client that still waits for `100 Continue` may
+        /// or may not send it, so where its next request would start is unknown and the connection closes.
+        static func answered(_ request: Request, isDraining: Bool) -> State {
+            var request = request
+            if isDraining || request.expectsContinue && !request.isComplete { request.keepsAlive = false }
+            return .dropping(request, allowance: request.keepsAlive ? ExchangeMachine.droppedBody : 0)
+        }
     }
 
     /// What the machine remembers of a request.
@@ -39,19 +57,38 @@ package struct ExchangeMachine: ~Copyable {
         package var isUpgrade: Bool
         /// The client waits for `100 Continue` before it sends its body.
         package var expectsContinue: Bool
+        /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
+        package var isSafe: Bool
 
-        package init(keepsAlive: Bool, isComplete: Bool, isUpgrade: Bool = false, expectsContinue: Bool = false) {
+        package init(
+            keepsAlive: Bool,
+            isComplete: Bool,
+            isUpgrade: Bool = false,
+            expectsContinue: Bool = false,
+            isSafe: Bool = false
+        ) {
             self.keepsAlive = keepsAlive
             self.isComplete = isComplete
             self.isUpgrade = isUpgrade
             self.expectsContinue = expectsContinue
+            self.isSafe = isSafe
         }
     }
 
     enum Response {
-        case awaitingHead
+        case awaitingHead(Delivery)
         /// `reusesUpstream`: the response leaves its connection fit for another request.
         case streaming(reusesUpstream: Bool)
+    }
+
+    /// Whether a request whose connection ends without an answer may be sent again over another one (RFC 9112 section 9.3.1).
+    package enum Delivery: Equatable {
+        /// A reused connection, all that was sent is kept, and nothing has come back: the upstream may have closed it before the request came.
+        case repeatable
+        /// Besides, not one byte of the request has left.
+        case unsent
+        /// A connection of its own, or a part of the request is no longer kept.
+        case final
     }
 
     /// Bytes of a refused request's body that are read and dropped to keep its connection; beyond them it closes.
@@ -69,8 +106,9 @@ package enum ExchangeAction: Equatable {
     /// Nothing to do until the next event.
     case wait
 
-    // The walk, in its order.
+    // The phases, in their order.
     case route
+    case seekPublicAnswer
     case authenticate
     case awaitKeys
     case authorize
@@ -78,12 +116,13 @@ package enum ExchangeAction: Equatable {
     case gatherBody
     case provideToken
     case recordDecision
-    case awaitRecord
-    case connect
+    case awaitRecord(ticket: UInt64)
+    /// - Parameter again: the request was sent over an idle connection that turned out dead; where one was, the others are no better.
+    case connect(again: Bool)
     case forwardRequest
 
     /// Give the answer that Gatehouse itself has for everybody; nothing is forwarded.
-    case answerOpenly(close: Bool)
+    case answerPublicly(close: Bool)
     /// Answer the client in place of the upstream; an upstream connection that was taken is closed.
     case refuse(Reason, close: Bool)
     /// The response has begun and cannot be completed or taken back: close both sides, so that the client sees it cut.
@@ -123,7 +162,7 @@ extension ExchangeMachine {
     package var disposition: InboundDisposition {
         switch state {
         case .idle: .head
-        case .deciding, .connecting: .hold
+        case .deciding, .awaitingKeys, .awaitingRecord, .connecting: .hold
         case .gathering: .gatherBody
         case .forwarding(let request, _): request.isComplete ? .hold : .forwardBody
         case .dropping: .dropBody
@@ -152,5 +191,10 @@ extension ExchangeMachine {
 
     package var isClosed: Bool {
         if case .closed = state { true } else { false }
+    }
+
+    /// Whether the connection closes after the answer of Gatehouse's own that is due.
+    var closesAfterAnswer: Bool {
+        if case .dropping(let request, _) = state { !request.keepsAlive } else { true }
     }
 }

@@ -3,21 +3,43 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// Scripts of events. `walked(to:)` brings a machine to the middle of the walk; the rest of a test is what happens then.
+/// Scripts of events. `at(_:)` brings a machine to a phase of the decision; the rest of a test is what happens then.
 @Suite struct ExchangeMachineTests {
     static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
     static let post = ExchangeMachine.Request(keepsAlive: true, isComplete: false)
 
-    static func forwarding(_ request: ExchangeMachine.Request = get) -> ExchangeMachine {
+    /// A machine in which a phase is under way.
+    static func at(_ phase: ExchangeMachine.Phase, _ request: ExchangeMachine.Request = get) -> ExchangeMachine {
+        var machine = ExchangeMachine()
+        _ = machine.headReceived(request)
+        for ended in ExchangeMachine.Phase.allCases.prefix(while: { $0 != phase }) { _ = pass(ended, &machine) }
+        return machine
+    }
+
+    /// The event that ends a phase well.
+    static func pass(_ phase: ExchangeMachine.Phase, _ machine: inout ExchangeMachine) -> ExchangeAction {
+        switch phase {
+        case .route: machine.routed(true)
+        case .publicAnswer: machine.publicAnswerSought(.none)
+        case .authentication: machine.authenticated(.verified)
+        case .authorization: machine.authorized(refusal: nil)
+        case .gate: machine.gated(.passed)
+        case .token: machine.tokenProvided(true)
+        case .record: machine.decisionRecorded(.recorded)
+        }
+    }
+
+    static func forwarding(_ request: ExchangeMachine.Request = get, isReused: Bool = false) -> ExchangeMachine {
         var machine = ExchangeMachine()
         #expect(machine.headReceived(request) == .route)
-        #expect(machine.routed(true) == .authenticate)
+        #expect(machine.routed(true) == .seekPublicAnswer)
+        #expect(machine.publicAnswerSought(.none) == .authenticate)
         #expect(machine.authenticated(.verified) == .authorize)
         #expect(machine.authorized(refusal: nil) == .gate)
         #expect(machine.gated(.passed) == .provideToken)
         #expect(machine.tokenProvided(true) == .recordDecision)
-        #expect(machine.decisionRecorded(.recorded) == .connect)
-        #expect(machine.connected() == .forwardRequest)
+        #expect(machine.decisionRecorded(.recorded) == .connect(again: false))
+        #expect(machine.connected(isReused: isReused) == .forwardRequest)
         return machine
     }
 
@@ -31,53 +53,114 @@ import Testing
     }
 
     @Test func nothingIsForwardedBeforeTheDecisionIsRecorded() {
-        var machine = ExchangeMachine()
-        _ = machine.headReceived(Self.get)
-        _ = machine.routed(true)
-        _ = machine.authenticated(.verified)
-        _ = machine.authorized(refusal: nil)
-        #expect(machine.tokenProvided(true) == .recordDecision)
-        #expect(machine.decisionRecorded(.pending(ticket: 7)) == .awaitRecord)
+        var machine = Self.at(.record)
+        #expect(machine.decisionRecorded(.pending(ticket: 7)) == .awaitRecord(ticket: 7))
         #expect(machine.disposition == .hold)
-        #expect(machine.decisionSettled(durable: true) == .connect)
+        #expect(machine.isConnecting == false)
+        #expect(machine.decisionSettled(durable: true) == .connect(again: false))
+        // A second word of the same record changes nothing.
+        #expect(machine.decisionSettled(durable: true) == .wait)
     }
 
     @Test func aDecisionThatCannotBeRecordedRefuses() {
-        for settle in [false, true] {
-            var machine = ExchangeMachine()
-            _ = machine.headReceived(Self.get)
-            if settle {
-                _ = machine.decisionRecorded(.pending(ticket: 1))
-                #expect(machine.decisionSettled(durable: false) == .refuse(.auditUnavailable, close: false))
-            } else {
-                #expect(machine.decisionRecorded(.unavailable) == .refuse(.auditUnavailable, close: false))
-            }
+        var waited = Self.at(.record)
+        _ = waited.decisionRecorded(.pending(ticket: 1))
+        #expect(waited.decisionSettled(durable: false) == .refuse(.auditUnavailable, close: false))
+        var atOnce = Self.at(.record)
+        #expect(atOnce.decisionRecorded(.unavailable) == .refuse(.auditUnavailable, close: false))
+    }
+
+    @Test func `each phase ends in the next`() {
+        let next: [ExchangeAction] = [
+            .seekPublicAnswer, .authenticate, .authorize, .gate, .provideToken, .recordDecision, .connect(again: false),
+        ]
+        for (phase, action) in zip(ExchangeMachine.Phase.allCases, next) {
+            var machine = Self.at(phase)
+            #expect(Self.pass(phase, &machine) == action)
         }
     }
 
-    @Test func eachStepOfTheWalkCanRefuse() {
-        func step(_ event: (inout ExchangeMachine) -> ExchangeAction) -> ExchangeAction {
-            var machine = ExchangeMachine()
-            _ = machine.headReceived(Self.get)
+    /// The order is the machine's: whoever skips a phase, repeats one, or comes with the event of another ends the process, and nothing is forwarded.
+    @Test(arguments: ExchangeMachine.Phase.allCases)
+    func `an event in another phase than its own traps`(phase: ExchangeMachine.Phase) async {
+        switch phase {
+        case .route:
+            await #expect(processExitsWith: .failure) { _ = Self.pass(.authentication, &Self.box(.route).machine) }
+        case .publicAnswer:
+            await #expect(processExitsWith: .failure) {
+                _ = Self.pass(.authorization, &Self.box(.publicAnswer).machine)
+            }
+        case .authentication:
+            await #expect(processExitsWith: .failure) { _ = Self.pass(.gate, &Self.box(.authentication).machine) }
+        case .authorization:
+            await #expect(processExitsWith: .failure) { _ = Self.pass(.token, &Self.box(.authorization).machine) }
+        case .gate:
+            await #expect(processExitsWith: .failure) { _ = Self.pass(.record, &Self.box(.gate).machine) }
+        case .token:
+            await #expect(processExitsWith: .failure) { _ = Self.pass(.record, &Self.box(.token).machine) }
+        case .record:
+            await #expect(processExitsWith: .failure) { _ = Self.box(.record).machine.connected() }
+        }
+    }
+
+    /// Holds a machine where only a copy could be written to.
+    final class Box {
+        var machine: ExchangeMachine
+        init(_ machine: consuming ExchangeMachine) { self.machine = machine }
+    }
+
+    static func box(_ phase: ExchangeMachine.Phase) -> Box { Box(at(phase)) }
+
+    @Test func eachPhaseCanRefuse() {
+        func step(_ phase: ExchangeMachine.Phase, _ event: (inout ExchangeMachine) -> ExchangeAction) -> ExchangeAction
+        {
+            var machine = Self.at(phase)
             return event(&machine)
         }
-        #expect(step { $0.routed(false) } == .refuse(.routeUnknown, close: false))
-        #expect(step { $0.authenticated(.refused(.assertionExpired)) } == .refuse(.assertionExpired, close: false))
-        #expect(step { $0.authenticated(.undecided) } == .awaitKeys)
-        #expect(step { $0.authorized(refusal: .principalDenied) } == .refuse(.principalDenied, close: false))
-        #expect(step { $0.tokenProvided(false) } == .refuse(.tokenUnavailable, close: false))
+        #expect(step(.route) { $0.routed(false) } == .refuse(.routeUnknown, close: false))
+        #expect(
+            step(.publicAnswer) { $0.publicAnswerSought(.refused(.originDenied)) }
+                == .refuse(.originDenied, close: false)
+        )
+        #expect(
+            step(.authentication) { $0.authenticated(.refused(.assertionExpired)) }
+                == .refuse(.assertionExpired, close: false)
+        )
+        #expect(
+            step(.authorization) { $0.authorized(refusal: .principalDenied) } == .refuse(.principalDenied, close: false)
+        )
+        #expect(step(.gate) { $0.gated(.refused(.toolDenied)) } == .refuse(.toolDenied, close: false))
+        #expect(step(.token) { $0.tokenProvided(false) } == .refuse(.tokenUnavailable, close: false))
+    }
+
+    @Test func `a request whose verdict waits for keys is routed anew`() {
+        var machine = Self.at(.authentication)
+        #expect(machine.authenticated(.undecided) == .awaitKeys)
+        #expect(machine.disposition == .hold)
+        #expect(machine.keysSettled() == .route)
+        #expect(machine.routed(true) == .seekPublicAnswer)
+        #expect(machine.keysSettled() == .wait)
+    }
+
+    @Test func `a wait that takes too long says what was waited for`() {
+        var keys = Self.at(.authentication)
+        _ = keys.authenticated(.undecided)
+        #expect(keys.deadlinePassed() == .refuse(.keysUnavailable, close: false))
+        var record = Self.at(.record)
+        _ = record.decisionRecorded(.pending(ticket: 3))
+        #expect(record.deadlinePassed() == .refuse(.auditUnavailable, close: false))
     }
 
     @Test func `what Gatehouse tells everybody is told at once and drops the body like a refusal`() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.get)
         _ = machine.routed(true)
-        #expect(machine.answeredOpenly() == .answerOpenly(close: false))
+        #expect(machine.publicAnswerSought(.found) == .answerPublicly(close: false))
         #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
         #expect(machine.isIdle == true)
         _ = machine.headReceived(Self.post)
         _ = machine.routed(true)
-        #expect(machine.answeredOpenly() == .answerOpenly(close: false))
+        #expect(machine.publicAnswerSought(.found) == .answerPublicly(close: false))
         #expect(machine.refusalCloses(remaining: ExchangeMachine.droppedBody + 1) == true)
         #expect(machine.refusalWritten(remaining: 10) == .finish(upstream: .close))
         #expect(machine.disposition == .dropBody)
@@ -89,11 +172,7 @@ import Testing
 
     /// A machine that waits for the whole body of a POST.
     static func gathering(_ request: ExchangeMachine.Request = post) -> ExchangeMachine {
-        var machine = ExchangeMachine()
-        _ = machine.headReceived(request)
-        _ = machine.routed(true)
-        _ = machine.authenticated(.verified)
-        #expect(machine.authorized(refusal: nil) == .gate)
+        var machine = at(.gate, request)
         #expect(machine.gated(.needsBody) == .gatherBody)
         #expect(machine.disposition == .gatherBody)
         return machine
@@ -145,8 +224,7 @@ import Testing
     }
 
     @Test func aRefusalKeepsTheConnection() {
-        var machine = ExchangeMachine()
-        _ = machine.headReceived(Self.get)
+        var machine = Self.at(.authentication)
         #expect(machine.authenticated(.refused(.assertionMissing)) == .refuse(.assertionMissing, close: false))
         #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
         #expect(machine.isIdle == true)
@@ -235,10 +313,38 @@ import Testing
         #expect(idle.deadlinePassed() == .cut)
     }
 
+    static let safe = ExchangeMachine.Request(keepsAlive: true, isComplete: true, isSafe: true)
+
     @Test func aDeadReusedConnectionIsReplacedOnce() {
-        var machine = Self.forwarding()
-        #expect(machine.deliveryFailed() == .connect)
-        #expect(machine.connected() == .forwardRequest)
+        var machine = Self.forwarding(Self.safe, isReused: true)
+        #expect(machine.mayDeliverAgain == true)
+        #expect(machine.upstreamClosed() == .connect(again: true))
+        #expect(machine.connected(isReused: false) == .forwardRequest)
+        #expect(machine.mayDeliverAgain == false)
+        #expect(machine.upstreamClosed() == .refuse(.upstreamReset, close: false))
+    }
+
+    /// RFC 9110 section 9.2.2: what may have been done is not done twice.
+    @Test func `a request that may change something is sent again only when not one byte of it has left`() {
+        var sent = Self.forwarding(Self.get, isReused: true)
+        #expect(sent.upstreamClosed() == .refuse(.upstreamReset, close: false))
+        var unsent = Self.forwarding(Self.get, isReused: true)
+        unsent.sendingFailed()
+        #expect(unsent.upstreamClosed() == .connect(again: true))
+    }
+
+    @Test
+    func `nothing is sent again once something came back, once more was sent than is kept, or over a new connection`() {
+        var begun = Self.forwarding(Self.safe, isReused: true)
+        begun.deliveryBegan()
+        #expect(begun.mayDeliverAgain == false)
+        #expect(begun.upstreamClosed() == .refuse(.upstreamReset, close: false))
+        var fresh = Self.forwarding(Self.safe)
+        fresh.sendingFailed()
+        #expect(fresh.upstreamClosed() == .refuse(.upstreamReset, close: false))
+        var streaming = Self.forwarding(Self.safe, isReused: true)
+        _ = streaming.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
+        #expect(streaming.upstreamClosed() == .abort(.upstreamClosed))
     }
 
     @Test func anUpgradeThatWasNotAskedForIsMalformed() {

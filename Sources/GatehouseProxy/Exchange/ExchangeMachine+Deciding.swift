@@ -1,0 +1,203 @@
+package import GatehouseCore
+
+/// From the head to the upstream: every phase ends in the next, in a wait, or in a refusal.
+extension ExchangeMachine {
+    package mutating func headReceived(_ request: Request) -> ExchangeAction {
+        switch state {
+        case .idle:
+            var request = request
+            if isDraining { request.keepsAlive = false }
+            state = .deciding(.route, request)
+            return .route
+        case _: preconditionFailure("a head is read between requests only")
+        }
+    }
+
+    /// The bytes are no request. Where its end would be is unknown, so the connection cannot go on.
+    package mutating func headRefused(_ reason: Reason) -> ExchangeAction {
+        switch state {
+        case .idle:
+            state = .dropping(Request(keepsAlive: false, isComplete: false), allowance: 0)
+            return .refuse(reason, close: true)
+        case _: preconditionFailure("a head is read between requests only")
+        }
+    }
+
+    package mutating func routed(_ found: Bool) -> ExchangeAction {
+        switch state {
+        case .deciding(.route, let request):
+            guard found else {
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(.routeUnknown, close: closesAfterAnswer)
+            }
+            state = .deciding(.publicAnswer, request)
+            return .seekPublicAnswer
+        case _: preconditionFailure("a route is found for a head")
+        }
+    }
+
+    package enum PublicAnswer: Equatable {
+        /// The request asks for nothing that Gatehouse tells everybody.
+        case none
+        case found
+        case refused(Reason)
+    }
+
+    package mutating func publicAnswerSought(_ answer: PublicAnswer) -> ExchangeAction {
+        switch state {
+        case .deciding(.publicAnswer, let request):
+            switch answer {
+            case .none:
+                state = .deciding(.authentication, request)
+                return .authenticate
+            case .found:
+                state = .answered(request, isDraining: isDraining)
+                return .answerPublicly(close: closesAfterAnswer)
+            case .refused(let reason):
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(reason, close: closesAfterAnswer)
+            }
+        case _: preconditionFailure("an answer for everybody is sought once the route is known")
+        }
+    }
+
+    package enum Authentication: Equatable {
+        case verified
+        case refused(Reason)
+        case undecided
+    }
+
+    package mutating func authenticated(_ result: Authentication) -> ExchangeAction {
+        switch state {
+        case .deciding(.authentication, let request):
+            switch result {
+            case .verified:
+                state = .deciding(.authorization, request)
+                return .authorize
+            case .refused(let reason):
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(reason, close: closesAfterAnswer)
+            case .undecided:
+                state = .awaitingKeys(request)
+                return .awaitKeys
+            }
+        case _: preconditionFailure("a caller is established for a route")
+        }
+    }
+
+    /// The key refresh that an undecided verdict waited for has ended, well or not. The request is routed anew: the configuration may have
+    /// changed meanwhile, and one request is judged by one.
+    package mutating func keysSettled() -> ExchangeAction {
+        guard case .awaitingKeys(let request) = state else { return .wait }
+        state = .deciding(.route, request)
+        return .route
+    }
+
+    /// - Parameter refusal: why the principal may not make this request, nil when it may.
+    package mutating func authorized(refusal: Reason?) -> ExchangeAction {
+        switch state {
+        case .deciding(.authorization, let request):
+            if let refusal {
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(refusal, close: closesAfterAnswer)
+            }
+            state = .deciding(.gate, request)
+            return .gate
+        case _: preconditionFailure("a caller is authorized once established")
+        }
+    }
+
+    package enum Gating: Equatable {
+        case passed
+        case refused(Reason)
+        /// The body must be whole before it can be judged.
+        case needsBody
+    }
+
+    /// The gate has looked at the request.
+    ///
+    /// - Parameter bodyIsWhole: the whole body has come, whatever is judged of it.
+    package mutating func gated(_ result: Gating, bodyIsWhole: Bool = false) -> ExchangeAction {
+        switch state {
+        case .deciding(.gate, var request):
+            if bodyIsWhole { request.isComplete = true }
+            switch result {
+            case .passed:
+                state = .deciding(.token, request)
+                return .provideToken
+            case .refused(let reason):
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(reason, close: closesAfterAnswer)
+            case .needsBody:
+                // Gatehouse itself asks for a body that the client holds back.
+                request.expectsContinue = false
+                state = .gathering(request)
+                return .gatherBody
+            }
+        case _: preconditionFailure("the gate judges what an authorized caller asks")
+        }
+    }
+
+    /// All of a body that the gate waits for has come.
+    package mutating func bodyGathered() -> ExchangeAction {
+        switch state {
+        case .gathering(let request):
+            state = .deciding(.gate, request)
+            return .gate
+        case _: preconditionFailure("no body is being gathered")
+        }
+    }
+
+    /// There is no room to hold more of a body that the gate waits for.
+    package mutating func gatheringOverflowed() -> ExchangeAction {
+        switch state {
+        case .gathering(let request):
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(.overloaded, close: closesAfterAnswer)
+        case _: preconditionFailure("no body is being gathered")
+        }
+    }
+
+    package mutating func tokenProvided(_ found: Bool) -> ExchangeAction {
+        switch state {
+        case .deciding(.token, let request):
+            guard found else {
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(.tokenUnavailable, close: closesAfterAnswer)
+            }
+            state = .deciding(.record, request)
+            return .recordDecision
+        case _: preconditionFailure("a token is for what the gate let pass")
+        }
+    }
+
+    package mutating func decisionRecorded(_ receipt: AuditReceipt) -> ExchangeAction {
+        switch state {
+        case .deciding(.record, let request):
+            switch receipt {
+            // Of callers who are established each is recorded.
+            case .recorded, .counted:
+                state = .connecting(request)
+                return .connect(again: false)
+            case .pending(let ticket):
+                state = .awaitingRecord(request)
+                return .awaitRecord(ticket: ticket)
+            case .unavailable:
+                state = .answered(request, isDraining: isDraining)
+                return .refuse(.auditUnavailable, close: closesAfterAnswer)
+            }
+        case _: preconditionFailure("a decision is recorded once all is decided")
+        }
+    }
+
+    /// The record that was waited for is on the disk, or will not be.
+    package mutating func decisionSettled(durable: Bool) -> ExchangeAction {
+        guard case .awaitingRecord(let request) = state else { return .wait }
+        guard durable else {
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(.auditUnavailable, close: closesAfterAnswer)
+        }
+        state = .connecting(request)
+        return .connect(again: false)
+    }
+}

@@ -1,0 +1,72 @@
+internal import GatehouseCore
+
+/// What may come in any state: the client goes, a time is over, the process drains.
+extension ExchangeMachine {
+    package mutating func clientClosed() -> ExchangeAction { end(.clientClosed, orElse: .close) }
+
+    /// The time that the current state may take is over.
+    package mutating func deadlinePassed() -> ExchangeAction {
+        switch state {
+        case .idle, .dropping, .lingering, .closed:
+            // A client that takes nothing more would keep an orderly close waiting for ever.
+            state = .closed
+            return .cut
+        case .awaitingKeys(let request):
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(.keysUnavailable, close: closesAfterAnswer)
+        case .awaitingRecord(let request):
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(.auditUnavailable, close: closesAfterAnswer)
+        case .connecting(let request):
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(.upstreamUnreachable, close: closesAfterAnswer)
+        case .forwarding(let request, .awaitingHead) where request.isComplete:
+            state = .answered(request, isDraining: isDraining)
+            return .refuse(.upstreamTimeout, close: closesAfterAnswer)
+        // A client that stalls in its own body gets no answer that it does not read. A phase takes no time.
+        case .deciding, .gathering, .forwarding, .tunnelling:
+            state = .closed
+            return .abort(.timeout)
+        }
+    }
+
+    /// The caller's assertion has run out. Ends what is still streaming; a short exchange is left to its end.
+    package mutating func assertionExpired() -> ExchangeAction { endStream(.expired) }
+
+    /// The process is told to stop.
+    package mutating func drainBegan() -> ExchangeAction {
+        isDraining = true
+        guard case .idle = state else { return .wait }
+        state = .closed
+        return .close
+    }
+
+    /// An event stream stands at a boundary and the process is draining.
+    package mutating func streamDrained() -> ExchangeAction { endStream(.drained) }
+
+    /// The time for draining is over: whatever is under way is cut.
+    package mutating func graceEnded() -> ExchangeAction { end(.drained, orElse: .cut) }
+
+    /// - Parameter action: what is done when no exchange is under way.
+    private mutating func end(_ ending: Ending, orElse action: ExchangeAction) -> ExchangeAction {
+        switch state {
+        case .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .tunnelling:
+            state = .closed
+            return .abort(ending)
+        case .idle, .dropping, .lingering, .closed:
+            state = .closed
+            return action
+        }
+    }
+
+    private mutating func endStream(_ ending: Ending) -> ExchangeAction {
+        switch state {
+        case .forwarding(_, .streaming), .tunnelling:
+            state = .closed
+            return .abort(ending)
+        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding(_, .awaitingHead),
+            .dropping, .lingering, .closed:
+            return .wait
+        }
+    }
+}
