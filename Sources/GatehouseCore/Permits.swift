@@ -1,28 +1,39 @@
-/// What one principal may do on one route: the grants that name it, gathered once and asked for each call.
+/// What one principal may do on one route: the grants that name it, gathered once and asked for each call. Serving, `explain` and the tests
+/// ask the same.
 package final class Permits: Sendable {
     /// Why the principal may not use the route at all, nil when it may.
     package let refusal: Reason?
-    /// Nil where some grant that names the principal leaves its list out: everything of the kind is allowed.
-    private let tools: [Glob]?
-    private let prompts: [Glob]?
-    private let resources: [Glob]?
+    /// The entries of `allow` that name the principal, by position; empty where the route has no `allow`, and for a break-glass credential.
+    package let grants: [Int]
+    private let tools: Targets
+    private let prompts: Targets
+    private let resources: Targets
+
+    /// What of one kind is allowed, and by which entry of `allow`.
+    private enum Targets {
+        /// Everything: some grant that names the principal leaves its list out, or the principal is let in without a grant.
+        case all(grant: Int?)
+        case listed([(glob: Glob, grant: Int)])
+    }
 
     package init(_ policy: Policy, of principal: Principal) {
-        switch policy.admits(principal) {
-        case .allowed: refusal = nil
-        case .denied(let reason): refusal = reason
-        }
-        let grants = (policy.grants ?? []).filter { $0.names(principal) }
-        // Whom the route admits without a grant, no grant limits.
-        func gather(_ list: (Grant) -> [Glob]?) -> [Glob]? {
-            grants.isEmpty || grants.contains { list($0) == nil } ? nil : grants.flatMap { list($0) ?? [] }
+        // A break-glass credential names its routes itself, so it is judged before it comes here: grants on people do not hold for it.
+        let entries = principal.kind == .bearer ? nil : policy.grants
+        let naming = (entries ?? []).enumerated().filter { $1.names(principal) }
+        refusal = entries != nil && naming.isEmpty ? .principalDenied : nil
+        grants = naming.map(\.offset)
+        func gather(_ list: (Grant) -> [Glob]?) -> Targets {
+            // Whom the route admits without a grant, no grant limits.
+            guard !naming.isEmpty else { return .all(grant: nil) }
+            if let whole = naming.first(where: { list($1) == nil }) { return .all(grant: whole.offset) }
+            return .listed(naming.flatMap { entry in (list(entry.element) ?? []).map { ($0, entry.offset) } })
         }
         tools = gather(\.tools)
         prompts = gather(\.prompts)
         resources = gather(\.resources)
     }
 
-    private func globs(_ kind: Policy.TargetKind) -> [Glob]? {
+    private func targets(_ kind: Policy.TargetKind) -> Targets {
         switch kind {
         case .tool: tools
         case .prompt: prompts
@@ -31,25 +42,43 @@ package final class Permits: Sendable {
     }
 
     /// Whether something of this kind may be denied.
-    package func restricts(_ kind: Policy.TargetKind) -> Bool { globs(kind) != nil }
+    package func restricts(_ kind: Policy.TargetKind) -> Bool {
+        if case .listed = targets(kind) { true } else { false }
+    }
 
-    package var restrictsAny: Bool { tools != nil || prompts != nil || resources != nil }
+    package var restrictsAny: Bool { restricts(.tool) || restricts(.prompt) || restricts(.resource) }
+
+    package enum Coverage: Equatable {
+        /// By the entry of `allow` at this position; nil where the principal is let in without one.
+        case covered(grant: Int?)
+        case uncovered
+    }
+
+    /// The first entry of `allow` that covers a target. Of those that list targets none covers what two readers could take differently.
+    ///
+    /// - Parameter target: UTF-8, escapes resolved.
+    package func coverage(of kind: Policy.TargetKind, _ target: UnsafeRawBufferPointer) -> Coverage {
+        switch targets(kind) {
+        case .all(let grant): return .covered(grant: grant)
+        case .listed(let listed):
+            guard kind.isPlain(target) else { return .uncovered }
+            for entry in listed where entry.glob.matches(target) { return .covered(grant: entry.grant) }
+            return .uncovered
+        }
+    }
 
     /// - Parameter target: UTF-8, escapes resolved.
     package func allows(_ kind: Policy.TargetKind, _ target: UnsafeRawBufferPointer) -> Bool {
-        guard let globs = globs(kind) else { return true }
-        guard kind.isPlain(target) else { return false }
-        for glob in globs where glob.matches(target) { return true }
-        return false
+        if case .uncovered = coverage(of: kind, target) { false } else { true }
     }
 
     /// Whether something that a URI template (RFC 6570) can lead to may be allowed, judged by what stands before its first expression.
     package func allowsSome(_ kind: Policy.TargetKind, of template: UnsafeRawBufferPointer) -> Bool {
         guard let expression = template.firstIndex(of: 0x7B) else { return allows(kind, template) }
-        guard let globs = globs(kind) else { return true }
+        guard case .listed(let listed) = targets(kind) else { return true }
         guard PlainURI.isPlain(template: template) else { return false }
         let beginning = UnsafeRawBufferPointer(rebasing: template[..<expression])
-        for glob in globs where glob.mayMatch(beginning: beginning) { return true }
+        for entry in listed where entry.glob.mayMatch(beginning: beginning) { return true }
         return false
     }
 }

@@ -7,34 +7,6 @@ package struct Policy: Hashable, Sendable {
 
     package static let everyone = Policy(grants: nil)
 
-    /// The first grant, by position, that names the principal. Nil when none does.
-    package enum Verdict: Hashable, Sendable {
-        /// `grant` is the position in `allow`, nil when the route has no `allow`.
-        case allowed(grant: Int?)
-        case denied(Reason)
-    }
-
-    /// Whether the principal may use the route at all.
-    package func admits(_ principal: Principal) -> Verdict {
-        guard let grants = grants(on: principal) else { return .allowed(grant: nil) }
-        for (index, grant) in grants.enumerated() where grant.names(principal) { return .allowed(grant: index) }
-        return .denied(.principalDenied)
-    }
-
-    /// Whether the principal may make one call: any grant that names the principal and covers the target is enough.
-    package func permits(_ principal: Principal, _ kind: TargetKind, _ target: String) -> Verdict {
-        guard let grants = grants(on: principal) else { return .allowed(grant: nil) }
-        var isNamed = false
-        for (index, grant) in grants.enumerated() where grant.names(principal) {
-            isNamed = true
-            if grant.covers(kind, target) { return .allowed(grant: index) }
-        }
-        return .denied(isNamed ? kind.denial : .principalDenied)
-    }
-
-    /// A break-glass credential names its routes itself, so the walk has judged it before it comes here: grants on people do not hold for it.
-    private func grants(on principal: Principal) -> [Grant]? { principal.kind == .bearer ? nil : grants }
-
     /// What an MCP call is aimed at.
     package enum TargetKind: Hashable, Sendable, CaseIterable {
         case tool, prompt, resource
@@ -88,16 +60,6 @@ package struct Grant: Hashable, Sendable {
         case .service: serviceTokens.contains { $0.matches(principal.name) }
         case .bearer, .none: false
         }
-    }
-
-    package func covers(_ kind: Policy.TargetKind, _ target: String) -> Bool {
-        let globs =
-            switch kind {
-            case .tool: tools
-            case .prompt: prompts
-            case .resource: resources
-            }
-        return globs.map { kind.isPlain(target) && $0.contains { $0.matches(target) } } ?? true
     }
 }
 

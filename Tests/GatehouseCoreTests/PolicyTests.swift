@@ -83,54 +83,73 @@ import Testing
         )
     }
 
+    private func coverage(
+        _ policy: Policy,
+        _ principal: Principal,
+        _ kind: Policy.TargetKind,
+        _ target: String
+    ) -> Permits.Coverage {
+        Array(target.utf8).withUnsafeBytes { Permits(policy, of: principal).coverage(of: kind, $0) }
+    }
+
+    private func refusal(_ policy: Policy, _ principal: Principal) -> Reason? { Permits(policy, of: principal).refusal }
+
     @Test func withoutGrantsEverybodyMayEverything() {
-        #expect(Policy.everyone.admits(alice) == .allowed(grant: nil))
-        #expect(Policy.everyone.permits(service, .tool, "delete") == .allowed(grant: nil))
+        #expect(refusal(.everyone, alice) == nil)
+        #expect(coverage(.everyone, service, .tool, "delete") == .covered(grant: nil))
     }
 
     @Test func anEmptyListAdmitsNobody() {
-        #expect(Policy(grants: []).admits(alice) == .denied(.principalDenied))
-        #expect(Policy(grants: []).permits(alice, .tool, "x") == .denied(.principalDenied))
+        #expect(refusal(Policy(grants: []), alice) == .principalDenied)
+        #expect(Permits(Policy(grants: []), of: alice).grants.isEmpty)
     }
 
-    @Test func theFirstGrantThatNamesThePrincipalAdmits() {
+    @Test func theGrantsThatNameThePrincipalAdmit() {
         let policy = Policy(grants: [grant(["bob@*"]), grant(["*@EXAMPLE.com"]), grant(["alice@*"])])
-        #expect(policy.admits(alice) == .allowed(grant: 1))
-        #expect(policy.admits(service) == .denied(.principalDenied))
+        #expect(refusal(policy, alice) == nil)
+        #expect(Permits(policy, of: alice).grants == [1, 2])
+        #expect(refusal(policy, service) == .principalDenied)
     }
 
     @Test func kindsDoNotMix() {
         let both = Policy(grants: [grant(["id.access"], services: ["alice@example.com"])])
-        #expect(both.admits(alice) == .denied(.principalDenied))
-        #expect(both.admits(service) == .denied(.principalDenied))
+        #expect(refusal(both, alice) == .principalDenied)
+        #expect(refusal(both, service) == .principalDenied)
         let everyone = Policy(grants: [grant(["*"], services: ["*"])])
-        #expect(everyone.admits(.nobody) == .denied(.principalDenied))
+        #expect(refusal(everyone, .nobody) == .principalDenied)
         // Service tokens' names are exact in case, people's are not.
-        #expect(Policy(grants: [grant(services: ["ID.access"])]).admits(service) == .denied(.principalDenied))
+        #expect(refusal(Policy(grants: [grant(services: ["ID.access"])]), service) == .principalDenied)
     }
 
     @Test func `a break-glass credential is not subject to grants on people`() {
         let bearer = Principal(kind: .bearer, name: "alice@example.com")
         for policy in [Policy.everyone, Policy(grants: []), Policy(grants: [grant(["bob@*"], tools: ["get_*"])])] {
-            #expect(policy.admits(bearer) == .allowed(grant: nil))
-            #expect(policy.permits(bearer, .tool, "delete_doc") == .allowed(grant: nil))
+            #expect(refusal(policy, bearer) == nil)
+            #expect(coverage(policy, bearer, .tool, "delete_doc") == .covered(grant: nil))
         }
     }
 
     @Test func anyGrantThatCoversACallIsEnough() {
         let policy = Policy(grants: [grant(["alice@*"], tools: ["get_*"]), grant(["*"], tools: ["list_*"])])
-        #expect(policy.permits(alice, .tool, "get_doc") == .allowed(grant: 0))
-        #expect(policy.permits(alice, .tool, "list_docs") == .allowed(grant: 1))
-        #expect(policy.permits(alice, .tool, "delete_doc") == .denied(.toolDenied))
-        #expect(policy.permits(alice, .tool, "Get_doc") == .denied(.toolDenied))
-        #expect(policy.permits(alice, .prompt, "anything") == .allowed(grant: 0))
-        #expect(policy.permits(service, .tool, "get_doc") == .denied(.principalDenied))
+        #expect(coverage(policy, alice, .tool, "get_doc") == .covered(grant: 0))
+        #expect(coverage(policy, alice, .tool, "list_docs") == .covered(grant: 1))
+        #expect(coverage(policy, alice, .tool, "delete_doc") == .uncovered)
+        #expect(coverage(policy, alice, .tool, "Get_doc") == .uncovered)
+        #expect(coverage(policy, alice, .prompt, "anything") == .covered(grant: 0))
+        #expect(refusal(policy, service) == .principalDenied)
+    }
+
+    @Test func `a grant without a list covers everything of its kind beside one that lists`() {
+        let policy = Policy(grants: [grant(["*"], tools: ["get_*"]), grant(["*"])])
+        #expect(coverage(policy, alice, .tool, "delete_doc") == .covered(grant: 1))
+        #expect(!Permits(policy, of: alice).restrictsAny)
     }
 
     @Test(arguments: zip(Policy.TargetKind.allCases, [Reason.toolDenied, .promptDenied, .resourceDenied]))
     func eachKindHasItsDenial(kind: Policy.TargetKind, reason: Reason) {
         let nothing = Grant(users: [Glob("*")], serviceTokens: [], tools: [], prompts: [], resources: [])
-        #expect(Policy(grants: [nothing]).permits(alice, kind, "x") == .denied(reason))
+        #expect(coverage(Policy(grants: [nothing]), alice, kind, "x") == .uncovered)
+        #expect(kind.denial == reason)
     }
 }
 

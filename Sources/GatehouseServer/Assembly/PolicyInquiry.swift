@@ -62,24 +62,23 @@ package struct PolicyInquiry: Sendable {
             (ground, refusal) = (.denyList(list), .assertionDenied)
             return
         }
-        let verdict =
-            if let call, route.speech == .mcp {
-                route.policy.permits(principal, call.kind, call.target)
-            } else {
-                route.policy.admits(principal)
-            }
-        switch verdict {
-        case .allowed(let grant): (ground, refusal) = (grant.map { .grant($0) } ?? .everyone, nil)
-        case .denied(.principalDenied): (ground, refusal) = (.noGrant, .principalDenied)
-        case .denied(let reason):
-            let naming = (route.policy.grants ?? []).enumerated().filter { $1.names(principal) }.map(\.offset)
-            if let call, !RPCGate.isTarget(call.target) {
-                (ground, refusal) = (.malformedTarget(grants: naming), .targetMalformed)
-            } else if let call, !call.kind.isPlain(call.target) {
-                (ground, refusal) = (.ambiguousTarget(grants: naming), reason)
-            } else {
-                (ground, refusal) = (.noTarget(grants: naming), reason)
-            }
+        let permits = Permits(route.policy, of: principal)
+        if let refused = permits.refusal {
+            (ground, refusal) = (.noGrant, refused)
+            return
+        }
+        guard let call, route.speech == .mcp else {
+            (ground, refusal) = (permits.grants.first.map { .grant($0) } ?? .everyone, nil)
+            return
+        }
+        var target = call.target
+        switch target.withUTF8({ permits.coverage(of: call.kind, UnsafeRawBufferPointer($0)) }) {
+        case .covered(let grant): (ground, refusal) = (grant.map { .grant($0) } ?? .everyone, nil)
+        case .uncovered where !RPCGate.isTarget(call.target):
+            (ground, refusal) = (.malformedTarget(grants: permits.grants), .targetMalformed)
+        case .uncovered where !call.kind.isPlain(call.target):
+            (ground, refusal) = (.ambiguousTarget(grants: permits.grants), call.kind.denial)
+        case .uncovered: (ground, refusal) = (.noTarget(grants: permits.grants), call.kind.denial)
         }
     }
 
