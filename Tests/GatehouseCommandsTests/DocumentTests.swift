@@ -39,6 +39,13 @@ struct DocumentTests {
         }
     }
 
+    @Test func `every path that the contributor's page names exists`() throws {
+        let text = try Self.text("docs/DEVELOPING.md")
+        let paths = text.matches(of: #/`((?:Sources|Tests|deploy|config|docs)\/[^` ]+)/#).map { String($0.output.1) }
+        #expect(paths.count > 20)
+        for path in paths { #expect(FileManager.default.fileExists(atPath: "\(Self.root)/\(path)"), "\(path)") }
+    }
+
     @Test(arguments: names)
     func `every link of a document leads somewhere`(name: String) throws {
         let text = try Self.text(name)
