@@ -17,6 +17,12 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case spoolDamaged = "spool_damaged"
         /// The sink did not take a batch; it is offered again.
         case sinkFailed = "sink_failed"
+        /// The sink did not take a batch in the time that it has; a smaller one is offered.
+        case sinkTimedOut = "sink_timed_out"
+        /// The sink lacks events that it had taken: its file or database was replaced.
+        case sinkReplaced = "sink_replaced"
+        /// Another process stores events under this spool's name.
+        case writerDuplicated = "writer_duplicated"
         /// Stored events cannot be read.
         case unreadable
         /// The database has no audit tables: no event has come there yet.

@@ -36,7 +36,8 @@ package struct AuditSettings: Sendable {
     /// Bytes after which the writer begins another segment.
     package static let defaultSegmentSize = 8 << 20
     package var segmentSize = AuditSettings.defaultSegmentSize
-    /// Bytes of events in segments that the sink has not taken; the files may have one segment more. Beyond it nothing leaves the rings until the sink catches up, and when
+    /// Bytes of events in segments that the sink has not taken; the files may have one segment more, and
+    /// those of ``keptSegments``. Beyond it nothing leaves the rings until the sink catches up, and when
     /// they are full ``OnFailure`` says what happens.
     package static let defaultMaxSpool = 1 << 30
     package var maxSpool = AuditSettings.defaultMaxSpool
@@ -55,7 +56,12 @@ package struct AuditSettings: Sendable {
     package static let defaultQuiet: Duration = .seconds(1)
     package var quiet = AuditSettings.defaultQuiet
 
-    /// Events handed to the sink at once.
+    /// Segments that are kept after the sink has all of them, so that what it loses (its file is deleted, a standby takes over that lags behind)
+    /// can be sent again. Beyond it the oldest goes.
+    package static let defaultKeptSegments = 2
+    package var keptSegments = AuditSettings.defaultKeptSegments
+
+    /// Events handed to the sink at once, at most; see ``BatchSize``.
     package static let defaultBatch = 1000
     package var batch = AuditSettings.defaultBatch
     /// How long the drain gathers before it hands over a batch that is not full.
@@ -93,6 +99,7 @@ package struct AuditSettings: Sendable {
         )
         try require(segmentSize >= 1 << 16, "a segment has at least 64 KiB")
         try require(maxSpool >= segmentSize, "the spool holds at least one segment")
+        try require(keptSegments >= 0, "the number of kept segments is not negative")
         try require(batch > 0, "a batch has at least one event")
         try require(tick >= .milliseconds(1) && retry.first >= .milliseconds(1), "a wait has at least a millisecond")
     }

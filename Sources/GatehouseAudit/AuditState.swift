@@ -9,6 +9,10 @@ package struct AuditState: Sendable {
         case sinkSlow = "sink_slow"
         /// The sink does not take events; the spool keeps them.
         case sinkDown = "sink_down"
+        /// The sink was found without events that it had taken, a short time ago; the spool sends again what it still has.
+        case sinkReplaced = "sink_replaced"
+        /// Another process stores events under the name of this spool's writer: one of the two spools is a copy.
+        case writerDuplicated = "writer_duplicated"
         /// The spool has reached its quota: the sink must take some first.
         case spoolFull = "spool_full"
         /// The disk of the spool has no room.
@@ -22,7 +26,9 @@ package struct AuditState: Sendable {
 
         init(_ error: AuditError) {
             switch (error.code, error.number) {
-            case (.sinkFailed, _): self = .sinkDown
+            case (.sinkFailed, _), (.sinkTimedOut, _): self = .sinkDown
+            case (.sinkReplaced, _): self = .sinkReplaced
+            case (.writerDuplicated, _): self = .writerDuplicated
             case (.spoolFull, _): self = .spoolFull
             case (.spoolGone, _), (_, ENOENT), (_, ENOTDIR): self = .spoolGone
             case (_, ENOSPC), (_, EDQUOT): self = .diskFull
@@ -34,6 +40,9 @@ package struct AuditState: Sendable {
 
     /// Beyond it a sink counts as slow.
     package static let slowLag: Duration = .seconds(30)
+
+    /// How long readiness names what was noticed once and needs somebody to look.
+    package static let noticeLifetime: Duration = .seconds(600)
 
     /// Events recorded by all lanes since the start.
     package var recorded = 0
@@ -59,11 +68,17 @@ package struct AuditState: Sendable {
     package var deliveredThrough: Int64 = 0
     package var writerTrouble: AuditError?
     package var sinkTrouble: AuditError?
+    /// What was noticed in the last ``noticeLifetime``, although recording and delivery go on.
+    package var notice: AuditError?
+    /// How often the sink was found without events that it had taken.
+    package var replacements = 0
+    /// Events that the sink lacked and the spool had no more.
+    package var unrecoverable = 0
 
     package init() {}
 
     package var word: Word {
-        if let trouble = writerTrouble ?? sinkTrouble { return Word(trouble) }
+        if let trouble = writerTrouble ?? sinkTrouble ?? notice { return Word(trouble) }
         return lag > Self.slowLag ? .sinkSlow : .ready
     }
 

@@ -89,6 +89,13 @@ package final class AuditSystem: Sendable {
         if !writer.hasWork { directory.removeRings() }
     }
 
+    /// Has another sink take everything from now on, also what waits in the spool: for a failover that comes as another address. What the new one
+    /// lacks of what the old one had is sent again as far as the spool has it.
+    package func replaceSink(_ make: @escaping @Sendable () -> any AuditSink) {
+        drain.replaceSink(make)
+        drainBell.ring()
+    }
+
     /// Has every lane say what it has only counted, on its own loop.
     private func tellCounts() {
         let lanes = running.withLock { $0.lanes }
@@ -135,6 +142,11 @@ package final class AuditSystem: Sendable {
         state.writer = directory.writer
         state.writerTrouble = gauges.writerTrouble.withLock { $0 }
         state.sinkTrouble = gauges.sinkTrouble.withLock { $0 }
+        state.notice = gauges.notice.withLock { notice in
+            notice.flatMap { ContinuousClock.now - $0.at < AuditState.noticeLifetime ? $0.error : nil }
+        }
+        state.replacements = gauges.replacements.load(ordering: .relaxed)
+        state.unrecoverable = gauges.unrecoverable.load(ordering: .relaxed)
         return state
     }
 
@@ -192,7 +204,7 @@ package final class AuditSystem: Sendable {
                 pause = settings.retry.first
                 if count < settings.batch { drainBell.wait(.resting, atMost: settings.gather, unless: { stops }) }
             case .idle:
-                drainBell.wait(.parked, atMost: nil, unless: { stops || drain.hasWork })
+                drainBell.wait(.parked, atMost: drain.checkInterval, unless: { stops || drain.hasWork })
                 drainBell.wait(.resting, atMost: settings.gather, unless: { stops })
             case .failed:
                 drainBell.wait(.resting, atMost: pause, unless: { stops })

@@ -27,6 +27,21 @@ extension SQLiteConnection {
     /// Whether another file, or none, has the path now: a restored backup, say. This connection still reads the old one.
     package var isReplaced: Bool { Self.identity(of: file) != identity }
 
+    /// The same, for a connection that is about to be given up: where the file was replaced, its write-ahead log is taken away from the path. SQLite
+    /// leaves it there when a database has moved (`SQLITE_FCNTL_HAS_MOVED`) and would play it into the file that has the path now
+    /// (https://www.sqlite.org/howtocorrupt.html, section 1.4). A log that another has made meanwhile is left alone.
+    package func checkReplaced() -> Bool {
+        guard isReplaced else {
+            logIdentity = Self.identity(of: "\(file)-wal")
+            return false
+        }
+        if let logIdentity, Self.identity(of: "\(file)-wal") == logIdentity {
+            unlink("\(file)-wal")
+            unlink("\(file)-shm")
+        }
+        return true
+    }
+
     struct Identity: Equatable {
         let device: dev_t
         let inode: ino_t

@@ -30,6 +30,8 @@ package final class SQLiteConnection {
     let handle: OpaquePointer
     let file: String
     let identity: Identity?
+    /// Of the write-ahead log of this file.
+    var logIdentity: Identity?
 
     /// Opens the database file at `path`, which is a path in the file system and never a URI or `:memory:`.
     ///
@@ -64,7 +66,12 @@ package final class SQLiteConnection {
         let milliseconds = busyTimeout / .milliseconds(1)
         sqlite3_busy_timeout(handle, Int32(max(0, min(milliseconds, 3_600_000))))
         try execute("PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON; PRAGMA synchronous=\(synchronous.rawValue)")
-        if access != .readOnly { try enterWAL(within: Int(max(0, min(milliseconds, 3_600_000)))) }
+        if access != .readOnly {
+            try enterWAL(within: Int(max(0, min(milliseconds, 3_600_000))))
+            // The first reader makes the log.
+            try execute("SELECT count(*) FROM sqlite_schema")
+            logIdentity = Self.identity(of: "\(file)-wal")
+        }
     }
 
     deinit {

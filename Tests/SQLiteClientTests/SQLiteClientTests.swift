@@ -117,6 +117,7 @@ final class TemporaryDirectory {
         let other = try SQLiteConnection(path: file)
         #expect(connection.isReplaced)
         #expect(!other.isReplaced)
+        #expect(connection.checkReplaced() && !other.checkReplaced())
     }
 
     @Test func tellsThatAnotherConnectionHasWritten() throws {

@@ -5,8 +5,34 @@
 package protocol AuditSink: AnyObject {
     /// Takes a batch. Once this returns, the events are as safe as the sink makes them, and the spool forgets them.
     ///
-    /// - Throws: `.sinkFailed` when nothing, or not everything, was taken; the same batch is offered again.
+    /// - Throws: `.sinkFailed` or `.sinkTimedOut` when nothing, or not everything, was taken; the events are offered again.
     func deliver(_ batch: AuditBatch) throws(AuditError)
+
+    /// Opens what events are stored in, unless it is open and still the one that it was.
+    ///
+    /// - Returns: another number after each opening: what is open may then lack events that were delivered before.
+    func open() throws(AuditError) -> Int
+
+    /// How long the drain may leave the sink alone before it calls ``open()`` again; nil for a sink that nobody can replace.
+    var checkInterval: Duration? { get }
+
+    /// The time that a batch may take; nil for a sink that knows none.
+    var deliveryTimeout: Duration? { get }
+
+    /// How far the sink has the chain of a writer, events and checkpoints together; 0 without any, nil when the sink cannot tell.
+    func lastSequence(of writer: String) throws(AuditError) -> Int64?
+
+    /// How many events of a writer are stored under these numbers; nil when the sink cannot tell.
+    func count(of writer: String, in sequences: ClosedRange<Int64>) throws(AuditError) -> Int?
+}
+
+/// What holds for a sink that only passes events on.
+extension AuditSink {
+    package func open() throws(AuditError) -> Int { 0 }
+    package var checkInterval: Duration? { nil }
+    package var deliveryTimeout: Duration? { nil }
+    package func lastSequence(of writer: String) throws(AuditError) -> Int64? { nil }
+    package func count(of writer: String, in sequences: ClosedRange<Int64>) throws(AuditError) -> Int? { nil }
 }
 
 /// Events of one writer in the order of their sequence, and heads of its chain that cover them and those before. Never empty.

@@ -13,14 +13,21 @@ final class SpoolDrain: @unchecked Sendable {
         case failed
     }
 
-    private let directory: SpoolDirectory
-    private let settings: AuditSettings
-    private let gauges: SpoolGauges
-    private let sink: any AuditSink
-    private var cursor: SpoolCursor
-    private var reader: SegmentReader?
+    let directory: SpoolDirectory
+    let settings: AuditSettings
+    let gauges: SpoolGauges
+    private(set) var sink: any AuditSink
+    /// Makes the sink that takes the place of this one. Set on any thread.
+    private let nextSink = Mutex<(@Sendable () -> any AuditSink)?>(nil)
+    var cursor: SpoolCursor
+    var reader: SegmentReader?
     /// What the sink has not taken yet, with the cursor behind it.
-    private var offered: (records: [SpoolRecord], behind: SpoolCursor)?
+    var offered: (records: [SpoolRecord], behind: SpoolCursor)?
+    private var size: BatchSize
+    /// The opening of the sink after which it was asked how much it has.
+    var attended: Int?
+    /// Before it the sink has had everything once.
+    var takenOnce: SpoolPosition
 
     init(_ directory: SpoolDirectory, settings: AuditSettings, gauges: SpoolGauges, sink: any AuditSink) {
         self.directory = directory
@@ -28,18 +35,35 @@ final class SpoolDrain: @unchecked Sendable {
         self.gauges = gauges
         self.sink = sink
         cursor = directory.cursor()
+        size = BatchSize(most: settings.batch)
+        takenOnce = cursor.position
     }
 
-    var hasWork: Bool { cursor.position < gauges.end.withLock { $0 } || !heads(through: cursor.tip.sequence).isEmpty }
+    /// Has another sink take what comes from the next step on. On any thread.
+    func replaceSink(_ make: @escaping @Sendable () -> any AuditSink) { nextSink.withLock { $0 = make } }
+
+    private var hasNextSink: Bool { nextSink.withLock { $0 != nil } }
+
+    /// How long there may be nothing to do before the sink is looked at.
+    var checkInterval: Duration? { sink.checkInterval }
+
+    var hasWork: Bool { hasNextSink || hasEvents }
+
+    var hasEvents: Bool { cursor.position < gauges.end.withLock { $0 } || !heads(through: cursor.tip.sequence).isEmpty }
 
     /// Hands over one batch, or deletes a segment that is done.
     func step() -> Progress {
+        adoptSink()
         do throws(AuditError) {
+            try attend()
             if offered == nil { offered = try gather() }
             guard let (records, behind) = offered else { return try deliverHeads() }
             let heads = heads(through: behind.tip.sequence)
             if !records.isEmpty {
+                let start = ContinuousClock.now
                 try sink.deliver(AuditBatch(writer: directory.writer, records: records, heads: heads))
+                size.taken(records.count, in: .now - start, of: sink.deliveryTimeout)
+                try lookForTwin(of: records)
             }
             forget(heads)
             let taken =
@@ -48,18 +72,32 @@ final class SpoolDrain: @unchecked Sendable {
             cursor = behind
             offered = nil
             gauges.pendingBytes.wrappingSubtract(taken, ordering: .relaxed)
-            freeShare(of: records)
+            if takenOnce < behind.position {
+                takenOnce = behind.position
+                freeShare(of: records)
+            }
             gauges.deliveredThrough.store(Int(cursor.tip.sequence), ordering: .relaxed)
             noteAge(since: records.last)
             gauges.sinkTrouble.withLock { $0 = nil }
             return .delivered(records.count)
         } catch {
-            // What was read and not offered is read again.
-            if offered == nil { reader = nil }
             noteAge(since: offered?.records.first)
+            if error.code == .sinkTimedOut {
+                size.timedOut()
+                offered = nil
+            }
+            // What was read and is not offered is read again.
+            if offered == nil { reader = nil }
             gauges.sinkTrouble.withLock { $0 = error }
             return .failed
         }
+    }
+
+    private func adoptSink() {
+        guard let make = nextSink.withLock({ $0.take() }) else { return }
+        sink = make()
+        attended = nil
+        size = BatchSize(most: settings.batch)
     }
 
     /// Gives back what events of nobody established took of their share.
@@ -87,7 +125,10 @@ final class SpoolDrain: @unchecked Sendable {
     /// Heads that came after the events they cover were taken.
     private func deliverHeads() throws(AuditError) -> Progress {
         let heads = heads(through: cursor.tip.sequence)
-        guard !heads.isEmpty else { return .idle }
+        guard !heads.isEmpty else {
+            gauges.sinkTrouble.withLock { $0 = nil }
+            return .idle
+        }
         try sink.deliver(AuditBatch(writer: directory.writer, records: [], heads: heads))
         forget(heads)
         gauges.sinkTrouble.withLock { $0 = nil }
@@ -103,7 +144,7 @@ final class SpoolDrain: @unchecked Sendable {
             guard let reader = try open(end) else { return nil }
             let bound = end.segment == reader.header.number ? end.offset : reader.length
             var records: [SpoolRecord] = []
-            reading: while records.count < settings.batch {
+            reading: while records.count < size.current {
                 switch try reader.next(before: bound) {
                 case .record(let record): records.append(record)
                 case .end:
@@ -134,7 +175,9 @@ final class SpoolDrain: @unchecked Sendable {
             return nil
         }
         // Older ones are left of a crash between the cursor's move and the deletion.
-        for done in try directory.segments() where done < number { try delete(done, keeping: nil) }
+        for done in try directory.segments() where done < number - settings.keptSegments {
+            try delete(done, keeping: nil)
+        }
         let offset = number == cursor.position.segment ? cursor.position.offset : Segment.headerLength
         do throws(AuditError) {
             let opened = try SegmentReader(opening: directory.segment(number), from: offset, after: cursor.tip.hash)
@@ -165,7 +208,10 @@ final class SpoolDrain: @unchecked Sendable {
         try directory.store(next)
         cursor = next
         reader = nil
-        try delete(number, keeping: suffix)
+        if suffix != nil { try delete(number, keeping: suffix) }
+        for done in try directory.segments() where done <= number - settings.keptSegments {
+            try delete(done, keeping: nil)
+        }
     }
 
     private func delete(_ number: Int, keeping suffix: String?) throws(AuditError) {
@@ -179,7 +225,7 @@ final class SpoolDrain: @unchecked Sendable {
         gauges.segmentBytes.wrappingSubtract(size, ordering: .relaxed)
     }
 
-    private func fileLength(_ number: Int) -> Int {
+    func fileLength(_ number: Int) -> Int {
         var status = stat()
         return stat(directory.segment(number), &status) == 0 ? Int(status.st_size) : 0
     }

@@ -11,6 +11,7 @@ struct PostgresAuditSQL: AuditSQL {
     private static let piece = 2000
 
     private let session: PostgresSession
+    private let place: PostgresPlace
     private let moment = Moment()
 
     /// Whether a snapshot is under way.
@@ -24,7 +25,7 @@ struct PostgresAuditSQL: AuditSQL {
             session = try Self.session(url, "gatehouse audit")
             // The view's subqueries look dear to the planner, who would compile for a second what runs for milliseconds.
             try session.query("SET jit = off")
-            try PostgresPlace.enter(session)
+            place = try PostgresPlace.enter(session)
             version = try session.schemaVersion(of: PostgresSchema.component)
         } catch { throw Self.unreadable(error) }
         guard version > 0 else { throw AuditError(.empty, "the database holds no audit events") }
@@ -43,7 +44,7 @@ struct PostgresAuditSQL: AuditSQL {
     init(pruning url: String) throws(AuditError) {
         do throws(PostgresError) {
             session = try Self.session(url, "gatehouse audit prune")
-            try PostgresSchema.open(session)
+            place = try PostgresSchema.open(session)
         } catch { throw Self.failed(error) }
     }
 
@@ -56,7 +57,7 @@ struct PostgresAuditSQL: AuditSQL {
         _ values: [QueryValue],
         _ body: (PostgresRow) throws(PostgresError) -> Bool
     ) throws(PostgresError) {
-        for row in try session.query(sql, values.map(\.postgres)) where try !body(row) { return }
+        for row in try session.query(place.qualified(sql), values.map(\.postgres)) where try !body(row) { return }
     }
 
     func walk(
@@ -73,7 +74,7 @@ struct PostgresAuditSQL: AuditSQL {
         _ values: [QueryValue],
         _ body: (PostgresRow) throws(PostgresError) -> Bool
     ) throws(PostgresError) {
-        try session.query("DECLARE found NO SCROLL CURSOR FOR \(sql)", values.map(\.postgres))
+        try session.query("DECLARE found NO SCROLL CURSOR FOR \(place.qualified(sql))", values.map(\.postgres))
         reading: while true {
             let piece = try session.query("FETCH FORWARD \(Self.piece) FROM found")
             for row in piece where try !body(row) { break reading }
@@ -138,10 +139,10 @@ struct PostgresAuditSQL: AuditSQL {
     }
 
     func run(_ sql: String, _ values: [QueryValue]) throws(PostgresError) -> Int {
-        try session.query(sql, values.map(\.postgres)).affectedCount
+        try session.query(place.qualified(sql), values.map(\.postgres)).affectedCount
     }
 
-    func store(_ head: AuditHead) throws(PostgresError) { try session.batch([PostgresSchema.insert(head)]) }
+    func store(_ head: AuditHead) throws(PostgresError) { try session.batch([PostgresSchema.insert(head, in: place)]) }
 
     /// By dropping their partitions.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(PostgresError) -> Int {

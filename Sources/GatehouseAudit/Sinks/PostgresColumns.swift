@@ -41,11 +41,11 @@ struct PostgresColumns {
     }
 
     /// The statement for these events, with one parameter a column, in their order.
-    var statement: PostgresStatement {
+    func statement(in place: PostgresPlace) -> PostgresStatement {
         let isFirst = AuditColumn.allCases.dropFirst(AuditColumn.firstRelease.count).allSatisfy { isSilent[$0.index] }
         let kept = isFirst ? AuditColumn.firstRelease.count : AuditColumn.count
         let values = arrays.prefix(kept).map { PostgresValue.text(String(decoding: $0 + [0x7D], as: UTF8.self)) }
-        return PostgresStatement(isFirst ? PostgresSchema.firstInsert : PostgresSchema.insert, values)
+        return PostgresStatement(place.qualified(isFirst ? PostgresSchema.firstInsert : PostgresSchema.insert), values)
     }
 
     // MARK: -

@@ -2,23 +2,42 @@ internal import PostgresClient
 
 /// The schema in which the audit's tables are.
 ///
-/// It is looked for once for each session, which then knows no other. Left to `search_path` alone, a user named `gatehouse` would find them in
-/// `public` until the tokens' schema of that name is made, and from then on make new ones there.
-enum PostgresPlace {
+/// It is looked for once for each session, and every statement names it. Left to `search_path`, a user named `gatehouse` would find the tables in
+/// `public` until the tokens' schema of that name is made, and from then on make new ones there. A path that is set for the session does not
+/// suffice: behind a pooler in transaction mode the next statement may meet another session.
+struct PostgresPlace: Sendable {
+    /// Quoted by the server.
+    let schema: String
+    /// Other schemas of the user's path that have such tables too: what another release, or the path, has split.
+    let others: [String]
+
     /// Has the session find the tables where they are, or make them where the user's `search_path` first lets it.
-    static func enter(_ session: PostgresSession) throws(PostgresError) {
+    static func enter(_ session: PostgresSession) throws(PostgresError) -> PostgresPlace {
         // Where tables are in two schemas, the one that is not called like the user holds the older ones. New ones are not made among the
         // tokens' while there is another place.
         let found = try session.query(
             """
-            SELECT s.name::pg_catalog.text
+            SELECT s.name::pg_catalog.text, pg_catalog.quote_ident(s.name), t.is_there
             FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, place),
                 LATERAL (SELECT pg_catalog.to_regclass(pg_catalog.format('%I.audit_events', s.name)) IS NOT NULL) t (is_there)
             ORDER BY NOT t.is_there, t.is_there AND s.name = CURRENT_USER,
                 NOT pg_catalog.has_schema_privilege(s.name::pg_catalog.text, 'CREATE'), s.name = 'gatehouse', s.place
-            LIMIT 1
             """
         )
-        if let schema = found.first { try session.settle(in: try schema.text(0)) }
+        guard let first = found.first else {
+            throw PostgresError(.unexpectedResult, "the database user's search_path names no schema that there is")
+        }
+        try session.settle(in: try first.text(0))
+        var others: [String] = []
+        for row in found.dropFirst() where try row.bool(2) { others.append(try row.text(1)) }
+        return PostgresPlace(schema: try first.text(1), others: others)
+    }
+
+    /// What the audit makes in its schema.
+    private static let names = ["audit_events", "audit_heads", "audit_make_partition", "schema_versions"]
+
+    /// The statement with its schema before each name of the audit's. Ours are written with a space before such a name, and values are bound.
+    func qualified(_ sql: String) -> String {
+        Self.names.reduce(sql) { $0.replacing(" \($1)", with: " \(schema).\($1)") }
     }
 }

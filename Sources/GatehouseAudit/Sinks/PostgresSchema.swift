@@ -92,9 +92,11 @@ enum PostgresSchema {
     static let oldestUsable = 1
 
     /// Opens the tables on a session that has just been connected, and makes them or brings them up to date where the user may.
-    static func open(_ session: PostgresSession) throws(PostgresError) {
-        try PostgresPlace.enter(session)
+    @discardableResult
+    static func open(_ session: PostgresSession) throws(PostgresError) -> PostgresPlace {
+        let place = try PostgresPlace.enter(session)
         try session.migrate(component, through: scripts, usableFrom: oldestUsable)
+        return place
     }
 
     /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
@@ -147,9 +149,9 @@ enum PostgresSchema {
         VALUES ($1, $2, $3, $4::timestamptz, $5, $6) ON CONFLICT DO NOTHING
         """
 
-    static func insert(_ head: AuditHead) -> PostgresStatement {
+    static func insert(_ head: AuditHead, in place: PostgresPlace) -> PostgresStatement {
         PostgresStatement(
-            insertHead,
+            place.qualified(insertHead),
             [
                 .text(head.writer), .int(head.sequence), .text(head.kind.rawValue), .text(head.at.rfc3339),
                 .bytes(head.hash), .bytes(head.signature),

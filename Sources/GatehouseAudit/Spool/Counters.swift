@@ -43,6 +43,12 @@ final class SpoolGauges: Sendable {
     let damaged = Atomic<Int>(0)
     let writerTrouble = Mutex<AuditError?>(nil)
     let sinkTrouble = Mutex<AuditError?>(nil)
+    /// What the drain has noticed last that needs somebody to look, and when.
+    let notice = Mutex<(error: AuditError, at: ContinuousClock.Instant)?>(nil)
+    /// How often the sink was found without events that it had taken.
+    let replacements = Atomic<Int>(0)
+    /// Events that the sink lacked then and that the spool had no more.
+    let unrecoverable = Atomic<Int>(0)
     /// How far the segments are written, for the drain.
     let end = Mutex<SpoolPosition>(SpoolPosition(segment: 0, offset: 0))
     /// Heads that the sink has not taken, oldest first. At most ``maximumHeads``: beyond it the oldest go, which stand in the log.

@@ -164,6 +164,14 @@ struct MetricsText {
         sample("gatehouse_audit_late_total", [], audit.late)
         family("gatehouse_audit_damaged_total", "counter", "Places in the spool that could not be read back.")
         sample("gatehouse_audit_damaged_total", [], audit.damaged)
+        family("gatehouse_audit_sink_replaced_total", "counter", "Times that the sink lacked events it had taken.")
+        sample("gatehouse_audit_sink_replaced_total", [], audit.replacements)
+        family(
+            "gatehouse_audit_unrecoverable_total",
+            "counter",
+            "Events that the sink lacked then and that the spool had no more."
+        )
+        sample("gatehouse_audit_unrecoverable_total", [], audit.unrecoverable)
         family("gatehouse_audit_state", "gauge", "1 for the word that readiness says of the audit, 0 for the others.")
         for word in AuditState.Word.allCases {
             sample("gatehouse_audit_state", [("state", word.rawValue)], audit.word == word ? 1 : 0)

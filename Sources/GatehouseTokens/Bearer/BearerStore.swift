@@ -210,7 +210,7 @@ package actor BearerStore {
     }
 
     private func database(creating: Bool) throws(TokenError) -> SQLiteConnection {
-        if let connection, !connection.isReplaced { return connection }
+        if let connection, !connection.checkReplaced() { return connection }
         connection = nil
         return try sql { () throws(SQLiteError) in
             let opened = try SQLiteConnection(path: path, access: creating ? .create : .readWrite)

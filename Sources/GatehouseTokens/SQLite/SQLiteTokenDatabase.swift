@@ -80,7 +80,7 @@ actor SQLiteTokenDatabase: TokenDatabase {
 
     /// The open connection; opens it anew when a backup was put in the place of the file.
     private func database() throws(TokenError) -> SQLiteConnection {
-        if let connection, !connection.isReplaced { return connection }
+        if let connection, !connection.checkReplaced() { return connection }
         connection = nil
         stamp = nil
         do throws(SQLiteError) {

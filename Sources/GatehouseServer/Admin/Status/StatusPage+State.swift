@@ -127,6 +127,8 @@ extension StatusPage {
                 case .ready: ("recording", "pill good")
                 case .sinkSlow: ("the sink is slow, the spool keeps events", "pill warn")
                 case .sinkDown: ("the sink is down, the spool keeps events", "pill warn")
+                case .sinkReplaced: ("the sink lost events, the spool sends what it has", "pill bad")
+                case .writerDuplicated: ("another spool has the same name", "pill bad")
                 case .spoolFull: ("the spool is full", "pill bad")
                 case .diskFull: ("the disk is full", "pill bad")
                 case .spoolDenied: ("the spool may not be written", "pill bad")
@@ -144,7 +146,9 @@ extension StatusPage {
         let depth = "\(StatusWords.count(audit.depthEvents)) events, \(StatusWords.bytes(audit.depthBytes))"
         term("wait in the spool", depth, nil, &html)
         term("the sink is behind by", StatusWords.span(audit.lag), nil, &html)
-        if let trouble = audit.writerTrouble ?? audit.sinkTrouble { term("trouble", "\(trouble)", nil, &html) }
+        if let trouble = audit.writerTrouble ?? audit.sinkTrouble ?? audit.notice {
+            term("trouble", "\(trouble)", nil, &html)
+        }
         html.markup("</dl></section>")
     }
 
