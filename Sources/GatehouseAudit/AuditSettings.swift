@@ -71,6 +71,11 @@ package struct AuditSettings: Sendable {
     package static let defaultRetry: (first: Duration, last: Duration) = (.milliseconds(100), .seconds(10))
     package var retry = AuditSettings.defaultRetry
 
+    /// What is deleted once it is older than so long; nil for a sink that keeps nothing.
+    package var retention: (database: EventDatabase, keep: Duration)?
+    /// Told what each run of the retention came to, on its thread. For the log.
+    package var onRetention: @Sendable (RetentionState.Outcome) -> Void = { _ in }
+
     /// Without keys nothing is chained, and nothing is kept of arguments.
     package var keys: AuditKeys?
     /// Told every head of the chain, on the writer's thread. For the log.

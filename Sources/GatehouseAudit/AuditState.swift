@@ -74,6 +74,7 @@ package struct AuditState: Sendable {
     package var replacements = 0
     /// Events that the sink lacked and the spool had no more.
     package var unrecoverable = 0
+    package var retention = RetentionState()
 
     package init() {}
 

@@ -13,6 +13,8 @@ package final class AuditSystem: Sendable {
     let directory: SpoolDirectory
     let writer: SpoolWriter
     let drain: SpoolDrain
+    /// Nil without keys, which a checkpoint needs.
+    private let retention: RetentionThread?
     private let gauges = SpoolGauges()
     private let writerBell = Doorbell()
     private let drainBell = Doorbell()
@@ -36,6 +38,14 @@ package final class AuditSystem: Sendable {
         directory = try SpoolDirectory(opening: settings.spool)
         (writer, report) = try SpoolRecovery.run(directory, settings: settings, gauges: gauges)
         drain = SpoolDrain(directory, settings: settings, gauges: gauges, sink: sink)
+        retention = settings.keys.map { keys in
+            RetentionThread(
+                settings.retention.map { RetentionThread.Target(database: $0.database, keep: $0.keep) },
+                keys: keys,
+                spool: settings.spool,
+                onRun: settings.onRetention
+            )
+        }
     }
 
     /// Makes the lane of one event loop. To be called before ``start()``, once for each index from 0. `durability: disk` needs
@@ -62,6 +72,14 @@ package final class AuditSystem: Sendable {
         running.withLock { $0.writer = writer }
         let drain = try Self.thread("audit-drain") { self.runDrain() }
         running.withLock { $0.drain = drain }
+        do throws(ThreadError) { try retention?.start() } catch {
+            throw .system("start the thread", "audit-retention", error.number)
+        }
+    }
+
+    /// Takes effect with the next daily run.
+    package func changeRetention(_ retention: (database: EventDatabase, keep: Duration)?) {
+        self.retention?.change(retention.map { RetentionThread.Target(database: $0.database, keep: $0.keep) })
     }
 
     /// Moves everything from the lanes to the spool, and to the sink what it takes in time; the rest stays for the next start.
@@ -72,6 +90,7 @@ package final class AuditSystem: Sendable {
     package func shutdown(within bound: Duration) {
         let end = ContinuousClock.now + bound
         isStopping.store(true, ordering: .sequentiallyConsistent)
+        retention?.stop()
         let (writerThread, drainThread) = running.withLock { ($0.writer, $0.drain) }
         writerBell.ring()
         writerThread?.join()
@@ -145,6 +164,7 @@ package final class AuditSystem: Sendable {
         state.notice = gauges.notice.withLock { notice in
             notice.flatMap { ContinuousClock.now - $0.at < AuditState.noticeLifetime ? $0.error : nil }
         }
+        if let retention { state.retention = retention.current }
         state.replacements = gauges.replacements.load(ordering: .relaxed)
         state.unrecoverable = gauges.unrecoverable.load(ordering: .relaxed)
         return state

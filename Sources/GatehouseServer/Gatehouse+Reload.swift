@@ -87,7 +87,11 @@ extension Gatehouse {
         } else {
             live.publish(new.routes, new.limits, policy)
         }
-        inForce.withLock { $0 = new }
+        let old = inForce.withLock { old in
+            defer { old = new }
+            return old
+        }
+        AuditAssembly.change(audit, to: new.audit, from: old.audit)
     }
 
     private func said(_ outcome: ReloadOutcome, _ new: Configuration) {
@@ -146,7 +150,7 @@ extension Gatehouse {
             let isSame = new.store.settings.masterKeys == configuration.store.settings.masterKeys
             compare("stores.\(new.store.name).master_keys", isSame)
         }
-        compare("audit", new.audit == configuration.audit)
+        compare("audit", new.audit.hasSameSpool(as: configuration.audit))
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
     }

@@ -42,6 +42,28 @@ extension SQLiteConnection {
         return true
     }
 
+    /// Bytes of the write-ahead log.
+    package var logLength: Int {
+        var status = stat()
+        return stat("\(file)-wal", &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Writes the write-ahead log into the database and makes it empty. Waits half a second at most for readers of an older state, since writers
+    /// wait meanwhile.
+    ///
+    /// - Returns: whether nobody kept it from being emptied.
+    package func truncateLog() throws(SQLiteError) -> Bool {
+        try execute("PRAGMA busy_timeout=500")
+        defer { try? execute("PRAGMA busy_timeout=\(busyMilliseconds)") }
+        let statement = try prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+        do throws(SQLiteError) {
+            return try statement.step() ? try statement.integer(0) == 0 : true
+        } catch {
+            guard error.code == .busy else { throw error }
+            return false
+        }
+    }
+
     struct Identity: Equatable {
         let device: dev_t
         let inode: ino_t

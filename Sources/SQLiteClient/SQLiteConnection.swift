@@ -30,6 +30,7 @@ package final class SQLiteConnection {
     let handle: OpaquePointer
     let file: String
     let identity: Identity?
+    let busyMilliseconds: Int
     /// Of the write-ahead log of this file.
     var logIdentity: Identity?
 
@@ -63,11 +64,13 @@ package final class SQLiteConnection {
         // From the next lines on deinit closes the handle, also when a setting below throws.
         identity = Self.identity(of: file)
         handle = opened
-        let milliseconds = busyTimeout / .milliseconds(1)
-        sqlite3_busy_timeout(handle, Int32(max(0, min(milliseconds, 3_600_000))))
+        busyMilliseconds = Int(max(0, min(busyTimeout / .milliseconds(1), 3_600_000)))
+        sqlite3_busy_timeout(handle, Int32(busyMilliseconds))
         try execute("PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON; PRAGMA synchronous=\(synchronous.rawValue)")
         if access != .readOnly {
-            try enterWAL(within: Int(max(0, min(milliseconds, 3_600_000))))
+            // Only a database without tables takes this: what is deleted can then be given back to the file system.
+            if access == .create { try execute("PRAGMA auto_vacuum=INCREMENTAL") }
+            try enterWAL(within: busyMilliseconds)
             // The first reader makes the log.
             try execute("SELECT count(*) FROM sqlite_schema")
             logIdentity = Self.identity(of: "\(file)-wal")

@@ -166,7 +166,7 @@ struct AuditVerifyCommandTests {
         #expect(bad.errors.hasPrefix("gatehouse: error: the audit does not verify\n"))
         let broken = try await workplace.run("audit", "verify", "--json")
         #expect(broken.exit == 1 && broken.output.contains(#""first_break":{"kind":"altered","seq":5"#))
-        let refused = try await workplace.run("audit", "prune", "--before", "0s")
+        let refused = try await workplace.run("audit", "prune", "--before", "0s", "--yes")
         #expect(refused.exit == 1 && refused.errors.contains("nothing was deleted"))
     }
 
@@ -196,7 +196,9 @@ struct AuditVerifyCommandTests {
         let dry = try await workplace.run("audit", "prune", "--before", sixth, "--dry-run")
         #expect(dry.exit == 0 && dry.output.contains("would go through event 12"), "\(dry)")
         #expect(try await workplace.run("audit", "verify").output.contains("24 events"))
-        let done = try await workplace.run("audit", "prune", "--before", sixth, "--json")
+        let asked = try await workplace.run("audit", "prune", "--before", sixth)
+        #expect(asked.exit == 64 && asked.errors.contains("12 of 24 events would be deleted for good"), "\(asked)")
+        let done = try await workplace.run("audit", "prune", "--before", sixth, "--yes", "--json")
         #expect(done.exit == 0 && done.output.contains(#""deleted":12"#), "\(done)")
         let rest = try await workplace.run("audit", "verify")
         #expect(rest.exit == 0 && rest.output.contains("12 events, 13 to 24; 6 messages; pruned through 12"), "\(rest)")
@@ -210,6 +212,11 @@ struct AuditVerifyCommandTests {
     {
         let workplace = try await filled()
         let newer = try newer(workplace)
+        // What the spool still has would be sent to the new sink at once.
+        for name in try FileManager.default.contentsOfDirectory(atPath: "\(workplace.path)/spool")
+        where name.hasSuffix(".seg") {
+            try FileManager.default.removeItem(atPath: "\(workplace.path)/spool/\(name)")
+        }
         try workplace.recordRequests(count: 3, from: 12, chained: true, into: "newer.db")
         let gap = try await workplace.run(["audit", "verify"] + newer)
         #expect(gap.exit == 1 && gap.output.contains("missing: events 1 to 24"), "\(gap)")

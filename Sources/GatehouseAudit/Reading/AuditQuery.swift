@@ -56,6 +56,9 @@ package protocol AuditArchive: AnyObject {
     /// Why the database will not be able to hold every event, for `doctor`; nil when it will.
     func encodingTrouble() throws(AuditError) -> String?
 
+    /// Why events stand in two places, for `doctor`; nil when they do not.
+    func splitTrouble() throws(AuditError) -> String?
+
     /// What is wrong with the tables and the view themselves.
     func faults() throws(AuditError) -> [StoreFault]
 

@@ -1,3 +1,5 @@
+internal import GatehouseCore
+
 /// A database's language as far as ``DatabaseArchive`` and ``DatabasePruning`` need it. Used by one thread at a time.
 protocol AuditSQL {
     associatedtype Row: EventRow
@@ -33,6 +35,17 @@ protocol AuditSQL {
     func faults() throws(Row.Failure) -> [StoreFault]
 
     func encodingTrouble() throws(Row.Failure) -> String?
+
+    func mayDelete() throws(Row.Failure) -> Bool
+    func lock() throws(Row.Failure) -> Bool
+    func clock() throws(Row.Failure) -> Timestamp?
+    func joinSchemas() throws(Row.Failure) -> Int
+
+    /// Why the audit is in two places, for people; nil when it is in one.
+    func splitTrouble() throws(Row.Failure) -> String?
+
+    /// Gives back what a step of deleting has taken of the disk.
+    func settleStep() throws(Row.Failure)
 
     /// Deletes in one go what ended before a time and has nothing behind its writer's last event to go.
     ///

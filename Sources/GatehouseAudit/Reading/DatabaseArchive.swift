@@ -46,7 +46,13 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
     }
 
     func faults() throws(AuditError) -> [StoreFault] {
-        do throws(Failure) { return try sql.faults() } catch { throw SQL.unreadable(error) }
+        do throws(Failure) {
+            return try sql.faults() + (try sql.splitTrouble().map { [StoreFault(kind: .split, text: $0)] } ?? [])
+        } catch { throw SQL.unreadable(error) }
+    }
+
+    func splitTrouble() throws(AuditError) -> String? {
+        do throws(Failure) { return try sql.splitTrouble() } catch { throw SQL.unreadable(error) }
     }
 
     func end() throws(AuditError) -> AuditPlace {

@@ -1,4 +1,5 @@
 internal import GatehouseCore
+internal import Glibc
 internal import PostgresClient
 
 /// What ``PostgresSink`` stored. Walks fetch their rows in pieces, so that memory does not grow with them.
@@ -144,13 +145,48 @@ struct PostgresAuditSQL: AuditSQL {
 
     func store(_ head: AuditHead) throws(PostgresError) { try session.batch([PostgresSchema.insert(head, in: place)]) }
 
-    /// By dropping their partitions.
+    func mayDelete() throws(PostgresError) -> Bool {
+        try session.query("SELECT has_table_privilege($1, 'DELETE')", [.text("\(place.schema).audit_events")])[0].bool(
+            0
+        )
+    }
+
+    /// Of a prune ("gatehaus" in ASCII, and one). The session's end releases it.
+    private static let pruneLock: Int64 = 0x6761_7465_6861_7574
+
+    func lock() throws(PostgresError) -> Bool {
+        try session.query("SELECT pg_try_advisory_lock($1)", [.int(Self.pruneLock)])[0].bool(0)
+    }
+
+    func clock() throws(PostgresError) -> Timestamp? {
+        Timestamp(
+            microseconds: try session.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].int(
+                0
+            )
+        )
+    }
+
+    func joinSchemas() throws(PostgresError) -> Int { try PostgresSplit.join(place, session) }
+
+    func splitTrouble() throws(PostgresError) -> String? { try PostgresSplit.trouble(place, session) }
+
+    /// The server's own housekeeping does that.
+    func settleStep() {}
+
+    /// How long one attempt to drop a month waits for its locks: every insert queues behind one that waits.
+    private static let dropWait = "100ms"
+    /// Between two attempts.
+    private static let dropPause: Duration = .seconds(1)
+    /// Attempts, behind which the events of the month are deleted one by one.
+    private static let dropAttempts = 15
+
+    /// By dropping their partitions. One that an auditor is reading is left to the deletion by rows, which waits for nobody.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(PostgresError) -> Int {
         let months = try session.query(
             """
             SELECT format('%I.%I', n.nspname, c.relname)
             FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE i.inhparent = 'audit_events'::regclass AND c.relname ~ '^audit_events_[0-9]{4}_[0-9]{2}$'
+            WHERE i.inhparent = '\(place.schema).audit_events'::regclass AND c.relname ~ '^audit_events_[0-9]{4}_[0-9]{2}$'
                 AND (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' <= $1::timestamptz
             """,
             [time.postgres]
@@ -159,18 +195,40 @@ struct PostgresAuditSQL: AuditSQL {
         for month in months {
             // Quoted by the server, with its schema.
             let table = try month.text(0)
-            deleted += try session.transaction { (session) throws(PostgresError) in
-                try session.query("LOCK TABLE \(table) IN SHARE MODE")
-                var count = 0
-                for row in try session.query("SELECT writer, max(seq), count(*) FROM \(table) GROUP BY writer") {
-                    guard let last = last[try row.text(0)], try row.int(1) <= last else { return 0 }
-                    count += Int(try row.int(2))
+            for attempt in 0..<Self.dropAttempts {
+                if attempt > 0 { usleep(UInt32(Self.dropPause / .microseconds(1))) }
+                do throws(PostgresError) {
+                    deleted += try drop(table, through: last)
+                    break
+                } catch {
+                    // A lock, a deadlock, or another's table.
+                    guard ["55P03", "40P01", "42501"].contains(error.sqlState) else { throw error }
+                    if error.sqlState == "42501" { break }
                 }
-                try session.query("DROP TABLE \(table)")
-                return count
             }
         }
         return deleted
+    }
+
+    /// Counts without a lock, and looks again under one whether there is more by the index: counting a month takes seconds.
+    private func drop(_ table: String, through last: [String: Int64]) throws(PostgresError) -> Int {
+        var count = 0
+        for row in try session.query("SELECT writer, max(seq), count(*) FROM \(table) GROUP BY writer") {
+            guard let last = last[try row.text(0)], try row.int(1) <= last else { return 0 }
+            count += Int(try row.int(2))
+        }
+        return try session.transaction { (session) throws(PostgresError) in
+            try session.query("SET LOCAL lock_timeout = '\(Self.dropWait)'")
+            try session.query("LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE")
+            for writer in try writers(in: table) {
+                guard let last = last[writer],
+                    try session.query("SELECT max(seq) FROM \(table) WHERE writer = $1", [.text(writer)])[0].int(0)
+                        <= last
+                else { return 0 }
+            }
+            try session.query("DROP TABLE \(table)")
+            return count
+        }
     }
 
     static func unreadable(_ failure: PostgresError) -> AuditError {

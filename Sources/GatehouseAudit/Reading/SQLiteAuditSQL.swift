@@ -100,6 +100,39 @@ struct SQLiteAuditSQL: AuditSQL {
     /// Each of SQLite's encodings has every character.
     func encodingTrouble() -> String? { nil }
 
+    func mayDelete() -> Bool { true }
+
+    /// One file has one gateway mostly, and deleting twice deletes nothing more.
+    func lock() -> Bool { true }
+
+    func clock() -> Timestamp? { nil }
+
+    func joinSchemas() -> Int { 0 }
+
+    func splitTrouble() -> String? { nil }
+
+    /// Bytes of the write-ahead log beyond which it is emptied between two steps of deleting. A reader keeps it from being reused, and then it
+    /// grows by all that is deleted.
+    private static let logBound = 32 << 20
+    /// How long a reader may keep it so, before pruning stops.
+    private static let readerPatience: Duration = .seconds(60)
+    /// Pages that one step gives back to the file system, where the database was made to do that.
+    private static let freedPages = 4000
+
+    func settleStep() throws(SQLiteError) {
+        try connection.execute("PRAGMA incremental_vacuum(\(Self.freedPages))")
+        guard connection.logLength > Self.logBound else { return }
+        let end = ContinuousClock.now + Self.readerPatience
+        while try !connection.truncateLog() {
+            guard ContinuousClock.now < end else {
+                throw SQLiteError(
+                    .busy,
+                    "a reader has kept the write-ahead log of the database for a minute; what was deleted is deleted, the next prune goes on"
+                )
+            }
+        }
+    }
+
     /// There are no months: every event goes by its number.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(SQLiteError) -> Int { 0 }
 

@@ -9,6 +9,8 @@ package struct StoreFault: Hashable, Sendable {
         case table
         /// The database finds its own file, or an index, damaged.
         case damaged
+        /// Events stand in tables of two schemas.
+        case split
         /// There are rows that belong to no chain.
         case rows
         /// Something could not be looked at. No fault by itself.
@@ -37,12 +39,14 @@ package enum AuditVerification {
     /// - Parameters:
     ///   - heads: from elsewhere. Those of writers that the archive has not are breaks.
     ///   - spool: made before this is called, so that nothing falls between the two.
+    ///   - now: events that are dated a day after it were made by a clock that was wrong.
     ///   - cutoff: to be told how much of each chain is from before this time.
     package static func verify(
         _ archive: any AuditArchive,
         spool: SpoolWalk?,
         keys: ChainKeys,
         heads: [AuditHead],
+        now: Timestamp = SystemClock().now(),
         prunableBefore cutoff: Timestamp? = nil,
         progress: (_ events: Int) -> Void = { _ in }
     ) throws(AuditError) -> AuditReport {
@@ -51,7 +55,7 @@ package enum AuditVerification {
         // A view in a table's place shows whoever asks what it likes.
         guard report.faults.allSatisfy({ $0.kind != .table }) else { return report }
         try archive.snapshot { () throws(AuditError) in
-            report.chains = try chains(archive, spool, keys, heads, cutoff, progress)
+            report.chains = try chains(archive, spool, keys, heads, now, cutoff, progress)
             let judged = report.chains.reduce(0) { $0 + $1.judged }
             let stored = try archive.count(AuditQuery())
             if judged != stored {
@@ -70,6 +74,7 @@ package enum AuditVerification {
         _ spool: SpoolWalk?,
         _ keys: ChainKeys,
         _ heads: [AuditHead],
+        _ now: Timestamp,
         _ cutoff: Timestamp?,
         _ progress: (_ events: Int) -> Void
     ) throws(AuditError) -> [ChainReport] {
@@ -87,6 +92,7 @@ package enum AuditVerification {
                 keys: keys,
                 heads: heads.filter { $0.writer == writer } + (try archive.heads(of: writer)),
                 expected: beside?.delivered,
+                now: now,
                 prunableBefore: cutoff
             )
             var judged = 0

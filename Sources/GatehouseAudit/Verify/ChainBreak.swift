@@ -81,6 +81,20 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// Events that are dated ahead of the time of the walk by a day or more.
+package struct MisdatedEvents: Hashable, Sendable {
+    package let first: Int64
+    /// Of the first.
+    package let at: Timestamp
+    package var count: Int
+
+    package init(first: Int64, at: Timestamp, count: Int) {
+        self.first = first
+        self.at = at
+        self.count = count
+    }
+}
+
 /// What the walk along one writer's chain found.
 package struct ChainReport: Hashable, Sendable {
     /// Breaks that are kept; of more only the number is.
@@ -102,6 +116,8 @@ package struct ChainReport: Hashable, Sendable {
     package var prunedThrough: Int64?
     /// Events that were pruned and are still there: a prune was interrupted, and the next one goes on.
     package var leftOver = 0
+    /// Events dated ahead of now, which a wrong clock made. Nothing is wrong with their chain.
+    package var misdated: MisdatedEvents?
     /// How far the chain may be pruned, if it was asked.
     package var prunable: PrunableChain?
     /// Events that agree with a head.

@@ -11,6 +11,8 @@ package struct ChainRow: Sendable {
 struct ChainVerifier {
     /// How far from its place an event is looked for when it does not fit there.
     static let searchDistance: Int64 = 64
+    /// How far ahead an event may be dated: clocks of several machines differ, and one that is set right is not.
+    static let clockTolerance: Duration = .seconds(86_400)
     /// The numbers that a writer gives. What has another was put there by somebody else; no arithmetic with one of these overflows.
     static let numbers: ClosedRange<Int64> = 1...1 << 62
 
@@ -26,6 +28,10 @@ struct ChainVerifier {
     private let hasName: Bool
     /// Before it events may be pruned; nil once one is met that may not, and when nobody asks.
     private var cutoff: Timestamp?
+    /// Behind it a clock was wrong.
+    private let horizon: Timestamp
+    /// Events that may be pruned if one behind them may.
+    private var pending = 0
     private var leftovers: LeftoverWalk?
 
     /// The event before: its number and, if it is whole, its hash.
@@ -45,11 +51,13 @@ struct ChainVerifier {
         keys: ChainKeys,
         heads: [AuditHead],
         expected: ChainTip? = nil,
+        now: Timestamp = Timestamp(microseconds: .max),
         prunableBefore cutoff: Timestamp? = nil,
         mayBeginAnywhere: Bool = false
     ) {
         report = ChainReport(writer: writer)
         self.cutoff = cutoff
+        horizon = now + Self.clockTolerance
         // What is signed holds no more of a name: two longer ones could share a chain.
         hasName = writer.utf8.count <= Segment.writerLimit
         self.keys = keys
@@ -167,13 +175,20 @@ struct ChainVerifier {
 
     /// Counts an event to the beginning that may be pruned, or ends that.
     private mutating func notePrunable(_ row: ChainRow, _ head: EventDecoder.Head?) {
+        if let head, head.at > horizon {
+            report.misdated = report.misdated ?? MisdatedEvents(first: row.sequence, at: head.at, count: 0)
+            report.misdated?.count += 1
+        }
         guard let cutoff, let head, let record = row.record else { return }
+        if row.sequence > checkpoint?.sequence ?? 0 { pending += 1 }
+        // It was made before the next one, whatever its clock said: how old it is, those behind it tell.
+        if head.at > horizon { return }
         guard head.at < cutoff else {
             self.cutoff = nil
             return
         }
         let hash = record.hash.count == ChainKey.codeLength ? record.hash : []
-        report.prunable = PrunableChain(writer: report.writer, sequence: row.sequence, hash: hash)
+        report.prunable = PrunableChain(writer: report.writer, sequence: row.sequence, hash: hash, count: pending)
     }
 
     // MARK: What is left of a prune

@@ -20,8 +20,10 @@ extension Audit {
         var before: String?
         @Flag(name: .long, help: "Say what would be deleted, and change nothing.")
         var dryRun = false
-        @Flag(name: .long, help: "Delete although the audit does not verify.")
+        @Flag(name: .long, help: "Delete although the audit does not verify, or most of it would go.")
         var force = false
+        @Flag(name: .long, help: "Do not ask whether what --before names is meant.")
+        var yes = false
 
         func run() async throws {
             let configuration = try file.load()
@@ -29,24 +31,43 @@ extension Audit {
             let now = SystemClock().now()
             let cutoff = try before.map(Filter.time) ?? now + (.zero - configuration.audit.retention)
             let pruning = try AuditAssembly.pruning(configuration.audit)
+            let moved = dryRun ? 0 : try pruning.joinSchemas()
+            if moved > 0 { Terminal.say("gatehouse: \(moved) events were moved from a second schema") }
             let found = try Audit.verify(configuration, keys.chain, [], prunableBefore: cutoff)
-            let chains = found.chains.compactMap(\.prunable)
-            if !dryRun, !force, !chains.isEmpty, !found.holds {
-                let what = found.chains.first { !$0.holds }.map { "the chain of \($0.writer.visible) is broken" }
+            let plan = PrunePlan(found, before: cutoff)
+            let chains = plan.chains
+            let objection = plan.objection(at: now, databaseClock: try pruning.clock(), isMeant: before != nil)
+            if !dryRun, !force, let objection {
                 throw CommandFailure(
-                    "nothing was deleted: \(what ?? "the database is not as Gatehouse made it")",
-                    hint: "see `gatehouse audit verify`; --force deletes all the same"
+                    "nothing was deleted: \(objection)",
+                    hint: "see `gatehouse audit verify` and --dry-run; --force deletes all the same"
                 )
             }
             var deleted = 0
             if !dryRun {
+                if before != nil, !chains.isEmpty { try confirm(plan) }
+                guard try pruning.lock() else { throw CommandFailure("another instance is pruning") }
                 let checkpoints = chains.map { $0.checkpoint(at: now, keys: keys) }
                 defer { if Terminal.showsProgress { Terminal.progress("") } }
                 deleted = try pruning.prune(checkpoints, before: cutoff) { count in
                     if Terminal.showsProgress { Terminal.progress("\(count) events deleted") }
                 }
             }
+            for chain in found.chains {
+                guard let misdated = chain.misdated else { continue }
+                Terminal.warning("\(chain.writer.visible): \(misdated.words); they go with those around them")
+            }
             report(chains, deleted, before: cutoff)
+        }
+
+        private func confirm(_ plan: PrunePlan) throws {
+            if yes { return }
+            let what = "\(plan.going) of \(plan.stored) events"
+            guard Terminal.isInteractive else {
+                throw CommandFailure("\(what) would be deleted for good", hint: "add --yes to do it", code: .usage)
+            }
+            Terminal.ask("Delete \(what), all before \(plan.cutoff.rfc3339)? Type yes: ")
+            guard readLine() == "yes" else { throw CommandFailure("nothing was deleted") }
         }
 
         private func report(_ chains: [PrunableChain], _ deleted: Int, before cutoff: Timestamp) {

@@ -72,6 +72,7 @@ extension Audit {
             if let from = report.chainedFrom, report.unproven > 0 {
                 line += "; the chain begins at \(from), nothing proves the \(report.unproven) before it"
             }
+            if let misdated = report.misdated { line += "; \(misdated.words)" }
             if report.headsHeld > 0 {
                 line += report.headsHeld == 1 ? "; 1 head agrees" : "; \(report.headsHeld) heads agree"
             }
@@ -148,11 +149,25 @@ extension ChainReport {
             if unproven > 0 { line.number("unproven", Int64(unproven)) }
             if let prunedThrough { line.number("pruned_through", prunedThrough) }
             if leftOver > 0 { line.number("left_over", Int64(leftOver)) }
+            if let misdated {
+                line.object("misdated") { events in
+                    events.number("first", misdated.first)
+                    events.string("at", misdated.at.rfc3339)
+                    events.number("count", Int64(misdated.count))
+                }
+            }
             line.number("heads_held", Int64(headsHeld))
             line.number("break_count", Int64(breakCount))
             if let first = breaks.first { first.write(to: &line, "first_break") }
         }
         return json
+    }
+}
+
+extension MisdatedEvents {
+    var words: String {
+        let events = count == 1 ? "1 event is" : "\(count) events are"
+        return "\(events) dated ahead of now by a wrong clock, the first is \(first) (\(at.rfc3339))"
     }
 }
 

@@ -19,10 +19,16 @@ package struct AuditSettings: Equatable, Sendable {
     package let durability: Durability
     package let onFailure: OnFailure
     package let arguments: Arguments
-    /// How long `audit prune` keeps rows.
+    /// How long rows are kept.
     package let retention: Duration
     /// Bytes of events that may wait for the sink; beyond it `on_failure` says what happens.
     package let maxSpool: Int
+
+    /// Whether all is the same but what can change while running: the sink, and how long its rows are kept.
+    package func hasSameSpool(as other: AuditSettings) -> Bool {
+        spool == other.spool && durability == other.durability && onFailure == other.onFailure
+            && arguments == other.arguments && maxSpool == other.maxSpool
+    }
 
     package enum Sink: Equatable, Sendable {
         case sqlite(path: String)

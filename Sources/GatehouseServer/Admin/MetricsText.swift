@@ -172,6 +172,14 @@ struct MetricsText {
             "Events that the sink lacked then and that the spool had no more."
         )
         sample("gatehouse_audit_unrecoverable_total", [], audit.unrecoverable)
+        family("gatehouse_audit_pruned_total", "counter", "Events deleted because they were older than they are kept.")
+        sample("gatehouse_audit_pruned_total", [], audit.retention.deleted)
+        family(
+            "gatehouse_audit_retention_failing",
+            "gauge",
+            "1 while old events are not deleted although they should be."
+        )
+        sample("gatehouse_audit_retention_failing", [], audit.retention.problem == nil ? 0 : 1)
         family("gatehouse_audit_state", "gauge", "1 for the word that readiness says of the audit, 0 for the others.")
         for word in AuditState.Word.allCases {
             sample("gatehouse_audit_state", [("state", word.rawValue)], audit.word == word ? 1 : 0)

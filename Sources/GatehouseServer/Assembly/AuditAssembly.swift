@@ -28,7 +28,49 @@ package enum AuditAssembly {
                 metadata: ["audit.state": "\(word.rawValue)", "problem": "\(trouble)"]
             )
         }
+        audit.retention = retention(settings)
+        audit.onRetention = { tell(of: $0, logger) }
         return try AuditSystem(audit, sink: sink(settings.sink))
+    }
+
+    private static func tell(of outcome: RetentionState.Outcome, _ logger: Logger) {
+        switch outcome {
+        case .notDue, .elsewhere: break
+        case .pruned(let count): logger.notice("old audit events were deleted", metadata: ["audit.deleted": "\(count)"])
+        case .notAllowed: logger.info("this database user may not delete audit events: their owner prunes")
+        case .refused(let objection):
+            logger.error(
+                "old audit events were not deleted",
+                metadata: ["problem": "\(objection)", "hint": "gatehouse audit prune --dry-run"]
+            )
+        case .failed(let error):
+            logger.warning("old audit events were not deleted", metadata: ["problem": "\(error)"])
+        }
+    }
+
+    /// Brings a reloaded file into force: another sink, and how long its events are kept. The rest of the section waits for a restart.
+    static func change(
+        _ audit: AuditSystem,
+        to settings: GatehouseConfig.AuditSettings,
+        from old: GatehouseConfig.AuditSettings
+    ) {
+        if settings.sink != old.sink { audit.replaceSink { sink(settings.sink) } }
+        audit.changeRetention(retention(settings))
+    }
+
+    private static func sink(_ sink: GatehouseConfig.AuditSettings.Sink) -> sending any AuditSink {
+        switch sink {
+        case .sqlite(let path): EventDatabase.sqlite(path: path).sink()
+        case .stdout: StreamSink()
+        case .none: DiscardingSink()
+        case .postgres(let url): EventDatabase.postgres(url: text(url)).sink()
+        }
+    }
+
+    private static func retention(
+        _ settings: GatehouseConfig.AuditSettings
+    ) -> (database: EventDatabase, keep: Duration)? {
+        do throws(GatehouseError) { return (try database(settings, "prune"), settings.retention) } catch { return nil }
     }
 
     /// The keys that chain this instance's events, and seal and digest their arguments.
@@ -38,15 +80,6 @@ package enum AuditAssembly {
             digest: keys.keys(for: .argumentsDigest),
             sealing: keys.keys(for: .argumentsSealing)
         )
-    }
-
-    private static func sink(_ sink: GatehouseConfig.AuditSettings.Sink) throws -> sending any AuditSink {
-        switch sink {
-        case .sqlite(let path): EventDatabase.sqlite(path: path).sink()
-        case .stdout: StreamSink()
-        case .none: DiscardingSink()
-        case .postgres(let url): EventDatabase.postgres(url: text(url)).sink()
-        }
     }
 
     /// Where the events are read that the sink has taken.

@@ -146,6 +146,7 @@ extension StatusPage {
         let depth = "\(StatusWords.count(audit.depthEvents)) events, \(StatusWords.bytes(audit.depthBytes))"
         term("wait in the spool", depth, nil, &html)
         term("the sink is behind by", StatusWords.span(audit.lag), nil, &html)
+        if let problem = audit.retention.problem { term("retention", problem, nil, &html) }
         if let trouble = audit.writerTrouble ?? audit.sinkTrouble ?? audit.notice {
             term("trouble", "\(trouble)", nil, &html)
         }

@@ -1,0 +1,57 @@
+package import GatehouseCore
+
+/// What a prune would delete, as the walk that verified the audit has seen it, and what speaks against it.
+package struct PrunePlan: Sendable {
+    /// How far this machine's clock may be from the database's.
+    package static let clockTolerance: Duration = .seconds(300)
+
+    package let report: AuditReport
+    package let cutoff: Timestamp
+
+    /// - Parameter report: of a walk that was asked what is prunable before `cutoff`.
+    package init(_ report: AuditReport, before cutoff: Timestamp) {
+        self.report = report
+        self.cutoff = cutoff
+    }
+
+    package var chains: [PrunableChain] { report.chains.compactMap(\.prunable) }
+
+    /// Events that would go, without those that an earlier prune has left.
+    package var going: Int { chains.reduce(0) { $0 + $1.count } }
+
+    /// Events that there are, likewise.
+    package var stored: Int { report.chains.reduce(0) { $0 + $1.events } }
+
+    package enum Objection: Sendable, Hashable, CustomStringConvertible {
+        /// Deleting would take the traces with it.
+        case broken(writer: String?)
+        /// A clock that is days ahead for a moment makes everything old.
+        case clock(apart: Duration)
+        case most(going: Int, of: Int)
+
+        package var description: String {
+            switch self {
+            case .broken(let writer?): "the chain of \(AuditTable.visible(writer)) is broken"
+            case .broken(nil): "the database is not as Gatehouse made it"
+            case .clock(let apart):
+                "the clocks of this machine and of the database are \(apart.components.seconds) s apart"
+            case .most(let going, let stored):
+                "\(going) of \(stored) events would go, which is most of them: the clock may be wrong"
+            }
+        }
+    }
+
+    /// Why nothing is to be deleted unless somebody says that it is meant; nil when nothing speaks against it.
+    ///
+    /// - Parameters:
+    ///   - isMeant: a person has named the time before which events go.
+    ///   - databaseClock: nil where the database has none of its own: then a prune of most events may be a clock that is ahead.
+    package func objection(at now: Timestamp, databaseClock: Timestamp?, isMeant: Bool = false) -> Objection? {
+        guard !chains.isEmpty else { return nil }
+        guard report.holds else { return .broken(writer: report.chains.first { !$0.holds }?.writer) }
+        if isMeant { return nil }
+        guard let databaseClock else { return going * 2 > stored ? .most(going: going, of: stored) : nil }
+        let apart = now > databaseClock ? now - databaseClock : databaseClock - now
+        return apart > Self.clockTolerance ? .clock(apart: apart) : nil
+    }
+}

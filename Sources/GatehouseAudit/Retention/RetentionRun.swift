@@ -1,0 +1,67 @@
+internal import GatehouseCore
+internal import PostgresClient
+
+/// One run of the retention: verify, and delete what is older than it is to be kept.
+struct RetentionRun {
+    let database: EventDatabase
+    let keep: Duration
+    let keys: AuditKeys
+    /// The spool beside the database, whose chain is followed on into it.
+    let spool: String
+
+    /// - Parameter moved: told how many events stood in a second schema.
+    func run(at now: Timestamp, moved: (Int) -> Void) -> RetentionState.Outcome {
+        do throws(AuditError) {
+            let pruning = try database.pruning()
+            guard try pruning.mayDelete() else { return .notAllowed }
+            guard try pruning.lock() else { return .elsewhere }
+            moved(try pruning.joinSchemas())
+            return try prune(pruning, at: now)
+        } catch {
+            switch error.code {
+            case .empty: return .notDue
+            case _: return error.isLackOfPrivilege ? .notAllowed : .failed(error)
+            }
+        }
+    }
+
+    private func prune(_ pruning: any AuditPruning, at now: Timestamp) throws(AuditError) -> RetentionState.Outcome {
+        let cutoff = now + (.zero - keep)
+        // Before the sink is opened: what it takes meanwhile is then in the one or the other.
+        let walk = try? SpoolWalk(spool)
+        let archive = try database.archive()
+        guard try archive.holdsEvents(before: cutoff) else { return .notDue }
+        let report = try AuditVerification.verify(
+            archive,
+            spool: walk,
+            keys: keys.chain,
+            heads: [],
+            now: now,
+            prunableBefore: cutoff
+        )
+        let plan = PrunePlan(report, before: cutoff)
+        if let objection = plan.objection(at: now, databaseClock: try pruning.clock()) { return .refused(objection) }
+        let checkpoints = plan.chains.map { $0.checkpoint(at: now, keys: keys) }
+        return checkpoints.isEmpty ? .notDue : .pruned(try pruning.prune(checkpoints, before: cutoff) { _ in })
+    }
+}
+
+extension AuditArchive {
+    /// Whether anything is older, by the index of times.
+    func holdsEvents(before time: Timestamp) throws(AuditError) -> Bool {
+        var query = AuditQuery()
+        query.until = time
+        query.limit = 1
+        var isThere = false
+        try events(query) { _ in
+            isThere = true
+            return false
+        }
+        return isThere
+    }
+}
+
+extension AuditError {
+    /// Whether the database user may not do it.
+    var isLackOfPrivilege: Bool { (underlying as? PostgresError)?.sqlState == "42501" }
+}
