@@ -17,11 +17,19 @@ package enum PlainName {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: return false
         case _: break
         }
-        guard !scalar.isASCII else { return true }
-        guard !properties.isDefaultIgnorableCodePoint else { return false }
-        // Full width, ligatures, letters of mathematics and the like. Upper case is none of these: there its lower case is looked at.
-        guard properties.changesWhenNFKCCaseFolded else { return true }
+        return scalar.isASCII || lowered(scalar) != nil
+    }
+
+    /// The lower case of a scalar beyond ASCII that no reader takes for anything but itself or that; nil for what is not seen, and for full width,
+    /// ligatures, letters of mathematics and the like, which some reader folds into others.
+    static func lowered(_ scalar: Unicode.Scalar) -> String.UnicodeScalarView? {
+        let properties = scalar.properties
+        guard !properties.isDefaultIgnorableCodePoint else { return nil }
         let lower = properties.lowercaseMapping.unicodeScalars
-        return lower.first != scalar && lower.allSatisfy { !$0.isASCII && !$0.properties.changesWhenNFKCCaseFolded }
+        guard properties.changesWhenNFKCCaseFolded else { return lower }
+        // Upper case is none of these: there its lower case is looked at.
+        let isPlain =
+            lower.first != scalar && lower.allSatisfy { !$0.isASCII && !$0.properties.changesWhenNFKCCaseFolded }
+        return isPlain ? lower : nil
     }
 }

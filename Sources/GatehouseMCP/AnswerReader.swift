@@ -14,6 +14,7 @@ package final class AnswerReader {
     package struct Edits: OptionSet, Sendable {
         @usableFromInline package let rawValue: UInt8
         @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// Entries of lists.
         @inlinable package static var lists: Edits { Edits(rawValue: 1) }
         @inlinable package static var endpoint: Edits { Edits(rawValue: 2) }
         /// Tasks and request states.
@@ -34,6 +35,8 @@ package final class AnswerReader {
     package static let observedBytes = 256 << 10
 
     package let edits: Edits
+    /// Whether text that is no message, and so could be a list in any form, is withheld. In event streams it is what servers keep them alive with.
+    private let withholdsForeign: Bool
     private var lines: EventLines?
     private var walker: AnswerWalker
     private var observed = 0
@@ -44,6 +47,7 @@ package final class AnswerReader {
 
     package init(isEventStream: Bool, edits: Edits) {
         self.edits = edits
+        withholdsForeign = edits.contains(.lists) && !isEventStream
         walker = AnswerWalker(looksForValues: edits.contains(.values) || edits.contains(.privateScope))
         lines = isEventStream ? EventLines() : nil
     }
@@ -171,11 +175,12 @@ package final class AnswerReader {
                 guard let inserted = values.end(bytes, at: offset, edits, tag) else { return }
                 hold.advance(bytes, to: offset, emit)
                 hold.insert(inserted, emit)
+            case .foreignBegan: if withholdsForeign { hold.advance(bytes, to: offset, emit) }
             case .listBegan, .entryBegan, .entryEnded, .listEnded:
                 if edits.contains(.lists) { hold.noted(event, at: offset, in: bytes, permits, emit) }
             }
         }
-        if values.isReplacing(edits) { hold.skip(to: range.upperBound) }
+        if values.isReplacing(edits) || withholdsForeign && walker.isForeign { hold.skip(to: range.upperBound) }
         values.pause(bytes, at: range.upperBound)
     }
 

@@ -1,7 +1,8 @@
 internal import GatehouseCore
 
-/// Follows JSON as it passes, in slices of any size, and tells where the parts of JSON-RPC answers stand: errors, results, the
-/// lists in results and their entries, and what is handed out to the caller. Reads no deeper than it must; whether the JSON is valid is its reader's affair.
+/// Follows JSON as it passes, in slices of any size, and tells where the parts of JSON-RPC answers stand: errors, results, the lists in
+/// results and their entries, and what is handed out to the caller. What the names mean says ``AnswerPlace``. Reads no deeper than it must;
+/// whether the JSON is valid is its reader's affair.
 struct AnswerWalker: Sendable {
     enum Event {
         /// The list of this kind begins behind the bracket.
@@ -14,6 +15,8 @@ struct AnswerWalker: Sendable {
         /// The text of a string begins behind its quote, or ends before it.
         case valueBegan(AnsweredValue)
         case valueEnded(AnsweredValue)
+        /// From here on it is no message, up to the end of the document.
+        case foreignBegan
     }
 
     /// What was said of the outcome.
@@ -23,31 +26,6 @@ struct AnswerWalker: Sendable {
         case failedTool
         /// A JSON-RPC error with this code; nil for one whose code is no number of a few digits.
         case error(Int?)
-    }
-
-    private enum Role {
-        /// Before, between and behind values.
-        case top
-        case batch
-        case message
-        case result
-        case error
-        case list
-        /// `params` of a message of the server's own, and the filter in it that it acknowledges, with its tasks.
-        case params, filter, taskIDs
-        /// `_meta` of a result or of params, and the task that it names.
-        case meta, relatedTask
-        /// `task` of a result.
-        case task
-        /// Within text that is no message.
-        case foreign
-    }
-
-    private enum Key: Equatable {
-        case other, result, error, isError, code
-        case params, filter, taskIDs, meta, relatedTask, task
-        case value(AnsweredValue)
-        case list(AnsweredList)
     }
 
     private enum Quoted {
@@ -60,18 +38,18 @@ struct AnswerWalker: Sendable {
 
     /// Whether what is handed out is looked for too.
     private let looksForValues: Bool
-    private var role = Role.top
-    /// Whether the `_meta` that is open stands in params.
-    private var isInParams = false
+    private var place = AnswerPlace.top
+    /// The places around it.
+    private var outer = InlineArray<8, AnswerPlace>(repeating: .top)
+    private var depth = 0
     /// The string that is passing means this.
     private var value: AnsweredValue?
-    private var isInBatch = false
     /// Brackets open inside a value that is not looked into.
     private var opaque = 0
     private var quoted = Quoted.none
     private var isEscaped = false
     private var expectsKey = false
-    private var key = Key.other
+    private var key = AnswerPlace.Key.other
     private var keyBytes = InlineArray<102, UInt8>(repeating: 0)
     private var keyCount = 0
     private var keyHasEscapes = false
@@ -84,6 +62,9 @@ struct AnswerWalker: Sendable {
 
     init(looksForValues: Bool) { self.looksForValues = looksForValues }
 
+    /// Whether what passes is no message.
+    var isForeign: Bool { place == .foreign }
+
     /// Begins anew with another document; what is known of the outcome stays.
     mutating func reset() {
         let outcome = outcome
@@ -94,26 +75,28 @@ struct AnswerWalker: Sendable {
     /// - Parameter event: what stands at an offset of `bytes`.
     @inline(__always)
     mutating func walk(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ event: (Event, Int) -> Void) {
+        guard place != .foreign else { return }
         let end = range.upperBound
         var at = range.lowerBound
         while at < end {
             if opaque > 0 {
                 at = walkOpaque(bytes, at, end)
-                if opaque == 0, role == .list { event(.entryEnded, at) }
+                if opaque == 0, place == .list { event(.entryEnded, at) }
             } else if quoted != .none {
                 at = quoted == .key ? walkKey(bytes, at, end) : walkText(bytes, at, end)
                 guard quoted == .none else { return }
-                if role == .list { isInScalar = true }
+                if place == .list { isInScalar = true }
                 if let value {
                     self.value = nil
                     event(.valueEnded(value), at - 1)
                 }
             } else {
-                if role == .list {
+                if place == .list {
                     walkList(bytes[at], at, event)
                 } else {
                     if let list = step(bytes[at]) { event(.listBegan(list), at + 1) }
                     if let value { event(.valueBegan(value), at + 1) }
+                    if place == .foreign { return event(.foreignBegan, at) }
                 }
                 at += 1
             }
@@ -130,8 +113,7 @@ struct AnswerWalker: Sendable {
                 event(.entryEnded, at)
             }
             guard byte == 0x5D else { return }
-            role = .result
-            expectsKey = false
+            leave()
             event(.listEnded, at)
         case 0x7B, 0x5B:
             event(.entryBegan, at)
@@ -145,30 +127,30 @@ struct AnswerWalker: Sendable {
 
     /// Takes one byte of structure outside lists; returns what a list that begins lists.
     private mutating func step(_ byte: UInt8) -> AnsweredList? {
-        switch role {
+        switch place {
         case .top:
             switch byte {
-            case 0x7B: begin(.message)
-            case 0x5B: (role, isInBatch) = (.batch, true)
+            case 0x7B: enter(.message)
+            case 0x5B: enter(.batch)
             case 0x20, 0x0A, 0x0D, 0x09, 0xEF, 0xBB, 0xBF: break
-            case _: role = .foreign
+            case _: place = .foreign
             }
         case .batch:
             switch byte {
-            case 0x7B: begin(.message)
+            case 0x7B: enter(.message)
             case 0x5B: opaque = 1
             case 0x22: quoted = .value
-            case 0x5D: (role, isInBatch) = (.top, false)
+            case 0x5D: leave()
             case _: break
             }
         case .taskIDs:
             switch byte {
             case 0x22: (quoted, value) = (.value, .task)
             case 0x7B, 0x5B: opaque = 1
-            case 0x5D: (role, expectsKey, key) = (.filter, false, .other)
+            case 0x5D: leave()
             case _: break
             }
-        case .message, .result, .error, .params, .filter, .meta, .relatedTask, .task: return member(byte)
+        case .message, .result, .taskResult, .error, .params, .filter, .meta, .relatedTask, .task: return member(byte)
         case .list, .foreign: break
         }
         return nil
@@ -186,58 +168,46 @@ struct AnswerWalker: Sendable {
         case 0x3A: expectsKey = false
         case 0x2C: expectsKey = true
         case 0x7B:
-            switch (role, key) {
-            case (.message, .result): begin(.result)
-            case (.message, .error):
-                begin(.error)
-                (code, codeDigits, isCodeNegative) = (nil, 0, false)
-            case (.message, .params): begin(.params)
-            case (.params, .filter): begin(.filter)
-            case (.result, .task): begin(.task)
-            case (.result, .meta), (.params, .meta):
-                isInParams = role == .params
-                begin(.meta)
-            case (.meta, .relatedTask): begin(.relatedTask)
+            guard case .object(let inner) = key else {
+                opaque = 1
+                break
+            }
+            if inner == .error { (code, codeDigits, isCodeNegative) = (nil, 0, false) }
+            enter(inner)
+        case 0x5B:
+            switch key {
+            case .list(let list):
+                enter(.list)
+                isInScalar = false
+                return list
+            case .taskIDs: enter(.taskIDs)
             case _: opaque = 1
             }
-        case 0x5B:
-            guard role == .result, case .list(let list) = key else {
-                if role == .filter, key == .taskIDs { role = .taskIDs } else { opaque = 1 }
-                return nil
-            }
-            role = .list
-            isInScalar = false
-            return list
-        case 0x7D: end()
+        case 0x7D:
+            if place == .error { outcome = .error(code.map { isCodeNegative ? -$0 : $0 }) }
+            leave()
         case _: scalar(byte)
         }
         return nil
     }
 
-    private mutating func begin(_ new: Role) {
-        role = new
-        expectsKey = true
-        key = .other
+    private mutating func enter(_ inner: AnswerPlace) {
+        outer[depth] = place
+        depth &+= 1
+        place = inner
+        (expectsKey, key) = (true, .other)
     }
 
-    private mutating func end() {
-        if role == .error { outcome = .error(code.map { isCodeNegative ? -$0 : $0 }) }
-        role =
-            switch role {
-            case .message: isInBatch ? .batch : .top
-            case .filter: .params
-            case .task: .result
-            case .meta: isInParams ? .params : .result
-            case .relatedTask: .meta
-            case .top, .batch, .result, .error, .params, .list, .taskIDs, .foreign: .message
-            }
+    private mutating func leave() {
+        depth &-= 1
+        place = outer[depth]
         (expectsKey, key) = (false, .other)
     }
 
     private mutating func scalar(_ byte: UInt8) {
-        switch (role, key) {
-        case (.result, .isError) where byte == 0x74: if outcome == .none { outcome = .failedTool }
-        case (.error, .code):
+        switch key {
+        case .isError where byte == 0x74: if outcome == .none { outcome = .failedTool }
+        case .code:
             if byte == 0x2D { isCodeNegative = true }
             guard byte.isASCIIDigit else { return }
             codeDigits += 1
@@ -304,7 +274,8 @@ struct AnswerWalker: Sendable {
         if keyCount == 0, !isEscaped {
             let close = Self.special(bytes, at, end)
             if close < end, bytes[close] == 0x22 {
-                key = Self.key(JSONString(bytes: bytes, range: at..<close, hasEscapes: false), in: role, looksForValues)
+                let name = JSONString(bytes: bytes, range: at..<close, hasEscapes: false)
+                key = place.key(name, looksForValues: looksForValues)
                 quoted = .none
                 return close + 1
             }
@@ -349,54 +320,12 @@ struct AnswerWalker: Sendable {
         keyCount = min(keyCount + 1, Self.keyLength + 1)
     }
 
-    private func keptKey() -> Key {
+    private func keptKey() -> AnswerPlace.Key {
         guard keyCount <= Self.keyLength else { return .other }
         var bytes = keyBytes
         return withUnsafeBytes(of: &bytes) { bytes in
-            Self.key(JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes), in: role, looksForValues)
+            let name = JSONString(bytes: bytes, range: 0..<keyCount, hasEscapes: keyHasEscapes)
+            return place.key(name, looksForValues: looksForValues)
         }
-    }
-
-    /// Static, because a method would have all of the walker copied.
-    private static func key(_ text: JSONString, in role: Role, _ looksForValues: Bool) -> Key {
-        switch role {
-        case .message:
-            if text == "result" { return .result }
-            if text == "error" { return .error }
-        case .error:
-            return text == "code" ? .code : .other
-        case .result:
-            if text == "isError" { return .isError }
-            if let list = AnsweredList(text) { return .list(list) }
-        case .top, .batch, .list, .taskIDs, .foreign, .params, .filter, .meta, .relatedTask, .task: break
-        }
-        return looksForValues ? valueKey(text, in: role) : .other
-    }
-
-    /// The places of what is handed out, and the way there.
-    private static func valueKey(_ text: JSONString, in role: Role) -> Key {
-        switch role {
-        case .message:
-            if text == "params" { return .params }
-            if text == "method" { return .value(.method) }
-        case .result:
-            if text == "taskId" { return .value(.task) }
-            if text == "task" { return .task }
-            if text == "_meta" { return .meta }
-            if text == "requestState" { return .value(.requestState) }
-            if text == "cacheScope" { return .value(.cacheScope) }
-        case .params:
-            if text == "_meta" { return .meta }
-            if text == "taskId" { return .value(.toldTask) }
-            if text == "notifications" { return .filter }
-        case .filter:
-            if text == "taskIds" { return .taskIDs }
-        case .meta:
-            if text == "io.modelcontextprotocol/related-task" { return .relatedTask }
-        case .relatedTask, .task:
-            if text == "taskId" { return .value(.task) }
-        case .error, .top, .batch, .list, .taskIDs, .foreign: break
-        }
-        return .other
     }
 }

@@ -74,7 +74,7 @@ struct EntryHold: Sendable {
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
         switch event {
-        case .valueBegan, .valueEnded: break
+        case .valueBegan, .valueEnded, .foreignBegan: break
         case .listBegan(let list):
             guard permits.restricts(list.kind) else { return }
             advance(bytes, to: offset, emit)

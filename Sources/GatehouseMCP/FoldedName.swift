@@ -38,8 +38,12 @@ struct FoldedName {
     }
 
     static func == (folded: FoldedName, name: StaticString) -> Bool {
-        guard !folded.isTooLong, folded.count == name.utf8CodeUnitCount else { return false }
-        for index in 0..<folded.count where folded.bytes[index] != name.utf8Start[index].lowercasedASCII {
+        !folded.isTooLong && folded.count == name.utf8CodeUnitCount && folded.begins(with: name)
+    }
+
+    func begins(with name: StaticString) -> Bool {
+        guard count >= name.utf8CodeUnitCount else { return false }
+        for index in 0..<name.utf8CodeUnitCount where bytes[index] != name.utf8Start[index].lowercasedASCII {
             return false
         }
         return true

@@ -1,9 +1,10 @@
 internal import GatehouseCore
 
 /// The header fields that mirror a message from 2026-07-28 on, for those who route without reading bodies. They must say what
-/// the body says: whoever trusted them would else act on another call than the upstream.
+/// the body says: whoever trusted them would else act on another call than the upstream. A field that is missing misleads nobody; whether it
+/// may be is for the upstream to say, which knows what of a message has to be mirrored (a notification has no need of it).
 package struct MirroredFields {
-    /// The value of a field that stands once.
+    /// The value of a field, nil when it is not there; an empty one agrees with nothing.
     package var method: UnsafeRawBufferPointer?
     package var name: UnsafeRawBufferPointer?
 
@@ -15,9 +16,8 @@ package struct MirroredFields {
     package func agree(with message: RPCMessage, in body: UnsafeRawBufferPointer) -> Bool {
         // A response mirrors nothing.
         guard let text = message.method else { return true }
-        guard let method, text.string(in: body).equals(method) else { return false }
-        guard message.known.mirrorsTarget, let target = message.target else { return true }
-        guard let name else { return false }
+        if let method, !text.string(in: body).equals(method) { return false }
+        guard message.known.mirrorsTarget, let target = message.target, let name else { return true }
         return Self.equal(name, target.string(in: body))
     }
 

@@ -140,7 +140,7 @@ package enum RPCGate {
         guard !text.isEmpty, text.range.count <= maximumMethod else { throw RPCFault(.method, at: start) }
         message.method = RPCMessage.Text(text)
         message.known = RPCMethod(text)
-        message.isRated = message.known != .discover
+        message.isRated = message.known != .discover && message.known != .other
         // Until what it refers to is found.
         message.isMalformed = message.known == .complete
         guard message.known == .other else { return }
@@ -149,7 +149,6 @@ package enum RPCGate {
         case .unclear: message.isUnclear = true
         case .governed: throw RPCFault(.method, at: start)
         }
-        message.isRated = text.resolved.starts(with: "tasks/".utf8)
     }
 }
 
@@ -181,6 +180,7 @@ extension RPCMessage {
                 (target, isMalformed) = (subscriptions.targets, subscriptions.isMalformed)
                 owned += subscriptions.tasks
             case .meta: if let task = try OwnedValue.relatedTask(.relatedTask, &scanner) { owned.append(task) }
+            case .taskIDs: owned += try OwnedValue.listedTasks(&scanner)
             case .taskID: if let task = try OwnedValue(.task, &scanner) { own(task, scanner) }
             case .requestState where known.mayGoOn:
                 if let state = try OwnedValue(.requestState, &scanner) { owned.append(state) }

@@ -11,7 +11,7 @@ enum RPCMember: UInt8, CaseIterable {
     /// An object and the names that mean something in it. What a method has no use for is nobody's business.
     enum Level {
         case message
-        /// The params of `tools/call` and `prompts/get`; of `resources/read` and `resources/subscribe`; of `completion/complete`; of
+        /// The params of `tools/call` and `prompts/get`; of `resources/read`, `subscribe` and `unsubscribe`; of `completion/complete`; of
         /// `subscriptions/listen`; of `tasks/get` and its like.
         case call, resource, completion, listening, task
         /// `ref` of `completion/complete`; `notifications` of `subscriptions/listen`.
@@ -41,6 +41,7 @@ enum RPCMember: UInt8, CaseIterable {
             case (.completion, 5) where name == "_meta", (.completion, 4) where name == "meta": .meta
             case (.task, 5) where name == "_meta", (.task, 4) where name == "meta": .meta
             case (.task, 6) where name == "taskId": .taskID
+            case (.task, 7) where name == "taskIds": .taskIDs
             case (.listening, 5) where name == "_meta", (.listening, 4) where name == "meta": .meta
             case (.listening, 13) where name == "notifications": .notifications
             case (.reference, 3) where name == "uri": .uri
@@ -57,6 +58,7 @@ enum RPCMember: UInt8, CaseIterable {
         switch (level, count) {
         case (.message, 2), (.message, 5...7), (.call, 4), (.call, 9), (.resource, 3), (.completion, 3),
             (.listening, 13), (.reference, 3), (.reference, 4), (.notifications, 21), (.notifications, 7), (.task, 6),
+            (.task, 7),
             (.call, 12), (.resource, 12), (.call, 5), (.resource, 5), (.completion, 5), (.listening, 5), (.task, 5),
             (.resource, 4),
             (.completion, 4), (.listening, 4), (.task, 4):
@@ -67,6 +69,20 @@ enum RPCMember: UInt8, CaseIterable {
 
     /// `_meta`, or the name of the attribute that holds it in models that may be filled by these names, too (pydantic).
     static func isMeta(_ folded: FoldedName) -> Bool { folded == "_meta" || folded == "meta" }
+
+    /// Whether a name is another spelling of a member that may be missing. SDKs write such members as `null` under the names of their
+    /// attributes; to every reader that is none, so it can stand for nothing else than what was read.
+    static func mayBeNull(_ name: JSONString, _ level: Level) -> Bool {
+        guard !name.hasControlCharacters else { return false }
+        let folded = FoldedName(name)
+        return switch level {
+        case .message, .reference: false
+        case .call, .resource: folded == "requestState" || isMeta(folded)
+        case .completion, .listening: isMeta(folded)
+        case .task: folded == "taskIds" || isMeta(folded)
+        case .notifications: folded == "resourceSubscriptions" || folded == "taskIds"
+        }
+    }
 
     static func isLookalike(_ name: JSONString, _ level: Level) -> Bool {
         // Folding keeps the length of what is plain, so a name of another length than any known one is none of them.
@@ -81,7 +97,7 @@ enum RPCMember: UInt8, CaseIterable {
         case .resource: folded == "uri" || folded == "requestState" || isMeta(folded)
         case .completion: folded == "ref" || isMeta(folded)
         case .listening: folded == "notifications" || isMeta(folded)
-        case .task: folded == "taskId" || isMeta(folded)
+        case .task: folded == "taskId" || folded == "taskIds" || isMeta(folded)
         case .reference: folded == "uri" || folded == "name" || folded == "type"
         case .notifications: folded == "resourcesubscriptions" || folded == "taskIds"
         }
@@ -111,16 +127,20 @@ struct RPCMembers {
     mutating func next(_ scanner: inout JSONScanner) throws(RPCFault) -> RPCMember? {
         let start = scanner.offset
         guard let name = try json({ () throws(JSONFault) in try scanner.nextMember() }) else { return nil }
-        let known = name.hasEscapes ? .other : RPCMember(name, level)
-        guard known != .other else { return try unknown(name, at: start) }
+        var known = name.hasEscapes ? .other : RPCMember(name, level)
+        // The second name of `_meta` beside the first.
+        if known == .meta, name == "meta", scanner.next == .null { known = .other }
+        guard known != .other else { return try unknown(name, isNull: scanner.next == .null, at: start) }
         let bit: UInt32 = 1 &<< UInt32(known.rawValue)
         guard seen & bit == 0 else { throw RPCFault(.json(JSONFault.Code.duplicateMember.rawValue), at: start) }
         seen |= bit
         return known
     }
 
-    private mutating func unknown(_ name: JSONString, at start: Int) throws(RPCFault) -> RPCMember {
-        guard !RPCMember.isLookalike(name, level) else { throw RPCFault(.lookalike, at: start) }
+    private mutating func unknown(_ name: JSONString, isNull: Bool, at start: Int) throws(RPCFault) -> RPCMember {
+        guard !RPCMember.isLookalike(name, level) || isNull && RPCMember.mayBeNull(name, level) else {
+            throw RPCFault(.lookalike, at: start)
+        }
         guard let first = other else {
             other = name
             return .other

@@ -72,6 +72,13 @@ package struct RPCMessage: Sendable {
     /// Whether it opens a stream of changes (2026-07-28), which lasts until somebody ends it.
     package var isListen: Bool { known == .listen && kind == .request }
 
+    /// Whether its answer may list something that the caller may not see: by its method, or because nobody knows what its method is answered with.
+    package func mayBeAnsweredWithLists(beyond permits: Permits) -> Bool {
+        guard kind == .request else { return false }
+        if let lists = known.lists { return permits.restricts(lists) }
+        return known.mayList && permits.restrictsAny
+    }
+
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
         guard let kind = targetKind else {

@@ -3,7 +3,7 @@ package import GatehouseCore
 /// The methods of MCP that mean something here. What is not among them passes: a gateway that refuses what it does not know
 /// breaks the next version of the protocol.
 package enum RPCMethod: UInt8, Sendable, CaseIterable {
-    case toolsCall, promptsGet, resourcesRead, resourcesSubscribe
+    case toolsCall, promptsGet, resourcesRead, resourcesSubscribe, resourcesUnsubscribe
     case toolsList, promptsList, resourcesList, templatesList
     /// Completes an argument of what it refers to: a prompt or a resource.
     case complete
@@ -12,6 +12,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     /// Of one task, named by `taskId` (2025-11-25 and the tasks extension).
     case tasksGet, tasksResult, tasksCancel, tasksUpdate
     case tasksList
+    /// Any other that begins with `tasks/`: whatever a later version does with a task, it does it with one of somebody's.
+    case tasksOther
     case initialize, initialized, discover, ping
     case other
 
@@ -21,6 +23,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .promptsGet: "prompts/get"
         case .resourcesRead: "resources/read"
         case .resourcesSubscribe: "resources/subscribe"
+        case .resourcesUnsubscribe: "resources/unsubscribe"
         case .toolsList: "tools/list"
         case .promptsList: "prompts/list"
         case .resourcesList: "resources/list"
@@ -32,6 +35,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .tasksCancel: "tasks/cancel"
         case .tasksUpdate: "tasks/update"
         case .tasksList: "tasks/list"
+        case .tasksOther: "tasks/"
         case .initialize: "initialize"
         case .initialized: "notifications/initialized"
         case .discover: "server/discover"
@@ -45,10 +49,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         switch self {
         case .toolsCall: .tool
         case .promptsGet: .prompt
-        case .resourcesRead, .resourcesSubscribe: .resource
-        case .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen, .tasksGet, .tasksResult,
-            .tasksCancel, .tasksUpdate, .tasksList, .initialize, .initialized, .discover, .ping, .other:
-            nil
+        case .resourcesRead, .resourcesSubscribe, .resourcesUnsubscribe: .resource
+        case _: nil
         }
     }
 
@@ -58,30 +60,30 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case .toolsList: .tool
         case .promptsList: .prompt
         case .resourcesList, .templatesList: .resource
-        case .toolsCall, .promptsGet, .resourcesRead, .resourcesSubscribe, .complete, .listen, .tasksGet,
-            .tasksResult, .tasksCancel, .tasksUpdate, .tasksList, .initialize, .initialized, .discover, .ping, .other:
-            nil
+        case _: nil
         }
     }
+
+    /// Whether its answer may hold a list of things that grants speak of. That of a call holds what was called; that of a task what the task is
+    /// of; and nobody knows what that of an unknown method holds.
+    package var mayList: Bool { calls == nil && self != .complete }
 
     /// Where its params say what it is aimed at, nil for a method whose params mean nothing here.
     var parameters: RPCMember.Level? {
         switch self {
         case .toolsCall, .promptsGet: .call
-        case .resourcesRead, .resourcesSubscribe: .resource
+        case .resourcesRead, .resourcesSubscribe, .resourcesUnsubscribe: .resource
         case .complete: .completion
         case .listen: .listening
-        case .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate: .task
-        case .toolsList, .promptsList, .resourcesList, .templatesList, .tasksList, .initialize, .initialized,
-            .discover, .ping, .other:
-            nil
+        case .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate, .tasksOther: .task
+        case _: nil
         }
     }
 
     /// Whether it is of one task.
     package var isOfTask: Bool {
         switch self {
-        case .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate: true
+        case .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate, .tasksOther: true
         case _: false
         }
     }
@@ -96,11 +98,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     var mirrorsTarget: Bool {
         switch self {
         case .toolsCall, .promptsGet, .resourcesRead: true
-        case .resourcesSubscribe, .toolsList, .promptsList, .resourcesList, .templatesList, .complete, .listen,
-            .tasksGet, .tasksResult, .tasksCancel, .tasksUpdate, .tasksList, .initialize, .initialized, .discover,
-            .ping,
-            .other:
-            false
+        case _: false
         }
     }
 
@@ -111,7 +109,10 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         } else {
             self = Self.exact(text)
         }
+        if self == .other, text.resolved.starts(with: Self.tasks) { self = .tasksOther }
     }
+
+    private static let tasks = Array("tasks/".utf8)
 
     /// Told by the length first, so that no text is compared with more than four names.
     private static func exact(_ text: JSONString) -> RPCMethod {
@@ -133,6 +134,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         case 19 where text == "resources/subscribe": .resourcesSubscribe
         case 19 where text == "completion/complete": .complete
         case 20 where text == "subscriptions/listen": .listen
+        case 21 where text == "resources/unsubscribe": .resourcesUnsubscribe
         case 24 where text == "resources/templates/list": .templatesList
         case 25 where text == "notifications/initialized": .initialized
         case _: .other
@@ -152,7 +154,11 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     static func likeness(_ text: JSONString) -> Likeness {
         if text.hasControlCharacters { return .governed }
         let folded = FoldedName(text)
-        if allCases.contains(where: { $0.isGoverned && folded == $0.name }) { return .governed }
+        if allCases.contains(where: { $0.isGoverned && folded == $0.name })
+            || folded.begins(with: RPCMethod.tasksOther.name)
+        {
+            return .governed
+        }
         return folded.isHidden ? .unclear : .none
     }
 }

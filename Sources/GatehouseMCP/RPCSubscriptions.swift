@@ -21,7 +21,7 @@ struct RPCSubscriptions {
             if member == .resourceSubscriptions {
                 try read(&scanner)
             } else if member == .taskIDs {
-                tasks = try OwnedValue.listenedTasks(&scanner)
+                tasks = try OwnedValue.listedTasks(&scanner)
             } else {
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
             }

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 
-/// Finds the session of the legacy HTTP+SSE transport in a query: `session_id` (Python), `sessionId` (TypeScript, Java), `sessionid` (Go)
-/// or `transportId`.
+/// Finds the session of the legacy HTTP+SSE transport in a query: `session_id` (Python), `sessionId` (TypeScript, Java), `sessionid` (Go),
+/// `mcp-session-id` or `transportId`, in whatever case and with whatever stands between the words.
 package enum SessionQuery {
     package enum Found: Equatable, Sendable {
         case none
@@ -11,7 +11,8 @@ package enum SessionQuery {
         case ambiguous
     }
 
-    private static let names: [StaticString] = ["session_id", "sessionId", "sessionid", "transportId"]
+    /// In their normal form: letters and digits alone, in lower case.
+    private static let names: [StaticString] = ["sessionid", "mcpsessionid", "transportid"]
 
     /// `;` separates too: some servers still read it so.
     package static func find(in query: UnsafeRawBufferPointer) -> Found {
@@ -20,52 +21,55 @@ package enum SessionQuery {
         while start <= query.count {
             var end = start
             while end < query.count, query[end] != 0x26, query[end] != 0x3B { end += 1 }
-            switch parameter(query, start, end) {
-            case .none: break
-            case .one(let value): found = found == .none ? .one(value) : .ambiguous
-            case .ambiguous: return .ambiguous
+            let mark = query[start..<end].firstIndex(of: 0x3D) ?? end
+            if let isPlain = session(query[start..<mark]) {
+                let value = min(mark + 1, end)..<end
+                guard isPlain, found == .none, !value.contains(where: { query[$0] == 0x25 || query[$0] == 0x2B }) else {
+                    return .ambiguous
+                }
+                found = .one(value)
             }
             start = end + 1
         }
         return found
     }
 
-    private static func parameter(_ query: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Found {
-        var isOther = false
-        for name in names {
-            guard let (after, isExact) = match(name, query, start, end) else { continue }
-            guard isExact else {
-                isOther = true
-                continue
-            }
-            let value = min(after + 1, end)..<end
-            return value.contains { query[$0] == 0x25 || query[$0] == 0x2B } ? .ambiguous : .one(value)
-        }
-        return isOther ? .ambiguous : .none
-    }
-
-    /// The end of the name, nil when it is another; exact when it is written without escapes and in its own case.
-    private static func match(
-        _ name: StaticString,
-        _ query: UnsafeRawBufferPointer,
-        _ start: Int,
-        _ end: Int
-    ) -> (end: Int, isExact: Bool)? {
-        var at = start
-        var isExact = true
-        for index in 0..<name.utf8CodeUnitCount {
-            guard at < end else { return nil }
-            var byte = query[at]
+    /// Whether the name of a parameter, which some reader takes for a session's, is written plainly: `_`, `-` and letters of either case. Nil for
+    /// another name.
+    ///
+    /// PHP reads white space and dots as `_`, an opening bracket as the beginning of an array's index, and C a NUL as the end.
+    private static func session(_ name: Slice<UnsafeRawBufferPointer>) -> Bool? {
+        guard (9...maximumName).contains(name.count) else { return nil }
+        var normal: [UInt8] = []
+        var isPlain = true
+        var isEnded = false
+        var at = name.startIndex
+        while at < name.endIndex {
+            var byte = name[at]
             at += 1
-            if byte == 0x25, at + 1 < end, let high = query[at].hexValue, let low = query[at + 1].hexValue {
+            if byte == 0x25, at + 1 < name.endIndex, let high = name[at].hexValue, let low = name[at + 1].hexValue {
                 byte = high << 4 | low
                 at += 2
-                isExact = false
+                isPlain = false
             }
-            let expected = name.utf8Start[index]
-            guard byte.lowercasedASCII == expected.lowercasedASCII else { return nil }
-            if byte != expected { isExact = false }
+            if byte.isASCIILetter || byte.isASCIIDigit {
+                normal.append(byte.lowercasedASCII)
+            } else if byte == 0x5B || byte == 0x00 {
+                isPlain = false
+                if isSession(normal) { isEnded = true }
+            } else if byte != 0x5F && byte != 0x2D {
+                isPlain = false
+            }
         }
-        return at == end || query[at] == 0x3D ? (at, isExact) : nil
+        return isEnded || isSession(normal) ? isPlain : nil
+    }
+
+    /// Bytes of a name that is looked at: the longest with each byte encoded, and as much again between them. A longer one is no spelling seen anywhere.
+    private static let maximumName = 72
+
+    private static func isSession(_ normal: [UInt8]) -> Bool {
+        names.contains { name in
+            normal.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        }
     }
 }

@@ -54,6 +54,20 @@ struct MessageRowTests {
         #expect(try archive.messages(endedAfter: rest.place, AuditQuery(), limit: 10).messages.isEmpty)
     }
 
+    @Test func `a batch that was refused before it counted is one row with its number`() throws {
+        let scratch = Scratch()
+        let system = try AuditSystem(scratch.chained(), sink: EventDatabase.sqlite(path: scratch.database).sink())
+        let lane = try system.lane(for: 0)
+        Sample.message(0, 0, .rateLimited, of: 63) { lane.record($0) }
+        _ = Sample.outcome(0) { lane.record($0) }
+        system.settleAll()
+        let rows = try rows(EventDatabase.sqlite(path: scratch.database).archive())
+        #expect(rows.map { $0.integer(.requests) } == [63])
+        #expect(rows.map(\.reason) == [.rateLimited] && rows.allSatisfy { $0.status == 200 })
+        let verified = try scratch.verify()
+        #expect(verified.map(\.messages) == [1] && verified.map(\.events) == [2])
+    }
+
     @Test func `in SQLite`() throws {
         let scratch = Scratch()
         try fill(.sqlite(path: scratch.database), scratch)
@@ -88,6 +102,7 @@ extension Sample {
         _ number: UInt64,
         _ position: Int,
         _ refusal: Reason?,
+        of messages: Int64 = 0,
         _ body: (borrowing AuditFacts) -> AuditReceipt
     ) {
         var facts = AuditFacts(.decision, of: requestID(number), at: start + .milliseconds(Int64(number)))
@@ -95,6 +110,7 @@ extension Sample {
         facts.caller = caller
         facts.refusal = refusal
         facts.rpcPosition = position
+        facts.requests = messages
         _ = bytes("tools/call", "tool\(position)") { texts in
             facts.rpcMethod = texts[0]
             facts.target = texts[1]

@@ -64,6 +64,44 @@ import Testing
         )
     }
 
+    @Test func `the list that is a task's result, told by the task or of it`() {
+        let told = #"{"method":"notifications/tasks","params":{"taskId":"t","result":{"tools":[L]}}}"#
+        for whole in [
+            #"{"id":1,"result":{"taskId":"t","status":"completed","result":{"x":{},"tools":[L],"_meta":{}},"tools":[L]}}"#,
+            #"[{"result":{"r\u0065sult":{"tools":[L]},"result":{"tools":[L]}}},{"id":2,"result":{"tools":[L]}}]"#, told,
+        ] {
+            let full = whole.replacing("L", with: "\(Self.delete),\(Self.get)")
+            let filtered = whole.replacing("L", with: Self.get)
+            for size in [Int.max, 1, 7] {
+                #expect(Self.pass(full, [.lists, .values], cut: { _ in size }) == filtered)
+                let event = Self.pass("data: \(full)\n\n", [.lists, .values], isEventStream: true, cut: { _ in size })
+                #expect(event == "data: \(filtered)\n\n")
+            }
+        }
+        // Deeper it is what a tool has said.
+        let deeper =
+            #"{"result":{"result":{"result":{"tools":[\#(Self.delete)]}},"structuredContent":{"result":{"tools":[1]}}}}"#
+        #expect(Self.pass(deeper) == deeper)
+    }
+
+    @Test func `what is no message is withheld where lists are filtered, but in events`() {
+        let list = #"{"result":{"tools":[\#(Self.delete)]}}"#
+        let empty = #"{"result":{"tools":[]}}"#
+        for size in [Int.max, 1, 5] {
+            for (text, passed) in [
+                ("x\(list)", ""), (" \"\(list)", " "), ("5", ""), ("\(list)\n\(list)x\(list)", "\(empty)\n\(empty)"),
+                ("\u{FEFF}\(list)", "\u{FEFF}\(empty)"), ("\0{\0}", ""),
+            ] {
+                #expect(Self.pass(text, cut: { _ in size }) == passed, "\(text)")
+                #expect(Self.pass(text, .values, cut: { _ in size }) == text)
+            }
+            // What stands in an event is no answer to anybody but a reader of messages.
+            let stream = "data: x\nid: 4\n\ndata: \(list)\n\nevent: x\ndata: hello\ndata: there\n\n"
+            let passed = stream.replacing(list, with: empty)
+            #expect(Self.pass(stream, isEventStream: true, cut: { _ in size }) == passed)
+        }
+    }
+
     @Test(arguments: [
         ("get:{id}", true), ("get:a/{id}", true), ("{any}", true), ("g{rest}", true), ("get:a", true),
         ("get:{a:3}", true),

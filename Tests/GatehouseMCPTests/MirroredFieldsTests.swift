@@ -26,8 +26,10 @@ import Testing
     @Test(
         arguments: [
             ("tools/call", "echo", "echo", true), ("tools/call", "echo", "ech\\u006f", true),
-            (nil, "echo", "echo", false),
-            ("tools/call", nil, "echo", false), ("tools/list", "echo", "echo", false),
+            // What is missing says nothing wrong.
+            (nil, "echo", "echo", true), ("tools/call", nil, "echo", true), (nil, nil, "echo", true),
+            (nil, "other", "echo", false), ("tools/list", nil, "echo", false), ("", "echo", "echo", false),
+            ("tools/call", "", "echo", false), ("tools/list", "echo", "echo", false),
             ("tools/call", "other", "echo", false),
             ("Tools/call", "echo", "echo", false), ("tools/call", "Echo", "echo", false),
             ("tools/call", "=?base64?ZWNobw==?=", "echo", true), ("tools/call", "=?base64?ZWNobw?=", "echo", false),

@@ -232,8 +232,16 @@ import Testing
             }
             return meta
         }
+        // The result of a task.
+        func ofTask(_ value: Any?) -> Any? {
+            guard var result = value as? [String: Any] else { return value }
+            if result["cacheScope"] is String { result["cacheScope"] = "private" }
+            result["_meta"] = meta(result["_meta"])
+            return result
+        }
         var document = document
         if var result = document["result"] as? [String: Any] {
+            result["result"] = ofTask(result["result"])
             result["taskId"] = tagged(result["taskId"], "T")
             result["requestState"] = tagged(result["requestState"], "S")
             if result["cacheScope"] is String { result["cacheScope"] = "private" }
@@ -246,6 +254,7 @@ import Testing
         }
         if var params = document["params"] as? [String: Any] {
             params["_meta"] = meta(params["_meta"])
+            params["result"] = ofTask(params["result"])
             if var filter = params["notifications"] as? [String: Any] {
                 if let ids = filter["taskIds"] as? [Any] {
                     filter["taskIds"] = ids.map { tagged($0, "T") ?? $0 }

@@ -53,7 +53,11 @@ import Testing
         #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#
     }
 
-    private static let methods = ["tasks/get", "tasks/result", "tasks/cancel", "tasks/update"]
+    // What a later version may do with a task is done with one of somebody's, too.
+    private static let methods = [
+        "tasks/get", "tasks/result", "tasks/cancel", "tasks/update", "tasks/pause", "tasks/input/x", #"tasks\/resume"#,
+        "tasks/",
+    ]
 
     @Test(arguments: methods)
     func `a task goes up under the upstream's id, and only for its owner`(method: String) throws {
@@ -172,8 +176,54 @@ import Testing
 
     @Test func `all tasks are listed for nobody, and nothing that a server could take for it passes`() throws {
         #expect(try pass(request("tasks/list", "{}")) == .refused(.tasksListDenied))
-        for method in ["Tasks/List", "tasks/get ", "TASKS/CANCEL", "subscriptions/Listen"] {
+        for method in [
+            "Tasks/List", "TASKS/CANCEL", "Tasks/pause", "task_s/get", "tas\u{212A}s/pause", "subscriptions/Listen",
+        ] {
             #expect(try pass(request(method, "{}")) == .fault(.method), "\(method)")
+        }
+    }
+
+    @Test func `an unknown method of tasks names each of its tasks by its owner's id`() throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func body(_ id: String, _ other: String) -> String {
+            request("tasks/merge", #"{"taskId":"\#(id)","taskIds":["\#(other)"]}"#)
+        }
+        #expect(try pass(body(task, task)) == .passed(body("t-1", "t-1")))
+        #expect(try pass(body(task, "t-2")) == .refused(.taskUnknown))
+        #expect(try pass(body(task, task), of: OwnedTagTests.bob) == .refused(.taskUnknown))
+        #expect(try pass(request("tasks/get ", #"{"taskId":"t-1"}"#)) == .refused(.taskUnknown))
+        #expect(try pass(request("notifications/tasks/x", #"{"taskId":"client's"}"#)) != .refused(.taskUnknown))
+    }
+
+    @Test(arguments: [
+        ("tools/call", #""name":"echo""#), ("prompts/get", #""name":"echo""#), ("resources/read", #""uri":"a:b""#),
+        ("completion/complete", #""ref":{"type":"ref/prompt","name":"x"}"#), ("x/y", #""z":1"#),
+        ("tools/list", #""z":1"#),
+    ])
+    func `a member that may be missing may be null, under whatever name`(method: String, member: String) throws {
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func body(_ id: String) -> String {
+            request(
+                method,
+                #"{"meta":null,"request_state":null,"input_responses":null,"task":null,"Meta":null,\#(member),"#
+                    + #""_meta":{"io.modelcontextprotocol/related-task":{"taskId":"\#(id)"}}}"#
+            )
+        }
+        #expect(try pass(body(task)) == .passed(body("t-1")))
+        #expect(try pass(body("t-1")) == .refused(.taskUnknown))
+        // One name twice is two values to two readers all the same, where names matter.
+        guard ["tools/call", "prompts/get", "resources/read", "completion/complete"].contains(method) else { return }
+        #expect(
+            try pass(body(task).replacing(#""task":null"#, with: #""meta":null"#)) == .fault(.json("duplicateMember"))
+        )
+    }
+
+    @Test func `what a call cannot do without is named once, and null is no name`() throws {
+        for params in [
+            #"{"name":"echo","Name":null}"#, #"{"name":"echo","ARGUMENTS":null}"#, #"{"uri":"a:b","URI":null}"#,
+        ] {
+            let method = params.hasPrefix(#"{"uri"#) ? "resources/read" : "tools/call"
+            #expect(try pass(request(method, params)) == .fault(.lookalike), "\(params)")
         }
     }
 

@@ -45,6 +45,7 @@ import Testing
         (#"{"jsonrpc":"2.0","method":"prompts/get","params":{"name":"p","arguments":{}}}"#, "p"),
         (#"{"jsonrpc":"2.0","method":"resources/read","params":{"uri":"memo:\/\/one","name":"x"}}"#, "memo://one"),
         (#"{"jsonrpc":"2.0","method":"resources/subscribe","params":{"uri":"u"}}"#, "u"),
+        (#"{"jsonrpc":"2.0","method":"resources/unsubscribe","params":{"uri":"u"}}"#, "u"),
         (#"{"jsonrpc":"2.0","method":"tools\/call","params":{"name":"d\u0065lete"}}"#, "delete"),
     ])
     func `the target is what the method calls for, escapes resolved`(body: String, target: String) throws {
@@ -401,8 +402,9 @@ import Testing
         #expect(try refusal("prompts/get", #"{"name":"delete"}"#) == .promptDenied)
         #expect(try refusal("resources/read", #"{"uri":"file:///etc"}"#) == .resourceDenied)
         #expect(try refusal("resources/subscribe", #"{"uri":"file:///etc"}"#) == .resourceDenied)
+        #expect(try refusal("resources/unsubscribe", #"{"uri":"file:///etc"}"#) == .resourceDenied)
         #expect(try refusal("resources/read", #"{"uri":"memo://1"}"#) == nil)
-        for method in ["resources/read", "resources/subscribe"] {
+        for method in ["resources/read", "resources/subscribe", "resources/unsubscribe"] {
             #expect(try refusal(method, #"{"uri":"memo://1/../../etc"}"#) == .resourceDenied)
             #expect(try refusal(method, #"{"uri":"memo://1/%2e%2e/etc"}"#) == .resourceDenied)
             #expect(try refusal(method, #"{"uri":"memo://1\u0009"}"#) == .resourceDenied)

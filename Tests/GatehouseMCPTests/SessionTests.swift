@@ -83,11 +83,19 @@ import Testing
         ("session_id=abc", SessionQuery.Found.one(11..<14)), ("a=b&sessionId=x", .one(14..<15)), ("", .none),
         ("a=b", .none), ("xsession_id=1", .none), ("session_id", .one(10..<10)),
         ("sessionid=ABC", .one(10..<13)), ("a&transportId=x", .one(14..<15)), ("sessionid=a&sessionId=b", .ambiguous),
-        ("SessionID=a", .ambiguous), ("transportid=a", .ambiguous), ("transport%49d=a", .ambiguous),
+        ("SessionID=a", .one(10..<11)), ("transportid=a", .one(12..<13)), ("transport%49d=a", .ambiguous),
+        ("session-id=a", .one(11..<12)), ("mcp-session-id=a", .one(15..<16)), ("transport_id=a", .one(13..<14)),
+        ("Mcp-Session-Id=a", .one(15..<16)), ("MCP_SESSION_ID=a", .one(15..<16)), ("x=1&mcpSessionId=a", .one(17..<18)),
+        ("session_id[]=a", .ambiguous), ("sessionId[0]=a", .ambiguous), ("session%5Fid%5B%5D=a", .ambiguous),
+        ("session[id=a", .ambiguous), ("session.id=a", .ambiguous), ("session+id=a", .ambiguous),
+        ("session%20id=a", .ambiguous), ("+session_id=a", .ambiguous), ("session_id%00x=a", .ambiguous),
+        ("session-id", .one(10..<10)), ("session-id=a&session_id=a", .ambiguous),
+        ("sessions=a", .none), ("session_idx=a", .none), ("mcp=sessionid", .none), ("a[sessionid]=b", .none),
         ("session_id=a&session_id=a", .ambiguous),
         ("session_id=a&sessionId=a", .ambiguous), ("session_id=a;sessionId=b", .ambiguous),
         ("session%5Fid=a", .ambiguous),
-        ("Session_Id=a", .ambiguous), ("session_id=a%2E", .ambiguous), ("session_id=a+b", .ambiguous),
+        ("Session_Id=a", .one(11..<12)), ("session_id=a%2E", .ambiguous), ("session_id=a+b", .ambiguous),
+        ("%73%65%73%73%69%6F%6E%5F%69%64=a", .ambiguous),
     ])
     func `the query's session is found where every reader finds it`(query: String, found: SessionQuery.Found) {
         #expect(Array(query.utf8).withUnsafeBytes { SessionQuery.find(in: $0) } == found)
@@ -95,6 +103,7 @@ import Testing
 
     @Test(arguments: [
         ("/m?session_id=abc", "/m?session_id=abc!"), ("/m?a=1&sessionId=abc&b=2#f", "/m?a=1&sessionId=abc!&b=2#f"),
+        ("/m?session-id=abc", "/m?session-id=abc!"), ("/m?mcp-session-id=abc", "/m?mcp-session-id=abc!"),
         ("/m", "/m"), ("/m?a=1", "/m?a=1"), ("/m?session_id=a&session_id=b", "/m?session_id=a&session_id=b"),
     ])
     func `an address gets the tag behind its session`(address: String, tagged: String) {

@@ -29,6 +29,7 @@ package final class ScriptedAudit: Sendable {
         package let version: String
         package let rpcError: String
         package let rpcPosition: Int
+        package let requests: Int64
     }
 
     package enum Answer: Sendable {
@@ -136,7 +137,8 @@ private final class ScriptedRecorder: AuditRecorder {
             session: text(facts.session),
             version: text(facts.protocolVersion),
             rpcError: text(facts.rpcError),
-            rpcPosition: facts.rpcPosition
+            rpcPosition: facts.rpcPosition,
+            requests: facts.requests
         )
         let answer = audit.state.update { state in
             state.events.append(event)

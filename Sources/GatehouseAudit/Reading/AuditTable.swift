@@ -80,7 +80,10 @@ struct AuditTable {
     private static func call(_ event: AuditEvent) -> String {
         let method = event.text(.rpcMethod)
         let path = event.text(.path)
-        if let count = event.integer(.requests) { return "\(count) requests" }
+        // Of nobody, or of a batch that was refused before it counted.
+        if let count = event.integer(.requests) {
+            return "\(count) \(event.text(.httpMethod).isEmpty ? "requests" : "messages")"
+        }
         if let position = event.integer(.rpcPosition) { return "\(position): \(method)" }
         return !method.isEmpty ? method : [event.text(.httpMethod), path].filter { !$0.isEmpty }.joined(separator: " ")
     }

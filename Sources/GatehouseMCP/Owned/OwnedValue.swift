@@ -9,8 +9,8 @@ package struct OwnedValue: Sendable {
         case relatedTask
         /// The same in the answer to a request of the server's: there it may be the id of a task that the client keeps itself.
         case answeredTask
-        /// One of `params.notifications.taskIds` of `subscriptions/listen`.
-        case listenedTask
+        /// One of `taskIds`: of `params.notifications` of `subscriptions/listen`, and of what `tasks/` has beside `taskId`.
+        case listedTask
         /// `params.requestState` of a call that goes on.
         case requestState
     }
@@ -59,7 +59,10 @@ extension OwnedValue {
         var found: OwnedValue?
         var isThere = false
         try members(&scanner) { (name, scanner) throws(RPCFault) in
-            guard name == "_meta" || name == "meta" else {
+            // A null is none under any name but the first.
+            let isFirst = name == "_meta"
+            if !isFirst, scanner.next == .null { return false }
+            guard isFirst || name == "meta" else {
                 if RPCMember.isMeta(FoldedName(name)) { throw RPCFault(.lookalike, at: scanner.offset) }
                 return false
             }
@@ -86,18 +89,18 @@ extension OwnedValue {
         return found
     }
 
-    /// The tasks of a subscription's filter, which are next.
-    static func listenedTasks(_ scanner: inout JSONScanner) throws(RPCFault) -> [OwnedValue] {
-        guard scanner.next == .array else { return try OwnedValue(.listenedTask, &scanner).map { [$0] } ?? [] }
+    /// The tasks of `taskIds`, which are next.
+    static func listedTasks(_ scanner: inout JSONScanner) throws(RPCFault) -> [OwnedValue] {
+        guard scanner.next == .array else { return try OwnedValue(.listedTask, &scanner).map { [$0] } ?? [] }
         var found: [OwnedValue] = []
         try json { () throws(JSONFault) in try scanner.beginArray() }
         while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
             guard found.count < RPCGate.maximumListenedTasks else {
                 try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
-                found[0] = OwnedValue(.listenedTask, nil)
+                found[0] = OwnedValue(.listedTask, nil)
                 continue
             }
-            if let value = try OwnedValue(.listenedTask, &scanner) { found.append(value) }
+            if let value = try OwnedValue(.listedTask, &scanner) { found.append(value) }
         }
         return found
     }

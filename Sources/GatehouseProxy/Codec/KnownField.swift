@@ -19,8 +19,8 @@ package enum KnownField: UInt8, Sendable {
     case accessControl
     case contentType, contentEncoding, location, cacheControl, xAccelBuffering, setCookie
     case mcpSessionID, mcpProtocolVersion, mcpMethod, mcpName, lastEventID
-    /// A field by which some servers take another path or method than the request line has, and so than the one that was judged:
-    /// `X-Original-URL`, `X-Rewrite-URL` (IIS, Symfony), `X-HTTP-Method*`, `X-Method-Override` (Rails, Express, Django).
+    /// A field by which some servers take another path or method than the request line has, and so than the one that was judged; see
+    /// ``OverrideField``.
     case override
     /// A field that would be one of the above, or `X-Forwarded-For` or `-Proto`, if `_` or `.` were `-`, as CGI, WSGI and PHP read it.
     /// Never forwarded: such a server could not tell it from the real one.
@@ -116,7 +116,7 @@ extension KnownField {
         if first == 0x63, hasPrefix(bytes, start, count, "cf-access-") { return (.accessOther, true) }
         if first == 0x70, hasPrefix(bytes, start, count, "proxy-") { return (.proxy, true) }
         if first == 0x61, hasPrefix(bytes, start, count, "access-control-") { return (.accessControl, true) }
-        if first == 0x78, isOverride(bytes, start, count) { return (.override, true) }
+        if OverrideField.isOne(bytes, start, count) { return (.override, true) }
         guard folds, count <= longest else { return (.other, true) }
         return (shadowed(bytes, start, count), true)
     }
@@ -134,16 +134,7 @@ extension KnownField {
         }
     }
 
-    private static func isOverride(_ bytes: Span<UInt8>, _ start: Int, _ count: Int) -> Bool {
-        switch count {
-        case 14 where hasPrefix(bytes, start, count, "x-original-url"): true
-        case 13 where hasPrefix(bytes, start, count, "x-rewrite-url"): true
-        case 17 where hasPrefix(bytes, start, count, "x-method-override"): true
-        case _: hasPrefix(bytes, start, count, "x-http-method")
-        }
-    }
-
-    private static func hasPrefix(_ bytes: Span<UInt8>, _ start: Int, _ count: Int, _ prefix: StaticString) -> Bool {
+    static func hasPrefix(_ bytes: Span<UInt8>, _ start: Int, _ count: Int, _ prefix: StaticString) -> Bool {
         guard count >= prefix.utf8CodeUnitCount else { return false }
         for offset in 0..<prefix.utf8CodeUnitCount
         where bytes[start + offset].foldedInName != prefix.utf8Start[offset] {

@@ -9,8 +9,8 @@ package final class RequestRewrite: Sendable {
     /// `Host: …` with its line end; nil when the client's is preserved.
     private let hostLine: [UInt8]?
     private let injects: Injects
-    /// Whether Gatehouse itself asks for a body that the client holds back, so that the upstream need not.
-    private let asksForBody: Bool
+    /// Whether bodies and answers are read on the way: Gatehouse itself asks for a body that the client holds back, so that the upstream need not.
+    private let isGated: Bool
 
     /// What is left out of a request because Gatehouse put it in: the tags of what belongs to the caller.
     package struct Untagging: Sendable {
@@ -65,11 +65,10 @@ package final class RequestRewrite: Sendable {
         strip: Route.Strip,
         upstream: Upstream,
         preservesHost: Bool,
-        asksForBody: Bool = false,
-        asksForWhole: Bool = false
+        isGated: Bool = false
     ) {
-        self.asksForBody = asksForBody
-        strips = StripSet(names: injectedNames + (asksForWhole ? Self.ranges : []), patterns: strip.headers)
+        self.isGated = isGated
+        strips = StripSet(names: injectedNames + (isGated ? Self.ranges : []), patterns: strip.headers)
         queryNames = strip.query.map { Array($0.utf8) }
         upstreamPath = Array(upstream.path.utf8)
         hostLine = preservesHost ? nil : Array("Host: \(upstream.authority)\r\n".utf8)
@@ -92,8 +91,7 @@ package final class RequestRewrite: Sendable {
             strip: route.strip,
             upstream: route.upstream,
             preservesHost: route.preservesHost,
-            asksForBody: route.speech == .mcp,
-            asksForWhole: route.speech == .mcp
+            isGated: route.speech == .mcp
         )
     }
 
@@ -217,7 +215,7 @@ package final class RequestRewrite: Sendable {
     @inline(__always)
     private func drops(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
         if field.known.bit & KnownField.droppedFromRequests != 0 || field.isNominated { return true }
-        if field.known == .expect, asksForBody { return true }
+        if field.known == .expect, isGated { return true }
         // A route cannot strip what frames the message.
         if field.known.bit & (KnownField.contentLength.bit | KnownField.transferEncoding.bit) != 0 { return false }
         return strips.contains(field.name, in: bytes)

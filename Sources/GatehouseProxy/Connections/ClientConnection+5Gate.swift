@@ -145,7 +145,7 @@ extension ClientConnection {
         exchange.isListening = body.contains(where: \.isListen)
         var refusal: Reason?
         body.forEach { message in
-            if let kind = message.known.lists, permits.restricts(kind) { exchange.asksForList = true }
+            if message.mayBeAnsweredWithLists(beyond: permits) { exchange.mayGetLists = true }
             if message.known == .resourcesRead, permits.restricts(.resource) { exchange.owned.isPrivate = true }
             if refusal == nil { refusal = message.refusal(by: permits, in: bytes) }
         }

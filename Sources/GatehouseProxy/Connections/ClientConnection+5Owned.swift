@@ -20,7 +20,7 @@ extension ClientConnection {
         }
         if let refusal { return refusal }
         exchange.owned.cuts = cuts
-        if isOfTask, fields.hasName {
+        if isOfTask, fields.name != nil {
             guard case .single(let message) = body, let name = untaggedName(message, bytes, fields) else {
                 return .rpcHeaderMismatch
             }

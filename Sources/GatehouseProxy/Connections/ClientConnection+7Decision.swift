@@ -97,6 +97,9 @@ extension ClientConnection {
     private func record(_ facts: inout AuditFacts, _ body: RPCBody, _ bytes: UnsafeRawBufferPointer) -> AuditReceipt {
         switch body {
         case .single(let message): return record(&facts, message, bytes)
+        case .batch(let messages) where Self.comesUncounted(facts.refusal):
+            facts.requests = Int64(messages.count)
+            return loop.recorder.record(facts)
         case .batch(let messages):
             var last = AuditReceipt.recorded
             let isOnes = isOfOne(messages, facts.refusal, in: bytes)
@@ -108,6 +111,15 @@ extension ClientConnection {
                 if last != .unavailable, receipt != .recorded { last = receipt }
             }
             return last
+        }
+    }
+
+    /// Whether a batch is refused before its messages have counted against a rate. Nothing else bounds how many of those come, so a row for each
+    /// message would let 64 times as much into the audit as any other request: one row has their number.
+    private static func comesUncounted(_ refusal: Reason?) -> Bool {
+        switch refusal {
+        case .rateLimited, .rpcHeaderMismatch: true
+        case _: false
         }
     }
 

@@ -14,10 +14,9 @@ struct GatedFields {
     var sessions: Sessions? = Sessions()
     var version: ByteRange?
     var isVersionRepeated = false
-    /// Nil also when the field stands twice, which agrees with nothing.
+    /// Empty when the field stands twice, which agrees with nothing.
     var method: ByteRange?
     var name: ByteRange?
-    var hasName = false
     /// Nil also when the field stands twice.
     var lastEvent: ByteRange?
     var hasLastEvent = false
@@ -46,10 +45,13 @@ struct GatedFields {
         case .one(let value): version = value
         case .duplicate: isVersionRepeated = true
         }
-        if case .one(let value) = head.occurrence(of: .mcpMethod, in: bytes) { method = value }
+        switch head.occurrence(of: .mcpMethod, in: bytes) {
+        case .missing: break
+        case .one(let value): method = value
+        case .duplicate: method = ByteRange(0, 0)
+        }
         // The fields here whose value may hold a comma: a URI, an id of the server's own making.
-        name = Self.only(.mcpName, head)
-        hasName = head.has(.mcpName)
+        if head.has(.mcpName) { name = Self.only(.mcpName, head) ?? ByteRange(0, 0) }
         lastEvent = Self.only(.lastEventID, head)
         hasLastEvent = head.has(.lastEventID)
         if head.isEncoded(bytes) { isPlainBody = false }

@@ -39,7 +39,8 @@ enum RequestAdmission {
         }
     }
 
-    /// What a limited caller gets of the answer to anything but a POST. Only an event stream carries MCP there.
+    /// What a limited caller gets of an answer. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it may not
+    /// see, in words that nobody here can read.
     enum Answered {
         case passes
         /// The status tells what there is to tell; the body could be anything.
@@ -47,16 +48,17 @@ enum RequestAdmission {
         case refused
     }
 
-    static func answer(toLimited method: RequestMethod, status: Int, isEventStream: Bool) -> Answered {
+    /// - Parameter isAwaited: somebody looks for something in the answer. Servers of the legacy transport take a message with a 202 and a word in it.
+    static func answer(toLimited method: RequestMethod, _ answer: AnsweredHead, isAwaited: Bool) -> Answered {
         switch method {
-        case .post: .passes
-        case .delete: .passesWithoutBody
+        case .delete: return .passesWithoutBody
+        case .post:
+            // A status that says that something is wrong may say it in JSON, too. A part of a text is no JSON.
+            if !answer.hasBody || answer.status != 206 && (answer.isJSON || answer.isEventStream) { return .passes }
+            return answer.isSuccess && isAwaited && answer.status != 202 ? .refused : .passesWithoutBody
         case .get, .head, .options, .neverForwarded, .other:
-            if isEventStream, (200..<300).contains(status) {
-                .passes
-            } else {
-                (200..<300).contains(status) ? .refused : .passesWithoutBody
-            }
+            guard answer.isSuccess else { return .passesWithoutBody }
+            return answer.isEventStream ? .passes : .refused
         }
     }
 

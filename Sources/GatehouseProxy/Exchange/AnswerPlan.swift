@@ -36,12 +36,12 @@ struct AnswerPlan {
             return
         }
         if exchange.isLimited {
-            let isEventStream = head.isEventStream && head.occurrence(of: .contentType, in: bytes) != .duplicate
-            switch RequestAdmission.answer(
+            let answered = RequestAdmission.answer(
                 toLimited: exchange.method,
-                status: head.status,
-                isEventStream: isEventStream
-            ) {
+                AnsweredHead(head, bytes),
+                isAwaited: !exchange.waiting.isEmpty && !exchange.isLegacyPost
+            )
+            switch answered {
             case .passes: break
             case .passesWithoutBody:
                 withholdsBody = head.framing != .none
@@ -56,8 +56,8 @@ struct AnswerPlan {
         // A stream that a client opens may carry the answers to calls that it made elsewhere.
         let isStream = exchange.method != .post && head.isEventStream
         var edits: AnswerReader.Edits = []
-        if exchange.asksForList || exchange.owned.isPrivate { edits.insert(.privateScope) }
-        if exchange.asksForList || isStream && exchange.permits?.restrictsAny ?? true {
+        if exchange.mayGetLists || exchange.owned.isPrivate { edits.insert(.privateScope) }
+        if exchange.mayGetLists || isStream && exchange.permits?.restrictsAny ?? true {
             edits.insert(.lists)
         }
         guard isPlain else {
@@ -131,14 +131,14 @@ extension ResponseHead {
     }
 
     /// Whether the body may be an answer in the words of JSON-RPC.
-    func isAnswer(_ bytes: Span<UInt8>) -> Bool {
-        guard let contentType else { return false }
+    func isAnswer(_ bytes: Span<UInt8>) -> Bool { isEventStream || isJSON(bytes) }
+
+    /// Whether the media type is JSON's, with whatever parameters.
+    func isJSON(_ bytes: Span<UInt8>) -> Bool {
         let json: StaticString = "application/json"
-        return isEventStream
-            || contentType.count >= json.utf8CodeUnitCount
-                && bytes.equalsIgnoringCase(
-                    ByteRange(contentType.lower, contentType.lower + json.utf8CodeUnitCount),
-                    json
-                )
+        guard let contentType, contentType.count >= json.utf8CodeUnitCount else { return false }
+        let end = contentType.lower + json.utf8CodeUnitCount
+        guard bytes.equalsIgnoringCase(ByteRange(contentType.lower, end), json) else { return false }
+        return end == contentType.upper || bytes[end] == 0x3B || bytes[end] == 0x20 || bytes[end] == 0x09
     }
 }

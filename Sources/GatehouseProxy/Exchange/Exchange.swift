@@ -41,8 +41,8 @@ final class Exchange {
     var isListening = false
     /// Whether an event stream that answers it is the answer to a call, which has an end.
     var endsByItself: Bool { !isSafe && !isListening }
-    /// Whether the request asks for a list of which the caller may not see all.
-    var asksForList = false
+    /// Whether the answer may list something of which the caller may not see all.
+    var mayGetLists = false
     let tags: SessionTags
     /// What the audit says of the JSON-RPC outcome.
     var rpcError = ""

@@ -8,7 +8,8 @@ import Testing
 /// Which requests a route takes at all, and what a caller whom it limits may ask for.
 @Suite struct AdmissionTests {
     private static let stream = "Accept: application/json, text/event-stream"
-    private static let okay = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
+    private static let okay =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 
     /// Sends a request that is forwarded, answers it, and returns what the upstream got and what the client did.
     private func pass(
@@ -34,7 +35,7 @@ import Testing
         try await Gateway.run(routes: { [try Gateway.route($0.url, speech: speech)] }) { gateway in
             let client = try gateway.client()
             for fields in [[], ["Content-Length: 2"], ["Transfer-Encoding: chunked"]] {
-                let body = fields.isEmpty ? "" : fields[0].hasPrefix("C") ? "hi" : "2\r\nhi\r\n0\r\n\r\n"
+                let body = fields.isEmpty ? "" : fields[0].hasPrefix("C") ? "{}" : "2\r\n{}\r\n0\r\n\r\n"
                 let answer = try gateway.refused(client, Gateway.request(method, fields) + body)
                 #expect(answer.status == 405)
                 #expect(answer["Allow"]?.hasPrefix("GET, HEAD, POST") == true)
@@ -167,6 +168,70 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "200 OK\r\nContent-Type: text/plain", "200 OK", "201 Created\r\nContent-Type: text/html",
+        "203 Other\r\nContent-Type: application/jsonx", "206 Partial\r\nContent-Type: application/json",
+        "200 OK\r\nContent-Type: application/json\r\nContent-Type: text/plain",
+        "200 OK\r\nContent-Type: application/json-seq",
+        "299 X\r\nContent-Type: text/event-streams",
+    ])
+    func `a call of a limited caller is answered in JSON or an event stream`(head: String) async throws {
+        for tools in [["x"], nil] {
+            try await MCPGateway.run(tools) { gateway in
+                let call = MCPGateway.call("x")
+                let answer = try pass(
+                    gateway,
+                    Gateway.post("/items", body: call),
+                    "HTTP/1.1 \(head)\r\nX-Item: 7\r\nContent-Length: 6\r\n\r\nsecret"
+                ).answer
+                #expect(answer.text.contains("secret") == (tools == nil))
+                if tools != nil {
+                    #expect(answer.status == 502)
+                    #expect(answer["X-Item"] == nil)
+                    #expect(answer.text.contains(#""id":1,"error":{"code":5020"#))
+                    #expect(try gateway.audit.waitForOutcomes().last?.refusal == .upstreamNotMCP)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("301 X\r\nLocation: /x\r\nContent-Type: text/html", ""), ("404 X", ""),
+        ("400 X\r\nContent-Type: text/plain", ""),
+        ("500 X\r\nContent-Type: application/json", "secret"),
+        ("404 X\r\nContent-Type: application/json; charset=utf-8", "secret"),
+        ("202 Accepted\r\nContent-Type: text/plain", ""),
+    ])
+    func `another status of an answer to it passes, its body if it is JSON`(head: String, body: String) async throws {
+        try await MCPGateway.run(["x"]) { gateway in
+            let answer = try pass(
+                gateway,
+                Gateway.post("/items", body: MCPGateway.call("x")),
+                "HTTP/1.1 \(head)\r\nContent-Length: 6\r\n\r\nsecret"
+            ).answer
+            #expect(answer.status == Int(head.prefix(3)))
+            #expect(answer.text == body)
+        }
+    }
+
+    @Test func `nobody looks into the answer to a notification, and JSON that is no message is withheld`() async throws
+    {
+        try await MCPGateway.run(["x"]) { gateway in
+            let told = #"{"jsonrpc":"2.0","method":"notifications/x"}"#
+            for answer in [
+                "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret", "HTTP/1.1 202 OK\r\nContent-Length: 0\r\n\r\n",
+            ] {
+                #expect(try pass(gateway, Gateway.post(body: told), answer).answer.text.isEmpty)
+            }
+            for body in ["secret", #""secret""#, "{}secret", "+AHsAIg-secret", "\u{1}{\"secret\":1}"] {
+                let answer = try pass(gateway, Gateway.post(body: MCPGateway.request("ping")), MCPGateway.json(body))
+                    .answer
+                #expect(answer.status == 200)
+                #expect(!answer.text.contains("secret"))
+            }
+        }
+    }
+
     @Test func `an upstream connection whose body was dropped whole serves another request`() async throws {
         try await MCPGateway.run([]) { gateway in
             let client = try gateway.client()
@@ -191,7 +256,7 @@ import Testing
             let connection = try gateway.upstream.accept()
             _ = try connection.receive(through: "\r\n\r\n")
             try connection.receive(exactly: MCPGateway.request("ping"))
-            try connection.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: s-1\r\nContent-Length: 2\r\n\r\nhi")
+            try connection.send(MCPGateway.json("{}", "Mcp-Session-Id: s-1"))
             let session = try #require(try alice.receiveAnswer()["Mcp-Session-Id"])
             for (target, fields) in [
                 ("/items/1", []), ("/mcp", ["Mcp-Session-Id: s-1"]), ("/mcp?session_id=\(session)", []),
@@ -232,7 +297,7 @@ import Testing
         try await MCPGateway.run { gateway in
             for method in ["GET", "DELETE", "OPTIONS"] {
                 let passed = try pass(gateway, Gateway.request(method, to: "/items/1"))
-                #expect(passed.answer.text == "hi")
+                #expect(passed.answer.text == "{}")
             }
         }
     }
@@ -273,7 +338,11 @@ import Testing
                 try Gateway.route($0.url),
             ]
         }) { gateway in
-            for path in ["/MCP", "/mcp;x", "/mcp%3bx", "/mcp%20", "/Mcp/x", "/mcp%253b"] {
+            for path in [
+                "/MCP", "/mcp;x", "/mcp%3bx", "/mcp%20", "/Mcp/x", "/mcp%253b", "/mcp%c2%a0", "/%ef%bd%8dcp",
+                "/m%c2%adcp",
+                "/mcp%3fx", "/mcp%23", "/mcp.json",
+            ] {
                 let answer = try gateway.refused(
                     try gateway.client(),
                     Gateway.post(path, body: MCPGateway.call("delete"))

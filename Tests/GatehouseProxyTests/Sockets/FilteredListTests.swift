@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseMCP
 import GatehouseTestSupport
 import Testing
 
@@ -26,7 +27,7 @@ import Testing
         _ = try connection.receive(through: "\r\n\r\n")
         try connection.receive(exactly: ping)
         try connection.send(Gateway.okay)
-        #expect(try client.receiveAnswer().text == "hi")
+        #expect(try client.receiveAnswer().text == "{}")
     }
 
     @Test func `a list in JSON loses what the caller may not use, and the connection goes on`() async throws {
@@ -67,6 +68,23 @@ import Testing
             let body = String(decoding: try client.receiveChunked().body, as: UTF8.self)
             #expect(body.replacing(":\n\n", with: "").hasSuffix("data: \(Self.filtered)\n\n"))
             try expectGoesOn(gateway, client, over: connection)
+        }
+    }
+
+    @Test(arguments: ["tasks/result", "tasks/get", "tasks/later", "x/y", "server/discover", "ping"])
+    func `whatever is no call may be answered with a list`(method: String) async throws {
+        try await MCPGateway.run(["get_*"]) { gateway in
+            let client = try gateway.client()
+            let route = try TokenName(parsing: "coda")
+            let alice = ScriptedCallers.person("alice@example.com").principal
+            let tag = Array("t-1".utf8).withUnsafeBytes {
+                Gateway.sessions.owned.tag(.task, $0, route: route, principal: alice)
+            }
+            let task = try "t-1" + String(decoding: #require(tag), as: UTF8.self)
+            let body = MCPGateway.request(method, params: #"{"taskId":"\#(task)"}"#)
+            let connection = try ask(gateway, client, Gateway.post(body: body))
+            try connection.send(MCPGateway.json(Self.full))
+            #expect(try client.receiveAnswer().text == Self.filtered)
         }
     }
 

@@ -223,8 +223,8 @@ import Testing
     // MARK: - 2026-07-28
 
     @Test(arguments: [
-        [], ["Mcp-Method: tools/call"], ["Mcp-Method: tools/list", "Mcp-Name: get_a"],
-        ["Mcp-Method: tools/call", "Mcp-Name: get_b"],
+        ["Mcp-Method: tools/list", "Mcp-Name: get_a"], ["Mcp-Method: tools/call", "Mcp-Name: get_b"],
+        ["Mcp-Method: tools/list"], ["Mcp-Name: get_b"], ["Mcp-Method:", "Mcp-Name: get_a"],
         ["Mcp-Method: tools/call", "Mcp-Name: get_a", "Mcp-Name: get_a"],
         ["Mcp-Method: tools/call", "Mcp-Method: tools/call", "Mcp-Name: get_a"],
     ])
@@ -244,6 +244,25 @@ import Testing
             _ = try connection.receive(through: "\r\n\r\n")
             try connection.send(Gateway.okay)
             #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
+    @Test(arguments: [
+        ([], MCPGateway.call("get_a")), (["Mcp-Method: tools/call"], MCPGateway.call("get_a")),
+        (["Mcp-Name: get_a"], MCPGateway.call("get_a")), ([], #"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#),
+    ])
+    func `what must be mirrored is for the server to say`(fields: [String], body: String) async throws {
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            for version in ["2026-07-28", "9999-01-01"] {
+                let all = fields + ["MCP-Protocol-Version: \(version)", "Content-Length: \(body.utf8.count)"]
+                try client.send(Gateway.request("POST", all) + body)
+                let connection = try gateway.upstream.accept()
+                _ = try connection.receive(through: "\r\n\r\n")
+                try connection.receive(exactly: body)
+                try connection.send("HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+                #expect(try client.receiveAnswer().status == 400)
+            }
         }
     }
 

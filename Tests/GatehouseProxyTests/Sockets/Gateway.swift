@@ -222,7 +222,7 @@ final class Gateway: Sendable {
         return lines.joined(separator: "\r\n") + "\r\n\r\n"
     }
 
-    static let okay = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+    static let okay = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
     /// Sends one GET over both connections and answers it.
     func exchange(_ client: RawSocket, over connection: RawSocket? = nil) throws -> RawSocket {
@@ -232,7 +232,7 @@ final class Gateway: Sendable {
         try connection.send(Self.okay)
         let answer = try client.receiveAnswer()
         #expect(answer.status == 200)
-        #expect(answer.text == "hi")
+        #expect(answer.text == "{}")
         return connection
     }
 }

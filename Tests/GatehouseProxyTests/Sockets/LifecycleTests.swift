@@ -43,7 +43,7 @@ import Testing
             #expect(throws: (any Error).self) { try gateway.client().receiveAnswer() }
             try connection.send(Gateway.okay)
             let answer = try busy.receiveAnswer()
-            #expect(answer.text == "hi")
+            #expect(answer.text == "{}")
             #expect(answer["Connection"] == "close")
             #expect(try busy.receiveToEnd(orReset: true).isEmpty)
             #expect(try connection.receiveToEnd().isEmpty)
@@ -143,14 +143,14 @@ import Testing
             _ = try connection.receive(through: "\r\n\r\n")
             gateway.server.replaceSnapshot(try Gateway.snapshot([try Gateway.route(other.url)]))
             try connection.send(Gateway.okay)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
             // Nobody will ask it again.
             #expect(try connection.receiveToEnd().isEmpty)
             try client.send(Gateway.get())
             let next = try other.accept()
             _ = try next.receive(through: "\r\n\r\n")
             try next.send(Gateway.okay)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
         }
     }
 

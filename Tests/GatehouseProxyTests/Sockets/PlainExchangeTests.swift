@@ -181,7 +181,7 @@ import Testing
             #expect(hints["Link"] == "</a>")
             try connection.send("HTTP/1.1 102 Processing\r\n\r\n" + Gateway.okay)
             #expect(try client.receiveAnswer().status == 102)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
         }
     }
 
@@ -196,7 +196,7 @@ import Testing
             try client.send("body")
             try connection.receive(exactly: "body")
             try connection.send(Gateway.okay)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
             _ = try gateway.exchange(client, over: connection)
         }
     }

@@ -54,7 +54,7 @@ import Testing
             let second = try gateway.upstream.accept()
             _ = try second.receive(through: "\r\n\r\n")
             try second.send(Gateway.okay)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
             _ = try gateway.exchange(client, over: second)
         }
     }
@@ -167,12 +167,12 @@ import Testing
             let first = try gateway.upstream.accept()
             _ = try first.receive(through: "\r\n\r\n")
             try first.send(Gateway.okay + extra)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
             #expect(try first.receiveToEnd(orReset: true).isEmpty)
             let second = try gateway.upstream.accept()
             _ = try second.receive(through: "\r\n\r\n")
             try second.send(Gateway.okay)
-            #expect(try client.receiveAnswer().text == "hi")
+            #expect(try client.receiveAnswer().text == "{}")
         }
     }
 
@@ -194,9 +194,9 @@ import Testing
             try client.send(Gateway.get())
             let first = try gateway.upstream.accept()
             _ = try first.receive(through: "\r\n\r\n")
-            try first.send(head + "Content-Length: 2\r\n\r\nhi")
+            try first.send(head + "Content-Length: 2\r\n\r\n{}")
             let answer = try client.receiveAnswer()
-            #expect(answer.text == "hi")
+            #expect(answer.text == "{}")
             #expect(answer["Connection"] == nil)
             #expect(try first.receiveToEnd().isEmpty)
             _ = try gateway.exchange(client)
