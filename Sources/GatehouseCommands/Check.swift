@@ -5,7 +5,8 @@ internal import GatehouseCore
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Validate the configuration.",
-        discussion: "Prints nothing and exits 0, or says everything that is wrong and exits 78."
+        discussion:
+            "Prints nothing and exits 0, or says everything that is wrong and exits 78. A warning leaves the file usable."
     )
 
     @OptionGroup var file: ConfigurationOption
@@ -14,10 +15,13 @@ struct Check: ParsableCommand {
     @Flag(name: .long, help: "Print the effective configuration as YAML, defaults filled in and without secrets.")
     var print = false
 
+    @Flag(name: .long, help: "Take warnings for errors.")
+    var strict = false
+
     func run() throws {
         let outcome: Result<Configuration, ConfigurationError>
         do throws(ConfigurationError) {
-            outcome = .success(try Configuration.read(path: file.path))
+            outcome = .success(try read())
         } catch {
             outcome = .failure(error)
         }
@@ -29,6 +33,18 @@ struct Check: ParsableCommand {
             if print, !form.json { DataOutput.standard.write(Array(configuration.effective.utf8)) }
         case .failure(let error):
             throw CommandFailure(error)
+        }
+    }
+
+    private func read() throws(ConfigurationError) -> Configuration {
+        do throws(ConfigurationError) {
+            let configuration = try Configuration.read(path: file.path)
+            guard !strict || configuration.warnings.isEmpty else {
+                throw ConfigurationError(.invalid, configuration.warnings)
+            }
+            return configuration
+        } catch {
+            throw strict ? ConfigurationError(error.code, error.diagnostics.map(\.asError)) : error
         }
     }
 

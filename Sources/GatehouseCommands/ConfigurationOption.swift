@@ -5,12 +5,12 @@ internal import Glibc
 /// `--config`, and where the file is looked for without it.
 struct ConfigurationOption: ParsableArguments {
     static let variable = "GATEHOUSE_CONFIG"
-    static let places = ["config/gatehouse.yaml", "/etc/gatehouse/gatehouse.yaml"]
+    static let places = ["config/gatehouse.yaml", "gatehouse.yaml", "/etc/gatehouse/gatehouse.yaml"]
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The configuration file (default: $GATEHOUSE_CONFIG, then config/gatehouse.yaml, then "
+            "The configuration file (default: $GATEHOUSE_CONFIG, then config/gatehouse.yaml, gatehouse.yaml and "
                 + "/etc/gatehouse/gatehouse.yaml).",
             valueName: "path"
         )

@@ -16,6 +16,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Serve.self,
             Reload.self,
             Check.self,
+            InitCommand.self,
             Schema.self,
             Explain.self,
             RouteCommand.self,

@@ -19,7 +19,15 @@ struct Run: AsyncParsableCommand {
         name: .long,
         help: ArgumentHelp("Put a token into a variable; may be repeated.", valueName: "variable=token")
     )
-    var env: [String]
+    var env: [String] = []
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Put the token that a file holds into a variable, without configuration or store; may be repeated.",
+            valueName: "variable=path"
+        )
+    )
+    var envFrom: [String] = []
     @Option(name: .long, help: ArgumentHelp("Pass a variable on; may be repeated.", valueName: "variable"))
     var keepEnv: [String] = []
     @Flag(name: .long, help: "Start the program again when a token changes: SIGTERM first, SIGKILL after 10 s.")
@@ -29,22 +37,22 @@ struct Run: AsyncParsableCommand {
 
     func validate() throws {
         guard !command.isEmpty else { throw ValidationError("no command is given: gatehouse run --env … -- COMMAND") }
+        guard env.isEmpty != envFrom.isEmpty else {
+            throw ValidationError(
+                env.isEmpty ? "no variable is given: --env or --env-from" : "--env and --env-from exclude each other"
+            )
+        }
         for name in keepEnv where !ChildEnvironment.isName(name) {
             throw ValidationError("--keep-env takes the name of a variable")
         }
     }
 
     func run() async throws {
-        var variables: [TokenVariable] = []
-        for text in env {
-            do throws(InvalidValue) { variables.append(try TokenVariable(parsing: text)) } catch {
-                throw CommandFailure(error.message, hint: error.suggestion, code: .usage)
-            }
-        }
+        guard envFrom.isEmpty else { return try await runFromFiles() }
+        let variables = try env.map { try Self.parsed($0, TokenVariable.init(parsing:)) }
         let configuration = try file.load()
         let runner = try TokenRunner(configuration, variables: variables, keeping: keepEnv)
-        let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-        let program = try ChildProgram(command, search: search)
+        let program = try program()
         guard restartOnRotate else { try await runner.exec(program) }
         if case .environment = configuration.store.settings {
             throw CommandFailure(
@@ -55,5 +63,28 @@ struct Run: AsyncParsableCommand {
         }
         let status = try await runner.supervise(program) { Terminal.say("gatehouse: \($0)") }
         Glibc.exit(status)
+    }
+
+    private func runFromFiles() async throws {
+        let files = try envFrom.map { try Self.parsed($0, TokenFile.init(parsing:)) }
+        let runner = try TokenFileRunner(files, keeping: keepEnv)
+        let program = try program()
+        guard restartOnRotate else { try runner.exec(program) }
+        let status = try await runner.supervise(program) { Terminal.say("gatehouse: \($0)") }
+        Glibc.exit(status)
+    }
+
+    private func program() throws(GatehouseError) -> ChildProgram {
+        let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+        return try ChildProgram(command, search: search)
+    }
+
+    private static func parsed<Value>(
+        _ text: String,
+        _ parse: (String) throws(InvalidValue) -> Value
+    ) throws(CommandFailure) -> Value {
+        do throws(InvalidValue) { return try parse(text) } catch {
+            throw CommandFailure(error.message, hint: error.suggestion, code: .usage)
+        }
     }
 }

@@ -57,16 +57,29 @@ extension Configuration {
 
     /// The content of a file, one byte more than the limit at most, so that the reader sees that it is too long.
     package static func bytes(of path: String) throws(ConfigurationError) -> [UInt8] {
-        func failure() -> ConfigurationError {
-            let reason = String(cString: strerror(errno))
+        func failure(_ reason: String? = nil, hint: String? = nil) -> ConfigurationError {
+            let reason = reason ?? String(cString: strerror(errno))
             return ConfigurationError(
                 .unreadable,
-                [Diagnostic(.error, file: path, message: "cannot be read: \(reason)")]
+                [Diagnostic(.error, file: path, message: "cannot be read: \(reason)", hint: hint)]
             )
         }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure() }
+        // Opening a pipe that nobody writes to would wait for somebody who does.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(hint: errno == ENOENT ? "gatehouse init writes one" : nil) }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure() }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR:
+            // Docker makes a folder where a file that is to be mounted does not exist.
+            throw failure(
+                "it is a folder",
+                hint: "was it mounted before it existed? Mount the folder that holds gatehouse.yaml"
+            )
+        case _: throw failure("it is no regular file")
+        }
         var bytes = [UInt8](repeating: 0, count: YAMLReader.maximumLength + 1)
         var count = 0
         while count < bytes.count {

@@ -28,6 +28,9 @@ package enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
             throw InvalidValue("a listener has no scheme and no path", suggestion: "127.0.0.1:8080 or unix:/path")
         }
         guard let colon = text.lastIndex(of: ":"), text.last != "]" else {
+            if let port = Int(text), (1...65_535).contains(port) {
+                throw InvalidValue("a listener needs a host", suggestion: Self.everyHost(port))
+            }
             throw InvalidValue("a listener needs a port", suggestion: "\(text):8080")
         }
         let digits = text[text.index(after: colon)...]
@@ -35,14 +38,13 @@ package enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
             throw InvalidValue("a listener's port is a number from 0 to 65535")
         }
         guard colon > text.startIndex else {
-            throw InvalidValue(
-                "a listener needs a host",
-                suggestion: "127.0.0.1:\(port), or 0.0.0.0:\(port) for every address"
-            )
+            throw InvalidValue("a listener needs a host", suggestion: Self.everyHost(port))
         }
         let host = try Host(parsing: String(text[..<colon])).name
         self = .tcp(host: host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host, port: port)
     }
+
+    private static func everyHost(_ port: Int) -> String { "127.0.0.1:\(port), or 0.0.0.0:\(port) for every address" }
 
     /// Whether only this machine reaches it.
     package var isLocal: Bool {

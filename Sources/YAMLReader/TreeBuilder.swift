@@ -9,6 +9,8 @@ struct TreeBuilder {
     private var positions: SourcePositions
     private var open: [Collection] = []
     private var documents = 0
+    /// The last scalar in quotes that goes over more than one line: where the text makes no sense soon after it, its quote was not closed.
+    private var longQuote: YAMLSpan?
 
     private struct Collection {
         let isMapping: Bool
@@ -75,12 +77,32 @@ struct TreeBuilder {
         }
         let mark = mark(parser.problem_mark)
         var message = problem
-        if let context = parser.context.map({ String(cString: $0) }) {
+        let context = parser.context.map { String(cString: $0) }
+        if let quote = openQuote(parser, context, mark) {
+            report(
+                .syntax,
+                "the quote that opens here is not closed on its line",
+                at: quote,
+                "close it; as it is, the text up to line \(mark.line) belongs to it"
+            )
+            return
+        }
+        if let context {
             message += " \(context)"
             let line = Int(parser.context_mark.line) + 1
             if line != mark.line { message += " that starts on line \(line)" }
         }
         report(.syntax, message, at: YAMLSpan(start: mark, end: mark), Self.advice(message))
+    }
+
+    /// The quote that libyaml read to the end of the text, or to the next quote of another value, behind which it met something odd.
+    private mutating func openQuote(_ parser: yaml_parser_t, _ context: String?, _ problem: YAMLMark) -> YAMLSpan? {
+        if let context, context.contains("quoted scalar"), Int(parser.context_mark.line) + 1 != problem.line {
+            let start = mark(parser.context_mark)
+            return YAMLSpan(start: start, end: start)
+        }
+        guard let longQuote, longQuote.end.line == problem.line else { return nil }
+        return YAMLSpan(start: longQuote.start, end: longQuote.start)
     }
 
     private static let quoteStar = "text that starts with '*' or '&' is written in quotes: \"*\""
@@ -106,6 +128,7 @@ struct TreeBuilder {
             case YAML_LITERAL_SCALAR_STYLE, YAML_FOLDED_SCALAR_STYLE: .block
             case _: .quoted
             }
+        if style == .quoted, span.start.line < span.end.line { longQuote = span }
         add(YAMLNode(.scalar(YAMLScalar(text: text, style: style)), span: span))
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import GatehouseTestSupport
 import Glibc
 import Testing
 
@@ -57,6 +58,9 @@ struct RunTests {
         (["--env", "A=coda"], ["/etc/passwd"], 1, "there is no program"),
         (["--env", "A=coda"], [], 64, "no command is given"),
         ([], ["true"], 64, "--env"),
+        (["--env", "A=coda", "--env-from", "B=/x"], ["true"], 64, "exclude each other"),
+        (["--env-from", "A=the-first-value-81ac"], ["true"], 64, "is no absolute path"),
+        (["--env-from", "A=/nowhere/token"], ["true"], 1, "/nowhere/token cannot be read"),
         (["--env", "A=coda", "--env", "A=coda"], ["true"], 1, "the variable A is given twice"),
         (["--env", "A=other"], ["true"], 1, "has no token of the name that stands behind A="),
         (["--env", "A"], ["true"], 64, "a variable and a token's name are wanted"),
@@ -89,6 +93,63 @@ struct RunTests {
         #expect(outcome.output == "\(first)\n" && outcome.exit == 0)
         let refused = try await run(["--env", "X=coda", "--restart-on-rotate"], ["true"], variables)
         #expect(refused.exit == 64)
+    }
+
+    /// The program's side knows no store: its file is all that it has, and follows a rotation in the store.
+    @Test func `a token is handed over by a file, without configuration or store on the program's side`() async throws {
+        let file = "\(workplace.path)/handed"
+        let follower = try workplace.start(
+            ["token", "follow", "coda", "--out", file],
+            streams: ["/dev/null", "\(workplace.path)/follow.out", "\(workplace.path)/follow.err"]
+        )
+        defer { kill(-follower, SIGKILL) }
+        try await Polling.until("the file to be there") { access(file, R_OK) == 0 }
+        var status = stat()
+        #expect(stat(file, &status) == 0 && status.st_mode & 0o777 == 0o400)
+        let bare = ["GATEHOUSE_CONFIG": "/nowhere/gatehouse.yaml"]
+        let once = try await run(["--env-from", "T=\(file)"], ["/bin/sh", "-c", "echo \"$T\""], bare)
+        #expect(once == Command.Outcome(exit: 0, output: "\(first)\n"), "\(once.errors)")
+
+        let log = try workplace.pipe("log", O_RDWR)
+        let never = try workplace.pipe("never", O_RDWR)
+        defer {
+            close(log.descriptor)
+            close(never.descriptor)
+        }
+        let script =
+            "trap 'exit 3' TERM; echo \"$T\" >\(log.path); while :; do read -r line <\(never.path); done"
+        let program = try workplace.start(
+            ["run", "--env-from", "T=\(file)", "--restart-on-rotate", "--", "/bin/sh", "-c", script],
+            environment: bare,
+            streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
+        )
+        defer { kill(-program, SIGKILL) }
+        let lines = Lines(log.descriptor)
+        #expect(await lines.next() == first)
+        #expect(try await workplace.run("token", "rotate", "coda", input: second).exit == 0)
+        #expect(await lines.next() == second)
+        // Neither a token that is gone nor a file that is gone ends the program.
+        #expect(try await workplace.run("token", "delete", "coda", "--yes").exit == 0)
+        try await Polling.until("the follower to say so") { workplace.read("follow.err").contains("is gone") }
+        #expect(unlink(file) == 0)
+        try await Polling.until("the program's side to say so") {
+            workplace.read("err").contains("goes on with the token")
+        }
+        kill(follower, SIGTERM)
+        #expect(await Command.exit(of: follower) == 0)
+        kill(program, SIGTERM)
+        #expect(await Command.exit(of: program) == 3)
+        for words in [workplace.read("err"), workplace.read("follow.err"), workplace.read("follow.out")] {
+            #expect(!words.contains(first) && !words.contains(second))
+        }
+    }
+
+    @Test func `a token that is not there, or a folder that is not, is said and nothing is written`() async throws {
+        let unknown = try await workplace.run("token", "follow", "other", "--out", "\(workplace.path)/handed")
+        #expect(unknown.exit == 1 && unknown.errors.contains("the store has no token 'other'"))
+        let nowhere = try await workplace.run("token", "follow", "coda", "--out", "/nowhere/handed")
+        #expect(nowhere.exit == 1 && nowhere.errors.contains("cannot make /nowhere/handed"))
+        #expect(access("\(workplace.path)/handed", F_OK) != 0)
     }
 
     @Test func `the token stands in no argument, and a rotation starts the program again`() async throws {

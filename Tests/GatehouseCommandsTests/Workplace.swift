@@ -125,6 +125,7 @@ final class Workplace: Sendable {
             audience: [\(audience)]
             upstream: http://127.0.0.1:1
             inject: { X-Coda-Api-Key: "{token}" }
+            strip: { headers: ["X-Coda-*"], query: [coda_api_key] }
             mcp: { paths: [/mcp] }
             allow:
               - { users: ["*@example.com"], tools: ["list_*"], prompts: [], resources: ["coda://docs/*"] }
@@ -132,7 +133,7 @@ final class Workplace: Sendable {
               - { service_tokens: ["ci.access"], tools: ["search"] }
           - name: open
             host: open.example.com
-            audience: [other]
+            audience: [\(audience)]
             upstream: http://127.0.0.1:2
             protocol: http
 

@@ -21,13 +21,13 @@ import Testing
         "\u{FEFF}",
     ])
     func `a value from a variable is shown so that it reads back`(value: String) throws {
-        let text = minimal("audience: [\"${NAME}\"]", instead: "audience: [aud-tag]")
+        let text = minimal("audience: [\"${NAME}\"]", instead: "audience: [\(audienceTag)]")
         let effective = try read(text, ["NAME": value]).effective
         #expect(try read(effective).routes.routes[0].audiences == [value])
     }
 
     @Test func `what may hold a secret is shown as written`() throws {
-        let text = minimal("X-Key: \"a ${SECRET}\"", instead: "X-Coda-Api-Key: \"{token}\"")
+        let text = minimal("X-Key: \"a ${SECRET}\"", instead: "X-Wiki-Api-Key: \"{token}\"")
         let effective = try read(text, ["SECRET": "hunter2"]).effective
         #expect(!effective.contains("hunter2"))
         #expect(effective.contains("X-Key: \"a ${SECRET}\""))

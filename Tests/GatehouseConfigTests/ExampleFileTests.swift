@@ -12,17 +12,19 @@ import Testing
     }()
 
     /// Every variable that some example names.
-    private static let environment: Environment = [
-        "CODA_AUDIENCE": "aud-tag", "CONTEXT7_AUDIENCE": "aud-tag", "WIKI_AUDIENCE": "aud-tag",
-        "GITHUB_AUDIENCE": "aud-tag", "NOTION_AUDIENCE": "aud-tag", "ATLASSIAN_AUDIENCE": "aud-tag",
-        "GRAFANA_AUDIENCE": "aud-tag", "N8N_AUDIENCE": "aud-tag", "CI_CLIENT_ID": "ci.access",
+    static let environment: Environment = [
+        "CODA_AUDIENCE": audienceTag, "CONTEXT7_AUDIENCE": audienceTag, "WIKI_AUDIENCE": audienceTag,
+        "GITHUB_AUDIENCE": audienceTag, "NOTION_AUDIENCE": audienceTag, "ATLASSIAN_AUDIENCE": audienceTag,
+        "GRAFANA_AUDIENCE": audienceTag, "N8N_AUDIENCE": audienceTag, "CI_CLIENT_ID": "ci.access",
+        "MEMORY_AUDIENCE": audienceTag, "ARCHON_AUDIENCE": audienceTag,
         "GATEHOUSE_DATABASE_PASSWORD": "of-the-test", "INFISICAL_PROJECT_ID": "project",
     ]
 
     @Test func `there is an example for each phase and each known kind of server`() {
         let wanted = [
-            "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github", "grafana",
-            "n8n", "notion", "several",
+            "archon", "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github",
+            "grafana",
+            "memory", "n8n", "notion", "several",
         ]
         #expect(Set(Self.names).isSuperset(of: wanted.map { "\($0).example.yaml" }))
     }
@@ -32,7 +34,7 @@ import Testing
         let path = "\(Self.folder)/\(name)"
         let configuration = try Configuration.read(path: path, environment: Self.environment)
         #expect(configuration.warnings.isEmpty)
-        #expect(configuration.routes.routes.allSatisfy { $0.audiences == ["aud-tag"] })
+        #expect(configuration.routes.routes.allSatisfy { $0.audiences == [audienceTag] })
         let text = try String(contentsOfFile: path, encoding: .utf8)
         #expect(text.hasPrefix("# yaml-language-server: $schema=gatehouse.schema.json\n"))
     }

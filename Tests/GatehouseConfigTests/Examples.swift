@@ -3,6 +3,9 @@ import GatehouseConfig
 import GatehouseCore
 import Testing
 
+/// An AUD tag as Access makes them.
+let audienceTag = String(repeating: "0123456789abcdef", count: 4)
+
 /// A small file that is right, for tests that make one thing of it wrong.
 let minimal = """
     version: 1
@@ -12,9 +15,9 @@ let minimal = """
     routes:
       - name: coda
         host: coda.example.com
-        audience: [aud-tag]
-        upstream: http://coda-mcp:8080
-        inject: { X-Coda-Api-Key: "{token}" }
+        audience: [\(audienceTag)]
+        upstream: http://wiki-mcp:8080
+        inject: { X-Wiki-Api-Key: "{token}" }
 
     """
 

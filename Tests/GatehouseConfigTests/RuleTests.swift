@@ -1,6 +1,7 @@
 import Foundation
 import GatehouseConfig
 import GatehouseCore
+import Glibc
 import Testing
 
 @Suite struct RuleTests {
@@ -56,7 +57,7 @@ import Testing
         "Mcp-Session-Id",
     ])
     func `a header of the connection or of Gatehouse cannot be injected`(name: String) {
-        let found = problems(minimal("\(name): \"{token}\"", instead: "X-Coda-Api-Key: \"{token}\""))
+        let found = problems(minimal("\(name): \"{token}\"", instead: "X-Wiki-Api-Key: \"{token}\""))
         #expect(
             found.map(\.message) == [
                 "the header \(name) belongs to the connection or to Gatehouse and cannot be injected"
@@ -65,7 +66,7 @@ import Testing
     }
 
     @Test func `two spellings of one header cannot both be injected`() {
-        let found = problems(minimal("X-A: \"{token}\", x_a: b", instead: "X-Coda-Api-Key: \"{token}\""))
+        let found = problems(minimal("X-A: \"{token}\", x_a: b", instead: "X-Wiki-Api-Key: \"{token}\""))
         #expect(found.map(\.message) == ["the header x_a is injected twice: upstreams may read it as X-A"])
     }
 
@@ -102,7 +103,7 @@ import Testing
 
     @Test func `everything wrong is reported at once, in the order of the file`() {
         let text = minimal.replacingOccurrences(of: "version: 1", with: "version: 3").replacingOccurrences(
-            of: "aud-tag",
+            of: audienceTag,
             with: ""
         )
         let found = problems(text + "listen: nowhere\nunknown: 1\n")
@@ -121,7 +122,24 @@ import Testing
             try Configuration.read(path: "/nonexistent/gatehouse.yaml")
         }
         #expect(error?.code == .unreadable)
-        #expect(error?.description == "/nonexistent/gatehouse.yaml: error: cannot be read: No such file or directory")
+        #expect(
+            error?.description == """
+                /nonexistent/gatehouse.yaml: error: cannot be read: No such file or directory
+                hint: gatehouse init writes one
+                """
+        )
+    }
+
+    /// Docker makes a folder where a file that is to be mounted does not exist; a pipe that nobody writes to would never end.
+    @Test func `what is no file is named, and not waited for`() throws {
+        var template = Array("/tmp/gatehouse-config.XXXXXX".utf8CString)
+        let folder = String(cString: try #require(mkdtemp(&template)))
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
+        for (path, words) in [(folder, "it is a folder"), ("\(folder)/pipe", "it is no regular file")] {
+            let error = #expect(throws: ConfigurationError.self) { try Configuration.read(path: path) }
+            #expect(error?.code == .unreadable && error?.description.contains(words) ?? false)
+        }
     }
 
     @Test func `the default variable of a token is made of its name`() throws {

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct SubstitutionTests {
     private func audience(_ written: String, _ environment: Environment = [:]) throws -> Set<String> {
-        try read(minimal("audience: [\"\(written)\"]", instead: "audience: [aud-tag]"), environment).routes.routes[0]
+        try read(minimal("audience: [\"\(written)\"]", instead: "audience: [\(audienceTag)]"), environment).routes
+            .routes[0]
             .audiences
     }
 
@@ -34,18 +35,18 @@ import Testing
     ])
     func `what a variable holds is a plain value, whatever it looks like`(value: String) throws {
         #expect(try audience("${NAME}", ["NAME": value]) == [value])
-        let unquoted = minimal("audience:\n        - ${NAME}", instead: "audience: [aud-tag]")
+        let unquoted = minimal("audience:\n        - ${NAME}", instead: "audience: [\(audienceTag)]")
         #expect(try read(unquoted, ["NAME": value]).routes.routes[0].audiences == [value])
     }
 
     @Test(arguments: ["a\nb: c", "a\r\nroutes: []", "\u{0}", "\u{1B}[31m"])
     func `line breaks and control characters from a variable are refused as a value, not read as YAML`(value: String) {
-        let found = problems(minimal("audience: [\"${NAME}\"]", instead: "audience: [aud-tag]"), ["NAME": value])
+        let found = problems(minimal("audience: [\"${NAME}\"]", instead: "audience: [\(audienceTag)]"), ["NAME": value])
         #expect(found.map(\.message) == ["what '${NAME}' stands for is not an AUD tag"])
     }
 
     @Test func `an unset variable is named`() {
-        let found = problems(minimal("audience: [\"${NAME}\"]", instead: "audience: [aud-tag]"))
+        let found = problems(minimal("audience: [\"${NAME}\"]", instead: "audience: [\(audienceTag)]"))
         #expect(found.map(\.message) == ["the environment variable NAME is not set"])
         #expect(found.map(\.line) == [8])
     }
@@ -53,7 +54,7 @@ import Testing
     @Test(arguments: ["${", "${}", "${NAME", "${1A}", "${A B}", "${A:B}", "${A-b}", "${A:-x"])
     func `a malformed substitution is an error`(written: String) {
         let found = problems(
-            minimal("audience: [\"\(written)\"]", instead: "audience: [aud-tag]"),
+            minimal("audience: [\"\(written)\"]", instead: "audience: [\(audienceTag)]"),
             ["NAME": "x", "A": "y"]
         )
         #expect(found.count == 1)
@@ -61,7 +62,7 @@ import Testing
 
     @Test func `a value that a variable made too long is refused`() {
         let long = String(repeating: "x", count: 70_000)
-        let found = problems(minimal("audience: [\"${NAME}\"]", instead: "audience: [aud-tag]"), ["NAME": long])
+        let found = problems(minimal("audience: [\"${NAME}\"]", instead: "audience: [\(audienceTag)]"), ["NAME": long])
         #expect(found.map(\.message) == ["the value is longer than 65536 bytes"])
     }
 

@@ -55,9 +55,17 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func keepsServingTheLinesItInvitesToTry() async throws {
         let listener = Listener()
         let answers = Mutex<[Int]>([])
+        let places = Mutex<(page: Bool, file: Bool)>((false, false))
         try await Demo(usesColor: false) { listener.hear($0) }
             .run(lingering: {
                 let text = listener.lines.joined(separator: "\n")
+                if let page = text.firstMatch(of: /status page +(http:\S+)/)?.1,
+                    let file = text.firstMatch(of: /configuration +(\/\S+)/)?.1
+                {
+                    let answer = try? await CurlClient().perform(CurlRequest(String(page)))
+                    let isThere = access(String(file), R_OK) == 0
+                    places.withLock { $0 = (answer?.body.text.contains("<title>") ?? false, isThere) }
+                }
                 guard let assertion = text.firstMatch(of: /assertion='([^']+)'/)?.1,
                     let url = text.firstMatch(of: /curl -s (http:\S+)/)?.1
                 else { return }
@@ -70,6 +78,7 @@ import Testing
                 }
             })
         #expect(answers.withLock { $0 } == [200, 401])
+        #expect(places.withLock { $0 } == (true, true))
     }
 
     @Test(.timeLimit(.minutes(1))) func leavesNothingBehindWhenItIsInterrupted() async throws {

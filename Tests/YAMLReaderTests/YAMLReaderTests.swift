@@ -41,7 +41,7 @@ import YAMLReader
             ("a: 1\na: 2\n", .duplicateKey, 2, 1),
             ("a: {b: 1, 'b': 2}\n", .duplicateKey, 1, 11), ("a: 1\n---\nb: 1\n", .severalDocuments, 2, 1),
             ("[a]: 1\n", .keyNotText, 1, 1),
-            ("a: [\n", .syntax, 2, 1), ("a: \"x\n", .syntax, 2, 1), ("é: \u{1}\n", .syntax, 1, 4),
+            ("a: [\n", .syntax, 2, 1), ("a: \"x\n", .syntax, 1, 4), ("é: \u{1}\n", .syntax, 1, 4),
             ("a: b: c\n", .syntax, 1, 5), ("a: \0\n", .syntax, 1, 4),
         ] as [(String, YAMLProblem.Code, Int, Int)]
     )

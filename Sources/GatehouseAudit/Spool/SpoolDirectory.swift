@@ -50,8 +50,15 @@ struct SpoolDirectory: Sendable {
         try Self.replace(file("writer"), with: "\(writer)\n")
     }
 
+    /// What to do about a folder that cannot be made.
+    private static let advice =
+        "the folder above it must exist and be writable for this user, or audit.spool names another place"
+
     private static func hold(_ path: String) throws(AuditError) -> Int32 {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .system("make", path) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            let failure = AuditError.system("make", path)
+            throw AuditError(failure.code, "\(failure.message): \(Self.advice)", number: failure.number)
+        }
         let number = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard number >= 0 else { throw .system("open", "\(path)/lock") }
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {

@@ -8,7 +8,9 @@ internal import Glibc
 struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Manage the upstream tokens of a store. Values are never printed.",
-        subcommands: [Set.self, List.self, Show.self, History.self, Rotate.self, Rollback.self, Delete.self]
+        subcommands: [
+            Set.self, List.self, Show.self, History.self, Rotate.self, Rollback.self, Delete.self, Follow.self,
+        ]
     )
 
     /// The store that a command works on.

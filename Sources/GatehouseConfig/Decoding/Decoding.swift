@@ -14,6 +14,8 @@ final class Decoding {
     /// What each route is called and matches, as far as it could be read: routes are compared even when something else about them
     /// is wrong.
     var claims: [RouteClaim] = []
+    /// Warnings that hold where Access itself signs, whose tags and ids have known forms.
+    private(set) var doubtsUnderAccess: [Problem] = []
     /// Variables that hold secrets, and where they are named.
     var secretVariables: [(name: String, span: YAMLSpan)] = []
 
@@ -34,6 +36,13 @@ final class Decoding {
     func warning(_ message: String, at span: YAMLSpan, hint: String? = nil) {
         add(Problem(severity: .warning, message: message, hint: hint, span: span))
     }
+
+    func doubtUnderAccess(_ message: String, at span: YAMLSpan, hint: String) {
+        doubtsUnderAccess.append(Problem(severity: .warning, message: message, hint: hint, span: span))
+    }
+
+    /// The issuer turned out to be Access.
+    func warnOfDoubtsUnderAccess() { for doubt in doubtsUnderAccess { add(doubt) } }
 
     /// Whether further problems are only counted, so that no work on their wording is worth it.
     var isFull: Bool { problems.count >= Self.maximumProblems }
@@ -74,7 +83,9 @@ final class Decoding {
     }
 
     /// The scalar at a node that must be text: not a number, a truth value or nothing.
-    func text(_ node: YAMLNode, wanted: String) -> Scalar? {
+    ///
+    /// - Parameter suggest: what to write instead of a number for which quotes are not enough.
+    func text(_ node: YAMLNode, wanted: String, insteadOf suggest: (String) -> String? = { _ in nil }) -> Scalar? {
         guard let scalar = scalar(node, wanted: wanted) else { return nil }
         if scalar.isNull {
             error("the value is missing: \(wanted) is wanted", at: node.span)
@@ -82,7 +93,8 @@ final class Decoding {
         }
         if scalar.isNumber || scalar.isBoolean {
             let kind = scalar.isNumber ? "number" : "truth value"
-            error("\(wanted) is wanted, not a \(kind)", at: node.span, hint: "write it in quotes: \"\(scalar.text)\"")
+            let hint = suggest(scalar.text) ?? "write it in quotes: \"\(scalar.text)\""
+            error("\(wanted) is wanted, not a \(kind)", at: node.span, hint: hint)
             return nil
         }
         return scalar

@@ -14,7 +14,11 @@ extension Shape {
         _ parse: @escaping @Sendable (String) throws(InvalidValue) -> Value
     ) -> Shape {
         Shape(.text(wanted: wanted), show: show) { node, decoding in
-            guard let scalar = decoding.text(node, wanted: wanted),
+            func suggestion(insteadOf number: String) -> String? {
+                do throws(InvalidValue) { _ = try parse(number) } catch { return error.suggestion }
+                return nil
+            }
+            guard let scalar = decoding.text(node, wanted: wanted, insteadOf: suggestion(insteadOf:)),
                 let value = decoding.parse(scalar, wanted: wanted, parse)
             else { return nil }
             return Decoded(value: value, shown: isSensitive ? .text(scalar.written) : show(value))

@@ -37,6 +37,11 @@ package struct Diagnostic: Hashable, Sendable, CustomStringConvertible {
         self.excerpt = excerpt
     }
 
+    /// The same, taken for an error.
+    package var asError: Diagnostic {
+        Diagnostic(.error, file: file, line: line, column: column, message: message, hint: hint, excerpt: excerpt)
+    }
+
     /// `file:line:col: error: message`, then the source line, the caret and the hint, where there are any.
     package var description: String {
         let place = line > 0 ? "\(file):\(line):\(column)" : file

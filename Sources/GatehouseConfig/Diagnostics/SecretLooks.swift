@@ -15,6 +15,31 @@ enum SecretLooks {
         return words.contains { folded.contains($0) } || endings.contains { folded.hasSuffix($0) } || folded == "key"
     }
 
+    /// How vendors begin theirs.
+    private static let beginnings = [
+        "sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "glsa_", "xoxb-", "xoxp-",
+        "ntn_",
+        "secret_", "ATATT", "AKIA", "AIza", "eyJ", "dop_v1_", "npm_", "pypi-", "hvs.",
+    ]
+    /// Characters from which on a run of letters and digits is taken for one.
+    private static let secretLength = 20
+
+    /// Whether a header's value is probably a secret, by how it begins or because it holds a long run of letters and digits. An identifier in the
+    /// form of a UUID (RFC 9562) is none.
+    static func isSecretValue(_ value: String) -> Bool {
+        let words = value.split { !$0.isASCII || !($0.isLetter || $0.isNumber || "-_.+/=".contains($0)) }
+        return words.contains { word in
+            if beginnings.contains(where: { word.hasPrefix($0) && word.utf8.count > $0.utf8.count + 6 }) { return true }
+            guard word.utf8.count >= secretLength,
+                word.wholeMatch(of: #/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/#) == nil
+            else { return false }
+            let runs = word.split { "-_./".contains($0) }
+            return runs.contains { run in
+                run.utf8.count >= secretLength && run.contains(where: \.isNumber) && run.contains(where: \.isLetter)
+            }
+        }
+    }
+
     /// The byte ranges of literals under keys with such names, wherever in the tree: also under keys that nobody knows.
     static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {
         switch node.content {

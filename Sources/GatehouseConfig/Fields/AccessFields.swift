@@ -105,13 +105,13 @@ enum AccessFields {
 enum DenyFields {
     static let users = Field(
         "users",
-        Shape<[Glob]>.list(of: .addressGlob, wanted: "a list of e-mail addresses"),
+        Shape<[Glob]>.list(of: .user, wanted: "a list of e-mail addresses"),
         .fallback([]),
         "E-mail addresses, `*` for any run of characters; compared without case, `xn--` domains as what they stand for."
     )
     static let serviceTokens = Field(
         "service_tokens",
-        Shape<[Glob]>.list(of: .glob(wanted: "a client id"), wanted: "a list of client ids"),
+        Shape<[Glob]>.list(of: .clientID, wanted: "a list of client ids"),
         .fallback([]),
         "Client ids of service tokens, like `ID.access`."
     )

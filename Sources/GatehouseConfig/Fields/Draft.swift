@@ -44,7 +44,11 @@ struct Draft: Sendable {
             )
         }
         check(decoding.claims, decoding)
-        if let routes, routes.count == decoding.claims.count { GatedNeighbours.check(routes, decoding) }
+        if let routes, routes.count == decoding.claims.count {
+            GatedNeighbours.check(routes, decoding)
+            CatalogRoutes.check(routes, decoding)
+        }
+        if access?.issuer.isAccess ?? false { decoding.warnOfDoubtsUnderAccess() }
         if let stores, stores.isEmpty {
             let place = keys.place(of: Fields.stores.key)
             decoding.error("there is no store", at: place, hint: "stores: { phase1: { kind: env } }")

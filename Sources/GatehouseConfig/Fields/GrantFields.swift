@@ -5,12 +5,12 @@ internal import YAMLReader
 enum GrantFields {
     static let users = Field(
         "users",
-        Shape<[Glob]>.list(of: .addressGlob, wanted: "a list of e-mail addresses"),
+        Shape<[Glob]>.list(of: .user, wanted: "a list of e-mail addresses"),
         "E-mail addresses, `*` for any run of characters; compared without case, `xn--` domains as what they stand for."
     )
     static let serviceTokens = Field(
         "service_tokens",
-        globs("a client id", "a list of client ids"),
+        Shape<[Glob]>.list(of: .clientID, wanted: "a list of client ids"),
         "Client ids of service tokens, like `ID.access`."
     )
     static let tools = Field("tools", globs("a tool's name", "a list of tools"), "Tools; omitted: all.")

@@ -86,6 +86,14 @@ enum InjectionFields {
                     )
                     return nil
                 }
+                if isLiteral, !draft.isSubstituted, SecretLooks.isSecretValue(draft.template) {
+                    decoding.redact(draft.span)
+                    decoding.warning(
+                        "the value of \(draft.name) looks like a secret, and none stands in this file",
+                        at: draft.span,
+                        hint: "put the value into the store and write \"{token}\", or \"{token:NAME}\" for another one"
+                    )
+                }
                 return Injection(name: draft.name, value: template)
             } catch {
                 if isSecret || draft.isSubstituted {

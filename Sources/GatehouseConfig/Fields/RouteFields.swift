@@ -17,13 +17,13 @@ enum RouteFields {
     )
     static let path = Field(
         "path",
-        Shape<PathPrefix>.parsed(wanted: "a path prefix", PathPrefix.init(parsing:)),
+        .pathPrefix,
         .fallback(.root),
         "The prefix of the path, on whole segments."
     )
     static let audience = Field(
         "audience",
-        Shape<[String]>.list(of: .text(wanted: "an AUD tag"), minimum: 1, wanted: "a list of AUD tags"),
+        Shape<[String]>.list(of: .audienceTag, minimum: 1, wanted: "a list of AUD tags"),
         .required,
         "AUD tags of the Access application; an assertion must carry one of them."
     )

@@ -12,7 +12,7 @@ struct RouteMCPFields {
     static let paths = Field(
         "paths",
         Shape<[PathPrefix]>.list(
-            of: .parsed(wanted: "a path prefix", PathPrefix.init(parsing:)),
+            of: .pathPrefix,
             minimum: 1,
             wanted: "a list of path prefixes"
         ),

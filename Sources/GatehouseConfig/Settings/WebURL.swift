@@ -85,9 +85,15 @@ package struct Issuer: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// Behind a team's name.
+    private static let domain = ".cloudflareaccess.com"
+
+    /// Whether Access itself signs.
+    var isAccess: Bool { text.hasSuffix(Self.domain) }
+
     /// The issuer of an Access team: `https://TEAM.cloudflareaccess.com`.
     package init(team: String) throws(InvalidValue) {
-        let domain = ".cloudflareaccess.com"
+        let domain = Self.domain
         guard (1...63).contains(team.utf8.count),
             team.utf8.allSatisfy({
                 $0 | 0x20 == $0.lowercasedASCII && $0.isASCIILetter || $0.isASCIIDigit || $0 == 0x2D

@@ -36,7 +36,13 @@ struct InstanceKeyFile {
 
     /// Writes a new key beside and links it into place, so that of two processes one wins and nobody reads half a key.
     func make() throws(GatehouseError) {
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw Self.unusable("make", folder) }
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+            throw GatehouseError(
+                .unusable,
+                "cannot make the spool \(folder): \(Self.reason)",
+                hint: "the folder above it must exist and be writable for this user, or audit.spool names another place"
+            )
+        }
         let key = MasterKey.generate().encoded
         try write(path, replacing: false) { descriptor in
             key.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) == $0.count }

@@ -48,12 +48,12 @@ package struct Demo: Sendable {
         let name = try TokenName(parsing: "demo")
         try await store.set(name, to: Secret("first-demo-token"), try TokenChange(actor: "demo"))
 
-        let (ports, announce) = AsyncStream.makeStream(of: Int.self)
+        let (ports, announce) = AsyncStream.makeStream(of: (listen: Int, admin: Int).self)
         let gatehouse = try await Gatehouse(
             configuration,
             logger: Logger(label: "demo", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { listen, _ in
-            announce.yield(listen ?? 0)
+        ) { listen, admin in
+            announce.yield((listen ?? 0, admin ?? 0))
             announce.finish()
         }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -61,7 +61,7 @@ package struct Demo: Sendable {
                 defer { announce.finish() }
                 try await gatehouse.run()
             }
-            guard let port = await ports.first(where: { _ in true }) else {
+            guard let (port, admin) = await ports.first(where: { _ in true }) else {
                 try await tasks.next()
                 throw GatehouseError(.listener, "the demo's Gatehouse did not start")
             }
@@ -78,7 +78,7 @@ package struct Demo: Sendable {
             do {
                 try await story.tell()
                 if let lingering {
-                    try story.invite()
+                    try story.invite(admin: admin, configuration: place.configuration)
                     await lingering()
                 }
             } catch {

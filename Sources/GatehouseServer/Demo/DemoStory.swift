@@ -79,9 +79,13 @@ struct DemoStory: Sendable {
     }
 
     /// What a person may try by hand while everything stays up.
-    func invite() throws {
+    func invite(admin: Int, configuration: String) throws {
         say("")
         say(bold("Still running.") + " Try it; Ctrl-C ends it.")
+        say("")
+        say("  status page      http://127.0.0.1:\(admin)/")
+        say("  configuration    \(configuration)")
+        say("  its commands     gatehouse --config \(configuration) audit query")
         say("")
         say("  assertion='\(try assertion(Self.person))'")
         say("  curl -s http://127.0.0.1:\(port)/mcp -H 'Content-Type: application/json' \\")

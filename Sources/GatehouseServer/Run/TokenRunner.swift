@@ -107,7 +107,7 @@ package struct TokenRunner: Sendable {
         return tokens.filter { wanted.contains($0.key) }
     }
 
-    private static var inherited: [String] {
+    static var inherited: [String] {
         var lines: [String] = []
         var at = environ
         while let line = at.pointee {

@@ -1,0 +1,64 @@
+internal import GatehouseCore
+
+/// A known MCP server: how it takes its token, and which headers and parameters of a client would aim that token elsewhere, replace it or
+/// widen what it is used for. docs/MCP_SERVER_CATALOG.md has a row for each; a test compares the two.
+package struct CatalogEntry: Sendable {
+    /// The name of the route, of its token and of the example in config/.
+    package let name: String
+    /// One line for who chooses from a list.
+    package let title: String
+    package let upstream: String
+    package let isMCP: Bool
+    package let inject: [(name: String, value: String)]
+    package let stripHeaders: [String]
+    package let stripQuery: [String]
+    /// Whether a route to it is warned of that lets through what stands in ``stripHeaders`` and ``stripQuery``.
+    package let needsStrip: Bool
+
+    package init(
+        name: String,
+        title: String,
+        upstream: String,
+        isMCP: Bool = true,
+        inject: [(name: String, value: String)],
+        stripHeaders: [String] = [],
+        stripQuery: [String] = [],
+        needsStrip: Bool = true
+    ) {
+        self.name = name
+        self.title = title
+        self.upstream = upstream
+        self.isMCP = isMCP
+        self.inject = inject
+        self.stripHeaders = stripHeaders
+        self.stripQuery = stripQuery
+        self.needsStrip = needsStrip
+    }
+
+    /// Whether a route leads to this server, as far as a route tells: by the host of its upstream, or by a header that no other server takes.
+    func isUpstream(of route: Route) -> Bool {
+        if case .tcp(let host, _) = route.upstream.endpoint, let own = try? Upstream(parsing: upstream),
+            case .tcp(let ownHost, _) = own.endpoint, host == ownHost
+        {
+            return true
+        }
+        let own = inject.compactMap { try? HeaderName(parsing: $0.name) }.filter { $0.folded != "authorization" }
+        return own.contains { name in route.injections.contains { $0.name == name } }
+    }
+
+    /// The patterns and parameters of this entry that a route does not strip.
+    func unstripped(by strip: Route.Strip) -> (headers: [String], query: [String]) {
+        let headers = stripHeaders.filter { text in
+            guard let wanted = try? HeaderPattern(parsing: text) else { return false }
+            return !strip.headers.contains { $0.covers(wanted) }
+        }
+        return (headers, stripQuery.filter { !strip.query.contains($0) })
+    }
+}
+
+extension HeaderPattern {
+    /// Whether it strips everything that the other one does.
+    fileprivate func covers(_ other: HeaderPattern) -> Bool {
+        isPrefix ? other.folded.hasPrefix(folded) : !other.isPrefix && other.folded == folded
+    }
+}
