@@ -27,7 +27,7 @@ extension Doctor {
     private func archive() -> Finding {
         let advice = "the spool keeps events until the sink takes them"
         do {
-            if let words = try AuditAssembly.archive(configuration.audit).encodingTrouble() {
+            if let words = try AuditAssembly.archive(configuration.audit, isUntouched: true).encodingTrouble() {
                 let advice = "make a database with ENCODING 'UTF8' and copy with `gatehouse audit migrate`"
                 return Finding(.auditSink, .fail, words, advice: advice)
             }
