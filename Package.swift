@@ -62,7 +62,8 @@ let package = Package(
             [
                 "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
                 "GatehouseConfig",
-                "GatehouseCore", "SocketLoop", "CurlClient", "Threads", nio("NIOCore"), logging, crypto, cryptoExtras,
+                "GatehouseCore", "SocketLoop", "SQLiteClient", "CurlClient", "Threads", nio("NIOCore"), logging, crypto,
+                cryptoExtras,
             ]
         ),
         module(

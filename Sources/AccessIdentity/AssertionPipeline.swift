@@ -144,7 +144,7 @@ struct AssertionPipeline<Observer: StepObserver> {
             .audience,
             else: .audience,
             "meets \(audiences.count) accepted",
-            "aud is \(named.map { shown($0) }.joined(separator: ", ")), none of those accepted here"
+            "aud is \(named.map { shown($0) }.joined(separator: ", ")), none of those accepted here: \(AssertionWords.tags(audiences))"
         )
         let times = try checkTimes(claims)
         let (kind, name) = try require(
@@ -181,8 +181,8 @@ struct AssertionPipeline<Observer: StepObserver> {
             !times.isExpired(now: now, skew: skew),
             .expiry,
             else: .expired,
-            "exp \(expiresAt), now \(now)",
-            "exp \(expiresAt) is past: it is \(now), and \(skew) s are granted"
+            "exp \(AssertionWords.moment(expiresAt, now))",
+            "exp \(AssertionWords.moment(expiresAt, now)), is past: it is \(AssertionWords.moment(now)), and \(skew) s are granted"
         )
         let issuedAt = try require(claims.issuedAt.value, .issuedAt, else: .malformed, failed: notAnInteger)
         times = AssertionTimes(expiresAt: expiresAt, issuedAt: issuedAt, notBefore: claims.notBefore.value)
@@ -190,23 +190,23 @@ struct AssertionPipeline<Observer: StepObserver> {
             !times.isIssuedInFuture(now: now, skew: skew),
             .issuedAt,
             else: .notYetValid,
-            "iat \(issuedAt), now \(now)",
-            "iat \(issuedAt) is in the future: it is \(now), and \(skew) s are granted"
+            "iat \(AssertionWords.moment(issuedAt, now))",
+            "iat \(AssertionWords.moment(issuedAt, now)), is in the future: it is \(AssertionWords.moment(now)), and \(skew) s are granted"
         )
         try require(!claims.notBefore.isInvalid, .notBefore, else: .malformed, nil, "not an integer")
         try require(
             !times.isBeforeStart(now: now, skew: skew),
             .notBefore,
             else: .notYetValid,
-            times.notBefore.map { "nbf \($0), now \(now)" } ?? "absent",
-            "nbf \(times.notBefore ?? 0) is in the future: it is \(now), and \(skew) s are granted"
+            times.notBefore.map { "nbf \(AssertionWords.moment($0, now))" } ?? "absent",
+            "nbf \(AssertionWords.moment(times.notBefore ?? 0, now)), is in the future: it is \(AssertionWords.moment(now)), and \(skew) s are granted"
         )
         try require(
             !times.isTooOld(now: now, skew: skew, maximumAge: policy.maximumTokenAge),
             .age,
             else: .tooOld,
             policy.maximumTokenAge.map { "at most \($0) s" } ?? "no ceiling",
-            "issued at \(issuedAt), longer ago than the ceiling"
+            "issued at \(AssertionWords.moment(issuedAt, now)), longer ago than the ceiling"
         )
         return times
     }

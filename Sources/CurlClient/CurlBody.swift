@@ -73,6 +73,10 @@ struct CurlBodyBuilder: ~Copyable {
         return true
     }
 
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(UnsafeRawBufferPointer(rebasing: storage[..<count]))
+    }
+
     /// Hands the memory over and starts again, empty.
     mutating func take() -> CurlBody {
         let body = CurlBody(adopting: storage, count: count)

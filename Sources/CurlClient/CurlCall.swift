@@ -39,7 +39,7 @@ final class CurlCall: Sendable {
         guard let easy = curl_easy_init() else { throw CurlError(.failed, "libcurl has no memory") }
         defer { curl_easy_cleanup(easy) }
         let headers = try CurlHeaderList(request)
-        let received = CurlReceived(maximumBody: request.maximumBody, stopsAtFirstBytes: request.stopsAtFirstBytes)
+        let received = CurlReceived(maximumBody: request.maximumBody, isEnough: request.isEnough)
         try request.apply(to: easy, headers: headers.list, received: received, timeout: remaining)
         let detail = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
         detail.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))

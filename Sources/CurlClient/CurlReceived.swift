@@ -6,15 +6,15 @@ final class CurlReceived {
     private var headers: [(name: String, value: String)] = []
     private var headerBytes = 0
     private(set) var isTooLarge = false
-    /// Whether the call was ended because the first bytes were enough.
+    /// Whether the call was ended because there was enough of the body.
     private(set) var hasStopped = false
-    private let stopsAtFirstBytes: Bool
+    private let isEnough: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
     /// Whose certificate the server must show.
     var host = ""
 
-    init(maximumBody: Int, stopsAtFirstBytes: Bool = false) {
+    init(maximumBody: Int, isEnough: (@Sendable (UnsafeRawBufferPointer) -> Bool)? = nil) {
         body = CurlBodyBuilder(maximum: max(0, maximumBody))
-        self.stopsAtFirstBytes = stopsAtFirstBytes
+        self.isEnough = isEnough
     }
 
     func response(status: Int) -> CurlResponse {
@@ -25,7 +25,7 @@ final class CurlReceived {
     func bodyArrived(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let fits = body.append(bytes)
         if !fits { isTooLarge = true }
-        hasStopped = fits && stopsAtFirstBytes
+        hasStopped = fits && body.withUnsafeBytes { isEnough?($0) ?? false }
         return fits && !hasStopped
     }
 

@@ -27,8 +27,8 @@ extension CurlRequest {
         gatehouse_setopt_string(easy, CURLOPT_USERAGENT, "gatehouse")
         // An empty proxy overrides the variables of the environment.
         if !usesProxyFromEnvironment { gatehouse_setopt_string(easy, CURLOPT_PROXY, "") }
-        if let authoritiesFile {
-            gatehouse_setopt_string(easy, CURLOPT_CAINFO, authoritiesFile)
+        if let authorities = authoritiesFile ?? Self.authoritiesOfEnvironment {
+            gatehouse_setopt_string(easy, CURLOPT_CAINFO, authorities)
             gatehouse_setopt_string(easy, CURLOPT_CAPATH, nil)
         }
         if let unixSocket { gatehouse_setopt_string(easy, CURLOPT_UNIX_SOCKET_PATH, unixSocket) }
@@ -48,6 +48,13 @@ extension CurlRequest {
         gatehouse_setopt_list(easy, CURLOPT_HTTPHEADER, headers)
         received.receive(from: easy)
         requireServerName(easy, of: received)
+    }
+
+    /// The file that OpenSSL, and with it the way to upstreams, reads its authorities from when the variable is set. Of libcurl only the
+    /// command knows it: https://curl.se/docs/sslcerts.html.
+    package static var authoritiesOfEnvironment: String? {
+        guard let name = getenv("SSL_CERT_FILE"), name.pointee != 0 else { return nil }
+        return String(cString: name)
     }
 
     /// libcurl takes a certificate's common name for its host where it has no other; OpenSSL, asked for the host as well, does not.

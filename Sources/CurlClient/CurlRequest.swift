@@ -20,8 +20,9 @@ package struct CurlRequest: Sendable {
     package var timeout = CurlRequest.defaultTimeout
     package var connectTimeout = CurlRequest.defaultConnectTimeout
     package var maximumBody = CurlRequest.defaultMaximumBody
-    /// Ends the call with the first bytes of the body, which is then all that the response has of it: for streams that have no end.
-    package var stopsAtFirstBytes = false
+    /// Asked about what there is of the body each time more of it came; true ends the call, and the response has that much: for streams
+    /// that have no end.
+    package var isEnough: (@Sendable (_ body: UnsafeRawBufferPointer) -> Bool)?
     /// A PEM file that replaces the system's certificate authorities.
     package var authoritiesFile: String?
     /// Connects to this socket instead of the URL's host and port.

@@ -36,7 +36,7 @@ struct Bearer: AsyncParsableCommand {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.store, .audit])
             let routes = try self.routes.flatMap { $0.split(separator: ",") }.map { text in
                 let route = try configuration.route(named: String(text))
                 guard route.credentials.contains(.bearer) else {
@@ -96,7 +96,7 @@ struct Bearer: AsyncParsableCommand {
         var all = false
 
         func run() async throws {
-            let list = try await BearerAssembly.existing(file.load())?.list() ?? []
+            let list = try await BearerAssembly.existing(file.load(needing: [.store, .audit]))?.list() ?? []
             BearerTable.show(
                 all ? list : list.filter { $0.status == .live || $0.status == .untrusted },
                 json: form.json
@@ -114,7 +114,7 @@ struct Bearer: AsyncParsableCommand {
 
         func run() async throws {
             let change = try TokenChange(actor: Token.Record.user)
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.store, .audit])
             let store = BearerAssembly.store(configuration, keys: try await InstanceKeys(configuration))
             BearerTable.show(try await store.revoke(name, change), json: form.json)
         }

@@ -38,6 +38,22 @@ struct ConfigurationOption: ParsableArguments {
         try Self.load(path, warn: warn)
     }
 
+    /// What a command needs of the configuration, whatever else is wrong with it, which standard error is told.
+    ///
+    /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78 when it concerns one of `sections`.
+    func load(needing sections: Set<Configuration.Section>) throws(CommandFailure) -> Configuration {
+        do throws(ConfigurationError) {
+            let configuration = try Configuration.read(path: path, needing: sections)
+            for diagnostic in configuration.warnings { Terminal.say(diagnostic.description) }
+            if configuration.warnings.contains(where: { $0.severity == .error }) {
+                Terminal.warning("the file has errors; what this command needs of it can be read, so it goes on")
+            }
+            return configuration
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
     static func load(_ path: String, warn: (String) -> Void = Terminal.say) throws(CommandFailure) -> Configuration {
         do throws(ConfigurationError) {
             let configuration = try Configuration.read(path: path)

@@ -31,7 +31,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let doctor = Doctor(try file.load(), publicURL: publicURL)
+        let doctor = Doctor(try file.load(needing: []), path: file.path, publicURL: publicURL)
         var findings: [Finding] = []
         await doctor.examine { finding in
             findings.append(finding)

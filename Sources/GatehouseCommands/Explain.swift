@@ -6,7 +6,7 @@ internal import GatehouseServer
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say whether a principal may use a route or make a call, and which grant decides.",
-        discussion: "Exits 0 whatever the answer is."
+        discussion: "Exits 0 when it may, and 1 when not. A denial lists the grants that there are."
     )
 
     @OptionGroup var file: ConfigurationOption
@@ -45,7 +45,10 @@ struct Explain: ParsableCommand {
         let call =
             tool.map { PolicyInquiry.Call(.tool, $0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
             ?? resource.map { PolicyInquiry.Call(.resource, $0) }
-        show(PolicyInquiry(configuration.access, found, principal, call))
+        let inquiry = PolicyInquiry(configuration.access, found, principal, call)
+        show(inquiry)
+        // The answer says why.
+        if inquiry.refusal != nil { throw CommandFailure(.failed, lines: []) }
     }
 
     private func show(_ inquiry: PolicyInquiry) {
@@ -55,7 +58,7 @@ struct Explain: ParsableCommand {
                 "\(inquiry.refusal == nil ? "allow" : "deny"): \(words(inquiry.ground))".visible
                     + (inquiry.refusal.map { " (\($0.rawValue))" } ?? "")
             )
-            for index in inquiry.grants { Terminal.print("  \(index + 1). \(grant(index, inquiry))".visible) }
+            for index in listed(inquiry) { Terminal.print("  \(index + 1). \(grant(index, inquiry))".visible) }
             return
         }
         var json = JSONText()
@@ -72,8 +75,22 @@ struct Explain: ParsableCommand {
             if case .grant(let index) = inquiry.ground { json.number("grant", index + 1) }
             if case .denyList(let list) = inquiry.ground { json.string("deny_list", list) }
             json.string("because", words(inquiry.ground))
+            json.array("grants") { list in
+                for index in listed(inquiry) {
+                    list.object { entry in
+                        entry.number("entry", index + 1)
+                        entry.string("allow", grant(index, inquiry))
+                    }
+                }
+            }
         }
         Terminal.print(json)
+    }
+
+    /// The entries that the decision rests on; when none names the principal, all that there are.
+    private func listed(_ inquiry: PolicyInquiry) -> [Int] {
+        if case .noGrant = inquiry.ground { return Array((inquiry.route.policy.grants ?? []).indices) }
+        return inquiry.grants
     }
 
     private func words(_ ground: PolicyInquiry.Ground) -> String {

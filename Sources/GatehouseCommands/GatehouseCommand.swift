@@ -8,13 +8,13 @@ public struct GatehouseCommand: AsyncParsableCommand {
         abstract: "Authenticating reverse proxy between cloudflared and MCP servers.",
         discussion: """
             Standard output is data, standard error is words. Exit codes: 0 done, 1 failed, 64 usage, 78 bad configuration.
-
-            --config <path> may also stand before the subcommand.
             """,
         version: version,
         subcommands: [
             Serve.self,
             Reload.self,
+            Status.self,
+            Call.self,
             Check.self,
             InitCommand.self,
             Schema.self,
@@ -27,6 +27,8 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Bearer.self,
             Run.self,
             Audit.self,
+            BackupCommand.self,
+            RestoreCommand.self,
             DoctorCommand.self,
             Health.self,
             DemoCommand.self,
@@ -35,6 +37,9 @@ public struct GatehouseCommand: AsyncParsableCommand {
     )
 
     static let version = "0.1.0"
+
+    /// Of every command: it may stand before the verb.
+    @OptionGroup var file: ConfigurationOption
 
     public init() {}
 
@@ -46,7 +51,9 @@ public struct GatehouseCommand: AsyncParsableCommand {
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(arguments(Array(CommandLine.arguments.dropFirst())))
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            try CommandWords.check(arguments)
+            var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -59,19 +66,6 @@ public struct GatehouseCommand: AsyncParsableCommand {
             DataOutput.standard.flush()
             end(error)
         }
-    }
-
-    /// Takes a `--config` before the verb for `$GATEHOUSE_CONFIG`; one behind it goes first.
-    private static func arguments(_ given: [String]) -> [String] {
-        let name = "--config"
-        guard let first = given.first else { return given }
-        if first == name, given.count > 1 {
-            setenv(ConfigurationOption.variable, given[1], 1)
-            return Array(given.dropFirst(2))
-        }
-        guard first.hasPrefix("\(name)=") else { return given }
-        setenv(ConfigurationOption.variable, String(first.dropFirst(name.utf8.count + 1)), 1)
-        return Array(given.dropFirst())
     }
 
     private static func end(_ error: any Error) -> Never {

@@ -11,9 +11,10 @@ struct Health: AsyncParsableCommand {
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var form: FormOption
+    @OptionGroup var instance: InstanceOption
 
     func run() async throws {
-        let readiness = try await InstanceReadiness.ask(instance())
+        let readiness = try await InstanceReadiness.ask(instance.call(file))
         if form.json {
             Terminal.print(json(readiness))
         } else {
@@ -22,15 +23,6 @@ struct Health: AsyncParsableCommand {
             }
         }
         if !readiness.isReady { throw CommandFailure("the instance is not ready") }
-    }
-
-    /// By its run file, so that a file which is broken by now says nothing of the instance's health; without one, where the configuration says.
-    private func instance() throws -> InstanceCall {
-        do throws(GatehouseError) {
-            return try InstanceCall.running(configuration: file.path)
-        } catch {
-            return InstanceCall(try file.load().admin)
-        }
     }
 
     private func json(_ readiness: InstanceReadiness) -> JSONText {

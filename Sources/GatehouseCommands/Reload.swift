@@ -48,10 +48,3 @@ struct Reload: AsyncParsableCommand {
         }
     }
 }
-
-extension String {
-    /// Fit for a terminal, line by line: diagnostics have several.
-    fileprivate var visibleLines: String {
-        split(separator: "\n", omittingEmptySubsequences: false).map { String($0).visible }.joined(separator: "\n")
-    }
-}

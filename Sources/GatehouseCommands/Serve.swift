@@ -67,13 +67,9 @@ private struct Reloading {
     let path: String
     let watch: FileWatch
 
-    private enum Cause: Sendable {
-        case signal, change
-    }
-
     func run() async {
         // Whatever asks while a reading is under way is answered by one more.
-        let (asked, ask) = AsyncStream<Cause>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let (asked, ask) = AsyncStream<ReloadCause>.makeStream(bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
             group.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sighup) { ask.yield(.signal) }
@@ -85,7 +81,7 @@ private struct Reloading {
                 }
             }
             for await cause in asked {
-                let outcome = await gatehouse.reload(path: path, ifDifferent: cause == .change)
+                let outcome = await gatehouse.reload(path: path, cause: cause)
                 guard let seconds = outcome.secondsLeft else { continue }
                 // By then it has been the same for long enough, or another reading was asked for.
                 group.addTask {

@@ -57,4 +57,9 @@ extension String {
             }
         }
     }
+
+    /// The same line by line: diagnostics have several.
+    var visibleLines: String {
+        split(separator: "\n", omittingEmptySubsequences: false).map { String($0).visible }.joined(separator: "\n")
+    }
 }

@@ -13,6 +13,52 @@ extension Configuration {
         try Configuration(parsing: try bytes(of: path), file: path, environment: environment)
     }
 
+    /// Parts of a file that commands need.
+    package enum Section: String, Sendable, CaseIterable {
+        /// `listen`.
+        case listeners
+        case admin
+        case access
+        /// Each by itself: one that cannot be read is left out.
+        case stores
+        /// The live store, and how it is read.
+        case store
+        case audit
+        case limits
+        case reload
+        /// Each by itself: one that cannot be read is left out.
+        case routes
+    }
+
+    /// Reads what a command needs of a file, whatever else is wrong with it: whoever has to rotate a token at night is not kept from it by
+    /// somebody's half-written route. Never for what serves.
+    ///
+    /// - Throws: ``ConfigurationError`` with everything that is wrong when that concerns one of `sections`.
+    package static func read(
+        path: String,
+        needing sections: Set<Section>,
+        environment: Environment = .process
+    ) throws(ConfigurationError) -> Configuration {
+        let text = try bytes(of: path)
+        do throws(ConfigurationError) {
+            return try Configuration(parsing: text, file: path, environment: environment)
+        } catch {
+            guard error.code == .invalid else { throw error }
+            let reading = YAMLReader.read(text)
+            let decoding = Decoding(environment, isLenient: true)
+            guard let root = reading.root, let draft = Draft.shape.decode(root, decoding),
+                decoding.unread.isDisjoint(with: sections)
+            else { throw error }
+            return Configuration(
+                draft.value,
+                text: text,
+                warnings: error.diagnostics,
+                effective: "",
+                unread: decoding.unread
+            )
+        }
+    }
+
     /// The folder of the spool as far as a file says it, whatever else is wrong with it: for who looks for the instance that runs.
     package static func spool(path: String, environment: Environment = .process) -> String {
         func value(_ key: String, in node: YAMLNode?) -> YAMLNode? {

@@ -34,8 +34,10 @@ package struct Configuration: Sendable {
     package let reload: ReloadSettings
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
-    /// What the author should look at again.
+    /// What the author should look at again; of a lenient reading the errors as well.
     package let warnings: [Diagnostic]
+    /// Parts that a lenient reading could not read, and that must not be used: others stand in their place.
+    package let unread: Set<Section>
     /// Canonical YAML of all of the above with the defaults filled in; secrets only as the places where they are. Reads back
     /// as the same configuration.
     package let effective: String

@@ -47,6 +47,12 @@ package struct JSONText: Sendable {
         bytes.append(contentsOf: "null".utf8)
     }
 
+    /// A number as another document writes it.
+    mutating func verbatim(_ name: String?, _ number: String) {
+        lead(name)
+        bytes.append(contentsOf: number.utf8)
+    }
+
     private mutating func lead(_ name: String?) {
         if needsComma { bytes.append(0x2C) }
         needsComma = true

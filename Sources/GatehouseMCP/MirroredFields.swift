@@ -35,6 +35,16 @@ package struct MirroredFields {
         return Array("=?base64?".utf8) + Base64.encode(name.dropLast(OwnedTags.length)) + Array("?=".utf8)
     }
 
+    /// A name as the field carries it: as it is where a field can, else in base64.
+    package static func written(_ name: String) -> String {
+        let isPlain = name.utf8.allSatisfy { (0x20...0x7E).contains($0) } && name.first != " " && name.last != " "
+        guard !isPlain || name.hasPrefix("=?") else { return name }
+        return String(
+            decoding: Array("=?base64?".utf8) + Base64.encode(Array(name.utf8)[...]) + Array("?=".utf8),
+            as: UTF8.self
+        )
+    }
+
     private static let opening: StaticString = "=?base64?"
 
     private static func equal(_ value: UnsafeRawBufferPointer, _ target: JSONString) -> Bool {

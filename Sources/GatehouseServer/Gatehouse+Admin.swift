@@ -17,6 +17,9 @@ extension Gatehouse {
         }
         switch (isPOST, request.path) {
         case (false, "/"): return await statusPage()
+        case (false, StatusForm.json.path): return await status(.json)
+        case (false, StatusForm.text.path): return await status(.text)
+        case (false, StatusForm.markdown.path): return await status(.markdown)
         case (false, "/readyz"):
             let readiness = await readiness()
             return AdminServer.Page(

@@ -9,17 +9,17 @@ extension Gatehouse {
     ///
     /// - Parameters:
     ///   - isConfirmed: an operator says that the file which is there now is meant.
-    ///   - ifDifferent: somebody saw it change, and may not have been the first: what is in force already is not read into force again.
+    ///   - cause: who asks; one change is one reload, whoever sees it first.
     @discardableResult
     package func reload(
         path: String,
         isConfirmed: Bool = false,
-        ifDifferent: Bool = false
+        cause: ReloadCause = .command
     ) async -> ReloadOutcome {
         let task = reloading.withLock { reloading in
             let task = Task { [before = reloading] in
                 _ = await before?.value
-                return await reloadAlone(path: path, isConfirmed: isConfirmed, ifDifferent: ifDifferent)
+                return await reloadAlone(path: path, isConfirmed: isConfirmed, cause: cause)
             }
             reloading = task
             return task
@@ -30,16 +30,18 @@ extension Gatehouse {
     /// Whether a file waits to be taken.
     package var isHoldingReload: Bool { reloadGate.withLock { $0.isHolding } }
 
-    private func reloadAlone(path: String, isConfirmed: Bool, ifDifferent: Bool) async -> ReloadOutcome {
+    private func reloadAlone(path: String, isConfirmed: Bool, cause: ReloadCause) async -> ReloadOutcome {
+        var text: [UInt8]?
         do {
-            let new = try Configuration.read(path: path)
+            let read = try Configuration.bytes(of: path)
+            text = read
+            let old = inForce.withLock { $0 }
+            let isInForce = read == old.text && reloadState.withLock { $0.succeeded }
+            if let known = reloadGate.withLock({ $0.known(read, isInForce: isInForce, to: cause) }) { return known }
+            let new = try Configuration(parsing: read, file: path, environment: .process)
             // The same twice, or somebody writes to it while it is read.
             guard try Configuration.bytes(of: path) == new.text else {
-                return refuse(.refused, ["the file changed while it was read"])
-            }
-            let old = inForce.withLock { $0 }
-            if ifDifferent, new.text == old.text, reloadState.withLock({ $0.succeeded }) {
-                return ReloadOutcome(.taken)
+                return refuse(.refused, ["the file changed while it was read"], nil)
             }
             let comparison = AccessComparison(from: old, to: new)
             var outcome = ReloadOutcome(.taken)
@@ -71,11 +73,11 @@ extension Gatehouse {
                 return outcome
             }
         } catch let error as ConfigurationError {
-            return refuse(.invalid, error.diagnostics.filter { $0.severity == .error }.map(\.description))
+            return refuse(.invalid, error.diagnostics.filter { $0.severity == .error }.map(\.description), text)
         } catch let error as GatehouseError {
-            return refuse(.refused, [error.message + (error.hint.map { " (\($0))" } ?? "")])
+            return refuse(.refused, [error.message + (error.hint.map { " (\($0))" } ?? "")], text)
         } catch {
-            return refuse(.refused, ["\(error)"])
+            return refuse(.refused, ["\(error)"], text)
         }
     }
 
@@ -123,8 +125,12 @@ extension Gatehouse {
         }
     }
 
-    private func refuse(_ result: ReloadOutcome.Result, _ problems: [String]) -> ReloadOutcome {
-        reloadGate.withLock { $0.forget() }
+    private func refuse(
+        _ result: ReloadOutcome.Result,
+        _ problems: [String],
+        _ text: [UInt8]?
+    ) -> ReloadOutcome {
+        reloadGate.withLock { $0.refused(text, result) }
         reloadState.withLock { $0.refused(at: SystemClock().now(), problems) }
         for problem in problems {
             logger.error("not reloaded, the old configuration goes on", metadata: ["problem": "\(problem)"])

@@ -15,6 +15,17 @@ extension Gatehouse {
         )
     }
 
+    func status(_ form: StatusForm) async -> AdminServer.Page {
+        let facts = await statusFacts()
+        let body =
+            switch form {
+            case .json: facts.json.text + "\n"
+            case .text: StatusReport(facts).text
+            case .markdown: StatusReport(facts).markdown
+            }
+        return AdminServer.Page(type: form.type, body: body)
+    }
+
     private func statusFacts() async -> StatusFacts {
         let now = SystemClock().now()
         var facts = StatusFacts(
@@ -32,7 +43,9 @@ extension Gatehouse {
         facts.openExchanges = traffic.openExchanges
         facts.openConnections = proxy.openConnections
         facts.keys = await keys.status
+        facts.file = path.map { StatusFile(path: $0, inForce: inForce.withLock { $0.text }) }
         let source = tokens.source
+        facts.served = Set(source.refresher.snapshot.tokens.keys)
         facts.storeName = source.name.text
         facts.storeKind = source.settings.kind.rawValue
         switch await tokens.list() {

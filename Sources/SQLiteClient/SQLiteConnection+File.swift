@@ -24,6 +24,15 @@ extension SQLiteConnection {
         }
     }
 
+    /// A name in which nothing means anything but itself.
+    static func immutableURI(of file: String) -> String {
+        let plain = file.utf8.reduce(into: "") { uri, byte in
+            let isPlain = (0x61...0x7A).contains(byte | 0x20) || (0x2D...0x39).contains(byte) || byte == 0x5F
+            uri += isPlain ? String(Unicode.Scalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        return "file:\(plain)?immutable=1"
+    }
+
     /// Whether another file, or none, has the path now: a restored backup, say. This connection still reads the old one.
     package var isReplaced: Bool { Self.identity(of: file) != identity }
 

@@ -11,8 +11,11 @@ package final class SQLiteConnection {
         case create
         /// The file must be there.
         case readWrite
-        /// Never writes. The file must be there; its mode is left alone.
+        /// Never writes to the database. The file must be there; its mode is left alone. A `-wal` and a `-shm` may be made beside it.
         case readOnly
+        /// The same, and makes no file either. A database that has no `-wal` is one that nobody has open: it is read as it lies there
+        /// (`immutable=1`, https://www.sqlite.org/uri.html).
+        case untouched
     }
 
     /// When SQLite calls fsync (`PRAGMA synchronous`), in WAL mode.
@@ -52,10 +55,14 @@ package final class SQLiteConnection {
         self.path = path
         // Absolute or dotted, a name like `file:x?mode=memory` or `:memory:` stays a name.
         file = path.utf8.first == UInt8(ascii: "/") ? path : "./\(path)"
-        if access != .readOnly { try Self.narrow(file, creating: access == .create) }
-        let mode = access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
+        let isReading = access == .readOnly || access == .untouched
+        if !isReading { try Self.narrow(file, creating: access == .create) }
+        let isAlone = access == .untouched && Self.identity(of: file + "-wal") == nil
+        var mode = isReading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
+        if isAlone { mode |= SQLITE_OPEN_URI }
         var opened: OpaquePointer?
-        let result = sqlite3_open_v2(file, &opened, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        let place = isAlone ? Self.immutableURI(of: file) : file
+        let result = sqlite3_open_v2(place, &opened, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard result == SQLITE_OK, let opened else {
             let error = SQLiteError(result: result, of: opened)
             sqlite3_close_v2(opened)
@@ -67,7 +74,7 @@ package final class SQLiteConnection {
         busyMilliseconds = Int(max(0, min(busyTimeout / .milliseconds(1), 3_600_000)))
         sqlite3_busy_timeout(handle, Int32(busyMilliseconds))
         try execute("PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON; PRAGMA synchronous=\(synchronous.rawValue)")
-        if access != .readOnly {
+        if !isReading {
             // Only a database without tables takes this: what is deleted can then be given back to the file system.
             if access == .create { try execute("PRAGMA auto_vacuum=INCREMENTAL") }
             try enterWAL(within: busyMilliseconds)

@@ -20,6 +20,7 @@ struct DocumentedCommandTests {
             switch request.target {
             case "/certs": LoopbackHTTP.Answer(200, keys)
             case "/whoami": LoopbackHTTP.Answer(request.header("authorization") == "Bearer wrong" ? 401 : 200, "{}")
+            case "/mcp": Self.message(request)
             case _: LoopbackHTTP.Answer(404, "{}")
             }
         }
@@ -40,7 +41,7 @@ struct DocumentedCommandTests {
         try reader.write(try reader.auditHeads().joined(separator: "\n"), to: "heads.log")
         var prepared: Set<Int> = []
         for command in commands {
-            let fails = !command.errors.isEmpty
+            let fails = command.fails
             for (index, preparation) in DocumentedCommand.preparations.enumerated()
             where command.line.hasPrefix(preparation.beginning) && preparation.fails == fails
                 && prepared.insert(index).inserted
@@ -53,6 +54,7 @@ struct DocumentedCommandTests {
             for line in command.errors {
                 #expect(Self.withoutIDs(outcome.errors).contains(Self.withoutIDs(line)), "\(outcome.errors)")
             }
+            for line in command.denials { #expect(outcome.output.contains(line), "\(outcome.output)") }
         }
         await server.close()
     }
@@ -70,7 +72,7 @@ struct DocumentedCommandTests {
 
     /// What serves is told to stop as soon as it is ready; what speaks to an instance has one beside it.
     private static func ending(_ line: String) -> String {
-        let asksInstance = line.hasPrefix("gatehouse reload")
+        let asksInstance = ["gatehouse reload", "gatehouse status"].contains { line.hasPrefix($0) }
         guard asksInstance || line.hasPrefix("gatehouse serve") else { return line }
         return """
             \(asksInstance ? "gatehouse serve" : line) &
@@ -80,6 +82,19 @@ struct DocumentedCommandTests {
             kill -TERM $!
             wait $! && exit $outcome
             """
+    }
+
+    /// What an MCP server answers to `gatehouse call`.
+    private static func message(_ request: LoopbackHTTP.Request) -> LoopbackHTTP.Answer {
+        let message = try? JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any]
+        guard let id = message?["id"] as? Int else { return LoopbackHTTP.Answer(202, "") }
+        let result =
+            switch message?["method"] as? String {
+            case "initialize": #"{"protocolVersion":"2025-11-25","serverInfo":{"name":"coda","version":"1"}}"#
+            case "tools/list": #"{"tools":[{"name":"list_docs"}]}"#
+            case _: #"{"content":[{"type":"text","text":"done"}]}"#
+            }
+        return LoopbackHTTP.Answer(200, "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":\(result)}")
     }
 
     /// Keys are other ones each time.

@@ -5,6 +5,10 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
     let line: String
     /// What the document says that the command complains of: then it fails.
     var errors: [String] = []
+    /// What the document says that it answers in place of yes: then it fails, too.
+    var denials: [String] = []
+
+    var fails: Bool { !errors.isEmpty || !denials.isEmpty }
 
     var description: String { line }
 
@@ -24,6 +28,8 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
                 } else if !commands.isEmpty, line.hasPrefix("gatehouse: error: ") || line.hasPrefix("gatehouse: hint: ")
                 {
                     commands[commands.count - 1].errors.append(String(line))
+                } else if !commands.isEmpty, line.hasPrefix("deny: ") {
+                    commands[commands.count - 1].denials.append(String(line))
                 }
             }
         }
@@ -45,6 +51,10 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
         ("gatehouse key generate --out", false, "rm -f secrets/gatehouse_key local.db* phase2.db* phase3.db*"),
         // The value in the file is a newer one by then.
         ("gatehouse store migrate local phase1", true, "gatehouse token rotate coda < new-token"),
+        (
+            "gatehouse route remove example", false,
+            "gatehouse route add example --host example.example.com --upstream \"$UPSTREAM\" --audience AUD-TAG"
+        ),
         (
             "gatehouse token set example", false,
             """

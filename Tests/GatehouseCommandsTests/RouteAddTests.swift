@@ -71,3 +71,63 @@ struct RouteAddTests {
         #expect(try await workplace.run("check").exit == 0)
     }
 }
+
+/// `gatehouse route list`, `show` and `remove`.
+@Suite("Routes in the file", .timeLimit(.minutes(2)))
+struct RouteFileTests {
+    private func workplace() throws -> Workplace {
+        let workplace = try Workplace()
+        let text = workplace.read("gatehouse.yaml")
+            .replacing("routes:\n", with: "routes:\n  # about coda\n")
+            .replacing("  - name: open", with: "\n  # a heading of its own\n\n  # about open\n  - name: open # here")
+        try workplace.write(text + "    # within open\n\n# the end\n", to: "gatehouse.yaml")
+        return workplace
+    }
+
+    @Test func `a route goes with what is about it, and every other line stays`() async throws {
+        let workplace = try workplace()
+        let before = workplace.read("gatehouse.yaml")
+        let shown = try await workplace.run("route", "show", "open")
+        #expect(shown.exit == 0 && shown.output.hasPrefix("  # about open\n  - name: open # here\n"), "\(shown)")
+        let trial = try await workplace.run("route", "remove", "open", "--dry-run")
+        #expect(trial.exit == 0 && workplace.read("gatehouse.yaml") == before && trial.output == shown.output)
+        let outcome = try await workplace.run("route", "remove", "open")
+        #expect(outcome.exit == 0 && outcome.output == shown.output, "\(outcome.errors)")
+        let after = workplace.read("gatehouse.yaml")
+        for comment in ["# about coda", "# a heading of its own", "# the end"] { #expect(after.contains(comment)) }
+        #expect(!after.contains("open"))
+        #expect(try await workplace.run("check").exit == 0)
+        let removed = Set(shown.output.split(separator: "\n"))
+        let kept = before.split(separator: "\n").filter { !removed.contains($0) }
+        #expect(after.split(separator: "\n") == kept)
+    }
+
+    @Test func `what is added is removed again without a trace`() async throws {
+        let workplace = try workplace()
+        let before = workplace.read("gatehouse.yaml")
+        let host = ["--host", "x.example.com", "--upstream", "http://127.0.0.1:1", "--audience", "a"]
+        #expect(try await workplace.run(["route", "add", "third"] + host).exit == 0)
+        #expect(workplace.read("gatehouse.yaml") != before)
+        #expect(try await workplace.run("route", "remove", "third").exit == 0)
+        #expect(workplace.read("gatehouse.yaml") == before)
+    }
+
+    @Test func `the last route stays, and one that there is not is named`() async throws {
+        let workplace = try workplace()
+        #expect(try await workplace.run("route", "remove", "open").exit == 0)
+        let before = workplace.read("gatehouse.yaml")
+        #expect(try await workplace.run("route", "remove", "coda").exit == 78)
+        #expect(workplace.read("gatehouse.yaml") == before)
+        let nowhere = try await workplace.run("route", "remove", "cods")
+        #expect(nowhere.exit == 1 && nowhere.errors.contains("routes: coda"))
+    }
+
+    @Test func `the list is one document`() async throws {
+        let workplace = try workplace()
+        let text = try await workplace.run("route", "list")
+        #expect(text.output.contains("coda  coda.example.com/  127.0.0.1:1  coda\n"), "\(text.output)")
+        let json = try await workplace.run("route", "list", "--json").output
+        let list = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
+        #expect(list.map { $0["name"] as? String } == ["coda", "open"])
+    }
+}

@@ -25,9 +25,11 @@ import Testing
         )
         let found = await doctor.outside(server.url)
         await server.close()
-        #expect(found.map(\.probe) == [.publicURL, .stream])
         #expect(!"\(found)".contains("secret-of-the-service"))
-        return found
+        // Signing in has tests of its own.
+        let rest = found.filter { $0.probe != .signIn }
+        #expect(rest.map(\.probe) == [.publicURL, .stream])
+        return rest
     }
 
     // MARK: - Who comes through without a sign-in
@@ -55,7 +57,7 @@ import Testing
         let dead = try DeadPort()
         let doctor = Doctor(try DoctorPlace().configuration(), serviceToken: Self.token)
         let found = await doctor.outside("http://127.0.0.1:\(dead.number)")
-        #expect(found.map(\.verdict) == [.fail, .fail])
+        #expect(found.map(\.verdict) == [.fail, .fail, .fail])
     }
 
     // MARK: - Streams

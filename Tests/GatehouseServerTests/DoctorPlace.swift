@@ -32,6 +32,7 @@ final class DoctorPlace {
         sink: String? = nil,
         upstream: String = "http://127.0.0.1:1",
         route: String = "",
+        limits: String = "{}",
         environment: Environment = [:]
     ) throws -> Configuration {
         let sealed = "{ kind: sqlite, path: \(path)/tokens.db, master_keys: [{ file: \(path)/key }] }"
@@ -42,6 +43,7 @@ final class DoctorPlace {
             access: { issuer: "https://example.cloudflareaccess.com", certs_url: "\(certs)" }
             stores:
               live: \(store ?? sealed)
+            limits: \(limits)
             audit: { spool: \(path)/spool, sink: \(sink ?? "{ kind: sqlite, path: \(path)/audit.db }") }
             routes:
               - name: coda

@@ -2,6 +2,8 @@ import Foundation
 import GatehouseConfig
 import GatehouseCore
 @testable import GatehouseServer
+import GatehouseTokens
+import SocketLoop
 import Testing
 
 @Suite struct TheDoctor {
@@ -21,8 +23,65 @@ import Testing
         #expect(found[.upstream] == .fail)
         #expect(found[.secrets] == .warn)
         // What the first start makes is no mistake.
-        #expect(found[.spool] == .ok && found[.auditSink] == .ok && found[.listener] == .ok && found[.admin] == .ok)
+        #expect(found[.spool] == .ok && found[.auditSink] == .ok && found[.listener] == .ok)
+        // And nothing runs.
+        #expect(found[.admin] == .warn)
         #expect(found[.exposure] == .ok)
+    }
+
+    /// All names below the folder, with what would change if somebody wrote.
+    private func listing(_ place: DoctorPlace) throws -> [String: Date] {
+        let manager = FileManager.default
+        return try manager.subpathsOfDirectory(atPath: place.path).reduce(into: [:]) { list, name in
+            list[name] = try manager.attributesOfItem(atPath: "\(place.path)/\(name)")[.modificationDate] as? Date
+        }
+    }
+
+    @Test func `makes no file where nothing is yet`() async throws {
+        let place = try DoctorPlace()
+        try place.write(MasterKey.generate().encoded.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, to: "key")
+        let before = try listing(place)
+        let found = await verdicts(try place.configuration())
+        #expect(found[.store] == .ok && found[.token] == .fail)
+        #expect(try listing(place) == before)
+    }
+
+    @Test func `makes no file beside databases that nobody has open, and reads them`() async throws {
+        let place = try DoctorPlace()
+        try place.write(MasterKey.generate().encoded.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, to: "key")
+        let configuration = try place.configuration()
+        func fill() async throws {
+            let store = try StoreAssembly.store(configuration.store.settings, names: [])
+            _ = try await store.set(try TokenName(parsing: "coda"), to: Secret("a-token"), try TokenChange())
+        }
+        try await fill()
+        // The connection is closed when its actor is gone, which takes the log with it.
+        while FileManager.default.fileExists(atPath: "\(place.path)/tokens.db-wal") { await Task.yield() }
+        let before = try listing(place)
+        let found = await verdicts(configuration)
+        #expect(found[.store] == .ok && found[.token] == .ok)
+        #expect(try listing(place) == before)
+    }
+
+    @Test func `says when no instance runs, and that is no failure`() async throws {
+        var found: [Finding] = []
+        await Doctor(try DoctorPlace().configuration()).examine { found.append($0) }
+        let instance = found.filter { $0.detail.contains("no instance runs") }
+        #expect(instance.map(\.verdict) == [.warn])
+    }
+
+    @Test func `looks at the configuration file itself`() throws {
+        let place = try DoctorPlace()
+        try place.write("x", to: "gatehouse.yaml", mode: 0o666)
+        let found = Doctor(try place.configuration(), path: "\(place.path)/gatehouse.yaml").file()
+        #expect(found.contains { $0.verdict == .fail && $0.detail.contains("others may write it") })
+    }
+
+    @Test func `says when fewer connections fit than are allowed`() throws {
+        let doctor = Doctor(try DoctorPlace().configuration(limits: "{ connections: 1000 }"))
+        #expect(doctor.openFiles(DescriptorLimit(2256)).verdict == .ok)
+        let found = doctor.openFiles(DescriptorLimit(1024))
+        #expect(found.verdict == .warn && found.detail.contains("384 connections fit"))
     }
 
     @Test(arguments: [(0o400, Finding.Verdict.ok), (0o644, .warn), (0o666, .fail)])

@@ -101,7 +101,7 @@ import Testing
         var gate = ReloadGate()
         let new = Self.yaml(allow: nil)
         _ = try Self.judge(&gate, new, at: 0)
-        gate.forget()
+        gate.refused(nil, .invalid)
         #expect(try Self.judge(&gate, new, at: 20) != .take)
     }
 
@@ -124,5 +124,28 @@ import Testing
             Issue.record("the question was switched off without one")
             return
         }
+    }
+
+    // MARK: - One change, whoever sees it first
+
+    @Test func `a file in force is not taken again by the watch or a signal, and a command always gets its answer`() {
+        let gate = ReloadGate()
+        #expect(gate.known([1], isInForce: true, to: .change)?.result == .taken)
+        #expect(gate.known([1], isInForce: true, to: .signal)?.result == .taken)
+        #expect(gate.known([1], isInForce: true, to: .command) == nil)
+        #expect(gate.known([1], isInForce: false, to: .change) == nil)
+    }
+
+    @Test func `a refused file is told of once, and tried again when somebody asks`() throws {
+        var gate = ReloadGate()
+        gate.refused([1], .invalid)
+        #expect(gate.known([1], isInForce: false, to: .change)?.result == .invalid)
+        #expect(gate.known([2], isInForce: false, to: .change) == nil)
+        // The store that refused it may be back.
+        #expect(gate.known([1], isInForce: false, to: .signal) == nil)
+        #expect(gate.known([1], isInForce: false, to: .command) == nil)
+        // Another file came between.
+        _ = try Self.judge(&gate, Self.yaml(), at: 0)
+        #expect(gate.known([1], isInForce: false, to: .change) == nil)
     }
 }

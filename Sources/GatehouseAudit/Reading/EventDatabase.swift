@@ -13,10 +13,11 @@ package enum EventDatabase: Sendable {
 
     /// Opens it for reading, without keeping the sink from storing more.
     ///
+    /// - Parameter isUntouched: for who only looks: no file is made, and no table brought up to date.
     /// - Throws: `.unreadable` when there is no such database, `.empty` when it has no audit tables.
-    package func archive() throws(AuditError) -> any AuditArchive {
+    package func archive(isUntouched: Bool = false) throws(AuditError) -> any AuditArchive {
         switch self {
-        case .sqlite(let path): DatabaseArchive(try SQLiteAuditSQL(reading: path))
+        case .sqlite(let path): DatabaseArchive(try SQLiteAuditSQL(reading: path, isUntouched: isUntouched))
         case .postgres(let url): DatabaseArchive(try PostgresAuditSQL(reading: url))
         }
     }

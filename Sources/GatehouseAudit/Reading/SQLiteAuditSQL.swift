@@ -8,12 +8,12 @@ struct SQLiteAuditSQL: AuditSQL {
 
     private let connection: SQLiteConnection
 
-    init(reading path: String) throws(AuditError) {
+    init(reading path: String, isUntouched: Bool = false) throws(AuditError) {
         let version: Int
         do throws(SQLiteError) {
-            let reader = try SQLiteConnection(path: path, access: .readOnly)
+            let reader = try SQLiteConnection(path: path, access: isUntouched ? .untouched : .readOnly)
             version = try reader.schemaVersion(of: SQLiteSchema.component)
-            if (1..<SQLiteSchema.scripts.count).contains(version) {
+            if !isUntouched, (1..<SQLiteSchema.scripts.count).contains(version) {
                 // Of the release before: nobody else brings it up to date while no proxy runs.
                 let writer = try SQLiteConnection(path: path, access: .readWrite)
                 try writer.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)

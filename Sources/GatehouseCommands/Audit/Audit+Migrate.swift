@@ -25,7 +25,7 @@ extension Audit {
         var source: String
 
         func run() async throws {
-            let target = try file.load().audit
+            let target = try file.load(needing: [.audit]).audit
             let origin = try ConfigurationOption.load(source).audit
             guard origin.sink != target.sink else {
                 throw CommandFailure(

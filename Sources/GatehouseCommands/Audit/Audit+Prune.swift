@@ -26,7 +26,7 @@ extension Audit {
         var yes = false
 
         func run() async throws {
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.store, .audit])
             let keys = AuditAssembly.keys(try await InstanceKeys(configuration))
             let now = SystemClock().now()
             let cutoff = try before.map(Filter.time) ?? now + (.zero - configuration.audit.retention)

@@ -19,7 +19,7 @@ extension Audit {
             guard let id = RequestID(parsing: request) else {
                 throw CommandFailure("'\(request)' is not a request id", hint: "32 hexadecimal digits", code: .usage)
             }
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.store, .audit])
             let keys = reveal ? AuditAssembly.keys(try await InstanceKeys(configuration)) : nil
             var query = AuditQuery()
             query.requestID = id

@@ -29,7 +29,7 @@ extension Audit {
         var spool = false
 
         func run() async throws {
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.store, .audit])
             let instance = try await InstanceKeys(configuration)
             let keys = AuditAssembly.keys(instance).chain
             let heads = try heads.map(Self.read) ?? []

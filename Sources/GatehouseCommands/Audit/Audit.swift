@@ -60,7 +60,7 @@ struct Audit: AsyncParsableCommand {
             return query
         }
 
-        func archive() throws -> any AuditArchive { try AuditAssembly.archive(try file.load().audit) }
+        func archive() throws -> any AuditArchive { try AuditAssembly.archive(try file.load(needing: [.audit]).audit) }
 
         static func time(_ text: String) throws -> Timestamp {
             if let time = Timestamp(parsing: text) { return time }

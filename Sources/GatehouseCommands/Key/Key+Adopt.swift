@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
 internal import GatehouseTokens
@@ -19,7 +20,11 @@ extension Key {
         var id: String?
 
         func run() async throws {
-            let id = try await InstanceKeys.adopt(self.id, file.load(), at: SystemClock().now())
+            let id = try await InstanceKeys.adopt(
+                self.id,
+                file.load(needing: [.store, .audit]),
+                at: SystemClock().now()
+            )
             Terminal.say("gatehouse: key \(id) opens what was made under it until now")
         }
     }

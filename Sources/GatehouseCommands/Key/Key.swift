@@ -133,7 +133,7 @@ struct Key: AsyncParsableCommand {
 
         /// Those beside the live store. What another machine keeps is issued anew there.
         private func resealBearers() async throws -> Int {
-            let configuration = try place.file.load()
+            let configuration = try place.file.load(needing: [.store, .stores, .audit])
             guard try configuration.named(place.store).name == configuration.store.name else { return 0 }
             return try await BearerAssembly.existing(configuration)?.reseal() ?? 0
         }

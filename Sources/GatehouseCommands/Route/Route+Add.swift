@@ -2,14 +2,8 @@ internal import ArgumentParser
 internal import GatehouseConfig
 internal import GatehouseCore
 
-struct RouteCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "route",
-        abstract: "Put routes into the configuration.",
-        subcommands: [Add.self]
-    )
-
-    struct Add: ParsableCommand {
+extension RouteCommand {
+    struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write a new route into the file, keeping comments.",
             discussion: """
@@ -53,8 +47,9 @@ struct RouteCommand: ParsableCommand {
             }
         }
 
-        func run() throws {
+        func run() async throws {
             let place = try ConfigurationFile(path: file.path)
+            let written: [UInt8]
             do throws(ConfigurationError) {
                 let (text, lines, _) = try draft.added(to: place.bytes, file: file.path)
                 if form.json {
@@ -68,24 +63,15 @@ struct RouteCommand: ParsableCommand {
                     for line in lines { Terminal.print(line) }
                 }
                 guard !dryRun else { return }
-                try write(text, place)
+                try place.put(text, file.path)
+                written = text
             } catch {
                 throw CommandFailure(error)
             }
             if header.contains(where: { $0.contains("{token}") }) {
                 Terminal.hint("gatehouse token set \(name) puts its token into the store")
             }
-        }
-
-        private func write(_ text: [UInt8], _ place: borrowing ConfigurationFile) throws(ConfigurationError) {
-            do throws(CommandFailure) {
-                try place.replace(with: text)
-            } catch {
-                throw ConfigurationError(
-                    .unreadable,
-                    [Diagnostic(.error, file: file.path, message: error.lines.joined(separator: " "))]
-                )
-            }
+            await RouteCommand.tellUnseen(written, file)
         }
 
         private var draft: RouteDraft {

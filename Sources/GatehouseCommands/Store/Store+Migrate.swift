@@ -29,7 +29,7 @@ extension Store {
         var target: String
 
         func run() async throws {
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.stores])
             let from = try configuration.named(source)
             let to = try configuration.named(target)
             guard from.name != to.name else {

@@ -25,7 +25,7 @@ struct Store: AsyncParsableCommand {
         var name: String?
 
         func run() async throws {
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.stores])
             let named = try configuration.named(name)
             let store = try StoreAssembly.store(named.settings, names: configuration.tokenNames)
             if let sealed = store as? SealedTokenStore { try await sealed.prepare() }

@@ -19,7 +19,12 @@ struct Token: AsyncParsableCommand {
         @Option(name: .long, help: "The store, by its name in `stores` (default: the live one).")
         var store: String?
 
-        func open() throws -> any TokenStore { try open(try file.load()) }
+        /// The other stores, routes and all else may be wrong.
+        func load() throws(CommandFailure) -> Configuration {
+            try file.load(needing: store == nil ? [.store] : [.stores])
+        }
+
+        func open() throws -> any TokenStore { try open(try load()) }
 
         func open(_ configuration: Configuration) throws -> any TokenStore {
             try StoreAssembly.store(try configuration.named(store).settings, names: configuration.tokenNames)

@@ -11,6 +11,8 @@ final class Decoding {
     private(set) var unreported = 0
     private(set) var redactions: [Range<Int>] = []
     private(set) var hasFailed = false
+    /// Errors so far, unreported ones included.
+    private(set) var errors = 0
     /// What each route is called and matches, as far as it could be read: routes are compared even when something else about them
     /// is wrong.
     var claims: [RouteClaim] = []
@@ -26,10 +28,19 @@ final class Decoding {
         let span: YAMLSpan
     }
 
-    init(_ environment: Environment) { self.environment = environment }
+    /// Whether what can be read is wanted though something else cannot: for commands that need only a part.
+    let isLenient: Bool
+    /// What a lenient reading could not read.
+    var unread: Set<Configuration.Section> = []
+
+    init(_ environment: Environment, isLenient: Bool = false) {
+        self.environment = environment
+        self.isLenient = isLenient
+    }
 
     func error(_ message: String, at span: YAMLSpan, hint: String? = nil) {
         hasFailed = true
+        errors += 1
         add(Problem(severity: .error, message: message, hint: hint, span: span))
     }
 
@@ -104,6 +115,7 @@ final class Decoding {
         switch node.content {
         case .refused:
             hasFailed = true
+            errors += 1
         case .scalar(let scalar):
             let isNull = scalar.style == .plain && ["", "~", "null"].contains(scalar.text)
             error(
@@ -148,5 +160,14 @@ extension YAMLNode {
     /// Whether nothing stands here.
     var isEmpty: Bool {
         if case .scalar(let scalar) = content { scalar.style == .plain && scalar.text.isEmpty } else { false }
+    }
+}
+
+extension Decoding {
+    /// A part of the file, or what stands in its place when a lenient reading could not read it.
+    func part<Value>(_ section: Configuration.Section, _ value: Value?, _ standIn: KeyPath<Draft, Value>) -> Value? {
+        guard value == nil, isLenient else { return value }
+        unread.insert(section)
+        return Draft.standIn[keyPath: standIn]
     }
 }

@@ -69,7 +69,7 @@ struct Keys {
                 return value
             }
         }
-        guard let decoded = field.shape.decode(entry.value, decoding) else { return nil }
+        guard let decoded = field.shape.decodeWhole(entry.value, decoding) else { return nil }
         shown.append((shownKey ?? field.key, decoded.shown))
         return decoded.value
     }

@@ -3,12 +3,15 @@ internal import YAMLReader
 
 extension Shape {
     /// A list of values of another shape, in the order of the file.
+    ///
+    /// - Parameter isDivisible: whether a lenient reading keeps the good ones where others are not.
     static func list<Element>(
         of element: Shape<Element>,
         minimum: Int = 0,
-        wanted: String
+        wanted: String,
+        isDivisible: Bool = false
     ) -> Shape where Value == [Element] {
-        Shape(
+        var shape = Shape(
             .list(element.form, minimum: minimum),
             show: { .list($0.map(element.show)) },
             decode: { node, decoding in
@@ -24,22 +27,24 @@ extension Shape {
                     decoding.error("\(wanted) is wanted, not an empty one", at: node.span)
                     return nil
                 }
-                let decoded = items.map { element.decode($0, decoding) }
+                let decoded = items.map { element.decodeWhole($0, decoding) }
                 let whole = decoded.compactMap { $0 }
-                guard whole.count == items.count else { return nil }
+                guard whole.count == items.count || isDivisible && decoding.isLenient else { return nil }
                 return Decoded(value: whole.map(\.value), shown: .list(whole.map(\.shown)))
             }
         )
+        shape.isDivisible = isDivisible
+        return shape
     }
 
-    /// A mapping whose keys the operator chooses; every key is parsed, too.
+    /// A mapping whose keys the operator chooses; every key is parsed, too. A lenient reading keeps the good entries.
     static func table<Key, Element>(
         of element: Shape<Element>,
         wanted: String,
         keyWanted: String,
         key parse: @escaping @Sendable (String) throws(InvalidValue) -> Key
     ) -> Shape where Value == [TableEntry<Key, Element>] {
-        Shape(
+        var shape = Shape(
             .table(key: keyWanted, value: element.form),
             show: { .mapping($0.map { ($0.text, element.show($0.value)) }) },
             decode: { node, decoding in
@@ -58,7 +63,7 @@ extension Shape {
                         span: entry.keySpan
                     )
                     let key = decoding.parse(scalar, wanted: keyWanted, parse)
-                    let value = element.decode(entry.value, decoding)
+                    let value = element.decodeWhole(entry.value, decoding)
                     guard let key, let value else { continue }
                     table.append(
                         TableEntry(
@@ -71,10 +76,12 @@ extension Shape {
                     )
                     shown.append((entry.key, value.shown))
                 }
-                guard table.count == entries.count else { return nil }
+                guard table.count == entries.count || decoding.isLenient else { return nil }
                 return Decoded(value: table, shown: .mapping(shown))
             }
         )
+        shape.isDivisible = true
+        return shape
     }
 
     /// A mapping with the given keys.

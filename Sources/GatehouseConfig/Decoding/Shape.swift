@@ -8,6 +8,8 @@ struct Shape<Value: Sendable>: Sendable {
     let decode: @Sendable (YAMLNode, Decoding) -> Decoded<Value>?
     /// How a default is shown; what was read brings its own showing.
     let show: @Sendable (Value) -> Shown
+    /// Whether a lenient reading keeps the parts without an error where others have one.
+    var isDivisible = false
 
     init(
         _ form: ValueForm,
@@ -58,5 +60,14 @@ struct Field<Value: Sendable>: Sendable {
             case .fallback(let value): .fallback(shape.show(value).yaml)
             }
         return FieldForm(key: key, form: shape.form, presence: presence, documentation: documentation)
+    }
+}
+
+extension Shape {
+    /// Reads a value; a lenient reading takes none within which anything is wrong, be it a key that nobody knows: what it means is not sure then.
+    func decodeWhole(_ node: YAMLNode, _ decoding: Decoding) -> Decoded<Value>? {
+        let errors = decoding.errors
+        guard let decoded = decode(node, decoding) else { return nil }
+        return decoding.isLenient && !isDivisible && decoding.errors > errors ? nil : decoded
     }
 }

@@ -1,10 +1,10 @@
 /// Finds the word that was meant.
-enum Spelling {
+package enum Spelling {
     /// Longer words are not compared.
     static let maximumLength = 64
 
     /// The candidate nearest to `word`, when it is near enough to be what was meant: one edit, or one for every three letters.
-    static func nearest(_ word: String, in candidates: [String]) -> String? {
+    package static func nearest(_ word: String, in candidates: [String]) -> String? {
         guard word.utf8.count <= maximumLength else { return nil }
         let folded = fold(word)
         var best: (candidate: String, distance: Int)?

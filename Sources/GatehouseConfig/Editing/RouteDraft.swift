@@ -1,5 +1,4 @@
 internal import GatehouseCore
-internal import YAMLReader
 
 /// A route that is to be written into a file. What its values may be is checked by reading the file with it.
 package struct RouteDraft: Sendable {
@@ -51,7 +50,7 @@ package struct RouteDraft: Sendable {
         environment: Environment = .process
     ) throws(ConfigurationError) -> (text: [UInt8], lines: [String], configuration: Configuration) {
         let before = try Configuration(parsing: text, file: file, environment: environment)
-        guard let place = Self.place(in: text) else { throw unplaceable(file) }
+        guard let place = Self.place(in: text) else { throw .unplaceable(file) }
         let added = lines.map { String(repeating: " ", count: place.indent) + $0 }
         var whole = Array(text[..<place.offset])
         if whole.last.map({ $0 != 0x0A }) ?? false { whole.append(0x0A) }
@@ -59,45 +58,26 @@ package struct RouteDraft: Sendable {
         for line in added { whole += Array(line.utf8) + [0x0A] }
         whole += text[place.offset...]
         let configuration = try Configuration(parsing: whole, file: file, environment: environment)
-        guard configuration.routes.routes.count == before.routes.routes.count + 1 else { throw unplaceable(file) }
+        guard configuration.routes.routes.count == before.routes.routes.count + 1 else { throw .unplaceable(file) }
         return (whole, added, configuration)
-    }
-
-    private func unplaceable(_ file: String) -> ConfigurationError {
-        let diagnostic = Diagnostic(
-            .error,
-            file: file,
-            message: "the routes are not written as one '-' a line, so none can be put behind them",
-            hint: "write them as a block list, each on lines of its own"
-        )
-        return ConfigurationError(.invalid, [diagnostic])
     }
 
     /// Where the entry goes: behind the last line of the last route, comments that belong to it included.
     private static func place(in text: [UInt8]) -> (offset: Int, indent: Int, isSpaced: Bool)? {
-        guard case .mapping(let entries) = YAMLReader.read(text).root?.content,
-            let routes = entries.first(where: { $0.key == "routes" })?.value,
-            case .sequence(let items) = routes.content, let last = items.last
-        else { return nil }
-        let lines = text.split(separator: 0x0A, omittingEmptySubsequences: false)
-        func indent(_ line: ArraySlice<UInt8>) -> Int { line.prefix { $0 == 0x20 }.count }
-        func isBlank(_ line: ArraySlice<UInt8>) -> Bool { line.allSatisfy { $0 == 0x20 || $0 == 0x0D } }
-        func isComment(_ line: ArraySlice<UInt8>) -> Bool { line.drop { $0 == 0x20 }.first == 0x23 }
-        // The dash stands on the line of the route's first key, or on one before it.
-        var first = last.span.start.line - 1
-        guard lines.indices.contains(first) else { return nil }
-        while first > routes.span.start.line - 1, lines[first].drop(while: { $0 == 0x20 }).first != 0x2D { first -= 1 }
-        let margin = indent(lines[first])
-        guard lines[first].dropFirst(margin).first == 0x2D else { return nil }
-        var end = first + 1
-        var next = end
-        while next < lines.count, isBlank(lines[next]) || indent(lines[next]) > margin {
-            next += 1
-            // Blank lines behind the route, and comments behind them, belong to what follows.
-            if !isBlank(lines[next - 1]) { end = next }
-        }
-        let offset = min(lines[..<end].reduce(0) { $0 + $1.count + 1 }, text.count)
-        let isSpaced = items.count > 1 && first > 0 && isBlank(lines[first - 1])
-        return (offset, margin, isSpaced)
+        guard let routes = RouteLines(text), let last = routes.routes.last?.lines else { return nil }
+        let isSpaced = routes.routes.count > 1 && routes.isBlank(line: last.lowerBound - 1)
+        return (routes.offset(ofLine: last.upperBound, in: text), routes.margin, isSpaced)
+    }
+}
+
+extension ConfigurationError {
+    static func unplaceable(_ file: String) -> ConfigurationError {
+        let diagnostic = Diagnostic(
+            .error,
+            file: file,
+            message: "the routes are not written as one '-' a line, so none can be put behind them or taken out",
+            hint: "write them as a block list, each on lines of its own"
+        )
+        return ConfigurationError(.invalid, [diagnostic])
     }
 }

@@ -57,9 +57,17 @@ struct Draft: Sendable {
         let store = live(choice, of: named, keys, decoding)
         if let live = stores?.first(where: { $0.key == store?.name }) { check(secretsOf: live.span, decoding) }
         if choice == nil, let store { keys.show(Fields.store.key, .value(store.name.text)) }
-        guard let listen, let admin, let adminHosts, let access, let named, let store, let storeRefresh,
-            let storeMaxStale, let audit,
-            let limits, let reload, let routes
+        guard let listen = decoding.part(.listeners, listen, \.listen),
+            let admin = decoding.part(.admin, admin, \.admin),
+            let adminHosts = decoding.part(.admin, adminHosts, \.adminHosts),
+            let access = decoding.part(.access, access, \.access),
+            let named = decoding.part(.stores, named, \.stores),
+            let store = decoding.part(.store, store, \.store),
+            let storeRefresh = decoding.part(.store, storeRefresh, \.storeRefresh),
+            let storeMaxStale = decoding.part(.store, storeMaxStale, \.storeMaxStale),
+            let audit = decoding.part(.audit, audit, \.audit), let limits = decoding.part(.limits, limits, \.limits),
+            let reload = decoding.part(.reload, reload, \.reload),
+            let routes = decoding.part(.routes, routes, \.routes)
         else { return nil }
         return Draft(
             listen: listen,
@@ -74,8 +82,28 @@ struct Draft: Sendable {
             audit: audit,
             limits: limits,
             reload: reload,
-            routes: routes
+            routes: decoding.isLenient ? distinct(routes) : routes
         )
+    }
+
+    /// What stands in place of the parts that a lenient reading could not read. Nobody is told it, and it leads nowhere.
+    static let standIn: Draft = {
+        let text = """
+            version: 1
+            access: { issuer: "https://unread.invalid" }
+            stores: { unread: { kind: env } }
+            routes: [{ name: unread, host: unread.invalid, audience: [unread], upstream: "http://unread.invalid" }]
+            """
+        guard let root = YAMLReader.read(Array(text.utf8)).root, let draft = shape.decode(root, Decoding([:])) else {
+            preconditionFailure("the text above is a configuration")
+        }
+        return draft.value
+    }()
+
+    /// A table of routes knows each name and place once.
+    private static func distinct(_ routes: [Route]) -> [Route] {
+        var (names, places): (Set<TokenName>, Set<String>) = ([], [])
+        return routes.filter { names.insert($0.name).inserted && places.insert("\($0.host) \($0.path.text)").inserted }
     }
 
     private static func check(_ listen: ListenAddress, _ admin: ListenAddress, _ keys: Keys, _ decoding: Decoding) {
@@ -158,7 +186,7 @@ struct Draft: Sendable {
 }
 
 extension Configuration {
-    init(_ draft: Draft, text: [UInt8], warnings: [Diagnostic], effective: String) {
+    init(_ draft: Draft, text: [UInt8], warnings: [Diagnostic], effective: String, unread: Set<Section> = []) {
         listen = draft.listen
         admin = draft.admin
         adminHosts = draft.adminHosts
@@ -175,6 +203,7 @@ extension Configuration {
         routes = RouteTable(draft.routes)
         self.warnings = warnings
         self.effective = effective
+        self.unread = unread
     }
 }
 

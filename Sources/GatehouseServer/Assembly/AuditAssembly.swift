@@ -85,8 +85,11 @@ package enum AuditAssembly {
     /// Where the events are read that the sink has taken.
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing to read, `AuditError` when it cannot be opened.
-    package static func archive(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditArchive {
-        try database(settings, "read").archive()
+    package static func archive(
+        _ settings: GatehouseConfig.AuditSettings,
+        isUntouched: Bool = false
+    ) throws -> any AuditArchive {
+        try database(settings, "read").archive(isUntouched: isUntouched)
     }
 
     /// Where old events are deleted.

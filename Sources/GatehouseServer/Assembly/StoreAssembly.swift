@@ -4,18 +4,22 @@ package import GatehouseTokens
 
 /// Makes the token store that a configuration names.
 package enum StoreAssembly {
+    /// - Parameter isUntouched: for who only looks: no database, schema or file is made, and none brought up to date.
     /// - Throws: ``TokenError`` when a master key cannot be read.
     package static func store(
         _ settings: StoreSettings,
-        names: some Sequence<TokenName>
+        names: some Sequence<TokenName>,
+        isUntouched: Bool = false
     ) throws -> any TokenStore {
         switch settings {
         case .environment(let environment):
             return try EnvironmentTokenStore(names: names, variables: environment.variables)
         case .sqlite(let path, let masterKeys):
-            return SealedTokenStore.sqlite(path: path, keyring: try MasterKeyring(sources: masterKeys.all))
+            let keyring = try MasterKeyring(sources: masterKeys.all)
+            return SealedTokenStore.sqlite(path: path, keyring: keyring, isUntouched: isUntouched)
         case .postgres(let url, let masterKeys):
-            return SealedTokenStore.postgres(url: url.secret, keyring: try MasterKeyring(sources: masterKeys.all))
+            let keyring = try MasterKeyring(sources: masterKeys.all)
+            return SealedTokenStore.postgres(url: url.secret, keyring: keyring, isUntouched: isUntouched)
         case .infisical(let infisical):
             return InfisicalTokenStore(
                 InfisicalPlace(

@@ -27,7 +27,7 @@ extension Doctor {
     private func archive() -> Finding {
         let advice = "the spool keeps events until the sink takes them"
         do {
-            let archive = try AuditAssembly.archive(configuration.audit)
+            let archive = try AuditAssembly.archive(configuration.audit, isUntouched: true)
             if let words = try archive.splitTrouble() { return Finding(.auditSink, .fail, words, advice: "run that") }
             if let words = try archive.encodingTrouble() {
                 let advice = "make a database with ENCODING 'UTF8' and copy with `gatehouse audit migrate`"

@@ -68,7 +68,8 @@ extension Doctor {
     }
 
     func listeners() async -> [Finding] {
-        let admin = try? await InstanceReadiness.ask(InstanceCall(configuration.admin))
+        let instance = try? InstanceCall.found(at: nil, configuration: path ?? "") { configuration.admin }
+        let admin = if let instance { try? await InstanceReadiness.ask(instance) } else { InstanceReadiness?.none }
         var findings: [Finding] = []
         if let admin {
             let missing = admin.checks.filter { !$0.isReady }.map { "\($0.name): \($0.detail)" }
@@ -77,9 +78,18 @@ extension Doctor {
                     ? Finding(.admin, .ok, "an instance runs and is ready")
                     : Finding(.admin, .fail, "an instance runs and is not ready: \(missing.joined(separator: "; "))")
             )
+        } else {
+            let address = instance.map { "\($0.address)" } ?? "\(configuration.admin)"
+            findings.append(
+                Finding(.admin, .warn, "no instance runs here: nobody answers on \(address)", advice: "gatehouse serve")
+            )
         }
-        findings.append(open(.admin, configuration.admin, isRunning: admin != nil))
-        findings.append(open(.listener, configuration.listen, isRunning: admin != nil))
+        if !configuration.unread.contains(.admin) {
+            findings.append(open(.admin, configuration.admin, isRunning: admin != nil))
+        }
+        if !configuration.unread.contains(.listeners) {
+            findings.append(open(.listener, configuration.listen, isRunning: admin != nil))
+        }
         return findings
     }
 

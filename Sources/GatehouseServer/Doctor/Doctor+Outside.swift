@@ -33,7 +33,7 @@ package struct ServiceToken: Sendable {
 /// From outside, by the address that clients use.
 extension Doctor {
     func outside(_ url: String) async -> [Finding] {
-        [await isGuarded(url)] + [await isStreaming(url)]
+        await signIn(url) + [await isGuarded(url), await isStreaming(url)]
     }
 
     /// Without credentials nobody may come as far as Gatehouse.
@@ -81,7 +81,7 @@ extension Doctor {
         let accept = CurlHeader("Accept", "text/event-stream")
         var request = CurlRequest(url, headers: serviceToken.headers + session + [accept])
         request.timeout = firstBytes
-        request.stopsAtFirstBytes = true
+        request.isEnough = { _ in true }
         let finding: Finding
         do throws(CurlError) {
             finding = stream(url, try await CurlClient().perform(request))
@@ -110,7 +110,7 @@ extension Doctor {
             headers: serviceToken.headers + json,
             body: CurlBody(initialize)
         )
-        request.stopsAtFirstBytes = true
+        request.isEnough = { _ in true }
         return try? await CurlClient().perform(request).header("mcp-session-id")
     }
 

@@ -12,7 +12,15 @@ extension Doctor {
         let load: TokenLoad
         var summaries: [TokenSummary] = []
         do {
-            let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
+            if case .sqlite(let path, _) = configuration.store.settings, FileStatus(path) == nil {
+                _ = try StoreAssembly.store(configuration.store.settings, names: [])
+                return (noDatabase(name, path), [:])
+            }
+            let store = try StoreAssembly.store(
+                configuration.store.settings,
+                names: configuration.tokenNames,
+                isUntouched: true
+            )
             load = try await store.load()
             summaries = (try? await store.list()) ?? []
         } catch {
@@ -29,16 +37,30 @@ extension Doctor {
         return (findings, load.tokens)
     }
 
+    /// The first token makes it. Nothing here does: made by who looks, it might be another user's than the one that serves.
+    private func noDatabase(_ name: String, _ path: String) -> [Finding] {
+        let folder = FileStatus.folder(of: path)
+        guard FileStatus(folder)?.isWritable ?? false else {
+            let advice = "make it, owned by this user"
+            return [
+                Finding(.store, .fail, name, "\(path) is not there, and \(folder) cannot be written", advice: advice)
+            ]
+        }
+        let tokens = configuration.tokenNames.sorted().map { missing($0) }
+        return [Finding(.store, .ok, name, "\(path) will be made with the first token")] + tokens
+    }
+
+    private func missing(_ name: TokenName) -> Finding {
+        let routes = configuration.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
+        let detail = "is not in the store, and needed by \(routes.joined(separator: ", "))"
+        return Finding(.token, .fail, name.text, detail, advice: "gatehouse token set \(name)")
+    }
+
     private func token(_ name: TokenName, _ load: TokenLoad, _ summary: TokenSummary?) -> Finding {
         if let problem = load.problems.first(where: { $0.name == name })?.error {
             return Finding(.token, .fail, name.text, problem.message, advice: problem.hint)
         }
-        guard let value = load.tokens[name] else {
-            let routes = configuration.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
-            let advice = "gatehouse token set \(name)"
-            let detail = "is not in the store, and needed by \(routes.joined(separator: ", "))"
-            return Finding(.token, .fail, name.text, detail, advice: advice)
-        }
+        guard let value = load.tokens[name] else { return missing(name) }
         guard let end = summary?.expiresAt else { return Finding(.token, .ok, name.text, "version \(value.version)") }
         let advice = "have a new one made and run gatehouse token rotate \(name)"
         if end <= now {

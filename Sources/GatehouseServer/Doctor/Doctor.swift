@@ -13,6 +13,8 @@ package struct Doctor: Sendable {
     static let expiryNotice: Duration = .seconds(14 * 86_400)
 
     let configuration: Configuration
+    /// The file that it was read from; nil when it is from none.
+    let path: String?
     /// The address that clients use, to look from outside; nil to leave that out.
     let publicURL: String?
     let now: Timestamp
@@ -24,6 +26,7 @@ package struct Doctor: Sendable {
 
     package init(
         _ configuration: Configuration,
+        path: String? = nil,
         publicURL: String? = nil,
         now: Timestamp = SystemClock().now(),
         serviceToken: ServiceToken? = .ofEnvironment,
@@ -31,6 +34,7 @@ package struct Doctor: Sendable {
         isContained: Bool = Doctor.runsInContainer
     ) {
         self.configuration = configuration
+        self.path = path
         self.publicURL = publicURL
         self.now = now
         self.serviceToken = serviceToken
@@ -43,15 +47,25 @@ package struct Doctor: Sendable {
     /// - Parameter found: called with each finding as it is there.
     package func examine(_ found: (Finding) -> Void) async {
         func tell(_ findings: [Finding]) { for finding in findings { found(finding) } }
-        tell(await certs())
-        tell(masterKeys())
+        func isRead(_ section: Configuration.Section) -> Bool { !configuration.unread.contains(section) }
+        tell(file())
+        tell(authorities())
+        if isRead(.access) { tell(await certs()) }
+        if isRead(.stores) { tell(masterKeys()) }
         tell(secretFiles())
-        let (store, tokens) = await store()
-        tell(store)
-        tell(await credentials(tokens))
-        tell(auditSink())
-        tell(spool())
-        for route in configuration.routes.routes { tell([await upstream(route), exposure(route)]) }
+        if isRead(.store) {
+            let (store, tokens) = await store()
+            tell(store)
+            tell(await credentials(tokens))
+        }
+        if isRead(.audit) {
+            tell(auditSink())
+            tell(spool())
+        }
+        if isRead(.routes) {
+            for route in configuration.routes.routes { tell([await upstream(route), exposure(route)]) }
+        }
+        if isRead(.limits) { tell([openFiles()]) }
         tell(await listeners())
         if let publicURL { tell(await outside(publicURL)) }
     }

@@ -4,6 +4,9 @@ internal import Glibc
 struct FileStatus {
     let mode: mode_t
     let isDirectory: Bool
+    let owner: uid_t
+    /// Whether no name leads to the file any more: one that is mounted by itself and was replaced outside.
+    let isUnlinked: Bool
     let isReadable: Bool
     let isWritable: Bool
 
@@ -13,6 +16,8 @@ struct FileStatus {
         guard stat(path, &status) == 0 else { return nil }
         mode = status.st_mode & 0o777
         isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        owner = status.st_uid
+        isUnlinked = status.st_nlink == 0
         isReadable = access(path, R_OK) == 0
         isWritable = access(path, W_OK) == 0
     }

@@ -20,6 +20,8 @@ package struct Finding: Hashable, Sendable {
 
     /// What is looked at. Each has its entry in the runbook.
     package enum Probe: String, Sendable, CaseIterable {
+        case configuration
+        case authorities
         case certs
         case clock
         case masterKey = "master-key"
@@ -30,10 +32,12 @@ package struct Finding: Hashable, Sendable {
         case spool
         case upstream
         case exposure
+        case openFiles = "open-files"
         case listener
         case admin
         case secrets
         case publicURL = "public-url"
+        case signIn = "sign-in"
         case stream
 
         /// The heading of its entry in docs/OAUTH_TROUBLESHOOTING.md.

@@ -22,6 +22,19 @@ package struct InstanceCall: Sendable {
         return InstanceCall(file.admin, key: file.key)
     }
 
+    /// The instance of a configuration: by its run file, so that a file which is broken by now says nothing of the instance's health; without one,
+    /// where the configuration says.
+    ///
+    /// - Parameter address: where an operator says that it is asked.
+    package static func found(
+        at address: ListenAddress?,
+        configuration path: String,
+        _ admin: () throws -> ListenAddress
+    ) throws -> InstanceCall {
+        if let address { return InstanceCall(address) }
+        do throws(GatehouseError) { return try running(configuration: path) } catch { return InstanceCall(try admin()) }
+    }
+
     package init(_ address: ListenAddress, key: Secret? = nil) {
         self.address = address
         self.key = key
@@ -64,6 +77,30 @@ package struct InstanceCall: Sendable {
                 underlying: request.unixSocket == nil ? error : nil
             )
         }
+    }
+
+    /// How long an instance may take to tell its state; a slow store is asked for it.
+    package static let statusTimeout: Duration = .seconds(15)
+
+    /// What the instance says of itself.
+    package func status(_ form: StatusForm) async throws(GatehouseError) -> [UInt8] {
+        let response = try await perform("GET", form.path, timeout: Self.statusTimeout, maximumBody: 16 << 20)
+        guard response.status == 200 else {
+            throw GatehouseError(
+                .unusable,
+                "what answers on \(address) does not tell its state: status \(response.status)",
+                hint: response.status == 404 ? "an instance of another version runs: restart it" : nil
+            )
+        }
+        return response.body.bytes
+    }
+
+    /// Whether the instance sees a file of these bytes as its configuration; nil when it does not say.
+    package func sees(_ text: [UInt8]) async -> Bool? {
+        guard let state = try? await status(.json),
+            let seen = JSONValue(parsing: state)?["configuration"]?["sha256_on_disk"]?.text
+        else { return nil }
+        return seen == StatusFile.digest(text)
     }
 
     /// How long an instance may take to read its file again; another store may have to be read for it.

@@ -1,5 +1,15 @@
 internal import GatehouseConfig
 
+/// Who has the file read again.
+package enum ReloadCause: Sendable {
+    /// `gatehouse reload`.
+    case command
+    /// SIGHUP.
+    case signal
+    /// The watch, which saw the file change.
+    case change
+}
+
 /// Decides whether a file that could be read is taken now: a machine without clock or file. Times are since any fixed point.
 ///
 /// A file that holds still may still be half of one: a copy that stalled, or was cut, loses its end, and with it an `allow` or a deny list.
@@ -17,6 +27,8 @@ struct ReloadGate: Sendable {
     }
 
     private var held: (text: [UInt8], since: Duration)?
+    /// What was refused last, as long as it was the last.
+    private var refused: (text: [UInt8], result: ReloadOutcome.Result)?
 
     /// Whether a file waits.
     var isHolding: Bool { held != nil }
@@ -32,6 +44,7 @@ struct ReloadGate: Sendable {
         isConfirmed: Bool,
         at now: Duration
     ) -> Verdict {
+        refused = nil
         guard !gains.isEmpty, !isConfirmed else { return take() }
         let since = held.flatMap { $0.text == new.text ? $0.since : nil } ?? now
         if old.reload.widening == .confirm {
@@ -44,8 +57,23 @@ struct ReloadGate: Sendable {
         return .hold(why: doubt, remaining: Self.settling - (now - since))
     }
 
-    /// The file could not be read, or is not there: what was held is not what is there now.
-    mutating func forget() { held = nil }
+    /// What has become of this text already, for who is not first to see it: of a file in force nothing is left to do, and one that was
+    /// refused is not told of again because the watch sees it, too. A command always has its own answer, and a signal after a
+    /// refusal tries again: the store that was away may be back.
+    func known(_ text: [UInt8], isInForce: Bool, to cause: ReloadCause) -> ReloadOutcome? {
+        guard cause != .command else { return nil }
+        if isInForce { return ReloadOutcome(.taken) }
+        guard cause == .change, let refused, refused.text == text else { return nil }
+        return ReloadOutcome(refused.result)
+    }
+
+    /// The file was refused; what was held is not what is there now.
+    ///
+    /// - Parameter text: nil for a file that could not be read, or was being written.
+    mutating func refused(_ text: [UInt8]?, _ result: ReloadOutcome.Result) {
+        held = nil
+        refused = text.map { ($0, result) }
+    }
 
     private mutating func take() -> Verdict {
         held = nil

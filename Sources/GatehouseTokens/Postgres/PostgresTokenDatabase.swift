@@ -9,9 +9,14 @@ extension SealedTokenStore {
     package static func postgres(
         url: Secret,
         keyring: MasterKeyring,
-        clock: any WallClock = SystemClock()
+        clock: any WallClock = SystemClock(),
+        isUntouched: Bool = false
     ) -> SealedTokenStore {
-        SealedTokenStore(database: PostgresTokenDatabase(url: url), keyring: keyring, clock: clock)
+        SealedTokenStore(
+            database: PostgresTokenDatabase(url: url, isUntouched: isUntouched),
+            keyring: keyring,
+            clock: clock
+        )
     }
 }
 
@@ -29,14 +34,16 @@ actor PostgresTokenDatabase: TokenDatabase {
 
     private let options: PostgresOptions
     private var connection: PostgresConnection?
-    private var isMigrated = false
+    private var isMigrated: Bool
     /// Opening: those who come meanwhile wait for the same connection.
     private var opening: Task<Result<PostgresConnection, TokenError>, Never>?
     /// What the listener has heard; odd marks of its own make a lost connection a change.
     private let heard = Mutex<(isListening: Bool, changes: UInt64)>((false, 0))
     private var lastStamp: (changes: UInt64, stamp: TokenChangeStamp)?
 
-    init(url: Secret) {
+    /// - Parameter isUntouched: whether it is only looked at: no schema is made, and no table brought up to date.
+    init(url: Secret, isUntouched: Bool = false) {
+        isMigrated = isUntouched
         var options = PostgresOptions(url: url.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
         options.statementTimeout = Self.statementTimeout
         self.options = options

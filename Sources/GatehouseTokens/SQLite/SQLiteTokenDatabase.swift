@@ -7,10 +7,11 @@ extension SealedTokenStore {
         path: String,
         keyring: MasterKeyring,
         clock: any WallClock = SystemClock(),
-        busyTimeout: Duration = .seconds(5)
+        busyTimeout: Duration = .seconds(5),
+        isUntouched: Bool = false
     ) -> SealedTokenStore {
         SealedTokenStore(
-            database: SQLiteTokenDatabase(path: path, busyTimeout: busyTimeout),
+            database: SQLiteTokenDatabase(path: path, busyTimeout: busyTimeout, isUntouched: isUntouched),
             keyring: keyring,
             clock: clock
         )
@@ -21,6 +22,8 @@ extension SealedTokenStore {
 actor SQLiteTokenDatabase: TokenDatabase {
     private let path: String
     private let busyTimeout: Duration
+    /// Whether it is only looked at: no file is made, and no table brought up to date.
+    private let isUntouched: Bool
     private let executor = DatabaseExecutor(label: "gatehouse.tokens")
     private var connection: SQLiteConnection?
     /// The stamp of a data version: SQLite's does not change with our own writes, which forget it.
@@ -28,8 +31,9 @@ actor SQLiteTokenDatabase: TokenDatabase {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(path: String, busyTimeout: Duration) {
+    init(path: String, busyTimeout: Duration, isUntouched: Bool = false) {
         self.path = path
+        self.isUntouched = isUntouched
         self.busyTimeout = busyTimeout
     }
 
@@ -84,6 +88,20 @@ actor SQLiteTokenDatabase: TokenDatabase {
         connection = nil
         stamp = nil
         do throws(SQLiteError) {
+            guard !isUntouched else {
+                let opened = try SQLiteConnection(path: path, access: .untouched, busyTimeout: busyTimeout)
+                let version = try opened.schemaVersion(of: TokenSchema.component)
+                guard version == TokenSchema.sqlite.count else {
+                    throw SQLiteError(
+                        version > TokenSchema.sqlite.count ? .schemaTooNew : .other,
+                        version == 0
+                            ? "\(path) holds no tokens yet"
+                            : "\(path) is of another release: its tables have schema \(version)"
+                    )
+                }
+                connection = opened
+                return opened
+            }
             let opened = try SQLiteConnection(path: path, busyTimeout: busyTimeout)
             // Overwrites what is deleted: a destroyed version must not stay in a free page.
             try opened.execute("PRAGMA secure_delete=ON")

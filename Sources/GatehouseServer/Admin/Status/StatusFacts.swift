@@ -31,6 +31,10 @@ struct StatusFacts: Sendable {
     var tokensProblem: String?
     var audit = AuditState()
     var reload: ReloadState
+    /// Nil for an instance without a file.
+    var file: StatusFile?
+    /// Tokens that are served, last-good ones included.
+    var served: Set<TokenName> = []
     /// Nil when no route takes any.
     var credentials: [Credential]?
 
@@ -40,4 +44,10 @@ struct StatusFacts: Sendable {
         for hour in traffic.hours.values { sum.add(hour) }
         return sum.ending(at: minute)
     }
+
+    /// Tokens of a route that are not there to be sent.
+    func missingTokens(of route: Route) -> [String] { route.tokens.subtracting(served).map(\.text).sorted() }
+
+    /// The same of all routes.
+    var missingTokens: [String] { Set(routes.flatMap { missingTokens(of: $0) }).sorted() }
 }

@@ -1,0 +1,136 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+
+/// The facts for programs: `gatehouse status --json`. Times are RFC 3339; a member that is not known is left out.
+extension StatusFacts {
+    var json: JSONText {
+        var json = JSONText()
+        json.object { json in
+            json.string("version", version)
+            json.string("now", now.rfc3339)
+            json.string("since", startedAt.rfc3339)
+            json.bool("ready", readiness.isReady)
+            json.array("checks") { list in
+                for check in readiness.checks {
+                    list.object { entry in
+                        entry.string("name", check.name)
+                        entry.bool("ready", check.isReady)
+                        entry.string("detail", check.detail)
+                    }
+                }
+            }
+            json.object("configuration") { configuration(&$0) }
+            json.array("routes") { list in for route in routes { list.object { self.route(route, &$0) } } }
+            json.object("store") { store(&$0) }
+            json.array("tokens") { tokens(&$0) }
+            json.object("keys") { keys(&$0) }
+            json.object("audit") { audit(&$0) }
+            json.object("open") { open in
+                open.number("connections", openConnections)
+                open.number("requests", openExchanges)
+            }
+            if let credentials {
+                json.array("bearers") { list in
+                    for credential in credentials {
+                        list.object { entry in
+                            entry.string("name", credential.name)
+                            entry.string("expires_at", credential.expiresAt.rfc3339)
+                        }
+                    }
+                }
+            }
+        }
+        return json
+    }
+
+    private func configuration(_ json: inout JSONText) {
+        json.string("state", reload.holding != nil ? "held" : reload.succeeded ? "in_force" : "refused")
+        json.string("loaded_at", reload.loadedAt.rfc3339)
+        json.time("last_attempt_at", reload.lastAttempt)
+        if let holding = reload.holding { json.string("held_because", holding) }
+        json.array("problems") { list in for problem in reload.problems { list.string(nil, problem) } }
+        json.array("waits_for_restart") { list in for section in reload.waiting { list.string(nil, section) } }
+        guard let file else { return }
+        json.string("file", file.path)
+        json.string("sha256_in_force", file.inForce)
+        if let onDisk = file.onDisk { json.string("sha256_on_disk", onDisk) }
+        json.bool("differs_on_disk", file.onDisk != file.inForce)
+        json.bool("replaced_outside", file.isReplacedOutside)
+    }
+
+    private func route(_ route: Route, _ json: inout JSONText) {
+        let health = traffic.health[route.name] ?? RouteHealth()
+        json.string("name", route.name.text)
+        json.string("host", "\(route.host)")
+        json.string("path", route.path.text)
+        json.string("upstream", route.upstream.authority)
+        if let isGood = health.isGood { json.bool("healthy", isGood) }
+        json.time("last_success_at", health.lastAnswer)
+        if let failure = health.lastFailure {
+            json.time("last_failure_at", failure.at)
+            json.string("last_failure_reason", failure.reason.rawValue)
+        }
+        json.array("missing_tokens") { list in for name in missingTokens(of: route) { list.string(nil, name) } }
+        json.number(
+            "requests_last_hour",
+            (traffic.hours[route.name] ?? LastHour()).ending(at: minute).reduce(0) { $0 + $1.requests }
+        )
+    }
+
+    private func store(_ json: inout JSONText) {
+        json.string("name", storeName)
+        json.string("kind", storeKind)
+        json.time("read_at", store.lastSuccess)
+        json.number("stale", store.stale)
+        if let problem = tokensProblem ?? store.error?.message { json.string("problem", problem) }
+    }
+
+    private func tokens(_ list: inout JSONText) {
+        for token in tokens {
+            list.object { entry in
+                entry.string("name", token.name.text)
+                entry.number("version", token.version)
+                entry.time("created_at", token.createdAt)
+                entry.time("expires_at", token.expiresAt)
+                if let fingerprint = token.fingerprint { entry.string("fingerprint", fingerprint.text) }
+                if let problem = token.problem { entry.string("problem", problem.message) }
+                entry.bool("missing", false)
+            }
+        }
+        for name in missingTokens {
+            list.object { entry in
+                entry.string("name", name)
+                entry.bool("missing", true)
+            }
+        }
+    }
+
+    private func keys(_ json: inout JSONText) {
+        json.bool("ready", keys.isReady(now: now.seconds))
+        json.array("ids") { list in for id in keys.keyIDs { list.string(nil, id) } }
+        json.time("fetched_at", keys.fetchedAt.map { Timestamp(seconds: $0) })
+        json.time("serve_until", keys.servesUntil.map { Timestamp(seconds: $0) })
+        guard let failure = keys.lastFailure else { return }
+        json.time("last_failure_at", Timestamp(seconds: failure.at))
+        json.string("last_failure", failure.message)
+    }
+
+    private func audit(_ json: inout JSONText) {
+        json.string("state", audit.word.rawValue)
+        json.number("recorded", audit.recorded)
+        json.number("lost", audit.lostDecisions + audit.lostOutcomes)
+        json.number("spool_events", audit.depthEvents)
+        json.number("spool_bytes", audit.depthBytes)
+        json.number("lag_seconds", audit.lag.microseconds / 1_000_000)
+        if let trouble = audit.writerTrouble ?? audit.sinkTrouble { json.string("trouble", "\(trouble)") }
+    }
+}
+
+extension JSONText {
+    fileprivate mutating func time(_ name: String, _ time: Timestamp?) {
+        if let time { string(name, time.rfc3339) }
+    }
+}
