@@ -37,7 +37,10 @@ extension Gatehouse {
             text = read
             let old = inForce.withLock { $0 }
             let isInForce = read == old.text && reloadState.withLock { $0.succeeded }
-            if let known = reloadGate.withLock({ $0.known(read, isInForce: isInForce, to: cause) }) { return known }
+            if let known = reloadGate.withLock({ $0.known(read, isInForce: isInForce, to: cause) }) {
+                if cause == .signal { logger.info("nothing to reload: the file is in force already") }
+                return known
+            }
             let new = try Configuration(parsing: read, file: path, environment: .process)
             // The same twice, or somebody writes to it while it is read.
             guard try Configuration.bytes(of: path) == new.text else {

@@ -1,0 +1,25 @@
+import Testing
+
+/// What the golden script cannot write: no words at all.
+@Suite("No command", .timeLimit(.minutes(1)))
+struct UsageTests {
+    @Test(arguments: [[], ["token"], ["--config", "x.yaml"], ["audit", "--config=x.yaml"]])
+    func `is a usage error that lists the commands there are`(arguments: [String]) async throws {
+        let outcome = try await Workplace().run(arguments)
+        #expect(outcome.exit == 64 && outcome.output.isEmpty)
+        #expect(outcome.errors.contains("SUBCOMMANDS:") && outcome.errors.contains("needs a command"))
+    }
+
+    @Test(arguments: [["--help"], ["help"], ["help", "token"], ["token", "set", "--help"], ["--version"]])
+    func `help that was asked for is data`(arguments: [String]) async throws {
+        let outcome = try await Workplace().run(arguments)
+        #expect(outcome.exit == 0 && outcome.errors.isEmpty && !outcome.output.isEmpty)
+    }
+
+    /// As execve(2) allows: without even a name of the program.
+    @Test func `an empty argument vector is one, too`() async throws {
+        let script = "import ctypes; c = ctypes.CDLL(None); c.execv(b'\(Command.binary)', (ctypes.c_char_p * 1)(None))"
+        let outcome = try await Workplace().run(["-c", script], by: "/usr/bin/python3")
+        #expect(outcome.exit == 64, "\(outcome.errors)")
+    }
+}
