@@ -4,17 +4,13 @@ Prints one line of JSON on stdout when it listens: {"port": 12345}.
 GET /_received tells what arrived from outside: "METHOD path" of each request. Ends when stdin closes.
 """
 
-import asyncio
 import json
-import os
-import socket
-import sys
-import threading
 
-import uvicorn
 from fastapi import FastAPI
 from fastapi_mcp import FastApiMCP
 from pydantic import BaseModel
+
+from serving import serve
 
 app = FastAPI()
 items = {1: "one", 2: "two"}
@@ -55,26 +51,4 @@ async def recorder(scope, receive, send):
     await app(scope, receive, send)
 
 
-async def main():
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(recorder, log_level="error", timeout_graceful_shutdown=1))
-
-    async def announce():
-        while not server.started:
-            await asyncio.sleep(0.01)
-        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-
-    def end_with_parent():
-        while sys.stdin.buffer.read(4096):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    announcing = asyncio.create_task(announce())
-    await server.serve(sockets=[listener])
-    await announcing
-
-
-asyncio.run(main())
+serve(recorder, lifespan="auto")

@@ -8,13 +8,10 @@ Prints one line of JSON on stdout when it listens: {"port": 12345}. Ends on SIGT
 """
 
 import asyncio
-import json
-import os
-import socket
 import sys
-import threading
 
-import uvicorn
+from serving import serve
+
 
 SECRET = "the secret of the day"
 
@@ -105,28 +102,5 @@ def extension():
     return server.http_app(stateless_http=True, host_origin_protection=False)
 
 
-async def main():
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
-    app = {"tasks": tasks, "state": state, "extension": extension}[sys.argv[1]]()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=1))
-
-    async def announce():
-        while not server.started:
-            await asyncio.sleep(0.01)
-        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-
-    def end_with_parent():
-        while sys.stdin.buffer.read(4096):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    announcing = asyncio.create_task(announce())
-    await server.serve(sockets=[listener])
-    await announcing
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    serve({"tasks": tasks, "state": state, "extension": extension}[sys.argv[1]]())

@@ -7,16 +7,12 @@ POST /_reset forgets it. Ends on SIGTERM, and when stdin closes: the death of th
 """
 
 import argparse
-import asyncio
 import importlib.metadata
 import json
-import os
-import socket
-import sys
-import threading
 
 import anyio
-import uvicorn
+
+from serving import serve
 
 SDK = importlib.metadata.version("mcp")
 
@@ -223,28 +219,5 @@ class Recorder:
         await self.app(scope, recording, send)
 
 
-async def main():
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(Recorder(make_app()), log_level="error", lifespan="on", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-
-    async def announce():
-        while not server.started:
-            await asyncio.sleep(0.01)
-        print(json.dumps({"port": listener.getsockname()[1], "sdk": SDK}), flush=True)
-
-    def end_with_parent():
-        while sys.stdin.buffer.read(4096):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    announcing = asyncio.create_task(announce())
-    await server.serve(sockets=[listener])
-    await announcing
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    serve(Recorder(make_app()), sdk=SDK)

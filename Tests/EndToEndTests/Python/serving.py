@@ -1,0 +1,37 @@
+"""Serves an application on a port of its own for a test, whose death is the server's: it ends on SIGTERM, and when stdin closes."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+
+import uvicorn
+
+
+def serve(app, lifespan="on", **told):
+    """Prints one line of JSON on stdout when it listens: the port, and what is told beside."""
+    asyncio.run(_serve(app, lifespan, told))
+
+
+async def _serve(app, lifespan, told):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan=lifespan, timeout_graceful_shutdown=1))
+
+    async def announce():
+        while not server.started:
+            await asyncio.sleep(0.01)
+        print(json.dumps({"port": listener.getsockname()[1], **told}), flush=True)
+
+    def end_with_parent():
+        while sys.stdin.buffer.read(4096):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    announcing = asyncio.create_task(announce())
+    await server.serve(sockets=[listener])
+    await announcing
