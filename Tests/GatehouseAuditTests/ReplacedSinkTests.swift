@@ -142,6 +142,15 @@ struct ReplacedSinkTests {
         #expect(try stored(.sqlite(path: scratch.database)) == 0)
     }
 
+    @Test func `segments that were deleted while nothing ran keep no later event from the sink`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<50, scratch.chained())
+        for name in scratch.segments() { unlink("\(scratch.spool)/\(name)") }
+        try scratch.store(50..<55, scratch.chained())
+        #expect(try stored(.sqlite(path: scratch.database)) == 55)
+        #expect(try scratch.report(besideSpool: true).holds)
+    }
+
     @Test func `another sink takes over while running, with what it lacks`() throws {
         let scratch = Scratch()
         let system = try AuditSystem(scratch.chained(), sink: SQLiteSink(path: scratch.database))
