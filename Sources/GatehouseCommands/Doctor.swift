@@ -60,14 +60,7 @@ struct DoctorCommand: AsyncParsableCommand {
             json.bool("healthy", !findings.contains { $0.verdict == .fail })
             json.array("findings") { list in
                 for finding in findings {
-                    list.object { entry in
-                        entry.string("probe", finding.probe.rawValue)
-                        entry.string("verdict", finding.verdict.rawValue.lowercased())
-                        entry.string("subject", finding.subject)
-                        entry.string("detail", finding.detail)
-                        if let advice = finding.advice { entry.string("advice", advice) }
-                        entry.string("runbook", finding.probe.runbook)
-                    }
+                    list.object { finding.write(to: &$0) }
                 }
             }
         }

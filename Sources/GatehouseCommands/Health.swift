@@ -22,6 +22,13 @@ struct Health: AsyncParsableCommand {
                 Terminal.print("\(check.isReady ? "ok  " : "FAIL")  \(check.name): \(check.detail)".visible)
             }
         }
+        if !form.json {
+            // What does not stop every request. The exit code is about sending requests here, so it is 0.
+            for finding in readiness.findings where readiness.isReady {
+                let subject = finding.subject.isEmpty ? "" : "\(finding.subject): "
+                Terminal.print("warn  \(finding.probe.rawValue): \(subject)\(finding.detail)".visible)
+            }
+        }
         if !readiness.isReady { throw CommandFailure("the instance is not ready") }
     }
 
@@ -29,6 +36,7 @@ struct Health: AsyncParsableCommand {
         var json = JSONText()
         json.object { json in
             json.bool("ready", readiness.isReady)
+            json.bool("degraded", readiness.isDegraded)
             json.array("checks") { list in
                 for check in readiness.checks {
                     list.object { entry in
@@ -37,6 +45,9 @@ struct Health: AsyncParsableCommand {
                         entry.string("detail", check.detail)
                     }
                 }
+            }
+            json.array("findings") { list in
+                for finding in readiness.findings { list.object { finding.write(to: &$0) } }
             }
         }
         return json

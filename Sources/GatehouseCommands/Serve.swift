@@ -13,21 +13,27 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "The least severe log lines to write: trace, debug, info, notice, warning, error, critical."
+        help:
+            "The least severe log lines to write: trace, debug, info, notice, warning, error, critical. Before `log.level`."
     )
-    var logLevel: String = "info"
+    var logLevel: String?
 
     /// How long the end waits for the last lines of the log to be read.
     private static let logFlush: Duration = .milliseconds(500)
 
-    func run() async throws {
-        guard let level = Logger.Level(rawValue: logLevel) else {
+    private static func level(_ name: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: name) else {
             throw CommandFailure(
-                "'\(logLevel)' is not a log level",
+                "'\(name)' is not a log level",
                 hint: "trace debug info notice warning error critical",
                 code: .usage
             )
         }
+        return level
+    }
+
+    func run() async throws {
+        let fixed = try logLevel.map(Self.level)
         let path = file.path
         let watch = FileWatch(read: FileWatch.Stamp(of: path))
         let form = GatehouseLogHandler.formOfStandardError
@@ -35,6 +41,7 @@ struct Serve: AsyncParsableCommand {
         defer { log.flush(within: Self.logFlush) }
         // By the queue: a reader that takes nothing must not hold up the start.
         let configuration = try file.load { log.put(Array("\($0)\n".utf8)) }
+        let level = LogLevel(fixed ?? configuration.log.level.ofLogger, isFixed: fixed != nil)
         let logger = Logger(label: "gatehouse") { _ in
             GatehouseLogHandler(level: level, form: form, queue: log)
         }
@@ -44,6 +51,7 @@ struct Serve: AsyncParsableCommand {
             logger: logger,
             path: file.absolutePath,
             logQueue: log,
+            logLevel: level,
             version: GatehouseCommand.version
         )
         let reloading = Task { await Reloading(gatehouse: gatehouse, path: path, watch: watch).run() }

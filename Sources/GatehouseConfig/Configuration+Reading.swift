@@ -26,6 +26,7 @@ extension Configuration {
         case audit
         case limits
         case reload
+        case log
         /// Each by itself: one that cannot be read is left out.
         case routes
     }

@@ -32,6 +32,7 @@ package struct Configuration: Sendable {
     package let audit: AuditSettings
     package let limits: ServerLimits
     package let reload: ReloadSettings
+    package let log: LogSettings
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
     /// What the author should look at again; of a lenient reading the errors as well.

@@ -20,6 +20,7 @@ extension Gatehouse {
         case (false, StatusForm.json.path): return await status(.json)
         case (false, StatusForm.text.path): return await status(.text)
         case (false, StatusForm.markdown.path): return await status(.markdown)
+        case (false, RunbookPage.path): return RunbookPage.page
         case (false, "/readyz"):
             let readiness = await readiness()
             return AdminServer.Page(

@@ -1,5 +1,6 @@
 internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseTokens
 internal import Logging
 internal import Synchronization
 
@@ -65,6 +66,7 @@ extension Gatehouse {
             switch verdict {
             case .take:
                 try await take(new)
+                outcome.warnings += lackingTokens(new)
                 said(outcome, new)
                 return outcome
             case .hold(let why, let remaining):
@@ -88,15 +90,26 @@ extension Gatehouse {
     private func take(_ new: Configuration) async throws {
         let policy = AccessAssembly.policy(new.access, issuer: configuration.access.issuer)
         if let store = try await tokens.stage(new) {
-            tokens.commit(store) { live.publish(new.routes, new.limits, policy, $0) }
+            tokens.commit(store) { live.publish(new.routes, new.limits, new.log.requests, policy, $0) }
         } else {
-            live.publish(new.routes, new.limits, policy)
+            live.publish(new.routes, new.limits, new.log.requests, policy)
         }
+        logLevel?.follow(new.log.level.ofLogger)
         let old = inForce.withLock { old in
             defer { old = new }
             return old
         }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)
+    }
+
+    /// What a file that is in force now asks of the store in vain, in the words of every other place.
+    private func lackingTokens(_ new: Configuration) -> [String] {
+        let served = tokens.source.refresher.snapshot.tokens
+        return new.tokenNames.filter { served[$0] == nil }.sorted().map { name in
+            let users = new.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
+            let finding = Finding.token(name, version: nil, routes: users, now: SystemClock().now())
+            return "the token \(name) \(finding.detail)" + (finding.advice.map { " (\($0))" } ?? "")
+        }
     }
 
     private func said(_ outcome: ReloadOutcome, _ new: Configuration) {

@@ -27,27 +27,15 @@ extension Gatehouse {
     }
 
     private func statusFacts() async -> StatusFacts {
-        let now = SystemClock().now()
-        var facts = StatusFacts(
-            startedAt: startedAt,
-            now: now,
-            readiness: await readiness(),
-            store: tokens.refreshState,
-            reload: reloadState.withLock { $0 }
-        )
         let traffic = await traffic()
+        var facts = StatusFacts(startedAt: startedAt, instance: await self.facts(traffic.snapshot))
         facts.version = version
         facts.minute = LoopMetrics.minute
-        facts.routes = live.routes.routes
         facts.traffic = traffic.snapshot
         facts.openExchanges = traffic.openExchanges
         facts.openConnections = proxy.openConnections
-        facts.keys = await keys.status
         facts.file = path.map { StatusFile(path: $0, inForce: inForce.withLock { $0.text }) }
-        let source = tokens.source
-        facts.served = Set(source.refresher.snapshot.tokens.keys)
-        facts.storeName = source.name.text
-        facts.storeKind = source.settings.kind.rawValue
+        facts.storeKind = tokens.source.settings.kind.rawValue
         switch await tokens.list() {
         case .success(let list): facts.tokens = list
         case .failure(let error): facts.tokensProblem = error.message
@@ -57,7 +45,6 @@ extension Gatehouse {
                 StatusFacts.Credential(name: bearer.name, expiresAt: bearer.expiresAt)
             }
         }
-        facts.audit = audit.state(at: now)
         return facts
     }
 }

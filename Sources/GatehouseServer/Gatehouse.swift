@@ -34,6 +34,7 @@ package final class Gatehouse: Sendable {
     private let adminLoop: EpollLoop
     /// Where the log's lines go, for what it could not write.
     private let logQueue: LogQueue?
+    let logLevel: LogLevel?
     let audit: AuditSystem
     let keys: SigningKeySource
     let tokens: LiveTokens
@@ -44,7 +45,10 @@ package final class Gatehouse: Sendable {
     let proxy: ProxyServer
     private let authenticators: [LoopBound<LoopAuthenticator>]
     let adminHost: AdminHost
-    private let isDraining = Mutex(false)
+    let isListening = Mutex(false)
+    let isDraining = Mutex(false)
+    /// Of files, as they were looked at last.
+    let fileFindings = Mutex<[Finding]>([])
     /// Ends when ``stop()`` was called.
     private let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
     private let onReady: @Sendable (_ listen: Int?, _ admin: Int?) -> Void
@@ -54,6 +58,7 @@ package final class Gatehouse: Sendable {
     /// - Parameters:
     ///   - path: the file that the configuration was read from, for who asks the instance to read it again.
     ///   - logQueue: whose lost lines the metrics tell; nil when the logger writes elsewhere.
+    ///   - logLevel: follows the configuration; nil when the logger has a level of its own.
     ///   - version: what the status page calls this build.
     ///   - onReady: called once both listeners stand, with their ports; nil for a unix socket.
     /// - Throws: ``GatehouseError``, `AuditError`, `TokenError` for what the configuration names and cannot be used.
@@ -62,6 +67,7 @@ package final class Gatehouse: Sendable {
         logger: Logger,
         path: String? = nil,
         logQueue: LogQueue? = nil,
+        logLevel: LogLevel? = nil,
         version: String = "",
         onReady: @escaping @Sendable (_ listen: Int?, _ admin: Int?) -> Void = { _, _ in }
     ) async throws {
@@ -69,6 +75,7 @@ package final class Gatehouse: Sendable {
         self.logger = logger
         self.path = path
         self.logQueue = logQueue
+        self.logLevel = logLevel
         self.version = version
         inForce = Mutex(configuration)
         self.onReady = onReady
@@ -107,7 +114,11 @@ package final class Gatehouse: Sendable {
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
         }
-        let live = LiveState(routes: configuration.routes, limits: limits)
+        let live = LiveState(
+            routes: configuration.routes,
+            limits: limits,
+            logging: configuration.log.requests
+        )
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
         let tokens = try LiveTokens(
@@ -150,6 +161,11 @@ package final class Gatehouse: Sendable {
                 snapshot: empty,
                 authenticator: authenticators[index].value,
                 recorder: lanes[index],
+                accessLog: { recorder in
+                    AccessRecorder(before: recorder) { line in
+                        logQueue?.put(line.bytes + [0x0A])
+                    }
+                },
                 clock: SystemClock(),
                 connector: connector,
                 rates: rates,
@@ -183,6 +199,14 @@ package final class Gatehouse: Sendable {
     package func run() async throws {
         try audit.start()
         let keyTask = Task { [keys] in await keys.run() }
+        let requestsTask = Task { [self] in await watchRequests() }
+        let findingsTask = Task { [self] in await watchFindings() }
+        // Before all that may take its time, so that who asks is told what is waited for.
+        let admin = try await AdminServer.start(
+            on: configuration.admin,
+            loop: adminLoop,
+            connections: DescriptorLimit.current.adminConnections
+        ) { [self] in await page($0) }
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
         await tokens.start()
@@ -191,20 +215,18 @@ package final class Gatehouse: Sendable {
         let bearerTask = Task { [bearers] in await bearers.run() }
         defer {
             keyTask.cancel()
+            findingsTask.cancel()
+            requestsTask.cancel()
             tokens.stop()
             bearerTask.cancel()
         }
-        let admin = try await AdminServer.start(
-            on: configuration.admin,
-            loop: adminLoop,
-            connections: DescriptorLimit.current.adminConnections
-        ) { [self] in await page($0) }
         let port: Int?
         do {
             port = try await proxy.listen(on: configuration.listen)
         } catch {
             throw GatehouseError(.listener, "cannot listen on \(configuration.listen)", underlying: error)
         }
+        isListening.withLock { $0 = true }
         logger.info(
             "serving",
             metadata: [
@@ -224,6 +246,7 @@ package final class Gatehouse: Sendable {
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
         await proxy.drain(within: limit)
+        await logRequests()
         await admin.close()
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
@@ -260,17 +283,7 @@ package final class Gatehouse: Sendable {
     /// The same when connections have used up all of that time.
     private static let auditFlushAtLeast: Duration = .seconds(1)
 
-    func readiness() async -> Readiness {
-        let now = SystemClock().now()
-        return Readiness(
-            keys: await keys.status,
-            tokens: tokens.refreshState,
-            audit: audit.state(at: now),
-            reload: reloadState.withLock { $0 },
-            isDraining: isDraining.withLock { $0 },
-            now: now
-        )
-    }
+    func readiness() async -> Readiness { Readiness(await facts(await traffic().snapshot)) }
 
     /// What all loops have counted, together.
     func traffic() async -> (snapshot: LoopMetrics.Snapshot, openExchanges: Int) {
@@ -289,8 +302,10 @@ package final class Gatehouse: Sendable {
         let traffic = await traffic()
         var text = MetricsText()
         text.addBuild(version: version, startedAt: startedAt)
+        text.addProblems(await facts(traffic.snapshot))
         text.addTraffic(
             traffic.snapshot,
+            routes: live.routes.routes,
             openConnections: proxy.openConnections,
             openExchanges: traffic.openExchanges
         )

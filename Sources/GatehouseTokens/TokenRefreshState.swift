@@ -22,6 +22,8 @@ package struct TokenRefreshState: Sendable {
     /// Whether the store could not be read for longer than `store_max_stale`.
     package internal(set) var isExpired = false
 
+    package init() {}
+
     /// Time since the last success; nil before the first.
     package func age(at now: Timestamp) -> Duration? { lastSuccess.map { now - $0 } }
 }

@@ -6,8 +6,21 @@ import Testing
 @Suite struct ALogLine {
     private static let hostile = "one\ntwo\r\u{1B}[2J\u{7F}\u{9B}31m\u{2028}\u{202E}\"end\\"
 
+    @Test func `follows the level of the process, unless the command line has fixed it`() {
+        let level = LogLevel(.info)
+        let handler = GatehouseLogHandler(level: level, form: .json, queue: GatehouseLogHandler.queue(.json))
+        level.follow(.debug)
+        #expect(handler.logLevel == .debug)
+        var own = handler
+        own.logLevel = .error
+        #expect(own.logLevel == .error && handler.logLevel == .debug)
+        let fixed = LogLevel(.warning, isFixed: true)
+        fixed.follow(.debug)
+        #expect(fixed.current == .warning)
+    }
+
     private func line(_ form: GatehouseLogHandler.Form, _ data: Logger.Metadata) -> String {
-        var handler = GatehouseLogHandler(level: .info, form: form, queue: GatehouseLogHandler.queue(form))
+        var handler = GatehouseLogHandler(level: LogLevel(.info), form: form, queue: GatehouseLogHandler.queue(form))
         handler[metadataKey: "writer"] = "w1"
         let event = LogEvent(
             level: .warning,

@@ -10,7 +10,11 @@ import Testing
 @Suite struct TheMetricsPage {
     private static let now = Timestamp(seconds: 1_795_424_400)
 
-    private func page(_ traffic: LoopMetrics.Snapshot = LoopMetrics.Snapshot(), isFresh: Bool = false) -> String {
+    private func page(
+        _ traffic: LoopMetrics.Snapshot = LoopMetrics.Snapshot(),
+        routes: [Route] = [],
+        isFresh: Bool = false
+    ) -> String {
         var keys = SigningKeySource.Status()
         var tokens = TokenRefreshState()
         if !isFresh {
@@ -29,11 +33,15 @@ import Testing
         audit.recorded = 7
         audit.lag = .milliseconds(250)
         var text = MetricsText()
-        text.addTraffic(traffic, openConnections: 2, openExchanges: 1)
+        text.addTraffic(traffic, routes: routes, openConnections: 2, openExchanges: 1)
         text.addKeys(keys, now: Self.now)
         text.addTokens(tokens, now: Self.now)
         text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
         text.addAudit(audit)
+        var facts = InstanceFacts(now: Self.now, reload: ReloadState(startedAt: Self.now))
+        facts.files = [Finding(.configuration, .fail, "/x", "was replaced")]
+        text.addProblems(facts)
+        text.addLog(lost: 0)
         text.addReload(ReloadState(startedAt: Self.now))
         text.addBuild(version: "1.2.3", startedAt: Self.now)
         return text.text
@@ -66,6 +74,45 @@ import Testing
             }
             #expect(families[family] != nil, "\(name)")
         }
+    }
+
+    /// A counter that is born at 1 has not increased for Prometheus.
+    @Test(arguments: [false, true])
+    func hasTheCountersOfAlertsFromTheStart(as200: Bool) throws {
+        let route = Route(
+            name: try TokenName(parsing: "coda"),
+            host: try HostPattern(parsing: "coda.example"),
+            audiences: ["aud"],
+            upstream: try Upstream(parsing: "http://coda:8080"),
+            answersErrorsAs200: as200
+        )
+        let families = try PrometheusText(page(routes: [route])).families
+        let requests = try #require(families["gatehouse_requests_total"]?.samples)
+        #expect(requests.allSatisfy { $0.value == 0 && $0.labels["route"] == "coda" })
+        for (reason, status) in [
+            ("upstream_credential_rejected", "502"), ("upstream_unreachable", "502"), ("upstream_timeout", "504"),
+            ("upstream_error", "500"), ("upstream_error", "503"), ("token_unavailable", "503"), ("", "200"),
+        ] {
+            #expect(requests.contains { $0.labels["reason"] == reason && $0.labels["status"] == status }, "\(reason)")
+        }
+        let rejected200 = requests.contains {
+            $0.labels["reason"] == "upstream_credential_rejected" && $0.labels["status"] == "200"
+        }
+        #expect(rejected200 == as200)
+        // Its counters go on from there.
+        let both = try PrometheusText(page(try traffic(), routes: [route])).families["gatehouse_requests_total"]?
+            .samples
+        #expect(
+            both?.first { $0.labels["route"] == "coda" && $0.labels["status"] == "200" && $0.labels["reason"] == "" }?
+                .value == 5
+        )
+    }
+
+    @Test func saysWhatIsWrongByProbe() throws {
+        let problems = try PrometheusText(page()).families["gatehouse_problems"]?.samples ?? []
+        #expect(problems.count == 2 * Finding.Probe.allCases.count)
+        let replaced = problems.first { $0.labels == ["probe": "configuration", "verdict": "fail"] }
+        #expect(replaced?.value == 1)
     }
 
     @Test func namesARunbookEntryInEachRule() throws {

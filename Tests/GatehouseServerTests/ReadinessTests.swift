@@ -1,8 +1,10 @@
 @testable import AccessIdentity
 import GatehouseAudit
 import GatehouseCore
+@testable import GatehouseProxy
 @testable import GatehouseServer
 @testable import GatehouseTokens
+import Glibc
 import Testing
 
 @Suite struct TheReadinessOfAnInstance {
@@ -20,22 +22,42 @@ import Testing
         tokens.served = 3
     }
 
-    private func readiness(isDraining: Bool = false) -> Readiness {
-        Readiness(keys: keys, tokens: tokens, audit: audit, reload: reload, isDraining: isDraining, now: Self.now)
+    private var routes: [Route] = []
+    private var served: [TokenName: Int] = [:]
+    private var files: [Finding] = []
+
+    private func readiness(isDraining: Bool = false, isListening: Bool = true) -> Readiness {
+        var facts = InstanceFacts(now: Self.now, reload: reload)
+        facts.keys = keys
+        facts.certsURL = "https://team.example/certs"
+        facts.store = tokens
+        facts.storeName = "phase1"
+        facts.audit = audit
+        facts.routes = routes
+        facts.served = served
+        facts.files = files
+        facts.uptime = .seconds(60)
+        facts.isDraining = isDraining
+        facts.isListening = isListening
+        facts.conditions = routes.map {
+            RouteCondition($0, missing: facts.missing($0), health: RouteHealth(), hour: LastHour().ending(at: 0))
+        }
+        return Readiness(facts)
     }
 
     private func missing(_ readiness: Readiness) -> [String] { readiness.checks.filter { !$0.isReady }.map(\.name) }
 
     @Test func isGivenWhenEverythingIsThere() {
         #expect(readiness().isReady)
-        #expect(readiness().checks.map(\.detail) == ["2 keys", "3 tokens", "ready", "in force"])
+        #expect(readiness().checks.map(\.detail) == ["2 keys", "3 tokens", "0 routes", "ready", "in force"])
     }
 
     @Test mutating func namesTheKeysWithWhyTheyAreMissing() {
         keys = SigningKeySource.Status()
         keys.lastFailure = SigningKeySource.Status.Failure(at: Self.now.seconds, message: "nobody answers")
         #expect(missing(readiness()) == ["keys"])
-        #expect(readiness().checks.first?.detail == "nobody answers")
+        #expect(readiness().checks.first?.detail == "https://team.example/certs: nobody answers")
+        #expect(readiness().findings == [.certs("https://team.example/certs", "nobody answers")])
     }
 
     @Test mutating func endsWithTheTimeThatKeysServe() {
@@ -48,7 +70,7 @@ import Testing
     @Test mutating func namesTheStore() {
         tokens = TokenRefreshState()
         #expect(missing(readiness()) == ["store"])
-        #expect(readiness().checks[1].detail == "not read yet")
+        #expect(readiness().checks[1].detail == "the store was not read yet")
         tokens.error = TokenError(.unavailable, "the database is locked")
         #expect(readiness().checks[1].detail == "the database is locked")
     }
@@ -62,7 +84,7 @@ import Testing
 
     @Test mutating func endsWhenEventsCannotBeRecordedAndNotWhenOnlyTheSinkIsDown() {
         audit.sinkTrouble = AuditError(.sinkFailed, "the database is locked")
-        #expect(readiness().isReady)
+        #expect(readiness().state == .degraded)
         audit.writerTrouble = AuditError(.spoolUnusable, "the disk is full")
         #expect(missing(readiness()) == ["audit"])
     }
@@ -78,6 +100,52 @@ import Testing
         #expect(readiness().checks.last?.detail == "waiting for a restart: listen audit")
     }
 
+    private static func route(_ name: String) throws -> Route {
+        let name = try TokenName(parsing: name)
+        return Route(
+            name: name,
+            host: try HostPattern(parsing: "coda.example"),
+            audiences: ["aud"],
+            upstream: try Upstream(parsing: "http://coda:8080"),
+            injections: [
+                Injection(name: try HeaderName(parsing: "X-Key"), value: try .init(parsing: "{token}", ownToken: name))
+            ]
+        )
+    }
+
+    @Test mutating func isDegradedWhileARouteLacksItsTokenAndEndsWhenAllDo() throws {
+        routes = [try Self.route("coda"), try Self.route("other")]
+        served = [try TokenName(parsing: "other"): 1]
+        #expect(readiness().state == .degraded)
+        #expect(readiness().json.text.hasPrefix(#"{"ready":"degraded","#))
+        let detail = readiness().checks.first { $0.name == "routes" }?.detail
+        #expect(detail == "1 of 2 routes lack a token: coda needs coda")
+        let finding = try #require(readiness().findings.first)
+        #expect(readiness().findings.count == 1 && finding.probe == .token && finding.verdict == .fail)
+        #expect(finding.subject == "coda" && finding.detail == "is not in the store, and needed by coda")
+        #expect(finding.advice == "gatehouse token set coda")
+        let heard = try #require(InstanceReadiness(readiness().json.bytes))
+        #expect(heard.isReady && heard.isDegraded && heard.findings == readiness().findings)
+        served = [:]
+        #expect(missing(readiness()) == ["routes"])
+        #expect(readiness().json.text.hasPrefix(#"{"ready":false,"#))
+    }
+
+    @Test mutating func namesAFileThatWasReplacedBehindItsMount() throws {
+        var template = Array("/tmp/gatehouse-readiness.XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        defer { close(descriptor) }
+        let path = "/proc/self/fd/\(descriptor)"
+        #expect(Finding.replacedFile(path, .configuration) == nil)
+        // What a mount of a file that was replaced goes on showing: an inode without a name.
+        unlink(template)
+        files = [try #require(Finding.replacedFile(path, .configuration))]
+        #expect(readiness().state == .degraded)
+        #expect(readiness().json.text.contains("the container still sees the old one: mount the folder"))
+    }
+
+    @Test func beginsWithTheListener() { #expect(missing(readiness(isListening: false)) == ["process"]) }
+
     @Test func endsWhenDraining() {
         #expect(missing(readiness(isDraining: true)) == ["process"])
     }
@@ -87,7 +155,7 @@ import Testing
         keys.lastFailure = SigningKeySource.Status.Failure(at: 0, message: #"a "quoted" \ failure"# + "\n")
         let told = readiness()
         let heard = try #require(InstanceReadiness(told.json.bytes))
-        #expect(!heard.isReady)
+        #expect(!heard.isReady && !heard.isDegraded)
         #expect(heard.checks.map(\.name) == told.checks.map(\.name))
         #expect(heard.checks.map(\.isReady) == told.checks.map(\.isReady))
         #expect(heard.checks.map(\.detail) == told.checks.map(\.detail))

@@ -21,32 +21,23 @@ import Testing
         var store = TokenRefreshState()
         store.lastSuccess = Self.now
         let reload = ReloadState(startedAt: Self.now + .seconds(-120))
-        let readiness = Readiness(
-            keys: keys,
-            tokens: store,
-            audit: AuditState(),
-            reload: reload,
-            isDraining: false,
-            now: Self.now
-        )
-        var facts = StatusFacts(
-            startedAt: Self.now + .seconds(-120),
-            now: Self.now,
-            readiness: readiness,
-            store: store,
-            reload: reload
-        )
-        facts.keys = keys
-        facts.storeName = "phase1"
-        facts.routes = [
-            Route(
-                name: try TokenName(parsing: "coda"),
-                host: try HostPattern(parsing: "coda.example.com"),
-                audiences: ["aud"],
-                upstream: try Upstream(parsing: "http://coda-mcp:8080")
-            )
-        ]
+        var instance = InstanceFacts(now: Self.now, reload: reload)
+        instance.keys = keys
+        instance.store = store
+        instance.storeName = "phase1"
+        instance.routes = [try Self.route("coda", "http://coda-mcp:8080")]
+        var facts = StatusFacts(startedAt: Self.now + .seconds(-120), instance: instance)
+        facts.judge()
         return facts
+    }
+
+    private static func route(_ name: String, _ upstream: String) throws -> Route {
+        Route(
+            name: try TokenName(parsing: name),
+            host: try HostPattern(parsing: "\(name).example.com"),
+            audiences: ["aud"],
+            upstream: try Upstream(parsing: upstream)
+        )
     }
 
     private func html(_ facts: StatusFacts) -> String { StatusPage(facts: facts).html }
@@ -68,15 +59,16 @@ import Testing
         ]
         facts.traffic.health[coda] = RouteHealth(
             lastAnswer: Self.now + .seconds(-60),
-            lastFailure: (Self.now + .seconds(-30), .upstreamCredentialRejected)
+            lastFailure: (Self.now + .seconds(-30), .upstreamCredentialRejected, "it answered 401")
         )
+        facts.judge()
         facts.credentials = [
             StatusFacts.Credential(name: "night watch", expiresAt: Self.now + .seconds(600))
         ]
         let page = html(facts)
         for words in [
             "coda.example.com/", "coda-mcp:8080", "upstream_credential_rejected", "30 s ago", "kid-of-the-issuer",
-            ">7<", "in 1 d", "night watch", "store phase1", "None since the start.", "up 2 min", ">ready<",
+            ">7<", "in 1 d", "night watch", "store phase1", "None since the start.", "up 2 min", ">degraded<",
         ] {
             #expect(page.contains(words), "\(words)")
         }
@@ -86,11 +78,71 @@ import Testing
         #expect(!html(try facts()).contains("Break-glass"))
     }
 
+    /// Counts requests of a route in a minute before now.
+    private func count(_ facts: inout StatusFacts, _ name: String, _ requests: Int, failed: Int, ago: Int) throws {
+        let name = try TokenName(parsing: name)
+        var hour = facts.traffic.hours[name] ?? LastHour()
+        for index in 0..<requests { hour.count(index < failed ? .upstreamError : nil, minute: facts.minute - ago) }
+        facts.traffic.hours[name] = hour
+        facts.judge()
+    }
+
+    @Test func `is never green while a route fails, and red when one fails for every request`() throws {
+        var facts = try facts()
+        try count(&facts, "coda", 100, failed: 0, ago: 0)
+        #expect(StatusPage(facts: facts).headline.isGood)
+        // Failures that are over.
+        try count(&facts, "coda", 60, failed: 40, ago: 30)
+        #expect(StatusPage(facts: facts).headline.words == "degraded")
+        #expect(html(facts).contains("40 of 160 failed in the last hour"))
+        facts = try self.facts()
+        try count(&facts, "coda", 100, failed: 27, ago: 0)
+        #expect(StatusPage(facts: facts).headline.words == "degraded")
+        facts = try self.facts()
+        try count(&facts, "coda", 3, failed: 3, ago: 0)
+        #expect(StatusPage(facts: facts).headline.words == "1 route fails")
+        #expect(html(facts).contains(#"<span class="pill bad">fails</span>"#))
+        // One failure in a hundred is borne.
+        facts = try self.facts()
+        try count(&facts, "coda", 100, failed: 1, ago: 0)
+        #expect(StatusPage(facts: facts).headline.isGood)
+    }
+
+    @Test func `shows what needs somebody first, and the rest in the order of the file`() throws {
+        var facts = try facts()
+        facts.instance.routes = try ["one", "two", "three", "four"].map { try Self.route($0, "http://up:1") }
+        try count(&facts, "two", 100, failed: 10, ago: 0)
+        try count(&facts, "four", 5, failed: 5, ago: 0)
+        let page = html(facts)
+        let places = try ["four", "two", "one", "three"].map { name in
+            try #require(page.range(of: "\(name)<small>\(name).example.com/")).lowerBound
+        }
+        #expect(places == places.sorted())
+        #expect(page.contains(##"<a href="/runbook#doctor-upstream">upstream</a> four: http://up:1: every request"##))
+    }
+
+    @Test func `names what is wrong with its remedy, and nothing when all is well`() throws {
+        #expect(!html(try facts()).contains("What is wrong"))
+        var facts = try facts()
+        facts.instance.files = [
+            Finding(.configuration, .fail, "/etc/x.yaml", "was replaced", advice: "mount the folder")
+        ]
+        #expect(html(facts).contains("/etc/x.yaml: was replaced<small>mount the folder</small>"))
+        #expect(StatusPage(facts: facts).headline.words == "degraded")
+    }
+
+    @Test func `is there without any route`() throws {
+        var facts = try facts()
+        facts.instance.routes = []
+        facts.judge()
+        #expect(html(facts).contains("<h2>Routes</h2><p class=\"none\">None.</p>"))
+    }
+
     @Test func `names why a file was refused and what waits`() throws {
         var facts = try facts()
-        facts.reload.took(at: Self.now, waiting: ["listen"])
+        facts.instance.reload.took(at: Self.now, waiting: ["listen"])
         #expect(html(facts).contains("waits for a restart"))
-        facts.reload.refused(at: Self.now, ["gatehouse.yaml:3:1: error: 'host' is missing"])
+        facts.instance.reload.refused(at: Self.now, ["gatehouse.yaml:3:1: error: 'host' is missing"])
         #expect(html(facts).contains("<pre>gatehouse.yaml:3:1: error: &#39;host&#39; is missing</pre>"))
     }
 
@@ -98,8 +150,8 @@ import Testing
         var facts = try facts()
         facts.tokensProblem = Self.hostile
         facts.version = Self.hostile
-        facts.keys.keyIDs = [Self.hostile]
-        facts.reload.refused(at: Self.now, [Self.hostile])
+        facts.instance.keys.keyIDs = [Self.hostile]
+        facts.instance.reload.refused(at: Self.now, [Self.hostile])
         let page = html(facts)
         #expect(!page.contains("<script") && !page.contains("\u{202E}"))
         #expect(page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"))
@@ -107,9 +159,12 @@ import Testing
 
     @Test func `asks nothing of anybody and allows nothing but its own style`() throws {
         let page = html(try facts())
-        for forbidden in ["<script", "<form", "<input", "<a ", "src=", "href=", " style=", "http:", "https:", "url("] {
+        for forbidden in ["<script", "<form", "<input", "src=", " style=", "http:", "https:", "url("] {
             #expect(!page.contains(forbidden), "\(forbidden)")
         }
+        // Links lead to the runbook beside the page, and nowhere else.
+        let links = page.matches(of: #/href="([^"]*)"/#).map { String($0.output.1) }
+        #expect(!links.isEmpty && links.allSatisfy { $0 == "/runbook" || $0.hasPrefix("/runbook#") })
         let start = try #require(page.range(of: "<style>")?.upperBound)
         let end = try #require(page.range(of: "</style>")?.lowerBound)
         let digest = Data(SHA256.hash(data: Data(page[start..<end].utf8))).base64EncodedString()
@@ -159,6 +214,50 @@ import Testing
         #expect(histogram.quantile(0.5) == 175)
         histogram.record(90_000_000)
         #expect(histogram.quantile(1) == 60_000_000)
+    }
+}
+
+extension StatusFacts {
+    /// As an instance does with what its loops have counted.
+    fileprivate mutating func judge() {
+        let (traffic, minute) = (traffic, minute)
+        instance.conditions = instance.routes.map { route in
+            RouteCondition(
+                route,
+                missing: instance.missing(route),
+                health: traffic.health[route.name] ?? RouteHealth(),
+                hour: (traffic.hours[route.name] ?? LastHour()).ending(at: minute)
+            )
+        }
+    }
+}
+
+@Suite struct TheRunbookOfTheAdminListener {
+    private func html(_ markdown: String) -> String {
+        var html = HTMLText()
+        RunbookPage.write(markdown, into: &html)
+        return html.text
+    }
+
+    @Test func `is the document, with a place for each entry`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+        let document = try String(
+            contentsOf: root.appendingPathComponent("docs/OAUTH_TROUBLESHOOTING.md"),
+            encoding: .utf8
+        )
+        #expect(RunbookText.markdown.description + "\n" == document, "run deploy/generate.sh")
+        for entry in Reason.allCases.map(\.rawValue) + Finding.Probe.allCases.map(\.runbook) {
+            #expect(RunbookPage.page.body.contains("<h3 id=\"\(entry)\">"), "\(entry)")
+        }
+    }
+
+    @Test func `shows code and links as such, and makes nothing else into markup`() {
+        let text = "## A <b>\n\nSee `a < b` and [there](#here), not [that](OTHER.md).\n\n```sh\nx | y\n```\n"
+        let wanted =
+            "<h2>A &lt;b&gt;</h2><p>See <code>a &lt; b</code> and <a href=\"/runbook#here\">there</a>, not that.</p>"
+            + "<pre>x | y</pre>"
+        #expect(html(text) == wanted)
+        #expect(html("one ` and [ two") == "<p>one ` and [ two</p>")
     }
 }
 

@@ -19,27 +19,15 @@ import Testing
         var store = TokenRefreshState()
         store.lastSuccess = Self.now
         let reload = ReloadState(startedAt: Self.now + .seconds(-120))
-        let readiness = Readiness(
-            keys: keys,
-            tokens: store,
-            audit: AuditState(),
-            reload: reload,
-            isDraining: false,
-            now: Self.now
-        )
-        var facts = StatusFacts(
-            startedAt: Self.now + .seconds(-120),
-            now: Self.now,
-            readiness: readiness,
-            store: store,
-            reload: reload
-        )
+        var instance = InstanceFacts(now: Self.now, reload: reload)
+        instance.keys = keys
+        instance.store = store
+        instance.storeName = "phase1"
+        var facts = StatusFacts(startedAt: Self.now + .seconds(-120), instance: instance)
         let coda = try TokenName(parsing: "coda")
         facts.version = "9.9.9"
-        facts.keys = keys
-        facts.storeName = "phase1"
         facts.storeKind = "sqlite"
-        facts.routes = [
+        facts.instance.routes = [
             Route(
                 name: coda,
                 host: try HostPattern(parsing: "coda.example.com"),
@@ -53,10 +41,10 @@ import Testing
                 ]
             )
         ]
-        facts.served = [coda]
+        facts.instance.served = [coda: 7]
         facts.traffic.health[coda] = RouteHealth(
             lastAnswer: Self.now + .seconds(-60),
-            lastFailure: (at: Self.now + .seconds(-7200), reason: .upstreamUnreachable)
+            lastFailure: (at: Self.now + .seconds(-7200), reason: .upstreamUnreachable, detail: "")
         )
         facts.tokens = [
             TokenSummary(
@@ -90,7 +78,7 @@ import Testing
 
     @Test func `a token that a route needs and nobody has set is missing, and its route fails`() throws {
         var facts = try facts()
-        facts.served = []
+        facts.instance.served = [:]
         #expect(StatusReport(facts).text.contains("FAIL, no token coda"))
         let json = try json(facts)
         let tokens = try #require(json["tokens"] as? [[String: Any]])
@@ -114,10 +102,10 @@ import Testing
 
     @Test func `a configuration that is held or refused says why`() throws {
         var facts = try facts()
-        facts.reload.held(at: Self.now, "wider access waits")
+        facts.instance.reload.held(at: Self.now, "wider access waits")
         #expect(StatusReport(facts).text.contains("wider access waits"))
         #expect((try json(facts)["configuration"] as? [String: Any])?["state"] as? String == "held")
-        facts.reload.refused(at: Self.now, ["line 1\nline 2"])
+        facts.instance.reload.refused(at: Self.now, ["line 1\nline 2"])
         #expect(StatusReport(facts).text.contains("refused"))
         #expect((try json(facts)["configuration"] as? [String: Any])?["state"] as? String == "refused")
     }
@@ -131,9 +119,9 @@ import Testing
 
     @Test func `Markdown has a date, and takes nothing for markup that came from elsewhere`() throws {
         var facts = try facts()
-        facts.reload.refused(at: Self.now, ["<script>|[x](javascript:1)\n# not a heading"])
+        facts.instance.reload.refused(at: Self.now, ["<script>|[x](javascript:1)\n# not a heading"])
         let page = StatusReport(facts).markdown
-        #expect(page.hasPrefix("# Gatehouse 9.9.9: ready\n\nAs of 2026-11-23"))
+        #expect(page.hasPrefix("# Gatehouse 9.9.9: ready, with warnings\n\nAs of 2026-11-23"))
         #expect(page.contains("| route | at | upstream |"))
         #expect(!page.contains("<script>") && !page.contains("[x](") && !page.contains("\n# not"))
         for line in page.split(separator: "\n") where line.hasPrefix("| ") {

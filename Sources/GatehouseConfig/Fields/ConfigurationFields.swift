@@ -82,6 +82,12 @@ package enum ConfigurationFields {
         .fallback(ReloadSettings()),
         "What a reload does by itself."
     )
+    static let log = Field(
+        "log",
+        LogFields.shape,
+        .fallback(LogSettings()),
+        "What the log of `serve` tells."
+    )
     static let routes = Field(
         "routes",
         Shape<[Route]>.list(of: RouteFields.shape, minimum: 1, wanted: "a list of routes", isDivisible: true),
@@ -93,7 +99,7 @@ package enum ConfigurationFields {
     package static let all = [
         version.form, listen.form, admin.form, adminHosts.form, threads.form, access.form, stores.form, store.form,
         storeRefresh.form,
-        storeMaxStale.form, audit.form, limits.form, reload.form, routes.form,
+        storeMaxStale.form, audit.form, limits.form, reload.form, log.form, routes.form,
     ]
 }
 

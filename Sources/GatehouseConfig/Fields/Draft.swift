@@ -15,6 +15,7 @@ struct Draft: Sendable {
     let audit: AuditSettings
     let limits: ServerLimits
     let reload: ReloadSettings
+    let log: LogSettings
     let routes: [Route]
 
     private typealias Fields = ConfigurationFields
@@ -35,6 +36,7 @@ struct Draft: Sendable {
         var limits = keys.read(Fields.limits)
         if let access { limits?.callGrace = access.callGrace }
         let reload = keys.read(Fields.reload)
+        let log = keys.read(Fields.log)
         let routes = keys.read(Fields.routes)
         if let listen, let admin { check(listen, admin, keys, decoding) }
         if let storeRefresh, let storeMaxStale, storeMaxStale < storeRefresh {
@@ -67,6 +69,7 @@ struct Draft: Sendable {
             let storeMaxStale = decoding.part(.store, storeMaxStale, \.storeMaxStale),
             let audit = decoding.part(.audit, audit, \.audit), let limits = decoding.part(.limits, limits, \.limits),
             let reload = decoding.part(.reload, reload, \.reload),
+            let log = decoding.part(.log, log, \.log),
             let routes = decoding.part(.routes, routes, \.routes)
         else { return nil }
         return Draft(
@@ -82,6 +85,7 @@ struct Draft: Sendable {
             audit: audit,
             limits: limits,
             reload: reload,
+            log: log,
             routes: decoding.isLenient ? distinct(routes) : routes
         )
     }
@@ -199,6 +203,7 @@ extension Configuration {
         audit = draft.audit
         limits = draft.limits
         reload = draft.reload
+        log = draft.log
         self.text = text
         routes = RouteTable(draft.routes)
         self.warnings = warnings

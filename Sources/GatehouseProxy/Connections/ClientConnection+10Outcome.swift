@@ -20,7 +20,7 @@ extension ClientConnection {
         }
         if !exchange.isDecided { record(.decision) }
         if exchange.caller == nil { refusals.refused(at: loop.eventLoop.now) }
-        log(reason, exchange)
+        tell(reason, exchange)
         if let upstream {
             self.upstream = nil
             upstream.close()
@@ -91,19 +91,16 @@ extension ClientConnection {
         }
     }
 
-    /// What callers do wrong is for those who look for it; what fails on our side or behind us is for everybody.
-    private func log(_ reason: Reason, _ exchange: Exchange) {
-        // A caller chooses what to ask for, and so whether the answer is an event stream.
-        let isCallers = if case .upstreamNotMCP = reason { true } else { reason.status < 500 }
-        let level: Logger.Level = isCallers ? .debug : .warning
-        loop.logger.log(
-            level: level,
-            "request refused",
-            metadata: [
-                "request.id": "\(exchange.id)", "reason": "\(reason.rawValue)",
-                "route": "\(exchange.route?.route.name.text ?? "")", "upstream.status": "\(exchange.upstreamStatus)",
-            ]
-        )
+    /// Has the log tell of it, with the address of who was not established while the head is still there.
+    private func tell(_ reason: Reason, _ exchange: Exchange) {
+        guard exchange.caller == nil, hasHead, let address = parser.head.cfConnectingIP else {
+            return peer.bytes.count == 0
+                ? loop.count(reason, exchange) : loop.count(reason, exchange, address: peer.bytes)
+        }
+        inbound.withUnsafeReadableBytes { bytes in
+            let address = UnsafeRawBufferPointer(rebasing: bytes[address.lower..<address.upper])
+            loop.count(reason, exchange, address: address)
+        }
     }
 
     /// The exchange is over and the connection goes on.

@@ -35,8 +35,12 @@ extension ClientConnection {
             case .success(let connection) where connection.isOpen:
                 upstream = connection
                 carryOut(machine.connected())
-            case .success, .failure:
+            case .success:
                 // One that closed before it could be used would never tell its holder.
+                exchange.connectFailure = "it closed the connection at once"
+                carryOut(machine.connectFailed())
+            case .failure(let error):
+                exchange.connectFailure = "\(error)"
                 carryOut(machine.connectFailed())
             }
             useInbound()

@@ -98,6 +98,11 @@ extension ClientConnection {
         // In a stream that is compressed all the same, nobody but its reader knows where an event ends.
         if response.isEventStream, !head.has(.contentEncoding) { response.events = EventBoundary() }
         exchange.status = head.status
+        if head.status >= 500 {
+            // Passed on as it is, and a failure all the same.
+            exchange.refusal = .upstreamError
+            loop.count(.upstreamError, exchange)
+        }
         wait(atMost: route.waits.idle)
 
         // What came of the body rides behind the head in one write when it is small.

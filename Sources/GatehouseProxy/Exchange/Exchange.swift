@@ -65,6 +65,8 @@ final class Exchange {
     /// Status sent to the client, 0 while none is.
     var status = 0
     var upstreamStatus = 0
+    /// Why no connection to the upstream could be had.
+    var connectFailure = ""
     /// Body bytes as they stood on the wire.
     var bytesIn: Int64 = 0
     var bytesOut: Int64 = 0

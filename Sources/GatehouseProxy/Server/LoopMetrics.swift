@@ -11,6 +11,10 @@ package final class LoopMetrics {
         /// Nil when the request was allowed and answered by the upstream.
         package let reason: Reason?
         package let status: Int
+
+        package init(route: TokenName?, reason: Reason?, status: Int) {
+            (self.route, self.reason, self.status) = (route, reason, status)
+        }
     }
 
     package struct Snapshot: Sendable {

@@ -15,7 +15,11 @@ package final class ProxyLoop {
     package let metrics = LoopMetrics()
     private(set) var snapshot: ProxySnapshot
     let authenticator: any AssertionAuthenticator
-    let recorder: any AuditRecorder
+    private(set) var recorder: any AuditRecorder
+    private let auditRecorder: any AuditRecorder
+    private let accessLog: AccessLog?
+    /// What the log is to tell of requests.
+    private(set) var tally = RequestTally()
     let clock: any WallClock
     let connector: UpstreamConnector
     /// Shared by all loops.
@@ -43,11 +47,15 @@ package final class ProxyLoop {
     /// An upstream answered 401 to a token that was injected.
     package typealias TokenRejection = @Sendable (Route, TokenName, _ version: Int) -> Void
 
+    /// Makes what writes the access log before it records: for as long as the configuration asks for one.
+    package typealias AccessLog = (any AuditRecorder) -> any AuditRecorder
+
     package init(
         eventLoop: EpollLoop,
         snapshot: ProxySnapshot,
         authenticator: any AssertionAuthenticator,
         recorder: any AuditRecorder,
+        accessLog: AccessLog? = nil,
         clock: any WallClock,
         connector: UpstreamConnector,
         rates: RateTable,
@@ -60,6 +68,8 @@ package final class ProxyLoop {
         self.snapshot = snapshot
         self.authenticator = authenticator
         self.recorder = recorder
+        auditRecorder = recorder
+        self.accessLog = accessLog
         self.clock = clock
         self.connector = connector
         self.rates = rates
@@ -68,6 +78,7 @@ package final class ProxyLoop {
         self.logger = logger
         callers = CallerCaches(sessions)
         pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
+        if snapshot.logging == .all { self.recorder = accessLog?(recorder) ?? recorder }
     }
 
     /// Puts a new snapshot in force for requests from now on. Idle connections to upstreams that stay are kept.
@@ -77,9 +88,20 @@ package final class ProxyLoop {
         for pool in pools { old[pool.upstream] = pool }
         pools = new.upstreams.map { old.removeValue(forKey: $0) ?? UpstreamPool($0, bound: new.limits.upstreamIdle) }
         for pool in old.values { pool.retire() }
+        if (new.logging == .all) != (snapshot.logging == .all) {
+            recorder = new.logging == .all ? accessLog?(auditRecorder) ?? auditRecorder : auditRecorder
+        }
         snapshot = new
         metrics.retire(keeping: new.table)
     }
+
+    /// Has the log tell of a request that was refused or failed.
+    func count(_ reason: Reason, _ exchange: Exchange, address: UnsafeRawBufferPointer = AuditFacts.nothing) {
+        if case .off = snapshot.logging, !RequestTally.isFailure(reason) { return }
+        tally.count(reason, exchange, address: address)
+    }
+
+    package func takeTally() -> RequestTally { tally.taken() }
 
     func pool(at position: Int, of holder: ProxySnapshot) -> UpstreamPool {
         if holder === snapshot { return pools[position] }

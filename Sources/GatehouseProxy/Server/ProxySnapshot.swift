@@ -9,9 +9,15 @@ package final class ProxySnapshot: Sendable {
     /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
     let upstreams: [Upstream]
     package let limits: ServerLimits
+    let logging: RequestLogging
     let waits: ServerWaits
 
-    package init(table: RouteTable, tokens: TokenSnapshot, limits: ServerLimits) {
+    package init(
+        table: RouteTable,
+        tokens: TokenSnapshot,
+        limits: ServerLimits,
+        logging: RequestLogging = .refused
+    ) {
         var upstreams: [Upstream] = []
         var positions: [Upstream: Int] = [:]
         routes = table.routes.enumerated().map { index, route in
@@ -31,6 +37,7 @@ package final class ProxySnapshot: Sendable {
         self.table = table
         self.upstreams = upstreams
         self.limits = limits
+        self.logging = logging
         waits = ServerWaits(limits)
     }
 }

@@ -4,12 +4,12 @@ package import GatehouseCore
 package struct RouteHealth: Sendable {
     /// When the last request came that the upstream answered.
     package private(set) var lastAnswer: Timestamp?
-    /// The last request that was allowed and that the upstream failed.
-    package private(set) var lastFailure: (at: Timestamp, reason: Reason)?
+    /// The last request that was allowed and that the upstream failed, with what the upstream did or why it was not reached.
+    package private(set) var lastFailure: (at: Timestamp, reason: Reason, detail: String)?
 
     package init() {}
 
-    package init(lastAnswer: Timestamp?, lastFailure: (at: Timestamp, reason: Reason)?) {
+    package init(lastAnswer: Timestamp?, lastFailure: (at: Timestamp, reason: Reason, detail: String)?) {
         (self.lastAnswer, self.lastFailure) = (lastAnswer, lastFailure)
     }
 
@@ -24,7 +24,7 @@ package struct RouteHealth: Sendable {
             // Well answered, but not what its caller may have: nobody's request makes a route look ill to others.
             lastAnswer = exchange.startedAt
         } else if let reason = exchange.refusal {
-            if reason.followsAllow { lastFailure = (exchange.startedAt, reason) }
+            if reason.followsAllow { lastFailure = (exchange.startedAt, reason, exchange.failureDetail) }
         } else if exchange.upstreamAnswered != nil {
             lastAnswer = exchange.startedAt
         }

@@ -6,7 +6,7 @@ package struct InstanceReadiness: Sendable {
     /// From the call to the end of the answer. A container's health check has a timeout of its own, which is rarely shorter.
     package static let timeout: Duration = .seconds(2)
     /// Bytes of an answer.
-    static let maximumBytes = 64 << 10
+    static let maximumBytes = 256 << 10
 
     package struct Check: Hashable, Sendable {
         package let name: String
@@ -14,8 +14,13 @@ package struct InstanceReadiness: Sendable {
         package let detail: String
     }
 
+    /// Whether it serves at least one route.
     package let isReady: Bool
+    /// Whether it is ready and something fails all the same.
+    package let isDegraded: Bool
     package let checks: [Check]
+    /// What is wrong, in the words of the doctor. Empty also for an instance of 0.1.0, which does not say it.
+    package let findings: [Finding]
 
     /// Asks an instance.
     ///
@@ -32,23 +37,40 @@ package struct InstanceReadiness: Sendable {
         return answer
     }
 
-    /// Reads the answer: `{"ready":…,"checks":{"keys":{"ready":…,"detail":"…"},…}}`. Nil when it is none.
+    /// Reads the answer: `{"ready":…,"checks":{"keys":{"ready":…,"detail":"…"},…},"findings":[…]}`. Nil when it is none.
     init?(_ bytes: [UInt8]) {
-        let answer: (isReady: Bool, checks: [Check])? = bytes.withUnsafeBytes { bytes in
+        let answer: InstanceReadiness? = bytes.withUnsafeBytes { bytes in
             do throws(JSONFault) { return try Self.read(bytes) } catch { return nil }
         }
         guard let answer else { return nil }
-        (isReady, checks) = answer
+        self = answer
     }
 
-    private static func read(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) -> (Bool, [Check])? {
+    private init(isReady: Bool, isDegraded: Bool, checks: [Check], findings: [Finding]) {
+        self.isReady = isReady
+        self.isDegraded = isDegraded
+        self.checks = checks
+        self.findings = findings
+    }
+
+    private static func read(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) -> InstanceReadiness? {
         var scanner = try JSONScanner(bytes)
         var isReady: Bool?
+        var isDegraded = false
         var checks: [Check] = []
+        var findings: [Finding] = []
         try scanner.beginObject()
         while let name = try scanner.nextMember() {
             if name == "ready", scanner.next == .bool {
                 isReady = try scanner.bool()
+            } else if name == "ready", scanner.next == .string {
+                isDegraded = try scanner.string().text == "degraded"
+                isReady = isDegraded
+            } else if name == "findings", scanner.next == .array {
+                try scanner.beginArray()
+                while try scanner.nextElement(), scanner.next == .object {
+                    if let finding = try Finding(&scanner) { findings.append(finding) }
+                }
             } else if name == "checks", scanner.next == .object {
                 try scanner.beginObject()
                 while let name = try scanner.nextMember()?.text, scanner.next == .object {
@@ -59,7 +81,9 @@ package struct InstanceReadiness: Sendable {
             }
         }
         try scanner.finish()
-        return isReady.map { ($0, checks) }
+        return isReady.map {
+            InstanceReadiness(isReady: $0, isDegraded: isDegraded, checks: checks, findings: findings)
+        }
     }
 
     private static func check(_ name: String, _ scanner: inout JSONScanner) throws(JSONFault) -> Check {

@@ -25,9 +25,38 @@ struct MetricsText {
         text += " \(value)\n"
     }
 
-    mutating func addTraffic(_ traffic: LoopMetrics.Snapshot, openConnections: Int, openExchanges: Int) {
+    /// Reasons that alerts look at.
+    private static let alerted: [Reason] =
+        Reason.allCases.filter { $0.followsAllow && $0 != .upstreamNotMCP }
+        + [.keysUnavailable, .tokenUnavailable, .auditUnavailable]
+
+    /// Statuses of an upstream's own failures that have a series from the start; others have one from their first on.
+    private static let failureStatuses = [500, 502, 503, 504]
+
+    /// A counter that is born at 1 has not increased, so the first failure of a route would be seen by no alert.
+    private static func fromTheStart(_ route: Route) -> [LoopMetrics.Series] {
+        func series(_ reason: Reason?, _ status: Int) -> LoopMetrics.Series {
+            LoopMetrics.Series(route: route.name, reason: reason, status: status)
+        }
+        var all = [series(nil, 200)] + failureStatuses.map { series(.upstreamError, $0) }
+        for reason in alerted {
+            if reason != .upstreamError { all.append(series(reason, reason.status)) }
+            if route.answersErrorsAs200 { all.append(series(reason, 200)) }
+        }
+        return all
+    }
+
+    /// - Parameter routes: those in force, whose counters are there from the start.
+    mutating func addTraffic(
+        _ traffic: LoopMetrics.Snapshot,
+        routes: [Route] = [],
+        openConnections: Int,
+        openExchanges: Int
+    ) {
         family("gatehouse_requests_total", "counter", "Finished requests by route, decision, reason and status.")
-        for (series, count) in traffic.requests.sorted(by: { Self.order($0.key) < Self.order($1.key) }) {
+        var requests = traffic.requests
+        for route in routes { for series in Self.fromTheStart(route) { requests[series, default: 0] += 0 } }
+        for (series, count) in requests.sorted(by: { Self.order($0.key) < Self.order($1.key) }) {
             let decision = series.reason?.followsAllow ?? true ? "allow" : "deny"
             sample(
                 "gatehouse_requests_total",
@@ -80,6 +109,23 @@ struct MetricsText {
             sample("\(name)_bucket", [("route", route.text), ("le", "+Inf")], histogram.count)
             sample("\(name)_sum", [("route", route.text)], Double(histogram.sum) / 1_000_000)
             sample("\(name)_count", [("route", route.text)], histogram.count)
+        }
+    }
+
+    /// What is wrong, by what was looked at: the same as `/readyz`.
+    mutating func addProblems(_ facts: InstanceFacts) {
+        let readiness = Readiness(facts)
+        family("gatehouse_ready", "gauge", "1 when requests can be served, on some route at least.")
+        sample("gatehouse_ready", [], readiness.isReady ? 1 : 0)
+        family("gatehouse_problems", "gauge", "What /readyz finds wrong now, by probe and verdict.")
+        for probe in Finding.Probe.allCases {
+            for verdict in [Finding.Verdict.warn, .fail] {
+                sample(
+                    "gatehouse_problems",
+                    [("probe", probe.rawValue), ("verdict", verdict.rawValue.lowercased())],
+                    readiness.findings.count { $0.probe == probe && $0.verdict == verdict }
+                )
+            }
         }
     }
 

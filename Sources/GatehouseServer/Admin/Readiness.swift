@@ -5,6 +5,15 @@ internal import GatehouseTokens
 
 /// Whether requests can be served, and what is missing when not.
 struct Readiness: Sendable {
+    enum State: Sendable {
+        /// Requests can be served.
+        case ready
+        /// Some can: a route lacks its token or fails for every request, or something fails that does not stop requests yet.
+        case degraded
+        /// None can.
+        case missing
+    }
+
     struct Check: Sendable {
         let name: String
         let isReady: Bool
@@ -13,42 +22,62 @@ struct Readiness: Sendable {
     }
 
     let checks: [Check]
+    let findings: [Finding]
+    let state: State
 
-    var isReady: Bool { checks.allSatisfy(\.isReady) }
+    /// Whether to send requests here: some route serves.
+    var isReady: Bool { state != .missing }
 
-    init(
-        keys: SigningKeySource.Status,
-        tokens: TokenRefreshState,
-        audit: AuditState,
-        reload: ReloadState,
-        isDraining: Bool,
-        now: Timestamp
-    ) {
+    init(_ facts: InstanceFacts) {
+        let now = facts.now.seconds
+        findings = facts.findings
+        let areKeysReady = facts.keys.isReady(now: now)
+        let lacking = facts.routes.filter { !facts.missing($0).isEmpty }
+        // Where the store was never read, it and not the routes is what is missing.
+        let isAnyServed = facts.routes.isEmpty || lacking.count < facts.routes.count
         var checks = [
             Check(
                 name: "keys",
-                isReady: keys.isReady(now: now.seconds),
-                detail: keys.isReady(now: now.seconds)
-                    ? "\(keys.keyIDs.count) keys" : keys.lastFailure?.message ?? "not fetched yet"
+                isReady: areKeysReady,
+                detail: areKeysReady
+                    ? "\(facts.keys.keyIDs.count) keys" : facts.keysFinding?.detail ?? "not fetched yet"
             ),
             Check(
                 name: "store",
-                isReady: tokens.isReady,
-                detail: tokens.isReady ? "\(tokens.served) tokens" : tokens.error?.message ?? "not read yet"
+                isReady: facts.store.isReady,
+                detail: facts.store.isReady
+                    ? "\(facts.store.served) tokens" : facts.storeFinding?.detail ?? "not read yet"
+            ),
+            Check(
+                name: "routes",
+                isReady: isAnyServed,
+                detail: lacking.isEmpty
+                    ? "\(facts.routes.count) routes"
+                    : "\(lacking.count) of \(facts.routes.count) routes lack a token: "
+                        + lacking.map { "\($0.name) needs \(facts.missing($0).map(\.text).joined(separator: ", "))" }
+                        .joined(separator: "; ")
             ),
             // A sink that is down does not stop requests: the spool keeps their events.
-            Check(name: "audit", isReady: audit.isReady, detail: audit.word.rawValue),
+            Check(name: "audit", isReady: facts.audit.isReady, detail: facts.audit.word.rawValue),
             // A refused file stops nothing: the old configuration goes on.
-            Check(name: "configuration", isReady: true, detail: reload.detail),
+            Check(name: "configuration", isReady: true, detail: facts.reload.detail),
         ]
-        if isDraining { checks.append(Check(name: "process", isReady: false, detail: "draining")) }
+        if !facts.isListening { checks.append(Check(name: "process", isReady: false, detail: "starting")) }
+        if facts.isDraining { checks.append(Check(name: "process", isReady: false, detail: "draining")) }
         self.checks = checks
+        let isWhole = !findings.contains { $0.verdict == .fail }
+        state = !checks.allSatisfy(\.isReady) ? .missing : isWhole ? .ready : .degraded
     }
 
+    /// `ready` is `true`, `"degraded"` or `false`: who asks only whether it is true-like reads it rightly.
     var json: JSONText {
         var json = JSONText()
         json.object { answer in
-            answer.bool("ready", isReady)
+            switch state {
+            case .ready: answer.bool("ready", true)
+            case .degraded: answer.string("ready", "degraded")
+            case .missing: answer.bool("ready", false)
+            }
             answer.object("checks") { list in
                 for check in checks {
                     list.object(check.name) { entry in
@@ -56,6 +85,9 @@ struct Readiness: Sendable {
                         entry.string("detail", check.detail)
                     }
                 }
+            }
+            answer.array("findings") { list in
+                for finding in findings { list.object { finding.write(to: &$0) } }
             }
         }
         return json

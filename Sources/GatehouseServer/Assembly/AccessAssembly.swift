@@ -41,8 +41,15 @@ enum AccessAssembly {
         request.maximumBody = SigningKeySource.maximumResponseBytes
         let response = try await CurlClient().perform(request)
         guard response.status == 200 else {
-            throw GatehouseError(.unusable, "the certs URL answered \(response.status)")
+            throw answer(response.status)
         }
         return response.body.bytes
+    }
+
+    static func answer(_ status: Int) -> GatehouseError { GatehouseError(.unusable, "it answers \(status)") }
+
+    /// What ``SigningKeySource`` says of an error that ``fetch`` threw.
+    static func fetchFailure(_ error: any Error) -> AccessIdentityError {
+        AccessIdentityError(.fetchFailed, "the signing keys could not be fetched", underlying: error)
     }
 }

@@ -6,7 +6,7 @@ internal import SocketLoop
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
-    /// - Parameter logger: told every head of the chain, and of trouble.
+    /// - Parameter logger: told every head of the chain.
     static func system(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) throws -> AuditSystem {
         let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
@@ -21,13 +21,6 @@ package enum AuditAssembly {
         audit.maxSpool = settings.maxSpool
         audit.keys = Self.keys(keys)
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
-        audit.onChange = { word, trouble in
-            guard let trouble else { return logger.notice("the audit is well again") }
-            logger.error(
-                "the audit is in trouble",
-                metadata: ["audit.state": "\(word.rawValue)", "problem": "\(trouble)"]
-            )
-        }
         audit.retention = retention(settings)
         audit.onRetention = { tell(of: $0, logger) }
         return try AuditSystem(audit, sink: sink(settings.sink))

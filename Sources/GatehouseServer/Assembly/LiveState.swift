@@ -16,14 +16,19 @@ final class LiveState: Sendable {
         var bearers = BearerSnapshot()
         var routes: RouteTable
         var limits: ServerLimits
+        var logging: RequestLogging
         var tokens = TokenSnapshot()
 
-        var snapshot: ProxySnapshot { ProxySnapshot(table: routes, tokens: tokens, limits: limits) }
+        var snapshot: ProxySnapshot {
+            ProxySnapshot(table: routes, tokens: tokens, limits: limits, logging: logging)
+        }
     }
 
     private let state: Mutex<State>
 
-    init(routes: RouteTable, limits: ServerLimits) { state = Mutex(State(routes: routes, limits: limits)) }
+    init(routes: RouteTable, limits: ServerLimits, logging: RequestLogging) {
+        state = Mutex(State(routes: routes, limits: limits, logging: logging))
+    }
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
     var routes: RouteTable { state.withLock { $0.routes } }
@@ -58,10 +63,17 @@ final class LiveState: Sendable {
     /// Verdicts that rest on the old policy are gone then.
     ///
     /// - Parameter tokens: of another store; nil leaves those that are there.
-    func publish(_ routes: RouteTable, _ limits: ServerLimits, _ policy: AccessPolicy, _ tokens: TokenSnapshot? = nil) {
+    func publish(
+        _ routes: RouteTable,
+        _ limits: ServerLimits,
+        _ logging: RequestLogging,
+        _ policy: AccessPolicy,
+        _ tokens: TokenSnapshot? = nil
+    ) {
         state.withLock { state in
             state.routes = routes
             state.limits = limits
+            state.logging = logging
             if let tokens { state.tokens = tokens }
             state.proxy?.replaceSnapshot(state.snapshot) { [authenticators = state.authenticators] index in
                 authenticators[index].value.update(policy: policy)

@@ -13,12 +13,10 @@ extension Doctor {
         do throws(CurlError) {
             response = try await CurlClient().perform(request)
         } catch {
-            let advice = "check the team's name, DNS and the way out to it; last-good keys serve for keys_max_stale"
-            return [Finding(.certs, .fail, "\(url): \(error.message)", advice: advice)]
+            return [.certs(url, AccessAssembly.fetchFailure(error).description)]
         }
         guard response.status == 200 else {
-            let detail = "\(url) answers \(response.status)"
-            return [Finding(.certs, .fail, detail, advice: "is access.team the first label of the team's domain?")]
+            return [.certs(url, AccessAssembly.fetchFailure(AccessAssembly.answer(response.status)).description)]
         }
         return [keySet(response.body.bytes)] + clock(response.header("date"))
     }

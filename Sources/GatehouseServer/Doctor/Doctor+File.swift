@@ -15,10 +15,7 @@ extension Doctor {
             findings.append(Finding(.configuration, .fail, section.rawValue, "cannot be read, and is not looked at"))
         }
         guard let path, let file = FileStatus(path) else { return findings }
-        if file.isUnlinked {
-            let detail = "was replaced outside; this container still sees the old file"
-            findings.append(Finding(.configuration, .fail, path, detail, advice: "mount its folder, not the file"))
-        }
+        if let replaced = Finding.replacedFile(path, .configuration) { findings.append(replaced) }
         if file.mode & 0o022 != 0 {
             let advice = "chmod 0644: whoever writes it decides who gets in"
             let detail = "mode \(file.octal): others may write it"

@@ -22,16 +22,7 @@ extension Doctor {
     private static let ownPlaces = ["/run/secrets/", "/var/run/secrets/", "/run/credentials/"]
 
     func secretFiles() -> [Finding] {
-        var paths: [String] = []
-        for store in configuration.stores {
-            let sources: [SecretSource] =
-                switch store.settings {
-                case .sqlite(_, let keys), .postgres(_, let keys): keys.all
-                case .infisical(let infisical): [infisical.clientID, infisical.clientSecret]
-                case .environment: []
-                }
-            paths += sources.compactMap { if case .file(let path) = $0 { path } else { nil } }
-        }
+        var paths = configuration.secretFiles
         let ownKey = InstanceKeyFile(folder: configuration.audit.spool).path
         if FileStatus(ownKey) != nil { paths.append(ownKey) }
         var seen: Set<String> = []
@@ -42,6 +33,7 @@ extension Doctor {
         guard let file = FileStatus(path) else {
             return Finding(.secrets, .warn, path, "is not there")
         }
+        if let replaced = Finding.replacedFile(path, .secrets) { return replaced }
         if !file.isReadable {
             return Finding(.secrets, .fail, path, "cannot be read by this user", advice: "chown or chmod it")
         }

@@ -26,9 +26,7 @@ extension Doctor {
         } catch {
             let words = (error as? TokenError)?.message ?? (error as? GatehouseError)?.message ?? "\(error)"
             let hint = (error as? TokenError)?.hint ?? (error as? GatehouseError)?.hint
-            return (
-                [Finding(.store, .fail, name, words, advice: hint ?? "last-good tokens serve for store_max_stale")], [:]
-            )
+            return ([.store(name, words, hint: hint)], [:])
         }
         var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")]
         for token in configuration.tokenNames.sorted() {
@@ -50,25 +48,21 @@ extension Doctor {
         return [Finding(.store, .ok, name, "\(path) will be made with the first token")] + tokens
     }
 
-    private func missing(_ name: TokenName) -> Finding {
-        let routes = configuration.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
-        let detail = "is not in the store, and needed by \(routes.joined(separator: ", "))"
-        return Finding(.token, .fail, name.text, detail, advice: "gatehouse token set \(name)")
+    private func missing(_ name: TokenName) -> Finding { .token(name, version: nil, routes: users(of: name), now: now) }
+
+    private func users(of name: TokenName) -> [String] {
+        configuration.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
     }
 
     private func token(_ name: TokenName, _ load: TokenLoad, _ summary: TokenSummary?) -> Finding {
-        if let problem = load.problems.first(where: { $0.name == name })?.error {
-            return Finding(.token, .fail, name.text, problem.message, advice: problem.hint)
-        }
-        guard let value = load.tokens[name] else { return missing(name) }
-        guard let end = summary?.expiresAt else { return Finding(.token, .ok, name.text, "version \(value.version)") }
-        let advice = "have a new one made and run gatehouse token rotate \(name)"
-        if end <= now {
-            return Finding(.token, .fail, name.text, "version \(value.version) ended at \(end.rfc3339)", advice: advice)
-        }
-        let detail = "version \(value.version), ends in \(StatusWords.span(end - now))"
-        let isSoon = end - now < Self.expiryNotice
-        return Finding(.token, isSoon ? .warn : .ok, name.text, detail, advice: isSoon ? advice : nil)
+        .token(
+            name,
+            problem: load.problems.first { $0.name == name }?.error,
+            version: load.tokens[name]?.version,
+            expiresAt: summary?.expiresAt,
+            routes: users(of: name),
+            now: now
+        )
     }
 
     /// Asks what each route's `probe` names.

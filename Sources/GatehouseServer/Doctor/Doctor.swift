@@ -9,8 +9,6 @@ package struct Doctor: Sendable {
     static let lowSpace: Int64 = 1 << 30
     /// Under which it fails.
     static let noSpace: Int64 = 64 << 20
-    /// How long before a token ends it warns.
-    static let expiryNotice: Duration = .seconds(14 * 86_400)
 
     let configuration: Configuration
     /// The file that it was read from; nil when it is from none.

@@ -9,13 +9,19 @@ package struct GatehouseLogHandler: LogHandler {
         case readable
     }
 
-    package var logLevel: Logger.Level
+    private let level: LogLevel
+    private var ownLevel: Logger.Level?
+    /// What the process logs, unless this logger was given a level of its own.
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? level.current }
+        set { ownLevel = newValue }
+    }
     package var metadata: Logger.Metadata = [:]
     private let form: Form
     private let queue: LogQueue
 
-    package init(level: Logger.Level, form: Form, queue: LogQueue) {
-        logLevel = level
+    package init(level: LogLevel, form: Form, queue: LogQueue) {
+        self.level = level
         self.form = form
         self.queue = queue
     }

@@ -80,13 +80,13 @@ import Testing
     @Test func `is what the last request that reached for the upstream found`() {
         #expect(RouteHealth().isGood == nil)
         #expect(RouteHealth(lastAnswer: early, lastFailure: nil).isGood == true)
-        #expect(RouteHealth(lastAnswer: early, lastFailure: (late, .upstreamReset)).isGood == false)
-        #expect(RouteHealth(lastAnswer: late, lastFailure: (early, .upstreamReset)).isGood == true)
+        #expect(RouteHealth(lastAnswer: early, lastFailure: (late, .upstreamReset, "")).isGood == false)
+        #expect(RouteHealth(lastAnswer: late, lastFailure: (early, .upstreamReset, "")).isGood == true)
     }
 
     @Test func `of two loops is that of the newer one`() {
         let good = RouteHealth(lastAnswer: late, lastFailure: nil)
-        let bad = RouteHealth(lastAnswer: nil, lastFailure: (early, .upstreamReset))
+        let bad = RouteHealth(lastAnswer: nil, lastFailure: (early, .upstreamReset, ""))
         #expect(good.merged(with: bad).isGood == true)
         #expect(bad.merged(with: good).isGood == true)
         #expect(bad.merged(with: bad).isGood == false)

@@ -36,6 +36,13 @@ struct HTMLText {
         text += "</\(name)>"
     }
 
+    /// A link to an entry of the runbook, which the admin listener serves beside this page.
+    mutating func runbook(_ entry: String, _ words: String) {
+        text += "<a href=\"\(RunbookPage.path)#\(Self.escaped(entry))\">"
+        self.words(words)
+        text += "</a>"
+    }
+
     static func escaped(_ words: some StringProtocol) -> String {
         var result = ""
         result.reserveCapacity(words.utf8.count)

@@ -22,6 +22,10 @@ extension StatusFacts {
                     }
                 }
             }
+            json.bool("degraded", readiness.state == .degraded)
+            json.array("findings") { list in
+                for finding in readiness.findings { list.object { finding.write(to: &$0) } }
+            }
             json.object("configuration") { configuration(&$0) }
             json.array("routes") { list in for route in routes { list.object { self.route(route, &$0) } } }
             json.object("store") { store(&$0) }

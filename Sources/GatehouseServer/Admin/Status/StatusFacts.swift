@@ -14,29 +14,35 @@ struct StatusFacts: Sendable {
 
     var version = ""
     var startedAt: Timestamp
-    var now: Timestamp
+    /// Keys, store, routes, audit, configuration, and what is wrong with them.
+    var instance: InstanceFacts
     /// The minute that ``LoopMetrics`` counts in now.
     var minute = 0
-    var readiness: Readiness
-    var routes: [Route] = []
     var traffic = LoopMetrics.Snapshot()
     var openConnections = 0
     var openExchanges = 0
-    var keys = SigningKeySource.Status()
-    var storeName = ""
     var storeKind = ""
-    var store: TokenRefreshState
     /// Empty, with ``tokensProblem``, when the store could not be asked.
     var tokens: [TokenSummary] = []
     var tokensProblem: String?
-    var audit = AuditState()
-    var reload: ReloadState
     /// Nil for an instance without a file.
     var file: StatusFile?
-    /// Tokens that are served, last-good ones included.
-    var served: Set<TokenName> = []
     /// Nil when no route takes any.
     var credentials: [Credential]?
+
+    init(startedAt: Timestamp, instance: InstanceFacts) {
+        self.startedAt = startedAt
+        self.instance = instance
+    }
+
+    var now: Timestamp { instance.now }
+    var readiness: Readiness { Readiness(instance) }
+    var routes: [Route] { instance.routes }
+    var keys: SigningKeySource.Status { instance.keys }
+    var store: TokenRefreshState { instance.store }
+    var storeName: String { instance.storeName }
+    var audit: AuditState { instance.audit }
+    var reload: ReloadState { instance.reload }
 
     /// The last hour of all routes together.
     var hour: [LastHour.Minute] {
@@ -46,7 +52,7 @@ struct StatusFacts: Sendable {
     }
 
     /// Tokens of a route that are not there to be sent.
-    func missingTokens(of route: Route) -> [String] { route.tokens.subtracting(served).map(\.text).sorted() }
+    func missingTokens(of route: Route) -> [String] { instance.missing(route).map(\.text) }
 
     /// The same of all routes.
     var missingTokens: [String] { Set(routes.flatMap { missingTokens(of: $0) }).sorted() }

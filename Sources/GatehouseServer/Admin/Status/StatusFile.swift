@@ -26,7 +26,7 @@ struct StatusFile: Sendable {
 
     var words: String {
         if isReplacedOutside {
-            return "was replaced outside; this instance still sees the old file: mount the folder, not the file"
+            return "this file was replaced outside; the container still sees the old one: mount the folder"
         }
         guard let onDisk else { return "cannot be read" }
         return onDisk == inForce ? "the same as in force" : "differs from what is in force"

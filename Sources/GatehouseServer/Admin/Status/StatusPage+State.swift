@@ -5,12 +5,29 @@ internal import GatehouseTokens
 
 /// What Gatehouse rests on: keys, tokens, audit, configuration.
 extension StatusPage {
-    /// How long before a token ends the page warns.
-    static let expiryNotice: Duration = .seconds(14 * 86_400)
+    /// What is wrong, each with its remedy; no section when all is well.
+    func problems(_ html: inout HTMLText) {
+        let findings = facts.instance.findings
+        guard !findings.isEmpty else { return }
+        html.markup("<section><h2>What is wrong</h2><ul class=\"problems\">")
+        for finding in findings.sorted(by: { $0.verdict > $1.verdict }) {
+            let isFailure = finding.verdict == .fail
+            html.element("li") { item in
+                item.element("span", isFailure ? "fails" : "warning", class: isFailure ? "pill bad" : "pill warn")
+                item.element("span") { words in
+                    words.runbook(finding.probe.runbook, finding.probe.rawValue)
+                    words.words(finding.subject.isEmpty ? ": " : " \(finding.subject): ")
+                    words.words(finding.detail)
+                    if let advice = finding.advice { words.element("small", advice) }
+                }
+            }
+        }
+        html.markup("</ul></section>")
+    }
 
     func readiness(_ html: inout HTMLText) {
         html.markup("<section><h2>Readiness</h2><dl>")
-        for check in facts.readiness.checks {
+        for check in Readiness(facts.instance).checks {
             html.element("dt", check.name)
             html.element("dd") { cell in
                 cell.element("span", check.isReady ? "ok" : "missing", class: check.isReady ? "pill good" : "pill bad")
@@ -21,7 +38,7 @@ extension StatusPage {
     }
 
     func configuration(_ html: inout HTMLText) {
-        let reload = facts.reload
+        let reload = facts.instance.reload
         html.markup("<section><h2>Configuration</h2><dl>")
         term("in force since", StatusWords.ago(reload.loadedAt, facts.now), reload.loadedAt.rfc3339, &html)
         let last = reload.lastAttempt
@@ -47,8 +64,8 @@ extension StatusPage {
 
     func tokens(_ html: inout HTMLText) {
         html.markup("<section><h2>Tokens</h2>")
-        if let problem = facts.tokensProblem ?? facts.store.error?.message { html.element("pre", problem) }
-        html.markup("<div class=\"scroll\"><table><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
+        if let problem = facts.tokensProblem ?? facts.instance.store.error?.message { html.element("pre", problem) }
+        html.markup("<table><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
         html.markup("<th>fingerprint</th><th>state</th></tr></thead><tbody>")
         for token in facts.tokens {
             html.element("tr") { row in
@@ -67,10 +84,12 @@ extension StatusPage {
                 }
             }
         }
-        html.markup("</tbody></table></div><p class=\"legend\">")
-        var words = "store \(facts.storeName), kind \(facts.storeKind)"
-        if let age = facts.store.age(at: facts.now) { words += ", read \(StatusWords.span(age)) ago" }
-        if facts.store.stale > 0 { words += ", \(facts.store.stale) served though the store no longer gives them" }
+        html.markup("</tbody></table><p class=\"legend\">")
+        var words = "store \(facts.instance.storeName), kind \(facts.storeKind)"
+        if let age = facts.instance.store.age(at: facts.now) { words += ", read \(StatusWords.span(age)) ago" }
+        if facts.instance.store.stale > 0 {
+            words += ", \(facts.instance.store.stale) served though the store no longer gives them"
+        }
         html.words(words)
         html.markup("</p></section>")
     }
@@ -79,14 +98,14 @@ extension StatusPage {
         guard let time else { return html.words("not said") }
         guard time > facts.now else { return html.element("span", "has ended", class: "pill bad", title: time.rfc3339) }
         let words = "in \(StatusWords.span(time - facts.now))"
-        guard time - facts.now < Self.expiryNotice else {
+        guard time - facts.now < Finding.expiryNotice else {
             return html.element("span", words, title: time.rfc3339)
         }
         html.element("span", words, class: "pill warn", title: time.rfc3339)
     }
 
     func keys(_ html: inout HTMLText) {
-        let keys = facts.keys
+        let keys = facts.instance.keys
         let now = facts.now.seconds
         html.markup("<section><h2>Signing keys of Access</h2><dl>")
         html.element("dt", "state")
@@ -118,7 +137,7 @@ extension StatusPage {
     }
 
     func audit(_ html: inout HTMLText) {
-        let audit = facts.audit
+        let audit = facts.instance.audit
         html.markup("<section><h2>Audit</h2><dl>")
         html.element("dt", "state")
         html.element("dd") { cell in
@@ -157,7 +176,7 @@ extension StatusPage {
         guard let credentials = facts.credentials else { return }
         html.markup("<section><h2>Break-glass credentials alive</h2>")
         guard !credentials.isEmpty else { return html.markup("<p class=\"none\">None.</p></section>") }
-        html.markup("<div class=\"scroll\"><table class=\"lines\"><thead><tr><th>name</th><th>ends</th></tr>")
+        html.markup("<table class=\"lines\"><thead><tr><th>name</th><th>ends</th></tr>")
         html.markup("</thead><tbody>")
         for credential in credentials {
             html.element("tr") { row in
@@ -165,7 +184,7 @@ extension StatusPage {
                 row.element("td", label: "ends") { ends(credential.expiresAt, &$0) }
             }
         }
-        html.markup("</tbody></table></div></section>")
+        html.markup("</tbody></table></section>")
     }
 
     private func term(_ name: String, _ words: String, _ title: String?, _ html: inout HTMLText) {

@@ -31,21 +31,34 @@ extension StatusPage {
         }
     }
 
+    /// What needs somebody first, the rest in the order of the file.
+    private var routesByNeed: [(route: Route, condition: RouteCondition)] {
+        let all = Array(zip(facts.instance.routes, facts.instance.conditions).enumerated())
+        return all.sorted { one, other in
+            let (left, right) = (one.element.1.state, other.element.1.state)
+            let isSame = left == right || max(left, right) <= .answers
+            return isSame ? one.offset < other.offset : left > right
+        }
+        .map { ($0.element.0, $0.element.1) }
+    }
+
     func routes(_ html: inout HTMLText) {
-        html.markup("<section><h2>Routes</h2><div class=\"scroll\"><table><thead><tr><th>route</th><th>upstream</th>")
-        html.markup(
-            "<th>health</th><th>added p50 / p99</th><th>upstream p50 / p99</th><th>last hour</th></tr></thead><tbody>"
-        )
-        for route in facts.routes {
+        html.markup("<section><h2>Routes</h2>")
+        guard !facts.instance.routes.isEmpty else { return html.markup("<p class=\"none\">None.</p></section>") }
+        html.markup("<table class=\"routes\"><thead><tr><th>route</th><th>upstream</th><th>health</th>")
+        html.markup("<th>added p50 / p99</th><th>upstream p50 / p99</th><th>last hour</th></tr></thead><tbody>")
+        for (route, condition) in routesByNeed {
             html.element("tr") { row in
                 row.element("td", label: "route") { cell in
-                    cell.element("span") { place in
+                    cell.element("span", class: "wide") { place in
                         place.words(route.name.text)
                         place.element("small", "\(route.host)\(route.path)")
                     }
                 }
-                row.element("td", label: "upstream") { $0.element("code", route.upstream.authority) }
-                row.element("td", label: "health") { health(route, &$0) }
+                row.element("td", label: "upstream") { cell in
+                    cell.element("code", route.upstream.isLocalSocket ? route.upstream.place : route.upstream.authority)
+                }
+                row.element("td", label: "health") { health(route, condition, &$0) }
                 row.element("td", latency(facts.traffic.added[route.name]), label: "added p50 / p99")
                 row.element("td", latency(facts.traffic.upstream[route.name]), label: "upstream p50 / p99")
                 row.element("td", label: "last hour") { cell in
@@ -56,21 +69,33 @@ extension StatusPage {
                 }
             }
         }
-        html.markup("</tbody></table></div></section>")
+        html.markup("</tbody></table></section>")
     }
 
-    private func health(_ route: Route, _ html: inout HTMLText) {
-        let health = facts.traffic.health[route.name] ?? RouteHealth()
-        switch health.isGood {
-        case true?: html.element("span", "answers", class: "pill good")
-        case nil: html.element("span", "not asked yet", class: "pill idle")
-        case false?:
-            html.element("span") { cell in
-                cell.element("span", health.lastFailure?.reason.rawValue ?? "fails", class: "pill bad")
-                if let failure = health.lastFailure {
-                    cell.element("small", StatusWords.ago(failure.at, facts.now), title: failure.at.rfc3339)
+    private func health(_ route: Route, _ condition: RouteCondition, _ html: inout HTMLText) {
+        let words: (String, StaticString) =
+            switch condition.state {
+            case .untried: ("not asked yet", "pill idle")
+            case .answers: ("answers", "pill good")
+            case .unsteady: ("fails at times", "pill warn")
+            case .degraded: ("fails at times", "pill warn")
+            case .failing: ("fails", "pill bad")
+            }
+        html.element("span") { cell in
+            cell.element("span", words.0, class: words.1)
+            guard condition.state > .answers else { return }
+            let failure = facts.traffic.health[route.name]?.lastFailure
+            if let reason = condition.reason {
+                cell.element("small", title: failure?.at.rfc3339) { small in
+                    small.runbook(reason.rawValue, reason.rawValue)
+                    if let failure, reason != .tokenUnavailable {
+                        small.words(", \(StatusWords.ago(failure.at, facts.now))")
+                    }
                 }
             }
+            guard condition.failed > 0 else { return }
+            let (failed, reached) = (StatusWords.count(condition.failed), StatusWords.count(condition.reached))
+            cell.element("small", "\(failed) of \(reached) failed in the last hour")
         }
     }
 
@@ -86,18 +111,20 @@ extension StatusPage {
             return html.markup("<p class=\"none\">None since the start.</p></section>")
         }
         html.markup(
-            "<div class=\"scroll\"><table class=\"lines\"><thead><tr><th>when</th><th>route</th><th>reason</th><th>status</th>"
+            "<table class=\"lines\"><thead><tr><th>when</th><th>route</th><th>reason</th><th>status</th>"
         )
         html.markup("<th>request id</th></tr></thead><tbody>")
         for entry in entries {
             html.element("tr") { row in
                 row.element("td", StatusWords.ago(entry.at, facts.now), title: entry.at.rfc3339, label: "when")
                 row.element("td", entry.route?.text ?? "–", label: "route")
-                row.element("td", label: "reason") { $0.element("code", entry.reason.rawValue) }
+                row.element("td", label: "reason") { cell in
+                    cell.element("code") { $0.runbook(entry.reason.rawValue, entry.reason.rawValue) }
+                }
                 row.element("td", "\(entry.status)", label: "status")
                 row.element("td", label: "request id") { $0.element("code", "\(entry.requestID)") }
             }
         }
-        html.markup("</tbody></table></div></section>")
+        html.markup("</tbody></table></section>")
     }
 }

@@ -31,12 +31,13 @@ struct StatusPage {
         html.markup("<meta http-equiv=\"refresh\" content=\"")
         html.number(Self.refreshSeconds)
         html.markup("\"><title>")
-        html.words(facts.readiness.isReady ? "Gatehouse" : "Gatehouse: not ready")
+        html.words(headline.isGood ? "Gatehouse" : "Gatehouse: \(headline.words)")
         html.markup("</title><style>")
         html.markup(StatusStyle.css)
         html.markup("</style></head><body>")
         head(&html)
         html.markup("<main>")
+        problems(&html)
         traffic(&html)
         routes(&html)
         html.markup("<div class=\"pair\">")
@@ -51,15 +52,15 @@ struct StatusPage {
         credentials(&html)
         refusals(&html)
         html.markup("</main><footer>Read-only. The same as numbers: <code>/metrics</code>, <code>/readyz</code>. ")
-        html.markup("What a reason means and what to do: <code>docs/OAUTH_TROUBLESHOOTING.md</code>.</footer>")
+        html.markup("What a reason means and what to do: <a href=\"/runbook\">the runbook</a>, which is ")
+        html.markup("<code>docs/OAUTH_TROUBLESHOOTING.md</code>.</footer>")
         html.markup("</body></html>\n")
         return html.text
     }
 
     private func head(_ html: inout HTMLText) {
         html.markup("<header><h1>Gatehouse</h1>")
-        let isReady = facts.readiness.isReady
-        html.element("span", isReady ? "ready" : "not ready", class: isReady ? "pill good" : "pill bad")
+        html.element("span", headline.words, class: headline.pill)
         html.element("p", facts.version)
         html.element(
             "p",
@@ -67,6 +68,19 @@ struct StatusPage {
             title: facts.now.rfc3339
         )
         html.markup("</header>")
+    }
+
+    /// The one word of the header: never a good one while a route fails.
+    var headline: (words: String, pill: StaticString, isGood: Bool) {
+        let conditions = facts.instance.conditions
+        let failing = conditions.count { $0.state == .failing }
+        let readiness = Readiness(facts.instance)
+        if !readiness.isReady { return ("not ready", "pill bad", false) }
+        if failing > 0 { return (failing == 1 ? "1 route fails" : "\(failing) routes fail", "pill bad", false) }
+        let isUneven = conditions.contains { $0.state > .answers }
+        if readiness.state == .degraded || isUneven { return ("degraded", "pill warn", false) }
+        if !readiness.findings.isEmpty { return ("ready, with warnings", "pill warn", false) }
+        return ("ready", "pill good", true)
     }
 
     /// The date and time of day in UTC, to the second.

@@ -20,11 +20,11 @@ struct StatusReport {
     let sections: [Section]
 
     init(_ facts: StatusFacts) {
-        let state = facts.readiness.isReady ? "ready" : "not ready"
-        title = "Gatehouse \(facts.version): \(state)"
+        title = "Gatehouse \(facts.version): \(StatusPage(facts: facts).headline.words)"
         date = StatusPage.clock(facts.now)
         sections = [
-            Self.instance(facts), Self.readiness(facts), Self.configuration(facts), Self.routes(facts),
+            Self.problems(facts), Self.instance(facts), Self.readiness(facts), Self.configuration(facts),
+            Self.routes(facts),
             Self.tokens(facts), Self.keys(facts), Self.audit(facts),
         ]
     }
@@ -35,6 +35,20 @@ struct StatusReport {
             ("version", facts.version), ("running since", moment(facts.startedAt, facts.now)),
             ("open requests and streams", "\(facts.openExchanges)"), ("open connections", "\(facts.openConnections)"),
         ]
+        return section
+    }
+
+    private static func problems(_ facts: StatusFacts) -> Section {
+        var section = Section(title: "What is wrong")
+        section.none = "nothing"
+        section.columns = ["verdict", "what", "says", "remedy", "runbook"]
+        section.rows = facts.instance.findings.map { finding in
+            [
+                finding.verdict.rawValue,
+                finding.subject.isEmpty ? finding.probe.rawValue : "\(finding.probe.rawValue) \(finding.subject)",
+                finding.detail, finding.advice ?? "–", finding.probe.runbook,
+            ]
+        }
         return section
     }
 

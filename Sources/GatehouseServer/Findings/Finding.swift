@@ -1,4 +1,7 @@
-/// What the doctor found at one place: one line.
+package import GatehouseCore
+
+/// What was found at one place: one line. The one form in which `doctor`, the running instance's log, `/readyz`, `status` and the status page
+/// say what is wrong, so that an operator meets the same words everywhere; `Finding+Words.swift` has those that more than one of them says.
 package struct Finding: Hashable, Sendable {
     package enum Verdict: String, Sendable, Comparable {
         case ok
@@ -63,5 +66,31 @@ package struct Finding: Hashable, Sendable {
         self.subject = subject
         self.detail = detail
         self.advice = advice
+    }
+}
+
+extension Finding {
+    /// Its members, into an object that is open.
+    package func write(to json: inout JSONText) {
+        json.string("probe", probe.rawValue)
+        json.string("verdict", verdict.rawValue.lowercased())
+        json.string("subject", subject)
+        json.string("detail", detail)
+        if let advice { json.string("advice", advice) }
+        json.string("runbook", probe.runbook)
+    }
+
+    /// Reads what ``write(to:)`` writes. Nil for a probe or verdict of another release.
+    init?(_ scanner: inout JSONScanner) throws(JSONFault) {
+        var texts: [String: String] = [:]
+        try scanner.beginObject()
+        while let name = try scanner.nextMember()?.text {
+            if scanner.next == .string { texts[name] = try scanner.string().text } else { _ = try scanner.skip() }
+        }
+        let verdicts: [String: Verdict] = ["ok": .ok, "warn": .warn, "fail": .fail]
+        guard let probe = texts["probe"].flatMap(Probe.init(rawValue:)),
+            let verdict = texts["verdict"].flatMap({ verdicts[$0] })
+        else { return nil }
+        self.init(probe, verdict, texts["subject"] ?? "", texts["detail"] ?? "", advice: texts["advice"])
     }
 }

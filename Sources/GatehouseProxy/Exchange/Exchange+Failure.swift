@@ -1,0 +1,18 @@
+internal import GatehouseCore
+
+extension Exchange {
+    /// What the upstream did, or why it was not reached, for who looks at it: without anything that a caller or the upstream wrote. Empty for
+    /// an exchange that did not fail behind Gatehouse.
+    var failureDetail: String {
+        switch refusal {
+        case .upstreamUnreachable: connectFailure.isEmpty ? "no connection" : connectFailure
+        case .upstreamError: "it answered \(upstreamStatus)"
+        case .upstreamCredentialRejected:
+            route?.token.map { "it answered 401 to version \($0.version) of the token \($0.name)" } ?? "it answered 401"
+        case .upstreamReset: "it closed the connection before the head of its answer was whole"
+        case .upstreamMalformed: "its answer may not be passed on"
+        case .upstreamTimeout: "nothing came in time"
+        case _: ""
+        }
+    }
+}

@@ -1,0 +1,107 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseCore
+internal import GatehouseTokens
+
+/// What a running instance rests on, at one moment, and the findings that follow from it. Holds no secret.
+struct InstanceFacts: Sendable {
+    /// How long the first reading of keys and tokens may take before its absence is something wrong.
+    static let patience: Duration = .seconds(3)
+
+    var now: Timestamp
+    /// Since the process started.
+    var uptime: Duration = .zero
+    /// Whether the listener stands.
+    var isListening = true
+    var isDraining = false
+    var keys = SigningKeySource.Status()
+    var certsURL = ""
+    var store = TokenRefreshState()
+    var storeName = ""
+    /// The versions of the tokens that are served.
+    var served: [TokenName: Int] = [:]
+    var routes: [Route] = []
+    /// In the order of ``routes``.
+    var conditions: [RouteCondition] = []
+    var audit = AuditState()
+    var reload: ReloadState
+    /// Of files, which are looked at apart from all else.
+    var files: [Finding] = []
+
+    /// Tokens that a route injects and that are not served.
+    func missing(_ route: Route) -> [TokenName] { route.tokens.filter { served[$0] == nil }.sorted() }
+
+    /// Everything that is wrong or soon will be. Empty when all is well.
+    var findings: [Finding] {
+        var findings = files
+        if let finding = keysFinding { findings.append(finding) }
+        if let finding = storeFinding { findings.append(finding) }
+        findings += tokenFindings
+        findings += auditFindings
+        if !reload.succeeded {
+            findings.append(
+                Finding(
+                    .configuration,
+                    .warn,
+                    reload.detail,
+                    advice: "gatehouse check says all errors; gatehouse reload"
+                )
+            )
+        }
+        for (route, condition) in zip(routes, conditions) {
+            if let finding = condition.finding(route.name) { findings.append(finding) }
+        }
+        return findings.filter { $0.verdict != .ok }
+    }
+
+    var keysFinding: Finding? {
+        let isReady = keys.isReady(now: now.seconds)
+        guard let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? failure.at else {
+            return isReady || uptime < Self.patience ? nil : .certs(certsURL, "the signing keys were not fetched yet")
+        }
+        // A source that serves keys of its file has asked in vain since the start.
+        guard isReady else { return .certs(certsURL, failure.message) }
+        let end = keys.servesUntil.map { Timestamp(seconds: $0).rfc3339 } ?? ""
+        return .certs(certsURL, "\(failure.message); the last good keys serve until \(end)", .warn)
+    }
+
+    var storeFinding: Finding? {
+        if let error = store.error {
+            return .store(storeName, error.message, hint: error.hint, store.isReady ? .warn : .fail)
+        }
+        if store.lastSuccess == nil, uptime >= Self.patience {
+            return .store(storeName, "the store was not read yet", hint: nil)
+        }
+        return nil
+    }
+
+    private var tokenFindings: [Finding] {
+        // A store that was never read says nothing of its tokens.
+        guard store.lastSuccess != nil else { return [] }
+        var users: [TokenName: [String]] = [:]
+        for route in routes { for name in route.tokens { users[name, default: []].append(route.name.text) } }
+        return users.sorted { $0.key < $1.key }.map { name, routes in
+            .token(
+                name,
+                problem: store.problems.first { $0.name == name }?.error,
+                version: served[name],
+                expiresAt: store.dates[name]?.expiresAt,
+                routes: routes,
+                now: now
+            )
+        }
+    }
+
+    private var auditFindings: [Finding] {
+        if let trouble = audit.writerTrouble {
+            let advice = "make room or give it back to this user; requests are refused meanwhile (audit.on_failure)"
+            return [Finding(.spool, .fail, "\(audit.word.rawValue): \(trouble)", advice: advice)]
+        }
+        let advice = "the spool keeps events until the sink takes them"
+        if let trouble = audit.sinkTrouble {
+            return [Finding(.auditSink, .fail, "\(audit.word.rawValue): \(trouble)", advice: advice)]
+        }
+        guard audit.word != .ready else { return [] }
+        return [Finding(.auditSink, .warn, audit.word.rawValue, advice: advice)]
+    }
+}

@@ -1,0 +1,74 @@
+internal import AccessIdentity
+internal import GatehouseAudit
+internal import GatehouseConfig
+internal import GatehouseCore
+internal import GatehouseProxy
+internal import GatehouseTokens
+internal import Logging
+internal import Synchronization
+
+/// What is wrong with what the instance rests on: looked for from the start on, whether or not anybody calls.
+extension Gatehouse {
+    /// Between two looks.
+    static let findingsInterval: Duration = .seconds(1)
+
+    func facts(_ traffic: LoopMetrics.Snapshot) async -> InstanceFacts {
+        let now = SystemClock().now()
+        var facts = InstanceFacts(now: now, reload: reloadState.withLock { $0 })
+        facts.uptime = ContinuousClock.now - launchedAt
+        facts.isListening = isListening.withLock { $0 }
+        facts.isDraining = isDraining.withLock { $0 }
+        facts.keys = await keys.status
+        facts.certsURL = configuration.access.certsURL.text
+        let source = tokens.source
+        facts.store = source.refresher.state
+        facts.storeName = source.name.text
+        facts.served = source.refresher.snapshot.tokens.mapValues(\.version)
+        facts.routes = live.routes.routes
+        let minute = LoopMetrics.minute
+        facts.conditions = facts.routes.map { route in
+            RouteCondition(
+                route,
+                missing: facts.missing(route),
+                health: traffic.health[route.name] ?? RouteHealth(),
+                hour: (traffic.hours[route.name] ?? LastHour()).ending(at: minute)
+            )
+        }
+        facts.audit = audit.state(at: now)
+        facts.files = fileFindings.withLock { $0 }
+        return facts
+    }
+
+    /// Looks each second, and says in the log what begins, lasts and ends, until the task is cancelled.
+    func watchFindings() async {
+        var standing = StandingFindings()
+        repeat {
+            let inForce = inForce.withLock { $0 }
+            // Looking may block for as long as the file system does; readiness tells what was seen last.
+            let files =
+                [path.flatMap { Finding.replacedFile($0, .configuration) }]
+                + inForce.secretFiles.map { Finding.replacedFile($0, .secrets) }
+            fileFindings.withLock { $0 = files.compactMap { $0 } }
+            let findings = await facts(await traffic().snapshot).findings
+            for (word, finding) in standing.update(findings, at: ContinuousClock.now - launchedAt) {
+                // Of a file that is refused the reload itself has said every error.
+                if word == .began, finding.probe == .configuration, finding.subject.isEmpty { continue }
+                say(word, finding)
+            }
+        } while (try? await Task.sleep(for: Self.findingsInterval)) != nil
+    }
+
+    private func say(_ word: StandingFindings.Word, _ finding: Finding) {
+        var metadata: Logger.Metadata = [
+            "probe": "\(finding.probe.rawValue)", "problem": "\(finding.detail)", "runbook": "\(finding.probe.runbook)",
+        ]
+        if !finding.subject.isEmpty { metadata["subject"] = "\(finding.subject)" }
+        if let advice = finding.advice, word != .ended { metadata["remedy"] = "\(advice)" }
+        let level: Logger.Level = finding.verdict == .fail ? .error : .warning
+        switch word {
+        case .began: logger.log(level: level, "a problem began", metadata: metadata)
+        case .lasts: logger.log(level: level, "a problem lasts", metadata: metadata)
+        case .ended: logger.notice("a problem ended", metadata: metadata)
+        }
+    }
+}
