@@ -1,5 +1,4 @@
 internal import GatehouseCore
-internal import Glibc
 internal import YAMLReader
 
 extension Configuration {
@@ -26,6 +25,12 @@ extension Configuration {
             )
         else { return AuditSettings.defaultSpool }
         return AuditFields.spool.shape.decode(node, Decoding(environment))?.value ?? AuditSettings.defaultSpool
+    }
+
+    /// The line on which a key of the top level stands; nil when the file leaves it out.
+    package func line(of key: String) -> Int? {
+        guard case .mapping(let entries)? = YAMLReader.read(text).root?.content else { return nil }
+        return entries.first { $0.key == key }?.keySpan.start.line
     }
 
     /// Reads the text of a file.
@@ -57,28 +62,11 @@ extension Configuration {
 
     /// The content of a file, one byte more than the limit at most, so that the reader sees that it is too long.
     package static func bytes(of path: String) throws(ConfigurationError) -> [UInt8] {
-        func failure() -> ConfigurationError {
-            let reason = String(cString: strerror(errno))
-            return ConfigurationError(
-                .unreadable,
-                [Diagnostic(.error, file: path, message: "cannot be read: \(reason)")]
-            )
+        do throws(InvalidValue) {
+            return try RegularFile.read(path, atMost: YAMLReader.maximumLength + 1)
+        } catch {
+            throw ConfigurationError(.unreadable, [Diagnostic(.error, file: path, message: error.message)])
         }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure() }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: YAMLReader.maximumLength + 1)
-        var count = 0
-        while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { buffer in
-                Glibc.read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-            }
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw failure() }
-            if got == 0 { break }
-            count += got
-        }
-        return Array(bytes[..<count])
     }
 }
 

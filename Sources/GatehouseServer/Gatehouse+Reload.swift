@@ -1,5 +1,6 @@
 internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseProxy
 internal import Logging
 internal import Synchronization
 
@@ -82,12 +83,29 @@ extension Gatehouse {
     /// All that decides changes in one step on each loop: no request is judged by parts of two files.
     private func take(_ new: Configuration) async throws {
         let policy = AccessAssembly.policy(new.access, issuer: configuration.access.issuer)
+        let authorities = try Self.authorities(new, keeping: live.authorities)
         if let store = try await tokens.stage(new) {
-            tokens.commit(store) { live.publish(new.routes, new.limits, policy, $0) }
+            tokens.commit(store) { live.publish(new, authorities, policy, $0) }
         } else {
-            live.publish(new.routes, new.limits, policy)
+            live.publish(new, authorities, policy)
         }
         inForce.withLock { $0 = new }
+    }
+
+    /// The files with authorities that routes name, read now.
+    static func authorities(
+        _ configuration: Configuration,
+        keeping old: UpstreamAuthorities = .none
+    ) throws(GatehouseError) -> UpstreamAuthorities {
+        do throws(InvalidValue) {
+            return try UpstreamAuthorities(of: configuration.routes.routes, keeping: old)
+        } catch {
+            throw GatehouseError(
+                .unusable,
+                error.message,
+                hint: "upstream_tls.ca names a PEM file that this process can read"
+            )
+        }
     }
 
     private func said(_ outcome: ReloadOutcome, _ new: Configuration) {
@@ -134,6 +152,7 @@ extension Gatehouse {
         func compare(_ name: String, _ isSame: Bool) { if !isSame { sections.append(name) } }
         compare("listen", new.listen == configuration.listen)
         compare("admin", new.admin == configuration.admin)
+        compare("reuse_port", new.reusesPort == configuration.reusesPort)
         compare("admin_hosts", new.adminHosts == configuration.adminHosts)
         compare("threads", new.threads == configuration.threads)
         compare("access.issuer", new.access.issuer == configuration.access.issuer)

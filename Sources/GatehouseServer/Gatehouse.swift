@@ -35,6 +35,7 @@ package final class Gatehouse: Sendable {
     /// Where the log's lines go, for what it could not write.
     private let logQueue: LogQueue?
     let audit: AuditSystem
+    private let leftovers: AuditLeftovers
     let keys: SigningKeySource
     let tokens: LiveTokens
     /// Reloads run one after the other, in the order they were asked for.
@@ -76,6 +77,7 @@ package final class Gatehouse: Sendable {
         let instanceKeys = try await InstanceKeys.made(for: configuration)
         Self.tell(of: instanceKeys, logger)
         audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
+        leftovers = AuditAssembly.leftovers(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -107,7 +109,7 @@ package final class Gatehouse: Sendable {
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
         }
-        let live = LiveState(routes: configuration.routes, limits: limits)
+        let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
         let tokens = try LiveTokens(
@@ -152,6 +154,7 @@ package final class Gatehouse: Sendable {
                 recorder: lanes[index],
                 clock: SystemClock(),
                 connector: connector,
+                descriptors: descriptors,
                 rates: rates,
                 sessions: sessions,
                 legacy: legacy,
@@ -189,28 +192,32 @@ package final class Gatehouse: Sendable {
         await bearers.tick()
         _ = await keysRead
         let bearerTask = Task { [bearers] in await bearers.run() }
+        let leftoverTask = Task { [self] in await bringLeftovers() }
         defer {
+            leftoverTask.cancel()
             keyTask.cancel()
             tokens.stop()
             bearerTask.cancel()
         }
-        let admin = try await AdminServer.start(
-            on: configuration.admin,
-            loop: adminLoop,
-            connections: DescriptorLimit.current.adminConnections
-        ) { [self] in await page($0) }
-        let port: Int?
-        do {
-            port = try await proxy.listen(on: configuration.listen)
-        } catch {
-            throw GatehouseError(.listener, "cannot listen on \(configuration.listen)", underlying: error)
+        let isShared = configuration.reusesPort
+        let admin = try await listening(on: configuration.admin, key: "admin") {
+            try await AdminServer.start(
+                on: configuration.admin,
+                loop: adminLoop,
+                connections: DescriptorLimit.current.adminConnections,
+                isShared: isShared
+            ) { [self] in await page($0) }
+        }
+        let port = try await listening(on: configuration.listen, key: "listen") {
+            try await proxy.listen(on: configuration.listen, isShared: isShared)
         }
         logger.info(
             "serving",
             metadata: [
                 "listen": "\(configuration.listen)", "admin": "\(configuration.admin)",
                 "routes": "\(configuration.routes.routes.count)", "threads": "\(configuration.threads)",
-                "store": "\(configuration.store.name)",
+                "store": "\(configuration.store.name)", "connections": "\(proxy.maximumConnections)",
+                "descriptors": "\(DescriptorLimit.current.count)",
             ]
         )
         writeRunFile(adminPort: admin.port)
@@ -223,12 +230,46 @@ package final class Gatehouse: Sendable {
         isDraining.withLock { $0 = true }
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
-        await proxy.drain(within: limit)
+        await proxy.drain(within: limit, handsOver: isShared)
         await admin.close()
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
+    }
+
+    /// Names the address that cannot be had, and where it comes from.
+    private func listening<Result>(
+        on address: ListenAddress,
+        key: String,
+        _ listen: () async throws -> Result
+    ) async throws -> Result {
+        do { return try await listen() } catch {
+            let origin =
+                configuration.line(of: key).map { "as '\(key)' says on line \($0)" } ?? "the default of '\(key)'"
+            throw GatehouseError(
+                .listener,
+                "cannot listen on \(address), \(origin)",
+                hint: configuration.reusesPort
+                    ? nil : "an instance that runs lets the next one begin beside it where both say reuse_port: true",
+                underlying: error
+            )
+        }
+    }
+
+    /// Looks after the folders of instances that ended beside this one, until the drain.
+    private func bringLeftovers() async {
+        repeat {
+            let count = try? await OwnedThread.run(named: "audit-rest") { [leftovers, self] in
+                leftovers.bringOnce { isDraining.withLock { $0 } }
+            }
+            if let count, count > 0 {
+                logger.notice(
+                    "brought what another instance had recorded to the sink",
+                    metadata: ["events": "\(count)"]
+                )
+            }
+        } while (try? await Task.sleep(for: AuditLeftovers.defaultInterval)) != nil
     }
 
     /// The commands of this machine find the instance by it. Without one it serves all the same.
@@ -249,7 +290,8 @@ package final class Gatehouse: Sendable {
     }
 
     private func removeRunFile() {
-        if runFile.withLock({ $0.take() }) != nil { RunFile.remove(spool: configuration.audit.spool) }
+        // Another instance may have put its own there meanwhile.
+        runFile.withLock { $0.take() }?.remove(spool: configuration.audit.spool)
     }
 
     /// Has ``run()`` drain and return.

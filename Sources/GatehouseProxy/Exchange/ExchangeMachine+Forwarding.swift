@@ -136,6 +136,27 @@ extension ExchangeMachine {
         }
     }
 
+    /// The client sends nothing more, and all that it has sent is used. What is answered by then is still written; a request that is not
+    /// whole has no answer.
+    package mutating func inputExhausted() -> ExchangeAction {
+        switch state {
+        case .idle, .dropping, .lingering:
+            state = .closed
+            return .close
+        case .gathering:
+            state = .closed
+            return .abort(.clientClosed)
+        case .forwarding(let request, _):
+            guard !request.isComplete else { return .wait }
+            state = .closed
+            return .abort(.clientClosed)
+        case .tunnelling:
+            state = .closed
+            return .abort(.clientClosed)
+        case .deciding, .connecting, .closed: return .wait
+        }
+    }
+
     package mutating func clientClosed() -> ExchangeAction {
         let before = state
         state = .closed
@@ -177,9 +198,11 @@ extension ExchangeMachine {
     package mutating func assertionExpired() -> ExchangeAction { endStream(.expired) }
 
     /// The process is told to stop.
-    package mutating func drainBegan() -> ExchangeAction {
+    ///
+    /// - Parameter keepsIdle: a request may be on its way over the connection, and is served before it closes.
+    package mutating func drainBegan(keepsIdle: Bool = false) -> ExchangeAction {
         isDraining = true
-        guard case .idle = state else { return .wait }
+        guard case .idle = state, !keepsIdle else { return .wait }
         state = .closed
         return .close
     }

@@ -7,18 +7,27 @@ package final class ProxySnapshot: Sendable {
     /// In the order of `table.routes`.
     let routes: [PreparedRoute]
     /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
-    let upstreams: [Upstream]
+    let upstreams: [PooledUpstream]
     package let limits: ServerLimits
+    /// How much longer than its caller's credential the streamed answer to a call may last.
+    let callGrace: Duration
     let waits: ServerWaits
 
-    package init(table: RouteTable, tokens: TokenSnapshot, limits: ServerLimits) {
-        var upstreams: [Upstream] = []
-        var positions: [Upstream: Int] = [:]
+    package init(
+        table: RouteTable,
+        tokens: TokenSnapshot,
+        limits: ServerLimits,
+        callGrace: Duration = ServerLimits.defaultCallGrace,
+        authorities: UpstreamAuthorities = .none
+    ) {
+        var upstreams: [PooledUpstream] = []
+        var positions: [PooledUpstream: Int] = [:]
         routes = table.routes.enumerated().map { index, route in
-            let position = positions[route.upstream] ?? upstreams.count
+            let upstream = PooledUpstream(upstream: route.upstream, context: authorities.context(for: route.upstream))
+            let position = positions[upstream] ?? upstreams.count
             if position == upstreams.count {
-                positions[route.upstream] = position
-                upstreams.append(route.upstream)
+                positions[upstream] = position
+                upstreams.append(upstream)
             }
             return PreparedRoute(
                 route,
@@ -31,6 +40,7 @@ package final class ProxySnapshot: Sendable {
         self.table = table
         self.upstreams = upstreams
         self.limits = limits
+        self.callGrace = callGrace
         waits = ServerWaits(limits)
     }
 }

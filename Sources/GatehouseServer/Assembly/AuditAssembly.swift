@@ -6,10 +6,25 @@ internal import SocketLoop
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
-    /// - Parameter logger: told every head of the chain, and of trouble.
     static func system(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) throws -> AuditSystem {
+        try AuditSystem(settings(configuration, keys: keys, logger: logger), sink: sink(configuration.audit.sink))
+    }
+
+    /// What brings the events of instances to the sink that have ended beside this one.
+    static func leftovers(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) -> AuditLeftovers {
+        let sink = configuration.audit.sink
+        return AuditLeftovers(settings(configuration, keys: keys, logger: logger)) { try Self.sink(sink) }
+    }
+
+    /// - Parameter logger: told every head of the chain, and of trouble.
+    private static func settings(
+        _ configuration: Configuration,
+        keys: InstanceKeys,
+        logger: Logger
+    ) -> GatehouseAudit.AuditSettings {
         let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
+        audit.sharesSpool = configuration.reusesPort
         audit.durability = settings.durability == .disk ? .disk : .process
         audit.onFailure = settings.onFailure == .allow ? .allow : .deny
         audit.arguments =
@@ -28,7 +43,7 @@ package enum AuditAssembly {
                 metadata: ["audit.state": "\(word.rawValue)", "problem": "\(trouble)"]
             )
         }
-        return try AuditSystem(audit, sink: sink(settings.sink))
+        return audit
     }
 
     /// The keys that chain this instance's events, and seal and digest their arguments.

@@ -12,7 +12,7 @@ import Testing
 
     enum Event: CaseIterable {
         case clientClosed, deadlinePassed, assertionExpired, drainBegan, streamDrained, graceEnded, upstreamFailed
-        case keysSettled, decisionSettled, decisionFailed, connectFailed
+        case keysSettled, decisionSettled, decisionFailed, connectFailed, inputExhausted, drainBeganForAnother
     }
 
     static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
@@ -59,6 +59,8 @@ import Testing
         case .decisionSettled: machine.decisionSettled(durable: true)
         case .decisionFailed: machine.decisionSettled(durable: false)
         case .connectFailed: machine.connectFailed()
+        case .inputExhausted: machine.inputExhausted()
+        case .drainBeganForAnother: machine.drainBegan(keepsIdle: true)
         }
     }
 
@@ -78,6 +80,12 @@ import Testing
             .wait,
         ],
         .drainBegan: [.close, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
+        .drainBeganForAnother: [.wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait, .wait],
+        // What is whole is answered.
+        .inputExhausted: [
+            .close, .wait, .wait, .wait, .abort(.clientClosed), .wait, .abort(.clientClosed), .close,
+            .abort(.clientClosed), .close, .wait,
+        ],
         .streamDrained: [
             .wait, .wait, .wait, .wait, .wait, .abort(.drained), .abort(.drained), .wait, .abort(.drained), .wait,
             .wait,
