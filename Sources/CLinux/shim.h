@@ -48,6 +48,16 @@ static inline int gatehouse_accept(int listener) {
     return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+#include <linux/filter.h>
+
+// Has the kernel give new connections to the second socket of those that share a listener's port (socket(7),
+// SO_ATTACH_REUSEPORT_CBPF). Where there is no second, its answer is out of range, and the only one gets them.
+static inline int gatehouse_prefer_second(int listener) {
+    struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, 1}};
+    struct sock_fprog program = {1, code};
+    return setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+}
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <resolv.h>

@@ -1,5 +1,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -19,4 +20,16 @@ static inline int gatehouse_pending_output(BIO *bio) {
 // An empty source is not its end: more may come.
 static inline void gatehouse_keep_open(BIO *bio) {
     BIO_set_mem_eof_return(bio, -1);
+}
+// The bytes as a source of their own.
+static inline BIO *gatehouse_copy_of(const void *bytes, long count) {
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (bio != NULL && count > 0 && BIO_write(bio, bytes, (int)count) != count) {
+        BIO_free(bio);
+        return NULL;
+    }
+    return bio;
+}
+static inline int gatehouse_is_end_of_pem(unsigned long error) {
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }

@@ -11,6 +11,10 @@ final class CurlReceived {
     private let isEnough: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
     /// Whose certificate the server must show.
     var host = ""
+    /// Lives as long as the transfer.
+    var connectTo: UnsafeMutablePointer<curl_slist>?
+
+    deinit { curl_slist_free_all(connectTo) }
 
     init(maximumBody: Int, isEnough: (@Sendable (UnsafeRawBufferPointer) -> Bool)? = nil) {
         body = CurlBodyBuilder(maximum: max(0, maximumBody))

@@ -28,10 +28,20 @@ extension CurlRequest {
         // An empty proxy overrides the variables of the environment.
         if !usesProxyFromEnvironment { gatehouse_setopt_string(easy, CURLOPT_PROXY, "") }
         if let authorities = authoritiesFile ?? Self.authoritiesOfEnvironment {
+            // libcurl would wait for who writes to a pipe, beyond every timeout.
+            var status = stat()
+            guard stat(authorities, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+                throw CurlError(.invalidRequest, "the file of certificate authorities is not a file")
+            }
             gatehouse_setopt_string(easy, CURLOPT_CAINFO, authorities)
             gatehouse_setopt_string(easy, CURLOPT_CAPATH, nil)
         }
         if let unixSocket { gatehouse_setopt_string(easy, CURLOPT_UNIX_SOCKET_PATH, unixSocket) }
+        if let connectHost {
+            let host = connectHost.contains(":") ? "[\(connectHost)]" : connectHost
+            received.connectTo = curl_slist_append(nil, "::\(host):")
+            gatehouse_setopt_list(easy, CURLOPT_CONNECT_TO, received.connectTo)
+        }
         if let body, body.count > 0 {
             body.withUnsafeBytes { bytes in
                 gatehouse_setopt_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, bytes.count)

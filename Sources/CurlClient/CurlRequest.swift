@@ -27,6 +27,8 @@ package struct CurlRequest: Sendable {
     package var authoritiesFile: String?
     /// Connects to this socket instead of the URL's host and port.
     package var unixSocket: String?
+    /// Connects to this host, an address or a name, and the URL's port, instead of the URL's host.
+    package var connectHost: String?
     /// Whether `HTTPS_PROXY` and its kin apply.
     package var usesProxyFromEnvironment = false
 

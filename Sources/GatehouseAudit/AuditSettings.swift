@@ -23,6 +23,8 @@ package struct AuditSettings: Sendable {
 
     /// The directory of the spool; made when missing, mode 0700.
     package var spool: String
+    /// Whether other instances of this machine may record beside this one, each in a folder of its own: see ``SharedSpool``.
+    package var sharesSpool = false
     package static let defaultDurability = Durability.process
     package var durability = AuditSettings.defaultDurability
     package static let defaultOnFailure = OnFailure.deny

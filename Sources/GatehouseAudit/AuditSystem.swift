@@ -35,7 +35,9 @@ package final class AuditSystem: Sendable {
     package init(_ settings: AuditSettings, sink: sending any AuditSink) throws(AuditError) {
         try settings.validate()
         self.settings = settings
-        directory = try SpoolDirectory(opening: settings.spool)
+        directory =
+            settings.sharesSpool
+            ? try SharedSpool.claim(settings.spool) : try SpoolDirectory(opening: settings.spool)
         (writer, report) = try SpoolRecovery.run(directory, settings: settings, gauges: gauges)
         drain = SpoolDrain(directory, settings: settings, gauges: gauges, sink: sink)
         retention = settings.keys.map { keys in

@@ -1,5 +1,5 @@
-internal import GatehouseCore
 internal import Glibc
+internal import GatehouseCore
 internal import YAMLReader
 
 extension Configuration {
@@ -75,6 +75,12 @@ extension Configuration {
         return AuditFields.spool.shape.decode(node, Decoding(environment))?.value ?? AuditSettings.defaultSpool
     }
 
+    /// The line on which a key of the top level stands; nil when the file leaves it out.
+    package func line(of key: String) -> Int? {
+        guard case .mapping(let entries)? = YAMLReader.read(text).root?.content else { return nil }
+        return entries.first { $0.key == key }?.keySpan.start.line
+    }
+
     /// Reads the text of a file.
     ///
     /// - Parameter file: how diagnostics name the text.
@@ -104,41 +110,20 @@ extension Configuration {
 
     /// The content of a file, one byte more than the limit at most, so that the reader sees that it is too long.
     package static func bytes(of path: String) throws(ConfigurationError) -> [UInt8] {
-        func failure(_ reason: String? = nil, hint: String? = nil) -> ConfigurationError {
-            let reason = reason ?? String(cString: strerror(errno))
-            return ConfigurationError(
-                .unreadable,
-                [Diagnostic(.error, file: path, message: "cannot be read: \(reason)", hint: hint)]
-            )
+        do throws(InvalidValue) {
+            return try RegularFile.read(path, atMost: YAMLReader.maximumLength + 1)
+        } catch {
+            let diagnostic = Diagnostic(.error, file: path, message: error.message, hint: hint(aboutUnreadable: path))
+            throw ConfigurationError(.unreadable, [diagnostic])
         }
-        // Opening a pipe that nobody writes to would wait for somebody who does.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw failure(hint: errno == ENOENT ? "gatehouse init writes one" : nil) }
-        defer { close(descriptor) }
+    }
+
+    private static func hint(aboutUnreadable path: String) -> String? {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure() }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: break
-        case S_IFDIR:
-            // Docker makes a folder where a file that is to be mounted does not exist.
-            throw failure(
-                "it is a folder",
-                hint: "was it mounted before it existed? Mount the folder that holds gatehouse.yaml"
-            )
-        case _: throw failure("it is no regular file")
-        }
-        var bytes = [UInt8](repeating: 0, count: YAMLReader.maximumLength + 1)
-        var count = 0
-        while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { buffer in
-                Glibc.read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-            }
-            if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw failure() }
-            if got == 0 { break }
-            count += got
-        }
-        return Array(bytes[..<count])
+        guard stat(path, &status) == 0 else { return errno == ENOENT ? "gatehouse init writes one" : nil }
+        // Docker makes a folder where a file that is to be mounted does not exist.
+        return status.st_mode & S_IFMT == S_IFDIR
+            ? "was it mounted before it existed? Mount the folder that holds gatehouse.yaml" : nil
     }
 }
 

@@ -16,6 +16,8 @@ package struct Configuration: Sendable {
     package static let storeMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(30 * 86_400))
 
     package let listen: ListenAddress
+    /// Whether another instance of this machine may listen on the same addresses and record beside the same spool.
+    package let reusesPort: Bool
     /// Health, metrics and status; never routed through the tunnel.
     package let admin: ListenAddress
     /// Names under which the admin listener may be asked, beside addresses and `localhost`.

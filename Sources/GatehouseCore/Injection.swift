@@ -8,7 +8,7 @@ package struct Injection: Hashable, Sendable {
         self.value = value
     }
 
-    /// A value with placeholders: `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}`.
+    /// A value with placeholders: `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}` `{assertion}`.
     package struct Template: Hashable, Sendable {
         package enum Part: Hashable, Sendable {
             case literal(String)
@@ -18,7 +18,12 @@ package struct Injection: Hashable, Sendable {
             case subject
             /// The caller's name, whatever its kind.
             case principal
+            /// The assertion that established the caller, as it came; empty for a break-glass credential.
+            case assertion
         }
+
+        /// As a hint names them.
+        package static let placeholders = "{token} {token:NAME} {email} {subject} {principal} {assertion}"
 
         package let parts: [Part]
 
@@ -40,12 +45,13 @@ package struct Injection: Hashable, Sendable {
                 case "email": parts.append(.email)
                 case "subject": parts.append(.subject)
                 case "principal": parts.append(.principal)
+                case "assertion": parts.append(.assertion)
                 case _ where word.hasPrefix("token:"):
                     parts.append(.token(try TokenName(parsing: String(word.dropFirst(6)))))
                 case _:
                     throw InvalidValue(
                         "'{\(word)}' is not a placeholder",
-                        suggestion: "{token} {token:NAME} {email} {subject} {principal}"
+                        suggestion: Self.placeholders
                     )
                 }
                 rest = rest[rest.index(after: close)...]
@@ -57,5 +63,7 @@ package struct Injection: Hashable, Sendable {
         package var tokens: [TokenName] {
             parts.compactMap { if case .token(let name) = $0 { name } else { nil } }
         }
+
+        package var forwardsAssertion: Bool { parts.contains(.assertion) }
     }
 }

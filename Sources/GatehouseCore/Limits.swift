@@ -90,7 +90,6 @@ package struct ServerLimits: Hashable, Sendable {
     package var upstreamKeepAlive = ServerLimits.defaultUpstreamKeepAlive
     package var upstreamIdle = ServerLimits.defaultUpstreamIdle
     package var drain = ServerLimits.defaultDrain
-    package var callGrace = ServerLimits.defaultCallGrace
     package var streamSilence = ServerLimits.defaultStreamSilence
     package var heldBodies = ServerLimits.defaultHeldBodies
     package var heldBodiesOfOne: Int { heldBodies / ServerLimits.heldBodiesShare }

@@ -10,8 +10,30 @@ package struct Upstream: Hashable, Sendable {
     package let isSecure: Bool
     /// What `Host` says upstream, with the port when it is not the scheme's own.
     package let authority: String
+    /// How the certificate is verified; only where TLS is spoken.
+    package private(set) var tls = TLS()
     /// Replaces the matched prefix of the route; empty when the upstream URL has no path.
     package let path: String
+
+    /// How a server is known, where it is not by the system's authorities and the host of its URL.
+    package struct TLS: Hashable, Sendable {
+        /// A PEM file, absolute; nil for the system's.
+        package let authorities: String?
+        /// A name or an address without brackets, that the certificate must have; nil for the host of the URL.
+        package let serverName: String?
+
+        package init(authorities: String? = nil, serverName: String? = nil) {
+            self.authorities = authorities
+            self.serverName = serverName
+        }
+    }
+
+    /// The same upstream, whose certificate is verified in another way.
+    package func verified(by tls: TLS) -> Upstream {
+        var upstream = self
+        upstream.tls = tls
+        return upstream
+    }
 
     /// Parses `http://host[:port][/path]`, `https://…`, or `unix:/path/to/socket`.
     ///
@@ -65,8 +87,12 @@ package struct Upstream: Hashable, Sendable {
             port = number
         }
         let host = try Host(parsing: String(name))
-        let bare = host.name.hasPrefix("[") ? String(host.name.dropFirst().dropLast()) : host.name
-        endpoint = .tcp(host: bare, port: port)
+        endpoint = .tcp(host: Self.bareHost(host), port: port)
         authority = port == (isSecure ? 443 : 80) ? host.name : "\(host.name):\(port)"
+    }
+
+    /// Without the brackets of an IPv6 address.
+    package static func bareHost(_ host: Host) -> String {
+        host.name.hasPrefix("[") ? String(host.name.dropFirst().dropLast()) : host.name
     }
 }

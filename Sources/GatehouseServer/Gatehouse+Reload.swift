@@ -1,5 +1,6 @@
 internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseProxy
 internal import GatehouseTokens
 internal import Logging
 internal import Synchronization
@@ -89,10 +90,11 @@ extension Gatehouse {
     /// All that decides changes in one step on each loop: no request is judged by parts of two files.
     private func take(_ new: Configuration) async throws {
         let policy = AccessAssembly.policy(new.access, issuer: configuration.access.issuer)
+        let authorities = try Self.authorities(new, keeping: live.authorities)
         if let store = try await tokens.stage(new) {
-            tokens.commit(store) { live.publish(new.routes, new.limits, new.log.requests, policy, $0) }
+            tokens.commit(store) { live.publish(new, authorities, policy, $0) }
         } else {
-            live.publish(new.routes, new.limits, new.log.requests, policy)
+            live.publish(new, authorities, policy)
         }
         logLevel?.follow(new.log.level.ofLogger)
         let old = inForce.withLock { old in
@@ -109,6 +111,22 @@ extension Gatehouse {
             let users = new.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
             let finding = Finding.token(name, version: nil, routes: users, now: SystemClock().now())
             return "the token \(name) \(finding.detail)" + (finding.advice.map { " (\($0))" } ?? "")
+        }
+    }
+
+    /// The files with authorities that routes name, read now.
+    static func authorities(
+        _ configuration: Configuration,
+        keeping old: UpstreamAuthorities = .none
+    ) throws(GatehouseError) -> UpstreamAuthorities {
+        do throws(InvalidValue) {
+            return try UpstreamAuthorities(of: configuration.routes.routes, keeping: old)
+        } catch {
+            throw GatehouseError(
+                .unusable,
+                error.message,
+                hint: "upstream_tls.ca names a PEM file that this process can read"
+            )
         }
     }
 
@@ -160,6 +178,7 @@ extension Gatehouse {
         func compare(_ name: String, _ isSame: Bool) { if !isSame { sections.append(name) } }
         compare("listen", new.listen == configuration.listen)
         compare("admin", new.admin == configuration.admin)
+        compare("reuse_port", new.reusesPort == configuration.reusesPort)
         compare("admin_hosts", new.adminHosts == configuration.adminHosts)
         compare("threads", new.threads == configuration.threads)
         compare("access.issuer", new.access.issuer == configuration.access.issuer)

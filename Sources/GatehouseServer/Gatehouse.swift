@@ -36,6 +36,7 @@ package final class Gatehouse: Sendable {
     private let logQueue: LogQueue?
     let logLevel: LogLevel?
     let audit: AuditSystem
+    private let leftovers: AuditLeftovers
     let keys: SigningKeySource
     let tokens: LiveTokens
     /// Reloads run one after the other, in the order they were asked for.
@@ -83,6 +84,7 @@ package final class Gatehouse: Sendable {
         let instanceKeys = try await InstanceKeys.made(for: configuration)
         Self.tell(of: instanceKeys, logger)
         audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
+        leftovers = AuditAssembly.leftovers(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
                 "the audit spool was recovered",
@@ -114,11 +116,7 @@ package final class Gatehouse: Sendable {
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
         }
-        let live = LiveState(
-            routes: configuration.routes,
-            limits: limits,
-            logging: configuration.log.requests
-        )
+        let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
         let tokens = try LiveTokens(
@@ -168,6 +166,7 @@ package final class Gatehouse: Sendable {
                 },
                 clock: SystemClock(),
                 connector: connector,
+                descriptors: descriptors,
                 rates: rates,
                 sessions: sessions,
                 legacy: legacy,
@@ -202,29 +201,32 @@ package final class Gatehouse: Sendable {
         let requestsTask = Task { [self] in await watchRequests() }
         let findingsTask = Task { [self] in await watchFindings() }
         // Before all that may take its time, so that who asks is told what is waited for.
-        let admin = try await AdminServer.start(
-            on: configuration.admin,
-            loop: adminLoop,
-            connections: DescriptorLimit.current.adminConnections
-        ) { [self] in await page($0) }
+        let isShared = configuration.reusesPort
+        let admin = try await listening(on: configuration.admin, key: "admin") {
+            try await AdminServer.start(
+                on: configuration.admin,
+                loop: adminLoop,
+                connections: DescriptorLimit.current.adminConnections,
+                isShared: isShared
+            ) { [self] in await page($0) }
+        }
         // The first readings are waited for, so that nobody is refused for a key or a token that is there.
         async let keysRead = keys.refresh()
         await tokens.start()
         await bearers.tick()
         _ = await keysRead
         let bearerTask = Task { [bearers] in await bearers.run() }
+        let leftoverTask = Task { [self] in await bringLeftovers() }
         defer {
+            leftoverTask.cancel()
             keyTask.cancel()
             findingsTask.cancel()
             requestsTask.cancel()
             tokens.stop()
             bearerTask.cancel()
         }
-        let port: Int?
-        do {
-            port = try await proxy.listen(on: configuration.listen)
-        } catch {
-            throw GatehouseError(.listener, "cannot listen on \(configuration.listen)", underlying: error)
+        let port = try await listening(on: configuration.listen, key: "listen") {
+            try await proxy.listen(on: configuration.listen, isShared: isShared)
         }
         isListening.withLock { $0 = true }
         logger.info(
@@ -232,7 +234,8 @@ package final class Gatehouse: Sendable {
             metadata: [
                 "listen": "\(configuration.listen)", "admin": "\(configuration.admin)",
                 "routes": "\(configuration.routes.routes.count)", "threads": "\(configuration.threads)",
-                "store": "\(configuration.store.name)",
+                "store": "\(configuration.store.name)", "connections": "\(proxy.maximumConnections)",
+                "descriptors": "\(DescriptorLimit.current.count)",
             ]
         )
         writeRunFile(adminPort: admin.port)
@@ -245,13 +248,47 @@ package final class Gatehouse: Sendable {
         isDraining.withLock { $0 = true }
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
-        await proxy.drain(within: limit)
+        await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
         await admin.close()
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
+    }
+
+    /// Names the address that cannot be had, and where it comes from.
+    private func listening<Result>(
+        on address: ListenAddress,
+        key: String,
+        _ listen: () async throws -> Result
+    ) async throws -> Result {
+        do { return try await listen() } catch {
+            let origin =
+                configuration.line(of: key).map { "as '\(key)' says on line \($0)" } ?? "the default of '\(key)'"
+            throw GatehouseError(
+                .listener,
+                "cannot listen on \(address), \(origin)",
+                hint: configuration.reusesPort
+                    ? nil : "an instance that runs lets the next one begin beside it where both say reuse_port: true",
+                underlying: error
+            )
+        }
+    }
+
+    /// Looks after the folders of instances that ended beside this one, until the drain.
+    private func bringLeftovers() async {
+        repeat {
+            let count = try? await OwnedThread.run(named: "audit-rest") { [leftovers, self] in
+                leftovers.bringOnce { isDraining.withLock { $0 } }
+            }
+            if let count, count > 0 {
+                logger.notice(
+                    "brought what another instance had recorded to the sink",
+                    metadata: ["events": "\(count)"]
+                )
+            }
+        } while (try? await Task.sleep(for: AuditLeftovers.defaultInterval)) != nil
     }
 
     /// The commands of this machine find the instance by it. Without one it serves all the same.
@@ -272,7 +309,8 @@ package final class Gatehouse: Sendable {
     }
 
     private func removeRunFile() {
-        if runFile.withLock({ $0.take() }) != nil { RunFile.remove(spool: configuration.audit.spool) }
+        // Another instance may have put its own there meanwhile.
+        runFile.withLock { $0.take() }?.remove(spool: configuration.audit.spool)
     }
 
     /// Has ``run()`` drain and return.

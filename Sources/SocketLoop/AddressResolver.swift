@@ -110,3 +110,18 @@ final class AddressResolver: Sendable {
         return addresses
     }
 }
+
+/// The addresses that a host's name has now.
+package enum HostAddresses {
+    /// Whether a host has to be looked up: it is no address.
+    package static func isName(_ host: String) -> Bool { SocketAddress(literal: host, port: 0) == nil }
+
+    /// Asks as connections do, so that a look-up is shared with them.
+    ///
+    /// - Parameter completion: called on the loop with the addresses as ``StreamSocket/peerAddress`` has them; nil when the resolver has no answer.
+    package static func find(_ host: String, on loop: EpollLoop, _ completion: @escaping (Set<String>?) -> Void) {
+        AddressResolver.shared.resolve(host, port: 0, on: loop) { found in
+            completion((try? found.get()).map { Set($0.map(\.hostText)) })
+        }
+    }
+}

@@ -75,6 +75,12 @@ struct SocketAddress: Sendable {
             }
         }
         guard isFound else { return "" }
+        return address.hostText
+    }
+
+    /// The host as text: of IPv4 also where it comes by IPv6, `unix` for a unix socket.
+    var hostText: String {
+        let address = self
         guard address.family == AF_INET || address.family == AF_INET6 else { return "unix" }
         // Behind the family and the port; for IPv6 behind the flow label, too (ip(7), ipv6(7)).
         let offset = address.family == AF_INET ? 4 : 8

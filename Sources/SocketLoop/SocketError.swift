@@ -21,6 +21,9 @@ package struct SocketError: Error, CustomStringConvertible {
     package let code: Code
     package let message: String
 
+    /// Of the system call that failed.
+    var number: Int32? { if case .system(let number) = code { number } else { nil } }
+
     package var description: String { message }
 
     /// With the reason of the system call that has just failed.

@@ -20,23 +20,35 @@ package final class SocketListener: Pollable {
     ///
     /// - Parameters:
     ///   - unixMode: the mode of a unix socket's file. A socket file that a process left behind is replaced; one that a process listens on
-    ///     is not.
+    ///     is not, unless it is shared.
+    ///   - isShared: whether another process may listen on the same address, as ``ListeningSocket`` says.
     ///   - deadPeer: what accepted TCP connections inherit.
     ///   - onAccept: called on the loop with a descriptor, non-blocking and closed on exec, which is the callee's from then on.
-    /// - Returns: the listener, and the port that was bound, nil for a unix socket.
+    /// - Returns: a listener for each address that the host has, and the port that was bound, nil for a unix socket.
     /// - Throws: ``SocketError`` when the address cannot be had.
     package static func listen(
         on endpoint: Endpoint,
         unixMode: UInt32 = 0o660,
+        isShared: Bool = false,
         deadPeer: DeadPeer = .standard,
         loop: EpollLoop,
         onAccept: @escaping @Sendable (CInt) -> Void
-    ) async throws -> (listener: LoopBound<SocketListener>, port: Int?) {
-        let descriptor = try bind(endpoint, unixMode: unixMode, deadPeer)
-        let port = SocketAddress.boundPort(of: descriptor)
-        let made: Result<LoopBound<SocketListener>, SocketError> = try await loop.submit {
+    ) async throws -> (listeners: LoopBound<[SocketListener]>, port: Int?) {
+        let descriptors = try ListeningSocket.bind(
+            endpoint,
+            unixMode: unixMode,
+            isShared: isShared,
+            backlog: backlog,
+            deadPeer
+        )
+        let port = descriptors.first.flatMap { SocketAddress.boundPort(of: $0) }
+        let made: Result<LoopBound<[SocketListener]>, SocketError> = try await loop.submit {
             Result { () throws(SocketError) in
-                LoopBound(try SocketListener(descriptor, on: loop, onAccept: onAccept), on: loop)
+                var listeners: [SocketListener] = []
+                for descriptor in descriptors {
+                    listeners.append(try SocketListener(descriptor, on: loop, onAccept: onAccept))
+                }
+                return LoopBound(listeners, on: loop)
             }
         }
         return (try made.get(), port)
@@ -51,11 +63,24 @@ package final class SocketListener: Pollable {
         }
     }
 
-    /// Stops accepting. Connections that wait are refused by the kernel.
+    /// Accepts what waits, for the kernel would reset it, and stops listening.
     package func close() {
         guard isOpen else { return }
         loop.forget(self)
+        acceptRest()
         abandon()
+    }
+
+    private func acceptRest() {
+        // As many as can wait: who comes meanwhile could hold this up without end.
+        for _ in 0..<Self.backlog {
+            let accepted = gatehouse_accept(descriptor)
+            if accepted >= 0 {
+                onAccept(accepted)
+            } else if errno != ECONNABORTED, errno != EINTR {
+                return
+            }
+        }
     }
 
     override func abandon() {
@@ -108,52 +133,5 @@ package final class SocketListener: Pollable {
         loop.schedule(after: Self.pause) { [self] in
             if isOpen { loop.change(self, gatehouse_epoll_in) }
         }
-    }
-
-    // MARK: - Binding
-
-    private static func bind(
-        _ endpoint: Endpoint,
-        unixMode: UInt32,
-        _ deadPeer: DeadPeer
-    ) throws(SocketError) -> CInt {
-        switch endpoint {
-        case .unix(let path):
-            guard let address = SocketAddress(unix: path) else { throw .system(path, ENAMETOOLONG) }
-            return try UnixPath.claim(path, address) { () throws(SocketError) in
-                let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
-                // The mode before it listens: until then nobody can connect.
-                return try listen(descriptor, at: address) { chmod(path, unixMode) == 0 }
-            }
-        case .tcp(let host, let port):
-            let addresses = try AddressResolver.lookUp(host, port: port, flags: AI_PASSIVE)
-            guard let address = addresses.first else {
-                throw SocketError(code: .unknownHost, message: "\(host) has no address")
-            }
-            let descriptor = try StreamSocket.makeDescriptor(address.family)
-            // Accepted sockets inherit these (tcp(7)), which saves system calls for each.
-            StreamSocket.setNoDelay(descriptor)
-            deadPeer.apply(to: descriptor)
-            return try listen(descriptor, at: address) { true }
-        }
-    }
-
-    /// - Parameter prepare: what is to be done between binding and listening; false and `errno` when it failed.
-    private static func listen(
-        _ descriptor: CInt,
-        at address: SocketAddress,
-        prepare: () -> Bool
-    ) throws(SocketError) -> CInt {
-        var one: CInt = 1
-        guard
-            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size)) == 0,
-            address.withSockaddr({ Glibc.bind(descriptor, $0, $1) }) == 0, prepare(),
-            Glibc.listen(descriptor, backlog) == 0
-        else {
-            let error = SocketError.system("bind")
-            Glibc.close(descriptor)
-            throw error
-        }
-        return descriptor
     }
 }

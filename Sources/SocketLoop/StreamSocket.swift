@@ -19,6 +19,8 @@ package final class StreamSocket: Pollable {
     /// The handler could not use more.
     private var isReadHeld = false
     private var isResumed = false
+    /// The peer has ended its side, and gets what its handler still has for it.
+    private var isHalfClosed = false
 
     // Writing.
     private var outgoing = OutgoingBytes()
@@ -59,6 +61,9 @@ package final class StreamSocket: Pollable {
         loop.soon { [self] in ready(events) }
     }
 
+    /// The number of its descriptor: the kernel gives the lowest that is free, so it tells how many are in use.
+    package var number: Int { Int(descriptor) }
+
     /// Both directions, from the start.
     static let interest =
         gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
@@ -70,6 +75,7 @@ package final class StreamSocket: Pollable {
 
     override func ready(_ events: UInt32) {
         let ends = gatehouse_epoll_read_hangup | gatehouse_epoll_hangup | gatehouse_epoll_error
+        if isHalfClosed { return readyHalfClosed(events) }
         if events & ends != 0 { isEnding = true }
         if events & gatehouse_epoll_out != 0, isBlocked {
             isBlocked = false
@@ -81,9 +87,18 @@ package final class StreamSocket: Pollable {
         }
     }
 
+    /// Nothing is left to be read. A peer that has gone as a whole answers what it is sent with a reset.
+    private func readyHalfClosed(_ events: UInt32) {
+        guard events & (gatehouse_epoll_error | gatehouse_epoll_hangup) == 0 else { return end(isBroken: true) }
+        guard events & gatehouse_epoll_out != 0, isBlocked else { return }
+        isBlocked = false
+        flush()
+    }
+
     /// Reads on without an event.
     func goOn() {
         isResumed = false
+        guard !isHalfClosed else { return isFailed ? end(isBroken: true) : () }
         receive()
     }
 
@@ -151,7 +166,7 @@ package final class StreamSocket: Pollable {
 
     private func receivedNothing(isEnd: Bool, _ number: Int32) {
         if isEnd {
-            end(isBroken: tls != nil)
+            inputEnded()
         } else if number == EAGAIN, !isFailed {
             isReadable = false
         } else if number == EINTR {
@@ -159,6 +174,14 @@ package final class StreamSocket: Pollable {
         } else {
             end(isBroken: true)
         }
+    }
+
+    private func inputEnded() {
+        guard tls == nil, !isFailed, let handler, handler.inputEnded() else { return end(isBroken: tls != nil) }
+        // It may have closed by its answer.
+        isHalfClosed = isOpen
+        isReadable = false
+        isReadHeld = false
     }
 
     /// The handler cannot use more. An end with nothing before it is still an end.
@@ -230,6 +253,16 @@ package final class StreamSocket: Pollable {
 
     /// Bytes that the kernel has taken so far.
     package private(set) var sentBytes = 0
+
+    /// Whether something waits to be written.
+    package var hasOutput: Bool { outgoing.count > 0 }
+
+    /// Whether the kernel has bytes that were not read yet.
+    package var hasUnread: Bool {
+        guard isOpen else { return false }
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) > 0
+    }
 
     /// Whether the other side may go on sending what is to be written here.
     package var isWritable: Bool { isOpen && !isAboveHighWater }

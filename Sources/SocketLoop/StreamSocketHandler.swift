@@ -10,6 +10,11 @@ package protocol StreamSocketHandler: AnyObject {
     func received(_ bytes: ByteBuffer)
     /// All that has come is used, or its share of this turn.
     func readCompleted()
+    /// The peer sends nothing more, and may still read (shutdown(2), SHUT_WR).
+    ///
+    /// - Returns: whether there is something to be said to it; else the connection ends. One that has gone looks the same until something
+    ///   is written to it.
+    func inputEnded() -> Bool
     /// Less than ``StreamSocket/lowWater`` bytes wait to be written, after it had been more than ``StreamSocket/highWater``.
     func becameWritable()
     /// All that ``StreamSocket/tellWhenWritten()`` waited for has left.
@@ -23,6 +28,7 @@ package protocol StreamSocketHandler: AnyObject {
 }
 
 extension StreamSocketHandler {
+    package func inputEnded() -> Bool { false }
     package func written() {}
     package func secured() {}
 }

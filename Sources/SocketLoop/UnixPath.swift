@@ -23,7 +23,7 @@ enum UnixPath {
         // Another file there is somebody's: binding will say so.
         if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK {
             guard try isLeftover(address) else {
-                throw SocketError(code: .system(errno: EADDRINUSE), message: "another process listens on \(path)")
+                throw SocketError(code: .system(errno: EADDRINUSE), message: "another process listens there")
             }
             unlink(path)
         }

@@ -11,6 +11,8 @@ package final class TLSContext: @unchecked Sendable {
         case system
         /// Those of a file, PEM.
         case file(String)
+        /// These, PEM.
+        case certificates([UInt8])
     }
 
     let pointer: OpaquePointer
@@ -35,11 +37,32 @@ package final class TLSContext: @unchecked Sendable {
         switch trustRoots {
         case .file(let path):
             guard SSL_CTX_load_verify_file(context, path) == 1 else { throw .latest("\(path) holds no certificates") }
+        case .certificates(let bytes): try trust(bytes)
         case .system: try trustSystem()
         }
     }
 
     deinit { SSL_CTX_free(pointer) }
+
+    private func trust(_ pem: [UInt8]) throws(TLSError) {
+        guard let source = pem.withUnsafeBytes({ gatehouse_copy_of($0.baseAddress, $0.count) }) else {
+            throw .latest("no memory for certificates")
+        }
+        defer { BIO_free(source) }
+        var count = 0
+        while let certificate = PEM_read_bio_X509_AUX(source, nil, nil, nil) {
+            defer { X509_free(certificate) }
+            guard X509_STORE_add_cert(SSL_CTX_get_cert_store(pointer), certificate) == 1 else {
+                throw .latest("one of its certificates cannot be used")
+            }
+            count += 1
+        }
+        // The end of what is there is told as an error, and so is a certificate that cannot be made out.
+        let isEnd = gatehouse_is_end_of_pem(ERR_peek_last_error()) == 1
+        guard isEnd else { throw .latest("one of its certificates cannot be read") }
+        ERR_clear_error()
+        guard count > 0 else { throw TLSError(message: "it holds no certificates") }
+    }
 
     private func trustSystem() throws(TLSError) {
         if let path = getenv("SSL_CERT_FILE") {

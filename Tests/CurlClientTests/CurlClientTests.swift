@@ -75,6 +75,17 @@ struct CurlClientTests {
         #expect(server.requests.first?.hasPrefix("GET /a/../%2e%2e/b//c HTTP/1.1\r\n") == true)
     }
 
+    /// libcurl itself opens the file, and would wait for who writes to a pipe.
+    @Test func `a pipe in place of authorities is refused`() async throws {
+        let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        var request = CurlRequest("https://127.0.0.1:1/")
+        request.authoritiesFile = path
+        let asked = request
+        await #expect { try await client.perform(asked) } throws: { ($0 as? CurlError)?.code == .invalidRequest }
+    }
+
     @Test func `a redirect is an answer and is not followed`() async throws {
         let server = try ScriptedServer(
             .answer("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"),

@@ -36,6 +36,19 @@ struct NamesTests {
         #expect(await stopped == Array(repeating: 502, count: 32))
     }
 
+    /// A container that was made anew, while calls keep its former address in use: what was idle there would be reused for ever.
+    @Test func `a name that moved is followed, however busy its connections are`() async throws {
+        let rig = try await Rig.start()
+        func address() async throws -> String {
+            let response = try await rig.gateway.request("/kept", assertion: rig.gateway.assertion())
+            #expect(response.status == 200)
+            return String(decoding: response.body.bytes, as: UTF8.self)
+        }
+        #expect(try await address() == "127.0.0.1")
+        try await rig.names.say("move 127.0.0.2")
+        try await rig.gateway.eventually { try await address() == "127.0.0.2" }
+    }
+
     @Test func `a silent name server fails no call while the last answer is a minute old`() async throws {
         let rig = try await Rig.start()
         #expect(await rig.call("/one", times: 1) == [200])
@@ -49,7 +62,7 @@ struct NamesTests {
     }
 }
 
-/// Gatehouse with two routes to one server under two names.
+/// Gatehouse with three routes to one server under two names.
 private final class Rig: Sendable {
     let gateway: Gateway
     let names: NameServer
@@ -67,7 +80,16 @@ private final class Rig: Sendable {
 
             """
         }
-        let gateway = try await Gateway.start(routes: routes.joined(), nameServer: names.address)
+        let kept = """
+              - name: kept
+                host: "*"
+                path: /kept
+                audience: ["\(TestIssuer.defaultAudience)"]
+                protocol: http
+                upstream: http://kept.test:\(names.kept)
+
+            """
+        let gateway = try await Gateway.start(routes: routes.joined() + kept, nameServer: names.address)
         return Rig(gateway, names)
     }
 
@@ -95,6 +117,8 @@ private final class NameServer: Sendable {
     let address: String
     /// Of the HTTP server beside it.
     let port: Int
+    /// Of the one that keeps connections.
+    let kept: Int
     private let process: ChildProcess
     private let lines: LineCounter
 
@@ -103,12 +127,18 @@ private final class NameServer: Sendable {
         let address = "127.\(Int.random(in: 16...254)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
         let process = try ChildProcess(try Kit.python(.two), [Kit.script("names.py"), address])
         let ready = try JSON(parsing: try await process.firstLine())
-        return NameServer(address, try #require(ready["port"].number), process)
+        return NameServer(
+            address,
+            try #require(ready["port"].number),
+            kept: try #require(ready["kept"].number),
+            process
+        )
     }
 
-    private init(_ address: String, _ port: Int, _ process: ChildProcess) {
+    private init(_ address: String, _ port: Int, kept: Int, _ process: ChildProcess) {
         self.address = address
         self.port = port
+        self.kept = kept
         self.process = process
         lines = LineCounter()
     }

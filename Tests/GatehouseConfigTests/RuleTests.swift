@@ -136,7 +136,7 @@ import Testing
         let folder = String(cString: try #require(mkdtemp(&template)))
         defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
-        for (path, words) in [(folder, "it is a folder"), ("\(folder)/pipe", "it is no regular file")] {
+        for (path, words) in [(folder, "it is a folder, not a file"), ("\(folder)/pipe", "it is a pipe, not a file")] {
             let error = #expect(throws: ConfigurationError.self) { try Configuration.read(path: path) }
             #expect(error?.code == .unreadable && error?.description.contains(words) ?? false)
         }

@@ -40,7 +40,18 @@ import Testing
         }
         // Each run has another.
         #expect(!Self.file().opens(key))
-        RunFile.remove(spool: folder)
+        // Of an instance that has taken over from this one: process 1 lives on every machine.
+        let path = RunFile.path(spool: folder)
+        let own = try String(contentsOfFile: path, encoding: .utf8)
+        try own.replacing("\"pid\":\(getpid())", with: "\"pid\":1").write(
+            toFile: path,
+            atomically: true,
+            encoding: .utf8
+        )
+        read.remove(spool: folder)
+        #expect(try RunFile.read(spool: folder)?.processID == 1)
+        try own.write(toFile: path, atomically: true, encoding: .utf8)
+        read.remove(spool: folder)
         #expect(try RunFile.read(spool: folder) == nil)
     }
 

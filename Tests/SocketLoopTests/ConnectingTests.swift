@@ -69,7 +69,7 @@ import Testing
     @Test func `a listener hands on connections, non-blocking, and stops when closed`() async throws {
         let loop = try EpollLoop.start(named: "test")
         let accepted = Watched<[Int32]>([])
-        let (listener, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
+        let (listeners, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
             descriptor in accepted.update { $0.append(descriptor) }
         }
         let clients = try (0..<100).map { _ in try RawSocket(connectingTo: .tcp(port: try #require(port))) }
@@ -83,8 +83,88 @@ import Testing
             #expect(noDelay == 1)
             StreamSocket.discard(descriptor)
         }
-        try await loop.submit { listener.value.close() }
+        try await loop.submit { listeners.value.forEach { $0.close() } }
         #expect(throws: (any Error).self) { try RawSocket(connectingTo: .tcp(port: port ?? 0)) }
+        await loop.stop()
+    }
+
+    @Test func `localhost is both loopback addresses, on one port`() async throws {
+        let loop = try EpollLoop.start(named: "test")
+        let (listeners, port) = try await SocketListener.listen(on: .tcp(host: "localhost", port: 0), loop: loop) {
+            StreamSocket.discard($0)
+        }
+        let number = try #require(port)
+        // The test's machine may have no IPv6.
+        let hasSix = (try? await SocketListener.listen(on: .tcp(host: "::1", port: 0), loop: loop) { _ in }) != nil
+        #expect(try await loop.submit { listeners.value.count } == (hasSix ? 2 : 1))
+        #expect(try await Self.connect(to: .tcp(host: "127.0.0.1", port: number)) == .stands)
+        if hasSix { #expect(try await Self.connect(to: .tcp(host: "::1", port: number)) == .stands) }
+        // Taken on one of them is taken.
+        await #expect(throws: SocketError.self) {
+            _ = try await SocketListener.listen(on: .tcp(host: "localhost", port: number), loop: loop) { _ in }
+        }
+        try await loop.submit { listeners.value.forEach { $0.close() } }
+        await loop.stop()
+    }
+
+    /// The kernel resets what waits in the queue of a listener that closes.
+    @Test func `a listener that closes accepts what waits`() async throws {
+        let loop = try EpollLoop.start(named: "test")
+        let accepted = Watched<[Int32]>([])
+        let (listeners, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
+            descriptor in accepted.update { $0.append(descriptor) }
+        }
+        // All within one turn of the loop, so that it has accepted none when it closes.
+        let count = 100
+        let clients = try await loop.submit {
+            defer { for listener in listeners.value { listener.close() } }
+            return Result {
+                try (0..<count).map { _ in LoopBound(try RawSocket(connectingTo: .tcp(port: port ?? 0)), on: loop) }
+            }
+        }.get()
+        #expect(accepted.read { $0.count } == count)
+        for descriptor in accepted.read({ $0 }) { StreamSocket.discard(descriptor) }
+        try await loop.submit {
+            for client in clients {
+                #expect(throws: Never.self) { try client.value.receiveToEnd() }
+                client.value.close()
+            }
+        }
+        await loop.stop()
+    }
+
+    @Test(arguments: [true, false])
+    func `of two that share an address the second gets what is new`(isUnix: Bool) async throws {
+        let loop = try EpollLoop.start(named: "test")
+        let counts = Watched<[Int]>([0, 0])
+        let path = Self.path("shared")
+        defer { unlink(path) }
+        func listen(_ index: Int, _ port: Int) async throws -> (LoopBound<[SocketListener]>, Int) {
+            let endpoint: Endpoint = isUnix ? .unix(path: path) : .tcp(host: "127.0.0.1", port: port)
+            let (listeners, port) = try await SocketListener.listen(on: endpoint, isShared: true, loop: loop) {
+                descriptor in
+                counts.update { $0[index] += 1 }
+                StreamSocket.discard(descriptor)
+            }
+            return (listeners, port ?? 0)
+        }
+        func connect(_ port: Int, expecting expected: [Int]) async throws {
+            let address: RawSocket.Address = isUnix ? .unix(path: path) : .tcp(port: port)
+            for _ in 0..<50 { _ = try RawSocket(connectingTo: address).receiveToEnd(orReset: true) }
+            #expect(counts.read { $0 } == expected)
+        }
+        let (first, port) = try await listen(0, 0)
+        try await connect(port, expecting: [50, 0])
+        let (second, _) = try await listen(1, port)
+        try await connect(port, expecting: [50, 50])
+        try await loop.submit { first.value.forEach { $0.close() } }
+        try await connect(port, expecting: [50, 100])
+        // One that does not share takes nothing away.
+        await #expect(throws: SocketError.self) {
+            let endpoint: Endpoint = isUnix ? .unix(path: path) : .tcp(host: "127.0.0.1", port: port)
+            _ = try await SocketListener.listen(on: endpoint, loop: loop) { _ in }
+        }
+        try await loop.submit { second.value.forEach { $0.close() } }
         await loop.stop()
     }
 
@@ -129,7 +209,7 @@ import Testing
         defer { unlink(left) }
         do { _ = try RawListener(path: left) }
         let accepted = Watched<[Int32]>([])
-        let (listener, _) = try await SocketListener.listen(on: .unix(path: left), unixMode: 0o660, loop: loop) {
+        let (listeners, _) = try await SocketListener.listen(on: .unix(path: left), unixMode: 0o660, loop: loop) {
             descriptor in accepted.update { $0.append(descriptor) }
         }
         var status = stat()
@@ -138,7 +218,7 @@ import Testing
         try accepted.wait("the connection") { $0.count == 1 }
         for descriptor in accepted.read({ $0 }) { StreamSocket.discard(descriptor) }
         second.close()
-        try await loop.submit { listener.value.close() }
+        try await loop.submit { listeners.value.forEach { $0.close() } }
         await loop.stop()
     }
 
@@ -147,16 +227,16 @@ import Testing
         let path = Self.path("race")
         defer { unlink(path) }
         do { _ = try RawListener(path: path) }
-        let won = await withTaskGroup(of: LoopBound<SocketListener>?.self) { group in
+        let won = await withTaskGroup(of: LoopBound<[SocketListener]>?.self) { group in
             for _ in 0..<16 {
-                group.addTask { try? await SocketListener.listen(on: .unix(path: path), loop: loop) { _ in }.listener }
+                group.addTask { try? await SocketListener.listen(on: .unix(path: path), loop: loop) { _ in }.listeners }
             }
-            return await group.reduce(into: [LoopBound<SocketListener>]()) { won, next in
+            return await group.reduce(into: [LoopBound<[SocketListener]>]()) { won, next in
                 if let next { won.append(next) }
             }
         }
         #expect(won.count == 1)
-        try await loop.submit { for listener in won { listener.value.close() } }
+        try await loop.submit { for listeners in won { listeners.value.forEach { $0.close() } } }
         await loop.stop()
     }
 
@@ -164,7 +244,7 @@ import Testing
     @Test func `events of a closed socket do not reach the one that has its number now`() async throws {
         let loop = try EpollLoop.start(named: "test")
         let echoes = Watched<[LoopBound<Echo>]>([])
-        let (listener, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
+        let (listeners, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
             descriptor in
             guard let socket = try? StreamSocket(adopting: descriptor, on: loop) else { return }
             let echo = Echo(socket)
@@ -185,7 +265,7 @@ import Testing
             }
             echoes.update { $0 = [] }
         }
-        try await loop.submit { listener.value.close() }
+        try await loop.submit { listeners.value.forEach { $0.close() } }
         await loop.stop()
     }
 

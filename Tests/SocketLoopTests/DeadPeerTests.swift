@@ -26,7 +26,7 @@ import Threads
     @Test func `both ends of what is accepted and connected ask whether the peer lives`() async throws {
         let loop = try EpollLoop.start(named: "test")
         let accepted = Watched<[Int32]>([])
-        let (listener, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
+        let (listeners, port) = try await SocketListener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) {
             descriptor in accepted.update { $0.append(descriptor) }
         }
         let connected = Watched<[Int32]?>(nil)
@@ -49,7 +49,7 @@ import Threads
             #expect(Self.options(descriptor) == [1, 20, 10, 6, 60_000])
             StreamSocket.discard(descriptor)
         }
-        try await loop.submit { listener.value.close() }
+        try await loop.submit { listeners.value.forEach { $0.close() } }
         await loop.stop()
     }
 

@@ -35,9 +35,11 @@ extension Audit {
             let heads = try heads.map(Self.read) ?? []
             var found = AuditReport()
             if spool {
-                found.chains = [
-                    try AuditVerification.verify(spool: SpoolWalk(configuration.audit.spool), keys: keys, heads: heads)
-                ]
+                // Instances that take over from each other have a folder each.
+                let folders = SharedSpool.folders(of: configuration.audit.spool)
+                found.chains = try (folders.isEmpty ? [configuration.audit.spool] : folders).map { folder in
+                    try AuditVerification.verify(spool: SpoolWalk(folder), keys: keys, heads: heads)
+                }
             } else {
                 found = try Audit.verify(configuration, keys, heads)
             }

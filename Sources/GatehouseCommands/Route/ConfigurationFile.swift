@@ -109,9 +109,11 @@ struct ConfigurationFile: ~Copyable {
 
     private static func read(_ path: String, _ given: String) throws(CommandFailure) -> ([UInt8], stat) {
         var status = stat()
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe or a device is none, and opening one may wait for ever.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0, fstat(descriptor, &status) == 0 else { throw failure("read", given) }
         defer { close(descriptor) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw CommandFailure("\(given) is not a file") }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {

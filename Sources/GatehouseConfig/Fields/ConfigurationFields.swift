@@ -15,6 +15,11 @@ package enum ConfigurationFields {
         .fallback(Configuration.defaultListen),
         "Where requests arrive: `HOST:PORT`, or `unix:/path` (mode 0660)."
     )
+    static let reusePort = Field(
+        "reuse_port",
+        .boolean,
+        "Let a second instance of this machine listen on the same addresses, so that it serves before the first has drained. Off by default."
+    )
     static let admin = Field(
         "admin",
         Shape<ListenAddress>.parsed(wanted: "a listener", ListenAddress.init(parsing:)),
@@ -97,7 +102,8 @@ package enum ConfigurationFields {
 
     /// Everything the file may say, in the order of the reference page.
     package static let all = [
-        version.form, listen.form, admin.form, adminHosts.form, threads.form, access.form, stores.form, store.form,
+        version.form, listen.form, reusePort.form, admin.form, adminHosts.form, threads.form, access.form, stores.form,
+        store.form,
         storeRefresh.form,
         storeMaxStale.form, audit.form, limits.form, reload.form, log.form, routes.form,
     ]

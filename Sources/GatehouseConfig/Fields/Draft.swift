@@ -4,6 +4,7 @@ internal import YAMLReader
 /// The values of a whole file, checked against each other.
 struct Draft: Sendable {
     let listen: ListenAddress
+    let reusesPort: Bool
     let admin: ListenAddress
     let adminHosts: [Host]
     let threads: Int
@@ -23,6 +24,7 @@ struct Draft: Sendable {
     static let shape = Shape<Draft>.mapping(Fields.all, wanted: "the configuration") { keys, decoding in
         _ = keys.read(Fields.version)
         let listen = keys.read(Fields.listen)
+        let reusesPort = keys.read(Fields.reusePort) ?? false
         let admin = keys.read(Fields.admin)
         let adminHosts = keys.read(Fields.adminHosts)
         let threads = keys.read(Fields.threads) ?? min(UsableCores.count(), Configuration.maximumDefaultThreads)
@@ -33,8 +35,7 @@ struct Draft: Sendable {
         let storeRefresh = keys.read(Fields.storeRefresh)
         let storeMaxStale = keys.read(Fields.storeMaxStale)
         let audit = keys.read(Fields.audit)
-        var limits = keys.read(Fields.limits)
-        if let access { limits?.callGrace = access.callGrace }
+        let limits = keys.read(Fields.limits)
         let reload = keys.read(Fields.reload)
         let log = keys.read(Fields.log)
         let routes = keys.read(Fields.routes)
@@ -74,6 +75,7 @@ struct Draft: Sendable {
         else { return nil }
         return Draft(
             listen: listen,
+            reusesPort: reusesPort,
             admin: admin,
             adminHosts: adminHosts,
             threads: threads,
@@ -192,6 +194,7 @@ struct Draft: Sendable {
 extension Configuration {
     init(_ draft: Draft, text: [UInt8], warnings: [Diagnostic], effective: String, unread: Set<Section> = []) {
         listen = draft.listen
+        reusesPort = draft.reusesPort
         admin = draft.admin
         adminHosts = draft.adminHosts
         threads = draft.threads

@@ -21,9 +21,13 @@ enum InjectionFields {
         "expect", "accept-encoding", "x-request-id", "mcp-session-id", "mcp-method", "mcp-name", "mcp-protocol-version",
     ]
     private static let reservedPrefixes = ["proxy-", "cf-access-"]
+    /// What an upstream wants that stands behind Access itself: a service token, or the caller's assertion.
+    private static let forAccess: Set<String> = ["cf-access-client-id", "cf-access-client-secret", assertionField]
+    private static let assertionField = "cf-access-token"
 
     static func isReserved(_ name: HeaderName) -> Bool {
-        reserved.contains(name.folded) || reservedPrefixes.contains { name.folded.hasPrefix($0) }
+        guard !forAccess.contains(name.folded) else { return false }
+        return reserved.contains(name.folded) || reservedPrefixes.contains { name.folded.hasPrefix($0) }
     }
 
     static let shape: Shape<[InjectionDraft]> = {
@@ -73,7 +77,7 @@ enum InjectionFields {
     static func injections(_ drafts: [InjectionDraft], ownToken: TokenName, _ decoding: Decoding) -> [Injection] {
         drafts.compactMap { draft -> Injection? in
             let isSecret = SecretLooks.isSecretName(draft.name.text)
-            let placeholders = "{token} {token:NAME} {email} {subject} {principal}"
+            let placeholders = Injection.Template.placeholders
             do throws(InvalidValue) {
                 let template = try Injection.Template(parsing: draft.template, ownToken: ownToken)
                 let isLiteral = template.parts.allSatisfy { if case .literal = $0 { true } else { false } }
@@ -93,6 +97,15 @@ enum InjectionFields {
                         at: draft.span,
                         hint: "put the value into the store and write \"{token}\", or \"{token:NAME}\" for another one"
                     )
+                }
+                guard draft.name.folded != assertionField || template.parts == [.assertion] else {
+                    decoding.error(
+                        "the header \(draft.name) holds the caller's assertion and nothing else",
+                        at: draft.span,
+                        hint:
+                            "\"{assertion}\" with forward_assertion: true; a service token is CF-Access-Client-Id and CF-Access-Client-Secret"
+                    )
+                    return nil
                 }
                 return Injection(name: draft.name, value: template)
             } catch {

@@ -38,6 +38,11 @@ enum RouteFields {
         .required,
         "`http://…`, `https://…` or `unix:/path`; a path here replaces the matched prefix."
     )
+    static let upstreamTLS = Field(
+        "upstream_tls",
+        UpstreamTLSFields.shape,
+        "How the certificate of an `https` upstream is verified, where the system's authorities or its host are not enough."
+    )
     static let speech = Field(
         "protocol",
         Shape<Route.Speech>.choice([("mcp", .mcp), ("http", .http)]),
@@ -48,7 +53,12 @@ enum RouteFields {
         "inject",
         InjectionFields.shape,
         .fallback([]),
-        "Headers set upstream; `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}` are filled in."
+        "Headers set upstream; `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}` `{assertion}` are filled in. Of Access's own headers those that an upstream wants which stands behind Access itself may be set: `CF-Access-Client-Id` and `CF-Access-Client-Secret`, and `Cf-Access-Token`."
+    )
+    static let forwardAssertion = Field(
+        "forward_assertion",
+        .boolean,
+        "Whether `inject` may hand the caller's assertion to the upstream: `Cf-Access-Token: \"{assertion}\"`. Only over `https`, to loopback or a unix socket; the upstream can come back with it as the caller. Off by default."
     )
     static let strip = Field(
         "strip",
@@ -111,7 +121,8 @@ enum RouteFields {
     )
 
     static let all = [
-        name.form, host.form, path.form, audience.form, upstream.form, speech.form, inject.form, strip.form, allow.form,
+        name.form, host.form, path.form, audience.form, upstream.form, upstreamTLS.form, speech.form, inject.form,
+        forwardAssertion.form, strip.form, allow.form,
         authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
         resourceMetadata.form, autoRevert.form,
     ]
@@ -124,9 +135,12 @@ enum RouteFields {
         let host = keys.read(host)
         let path = keys.read(path)
         let audiences = keys.read(audience)
-        let upstream = keys.read(upstream)
+        let upstreamURL = keys.read(upstream)
+        let upstreamTLS = keys.read(upstreamTLS)
+        let upstream = upstreamURL.flatMap { UpstreamTLSFields.upstream($0, upstreamTLS, keys, decoding) }
         let speech = keys.read(speech)
         let inject = keys.read(inject)
+        let forwardAssertion = keys.read(forwardAssertion) ?? false
         let strip = keys.read(strip)
         let allow = keys.read(allow)
         let authenticate = keys.read(authenticate)
@@ -179,6 +193,9 @@ enum RouteFields {
         }
         if let url = probe?.url, !url.isSecure, carriesToken(probeHeaders) {
             warnOfPlainText(to: url.host, at: keys.place(of: RouteFields.probe.key), decoding)
+        }
+        if let upstream {
+            AssertionForwarding.check(forwardAssertion, upstream, injections, probe: probeHeaders, keys, decoding)
         }
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,

@@ -22,6 +22,7 @@ extension ClientConnection {
         case .complete:
             isHeadBegun = false
             hasHead = true
+            noteRequest()
             let head = parser.head
             requestBody = BodyRelay(head.framing, trailers: .response, malformed: .requestMalformed)
             let method = RequestMethod(head, in: received.readableBytesUInt8Span)

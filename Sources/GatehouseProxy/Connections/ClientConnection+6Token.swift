@@ -6,7 +6,9 @@ extension ClientConnection {
         guard let route = exchange?.route, let caller = exchange?.caller else {
             preconditionFailure("fields are injected for an authorized caller")
         }
-        exchange?.injected = route.injected.lines(for: caller.principal)
+        var assertion: ByteRange?
+        if case .one(let range) = parser.head.assertion { assertion = range }
+        exchange?.injected = withHeadBytes(assertion) { route.injected.lines(for: caller.principal, $0) }
         return machine.tokenProvided(exchange?.injected != nil)
     }
 }

@@ -74,7 +74,7 @@ extension ClientConnection {
         exchange.upstreamAnswered = loop.eventLoop.now
         exchange.upstreamStatus = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.callers.tags)
-        loop.upstreamAnswered(route, status: head.status)
+        if !AnswerPlan.isOfSession(head.status, exchange) { loop.upstreamAnswered(route, status: head.status) }
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,
@@ -87,7 +87,8 @@ extension ClientConnection {
         response.hasHead = true
         response.body = BodyRelay(head.framing, trailers: .response, malformed: .upstreamMalformed)
         response.reader = plan.reader
-        response.delivery = Self.delivery(of: head, plan, to: exchange.version)
+        let isSilent = head.isEventStream && !head.has(.contentEncoding) && received.readableBytes == head.length
+        response.delivery = Self.delivery(of: head, plan, isSilent: isSilent, to: exchange.version)
         response.mustClose =
             switch response.delivery {
             case .asItComes: head.framing == .untilClose
@@ -133,6 +134,7 @@ extension ClientConnection {
         }
         // The edge holds an event stream's head back until its first body byte.
         if received.readableBytes == 0, response.isAtBoundary {
+            response.mark = LeadingMark()
             var comment = response.framed(Self.comment)
             bytes.writeBuffer(&comment)
         }
@@ -163,12 +165,15 @@ extension ClientConnection {
     private static func delivery(
         of head: ResponseHead,
         _ plan: AnswerPlan,
+        isSilent: Bool,
         to version: HTTPVersion
     ) -> ResponseRelay.Delivery {
         guard !plan.withholdsBody else { return .withheld }
+        // A stream that begins in silence gets a comment first, behind which its byte order mark is taken off.
+        let isEdited = plan.isEdited || isSilent && (head.framing == .chunked || head.framing == .untilClose)
         return switch version {
-        case .http10: head.framing == .chunked || plan.isEdited ? .bare : .asItComes
-        case .http11: head.framing == .untilClose || plan.isEdited ? .rechunked : .asItComes
+        case .http10: head.framing == .chunked || isEdited ? .bare : .asItComes
+        case .http11: head.framing == .untilClose || isEdited ? .rechunked : .asItComes
         }
     }
 
@@ -246,7 +251,7 @@ extension ClientConnection {
             return response.body.take(from: &received)
         }
         let before = received
-        var passing = PassingPayload(response.events, response.reader, response.delivery, exchange)
+        var passing = PassingPayload(response.events, response.mark, response.reader, response.delivery, exchange)
         let step = response.body.take(from: &received) { range in
             guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
                 return
@@ -254,6 +259,7 @@ extension ClientConnection {
             passing.take(slice)
         }
         response.events = passing.events
+        response.mark = passing.mark
         if exchange?.endpoint != nil { noteEndpoint() }
         guard case .part = step else { return step }
         switch response.delivery {
@@ -312,7 +318,7 @@ extension ClientConnection {
         guard let wall else { return }
         if let caller = exchange.caller {
             if caller.isShutOut { return carryOut(machine.assertionExpired()) }
-            let grace = exchange.endsByItself ? loop.snapshot.limits.callGrace : .zero
+            let grace = exchange.endsByItself ? loop.snapshot.callGrace : .zero
             if wall >= caller.expiresAt + grace, response.endsBy == nil { return endSoon() }
         }
         guard exchange.heldAgainst !== loop.snapshot else { return }

@@ -40,6 +40,10 @@ final class ClientConnection {
     private var needsFlush = false
     /// Whether the connection is closed in halves once all is written.
     private var lingers = false
+    /// The client has ended its side: what came before is served, and then the connection closes.
+    private var isInputEnded = false
+    /// Whether a request has come since the connection was accepted.
+    private var isUsed = false
     /// When the present wait is over; nil while there is no limit.
     var deadline: MonotonicTime?
 
@@ -47,6 +51,10 @@ final class ClientConnection {
     static let heldBytes = 64 << 10
     /// How long a decision may wait for a key refresh (5 s at most) or for the audit's disk (250 ms at most).
     static let decisionTimeout: TimeSpan = .seconds(6)
+    /// How long an idle connection on which a request may be under way is kept in a drain. Its answer says that the connection closes.
+    static let drainGrace: TimeSpan = .seconds(1)
+    /// The same while another instance takes new connections: busy clients use each of theirs once more by then.
+    static let handOverGrace: TimeSpan = .seconds(5)
     /// How long a closed side is listened to, so that our last answer is not overtaken by a reset.
     static let lingerTimeout: TimeSpan = .seconds(2)
 
@@ -68,13 +76,22 @@ final class ClientConnection {
         if loop.isDraining { drainBegan() }
     }
 
+    func noteRequest() { isUsed = true }
+
     /// The upstream takes bytes again, or the machine moved on.
     func resumeReading() { socket.resumeReading() }
 
     // MARK: - Loop events
 
     func drainBegan() {
-        carryOut(machine.drainBegan())
+        if machine.isIdle {
+            // Closed now, the connection would lose a request that is under way to us, which no client may safely send again.
+            let mayBring = !isUsed || isHeadBegun || inbound.readableBytes > 0 || socket.hasUnread
+            carryOut(machine.drainBegan(keepsIdle: loop.handsOver || mayBring))
+            if machine.isIdle { hasten(loop.handsOver ? Self.handOverGrace : Self.drainGrace) }
+        } else {
+            carryOut(machine.drainBegan())
+        }
         endStreamIfDue(wall: nil)
         flushIfNeeded()
     }
@@ -100,6 +117,12 @@ final class ClientConnection {
     /// Limits the present wait. Nil means no limit.
     func wait(atMost limit: TimeSpan?) {
         deadline = limit.map { loop.eventLoop.now + $0 }
+    }
+
+    /// Lets the present wait take no longer than this.
+    private func hasten(_ limit: TimeSpan) {
+        let end = loop.eventLoop.now + limit
+        if deadline.map({ end < $0 }) ?? true { deadline = end }
     }
 
     // MARK: - Writing
@@ -178,7 +201,28 @@ final class ClientConnection {
             case .hold: break use
             }
         }
+        if isInputEnded { endWithInput() }
         resumeReading()
+    }
+
+    /// Nothing follows what has come: a state that waits for more waits in vain.
+    private func endWithInput() {
+        switch machine.disposition {
+        case .hold: break
+        case .head, .gatherBody, .forwardBody, .dropBody, .tunnel, .discard: carryOut(machine.inputExhausted())
+        }
+    }
+
+    /// Finds out whether the client has gone as a whole, which its kernel then answers with a reset: an answer that nobody waits for is
+    /// not to be made (the closed connection is how MCP of 2026-07-28 cancels a request). An interim response means nothing to a client
+    /// that waits (RFC 9110 section 15.2), nor a comment to one that reads events.
+    private func probeHalfClosed() {
+        guard let exchange else { return }
+        if !response.hasHead {
+            if exchange.version == .http11 { write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")) }
+        } else if response.isAtBoundary {
+            write(response.framed(Self.comment))
+        }
     }
 }
 
@@ -217,10 +261,23 @@ extension ClientConnection: StreamSocketHandler {
         flushIfNeeded()
     }
 
+    func inputEnded() -> Bool {
+        isReading = false
+        if machine.disposition == .tunnel { return false }
+        isInputEnded = true
+        useInbound()
+        guard socket.isOpen else { return false }
+        if machine.disposition == .discard { return socket.hasOutput }
+        probeHalfClosed()
+        flushIfNeeded()
+        return true
+    }
+
     func becameWritable() { upstream?.resumeReading() }
 
     func written() {
-        if lingers {
+        // Who has ended its side sends nothing that a reset could answer.
+        if lingers, !isInputEnded {
             wait(atMost: Self.lingerTimeout)
             socket.shutOutput()
         } else {

@@ -5,6 +5,7 @@ internal import NIOCore
 /// The payload of one part of a response: what follows it and what is made of it.
 struct PassingPayload: ~Copyable {
     private(set) var events: EventBoundary?
+    private(set) var mark: LeadingMark?
     private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery
     private let exchange: Exchange?
@@ -16,17 +17,20 @@ struct PassingPayload: ~Copyable {
 
     init(
         _ events: EventBoundary?,
+        _ mark: LeadingMark?,
         _ reader: AnswerReader?,
         _ delivery: ResponseRelay.Delivery,
         _ exchange: Exchange?
     ) {
         self.events = events
+        self.mark = mark
         self.reader = reader
         self.delivery = delivery
         self.exchange = exchange
     }
 
-    mutating func take(_ slice: ByteBuffer) {
+    mutating func take(_ received: ByteBuffer) {
+        let slice = mark?.strip(received) ?? received
         events?.advance(over: slice.readableBytesUInt8Span)
         guard let reader else {
             if delivery != .asItComes {

@@ -29,6 +29,8 @@ struct ResponseRelay: ~Copyable {
     var isEventStream = false
     /// Follows the event stream, so that nothing is ever put inside an event; nil for any other response.
     var events: EventBoundary?
+    /// Set where bytes of Gatehouse's own went before the stream's first.
+    var mark: LeadingMark?
     var lastByte = MonotonicTime.now()
     /// Messages of Gatehouse's own that wait for the end of an event.
     var ownMessages: [[UInt8]] = []
@@ -48,6 +50,7 @@ struct ResponseRelay: ~Copyable {
         reader = nil
         isEventStream = false
         events = nil
+        mark = nil
         endsBy = nil
         if !ownMessages.isEmpty { ownMessages = [] }
     }

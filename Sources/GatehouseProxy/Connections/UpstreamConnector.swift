@@ -9,7 +9,7 @@ package final class UpstreamConnector: Sendable {
     /// Made for the first `https` upstream: reading the system's certificate authorities takes milliseconds and megabytes.
     private let context = Mutex<TLSContext?>(nil)
 
-    /// - Parameter trustRoots: certificates that `https` upstreams are verified against.
+    /// - Parameter trustRoots: certificates that `https` upstreams are verified against whose routes name none.
     package init(trustRoots: TLSContext.TrustRoots = .system) { self.trustRoots = trustRoots }
 
     /// Makes ready for `https` upstreams, so that the first request to one does not wait for it.
@@ -28,14 +28,14 @@ package final class UpstreamConnector: Sendable {
     /// Calls back once the connection stands, its certificate verified where TLS is spoken: before, no request may be given to it.
     /// Never before it returns.
     func connect(
-        to upstream: Upstream,
+        to upstream: PooledUpstream,
         within timeout: TimeSpan?,
         on eventLoop: EpollLoop,
         _ completion: @escaping (Result<UpstreamConnection, any Error>) -> Void
     ) {
         do throws(TLSError) {
             SocketConnector.connect(
-                to: upstream.socketEndpoint,
+                to: upstream.upstream.socketEndpoint,
                 tls: try session(for: upstream),
                 within: timeout,
                 on: eventLoop
@@ -47,9 +47,11 @@ package final class UpstreamConnector: Sendable {
         }
     }
 
-    private func session(for upstream: Upstream) throws(TLSError) -> TLSSession? {
+    private func session(for pooled: PooledUpstream) throws(TLSError) -> TLSSession? {
+        let upstream = pooled.upstream
         guard upstream.isSecure, case .tcp(let host, _) = upstream.endpoint else { return nil }
-        return try TLSSession(prepareTLS(), host: host)
+        let context = if let own = pooled.context { own } else { try prepareTLS() }
+        return try TLSSession(context, host: upstream.tls.serverName ?? host)
     }
 }
 

@@ -4,14 +4,33 @@ internal import SocketLoop
 /// The idle keep-alive connections to one upstream on one event loop. The one used last is taken first, so that the others age
 /// and close.
 final class UpstreamPool {
-    let upstream: Upstream
+    let upstream: PooledUpstream
     /// Idle connections kept; beyond it the oldest is closed. None once the pool is retired.
     private var bound: Int
+    /// The first descriptor that no idle connection may have: they leave room for clients and for the control plane.
+    private let ceiling: Int
     private var idle: [UpstreamConnection] = []
 
-    init(_ upstream: Upstream, bound: Int) {
+    // Where the upstream is a name, it may move while connections to its former address go on being reused.
+    private let name: String?
+    private var addresses: Set<String>?
+    /// Counts the changes of ``addresses``; connections are compared with each once.
+    private var revision = 0
+    private var isUsed = false
+    private var nextLook: MonotonicTime?
+
+    /// From one look at a name's addresses to the next, while connections to it are used.
+    static let followInterval: TimeSpan = .seconds(10)
+
+    init(_ upstream: PooledUpstream, bound: Int, ceiling: Int) {
         self.upstream = upstream
         self.bound = bound
+        self.ceiling = ceiling
+        if case .tcp(let host, _) = upstream.upstream.endpoint, HostAddresses.isName(host) {
+            name = host
+        } else {
+            name = nil
+        }
     }
 
     var count: Int { idle.count }
@@ -24,7 +43,8 @@ final class UpstreamPool {
     }
 
     func put(_ connection: UpstreamConnection) {
-        guard bound > 0 else { return connection.close() }
+        guard bound > 0, connection.socket.number < ceiling, isCurrent(connection) else { return connection.close() }
+        isUsed = true
         connection.pool = self
         connection.idleSince = connection.socket.loop.now
         idle.append(connection)
@@ -45,6 +65,31 @@ final class UpstreamPool {
         idle.removeFirst(expired.count)
         for connection in expired { connection.close() }
         return idle.count
+    }
+
+    // MARK: - Names
+
+    /// Closes what leads to addresses that the name no longer has, idle connections now and others when they come back.
+    func follow(now: MonotonicTime, on loop: EpollLoop) {
+        guard let name, isUsed, nextLook.map({ now >= $0 }) ?? true else { return }
+        isUsed = false
+        nextLook = now + Self.followInterval
+        HostAddresses.find(name, on: loop) { [weak self] in self?.found($0) }
+    }
+
+    private func found(_ found: Set<String>?) {
+        guard let found, !found.isEmpty, found != addresses else { return }
+        addresses = found
+        revision += 1
+        let moved = idle.filter { !isCurrent($0) }
+        idle.removeAll { connection in moved.contains { $0 === connection } }
+        for connection in moved { connection.close() }
+    }
+
+    private func isCurrent(_ connection: UpstreamConnection) -> Bool {
+        guard let addresses, connection.revision != revision else { return true }
+        connection.revision = revision
+        return addresses.contains(connection.socket.peerAddress)
     }
 
     /// Closes what is idle, and from now on whatever comes back.

@@ -22,7 +22,7 @@ struct AnswerPlan {
         _ tags: SessionTags
     ) {
         if head.status == 401, route.token != nil {
-            refusal = .upstreamCredentialRejected
+            refusal = Self.isOfSession(head.status, exchange) ? .sessionUnknown : .upstreamCredentialRejected
             return
         }
         guard route.isGated else { return }
@@ -76,6 +76,11 @@ struct AnswerPlan {
             reader = AnswerReader(isEventStream: head.isEventStream, edits: edits)
         }
     }
+
+    /// Whether an upstream's 401 speaks of the session that a request names, and not of the injected token: several servers answer so to one
+    /// that they do not know any more. A client makes a new one after a 404, and the request that asks for it names none, so that a token
+    /// that is really rejected shows there.
+    static func isOfSession(_ status: Int, _ exchange: Exchange) -> Bool { status == 401 && exchange.session != nil }
 
     /// Whether the body has come with its head and nothing in it is handed out to a caller, so that it passes as it is. A name
     /// that is written with escapes is not seen here; what it names gets no tag and cannot come back.

@@ -4,6 +4,24 @@ internal import GatehouseCore
 extension ExchangeMachine {
     package mutating func clientClosed() -> ExchangeAction { end(.clientClosed, orElse: .close) }
 
+    /// The client sends nothing more, and all that it has sent is used. What is whole by then is still answered; a request that is not has no
+    /// answer.
+    package mutating func inputExhausted() -> ExchangeAction {
+        switch state {
+        case .idle, .dropping, .lingering:
+            state = .closed
+            return .close
+        case .gathering, .tunnelling:
+            state = .closed
+            return .abort(.clientClosed)
+        case .forwarding(let request, _):
+            guard !request.isComplete else { return .wait }
+            state = .closed
+            return .abort(.clientClosed)
+        case .deciding, .awaitingKeys, .awaitingRecord, .connecting, .closed: return .wait
+        }
+    }
+
     /// The time that the current state may take is over.
     package mutating func deadlinePassed() -> ExchangeAction {
         switch state {
@@ -34,9 +52,11 @@ extension ExchangeMachine {
     package mutating func assertionExpired() -> ExchangeAction { endStream(.expired) }
 
     /// The process is told to stop.
-    package mutating func drainBegan() -> ExchangeAction {
+    ///
+    /// - Parameter keepsIdle: a request may be on its way over the connection, and is served before it closes.
+    package mutating func drainBegan(keepsIdle: Bool = false) -> ExchangeAction {
         isDraining = true
-        guard case .idle = state else { return .wait }
+        guard case .idle = state, !keepsIdle else { return .wait }
         state = .closed
         return .close
     }

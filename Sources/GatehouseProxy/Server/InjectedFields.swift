@@ -14,6 +14,7 @@ enum InjectedFields: Sendable {
         case email
         case subject
         case principal
+        case assertion
     }
 
     init(_ injections: [Injection], tokens: TokenSnapshot) {
@@ -33,44 +34,62 @@ enum InjectedFields: Sendable {
                 case .email: pieces.append(.email)
                 case .subject: pieces.append(.subject)
                 case .principal: pieces.append(.principal)
+                case .assertion: pieces.append(.assertion)
                 }
                 if case .bytes = pieces[pieces.count - 1] { continue }
                 namesCaller = true
             }
             pieces.append(.bytes(Secret("\r\n")))
         }
-        self = namesCaller ? .perCaller(pieces) : .fixed(Self.render(pieces, for: .nobody))
+        self =
+            namesCaller
+            ? .perCaller(pieces)
+            : .fixed(Self.render(pieces, for: .nobody, UnsafeRawBufferPointer(start: nil, count: 0)))
     }
 
     /// The lines for one caller, nil when a token is missing.
-    func lines(for principal: Principal) -> Secret? {
+    ///
+    /// - Parameter assertion: which established the caller; empty when none did.
+    func lines(for principal: Principal, _ assertion: UnsafeRawBufferPointer) -> Secret? {
         switch self {
         case .fixed(let lines): lines
-        case .perCaller(let pieces): Self.render(pieces, for: principal)
+        case .perCaller(let pieces): Self.render(pieces, for: principal, assertion)
         case .unavailable: nil
         }
     }
 
-    private static func render(_ pieces: [Piece], for principal: Principal) -> Secret {
+    private static func render(
+        _ pieces: [Piece],
+        for principal: Principal,
+        _ assertion: UnsafeRawBufferPointer
+    ) -> Secret {
+        // A principal holds no control characters, and an assertion nothing but base64url and dots: the verifier refuses any other.
         func text(_ piece: Piece) -> String {
             switch piece {
-            case .bytes: ""
+            case .bytes, .assertion: ""
             case .email: principal.kind == .user ? principal.name : ""
             case .subject: principal.subject
             case .principal: principal.name
             }
         }
         let count = pieces.reduce(0) { total, piece in
-            if case .bytes(let secret) = piece { total + secret.count } else { total + text(piece).utf8.count }
+            switch piece {
+            case .bytes(let secret): total + secret.count
+            case .assertion: total + assertion.count
+            case .email, .subject, .principal: total + text(piece).utf8.count
+            }
         }
         return Secret(count: count) { bytes in
             var end = 0
             for piece in pieces {
-                if case .bytes(let secret) = piece {
+                switch piece {
+                case .bytes(let secret):
                     secret.withUnsafeBytes { bytes[end...].copyBytes(from: $0) }
                     end += secret.count
-                } else {
-                    // A principal holds no control characters: the verifier refuses such names.
+                case .assertion:
+                    bytes[end...].copyBytes(from: assertion)
+                    end += assertion.count
+                case .email, .subject, .principal:
                     bytes[end...].copyBytes(from: text(piece).utf8)
                     end += text(piece).utf8.count
                 }

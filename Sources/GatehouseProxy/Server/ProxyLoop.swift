@@ -37,9 +37,12 @@ package final class ProxyLoop {
     private(set) var pools: [UpstreamPool]
     private(set) var connections: [ClientConnection] = []
     private(set) var isDraining = false
+    /// Whether another instance takes the new connections meanwhile.
+    private(set) var handsOver = false
     /// Connections beyond the limit that were answered and are not closed yet.
     var answeredOverloads = 0
     private var isSweeping = false
+    private let descriptors: DescriptorLimit
 
     /// Deadlines are met within this much of their time.
     package static let sweepInterval: TimeSpan = .milliseconds(250)
@@ -58,6 +61,7 @@ package final class ProxyLoop {
         accessLog: AccessLog? = nil,
         clock: any WallClock,
         connector: UpstreamConnector,
+        descriptors: DescriptorLimit = .current,
         rates: RateTable,
         sessions: SessionTags,
         legacy: LegacySessions,
@@ -72,21 +76,28 @@ package final class ProxyLoop {
         self.accessLog = accessLog
         self.clock = clock
         self.connector = connector
+        self.descriptors = descriptors
         self.rates = rates
         self.legacy = legacy
         self.onTokenRejected = onTokenRejected
         self.logger = logger
         callers = CallerCaches(sessions)
-        pools = snapshot.upstreams.map { UpstreamPool($0, bound: snapshot.limits.upstreamIdle) }
+        let ceiling = descriptors.ceiling
+        pools = snapshot.upstreams.map {
+            UpstreamPool($0, bound: snapshot.limits.upstreamIdle, ceiling: ceiling)
+        }
         if snapshot.logging == .all { self.recorder = accessLog?(recorder) ?? recorder }
     }
 
     /// Puts a new snapshot in force for requests from now on. Idle connections to upstreams that stay are kept.
     package func replaceSnapshot(_ new: ProxySnapshot) {
         eventLoop.preconditionInLoop()
-        var old: [Upstream: UpstreamPool] = [:]
+        var old: [PooledUpstream: UpstreamPool] = [:]
         for pool in pools { old[pool.upstream] = pool }
-        pools = new.upstreams.map { old.removeValue(forKey: $0) ?? UpstreamPool($0, bound: new.limits.upstreamIdle) }
+        pools = new.upstreams.map {
+            old.removeValue(forKey: $0)
+                ?? UpstreamPool($0, bound: new.limits.upstreamIdle, ceiling: descriptors.ceiling)
+        }
         for pool in old.values { pool.retire() }
         if (new.logging == .all) != (snapshot.logging == .all) {
             recorder = new.logging == .all ? accessLog?(auditRecorder) ?? auditRecorder : auditRecorder
@@ -107,7 +118,7 @@ package final class ProxyLoop {
         if holder === snapshot { return pools[position] }
         // A request that began under an older snapshot: its upstream may have moved or gone.
         let upstream = holder.upstreams[position]
-        return pools.first { $0.upstream == upstream } ?? UpstreamPool(upstream, bound: 0)
+        return pools.first { $0.upstream == upstream } ?? UpstreamPool(upstream, bound: 0, ceiling: 0)
     }
 
     /// Event streams, websockets and requests that are under way now.
@@ -140,9 +151,10 @@ package final class ProxyLoop {
     }
 
     /// No new exchange on any connection; what is under way ends in its own time.
-    package func beginDraining() {
+    package func beginDraining(handsOver: Bool = false) {
         eventLoop.preconditionInLoop()
         isDraining = true
+        self.handsOver = handsOver
         for connection in Array(connections) { connection.drainBegan() }
         for pool in pools { pool.retire() }
     }
@@ -169,7 +181,10 @@ package final class ProxyLoop {
             connections[index].sweep(now: now, wall: wall)
         }
         var idle = 0
-        for pool in pools { idle += pool.closeExpired(now: now, after: snapshot.waits.upstreamKeepAlive) }
+        for pool in pools {
+            idle += pool.closeExpired(now: now, after: snapshot.waits.upstreamKeepAlive)
+            pool.follow(now: now, on: eventLoop)
+        }
         if connections.isEmpty, idle == 0 { isSweeping = false } else { startSweep() }
     }
 }

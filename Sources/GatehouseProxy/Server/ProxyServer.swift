@@ -5,9 +5,10 @@ internal import Synchronization
 /// The listener and its event loops.
 package final class ProxyServer: Sendable {
     private let loops: [LoopBound<ProxyLoop>]
-    private let listener = Mutex<LoopBound<SocketListener>?>(nil)
+    private let listeners = Mutex<LoopBound<[SocketListener]>?>(nil)
     private let open = ConnectionCount()
-    private let maximumConnections: Int
+    /// Client connections that are served at once: what the limits allow, or fewer where fewer fit.
+    package let maximumConnections: Int
     private let descriptors: DescriptorLimit
     /// Connections accepted so far: they go round the loops, for cloudflared opens few.
     private let accepted = Atomic<Int>(0)
@@ -32,17 +33,19 @@ package final class ProxyServer: Sendable {
 
     /// Binds and accepts.
     ///
+    /// - Parameter isShared: whether another instance may listen there too, to take over or to be taken over from.
     /// - Returns: the port that was bound, chosen by the system for port 0; nil for a unix socket.
-    package func listen(on address: ListenAddress) async throws -> Int? {
+    package func listen(on address: ListenAddress, isShared: Bool = false) async throws -> Int? {
         let endpoint: Endpoint =
             switch address {
             case .tcp(let host, let port): .tcp(host: host, port: port)
             case .unix(let path): .unix(path: path)
             }
         let acceptor = loops[0].loop
-        let (socket, port) = try await SocketListener.listen(
+        let (sockets, port) = try await SocketListener.listen(
             on: endpoint,
             unixMode: ListenAddress.unixMode,
+            isShared: isShared,
             loop: acceptor
         ) { [self] descriptor in
             let next = loops[accepted.wrappingAdd(1, ordering: .relaxed).oldValue % loops.count]
@@ -50,7 +53,7 @@ package final class ProxyServer: Sendable {
             let isTaken = next.loop.execute { [self] in adopt(descriptor, on: next.value) }
             if !isTaken { StreamSocket.discard(descriptor) }
         }
-        listener.withLock { $0 = socket }
+        listeners.withLock { $0 = sockets }
         return port
     }
 
@@ -90,14 +93,18 @@ package final class ProxyServer: Sendable {
     package var openConnections: Int { open.value }
 
     /// Stops accepting, lets what is under way end, and closes the rest when the grace period is over.
-    package func drain(within grace: Duration) async {
+    ///
+    /// - Parameter handsOver: whether another instance takes new connections: then idle ones get the time to bring one more request, whose
+    ///   answer tells the client to connect anew.
+    package func drain(within grace: Duration, handsOver: Bool = false) async {
         // Let go of, because it holds what accepts for it, which is this.
-        let closing = listener.withLock { listener in
-            defer { listener = nil }
-            return listener
+        let closing = listeners.withLock { listeners in
+            defer { listeners = nil }
+            return listeners
         }
-        if let closing { try? await closing.loop.submit { closing.value.close() } }
-        _ = try? await onEachLoop { $0.beginDraining() }
+        // What these accept at their end is on its loop before the loop is told to drain.
+        if let closing { try? await closing.loop.submit { for listener in closing.value { listener.close() } } }
+        _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         let deadline = ContinuousClock.now + grace
         while openConnections > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))

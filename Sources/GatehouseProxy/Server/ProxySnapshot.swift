@@ -7,24 +7,29 @@ package final class ProxySnapshot: Sendable {
     /// In the order of `table.routes`.
     let routes: [PreparedRoute]
     /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
-    let upstreams: [Upstream]
+    let upstreams: [PooledUpstream]
     package let limits: ServerLimits
     let logging: RequestLogging
+    /// How much longer than its caller's credential the streamed answer to a call may last.
+    let callGrace: Duration
     let waits: ServerWaits
 
     package init(
         table: RouteTable,
         tokens: TokenSnapshot,
         limits: ServerLimits,
+        callGrace: Duration = ServerLimits.defaultCallGrace,
+        authorities: UpstreamAuthorities = .none,
         logging: RequestLogging = .refused
     ) {
-        var upstreams: [Upstream] = []
-        var positions: [Upstream: Int] = [:]
+        var upstreams: [PooledUpstream] = []
+        var positions: [PooledUpstream: Int] = [:]
         routes = table.routes.enumerated().map { index, route in
-            let position = positions[route.upstream] ?? upstreams.count
+            let upstream = PooledUpstream(upstream: route.upstream, context: authorities.context(for: route.upstream))
+            let position = positions[upstream] ?? upstreams.count
             if position == upstreams.count {
-                positions[route.upstream] = position
-                upstreams.append(route.upstream)
+                positions[upstream] = position
+                upstreams.append(upstream)
             }
             return PreparedRoute(
                 route,
@@ -38,6 +43,7 @@ package final class ProxySnapshot: Sendable {
         self.upstreams = upstreams
         self.limits = limits
         self.logging = logging
+        self.callGrace = callGrace
         waits = ServerWaits(limits)
     }
 }

@@ -19,22 +19,19 @@ final class AdminServer: Sendable {
         on address: ListenAddress,
         loop: EpollLoop,
         connections: Int = LocalServer.Bounds.defaultConnections,
+        isShared: Bool = false,
         pages: @escaping Pages
     ) async throws -> AdminServer {
         var bounds = LocalServer.Bounds()
         bounds.connections = max(1, min(bounds.connections, connections))
-        do {
-            return AdminServer(
-                try await LocalServer.start(on: address, loop: loop, bounds: bounds) { request in
-                    guard ["GET", "HEAD", "POST"].contains(request.method) else {
-                        return Page(status: .methodNotAllowed, body: "only GET is served here\n")
-                    }
-                    return await pages(request) ?? Page(status: .notFound, body: "there is no such page\n")
+        return AdminServer(
+            try await LocalServer.start(on: address, loop: loop, bounds: bounds, isShared: isShared) { request in
+                guard ["GET", "HEAD", "POST"].contains(request.method) else {
+                    return Page(status: .methodNotAllowed, body: "only GET is served here\n")
                 }
-            )
-        } catch {
-            throw GatehouseError(.listener, "the admin listener cannot listen on \(address)", underlying: error)
-        }
+                return await pages(request) ?? Page(status: .notFound, body: "there is no such page\n")
+            }
+        )
     }
 
     private init(_ server: LocalServer) { self.server = server }

@@ -6,10 +6,25 @@ internal import SocketLoop
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
-    /// - Parameter logger: told every head of the chain.
     static func system(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) throws -> AuditSystem {
+        try AuditSystem(settings(configuration, keys: keys, logger: logger), sink: sink(configuration.audit.sink))
+    }
+
+    /// What brings the events of instances to the sink that have ended beside this one.
+    static func leftovers(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) -> AuditLeftovers {
+        let sink = configuration.audit.sink
+        return AuditLeftovers(settings(configuration, keys: keys, logger: logger)) { try Self.sink(sink) }
+    }
+
+    /// - Parameter logger: told every head of the chain, and of trouble.
+    private static func settings(
+        _ configuration: Configuration,
+        keys: InstanceKeys,
+        logger: Logger
+    ) -> GatehouseAudit.AuditSettings {
         let settings = configuration.audit
         var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
+        audit.sharesSpool = configuration.reusesPort
         audit.durability = settings.durability == .disk ? .disk : .process
         audit.onFailure = settings.onFailure == .allow ? .allow : .deny
         audit.arguments =
@@ -23,7 +38,14 @@ package enum AuditAssembly {
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
         audit.retention = retention(settings)
         audit.onRetention = { tell(of: $0, logger) }
-        return try AuditSystem(audit, sink: sink(settings.sink))
+        audit.onChange = { word, trouble in
+            guard let trouble else { return logger.notice("the audit is well again") }
+            logger.error(
+                "the audit is in trouble",
+                metadata: ["audit.state": "\(word.rawValue)", "problem": "\(trouble)"]
+            )
+        }
+        return audit
     }
 
     private static func tell(of outcome: RetentionState.Outcome, _ logger: Logger) {

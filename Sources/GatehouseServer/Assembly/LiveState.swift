@@ -1,4 +1,5 @@
 internal import AccessIdentity
+internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
@@ -17,21 +18,39 @@ final class LiveState: Sendable {
         var routes: RouteTable
         var limits: ServerLimits
         var logging: RequestLogging
+        var callGrace: Duration
         var tokens = TokenSnapshot()
+        var authorities: UpstreamAuthorities
 
         var snapshot: ProxySnapshot {
-            ProxySnapshot(table: routes, tokens: tokens, limits: limits, logging: logging)
+            ProxySnapshot(
+                table: routes,
+                tokens: tokens,
+                limits: limits,
+                callGrace: callGrace,
+                authorities: authorities,
+                logging: logging
+            )
         }
     }
 
     private let state: Mutex<State>
 
-    init(routes: RouteTable, limits: ServerLimits, logging: RequestLogging) {
-        state = Mutex(State(routes: routes, limits: limits, logging: logging))
+    init(_ configuration: Configuration, authorities: UpstreamAuthorities) {
+        state = Mutex(
+            State(
+                routes: configuration.routes,
+                limits: configuration.limits,
+                logging: configuration.log.requests,
+                callGrace: configuration.access.callGrace,
+                authorities: authorities
+            )
+        )
     }
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
     var routes: RouteTable { state.withLock { $0.routes } }
+    var authorities: UpstreamAuthorities { state.withLock { $0.authorities } }
 
     func publish(_ keys: SigningKeys) {
         state.withLock { state in
@@ -64,16 +83,17 @@ final class LiveState: Sendable {
     ///
     /// - Parameter tokens: of another store; nil leaves those that are there.
     func publish(
-        _ routes: RouteTable,
-        _ limits: ServerLimits,
-        _ logging: RequestLogging,
+        _ configuration: Configuration,
+        _ authorities: UpstreamAuthorities,
         _ policy: AccessPolicy,
         _ tokens: TokenSnapshot? = nil
     ) {
         state.withLock { state in
-            state.routes = routes
-            state.limits = limits
-            state.logging = logging
+            state.routes = configuration.routes
+            state.limits = configuration.limits
+            state.logging = configuration.log.requests
+            state.callGrace = configuration.access.callGrace
+            state.authorities = authorities
             if let tokens { state.tokens = tokens }
             state.proxy?.replaceSnapshot(state.snapshot) { [authenticators = state.authenticators] index in
                 authenticators[index].value.update(policy: policy)

@@ -11,6 +11,11 @@ extension Doctor {
         var request = CurlRequest("\(route.upstream.isSecure ? "https" : "http")://\(route.upstream.authority)/")
         request.connectTimeout = min(CurlRequest.defaultConnectTimeout, max(route.timeouts.connect, .milliseconds(500)))
         if case .unix(let path) = route.upstream.endpoint { request.unixSocket = path }
+        request.authoritiesFile = route.upstream.tls.authorities
+        if case .tcp(let host, let port) = route.upstream.endpoint, let name = route.upstream.tls.serverName {
+            request.url = "https://\(name.contains(":") ? "[\(name)]" : name):\(port)/"
+            request.connectHost = host
+        }
         do throws(CurlError) {
             let response = try await CurlClient().perform(request)
             return Finding(.upstream, .ok, route.name.text, "\(place) answers \(response.status)")
@@ -20,7 +25,8 @@ extension Doctor {
             case .timeout where await connects(route.upstream), .tooLarge:
                 return Finding(.upstream, .ok, route.name.text, "\(place) takes connections")
             case .tls:
-                let advice = "Gatehouse verifies certificates: the upstream's must be of a known authority"
+                let advice =
+                    "Gatehouse verifies certificates: for an authority of your own, upstream_tls: { ca: /PATH }, for another name server_name"
                 return Finding(.upstream, .fail, route.name.text, "\(place): \(error.message)", advice: advice)
             case _:
                 let advice = "is the container up, and on a network with Gatehouse?"

@@ -107,7 +107,7 @@ extension Doctor {
                 guard let value = tokens[name] else { return nil }
                 value.secret.withUnsafeBytes { bytes += $0 }
             // Nobody calls: the doctor asks for itself.
-            case .email, .subject, .principal: bytes += "gatehouse-doctor".utf8
+            case .email, .subject, .principal, .assertion: bytes += "gatehouse-doctor".utf8
             }
         }
         let secret = Secret(bytes)

@@ -89,7 +89,11 @@ package struct RunFile: Sendable {
         }
     }
 
-    static func remove(spool: String) { unlink(path(spool: spool)) }
+    /// Unless another instance has put its own in its place.
+    func remove(spool: String) {
+        guard (try? Self.read(spool: spool))?.processID == processID else { return }
+        unlink(Self.path(spool: spool))
+    }
 
     /// The file of the instance that runs; nil when none does, which is also what a file of a process that has ended says.
     ///

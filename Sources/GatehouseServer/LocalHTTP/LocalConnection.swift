@@ -225,6 +225,17 @@ extension LocalConnection: StreamSocketHandler {
 
     func readCompleted() {}
 
+    /// What was asked is answered, and nothing more will be.
+    func inputEnded() -> Bool {
+        switch phase {
+        case .reading: return false
+        case .answering, .writing, .streaming:
+            isKeepAlive = false
+            return true
+        case .lingering: return socket.hasOutput
+        }
+    }
+
     func becameWritable() {
         if case .writing = phase { server.loop.soon { [self] in readNext() } }
     }

@@ -30,7 +30,7 @@ final class LocalServer: Sendable {
     typealias Answering = @Sendable (_ request: LocalRequest) async -> LocalAnswer
 
     let port: Int?
-    private let listener: LoopBound<SocketListener>
+    private let listeners: LoopBound<[SocketListener]>
     private let connections: LoopBound<LocalConnections>
 
     /// - Throws: ``SocketError`` when the address cannot be had.
@@ -38,6 +38,7 @@ final class LocalServer: Sendable {
         on address: ListenAddress,
         loop: EpollLoop,
         bounds: Bounds = Bounds(),
+        isShared: Bool = false,
         answer: @escaping Answering
     ) async throws -> LocalServer {
         let connections = try await loop.submit {
@@ -48,28 +49,29 @@ final class LocalServer: Sendable {
             case .tcp(let host, let port): .tcp(host: host, port: port)
             case .unix(let path): .unix(path: path)
             }
-        let (listener, port) = try await SocketListener.listen(
+        let (listeners, port) = try await SocketListener.listen(
             on: endpoint,
             unixMode: ListenAddress.unixMode,
+            isShared: isShared,
             loop: loop
         ) { connections.value.adopt($0) }
-        return LocalServer(listener, connections, port)
+        return LocalServer(listeners, connections, port)
     }
 
     private init(
-        _ listener: LoopBound<SocketListener>,
+        _ listeners: LoopBound<[SocketListener]>,
         _ connections: LoopBound<LocalConnections>,
         _ port: Int?
     ) {
-        self.listener = listener
+        self.listeners = listeners
         self.connections = connections
         self.port = port
     }
 
     /// Stops accepting and closes every connection.
     func close() async {
-        _ = try? await listener.loop.submit { [listener, connections] in
-            listener.value.close()
+        _ = try? await listeners.loop.submit { [listeners, connections] in
+            for listener in listeners.value { listener.close() }
             connections.value.closeAll()
         }
     }

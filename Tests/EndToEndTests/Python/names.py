@@ -1,12 +1,13 @@
-"""A name server for one test: answers every name that ends in .test with 127.0.0.1, over UDP on port 53 of an address. Beside it
-an HTTP server that closes each connection after its answer, so that each call needs the name.
+"""A name server for one test: answers every name that ends in .test with an address, 127.0.0.1 at first, over UDP on port 53 of an address. Beside it
+an HTTP server that closes each connection after its answer, so that each call needs the name, and one on all addresses that keeps connections and answers with the address that it was reached by.
 
     names.py ADDRESS
 
-Prints {"port": 12345}, the HTTP server's. Each line on standard input changes how it answers from then on, and is answered with a line
+Prints {"port": 12345, "kept": 12346}, the HTTP servers'. Each line on standard input changes how it answers from then on, and is answered with a line
 {"queries": N}, the number of queries so far:
 
     count            changes nothing
+    move ADDRESS     answers with another address
     delay SECONDS    answers that much later
     drop N           does not answer the next N queries
     silent           answers nothing any more
@@ -30,6 +31,7 @@ class Names:
         self.drop = 0
         self.is_silent = False
         self.unknown = set()
+        self.address = "127.0.0.1"
 
     def serve(self):
         while True:
@@ -58,7 +60,7 @@ class Names:
         has_address = is_known and kind == 1
         flags = 0x8580 if is_known else 0x8583
         head = query[:2] + struct.pack(">HHHHH", flags, 1, int(has_address), 0, 0)
-        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + bytes([127, 0, 0, 1])
+        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + socket.inet_aton(self.address)
         return head + query[12:end] + (record if has_address else b"")
 
 
@@ -72,17 +74,32 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Kept(Page):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.connection.getsockname()[0].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 names = Names(sys.argv[1])
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
-for serve in names.serve, server.serve_forever:
+kept = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Kept)
+kept.daemon_threads = True
+for serve in names.serve, server.serve_forever, kept.serve_forever:
     threading.Thread(target=serve, daemon=True).start()
-print(json.dumps({"port": server.server_port}), flush=True)
+print(json.dumps({"port": server.server_port, "kept": kept.server_port}), flush=True)
 for line in sys.stdin:
     word, _, value = line.strip().partition(" ")
     if word == "delay":
         names.delay = float(value)
     elif word == "drop":
         names.drop = int(value)
+    elif word == "move":
+        names.address = value
     elif word == "silent":
         names.is_silent = True
     elif word == "unknown":

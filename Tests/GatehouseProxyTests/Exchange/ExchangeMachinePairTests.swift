@@ -12,7 +12,8 @@ import Testing
 
     enum Event: CaseIterable {
         case clientClosed, deadlinePassed, assertionExpired, drainBegan, streamDrained, graceEnded, upstreamFailed
-        case upstreamClosed, keysSettled, decisionSettled, decisionFailed, connectFailed
+        case upstreamClosed, keysSettled, decisionSettled, decisionFailed, connectFailed, inputExhausted,
+            drainBeganForAnother
     }
 
     static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
@@ -67,6 +68,8 @@ import Testing
         case .decisionSettled: machine.decisionSettled(durable: true)
         case .decisionFailed: machine.decisionSettled(durable: false)
         case .connectFailed: machine.connectFailed()
+        case .inputExhausted: machine.inputExhausted()
+        case .drainBeganForAnother: machine.drainBegan(keepsIdle: true)
         }
     }
 
@@ -92,6 +95,12 @@ import Testing
         case (.streamDrained, .streaming), (.streamDrained, .streamingWithinBody), (.streamDrained, .tunnelling):
             .abort(.drained)
         case (.drainBegan, .idle): .close
+
+        // What is whole is answered.
+        case (.inputExhausted, .idle), (.inputExhausted, .dropping), (.inputExhausted, .lingering): .close
+        case (.inputExhausted, .gathering), (.inputExhausted, .awaitingHeadWithinBody),
+            (.inputExhausted, .streamingWithinBody), (.inputExhausted, .tunnelling):
+            .abort(.clientClosed)
 
         case (.graceEnded, .idle), (.graceEnded, .dropping), (.graceEnded, .lingering), (.graceEnded, .closed): .cut
         case (.graceEnded, _): .abort(.drained)

@@ -200,6 +200,60 @@ import Testing
         }
     }
 
+    /// Readers leave a byte order mark out at the very start only, and there our comment may stand.
+    @Test(arguments: [[3], [1, 2], [1, 1, 1], [5], [0]])
+    func aByteOrderMarkNeverStandsBehindAComment(pieces: [Int]) async throws {
+        let all = [UInt8]([0xEF, 0xBB, 0xBF]) + Array("data: 1\n\n".utf8)
+        try await Gateway.run { gateway in
+            for isOld in [false, true] {
+                let client = try gateway.client()
+                let head = "GET / HTTP/1.\(isOld ? 0 : 1)\r\nHost: coda.example\r\n"
+                try client.send(head + "Cf-Access-Jwt-Assertion: alice\r\nConnection: close\r\n\r\n")
+                let upstream = try gateway.upstream.accept()
+                _ = try upstream.receive(through: "\r\n\r\n")
+                try upstream.send(Self.head)
+                _ = try client.receive(through: "\r\n\r\n")
+                try client.receive(exactly: isOld ? ":\n\n" : Self.chunk(":\n\n"))
+                var rest = all[...]
+                for piece in pieces + [all.count] where piece > 0 && !rest.isEmpty {
+                    let part = Array(rest.prefix(piece))
+                    rest = rest.dropFirst(piece)
+                    try upstream.send(Array("\(String(part.count, radix: 16))\r\n".utf8) + part + Array("\r\n".utf8))
+                }
+                try upstream.send("0\r\n\r\n")
+                let body = isOld ? try client.receiveToEnd() : try client.receiveChunked().body
+                #expect(String(decoding: body, as: UTF8.self) == "data: 1\n\n")
+                upstream.close()
+            }
+        }
+    }
+
+    /// What comes with the head is first, and stays as it came; so does what only begins like a mark.
+    @Test func aByteOrderMarkThatIsFirstStays() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send(Gateway.get())
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(Array(Self.head.utf8) + Array("3\r\n".utf8) + [0xEF, 0xBB, 0xBF] + Array("\r\n".utf8))
+            _ = try client.receive(through: "\r\n\r\n")
+            #expect(try client.receive(count: 8) == Array("3\r\n".utf8) + [0xEF, 0xBB, 0xBF] + Array("\r\n".utf8))
+            try upstream.send(Self.chunk("data: 1\n\n") + "0\r\n\r\n")
+            try client.receive(exactly: Self.chunk("data: 1\n\n") + "0\r\n\r\n")
+
+            try client.send(Gateway.get())
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(Self.head)
+            _ = try client.receive(through: "\r\n\r\n")
+            try client.receive(exactly: Self.chunk(":\n\n"))
+            try upstream.send(
+                Array("2\r\n".utf8) + [0xEF, 0xBB] + Array("\r\n3\r\n".utf8) + [0x21, 0x0A, 0x0A]
+                    + Array("\r\n0\r\n\r\n".utf8)
+            )
+            #expect(try client.receiveChunked().body == [0xEF, 0xBB, 0x21, 0x0A, 0x0A])
+        }
+    }
+
     @Test func aStreamToAnOldClientHasNoChunks() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()

@@ -16,6 +16,8 @@ final class Gateway: Sendable {
     let callers: ScriptedCallers
     let clock: ScriptedClock
     let address: RawSocket.Address
+    /// Answers of the upstream that were taken for the rejection of a token.
+    let rejections: Watched<Int>
 
     static let token = "coda-token-1"
     static let sessions = SessionTags(PurposeKeys(current: Secret("the key of this gateway's sessions")))
@@ -26,7 +28,8 @@ final class Gateway: Sendable {
         audit: ScriptedAudit,
         callers: ScriptedCallers,
         clock: ScriptedClock,
-        address: RawSocket.Address
+        address: RawSocket.Address,
+        rejections: Watched<Int>
     ) {
         self.server = server
         self.upstream = upstream
@@ -34,6 +37,7 @@ final class Gateway: Sendable {
         self.callers = callers
         self.clock = clock
         self.address = address
+        self.rejections = rejections
     }
 
     /// - Parameters:
@@ -86,6 +90,7 @@ final class Gateway: Sendable {
         let connector = UpstreamConnector(trustRoots: trustRoots)
         let rates = RateTable()
         let legacy = LegacySessions()
+        let rejections = Watched(0)
         let server = try await ProxyServer(eventLoops, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -96,7 +101,8 @@ final class Gateway: Sendable {
                 connector: connector,
                 rates: rates,
                 sessions: sessions,
-                legacy: legacy
+                legacy: legacy,
+                onTokenRejected: { _, _, _ in rejections.update { $0 += 1 } }
             )
         }
         let port = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
@@ -107,7 +113,8 @@ final class Gateway: Sendable {
             audit: audit,
             callers: callers,
             clock: clock,
-            address: address
+            address: address,
+            rejections: rejections
         )
         do {
             try await body(gateway)
@@ -155,7 +162,8 @@ final class Gateway: Sendable {
         resourceMetadata: ResourceMetadata? = nil,
         speech: Route.Speech = .http,
         answersErrorsAs200: Bool = false,
-        endpoints: EndpointPaths? = nil
+        endpoints: EndpointPaths? = nil,
+        tls: Upstream.TLS = Upstream.TLS()
     ) throws -> Route {
         let name = try TokenName(parsing: name)
         return Route(
@@ -163,7 +171,7 @@ final class Gateway: Sendable {
             host: try HostPattern(parsing: host),
             path: try PathPrefix(parsing: path),
             audiences: ["aud"],
-            upstream: try Upstream(parsing: upstream),
+            upstream: try Upstream(parsing: upstream).verified(by: tls),
             speech: speech,
             injections: try inject.sorted { $0.key < $1.key }.map {
                 Injection(name: try HeaderName(parsing: $0.key), value: try .init(parsing: $0.value, ownToken: name))
@@ -185,13 +193,15 @@ final class Gateway: Sendable {
         _ routes: [Route],
         token: String = token,
         version: Int = 1,
-        limits: ServerLimits = ServerLimits()
+        limits: ServerLimits = ServerLimits(),
+        authorities: UpstreamAuthorities? = nil
     ) throws -> ProxySnapshot {
         let value = try TokenValue(validating: Secret(token), version: version)
         return ProxySnapshot(
             table: RouteTable(routes),
             tokens: TokenSnapshot(tokens: [try TokenName(parsing: "coda"): value]),
-            limits: limits
+            limits: limits,
+            authorities: try authorities ?? UpstreamAuthorities(of: routes)
         )
     }
 

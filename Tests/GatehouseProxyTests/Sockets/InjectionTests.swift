@@ -100,6 +100,34 @@ import Testing
         #expect(values("x-who", in: head) == ["alice@example.com/sub-alice@example.com/alice@example.com"])
     }
 
+    /// An upstream behind Access itself gets the route's own service token, whatever the client sends under its names.
+    @Test func aServiceTokenOfTheRoutesTakesThePlaceOfTheClients() async throws {
+        let head = try await head([
+            "CF-Access-Client-Id: leak", "cf_access_client_secret: leak", "Cf-Access-Client-Id: leak",
+            "Cf-Access-Token: leak",
+        ]) {
+            try Gateway.route(
+                $0,
+                inject: ["CF-Access-Client-Id": "id.access", "CF-Access-Client-Secret": "{token}"]
+            )
+        }
+        #expect(values("cf-access-client-id", in: head) == ["id.access"])
+        #expect(values("cf-access-client-secret", in: head) == [Gateway.token])
+        #expect(!head.contains("leak"))
+    }
+
+    @Test func theAssertionIsHandedOnWhereARouteSaysSo() async throws {
+        let head = try await head(["Cf-Access-Token: leak"]) {
+            try Gateway.route(
+                $0,
+                inject: ["Cf-Access-Token": "{assertion}", "Authorization": "Bearer {token} {assertion}"]
+            )
+        }
+        #expect(values("cf-access-token", in: head) == ["alice"])
+        #expect(values("authorization", in: head) == ["Bearer \(Gateway.token) alice"])
+        #expect(!head.lowercased().contains("cf-access-jwt"))
+    }
+
     @Test func theRoutesOwnStripsApply() async throws {
         let strip = Route.Strip(headers: [try HeaderPattern(parsing: "X-Coda-*")], query: ["coda_api_key"])
         let head = try await head(

@@ -53,6 +53,45 @@ import Testing
         }
     }
 
+    /// A client that has connected, and has not been accepted or has said nothing yet, has its first request on the way.
+    @Test func aFreshConnectionIsServedOnceMoreInADrain() async throws {
+        try await Gateway.run { gateway in
+            let idle = try gateway.client()
+            let connection = try gateway.exchange(idle)
+            let fresh = try gateway.client()
+            try await Polling.until("both connections") { gateway.server.openConnections == 2 }
+            async let drained: Void = gateway.server.drain(within: .seconds(10))
+            #expect(try idle.receiveToEnd().isEmpty)
+            try fresh.send(Gateway.get())
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(Gateway.okay)
+            let answer = try fresh.receiveAnswer()
+            #expect(answer.text == "hi")
+            #expect(answer["Connection"] == "close")
+            #expect(try fresh.receiveToEnd().isEmpty)
+            await drained
+            _ = connection
+        }
+    }
+
+    /// While another instance takes new connections, the idle ones learn that theirs closes from the answer to one more request.
+    @Test func anIdleConnectionIsServedOnceMoreWhereAnotherTakesOver() async throws {
+        try await Gateway.run { gateway in
+            let idle = try gateway.client()
+            _ = try gateway.exchange(idle)
+            async let drained: Void = gateway.server.drain(within: .seconds(10), handsOver: true)
+            try await Polling.until("the drain") { try await gateway.server.onEachLoop { $0.isDraining } == [true] }
+            try idle.send(Gateway.get())
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            try upstream.send(Gateway.okay)
+            #expect(try idle.receiveAnswer()["Connection"] == "close")
+            #expect(try idle.receiveToEnd().isEmpty)
+            await drained
+        }
+    }
+
     @Test func aDrainedStreamEndsAtAnEventBoundary() async throws {
         try await Gateway.run { gateway in
             let idle = try gateway.client()

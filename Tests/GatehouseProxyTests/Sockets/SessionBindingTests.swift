@@ -42,6 +42,35 @@ import Testing
         }
     }
 
+    /// Several servers answer so once they have forgotten a session: it says nothing of the injected token.
+    @Test func `a 401 to a request that names a session is an unknown session`() async throws {
+        try await MCPGateway.run { gateway in
+            let client = try gateway.client()
+            let (session, connection) = try initialize(gateway, client)
+            let unauthorized = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 2\r\n\r\nno"
+            let body = MCPGateway.request("ping")
+            try client.send(
+                Gateway.request("POST", ["Mcp-Session-Id: \(session)", "Content-Length: \(body.utf8.count)"]) + body
+            )
+            _ = try connection.receive(through: "\r\n\r\n" + body)
+            try connection.send(unauthorized)
+            let answer = try client.receiveAnswer()
+            #expect(answer.status == 404)
+            #expect(answer["WWW-Authenticate"] == nil)
+            #expect(try gateway.audit.waitForOutcomes(2).last?.refusal == .sessionUnknown)
+            #expect(gateway.audit.outcomes.last?.upstreamStatus == 401)
+            #expect(gateway.rejections.read { $0 } == 0)
+            // The one that asks for a new session names none: there a rejected token shows.
+            try client.send(Gateway.post(body: MCPGateway.request("initialize", params: "{}")))
+            let next = try gateway.upstream.accept()
+            _ = try next.receive(through: "\r\n\r\n")
+            try next.send(unauthorized)
+            #expect(try client.receiveAnswer().status == 502)
+            #expect(try gateway.audit.waitForOutcomes(3).last?.refusal == .upstreamCredentialRejected)
+            #expect(gateway.rejections.read { $0 } == 1)
+        }
+    }
+
     @Test func `a stolen, forged, cut or doubled session is unknown`() async throws {
         try await MCPGateway.run { gateway in
             let client = try gateway.client()

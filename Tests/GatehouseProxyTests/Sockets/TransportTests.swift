@@ -112,6 +112,105 @@ import Testing
         }
     }
 
+    /// The route's own authority is believed on that route, and the system's are not.
+    @Test func aRouteVerifiesAgainstItsOwnAuthority() async throws {
+        let (own, other) = (try Self.roots(), try Self.roots(.stranger))
+        defer {
+            unlink(own)
+            unlink(other)
+        }
+        try await TLSUpstream.run { upstream in
+            let url = "https://127.0.0.1:\(upstream.port)"
+            try await Gateway.run(routes: { _ in
+                [
+                    try Gateway.route(url, path: "/own", tls: .init(authorities: own)),
+                    try Gateway.route(url, name: "other", path: "/other", tls: .init(authorities: other)),
+                    try Gateway.route(url, name: "system", path: "/system"),
+                ]
+            }) { gateway in
+                let client = try gateway.client()
+                for (path, status) in [("/own", 200), ("/other", 502), ("/system", 502), ("/own", 200)] {
+                    try client.send(Gateway.get(path))
+                    #expect(try client.receiveAnswer().status == status)
+                }
+                #expect(upstream.heads.read { $0.count } == 2)
+            }
+        }
+    }
+
+    /// A server that has another name than the address under which it is reached.
+    @Test(arguments: [("other.example", 200), ("another.example", 502)])
+    func theCertificateNamesTheServerThatTheRouteNames(name: String, status: Int) async throws {
+        let roots = try Self.roots(.stranger)
+        defer { unlink(roots) }
+        try await TLSUpstream.run(.stranger) { upstream in
+            try await Gateway.run(routes: { _ in
+                [
+                    try Gateway.route(
+                        "https://127.0.0.1:\(upstream.port)",
+                        tls: .init(authorities: roots, serverName: name)
+                    )
+                ]
+            }) { gateway in
+                let client = try gateway.client()
+                try client.send(Gateway.get())
+                #expect(try client.receiveAnswer().status == status)
+                #expect(upstream.heads.read { $0.allSatisfy { $0.contains("\r\nHost: 127.0.0.1:") } })
+            }
+        }
+    }
+
+    /// A connection that an authority let in does not outlive it, and stays where the file says what it said.
+    @Test func anotherAuthorityInTheSameFileIsFollowed() async throws {
+        let file = try Self.roots()
+        defer { unlink(file) }
+        try await TLSUpstream.run { upstream in
+            let routes = [
+                try Gateway.route("https://127.0.0.1:\(upstream.port)", tls: .init(authorities: file))
+            ]
+            let first = try UpstreamAuthorities(of: routes)
+            try await Gateway.run(routes: { _ in routes }) { gateway in
+                let client = try gateway.client()
+                try client.send(Gateway.get())
+                #expect(try client.receiveAnswer().status == 200)
+                try await Polling.until("an idle connection") { try await gateway.idle() == 1 }
+
+                let same = try UpstreamAuthorities(of: routes, keeping: first)
+                #expect(same.context(for: routes[0].upstream) === first.context(for: routes[0].upstream))
+
+                try TestCertificate.stranger.certificate.write(toFile: file, atomically: true, encoding: .utf8)
+                let changed = try UpstreamAuthorities(of: routes, keeping: first)
+                gateway.server.replaceSnapshot(try Gateway.snapshot(routes, authorities: changed))
+                #expect(try await gateway.idle() == 0)
+                try client.send(Gateway.get())
+                #expect(try client.receiveAnswer().status == 502)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (nil, "No such file"), ("", "no certificates"), ("nonsense", "no certificates"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
+    ])
+    func aFileOfAuthoritiesThatIsNoneIsNamed(content: String?, words: String) throws {
+        let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
+        defer { unlink(path) }
+        try content?.write(toFile: path, atomically: true, encoding: .utf8)
+        let route = try Gateway.route("https://127.0.0.1:1", tls: .init(authorities: path))
+        let error = #expect(throws: InvalidValue.self) { try UpstreamAuthorities(of: [route]) }
+        #expect(error?.message.contains(words) ?? false, "\(error?.message ?? "")")
+        #expect(error?.message.contains("'coda', \(path)") ?? false)
+    }
+
+    @Test func aPipeInPlaceOfAuthoritiesIsNotWaitedFor() throws {
+        let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
+        #expect(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let route = try Gateway.route("https://127.0.0.1:1", tls: .init(authorities: path))
+        let error = #expect(throws: InvalidValue.self) { try UpstreamAuthorities(of: [route]) }
+        #expect(error?.message.contains("a pipe") ?? false)
+    }
+
     @Test func anUpstreamThatSpeaksNoTLSIsA502() async throws {
         try await Gateway.run(routes: { [try Gateway.route($0.url.replacing("http:", with: "https:"))] }) { gateway in
             let client = try gateway.client()

@@ -1,0 +1,32 @@
+internal import NIOCore
+
+/// Takes the byte order mark off an event stream before which Gatehouse has put a comment of its own. A reader leaves one out at the very start of
+/// a stream (WHATWG HTML section 9.2.6, "UTF-8 decode"); behind a comment it would be part of the first field's name.
+struct LeadingMark {
+    private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    /// Bytes of the mark that have come and are held.
+    private var held = 0
+    private var isDone = false
+
+    mutating func strip(_ bytes: ByteBuffer) -> ByteBuffer {
+        guard !isDone else { return bytes }
+        var rest = bytes
+        while let byte = rest.getInteger(at: rest.readerIndex, as: UInt8.self) {
+            guard byte == Self.mark[held] else {
+                isDone = true
+                guard held > 0 else { return rest }
+                var all = ByteBuffer(bytes: Self.mark[..<held])
+                all.writeBuffer(&rest)
+                return all
+            }
+            rest.moveReaderIndex(forwardBy: 1)
+            held += 1
+            if held == Self.mark.count {
+                isDone = true
+                return rest
+            }
+        }
+        return rest
+    }
+}

@@ -1,0 +1,61 @@
+import GatehouseTestSupport
+import Glibc
+import Testing
+
+/// What is no file at a path where a file is read: opening a pipe waits for who writes to it, and a device may never end.
+@Suite("paths that are no files", .timeLimit(.minutes(2)))
+struct NoFileTests {
+    /// Puts something else in a file's place.
+    private func put(_ kind: String, at path: String) {
+        unlink(path)
+        switch kind {
+        case "a pipe": mkfifo(path, 0o600)
+        case "a folder": mkdir(path, 0o700)
+        case _: symlink("/dev/zero", path)
+        }
+    }
+
+    @Test(arguments: ["a pipe", "a folder", "a device"])
+    func `check says what stands at the configuration's path`(kind: String) async throws {
+        let workplace = try Workplace()
+        let path = "\(workplace.path)/other.yaml"
+        put(kind, at: path)
+        for verb in ["check", "serve", "doctor"] {
+            let outcome = try await workplace.run(verb, "--config", path)
+            #expect(outcome.exit != 0)
+            #expect(outcome.errors.contains("cannot be read: it is \(kind), not a file"), "\(outcome.errors)")
+        }
+        let changed = try await workplace.run(
+            [
+                "route", "add", "x", "--upstream", "http://x:1", "--host", "x.example.com", "--audience", "a",
+                "--config", path,
+            ]
+        )
+        #expect(changed.exit != 0)
+    }
+
+    @Test func `a pipe at the configuration's path during one SIGHUP leaves later reloads to come`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let workplace = try Workplace()
+            #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+            #expect(try await workplace.run("token", "set", "coda", input: "a-token").exit == 0)
+            let log = "\(workplace.path)/serve.log"
+            let pid = try workplace.start(["serve"], streams: ["/dev/null", log, log])
+            defer { kill(pid, SIGKILL) }
+            func logged(_ words: String, _ count: Int = 1) async throws {
+                try await Polling.until(words) { workplace.read("serve.log").split(separator: words).count > count }
+            }
+            try await logged("serving")
+            let yaml = workplace.read("gatehouse.yaml")
+            put("a pipe", at: "\(workplace.path)/gatehouse.yaml")
+            kill(pid, SIGHUP)
+            try await logged("it is a pipe, not a file")
+            unlink("\(workplace.path)/gatehouse.yaml")
+            try workplace.write(yaml + "\n# later\n", to: "gatehouse.yaml")
+            kill(pid, SIGHUP)
+            try await logged("reloaded")
+            kill(pid, SIGTERM)
+            #expect(await Command.exit(of: pid) == 0)
+        }
+    }
+}
