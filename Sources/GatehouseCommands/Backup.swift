@@ -75,6 +75,9 @@ struct RestoreCommand: AsyncParsableCommand {
         )
         if restore.isGenuine == nil { Terminal.warning("it has no seal: nothing shows who made it") }
         for step in steps { Terminal.say("gatehouse: \(step.replaces ? "replaces" : "makes") \(step.target.visible)") }
+        for file in restore.unplaced where file.role != .configuration {
+            Terminal.warning("\(file.name.visible) has no place in this configuration and stays in the archive")
+        }
         guard yes || isMeant() else {
             restore.discard(steps)
             throw CommandFailure("nothing was changed", hint: "--yes does not ask")

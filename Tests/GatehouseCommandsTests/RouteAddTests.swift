@@ -130,4 +130,30 @@ struct RouteFileTests {
         let list = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
         #expect(list.map { $0["name"] as? String } == ["coda", "open"])
     }
+
+    /// As in a container that mounts the file by itself: the mount goes on showing the file that was there when it was made.
+    @Test(.enabled(if: getuid() == 0, "only root may mount"))
+    func `who writes past a running instance is told, and the instance says it too`() async throws {
+        let workplace = try Workplace()
+        let path = workplace.path
+        let plain = workplace.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
+        for name in ["gatehouse.yaml", "mounted.yaml"] { try workplace.write(plain, to: name) }
+        #expect(try await workplace.run("key", "generate", "--out", "\(path)/key").exit == 0)
+        let script = "mount --bind mounted.yaml gatehouse.yaml && exec \(Command.binary) serve"
+        let log = "\(path)/serve.log"
+        // A mount of its own: gone with the process.
+        let words = ["-m", "sh", "-c", "cd \(path) && \(script)"]
+        let pid = try workplace.start(words, by: "/usr/bin/unshare", streams: ["/dev/null", log, log])
+        defer { kill(pid, SIGKILL) }
+        // There is nothing else to await from outside.
+        while try await workplace.run("status").exit != 0 { try Task.checkCancellation() }
+        let host = ["--host", "x.example.com", "--upstream", "http://127.0.0.1:1", "--audience", "a"]
+        let added = try await workplace.run(["route", "add", "third"] + host)
+        #expect(added.exit == 0 && added.errors.contains("does not see this file"), "\(added.errors)")
+        try FileManager.default.removeItem(atPath: "\(path)/mounted.yaml")
+        let status = try await workplace.run("status")
+        #expect(status.output.contains("was replaced outside"), "\(status.output)")
+        kill(pid, SIGTERM)
+        #expect(await Command.exit(of: pid) == 0)
+    }
 }

@@ -15,8 +15,8 @@ struct ToleranceTests {
 
     /// Each breaks another part.
     private static let changes: [@Sendable (String) -> String] = [
-        { $0.replacing("audience: [other]", with: "audiense: [other]") },
-        { $0.replacing("audience: [other]", with: "audience: [\"${NOT_SET_ANYWHERE}\"]") },
+        { $0.replacing("host: open.example.com", with: "hots: open.example.com") },
+        { $0.replacing("host: open.example.com", with: "host: \"${NOT_SET_ANYWHERE}\"") },
         { $0.replacing("certs_url: http://127.0.0.1:1/certs", with: "certs_url: nonsense") },
         { $0.replacing("threads: 2", with: "threads: many\nunheard_of: 1") },
         { $0.replacing("  environment: { kind: env }", with: "  environment: { kind: envy }") },

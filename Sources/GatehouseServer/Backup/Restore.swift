@@ -90,26 +90,43 @@ package struct Restore: Sendable {
         for step in steps { for suffix in ["", "-wal", "-shm"] { unlink(step.staged + suffix) } }
     }
 
-    /// Exchanges the files. What was there keeps its bytes under the name with this ending.
+    /// Files of the archive that have no place in this configuration: they stay in it.
+    package var unplaced: [BackupManifest.File] { manifest.files.filter { target(of: $0) == nil } }
+
+    /// Exchanges the files. What was there keeps its bytes under the name with this ending. When one cannot be exchanged, those before it are
+    /// put back.
     ///
     /// - Returns: that ending.
     package func apply(_ steps: [Step], at now: Timestamp) throws(GatehouseError) -> String {
         let ending = ".before-\(now.rfc3339.prefix(19).replacing(":", with: "-"))Z"
-        for step in steps {
-            // A log of the old database must not be taken for one of the new.
-            for suffix in ["", "-wal", "-shm"] where FileStatus(step.target + suffix) != nil {
-                guard rename(step.target + suffix, step.target + ending + suffix) == 0 else {
-                    throw Archive.failure("move", step.target + suffix)
-                }
-            }
-            if geteuid() == 0, let folder = FileStatus(FileStatus.folder(of: step.target)) {
-                guard chown(step.staged, folder.owner, gid_t.max) == 0 else {
-                    throw Archive.failure("chown", step.staged)
-                }
-            }
-            guard rename(step.staged, step.target) == 0 else { throw Archive.failure("put in place", step.target) }
+        var moves: [(from: String, to: String)] = []
+        do throws(GatehouseError) {
+            for step in steps { try exchange(step, ending, &moves) }
+        } catch {
+            for move in moves.reversed() { rename(move.to, move.from) }
+            discard(steps)
+            throw error
         }
         return ending
+    }
+
+    private func exchange(
+        _ step: Step,
+        _ ending: String,
+        _ moves: inout [(from: String, to: String)]
+    ) throws(GatehouseError) {
+        func move(_ from: String, _ to: String) throws(GatehouseError) {
+            guard rename(from, to) == 0 else { throw Archive.failure("move", from) }
+            moves.append((from, to))
+        }
+        // A log of the old database must not be taken for one of the new.
+        for suffix in ["", "-wal", "-shm"] where FileStatus(step.target + suffix) != nil {
+            try move(step.target + suffix, step.target + ending + suffix)
+        }
+        if geteuid() == 0, let folder = FileStatus(FileStatus.folder(of: step.target)) {
+            guard chown(step.staged, folder.owner, gid_t.max) == 0 else { throw Archive.failure("chown", step.staged) }
+        }
+        try move(step.staged, step.target)
     }
 
     // MARK: -

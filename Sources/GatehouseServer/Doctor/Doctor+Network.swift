@@ -74,7 +74,8 @@ extension Doctor {
     }
 
     func listeners() async -> [Finding] {
-        let instance = try? InstanceCall.found(at: nil, configuration: path ?? "") { configuration.admin }
+        let address = path == nil ? configuration.admin : nil
+        let instance = try? InstanceCall.found(at: address, configuration: path ?? "") { configuration.admin }
         let admin = if let instance { try? await InstanceReadiness.ask(instance) } else { InstanceReadiness?.none }
         var findings: [Finding] = []
         if let admin {
