@@ -79,6 +79,15 @@ struct RetentionTests {
         #expect(plan.objection(at: now + .seconds(86_400), databaseClock: now) == .clock(apart: .seconds(86_400)))
     }
 
+    @Test func `before the first event nothing is due, and no database is made`() throws {
+        let scratch = Scratch()
+        guard case .notDue = run(scratch, keep: .seconds(3600), at: Sample.start) else {
+            Issue.record("due")
+            return
+        }
+        #expect(!FileManager.default.fileExists(atPath: scratch.database))
+    }
+
     @Test func `a broken chain is not pruned`() throws {
         let scratch = Scratch()
         let now = Sample.start

@@ -49,7 +49,8 @@ struct Audit: AsyncParsableCommand {
             if let reason, Reason(rawValue: reason) == nil {
                 try Self.meet("reason", reason, among: Reason.allCases.map(\.rawValue), archive) { $0.reason = reason }
             }
-            if let route {
+            // Of a file that has a broken line the routes may not all be known.
+            if let route, !configuration.unread.contains(.routes) {
                 let names = configuration.routes.routes.map(\.name.text)
                 if !names.contains(route) { try Self.meet("route", route, among: names, archive) { $0.route = route } }
             }
