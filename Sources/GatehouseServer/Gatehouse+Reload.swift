@@ -82,10 +82,16 @@ extension Gatehouse {
     /// All that decides changes in one step on each loop: no request is judged by parts of two files.
     private func take(_ new: Configuration) async throws {
         let policy = AccessAssembly.policy(new.access, issuer: configuration.access.issuer)
+        let old = inForce.withLock { $0 }
+        let keys = new.hasKeys(of: old) ? nil : try await InstanceKeys.made(for: new)
         if let store = try await tokens.stage(new) {
             tokens.commit(store) { live.publish(new.routes, new.limits, policy, $0) }
         } else {
             live.publish(new.routes, new.limits, policy)
+        }
+        if let keys {
+            instanceKeys.replace(keys)
+            live.publish(instanceKeys.sessions)
         }
         inForce.withLock { $0 = new }
     }
@@ -141,7 +147,7 @@ extension Gatehouse {
         compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
         compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
         if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
-        // Tokens are sealed under the new ones at once; sessions, bearers and the audit's chain were begun with the old ones.
+        // All but the audit's chain, which was begun under the old ones, follows the new ones at once.
         if new.store.name == configuration.store.name {
             let isSame = new.store.settings.masterKeys == configuration.store.settings.masterKeys
             compare("stores.\(new.store.name).master_keys", isSame)
@@ -149,5 +155,13 @@ extension Gatehouse {
         compare("audit", new.audit == configuration.audit)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
+    }
+}
+
+extension Configuration {
+    /// Whether the instance's own keys come from the same places.
+    fileprivate func hasKeys(of other: Configuration) -> Bool {
+        store.name == other.store.name && stores.map(\.name) == other.stores.map(\.name)
+            && stores.map(\.settings.masterKeys) == other.stores.map(\.settings.masterKeys)
     }
 }

@@ -11,10 +11,12 @@ extension Doctor {
         let kind = configuration.store.settings.kind.rawValue
         let load: TokenLoad
         var summaries: [TokenSummary] = []
+        var trust: [Finding] = []
         do {
             let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
             load = try await store.load()
             summaries = (try? await store.list()) ?? []
+            trust = await self.trust(in: store)
         } catch {
             let words = (error as? TokenError)?.message ?? (error as? GatehouseError)?.message ?? "\(error)"
             let hint = (error as? TokenError)?.hint ?? (error as? GatehouseError)?.hint
@@ -22,7 +24,7 @@ extension Doctor {
                 [Finding(.store, .fail, name, words, advice: hint ?? "last-good tokens serve for store_max_stale")], [:]
             )
         }
-        var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")]
+        var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")] + trust
         for token in configuration.tokenNames.sorted() {
             findings.append(self.token(token, load, summaries.first { $0.name == token }))
         }
