@@ -188,7 +188,7 @@ let package = Package(
             ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]
         ),
         tests("CurlClientTests", ["CurlClient", "Threads"]),
-        tests("PostgresClientTests", ["PostgresClient"]),
+        tests("PostgresClientTests", ["PostgresClient", "GatehouseTestSupport"]),
         tests("ThreadsTests", ["Threads"]),
         tests(
             "EndToEndTests",

@@ -111,6 +111,35 @@ public actor SigningKeySource {
         return knows(keyID)
     }
 
+    /// Whether it is worth calling ``renew()`` and waiting for it, when there are no keys or they have expired: a refresh is under way or may
+    /// start. Cheap, and callable from anywhere.
+    public nonisolated func mayRenew() -> Bool {
+        let now = clock.now()
+        return gate.withLock { $0.isRefreshing || $0.admitsRenewal(now: now) }
+    }
+
+    /// Refreshes because the keys have expired, as on a machine that slept for days: the next round of the background may be an hour away. Joins
+    /// the refresh under way, or starts one out of the budget of unknown key ids.
+    ///
+    /// - Returns: whether there are keys now.
+    @discardableResult
+    public func renew() async -> Bool {
+        if keys != nil { return true }
+        if let refreshing {
+            _ = await refreshing.value
+        } else {
+            let now = clock.now()
+            let isAdmitted = gate.withLock { gate in
+                guard gate.admitsRenewal(now: now) else { return false }
+                gate.lookUpStarted(now: now)
+                return true
+            }
+            guard isAdmitted else { return false }
+            if await !refresh() { gate.withLock { $0.renewalFailed(now: now) } }
+        }
+        return keys != nil
+    }
+
     private func knows(_ keyID: String) -> Bool { keys?.keys[keyID] != nil }
 
     private func nextWait() -> Int64 {

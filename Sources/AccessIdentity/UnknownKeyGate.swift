@@ -36,9 +36,11 @@ struct UnknownKeyGate {
 
     /// Whether a refresh for this id may start now.
     func admits(_ keyID: String, now: Int64) -> Bool {
-        if isRemembered(keyID, now: now) { return false }
-        return owed(at: now) <= interval * (Self.budget - 1)
+        !isRemembered(keyID, now: now) && owed(at: now) <= interval * (Self.budget - 1)
     }
+
+    /// Whether a refresh may start because keys have expired. No key has the empty id.
+    func admitsRenewal(now: Int64) -> Bool { admits("", now: now) }
 
     /// Seconds until the budget is full again. A clock that was set back finds it full: it must not shut the gate for longer than a minute.
     private func owed(at now: Int64) -> Int64 {
@@ -65,6 +67,9 @@ struct UnknownKeyGate {
 
     /// A refresh for this id failed: who waits for it must not spend the rest of the budget by asking again.
     mutating func failed(_ keyID: String, now: Int64) { remember(keyID, now: now, for: interval) }
+
+    /// A refresh for expired keys failed: as ``failed(_:now:)``.
+    mutating func renewalFailed(now: Int64) { failed("", now: now) }
 
     private mutating func remember(_ keyID: String, now: Int64, for seconds: Int64) {
         if remembered.updateValue((now, seconds), forKey: keyID) == nil { order.append(keyID) }

@@ -91,16 +91,19 @@ extension Gatehouse {
     private func take(_ new: Configuration) async throws {
         let policy = AccessAssembly.policy(new.access, issuer: configuration.access.issuer)
         let authorities = try Self.authorities(new, keeping: live.authorities)
+        let old = inForce.withLock { $0 }
+        let keys = new.hasKeys(of: old) ? nil : try await InstanceKeys.made(for: new)
         if let store = try await tokens.stage(new) {
             tokens.commit(store) { live.publish(new, authorities, policy, $0) }
         } else {
             live.publish(new, authorities, policy)
         }
-        logLevel?.follow(new.log.level.ofLogger)
-        let old = inForce.withLock { old in
-            defer { old = new }
-            return old
+        if let keys {
+            instanceKeys.replace(keys)
+            live.publish(instanceKeys.sessions)
         }
+        logLevel?.follow(new.log.level.ofLogger)
+        inForce.withLock { $0 = new }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)
     }
 
@@ -186,7 +189,7 @@ extension Gatehouse {
         compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
         compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
         if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
-        // Tokens are sealed under the new ones at once; sessions, bearers and the audit's chain were begun with the old ones.
+        // All but the audit's chain, which was begun under the old ones, follows the new ones at once.
         if new.store.name == configuration.store.name {
             let isSame = new.store.settings.masterKeys == configuration.store.settings.masterKeys
             compare("stores.\(new.store.name).master_keys", isSame)
@@ -194,5 +197,13 @@ extension Gatehouse {
         compare("audit", new.audit.hasSameSpool(as: configuration.audit))
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
+    }
+}
+
+extension Configuration {
+    /// Whether the instance's own keys come from the same places.
+    fileprivate func hasKeys(of other: Configuration) -> Bool {
+        store.name == other.store.name && stores.map(\.name) == other.stores.map(\.name)
+            && stores.map(\.settings.masterKeys) == other.stores.map(\.settings.masterKeys)
     }
 }

@@ -39,6 +39,7 @@ package final class Gatehouse: Sendable {
     private let leftovers: AuditLeftovers
     let keys: SigningKeySource
     let tokens: LiveTokens
+    let instanceKeys: LiveKeys
     /// Reloads run one after the other, in the order they were asked for.
     let reloading = Mutex<Task<ReloadOutcome, Never>?>(nil)
     /// Break-glass credentials; its `state` may be read at any time.
@@ -119,21 +120,23 @@ package final class Gatehouse: Sendable {
         let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
+        let liveKeys = LiveKeys(instanceKeys)
+        self.instanceKeys = liveKeys
         let tokens = try LiveTokens(
             configuration,
             logger: logger,
             publish: { live.publish($0) },
             onRevert: { route, token, version in
                 eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
+            },
+            onKeyEnds: { ends in
+                liveKeys.ended(ends)
+                live.publish(liveKeys.sessions)
             }
         )
         self.tokens = tokens
         bearers = BearerWatch(
-            store: BearerAssembly.store(
-                configuration,
-                keys: instanceKeys,
-                ends: { [weak tokens] in tokens?.keyEnds ?? [:] }
-            ),
+            store: BearerAssembly.store(configuration, keys: liveKeys),
             isWanted: { live.takesBearers },
             onChange: { live.publish($0) },
             onProblem: { error in
@@ -151,7 +154,7 @@ package final class Gatehouse: Sendable {
         }
         self.authenticators = authenticators
         let empty = live.snapshot
-        let sessions = SessionTags(instanceKeys.keys(for: .session))
+        let sessions = liveKeys.sessions
         proxy = try await ProxyServer(eventLoops, limits: limits, descriptors: descriptors) {
             [authenticators] eventLoop, index in
             ProxyLoop(

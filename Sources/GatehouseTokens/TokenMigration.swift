@@ -71,6 +71,10 @@ package struct TokenMigration: Sendable {
             }
             rows.append(await copy(name, value, expires: from.dates[name]?.expiresAt, over: to))
         }
+        // The audit must verify when the old store has left the configuration.
+        if !isDryRun, only == nil, let from = source as? SealedTokenStore, let to = target as? SealedTokenStore {
+            try await to.keep(try await from.keyRecord().kept, by: change.actor)
+        }
         return rows
     }
 

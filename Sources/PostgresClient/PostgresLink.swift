@@ -8,6 +8,9 @@ final class PostgresLink {
 
     var isOpen: Bool { connection != nil && PQstatus(connection) == CONNECTION_OK }
 
+    /// The process of the server that this connection was given. A pooler gives a number of its own.
+    var backend: Int32 { PQbackendPID(connection) }
+
     /// Connects by PQconnectPoll.
     init(_ options: PostgresOptions, wake: PostgresWake) throws(PostgresError) {
         self.wake = wake

@@ -78,10 +78,8 @@ extension PostgresSession {
     /// that happens to be called like the user (`"$user"`).
     package func settle(in schema: String) throws(PostgresError) {
         // The catalog is searched first unless it is named; named first, it would be where tables are made.
-        try query(
-            "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident($1) || ', pg_temp', false)",
-            [.text(schema)]
-        )
+        let path = try query("SELECT pg_catalog.quote_ident($1) || ', pg_temp'", [.text(schema)])[0].text(0)
+        try set("search_path", to: path)
     }
 
     private func checkedVersion(of component: String, _ scripts: [[String]]) throws(PostgresError) -> Int {

@@ -23,12 +23,20 @@ package enum PostgresIsolation: Sendable {
 
 /// The calls of one connection, on its thread. Each waits for the server with a deadline, and ends early when the task
 /// is cancelled; both close the connection, because the server's answer would otherwise meet the next call.
+///
+/// Behind a pooler each transaction may run in another session of the server, and what is set in one is met by other clients. So nothing is set
+/// there but for one transaction (``set(_:to:)``), and a single statement is a transaction with its settings, sent in the same round trip.
 package final class PostgresSession {
     /// Statements of one batch; beyond it ``PostgresError/Code/invalidParameter``.
     package static let maximumBatch = 1000
 
     private let link: PostgresLink
     private let statementTimeout: Duration
+    /// Whether a pooler, such as PgBouncer, stands between this connection and the server.
+    package let isPooled: Bool
+    /// Behind a pooler: what is set at the beginning of each transaction.
+    private var settings: [(name: String, value: String)] = []
+    private var isInTransaction = false
 
     package var isOpen: Bool { link.isOpen }
 
@@ -42,12 +50,39 @@ package final class PostgresSession {
     init(_ options: PostgresOptions, wake: PostgresWake) throws(PostgresError) {
         link = try PostgresLink(options, wake: wake)
         statementTimeout = options.statementTimeout
-        // Set here and not in the URL, where the operator's own options would be lost.
-        try query(
-            """
-            SELECT pg_catalog.set_config('statement_timeout', $1, false), pg_catalog.set_config('bytea_output', 'hex', false)
-            """,
-            [.text("\(max(1, options.statementTimeout.wholeMilliseconds))ms")]
+        let timeout = "\(max(1, options.statementTimeout.wholeMilliseconds))ms"
+        // Set here and not in the URL, where the operator's own options would be lost. A pooler that has no session left answers nothing.
+        let answer = try Self.result(
+            of: PostgresStatement(
+                """
+                SELECT CASE WHEN pg_catalog.pg_backend_pid() = $1::pg_catalog.int4
+                THEN pg_catalog.set_config('statement_timeout', $2, false) IS NULL
+                    OR pg_catalog.set_config('bytea_output', 'hex', false) IS NULL ELSE true END
+                """,
+                [.int(Int64(link.backend)), .text(timeout)]
+            ),
+            on: link,
+            until: .now + options.connectTimeout
+        )
+        isPooled = try PostgresRows(answer).first?.bool(0) ?? false
+        if isPooled { settings = [("statement_timeout", timeout), ("bytea_output", "hex")] }
+    }
+
+    /// Sets a parameter for what follows on this connection.
+    package func set(_ name: String, to value: String) throws(PostgresError) {
+        guard isPooled else {
+            try query("SELECT pg_catalog.set_config($1, $2, false)", [.text(name), .text(value)])
+            return
+        }
+        settings.removeAll { $0.name == name }
+        settings.append((name, value))
+    }
+
+    private var localSettings: PostgresStatement {
+        let calls = settings.indices.map { "pg_catalog.set_config($\(2 * $0 + 1), $\(2 * $0 + 2), true)" }
+        return PostgresStatement(
+            "SELECT " + calls.joined(separator: ", "),
+            settings.flatMap { [.text($0.name), .text($0.value)] }
         )
     }
 
@@ -58,8 +93,18 @@ package final class PostgresSession {
     }
 
     private func result(of sql: String, _ values: [PostgresValue]) throws(PostgresError) -> PostgresResult {
-        let deadline = self.deadline
-        try link.send(PostgresStatement(sql, values))
+        let statement = PostgresStatement(sql, values)
+        guard isPooled, !isInTransaction else { return try Self.result(of: statement, on: link, until: deadline) }
+        guard let result = try pipeline([localSettings, statement]).last else { throw link.fail() }
+        return result
+    }
+
+    private static func result(
+        of statement: PostgresStatement,
+        on link: PostgresLink,
+        until deadline: ContinuousClock.Instant
+    ) throws(PostgresError) -> PostgresResult {
+        try link.send(statement)
         try link.flush(until: deadline)
         var first: PostgresResult?
         while let result = try link.nextResult(until: deadline) {
@@ -78,6 +123,11 @@ package final class PostgresSession {
             throw PostgresError(.invalidParameter, "a batch has more than \(Self.maximumBatch) statements")
         }
         guard !statements.isEmpty else { return [] }
+        guard isPooled, !isInTransaction else { return try pipeline(statements).map { PostgresRows($0) } }
+        return try pipeline([localSettings] + statements).dropFirst().map { PostgresRows($0) }
+    }
+
+    private func pipeline(_ statements: [PostgresStatement]) throws(PostgresError) -> [PostgresResult] {
         // What cannot be sent is refused before anything is.
         for statement in statements { _ = try PostgresParameters(statement.values) }
         let deadline = self.deadline
@@ -85,13 +135,13 @@ package final class PostgresSession {
         for statement in statements { try link.send(statement) }
         try link.synchronise()
         try link.flush(until: deadline)
-        var results: [PostgresRows] = []
+        var results: [PostgresResult] = []
         var failure: PostgresError?
         for _ in statements {
             while let result = try link.nextResult(until: deadline) {
                 try link.refuseCopy(result)
                 failure = failure ?? result.error
-                results.append(PostgresRows(result))
+                results.append(result)
             }
         }
         // The answer to the synchronisation point: from here the next statement starts afresh.
@@ -116,7 +166,8 @@ package final class PostgresSession {
         _ wrap: (PostgresError) -> Failure,
         _ body: () throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        do throws(PostgresError) { try query(isolation.begin) } catch { throw wrap(error) }
+        do throws(PostgresError) { try begin(isolation) } catch { throw wrap(error) }
+        defer { isInTransaction = false }
         let value: Value
         do throws(Failure) {
             value = try body()
@@ -134,6 +185,16 @@ package final class PostgresSession {
             throw wrap(error)
         }
         return value
+    }
+
+    private func begin(_ isolation: PostgresIsolation) throws(PostgresError) {
+        if isPooled {
+            // The transaction lasts beyond the round trip.
+            _ = try pipeline([PostgresStatement(isolation.begin), localSettings])
+        } else {
+            try query(isolation.begin)
+        }
+        isInTransaction = true
     }
 
     package func listen(to channel: String) throws(PostgresError) {

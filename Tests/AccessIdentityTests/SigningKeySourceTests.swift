@@ -283,4 +283,47 @@ import Testing
         #expect(await source.keys?.count == 1)
         #expect(await source.status.fileProblem != nil)
     }
+
+    @Test func fetchesWhenARequestFindsTheKeysExpired() async throws {
+        let source = try source()
+        await source.refresh()
+        // A machine that slept: the next round of the background is far away, and the certs server is well.
+        clock.advance(4 * 86_400)
+        #expect(await source.keys == nil)
+        #expect(source.mayRenew())
+        #expect(await source.renew())
+        #expect(await source.keys?.count == 1)
+        #expect(certs.fetches == 2)
+        // Nothing is fetched for keys that are good.
+        #expect(await source.renew())
+        #expect(certs.fetches == 2)
+    }
+
+    @Test func fetchesForExpiredKeysOnceAMinuteWhileThatFails() async throws {
+        let source = try source()
+        await source.refresh()
+        clock.advance(4 * 86_400)
+        certs.fail()
+        #expect(await !source.renew())
+        #expect(!source.mayRenew())
+        #expect(await !source.renew())
+        #expect(certs.fetches == 2)
+        clock.advance(60)
+        #expect(source.mayRenew())
+        certs.serve([TestIssuer.firstKey])
+        #expect(await source.renew())
+    }
+
+    @Test func letsRequestsWaitForTheFetchThatIsUnderWay() async throws {
+        let source = try source()
+        certs.hold()
+        let first = Task { await source.refresh() }
+        await certs.whenHeld()
+        #expect(source.mayRenew())
+        let waiting = Task { await source.renew() }
+        certs.release()
+        #expect(await first.value)
+        #expect(await waiting.value)
+        #expect(certs.fetches == 1)
+    }
 }

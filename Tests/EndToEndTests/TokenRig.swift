@@ -54,7 +54,9 @@ final class TokenRig: Sendable {
                 // One page is not for the token's account, whichever token comes.
                 return LoopbackHTTP.Answer(
                     state.tokens.contains(token) && request.target != "/admin" ? 200 : 401,
-                    #"{"jsonrpc":"2.0","id":1,"result":{}}"#
+                    #"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+                    // As a server that begins a session with any call.
+                    request.header("mcp-session-id") == nil ? [("Mcp-Session-Id", "session-of-the-upstream")] : []
                 )
             }
         }
@@ -105,6 +107,17 @@ final class TokenRig: Sendable {
         self.environment = environment
     }
 
+    /// Another process of the same file, when the first was stopped.
+    func restart() async throws -> ChildProcess {
+        let process = try ChildProcess(
+            Kit.gatehouse,
+            ["serve", "--config", "\(folder.path)/gatehouse.yaml"],
+            environment: environment
+        )
+        try await process.eventually { (try? await admin("/readyz"))?.status == 200 }
+        return process
+    }
+
     // MARK: - Calling
 
     var made: Calls { calls.withLock { $0 } }
@@ -116,14 +129,19 @@ final class TokenRig: Sendable {
 
     /// One call, as a client makes it.
     @discardableResult
-    func call(_ path: String = "/") async throws -> CurlResponse {
+    func call(
+        _ path: String = "/",
+        to socket: String = "gateway.sock",
+        session: String? = nil
+    ) async throws -> CurlResponse {
         var request = CurlRequest("http://coda.example.com\(path)", method: "POST")
-        request.unixSocket = "\(folder.path)/gateway.sock"
+        request.unixSocket = "\(folder.path)/\(socket)"
         request.timeout = .seconds(60)
         request.headers = [
             CurlHeader("Cf-Access-Jwt-Assertion", issuer.user(Self.user, now: Int64(Date.now.timeIntervalSince1970))),
             CurlHeader("Content-Type", "application/json"),
         ]
+        if let session { request.headers.append(CurlHeader("Mcp-Session-Id", session)) }
         request.body = CurlBody(#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search"}}"#)
         return try await CurlClient().perform(request)
     }

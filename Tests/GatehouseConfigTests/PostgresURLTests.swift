@@ -23,6 +23,19 @@ import Testing
         )
     }
 
+    @Test func `what a variable holds is no variable itself`() throws {
+        #expect(
+            try url("postgres://${NAME}:${PW}@db/d", ["NAME": "u", "PW": "${OTHER}", "OTHER": "x"])
+                == "postgres://u:%24%7BOTHER%7D@db/d"
+        )
+        // As elsewhere in the file.
+        #expect(try url("postgres://u:${PW:-}@db/$${d}", ["PW": "p"]) == "postgres://u:p@db/${d}")
+        let missing = problems(
+            minimal + "audit: { spool: /spool, sink: { kind: postgres, url: \"postgres://u:${PW}@db/d\" } }\n"
+        )
+        #expect(missing.count == 1)
+    }
+
     @Test func `a user beside a password is encoded, too`() throws {
         #expect(
             try url("postgres://${NAME}:${PW}@db/d", ["NAME": "a@b:c", "PW": "x:y"])

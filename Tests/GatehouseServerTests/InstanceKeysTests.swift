@@ -1,3 +1,4 @@
+import Foundation
 import GatehouseConfig
 import GatehouseCore
 import GatehouseTokens
@@ -206,6 +207,26 @@ struct InstanceKeysTests {
         }
         // And in a process that began before, as soon as its store says so.
         #expect(before.keys(for: .bearer, ended: store.knownKeyEnds).older.isEmpty)
+    }
+
+    @Test func `the audit's keys outlive the master key, and no others`() async throws {
+        let configuration = try rotating()
+        let before = try await InstanceKeys(configuration)
+        let store = try #require(
+            try StoreAssembly.store(configuration.store.settings, names: []) as? SealedTokenStore
+        )
+        _ = try await store.rewrap(keeping: InstanceKeys.keptPurposes.map(\.rawValue))
+        unlink("\(folder)/old")
+        let text = try String(contentsOfFile: "\(folder)/rotating.yaml", encoding: .utf8)
+        try write(text.replacing(", { file: \(folder)/old }", with: ""), to: "\(folder)/alone.yaml")
+        let alone = try Configuration.read(path: "\(folder)/alone.yaml")
+        let after = try await InstanceKeys(alone)
+        for purpose in InstanceKeys.Purpose.allCases {
+            let keys = after.keys(for: purpose)
+            #expect(keys.older.isEmpty)
+            let isKept = InstanceKeys.keptPurposes.contains(purpose)
+            #expect(keys.ended.map(\.key) == (isKept ? before.keys(for: purpose).older : []))
+        }
     }
 
     @Test func `a store that does not say which keys are retired leaves only the first one`() async throws {

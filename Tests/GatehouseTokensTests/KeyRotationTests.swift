@@ -46,11 +46,10 @@ import Testing
     }
 
     @Test func takesNoRowUnderARetiredKey() async throws {
-        let stale = try bench.store(Workbench.oldKey)
         let both = try bench.store(Workbench.newKey, Workbench.oldKey)
         _ = try await both.rewrap()
-        // Somebody with the old key and the database. A fresh token, and a new version in the place of a good one.
-        try await stale.set(.name("planted"), "stolen")
+        // Somebody with the old key and the database.
+        try await plant("planted", "stolen", in: both)
         let load = try await both.load()
         #expect(load.tokens[.name("planted")] == nil)
         #expect(load.problems.map(\.error.code) == [.tampered])
@@ -60,6 +59,28 @@ import Testing
         #expect(try await both.load().tokens[.name("planted")] == nil)
         try await both.delete(.name("planted"), .nothing)
         #expect(try await both.rewrap().problems.isEmpty)
+    }
+
+    /// A token under the old key alone, which knows the store's id as everybody does who reads it.
+    private func plant(_ name: String, _ value: String, in store: SealedTokenStore) async throws {
+        let id = try await store.database.use(.reading) { rows throws(TokenError) in try store.binding(rows) }
+        let keyring = try MasterKeyring([Workbench.oldKey])
+        let rows = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: bench.file)))
+        let row = SealedRow(
+            name: name,
+            version: 1,
+            predecessor: nil,
+            createdAt: 1,
+            expiresAt: nil,
+            actor: "",
+            note: ""
+        )
+        let event = EventRecord(name: name, revision: 1, action: "set", version: 1, at: 1, actor: "", note: "")
+        let head = TokenHead(name: name, current: 1, latest: 1, revision: 1, changedAt: 1)
+        let attestation = Attestation(keyring: keyring)
+        try rows.insert(row, sealed: try TokenSealer(keyring: keyring).seal(Secret(value), in: row, of: id))
+        try rows.insert(event, seal: attestation.seal(event, of: id))
+        try rows.replace(head, seal: attestation.seal(head, of: id))
     }
 
     @Test func makesNothingUnderARetiredKey() async throws {
@@ -176,7 +197,7 @@ import Testing
     }
 
     @Test func oneTokenUnderAnUnknownKeyKeepsTheOthersServing() async throws {
-        try await bench.store(Workbench.newKey).set(.name("new"), "under the new key")
+        try await bench.store(Workbench.newKey, Workbench.oldKey).set(.name("new"), "under the new key")
         let load = try await bench.store(Workbench.oldKey).load()
         #expect(load.tokens.keys.map(\.text) == ["coda"])
         #expect(load.problems.map(\.name.text) == ["new"])

@@ -40,6 +40,7 @@ struct PostgresTokenStoreTests {
         let bench = try await PostgresBench()
         let store = try bench.store()
         try await store.prepare()
+        try await bench.sql("DELETE FROM token_heads; DELETE FROM token_events")
         let database = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: file.file)))
         let target = PostgresTokenDatabase(url: Secret(bench.url))
         for name in try database.names() {
@@ -64,7 +65,7 @@ struct PostgresTokenStoreTests {
         "UPDATE token_versions SET sealed = (SELECT sealed FROM token_versions WHERE name = 'other') WHERE name = 'coda'",
         "UPDATE token_versions SET sealed = (SELECT sealed FROM token_versions WHERE name = 'coda' AND version = 1) WHERE name = 'coda'",
         "UPDATE token_versions SET version = -version WHERE name = 'coda'; UPDATE token_versions SET version = 3 + version WHERE name = 'coda'",
-        "UPDATE token_versions SET sealed = 'GHS2'::bytea || substr(sealed, 5) WHERE name = 'coda'",
+        "UPDATE token_versions SET sealed = 'GHS1'::bytea || substr(sealed, 5) WHERE name = 'coda'",
         "UPDATE token_versions SET sealed = substr(sealed, 1, length(sealed) - 1) WHERE name = 'coda'",
         "UPDATE token_versions SET sealed = ''::bytea WHERE name = 'coda'",
         "UPDATE token_versions SET expires_at = 1 WHERE name = 'coda'",

@@ -108,7 +108,9 @@ import Testing
             actor: "",
             note: ""
         )
-        try bench.run("UPDATE token_versions SET sealed = ?", try sealer.seal(Secret("a\r\nX-Evil: 1"), in: row))
+        let id = try await store.database.use(.reading) { rows throws(TokenError) in try store.binding(rows) }
+        let sealed = try sealer.seal(Secret("a\r\nX-Evil: 1"), in: row, of: id)
+        try bench.run("UPDATE token_versions SET sealed = ?", sealed)
         let load = try await store.load()
         #expect(load.tokens.isEmpty)
         #expect(load.problems.map(\.error.code) == [.invalidValue])

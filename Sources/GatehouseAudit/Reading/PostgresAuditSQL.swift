@@ -25,7 +25,7 @@ struct PostgresAuditSQL: AuditSQL {
         do throws(PostgresError) {
             session = try Self.session(url, "gatehouse audit")
             // The view's subqueries look dear to the planner, who would compile for a second what runs for milliseconds.
-            try session.query("SET jit = off")
+            try session.set("jit", to: "off")
             place = try PostgresPlace.enter(session)
             version = try session.schemaVersion(of: PostgresSchema.component)
         } catch { throw Self.unreadable(error) }

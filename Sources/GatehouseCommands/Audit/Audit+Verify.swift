@@ -57,6 +57,9 @@ extension Audit {
                         "the key \(strange) in the spool counts for nothing; if this installation made it: gatehouse key adopt \(strange)"
                     )
                 }
+                for store in instance.unasked {
+                    Terminal.hint("keys of retired master keys may be missing: \(store.visible)")
+                }
                 throw CommandFailure(
                     "the audit does not verify",
                     hint: "docs/AUDIT.md says what each finding means and what to do"

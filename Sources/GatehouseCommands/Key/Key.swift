@@ -74,7 +74,8 @@ struct Key: AsyncParsableCommand {
             abstract: "Put every row of a store under the first of its master keys, and retire the others.",
             discussion: """
                 Restart every instance with the new key in front before. May be stopped and run again, and run beside serving \
-                instances that have both keys. From then on a retired key opens what was made before, and nothing newer.
+                instances that have both keys. From then on a retired key opens what was made before, and nothing newer. What the audit \
+                made before needs of it is kept in the store, sealed under the new key, so that it may leave the configuration.
                 """
         )
 
@@ -86,7 +87,14 @@ struct Key: AsyncParsableCommand {
                 throw CommandFailure("the store seals nothing", hint: "name a sealed store with --store")
             }
             let bearers = try await resealBearers()
-            let report = try await store.rewrap(by: Token.Record.user)
+            let adopted = try await adoptedKeys()
+            var report = try await store.rewrap(
+                by: Token.Record.user,
+                keeping: InstanceKeys.keptPurposes.map(\.rawValue)
+            )
+            if report.problems.isEmpty, !report.isContested {
+                report.keeps(try await store.keep(adopted, by: Token.Record.user))
+            }
             for problem in report.problems { Terminal.error("token '\(problem.name)': \(problem.error.message)") }
             if form.json {
                 var json = JSONText()
@@ -97,6 +105,10 @@ struct Key: AsyncParsableCommand {
                     json.array("retired") { list in
                         for id in report.ended { list.string(nil, id.description) }
                     }
+                    json.array("kept_for_audit") { list in
+                        for id in report.kept { list.string(nil, id.description) }
+                    }
+                    json.bool("bound", report.isBoundNow)
                     json.array("problems") { list in
                         for problem in report.problems {
                             list.object { entry in
@@ -112,8 +124,14 @@ struct Key: AsyncParsableCommand {
                     "\(report.rewrapped) rows re-wrapped, \(report.alreadyCurrent) were under the first key already"
                 )
                 if bearers > 0 { Terminal.say("gatehouse: \(bearers) bearers were put under the first key") }
+                if report.isBoundNow {
+                    Terminal.say("gatehouse: every row is bound to this store: it opens in no other")
+                }
                 for id in report.ended {
                     Terminal.say("gatehouse: master key \(id) is retired: it opens nothing newer")
+                }
+                for id in report.kept {
+                    Terminal.say("gatehouse: what the audit made before needs of \(id) is kept in the store")
                 }
             }
             if report.isContested {
@@ -136,6 +154,13 @@ struct Key: AsyncParsableCommand {
             let configuration = try place.file.load(needing: [.store, .stores, .audit])
             guard try configuration.named(place.store).name == configuration.store.name else { return 0 }
             return try await BearerAssembly.existing(configuration)?.reseal() ?? 0
+        }
+
+        /// The key that this machine began with, when an operator has adopted it.
+        private func adoptedKeys() async throws -> [KeptKey] {
+            let configuration = try place.file.load()
+            guard try configuration.named(place.store).name == configuration.store.name else { return [] }
+            return try await InstanceKeys.adopted(configuration)
         }
     }
 }

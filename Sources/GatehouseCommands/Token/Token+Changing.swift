@@ -13,6 +13,7 @@ extension Token {
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
         @OptionGroup var record: Record
+        @OptionGroup var expiry: Expiry
         @Argument(help: "The token's name.")
         var name: String
         // Takes every further argument, so it stands last.
@@ -20,9 +21,12 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let store = try place.open()
-            let change = try record.change()
-            TokenTable.show([try await store.set(name, to: try input.read(what: "value"), change)], json: form.json)
+            let configuration = try place.file.load()
+            let store = try place.open(configuration)
+            let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
+            let value = try input.read(what: "value")
+            await Token.warn(of: value, for: name, in: store, configuration)
+            TokenTable.show([try await store.set(name, to: value, change)], json: form.json)
         }
     }
 
@@ -38,6 +42,7 @@ extension Token {
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
         @OptionGroup var record: Record
+        @OptionGroup var expiry: Expiry
         @Flag(name: .customLong("no-probe"), help: "Do not try the new value first.")
         var skipsProbe = false
         @Argument(help: "The token's name.")
@@ -49,8 +54,9 @@ extension Token {
             let name = try Token.name(name)
             let configuration = try place.load()
             let store = try place.open(configuration)
-            let change = try record.change()
+            let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "new value")
+            await Token.warn(of: value, for: name, in: store, configuration)
             if !skipsProbe, store.capabilities.contains(.writing) {
                 try await probe(value, of: name, in: store, configuration)
             }
@@ -65,6 +71,7 @@ extension Token {
         ) async throws {
             let probe = TokenProbe(of: name, in: configuration)
             guard !probe.isEmpty else {
+                guard configuration.tokenNames.contains(name) else { return }
                 return Terminal.warning("no route that uses '\(name)' has a probe: the new value is not tried")
             }
             let load = try await store.load()
@@ -76,10 +83,12 @@ extension Token {
             for verdict in verdicts {
                 if let problem = verdict.problem { Terminal.error("route '\(verdict.route)': \(problem)") }
             }
-            let failed = verdicts.count { $0.problem != nil }
-            guard failed == 0 else {
+            let isRefused = verdicts.contains { if case .fails = $0.answer { true } else { false } }
+            guard verdicts.allSatisfy({ $0.problem == nil }) else {
                 throw CommandFailure(
-                    "the new value of '\(name)' does not work: nothing was changed",
+                    isRefused
+                        ? "the new value of '\(name)' does not work: nothing was changed"
+                        : "whether the new value of '\(name)' works is not known: nothing was changed",
                     hint: "--no-probe sets it all the same"
                 )
             }

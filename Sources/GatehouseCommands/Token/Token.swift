@@ -31,26 +31,69 @@ struct Token: AsyncParsableCommand {
         }
     }
 
-    /// What is recorded with a change.
+    /// What is recorded with every change.
     struct Record: ParsableArguments {
+        @Option(name: .long, help: "A few words for the history.")
+        var note = ""
+        @Option(
+            name: .long,
+            help: ArgumentHelp(
+                "Who does it, for the history (default: the user, or the one who ran sudo).",
+                valueName: "name"
+            )
+        )
+        var by: String?
+
+        func change(expiresAt end: Timestamp? = nil) throws -> TokenChange {
+            try TokenChange(actor: by ?? Self.user, note: note, expiresAt: end)
+        }
+
+        /// Whoever became root by sudo is the one who did it: `root` names nobody.
+        static var user: String {
+            if geteuid() == 0, let name = getenv("SUDO_USER").map({ String(cString: $0) }), !name.isEmpty {
+                return name
+            }
+            return getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
+        }
+    }
+
+    /// The end of a new value.
+    struct Expiry: ParsableArguments {
         @Option(
             name: [.customLong("expires-at"), .customLong("expires")],
             help: ArgumentHelp("When the upstream ends the token, as in 2027-01-31.", valueName: "date")
         )
         var expires: String?
-        @Option(name: .long, help: "A few words for the history.")
-        var note = ""
 
-        func change() throws -> TokenChange {
-            let end = expires.map { Timestamp(parsing: $0) }
-            if case .some(.none) = end {
-                throw CommandFailure("'\(expires ?? "")' is not a date", hint: "2027-01-31", code: .usage)
+        func end(at now: Timestamp) throws -> Timestamp? {
+            guard let expires else { return nil }
+            guard let end = Timestamp(parsing: expires) else {
+                throw CommandFailure("'\(expires)' is not a date", hint: "2027-01-31", code: .usage)
             }
-            return try TokenChange(actor: Self.user, note: note, expiresAt: end ?? nil)
+            guard end > now else {
+                throw CommandFailure(
+                    "a token that ended at \(end.rfc3339) works no more: nothing was changed",
+                    hint: "give the end of the new value, or none",
+                    code: .usage
+                )
+            }
+            return end
         }
+    }
 
-        static var user: String {
-            getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
+    /// Says what of a new value is likely to be a mistake and may be meant.
+    static func warn(
+        of value: Secret,
+        for name: TokenName,
+        in store: any TokenStore,
+        _ configuration: Configuration
+    ) async {
+        if !configuration.tokenNames.contains(name), TokenProbe(of: name, in: configuration).isEmpty {
+            Terminal.warning("no route uses the token '\(name)'")
+        }
+        guard store.capabilities.contains(.writing), let old = try? await store.value(of: name) else { return }
+        if old.secret == value {
+            Terminal.warning("this is the value that '\(name)' has already, as version \(old.version)")
         }
     }
 

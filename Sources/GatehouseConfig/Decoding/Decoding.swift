@@ -69,17 +69,27 @@ final class Decoding {
     func redact(_ span: YAMLSpan) { redactions.append(span.start.offset..<max(span.end.offset, span.start.offset)) }
     func redact(_ ranges: [Range<Int>]) { redactions += ranges }
 
+    /// How the text of a scalar and its variables become a value.
+    typealias Substituting = (String, Environment) throws(Substitution.Failure) -> Substitution
+
     /// The scalar at a node with its variables substituted; nil, and reported, when it is no scalar or names a variable that
     /// is not set.
     ///
-    /// - Parameter wanted: what the value should be, to say so: "a duration".
-    func scalar(_ node: YAMLNode, wanted: String) -> Scalar? {
+    /// - Parameters:
+    ///   - wanted: what the value should be, to say so: "a duration".
+    ///   - substituting: puts variables in their places; for a value in which they are more than text.
+    func scalar(_ node: YAMLNode, wanted: String, substituting: Substituting? = nil) -> Scalar? {
         guard case .scalar(let scalar) = node.content else {
             wrongType(node, wanted: wanted)
             return nil
         }
-        do {
-            let value = try Substitution(scalar.text, environment)
+        do throws(Substitution.Failure) {
+            let value =
+                if let substituting {
+                    try substituting(scalar.text, environment)
+                } else {
+                    try Substitution(scalar.text, environment)
+                }
             return Scalar(
                 text: value.text,
                 written: scalar.text,
@@ -96,8 +106,13 @@ final class Decoding {
     /// The scalar at a node that must be text: not a number, a truth value or nothing.
     ///
     /// - Parameter suggest: what to write instead of a number for which quotes are not enough.
-    func text(_ node: YAMLNode, wanted: String, insteadOf suggest: (String) -> String? = { _ in nil }) -> Scalar? {
-        guard let scalar = scalar(node, wanted: wanted) else { return nil }
+    func text(
+        _ node: YAMLNode,
+        wanted: String,
+        substituting: Substituting? = nil,
+        insteadOf suggest: (String) -> String? = { _ in nil }
+    ) -> Scalar? {
+        guard let scalar = scalar(node, wanted: wanted, substituting: substituting) else { return nil }
         if scalar.isNull {
             error("the value is missing: \(wanted) is wanted", at: node.span)
             return nil

@@ -71,6 +71,12 @@ struct Substitution {
         self.isSubstituted = isSubstituted
     }
 
+    /// Of parts that were substituted one by one.
+    init(_ parts: [Substitution]) {
+        text = parts.map(\.text).joined()
+        isSubstituted = parts.contains { $0.isSubstituted }
+    }
+
     private static func value(of expression: Substring, _ environment: Environment) throws(Failure) -> String {
         guard let colon = expression.firstIndex(of: ":") else {
             guard Environment.isName(expression) else { throw .notAName }

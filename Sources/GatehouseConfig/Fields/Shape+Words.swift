@@ -123,7 +123,8 @@ extension Shape where Value == PostgresURL {
     static let postgresURL = Shape(.text(wanted: "a postgres:// URL"), show: { .value($0.description) }) {
         node,
         decoding in
-        guard let scalar = decoding.text(node, wanted: "a postgres:// URL") else { return nil }
+        guard let scalar = decoding.text(node, wanted: "a postgres:// URL", substituting: PostgresURL.substitute)
+        else { return nil }
         guard !PostgresURL.hasLiteralPassword(scalar.written) else {
             decoding.redact(scalar.span)
             decoding.error(
@@ -133,10 +134,8 @@ extension Shape where Value == PostgresURL {
             )
             return nil
         }
-        let environment = decoding.environment
         return decoding.parse(scalar, wanted: "a postgres:// URL") { text throws(InvalidValue) in
-            // Each variable was found when the scalar was read.
-            try PostgresURL(parsing: (try? PostgresURL.substitute(scalar.written, environment)) ?? text)
+            try PostgresURL(parsing: text)
         }
         .map { Decoded(value: $0, shown: .text(scalar.written)) }
     }

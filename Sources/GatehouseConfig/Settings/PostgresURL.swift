@@ -42,13 +42,16 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
     static func substitute(
         _ written: String,
         _ environment: Environment
-    ) throws(Substitution.Failure) -> String {
+    ) throws(Substitution.Failure) -> Substitution {
         guard let (scheme, rest) = split(written), let colon = passwordColon(rest),
             let at = rest.prefix(while: { $0 != "?" }).lastIndex(of: "@")
-        else { return try Substitution(written, environment).text }
-        let user = try Substitution(String(rest[..<colon]), environment, encode: encode).text
-        let password = try Substitution(String(rest[colon..<at]), environment, encode: encode).text
-        return "\(scheme)://" + user + password + (try Substitution(String(rest[at...]), environment).text)
+        else { return try Substitution(written, environment) }
+        return Substitution([
+            try Substitution("\(scheme)://", environment),
+            try Substitution(String(rest[..<colon]), environment, encode: encode),
+            try Substitution(String(rest[colon..<at]), environment, encode: encode),
+            try Substitution(String(rest[at...]), environment),
+        ])
     }
 
     private static func encode(_ value: String) -> String {

@@ -114,6 +114,12 @@ package final class ProxyLoop {
 
     package func takeTally() -> RequestTally { tally.taken() }
 
+    /// Binds and checks sessions by other keys for requests from now on. What was found of callers under the old ones is forgotten.
+    package func replaceSessions(_ tags: SessionTags) {
+        eventLoop.preconditionInLoop()
+        callers = CallerCaches(tags)
+    }
+
     func pool(at position: Int, of holder: ProxySnapshot) -> UpstreamPool {
         if holder === snapshot { return pools[position] }
         // A request that began under an older snapshot: its upstream may have moved or gone.

@@ -1,4 +1,5 @@
 package import GatehouseCore
+package import GatehouseMCP
 package import SocketLoop
 internal import Synchronization
 
@@ -64,6 +65,11 @@ package final class ProxyServer: Sendable {
             return OverloadedConnection(socket, loop: loop).begin()
         }
         ClientConnection(socket, loop: loop) { [open] in open.leave() }.begin()
+    }
+
+    /// Puts other keys of sessions in force on every loop.
+    package func replaceSessions(_ tags: SessionTags) {
+        for loop in loops { loop.loop.execute { loop.value.replaceSessions(tags) } }
     }
 
     /// Puts a new snapshot in force on every loop. No connection is dropped.

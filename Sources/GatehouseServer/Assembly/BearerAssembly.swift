@@ -1,5 +1,5 @@
 package import GatehouseConfig
-package import GatehouseCore
+internal import GatehouseCore
 package import GatehouseTokens
 internal import Glibc
 
@@ -16,13 +16,13 @@ package enum BearerAssembly {
         }
     }
 
-    /// - Parameter ends: of master keys, as they are known while the process runs.
-    package static func store(
-        _ configuration: Configuration,
-        keys: InstanceKeys,
-        ends: @escaping @Sendable () -> [MasterKey.ID: Timestamp] = { [:] }
-    ) -> BearerStore {
-        BearerStore(path: path(configuration), keys: keys.keys(for: .bearer, ended: ends()))
+    package static func store(_ configuration: Configuration, keys: InstanceKeys) -> BearerStore {
+        BearerStore(path: path(configuration), keys: keys.keys(for: .bearer))
+    }
+
+    /// The same for who serves, whose keys may change.
+    static func store(_ configuration: Configuration, keys: LiveKeys) -> BearerStore {
+        BearerStore(path: path(configuration), keys: keys.keys(for: .bearer))
     }
 
     /// The same for who only looks: nil while no credential was ever issued, so that looking makes no file.

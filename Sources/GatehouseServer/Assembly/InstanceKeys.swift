@@ -8,7 +8,8 @@ package import GatehouseTokens
 /// leaves that to a key of this machine's own, made at the first start. Keys of the other stores keep checking: changing `store:` to another
 /// sealed store invalidates nothing.
 ///
-/// A master key that `key rotate` retired, and a machine's own key that an operator has adopted, open what is older than their end. A file of that
+/// A master key that `key rotate` retired, and a machine's own key that an operator has adopted, open what is older than their end. For the audit
+/// they do so without standing in `master_keys` any more: what it needs of them is kept in the store. A file of that
 /// name that nobody has adopted counts for nothing beside master keys: whoever can write the spool could have put it there.
 ///
 /// Only who serves makes that key: made by a command that somebody runs as another user, the proxy could not read it.
@@ -23,10 +24,16 @@ package struct InstanceKeys: Sendable {
 
     private let keys: [MasterKey]
     private let ended: [(key: MasterKey, at: Timestamp)]
+    private let kept: [KeptKey]
     /// The id of a key in the spool that counts for nothing, for nobody has adopted it.
     package let strangeKey: MasterKey.ID?
     /// Why it is not known which keys have ended; the older ones then check nothing.
     package let problem: TokenError?
+    /// Stores that may keep keys for the audit and could not be asked for them, and why.
+    package let unasked: [String]
+
+    /// What is kept of a master key once it is retired.
+    package static let keptPurposes: [Purpose] = [.auditChain, .argumentsDigest, .argumentsSealing]
 
     /// The keys as they are, for a command.
     ///
@@ -65,7 +72,7 @@ package struct InstanceKeys: Sendable {
             if file.isThere, let own = try? file.read() {
                 if let end = file.end(of: own, under: ring, ends.ends) {
                     add(own, endedAt: end)
-                } else if !ring.keys.contains(where: { $0.id == own.id }) {
+                } else if !(ring.keys.map(\.id) + ends.kept.map(\.id)).contains(own.id) {
                     strangeKey = own.id
                 }
             }
@@ -90,6 +97,10 @@ package struct InstanceKeys: Sendable {
         }
         self.keys = keys
         self.ended = ended
+        kept = ends.kept.filter { kept in
+            !keys.contains { $0.id == kept.id } && !ended.contains { $0.key.id == kept.id }
+        }
+        unasked = ends.unasked
         self.strangeKey = strangeKey
         problem = ends.problem
     }
@@ -106,6 +117,9 @@ package struct InstanceKeys: Sendable {
             current: derived(keys[0]),
             older: older.filter { more[$0.id] == nil }.map(derived),
             ended: (ended + later).map { PurposeKeys.Ended(key: derived($0.key), at: $0.at) }
+                + kept.compactMap { kept in
+                    kept.derived(for: purpose.rawValue).map { PurposeKeys.Ended(key: $0, at: kept.end) }
+                }
         )
     }
 }
@@ -140,6 +154,18 @@ extension InstanceKeys {
         }
         try file.adopt(key, until: now, under: ring)
         return key.id
+    }
+
+    /// What is to be kept of the machine's own key, when an operator has adopted it: the statement is sealed under a key that may leave.
+    package static func adopted(_ configuration: Configuration) async throws -> [KeptKey] {
+        guard let sources = configuration.store.settings.masterKeys?.all, !sources.isEmpty else { return [] }
+        let file = InstanceKeyFile(folder: configuration.audit.spool)
+        let ring = try MasterKeyring(sources: sources)
+        let ends = await KeyEnds(readingStoresOf: configuration).ends
+        guard file.isThere, let own = try? file.read(), let end = file.end(of: own, under: ring, ends) else {
+            return []
+        }
+        return [KeptKey(of: own, until: end, for: keptPurposes.map(\.rawValue))]
     }
 }
 

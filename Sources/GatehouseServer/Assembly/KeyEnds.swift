@@ -1,33 +1,49 @@
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseTokens
-internal import Glibc
 
-/// What the sealed stores of a configuration say of the ends of master keys. A store with one key has nothing to say, and is not asked.
+/// What the sealed stores of a configuration say of master keys that were retired: when, and what is kept of them. Asking makes no database.
 struct KeyEnds: Sendable {
     var ends: [MasterKey.ID: Timestamp] = [:]
+    var kept: [KeptKey] = []
     /// Stores that could not be read: of their keys only the first is sure to have no end.
     var silent: Set<StoreName> = []
-    /// Why the live one could not.
+    /// Why the live one could not, when it has keys whose ends are not known by that.
     var problem: TokenError?
+    /// Stores that may keep keys for the audit and could not be asked for them.
+    var unasked: [String] = []
 
     init() {}
 
     init(readingStoresOf configuration: Configuration) async {
-        for store in configuration.stores {
-            guard (store.settings.masterKeys?.all.count ?? 0) > 1 else { continue }
-            // Looking makes no database.
-            if case .sqlite(let path, _) = store.settings, access(path, F_OK) != 0 { continue }
-            do {
-                guard let sealed = try StoreAssembly.store(store.settings, names: []) as? SealedTokenStore else {
-                    continue
+        typealias Answer = Result<SealedTokenStore.KeyRecord, TokenError>
+        // All at once: a store that is away costs the time of one.
+        let answers = await withTaskGroup(of: (Configuration.NamedStore, Answer).self) { group in
+            for store in configuration.stores where store.settings.masterKeys?.all.isEmpty == false {
+                group.addTask {
+                    do {
+                        let sealed = try StoreAssembly.store(store.settings, names: []) as? SealedTokenStore
+                        return (store, .success(try await sealed?.keyRecord() ?? .init()))
+                    } catch {
+                        let problem = error as? TokenError ?? TokenError(.unavailable, "\(error)", underlying: error)
+                        return (store, .failure(problem))
+                    }
                 }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        for (store, answer) in answers {
+            switch answer {
+            case .success(let record):
                 // A store says the same of a key as another does, or nothing.
-                ends.merge(try await sealed.keyEnds()) { min($0, $1) }
-            } catch {
+                ends.merge(record.ends) { min($0, $1) }
+                kept += record.kept.filter { key in !kept.contains { $0.id == key.id } }
+            case .failure(let error):
+                unasked.append("the store '\(store.name)': \(error.message)")
+                // One key alone has no end that it could say.
+                guard (store.settings.masterKeys?.all.count ?? 0) > 1 else { continue }
                 silent.insert(store.name)
-                guard store.name == configuration.store.name else { continue }
-                problem = error as? TokenError ?? TokenError(.unavailable, "\(error)", underlying: error)
+                if store.name == configuration.store.name { problem = error }
             }
         }
     }

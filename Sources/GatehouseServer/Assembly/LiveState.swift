@@ -1,6 +1,7 @@
 internal import AccessIdentity
 internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseMCP
 internal import GatehouseProxy
 internal import GatehouseTokens
 internal import SocketLoop
@@ -72,6 +73,9 @@ final class LiveState: Sendable {
             Self.send(bearers, to: state.authenticators)
         }
     }
+
+    /// Those that the loops were made with are in force without it.
+    func publish(_ sessions: SessionTags) { state.withLock { $0.proxy?.replaceSessions(sessions) } }
 
     /// Whether some route takes break-glass credentials.
     var takesBearers: Bool {

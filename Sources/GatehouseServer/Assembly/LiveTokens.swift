@@ -41,20 +41,24 @@ final class LiveTokens: Sendable {
     private let listing = TokenListing()
     private let publish: @Sendable (TokenSnapshot) -> Void
     let onRevert: @Sendable (Route, TokenName, _ version: Int) -> Void
+    private let onKeyEnds: @Sendable ([MasterKey.ID: Timestamp]) -> Void
 
     /// - Parameters:
     ///   - publish: called with every new snapshot of the live store, in order; must not block.
     ///   - onRevert: called after Gatehouse went back to `version` of a token by itself.
+    ///   - onKeyEnds: called with the ends of master keys that a store knows, when it says of another one; must not block.
     /// - Throws: what `StoreAssembly` throws.
     init(
         _ configuration: Configuration,
         logger: Logger,
         publish: @escaping @Sendable (TokenSnapshot) -> Void,
-        onRevert: @escaping @Sendable (Route, TokenName, _ version: Int) -> Void
+        onRevert: @escaping @Sendable (Route, TokenName, _ version: Int) -> Void,
+        onKeyEnds: @escaping @Sendable ([MasterKey.ID: Timestamp]) -> Void
     ) throws {
         self.logger = logger
         self.publish = publish
         self.onRevert = onRevert
+        self.onKeyEnds = onKeyEnds
         let source = try source(for: configuration)
         state.withLock { $0.source = source }
     }
@@ -78,9 +82,6 @@ final class LiveTokens: Sendable {
 
     /// For readiness, metrics and the status page.
     var refreshState: TokenRefreshState { source.refresher.state }
-
-    /// The ends of master keys, as far as the live store has said them.
-    var keyEnds: [MasterKey.ID: Timestamp] { (source.store as? SealedTokenStore)?.knownKeyEnds ?? [:] }
 
     /// How often Gatehouse went back by itself, by token.
     var reverts: [TokenName: Int] { state.withLock { $0.reverts } }
@@ -155,6 +156,7 @@ final class LiveTokens: Sendable {
             return state.lastID
         }
         let store = try StoreAssembly.store(configuration.store.settings, names: configuration.tokenNames)
+        (store as? SealedTokenStore)?.onKeyEnd(onKeyEnds)
         return Source(
             id: id,
             name: configuration.store.name,

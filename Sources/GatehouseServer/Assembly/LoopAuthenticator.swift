@@ -81,10 +81,12 @@ final class LoopAuthenticator: AssertionAuthenticator {
         case .rejected(let rejection):
             return .refused(Reason(rejection))
         case .keysUnavailable:
-            return .refused(.keysUnavailable)
+            guard source.mayRenew() else { return .refused(.keysUnavailable) }
+            wait { await $0.renew() }
+            return .undecided
         case .unknownKey(let keyID):
             guard source.mayLookUp(keyID) else { return .refused(.assertionKeyUnknown) }
-            lookUp(keyID)
+            wait { await $0.lookUp(keyID) }
             return .undecided
         }
     }
@@ -95,10 +97,10 @@ final class LoopAuthenticator: AssertionAuthenticator {
 
     func whenKeysSettle(_ callback: @escaping () -> Void) { waiting.append(callback) }
 
-    private func lookUp(_ keyID: String) {
+    private func wait(for refresh: @escaping @Sendable (SigningKeySource) async -> Bool) {
         let this = LoopBound(self, on: eventLoop)
         Task { [source, eventLoop] in
-            await source.lookUp(keyID)
+            _ = await refresh(source)
             // Keys that the look-up brought were handed to this loop before it returned, so they are here first.
             eventLoop.execute { this.value.settle() }
         }

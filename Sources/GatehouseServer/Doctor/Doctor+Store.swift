@@ -11,6 +11,7 @@ extension Doctor {
         let kind = configuration.store.settings.kind.rawValue
         let load: TokenLoad
         var summaries: [TokenSummary] = []
+        var trust: [Finding] = []
         do {
             if case .sqlite(let path, _) = configuration.store.settings, FileStatus(path) == nil {
                 _ = try StoreAssembly.store(configuration.store.settings, names: [])
@@ -23,12 +24,13 @@ extension Doctor {
             )
             load = try await store.load()
             summaries = (try? await store.list()) ?? []
+            trust = await self.trust(in: store)
         } catch {
             let words = (error as? TokenError)?.message ?? (error as? GatehouseError)?.message ?? "\(error)"
             let hint = (error as? TokenError)?.hint ?? (error as? GatehouseError)?.hint
             return ([.store(name, words, hint: hint)], [:])
         }
-        var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")]
+        var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")] + trust
         for token in configuration.tokenNames.sorted() {
             findings.append(self.token(token, load, summaries.first { $0.name == token }))
         }

@@ -187,20 +187,20 @@ package actor BearerStore {
         return BearerSnapshot(bearers)
     }
 
-    /// Differs from its last value when anyone has written to the file, or put another in its place, or a key has ended. Reads shared memory
+    /// Differs from its last value when anyone has written to the file, or put another in its place, or other keys are trusted. Reads shared memory
     /// only.
     package func changeStamp() throws(TokenError) -> Stamp {
-        let trusted = keys.all.count
+        let trusted = keys.all
         guard let database = try existing() else { return Stamp(connection: 0, version: 0, keys: trusted) }
         let version = try sql { () throws(SQLiteError) in try database.dataVersion() }
         return Stamp(connection: connectionsMade, version: version, keys: trusted)
     }
 
-    package struct Stamp: Hashable, Sendable {
+    package struct Stamp: Equatable, Sendable {
         let connection: Int
         let version: Int64
-        /// How many keys are trusted: it falls when one ends.
-        let keys: Int
+        /// Those that are trusted.
+        let keys: [Secret]
     }
 
     // MARK: -

@@ -31,6 +31,10 @@ actor PostgresTokenDatabase: TokenDatabase {
     static let retryRange: ClosedRange<Duration> = .milliseconds(250)...(.seconds(5))
     /// How long a listening connection may be silent before it is asked whether it still stands.
     static let heartbeat: Duration = .seconds(15)
+    /// Behind a pooler that does not pass on what is told: how often it is looked whether that is still so.
+    static let poolerInterval: Duration = .seconds(60)
+    /// Until a listener behind a pooler must have heard what it was told.
+    static let hearing: Duration = .seconds(2)
 
     private let options: PostgresOptions
     private var connection: PostgresConnection?
@@ -71,6 +75,28 @@ actor PostgresTokenDatabase: TokenDatabase {
         return try outcome.get()
     }
 
+    func look<Value: Sendable>(
+        _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Value
+    ) async throws(TokenError) -> Value? {
+        let outcome: Result<Value?, TokenError>
+        do throws(PostgresError) {
+            let connection = try await PostgresConnection.open(options)
+            outcome = try await connection.run { session throws(PostgresError) in
+                try session.settle(in: Self.schema)
+                guard try session.schemaVersion(of: TokenSchema.component) > 0 else { return .success(nil) }
+                do throws(TokenError) {
+                    return .success(try Self.run(.reading, session, body))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            await connection.close()
+        } catch {
+            throw TokenError(error)
+        }
+        return try outcome.get()
+    }
+
     /// While the listener stands it says when to ask; without it, each call asks.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp? {
         let (isListening, changes) = heard.withLock { ($0.isListening, $0.changes) }
@@ -79,7 +105,7 @@ actor PostgresTokenDatabase: TokenDatabase {
             try rows.sql.read(
                 """
                 SELECT sha256(convert_to(coalesce(string_agg(name || ' ' || encode(seal, 'hex'), ',' ORDER BY name), ''), \
-                'UTF8')) FROM (SELECT name, seal FROM token_heads ORDER BY name LIMIT \(SealedTokenStore.maximumTokens + 2)) h
+                'UTF8')) FROM (SELECT name, seal FROM token_heads ORDER BY name LIMIT \(SealedTokenStore.maximumNames + 1)) h
                 """,
                 []
             ) { row throws(TokenError) in try row.blob(0) }.first ?? []
@@ -89,18 +115,40 @@ actor PostgresTokenDatabase: TokenDatabase {
         return stamp
     }
 
+    func pooling() async throws(TokenError) -> StorePooling? {
+        do throws(PostgresError) {
+            switch try await PostgresPooling.look(options) {
+            case .none: return .direct
+            case .session: return .sessions
+            case .transaction: return .transactions
+            }
+        } catch {
+            throw TokenError(error)
+        }
+    }
+
     func swept() async {}
 
     // MARK: - Listening
 
     /// Listens until the task is cancelled, connecting anew whenever the connection is lost. A new one counts as a change: nobody knows
     /// what was told while there was none.
+    ///
+    /// Behind a pooler of transactions nothing is heard. There each ``changeStamp()`` asks the tables.
     func watch(_ changed: @escaping @Sendable () -> Void) async {
         var wait = Self.retryRange.lowerBound
         while !Task.isCancelled {
+            if (try? await PostgresPooling.look(options)) == .transaction {
+                note(isListening: false)
+                do { try await Task.sleep(for: Self.poolerInterval) } catch { break }
+                continue
+            }
             if let listener = try? await PostgresConnection.open(options) {
                 do throws(PostgresError) {
                     try await listener.listen(to: Self.channel)
+                    guard try await hears(listener) else {
+                        throw PostgresError(.failed, "the pooler passes nothing on")
+                    }
                     wait = Self.retryRange.lowerBound
                     note(isListening: true)
                     changed()
@@ -114,6 +162,15 @@ actor PostgresTokenDatabase: TokenDatabase {
             wait = min(wait * 2, Self.retryRange.upperBound)
         }
         note(isListening: false)
+    }
+
+    /// Whether what is told arrives. Without a pooler it does.
+    private func hears(_ listener: PostgresConnection) async throws(PostgresError) -> Bool {
+        guard try await listener.run({ session throws(PostgresError) in session.isPooled }) else { return true }
+        let teller = try await PostgresConnection.open(options)
+        try await teller.query("SELECT pg_notify($1, '')", [.text(Self.channel)])
+        await teller.close()
+        return try await listener.notification(within: Self.hearing) != nil
     }
 
     private func hear(_ listener: PostgresConnection, _ changed: @Sendable () -> Void) async throws(PostgresError) {

@@ -1,4 +1,5 @@
 package import GatehouseCore
+internal import Glibc
 internal import SQLiteClient
 
 extension SealedTokenStore {
@@ -55,6 +56,21 @@ actor SQLiteTokenDatabase: TokenDatabase {
         }
     }
 
+    func look<Result: Sendable>(
+        _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
+    ) async throws(TokenError) -> Result? {
+        guard access(path, F_OK) == 0 else { return nil }
+        let database: SQLiteConnection
+        do throws(SQLiteError) {
+            database = try SQLiteConnection(path: path, access: .readOnly, busyTimeout: busyTimeout)
+            guard try database.schemaVersion(of: TokenSchema.component) > 0 else { return nil }
+        } catch {
+            throw TokenError(error, path: path)
+        }
+        let rows = TokenRows(sql: SQLiteTokenSQL(database))
+        return try database.reading({ TokenError($0, path: path) }) { () throws(TokenError) in try body(rows) }
+    }
+
     func changeStamp() async throws(TokenError) -> TokenChangeStamp? {
         let database = try database()
         do throws(SQLiteError) {
@@ -62,7 +78,7 @@ actor SQLiteTokenDatabase: TokenDatabase {
             if let stamp, stamp.dataVersion == version { return stamp.stamp }
             // Someone has written to the file, which may hold more than tokens: only the heads decide.
             var heads = Framing()
-            let limit = SealedTokenStore.maximumTokens + 2
+            let limit = SealedTokenStore.maximumNames + 1
             let statement = try database.prepare("SELECT name, seal FROM token_heads ORDER BY name LIMIT \(limit)")
             while try statement.step() {
                 heads.append(try statement.text(0))

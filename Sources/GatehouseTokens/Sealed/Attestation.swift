@@ -5,31 +5,58 @@ internal import FoundationEssentials
 ///
 /// Bytes: a 4-byte format prefix, the 8-byte id of the master key, HMAC-SHA256 (32 bytes) over the record's ``Framing``, whose first field
 /// is the prefix. The HMAC key is HKDF-SHA256(master key, no salt, info "gatehouse attest v1", 32 bytes).
+///
+/// In a store that is bound the prefix ends in 2, and the HMAC is over the fields: prefix, the store's id, the record's framing.
 struct Attestation: Sendable {
     static let length = 44
 
     let keyring: MasterKeyring
 
-    func seal(_ record: some AttestedRecord) -> [UInt8] {
+    /// - Parameter store: the one that the record stands in; nil for one that is not bound.
+    func seal<Record: AttestedRecord>(_ record: Record, of store: StoreID? = nil) -> [UInt8] {
         let key = keyring.first
-        let code = HMAC<SHA256>.authenticationCode(for: record.framed, using: key.attesting)
-        return type(of: record).prefix + key.id.bytes + Array(code)
+        let code = HMAC<SHA256>.authenticationCode(for: Self.message(record, store), using: key.attesting)
+        return (store == nil ? Record.prefix : Record.boundPrefix) + key.id.bytes + Array(code)
     }
 
     /// - Throws: ``TokenError`` `keyUnknown` or `tampered`.
-    func verify(_ record: some AttestedRecord, _ seal: [UInt8]) throws(TokenError) {
-        guard let id = Self.keyID(of: seal, prefix: type(of: record).prefix) else { throw record.tampered }
+    func verify<Record: AttestedRecord>(
+        _ record: Record,
+        _ seal: [UInt8],
+        of store: StoreID? = nil
+    ) throws(TokenError) {
+        guard let id = Self.keyID(of: seal, Record.self) else { throw record.tampered }
+        let isBound = Self.isBound(seal, Record.self)
+        guard isBound == (store != nil) else { throw .otherStore(record.name, isBound: isBound) }
         guard let key = keyring[id] else {
-            throw TokenSealer.keyUnknown(id, "the record of the token '\(record.name)'")
+            let isStores = [SealedTokenStore.storeName, SealedTokenStore.keysName].contains(record.name)
+            throw TokenSealer.keyUnknown(id, isStores ? "the store" : "the record of the token '\(record.name)'")
         }
         guard
-            HMAC<SHA256>.isValidAuthenticationCode(seal[12...], authenticating: record.framed, using: key.attesting)
+            HMAC<SHA256>.isValidAuthenticationCode(
+                seal[12...],
+                authenticating: Self.message(record, store),
+                using: key.attesting
+            )
         else { throw record.tampered }
     }
 
-    static func keyID(of seal: [UInt8], prefix: [UInt8]) -> MasterKey.ID? {
-        guard seal.count == length, seal.starts(with: prefix) else { return nil }
+    static func keyID<Record: AttestedRecord>(of seal: [UInt8], _ record: Record.Type) -> MasterKey.ID? {
+        guard seal.count == length, seal.starts(with: Record.prefix) || isBound(seal, record) else { return nil }
         return MasterKey.ID(bytes: Array(seal[4..<12]))
+    }
+
+    static func isBound<Record: AttestedRecord>(_ seal: [UInt8], _ record: Record.Type) -> Bool {
+        seal.starts(with: Record.boundPrefix)
+    }
+
+    private static func message<Record: AttestedRecord>(_ record: Record, _ store: StoreID?) -> [UInt8] {
+        guard let store else { return record.framed }
+        var fields = Framing()
+        fields.append(Record.boundPrefix)
+        fields.append(store.bytes)
+        fields.append(record.framed)
+        return fields.bytes
     }
 }
 
@@ -41,6 +68,9 @@ protocol AttestedRecord {
 }
 
 extension AttestedRecord {
+    /// The next number of the format: "GHH1" and "GHH2".
+    static var boundPrefix: [UInt8] { prefix.dropLast() + [UInt8(ascii: "2")] }
+
     var tampered: TokenError {
         TokenError(
             .tampered,

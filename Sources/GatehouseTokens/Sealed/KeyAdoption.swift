@@ -49,7 +49,7 @@ package struct KeyAdoption: AttestedRecord, Sendable {
         else { return nil }
         self.init(of: key, until: Timestamp(microseconds: end))
         do throws(TokenError) { try Attestation(keyring: keyring).verify(self, seal) } catch { return nil }
-        if let id = Attestation.keyID(of: seal, prefix: Self.prefix), let over = ends[id], self.end > over {
+        if let id = Attestation.keyID(of: seal, Self.self), let over = ends[id], self.end > over {
             return nil
         }
     }

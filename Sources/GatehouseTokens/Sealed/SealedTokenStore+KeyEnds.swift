@@ -7,8 +7,8 @@ internal import Synchronization
 /// running process when they are taken away, like those of any token. The first release passes them over.
 ///
 /// Once `key rotate` has put every row under the first key, a row under another one was put there by somebody who has that key. A process
-/// that starts afterwards cannot know what was there when all records of the ends are removed: a key that leaked leaves `master_keys` as soon as no
-/// audit needs it.
+/// that starts afterwards cannot know what was there when all records of the ends are removed: a key that leaked leaves `master_keys` as soon as
+/// every instance has the new one. What the audit needs of it is kept: see ``KeptKey``.
 extension SealedTokenStore {
     /// Not a ``TokenName``.
     static let keysName = "*keys"
@@ -20,7 +20,12 @@ extension SealedTokenStore {
     }
 
     /// The ends that this process has seen. May be read anywhere, at any time.
-    package nonisolated var knownKeyEnds: [MasterKey.ID: Timestamp] { known.ends.withLock { $0 } }
+    package nonisolated var knownKeyEnds: [MasterKey.ID: Timestamp] { known.ends }
+
+    /// Has `body` called with all ends, on any thread, whenever this store says of another one. It must not block.
+    package nonisolated func onKeyEnd(_ body: @escaping @Sendable ([MasterKey.ID: Timestamp]) -> Void) {
+        known.follow(body)
+    }
 
     /// The ends as one view of the rows has them. A ring of one key asks nothing: no other opens anything.
     func ends(_ rows: TokenRows) throws(TokenError) -> [MasterKey.ID: Timestamp] {
@@ -32,7 +37,8 @@ extension SealedTokenStore {
         do throws(TokenError) {
             if try trustedHead(of: Self.keysName, rows) != nil {
                 for (event, seal) in try rows.events(of: Self.keysName, limit: Self.maximumHistory) {
-                    try attestation.verify(event, seal)
+                    try attestation.verify(event, seal, of: try binding(rows))
+                    if event.action == Self.keepAction { continue }
                     guard event.action == Self.endAction, let bytes = Hex.decode(event.note),
                         bytes.count == MasterKey.ID.length
                     else { throw event.tampered }
@@ -41,6 +47,7 @@ extension SealedTokenStore {
             }
         } catch {
             rows.view.ends = nil
+            guard error.code == .tampered else { throw error }
             throw TokenError(
                 error.code,
                 "the record of the ends of master keys: \(error.message)",
@@ -49,7 +56,7 @@ extension SealedTokenStore {
             )
         }
         rows.view.ends = ends
-        known.ends.withLock { $0.merge(ends) { _, new in new } }
+        known.saw(ends)
         return ends
     }
 
@@ -65,32 +72,46 @@ extension SealedTokenStore {
         throw .firstKeyEnded(sealer.keyring.first, end)
     }
 
-    /// Ends every key but the first.
+    /// Ends every key but the first, and keeps what is derived from them for `purposes`.
     ///
-    /// - Returns: those that had no end yet; nil, and nothing is ended, when a row stands under one of them: another process has just
-    ///   written it, and it must not stop opening.
-    func endOlderKeys(by actor: String) async throws(TokenError) -> [MasterKey.ID]? {
+    /// - Returns: those that had no end yet, and those that were not kept; nil, and nothing is ended, when a row stands under one of them:
+    ///   another process has just written it, and it must not stop opening.
+    func endOlderKeys(
+        by actor: String,
+        keeping purposes: [String]
+    ) async throws(TokenError) -> (ended: [MasterKey.ID], kept: [MasterKey.ID])? {
         let older = sealer.keyring.keys.dropFirst()
-        guard !older.isEmpty else { return [] }
-        let (ended, revision) = try await database.use(.changing) {
-            rows throws(TokenError) -> ([MasterKey.ID]?, Int64) in
+        guard !older.isEmpty else { return ([], []) }
+        let (outcome, revision) = try await database.use(.changing) {
+            rows throws(TokenError) -> ((ended: [MasterKey.ID], kept: [MasterKey.ID])?, Int64) in
             try refuseEndedFirst(rows)
             guard try rows.keyIDs().allSatisfy({ $0 == sealer.keyring.first.id }) else { return (nil, 0) }
-            let known = try ends(rows)
-            var head =
-                try trustedHead(of: Self.keysName, rows)
-                ?? TokenHead(name: Self.keysName, current: 0, latest: 0, revision: 0, changedAt: 0)
-            var ended: [MasterKey.ID]? = []
-            for key in older where known[key.id] == nil {
+            var ends = try ends(rows)
+            var head = try keysHead(rows)
+            let known = try keptKeys(rows)
+            var ended: [MasterKey.ID] = []
+            for key in older where ends[key.id] == nil {
                 let what = try TokenChange(actor: actor, note: key.id.description)
                 head = try record(Self.endAction, &head, what, rows)
-                ended?.append(key.id)
+                ends[key.id] = Timestamp(microseconds: head.changedAt)
+                ended.append(key.id)
             }
-            return (ended, head.revision)
+            rows.view.ends = ends
+            let keys = older.compactMap { key in
+                ends[key.id].map { KeptKey(of: key, until: $0, for: purposes) }
+            }
+            let kept = purposes.isEmpty ? [] : try keep(keys, beside: known, by: actor, &head, rows)
+            return ((ended, kept), head.revision)
         }
         if revision > 0 { seen.saw(Self.keysName, at: revision) }
         _ = try await keyEnds()
-        return ended
+        return outcome
+    }
+
+    /// The head of the records of keys; a new one when there is none.
+    func keysHead(_ rows: TokenRows) throws(TokenError) -> TokenHead {
+        try trustedHead(of: Self.keysName, rows)
+            ?? TokenHead(name: Self.keysName, current: 0, latest: 0, revision: 0, changedAt: 0)
     }
 }
 
@@ -106,10 +127,35 @@ extension TokenError {
 
 /// What a process knows of the ends of keys.
 final class KnownKeyEnds: Sendable {
-    let ends = Mutex<[MasterKey.ID: Timestamp]>([:])
+    typealias Follower = @Sendable ([MasterKey.ID: Timestamp]) -> Void
+
+    private struct State {
+        var ends: [MasterKey.ID: Timestamp] = [:]
+        var follower: Follower?
+    }
+
+    private let state = Mutex(State())
+
+    var ends: [MasterKey.ID: Timestamp] { state.withLock { $0.ends } }
+
+    func follow(_ body: @escaping Follower) { state.withLock { $0.follower = body } }
+
+    func saw(_ new: [MasterKey.ID: Timestamp]) {
+        let (ends, follower) = state.withLock { state -> ([MasterKey.ID: Timestamp], Follower?) in
+            let before = state.ends
+            state.ends.merge(new) { _, new in new }
+            return (state.ends, state.ends == before ? nil : state.follower)
+        }
+        follower?(ends)
+    }
 }
 
 /// What was read once for a view of the rows.
 final class TokenView {
+    struct Binding {
+        let id: StoreID?
+    }
+
     var ends: [MasterKey.ID: Timestamp]?
+    var binding: Binding?
 }

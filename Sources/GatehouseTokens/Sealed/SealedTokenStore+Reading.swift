@@ -3,7 +3,8 @@ package import GatehouseCore
 extension SealedTokenStore {
     package func load() async throws(TokenError) -> TokenLoad {
         try await database.use(.reading) { rows throws(TokenError) in
-            // A store that cannot say which keys are retired is not read at all: what was read before goes on.
+            // A store that cannot say which it is, and which keys are retired, is not read at all: what was read before goes on.
+            _ = try binding(rows)
             _ = try ends(rows)
             var load = TokenLoad()
             for name in try names(rows) {
@@ -25,6 +26,7 @@ extension SealedTokenStore {
 
     package func list() async throws(TokenError) -> [TokenSummary] {
         try await database.use(.reading) { rows throws(TokenError) in
+            _ = try binding(rows)
             _ = try ends(rows)
             var list: [TokenSummary] = []
             for name in try names(rows) {
@@ -74,11 +76,12 @@ extension SealedTokenStore {
             if newest != nil || latest > 0 || seen[name] != nil { throw Self.tampered(name, "its head is gone") }
             return nil
         }
-        try attestation.verify(head, seal)
-        try refuseEnded(Attestation.keyID(of: seal, prefix: TokenHead.prefix), name, rows)
+        let store = try binding(of: name, rows)
+        try attestation.verify(head, seal, of: store)
+        try refuseEnded(Attestation.keyID(of: seal, TokenHead.self), name, rows)
         guard let newest else { throw Self.tampered(name, "its last change is gone") }
-        try attestation.verify(newest.event, newest.seal)
-        try refuseEnded(Attestation.keyID(of: newest.seal, prefix: EventRecord.prefix), name, rows)
+        try attestation.verify(newest.event, newest.seal, of: store)
+        try refuseEnded(Attestation.keyID(of: newest.seal, EventRecord.self), name, rows)
         // An old head has an old revision, and its change may be the newest one only if all later ones were removed.
         guard newest.event.revision == head.revision, newest.event.version == head.current, latest <= head.latest else {
             throw Self.tampered(name, "its head is not the newest one")
@@ -99,7 +102,7 @@ extension SealedTokenStore {
         guard let (row, sealed) = try rows.version(version, of: name) else {
             throw TokenError(.versionNotFound, "the token '\(name)' has no version \(version)")
         }
-        let secret = try sealer.open(sealed, in: row)
+        let secret = try sealer.open(sealed, in: row, of: try binding(rows))
         try refuseEnded(SealedValue.keyID(of: sealed), name, rows)
         do throws(InvalidValue) {
             return (row, try TokenValue(validating: secret, version: Int(version)))
@@ -167,8 +170,8 @@ extension SealedTokenStore {
     ) -> TokenEvent {
         var problem = wholeProblem
         do throws(TokenError) {
-            try attestation.verify(record, seal)
-            try refuseEnded(Attestation.keyID(of: seal, prefix: EventRecord.prefix), record.name, rows)
+            try attestation.verify(record, seal, of: try binding(rows))
+            try refuseEnded(Attestation.keyID(of: seal, EventRecord.self), record.name, rows)
         } catch { problem = problem ?? error }
         let action = TokenEvent.Action(rawValue: record.action)
         let isTrusted = problem == nil

@@ -84,6 +84,7 @@ extension SealedTokenStore {
         }
         let (row, head) = try await database.use(.changing) { rows throws(TokenError) in
             let now = clock.now().microseconds
+            try bindIfNew(by: change.actor, rows)
             var head =
                 try trustedHead(of: name.text, rows)
                 ?? TokenHead(name: name.text, current: 0, latest: 0, revision: 0, changedAt: now)
@@ -100,7 +101,7 @@ extension SealedTokenStore {
                 actor: change.actor,
                 note: change.note
             )
-            let sealed = try sealer.seal(secret, in: row)
+            let sealed = try sealer.seal(secret, in: row, of: try binding(rows))
             let tokens = try rows.count()
             guard head.revision > 0 || tokens < Self.maximumTokens else {
                 throw TokenError(
@@ -153,8 +154,9 @@ extension SealedTokenStore {
             actor: change.actor,
             note: change.note
         )
-        try rows.insert(event, seal: attestation.seal(event))
-        try rows.replace(head, seal: attestation.seal(head))
+        let store = try binding(of: head.name, rows)
+        try rows.insert(event, seal: attestation.seal(event, of: store))
+        try rows.replace(head, seal: attestation.seal(head, of: store))
         return head
     }
 

@@ -6,8 +6,8 @@ internal import Synchronization
 ///
 /// Whoever can write to the database but has no master key:
 /// - cannot read a value, nor put a value of their own in;
-/// - is noticed, and the token refused as `tampered`, when they edit a value or what stands beside it, exchange rows, move the current
-///   version by hand, put back an old head, or remove the newest change, a head or a version in use;
+/// - is noticed, and the token refused as `tampered`, when they edit a value or what stands beside it, exchange rows, put in rows of another
+///   store (see ``StoreID``), move the current version by hand, put back an old head, or remove the newest change, a head or a version in use;
 /// - is *not* noticed by a process that starts afterwards when they put back the whole past of a token: its head, its changes and its versions
 ///   together, without what came later, or the whole database. That is what restoring a backup does too, and nothing inside the database can
 ///   tell the two apart. Nor is it noticed then that every row of a token is gone. A process that runs meanwhile remembers the newest
@@ -17,6 +17,8 @@ internal import Synchronization
 package struct SealedTokenStore: TokenStore {
     /// Tokens in a store, deleted ones included; a new one beyond is refused `limit`.
     package static let maximumTokens = 10_000
+    /// Names in the tables: those of tokens, of the ends of keys and of the store itself.
+    static let maximumNames = maximumTokens + 2
     /// Versions kept of a token; a new one beyond destroys the oldest.
     package static let keptVersions = 100
     /// Changes that `history` gives, the newest ones.
@@ -29,6 +31,7 @@ package struct SealedTokenStore: TokenStore {
     let attestation: Attestation
     let clock: any WallClock
     let seen = SeenRevisions()
+    let seenStore = SeenStore()
     let known = KnownKeyEnds()
 
     init(database: any TokenDatabase, keyring: MasterKeyring, clock: any WallClock) {
@@ -40,8 +43,12 @@ package struct SealedTokenStore: TokenStore {
 
     /// Opens the database and brings its tables up to date: what `store init`, `doctor` and a start want to know early.
     package func prepare() async throws(TokenError) {
-        _ = try await database.use(.single) { rows throws(TokenError) in try rows.count() }
+        guard try await database.use(.single, { rows throws(TokenError) in try rows.isEmpty() }) else { return }
+        try await database.use(.changing) { rows throws(TokenError) in try bindIfNew(by: "", rows) }
     }
+
+    /// How the database is reached, for the doctor; nil where there is no server.
+    package func pooling() async throws(TokenError) -> StorePooling? { try await database.pooling() }
 
     package func changeStamp() async throws(TokenError) -> TokenChangeStamp? { try await database.changeStamp() }
 

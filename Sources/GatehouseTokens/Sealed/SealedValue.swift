@@ -2,7 +2,7 @@
 ///
 /// ```
 /// offset  bytes
-///      0      4  format prefix: "GHS1"
+///      0      4  format prefix: "GHS2", or "GHS1" in a store that is not bound
 ///      4      8  id of the master key: first 8 bytes of SHA-256 over it
 ///     12     12  nonce of the wrapping
 ///     24     32  data key, encrypted
@@ -17,14 +17,17 @@
 /// Nonces are random: a data key seals once, and a wrapping key stays far below the 2^32 wrappings of NIST SP 800-38D section 8.3.
 ///
 /// Authenticated data, in ``Framing``'s fields:
-/// - of the wrapping: prefix, "key", master key id, table, name, version;
-/// - of the value: prefix, "value", table, name, version, predecessor, created, expires, actor, note.
+/// - of the wrapping: prefix, "key", master key id, the store's id (GHS2 only), table, name, version;
+/// - of the value: "GHS1", "value", table, name, version, predecessor, created, expires, actor, note.
 ///
 /// The master key id is not part of the value's, so that `key rotate` re-wraps the data key and never sees the value.
 struct SealedValue {
     static let prefix = Array("GHS1".utf8)
+    static let boundPrefix = Array("GHS2".utf8)
     static let overhead = 100
 
+    /// Whether it was sealed for one store: see ``StoreID``.
+    let isBound: Bool
     var keyID: MasterKey.ID
     var wrapNonce: ArraySlice<UInt8>
     var wrappedKey: ArraySlice<UInt8>
@@ -35,7 +38,8 @@ struct SealedValue {
 
     /// Nil for another prefix or too few bytes; the length of the value is what remains.
     init?(_ bytes: [UInt8]) {
-        guard bytes.count > Self.overhead, bytes.starts(with: Self.prefix) else { return nil }
+        isBound = bytes.starts(with: Self.boundPrefix)
+        guard bytes.count > Self.overhead, isBound || bytes.starts(with: Self.prefix) else { return nil }
         keyID = MasterKey.ID(bytes: Array(bytes[4..<12]))
         wrapNonce = bytes[12..<24]
         wrappedKey = bytes[24..<56]
@@ -63,11 +67,12 @@ struct SealedRow: Equatable {
     var actor: String
     var note: String
 
-    func wrapContext(keyID: MasterKey.ID) -> [UInt8] {
+    func wrapContext(keyID: MasterKey.ID, store: StoreID?) -> [UInt8] {
         var context = Framing()
-        context.append(SealedValue.prefix)
+        context.append(store == nil ? SealedValue.prefix : SealedValue.boundPrefix)
         context.append("key")
         context.append(keyID.bytes)
+        if let store { context.append(store.bytes) }
         context.append(Self.table)
         context.append(name)
         context.append(version)

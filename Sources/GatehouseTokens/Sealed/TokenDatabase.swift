@@ -6,14 +6,37 @@ protocol TokenDatabase: Sendable {
         _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
     ) async throws(TokenError) -> Result
 
+    /// Runs `body` on one unchanging view of the rows, over a connection of its own, and makes nothing: neither a database nor tables.
+    ///
+    /// - Returns: nil where there are no tables.
+    func look<Result: Sendable>(
+        _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
+    ) async throws(TokenError) -> Result?
+
     /// As ``TokenStore/changeStamp()``.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
     /// As ``TokenStore/watch(_:)``.
     func watch(_ changed: @escaping @Sendable () -> Void) async
 
+    /// What stands between this process and the database; nil for one that is reached without a network.
+    func pooling() async throws(TokenError) -> StorePooling?
+
     /// Called once versions were destroyed: what is left of them beside the tables goes, too.
     func swept() async
+}
+
+extension TokenDatabase {
+    func pooling() async throws(TokenError) -> StorePooling? { nil }
+}
+
+/// How a database's server is reached.
+package enum StorePooling: Sendable {
+    case direct
+    /// By a pooler that keeps a session for each client.
+    case sessions
+    /// By one that shares them, where no change is told.
+    case transactions
 }
 
 /// What a body does to the rows.

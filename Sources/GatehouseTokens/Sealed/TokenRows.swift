@@ -69,10 +69,10 @@ struct TokenRows {
 
     /// Every name that any of the tables knows.
     ///
-    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumTokens``, and the one of the ends of keys: Gatehouse
+    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumNames``: Gatehouse
     ///   writes no more, so somebody else does, and reading all of theirs could take for ever.
     func names() throws(TokenError) -> [String] {
-        let limit = SealedTokenStore.maximumTokens + 2
+        let limit = SealedTokenStore.maximumNames + 1
         let tables = ["token_heads", "token_versions", "token_events"]
         let parts = tables.map {
             "SELECT name FROM (SELECT DISTINCT name FROM \($0) ORDER BY name LIMIT \(limit)) \($0)"
@@ -98,7 +98,22 @@ struct TokenRows {
     }
 
     /// Tokens, deleted ones included.
-    func count() throws(TokenError) -> Int64 { try number("SELECT count(*) FROM token_heads", []) }
+    func count() throws(TokenError) -> Int64 {
+        try number("SELECT count(*) FROM token_heads WHERE substr(name, 1, 1) <> '*'", [])
+    }
+
+    func isEmpty() throws(TokenError) -> Bool {
+        let tables = ["token_heads", "token_versions", "token_events"]
+        let parts = tables.map { "(SELECT count(*) FROM (SELECT 1 FROM \($0) LIMIT 1) \($0))" }
+        return try number("SELECT \(parts.joined(separator: " + "))", []) == 0
+    }
+
+    func versions(of name: String, limit: Int) throws(TokenError) -> [Int64] {
+        try sql.read(
+            "SELECT version FROM token_versions WHERE name = $1 ORDER BY version LIMIT $2",
+            [.text(name), .integer(Int64(limit))]
+        ) { row throws(TokenError) in try row.integer(0) }
+    }
 
     private func number(_ statement: String, _ values: [RowValue]) throws(TokenError) -> Int64 {
         try sql.read(statement, values) { row throws(TokenError) in try row.integer(0) }.first ?? 0
@@ -158,11 +173,14 @@ struct TokenRows {
     func keyIDs() throws(TokenError) -> [MasterKey.ID] {
         try sql.read(
             """
-            SELECT substr(sealed, 5, 8) FROM token_versions WHERE substr(sealed, 1, 4) = $1
-            UNION SELECT substr(seal, 5, 8) FROM token_heads WHERE substr(seal, 1, 4) = $2
-            UNION SELECT substr(seal, 5, 8) FROM token_events WHERE substr(seal, 1, 4) = $3
+            SELECT substr(sealed, 5, 8) FROM token_versions WHERE substr(sealed, 1, 4) IN ($1, $2)
+            UNION SELECT substr(seal, 5, 8) FROM token_heads WHERE substr(seal, 1, 4) IN ($3, $4)
+            UNION SELECT substr(seal, 5, 8) FROM token_events WHERE substr(seal, 1, 4) IN ($5, $6)
             """,
-            [.blob(SealedValue.prefix), .blob(TokenHead.prefix), .blob(EventRecord.prefix)]
+            [
+                .blob(SealedValue.prefix), .blob(SealedValue.boundPrefix), .blob(TokenHead.prefix),
+                .blob(TokenHead.boundPrefix), .blob(EventRecord.prefix), .blob(EventRecord.boundPrefix),
+            ]
         ) { row throws(TokenError) in MasterKey.ID(bytes: try row.blob(0)) }
     }
 

@@ -14,15 +14,20 @@ struct TokenSealer: Sendable {
         var nonce = AES.GCM.Nonce()
     }
 
-    func seal(_ value: Secret, in row: SealedRow, with random: Randomness = Randomness()) throws(TokenError) -> [UInt8]
-    {
+    /// - Parameter store: the one that the row stands in; nil for one that is not bound.
+    func seal(
+        _ value: Secret,
+        in row: SealedRow,
+        of store: StoreID? = nil,
+        with random: Randomness = Randomness()
+    ) throws(TokenError) -> [UInt8] {
         do {
             let key = keyring.first
-            let wrapped = try wrap(random.dataKey, in: row, nonce: random.wrapNonce)
+            let wrapped = try wrap(random.dataKey, in: row, of: store, nonce: random.wrapNonce)
             let box = try value.withUnsafeBytes {
                 try AES.GCM.seal($0, using: random.dataKey, nonce: random.nonce, authenticating: row.valueContext)
             }
-            return SealedValue.prefix + key.id.bytes + wrapped + Array(random.nonce) + Array(box.ciphertext)
+            return Self.prefix(store) + key.id.bytes + wrapped + Array(random.nonce) + Array(box.ciphertext)
                 + Array(box.tag)
         } catch {
             throw TokenError(.unavailable, "the token '\(row.name)' cannot be sealed", underlying: error)
@@ -30,9 +35,9 @@ struct TokenSealer: Sendable {
     }
 
     /// - Throws: ``TokenError`` `keyUnknown` naming the id, or `tampered` for bytes that are not the ones sealed for this row.
-    func open(_ bytes: [UInt8], in row: SealedRow) throws(TokenError) -> Secret {
+    func open(_ bytes: [UInt8], in row: SealedRow, of store: StoreID? = nil) throws(TokenError) -> Secret {
         guard let sealed = SealedValue(bytes) else { throw Self.tampered(row) }
-        let dataKey = try unwrap(sealed, in: row)
+        let dataKey = try unwrap(sealed, in: row, of: store)
         do {
             let box = try AES.GCM.SealedBox(
                 nonce: AES.GCM.Nonce(data: sealed.nonce),
@@ -49,13 +54,21 @@ struct TokenSealer: Sendable {
 
     /// The same value under the first master key; the value itself stays closed.
     ///
-    /// - Throws: as ``open(_:in:)``.
-    func rewrap(_ bytes: [UInt8], in row: SealedRow) throws(TokenError) -> [UInt8] {
+    /// - Parameters:
+    ///   - store: the one that the row was sealed for.
+    ///   - new: the one that it is sealed for from now on.
+    /// - Throws: as ``open(_:in:of:)``.
+    func rewrap(
+        _ bytes: [UInt8],
+        in row: SealedRow,
+        of store: StoreID? = nil,
+        to new: StoreID? = nil
+    ) throws(TokenError) -> [UInt8] {
         guard let sealed = SealedValue(bytes) else { throw Self.tampered(row) }
-        let dataKey = try unwrap(sealed, in: row)
+        let dataKey = try unwrap(sealed, in: row, of: store)
         do {
-            return SealedValue.prefix + keyring.first.id.bytes + (try wrap(dataKey, in: row, nonce: AES.GCM.Nonce()))
-                + bytes[72...]
+            let wrapped = try wrap(dataKey, in: row, of: new, nonce: AES.GCM.Nonce())
+            return Self.prefix(new) + keyring.first.id.bytes + wrapped + bytes[72...]
         } catch {
             throw TokenError(.unavailable, "the token '\(row.name)' cannot be sealed", underlying: error)
         }
@@ -63,16 +76,27 @@ struct TokenSealer: Sendable {
 
     // MARK: -
 
-    private func wrap(_ dataKey: SymmetricKey, in row: SealedRow, nonce: AES.GCM.Nonce) throws -> [UInt8] {
+    private static func prefix(_ store: StoreID?) -> [UInt8] {
+        store == nil ? SealedValue.prefix : SealedValue.boundPrefix
+    }
+
+    private func wrap(
+        _ dataKey: SymmetricKey,
+        in row: SealedRow,
+        of store: StoreID?,
+        nonce: AES.GCM.Nonce
+    ) throws -> [UInt8] {
         let key = keyring.first
-        let context = row.wrapContext(keyID: key.id)
+        let context = row.wrapContext(keyID: key.id, store: store)
         let box = try dataKey.withUnsafeBytes {
             try AES.GCM.seal($0, using: key.wrapping, nonce: nonce, authenticating: context)
         }
         return Array(nonce) + Array(box.ciphertext) + Array(box.tag)
     }
 
-    private func unwrap(_ sealed: SealedValue, in row: SealedRow) throws(TokenError) -> SymmetricKey {
+    private func unwrap(_ sealed: SealedValue, in row: SealedRow, of store: StoreID?) throws(TokenError) -> SymmetricKey
+    {
+        guard sealed.isBound == (store != nil) else { throw .otherStore(row.name, isBound: sealed.isBound) }
         guard let key = keyring[sealed.keyID] else {
             throw Self.keyUnknown(sealed.keyID, "the token '\(row.name)', version \(row.version),")
         }
@@ -82,7 +106,8 @@ struct TokenSealer: Sendable {
                 ciphertext: sealed.wrappedKey,
                 tag: sealed.wrapTag
             )
-            var plain = try AES.GCM.open(box, using: key.wrapping, authenticating: row.wrapContext(keyID: key.id))
+            let context = row.wrapContext(keyID: key.id, store: store)
+            var plain = try AES.GCM.open(box, using: key.wrapping, authenticating: context)
             defer { Self.wipe(&plain) }
             return SymmetricKey(data: plain)
         } catch {
