@@ -16,6 +16,12 @@ enum Terminal {
     /// Whether somebody reads standard error as it comes.
     static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Whether standard output is a terminal whose owner has nothing against colours (no-color.org).
+    static var isColoured: Bool {
+        isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+            && getenv("TERM").map { strcmp($0, "dumb") != 0 } ?? false
+    }
+
     /// Columns of the terminal that standard output is; nil when it is none, so that nothing is cut from a file or pipe.
     static var width: Int? {
         var size = winsize()

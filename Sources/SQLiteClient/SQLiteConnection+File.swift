@@ -45,6 +45,8 @@ extension SQLiteConnection {
             return false
         }
         if let logIdentity, Self.identity(of: "\(file)-wal") == logIdentity {
+            // A file that was moved without its log is whole where it is now.
+            try? execute("PRAGMA wal_checkpoint(PASSIVE)")
             unlink("\(file)-wal")
             unlink("\(file)-shm")
         }

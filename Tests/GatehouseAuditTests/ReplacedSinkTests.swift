@@ -81,6 +81,17 @@ struct ReplacedSinkTests {
         #expect(system.state(at: Sample.start).word == .sinkReplaced)
     }
 
+    @Test func `a file that is moved without its write-ahead log keeps what it had`() throws {
+        let scratch = Scratch()
+        let system = try AuditSystem(scratch.chained(), sink: SQLiteSink(path: scratch.database))
+        let lane = try system.lane(for: 0)
+        record(0..<10, lane, system)
+        #expect(rename(scratch.database, "\(scratch.path)/moved.db") == 0)
+        record(10..<12, lane, system)
+        #expect(try stored(.sqlite(path: "\(scratch.path)/moved.db")) == 10)
+        #expect(try stored(.sqlite(path: scratch.database)) == 12)
+    }
+
     @Test func `a backup that is renamed into its place gets what it lacks, once`() throws {
         let scratch = Scratch()
         let system = try AuditSystem(scratch.chained(), sink: SQLiteSink(path: scratch.database))
@@ -140,6 +151,15 @@ struct ReplacedSinkTests {
         system.settleAll()
         #expect(system.state(at: Sample.start).replacements == 0)
         #expect(try stored(.sqlite(path: scratch.database)) == 0)
+    }
+
+    @Test func `segments that were deleted while nothing ran keep no later event from the sink`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<50, scratch.chained())
+        for name in scratch.segments() { unlink("\(scratch.spool)/\(name)") }
+        try scratch.store(50..<55, scratch.chained())
+        #expect(try stored(.sqlite(path: scratch.database)) == 55)
+        #expect(try scratch.report(besideSpool: true).holds)
     }
 
     @Test func `another sink takes over while running, with what it lacks`() throws {

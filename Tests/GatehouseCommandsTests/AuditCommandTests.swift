@@ -17,12 +17,45 @@ struct AuditCommandTests {
         }
     }
 
+    private func array(_ text: String) throws -> [[String: Any]] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]])
+    }
+
+    @Test func `what neither the file nor the audit knows is an error with a suggestion`() async throws {
+        let workplace = try filled()
+        for (arguments, hint) in [
+            (["--route", "coad"], "did you mean 'coda'?"), (["--reason", "tool_denid"], "did you mean 'tool_denied'?"),
+            (["--status", "600"], "502, 5xx or 400-499"), (["--since", "soonish"], "yesterday"),
+        ] {
+            for verb in ["query", "tail", "export", "stats"] {
+                let outcome = try await workplace.run(["audit", verb] + arguments)
+                #expect(outcome.exit == 64 && outcome.output.isEmpty && outcome.errors.contains(hint), "\(outcome)")
+            }
+        }
+    }
+
+    @Test func `stats count what there is`() async throws {
+        let workplace = try filled()
+        let json = try await workplace.run("audit", "stats", "--since", "30000d", "--json")
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        #expect(object["messages"] as? Int == 12 && object["denied"] as? Int == 4 && object["p95_ms"] as? Int == 5)
+        #expect(
+            object["routes"] as? [String: Int] == ["coda": 12]
+                && object["reasons"] as? [String: Int] == ["tool_denied": 4]
+        )
+        let text = try await workplace.run("audit", "stats", "--since", "30000d")
+        #expect(
+            text.output.contains("messages  12\n") && text.output.contains("         6  ann@example.com\n"),
+            "\(text)"
+        )
+    }
+
     @Test func `a query finds requests by every filter`() async throws {
         let workplace = try filled()
         func count(_ arguments: String...) async throws -> Int {
             let outcome = try await workplace.run(["audit", "query", "--json"] + arguments)
             #expect(outcome.exit == 0 && outcome.errors.isEmpty, "\(outcome)")
-            return try rows(outcome.output).count
+            return try array(outcome.output).count
         }
         #expect(try await count() == 12)
         #expect(try await count("--decision", "deny") == 4)
@@ -33,7 +66,11 @@ struct AuditCommandTests {
         #expect(try await count("--principal", "ann@*", "--decision", "deny") == 2)
         #expect(try await count("--target", "tool7") == 1)
         #expect(try await count("--route", "coda") == 12)
-        #expect(try await count("--route", "other") == 0)
+        #expect(try await count("--status", "200") == 12)
+        #expect(try await count("--status", "5xx") == 0)
+        #expect(try await count("--ip", "203.0.113.*") == 0)
+        #expect(try await count("--since", "yesterday") == 0)
+        #expect(try await count("--until", "today") == 12)
         #expect(try await count("--request", Workplace.requestID(3).description) == 1)
         let third = Timestamp(seconds: Workplace.firstTime.seconds + 3).rfc3339
         #expect(try await count("--since", third) == 9)
@@ -46,7 +83,7 @@ struct AuditCommandTests {
     @Test func `the newest come last, and a limit says that there are more`() async throws {
         let workplace = try filled()
         let outcome = try await workplace.run("audit", "query", "--json", "--limit", "2")
-        #expect(try rows(outcome.output).compactMap { $0["target"] as? String } == ["tool10", "tool11"])
+        #expect(try array(outcome.output).compactMap { $0["target"] as? String } == ["tool10", "tool11"])
         #expect(outcome.errors == "gatehouse: hint: these are the newest 2; --limit 0 shows all\n")
         let whole = try await workplace.run("audit", "query", "--json", "--limit", "12")
         #expect(whole.errors.isEmpty)
@@ -61,7 +98,7 @@ struct AuditCommandTests {
         let lines = try await workplace.run("audit", "export")
         #expect(try rows(lines.output).count == 12 && lines.errors.isEmpty)
         let queried = try await workplace.run("audit", "query", "--json", "--limit", "0")
-        #expect(lines.output == queried.output)
+        #expect(try array(queried.output) as NSArray == rows(lines.output) as NSArray)
         let table = try await workplace.run("audit", "export", "--format", "csv")
         #expect(table.output.components(separatedBy: "\r\n").count == 14)
         for (format, printed) in [("jsonl", lines), ("csv", table)] {
@@ -203,7 +240,7 @@ struct AuditVerifyCommandTests {
         let rest = try await workplace.run("audit", "verify")
         #expect(rest.exit == 0 && rest.output.contains("12 events, 13 to 24; 6 messages; pruned through 12"), "\(rest)")
         #expect(try await workplace.run("audit", "prune", "--before", sixth).errors.contains("nothing is older"))
-        #expect(try await workplace.run("audit", "query", "--json").output.split(separator: "\n").count == 6)
+        #expect(try await workplace.run("audit", "query", "--json").output.split(separator: "\n").count == 8)
         #expect(try await workplace.run("audit", "prune", "--before", "soon").exit == 64)
     }
 
@@ -249,6 +286,32 @@ struct AuditVerifyCommandTests {
         )
         let gap = try await workplace.run(["audit", "verify"] + newer)
         #expect(gap.exit == 1 && gap.output.contains("missing: event 7 missing"), "\(gap)")
+    }
+
+    @Test func `a call is found by its arguments, which only a key can digest`() async throws {
+        let workplace = try await filled()
+        let found = try await workplace.run("audit", "digest", "--arguments", #"{ "number": 7 }"#, "--json")
+        #expect(found.exit == 0 && found.output.contains(#""target":"tool7""#), "\(found)")
+        #expect(found.output.split(separator: "\n").count == 3)
+        let none = try await workplace.run("audit", "digest", "--arguments", #"{"number":70}"#)
+        #expect(none.exit == 1 && none.errors.contains("no call with these arguments"), "\(none)")
+        #expect(try await workplace.run("audit", "digest", "--arguments", "7").exit == 64)
+    }
+
+    @Test func `events that the sink has lost are sent again from the spool`() async throws {
+        let workplace = try await filled()
+        try workplace.changeAudit("DELETE FROM audit_events WHERE seq > 20")
+        let dry = try await workplace.run("audit", "redeliver", "--since", "30000d", "--dry-run")
+        #expect(
+            dry.exit == 0 && dry.output == "4 events were missing of 24 that the spool has; nothing was sent\n",
+            "\(dry)"
+        )
+        #expect(try await workplace.run("audit", "verify").exit == 1)
+        let done = try await workplace.run("audit", "redeliver", "--since", "30000d", "--json")
+        #expect(done.exit == 0 && done.output.contains(#""done":true,"found":24,"missing":4"#), "\(done)")
+        #expect(try await workplace.run("audit", "verify").exit == 0)
+        let again = try await workplace.run("audit", "redeliver", "--since", "30000d")
+        #expect(again.output.hasPrefix("0 events were missing"))
     }
 
     @Test func `sealed arguments are shown to whoever asks for them, and nowhere else`() async throws {

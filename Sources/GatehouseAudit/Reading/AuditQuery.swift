@@ -18,6 +18,12 @@ package struct AuditQuery: Sendable, Hashable {
     /// Whether the decision was to allow.
     package var isAllowed: Bool?
     package var reason: String?
+    /// The caller's address; `*` stands for any characters.
+    package var clientIP: String?
+    /// Of the answer to the caller.
+    package var status: ClosedRange<Int64>?
+    /// Any of these digests of the call's arguments; empty for all calls.
+    package var digests: [String] = []
     package var requestID: RequestID?
     /// Of messages only those whose request has ended.
     package var isEnded = false

@@ -13,6 +13,9 @@ struct AuditTable {
         let text: @Sendable (AuditEvent) -> String
     }
 
+    /// The longest reason there is.
+    private static let reasonWidth = Reason.allCases.reduce(0) { max($0, $1.rawValue.utf8.count) }
+
     private static let columns: [Column] = [
         Column(title: "TIME", width: 27, least: 20, rank: 0) { $0.at.rfc3339 },
         Column(title: "ROUTE", width: 10, least: 6, rank: 6) { $0.route },
@@ -22,7 +25,7 @@ struct AuditTable {
         Column(title: "CALL", width: 24, least: 10, rank: 8) { call($0) },
         Column(title: "TARGET", width: 20, least: 10, rank: 4) { $0.target },
         Column(title: "DECISION", width: 8, least: 8, rank: 2) { $0.text(.decision) },
-        Column(title: "REASON", width: 20, least: 12, rank: 3) { $0.text(.reason) },
+        Column(title: "REASON", width: 20, least: reasonWidth, rank: 3) { $0.text(.reason) },
         Column(title: "STATUS", width: 6, least: 6, rank: 5) { $0[.status].text },
         Column(title: "MS", width: 8, least: 8, rank: 9) {
             $0.integer(.durationMicroseconds).map { milliseconds($0) } ?? ""
@@ -32,34 +35,68 @@ struct AuditTable {
     ]
     private static let gap = 2
 
-    private let columns: [(column: Column, width: Int)]
+    /// What stands in the first line of a message, and in a narrow terminal in a second one.
+    private let lines: [[(column: Column, width: Int)]]
     private let isCut: Bool
+
+    /// Titles of the first of two lines; the others follow in the second. Reason and id are what one copies: neither is ever cut or left out.
+    private static let front: Set<String> = ["TIME", "DECISION", "REASON", "WHO"]
+    private static let rear: Set<String> = ["REQUEST", "STATUS", "ROUTE", "TARGET", "MS"]
+    /// Before a second line.
+    private static let indent = 2
 
     /// - Parameter width: of a line, in characters; nil for no limit.
     init(width: Int?) {
         isCut = width != nil
         guard let width else {
-            columns = Self.columns.map { ($0, $0.width) }
+            lines = [Self.columns.map { ($0, max($0.width, $0.least)) }]
             return
         }
-        var kept = Self.columns
-        func least() -> Int { kept.reduce(0) { $0 + $1.least + Self.gap } - Self.gap }
-        while kept.count > 1, least() > width, let last = kept.map(\.rank).max() { kept.removeAll { $0.rank == last } }
+        let needed: Set<String> = ["TIME", "WHO", "TARGET", "DECISION", "REASON", "STATUS", "REQUEST"]
+        let whole = Self.fit(Self.columns, width)
+        lines =
+            needed.isSubset(of: whole.map(\.column.title))
+            ? [whole]
+            : [
+                Self.fit(Self.columns.filter { Self.front.contains($0.title) }, width, keeping: "REASON"),
+                Self.fit(Self.columns.filter { Self.rear.contains($0.title) }, width - Self.indent, keeping: "REQUEST"),
+            ]
+    }
+
+    /// Leaves out what has no room, and gives the rest what room there is.
+    private static func fit(
+        _ columns: [Column],
+        _ width: Int,
+        keeping kept: String? = nil
+    ) -> [(column: Column, width: Int)] {
+        var columns = columns
+        func least() -> Int { columns.reduce(0) { $0 + $1.least + gap } - gap }
+        while columns.count > 1, least() > width,
+            let last = columns.filter({ $0.title != kept }).map(\.rank).max()
+        {
+            columns.removeAll { $0.rank == last && $0.title != kept }
+        }
         var room = width - least()
-        columns = kept.map { column in
+        return columns.map { column in
             // A time cut short says no more than one without its decimals.
-            let wanted = column.title == "TIME" ? column.least : column.width
+            let wanted = column.title == "TIME" ? column.least : max(column.width, column.least)
             let more = max(0, min(wanted - column.least, room))
             room -= more
-            return (column, min(column.least + more, width))
+            return (column, min(column.title == kept ? column.least : column.least + more, width))
         }
     }
 
-    var header: String { join(columns.map(\.column.title)) }
+    var header: String { render { $0.title } }
 
-    func line(_ event: AuditEvent) -> String { join(columns.map { Self.visible($0.column.text(event)) }) }
+    func line(_ event: AuditEvent) -> String { render { Self.visible($0.text(event)) } }
 
-    private func join(_ texts: [String]) -> String {
+    private func render(_ text: (Column) -> String) -> String {
+        lines.enumerated().map { index, columns in
+            String(repeating: " ", count: index == 0 ? 0 : Self.indent) + join(columns, columns.map { text($0.column) })
+        }.joined(separator: "\n")
+    }
+
+    private func join(_ columns: [(column: Column, width: Int)], _ texts: [String]) -> String {
         var line = ""
         for (index, (text, width)) in zip(texts, columns.map(\.width)).enumerated() {
             let cell = text.isEmpty ? "-" : isCut ? Self.cut(text, to: width) : text
@@ -77,7 +114,7 @@ struct AuditTable {
         return text.prefix(width - 1) + "…"
     }
 
-    private static func call(_ event: AuditEvent) -> String {
+    static func call(_ event: AuditEvent) -> String {
         let method = event.text(.rpcMethod)
         let path = event.text(.path)
         // Of nobody, or of a batch that was refused before it counted.
@@ -88,7 +125,7 @@ struct AuditTable {
         return !method.isEmpty ? method : [event.text(.httpMethod), path].filter { !$0.isEmpty }.joined(separator: " ")
     }
 
-    private static func milliseconds(_ micros: Int64) -> String {
+    static func milliseconds(_ micros: Int64) -> String {
         let tenths = micros / 100
         return "\(tenths / 10).\(abs(tenths % 10))"
     }

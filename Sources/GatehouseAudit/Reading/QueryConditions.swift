@@ -39,6 +39,21 @@ struct QueryConditions {
         pattern("target", query.target)
         match("decision", query.isAllowed.map { $0 ? "allow" : "deny" })
         match("reason", query.reason)
+        pattern("client_ip", query.clientIP)
+        if !query.digests.isEmpty {
+            about.append("@.arguments_digest IN (\(query.digests.map { bind(.text($0)) }.joined(separator: ", ")))")
+        }
+        if let status = query.status {
+            let range = "BETWEEN \(bind(.integer(status.lowerBound))) AND \(bind(.integer(status.upperBound)))"
+            conditions.append(
+                !joiningOutcomes
+                    ? "\(table).status \(range)"
+                    : """
+                    EXISTS (SELECT 1 FROM audit_events s WHERE s.request_id = \(table).request_id AND s.kind = 'outcome' \
+                    AND s.status \(range))
+                    """
+            )
+        }
         guard !about.isEmpty else { return }
         let condition = about.joined(separator: " AND ")
         let own = condition.replacing("@", with: table)

@@ -1,4 +1,5 @@
 internal import GatehouseCore
+internal import Glibc
 internal import PostgresClient
 
 /// One run of the retention: verify, and delete what is older than it is to be kept.
@@ -11,6 +12,8 @@ struct RetentionRun {
 
     /// - Parameter moved: told how many events stood in a second schema.
     func run(at now: Timestamp, moved: (Int) -> Void) -> RetentionState.Outcome {
+        // The sink makes the file with the first event.
+        if case .sqlite(let path) = database, access(path, F_OK) != 0, errno == ENOENT { return .notDue }
         do throws(AuditError) {
             let pruning = try database.pruning()
             guard try pruning.mayDelete() else { return .notAllowed }

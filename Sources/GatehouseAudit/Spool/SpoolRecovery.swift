@@ -56,6 +56,9 @@ enum SpoolRecovery {
             }
             break
         }
+        // Segments that somebody deleted do not come again under their numbers: the drain is behind the place where new events would stand.
+        let passed = cursor.position.offset > 0 ? cursor.position.segment : cursor.position.segment - 1
+        if position.segment < passed { position = SpoolPosition(segment: passed, offset: 0) }
         for number in try directory.segments() {
             let length = try Descriptor(opening: directory.segment(number), O_RDONLY).length
             gauges.segmentBytes.wrappingAdd(length, ordering: .relaxed)
@@ -77,7 +80,7 @@ enum SpoolRecovery {
             gauges: gauges,
             position: position,
             // The drain is behind the end of a segment that was cut: what came there now it would never read.
-            continues: position.segment > 0 && cursor.position <= position,
+            continues: position.offset > 0 && cursor.position <= position,
             tip: tip
         )
         let rings = try directory.rings()

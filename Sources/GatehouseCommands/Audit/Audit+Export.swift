@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import GatehouseAudit
+internal import GatehouseConfig
+internal import GatehouseServer
 internal import Glibc
 
 extension Audit {
@@ -30,11 +32,12 @@ extension Audit {
         private static let stride = 1000
 
         func run() async throws {
-            guard let form = AuditRenderer.Form(rawValue: format), form != .table else {
+            guard let form = AuditRenderer.Form(rawValue: format), form == .jsonLines || form == .csv else {
                 throw CommandFailure("'\(format)' is not a format", hint: "jsonl or csv", code: .usage)
             }
-            let query = try filter.query()
-            let archive = try filter.archive()
+            let configuration = try filter.file.load(needing: [.audit])
+            let archive = try AuditAssembly.archive(configuration.audit)
+            let query = try filter.query(of: configuration, archive)
             guard let out else { return try write(archive, query, form, to: .standard) }
             guard !Self.isSpecial(out) else { throw CommandFailure("\(out) is not a regular file") }
             let draft = "\(out).\(getpid()).part"

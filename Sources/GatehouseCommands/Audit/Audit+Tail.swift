@@ -1,11 +1,14 @@
 internal import ArgumentParser
 internal import GatehouseAudit
+internal import GatehouseConfig
+internal import GatehouseServer
 
 extension Audit {
     struct Tail: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the newest messages, each when its request has ended.",
-            discussion: "One line a message, as `query` has them; --events shows every event as it comes."
+            discussion:
+                "One line a message with who, what and what became of it; --events shows every event as it comes."
         )
 
         @OptionGroup var filter: Filter
@@ -23,9 +26,10 @@ extension Audit {
         private static let batch = 1000
 
         func run() async throws {
-            var query = try filter.query()
-            let archive = try filter.archive()
-            let renderer = AuditRenderer.standard(form.json ? .jsonLines : .table)
+            let configuration = try filter.file.load(needing: [.audit])
+            let archive = try AuditAssembly.archive(configuration.audit)
+            var query = try filter.query(of: configuration, archive)
+            let renderer = AuditRenderer.standard(form.json ? .jsonLines : .line)
             var place = try archive.end()
             renderer.begin()
             query.isEnded = !events

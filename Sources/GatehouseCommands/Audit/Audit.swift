@@ -7,7 +7,11 @@ internal import GatehouseServer
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read and verify the audit.",
-        subcommands: [Query.self, Show.self, Tail.self, Export.self, Verify.self, Prune.self, Migrate.self]
+        subcommands: [
+            Query.self, Show.self, Tail.self, Stats.self, Digest.self, Export.self, Verify.self, Prune.self,
+            Migrate.self,
+            Redeliver.self,
+        ]
     )
 
     /// Which rows are wanted.
@@ -15,7 +19,8 @@ struct Audit: AsyncParsableCommand {
         @OptionGroup var file: ConfigurationOption
         @Option(
             name: .long,
-            help: "From then on: a time as in 2026-11-23T09:00:00Z, or how long ago as in 90m, 24h, 7d."
+            help:
+                "From then on: a time as in 2026-11-23T09:00:00Z, today, yesterday, or how long ago as in 90m, 24h, 7d."
         )
         var since: String?
         @Option(name: .long, help: "Before then, in the same forms.")
@@ -30,11 +35,57 @@ struct Audit: AsyncParsableCommand {
         var decision: String?
         @Option(name: .long, help: "The precise reason.")
         var reason: String?
+        @Option(name: .long, help: "The caller's address; * stands for any characters.")
+        var ip: String?
+        @Option(name: .long, help: "The status of the answer, as in 502, 5xx or 400-499.")
+        var status: String?
         @Option(name: .long, help: "One request, by id.")
         var request: String?
 
-        func query() throws -> AuditQuery {
+        /// - Throws: a usage error for a route or reason that neither the configuration nor the audit knows: an empty table would say that nothing
+        ///   happened there.
+        func query(of configuration: Configuration, _ archive: any AuditArchive) throws -> AuditQuery {
+            let query = try query()
+            if let reason, Reason(rawValue: reason) == nil {
+                try Self.meet("reason", reason, among: Reason.allCases.map(\.rawValue), archive) { $0.reason = reason }
+            }
+            // Of a file that has a broken line the routes may not all be known.
+            if let route, !configuration.unread.contains(.routes) {
+                let names = configuration.routes.routes.map(\.name.text)
+                if !names.contains(route) { try Self.meet("route", route, among: names, archive) { $0.route = route } }
+            }
+            return query
+        }
+
+        /// Routes that are no more in the file, and reasons of other releases, are in the audit.
+        private static func meet(
+            _ what: String,
+            _ word: String,
+            among known: [String],
+            _ archive: any AuditArchive,
+            _ filter: (inout AuditQuery) -> Void
+        ) throws {
             var query = AuditQuery()
+            filter(&query)
+            query.limit = 1
+            var isKnown = false
+            try archive.messages(query) { _ in
+                isKnown = true
+                return false
+            }
+            if isKnown { return }
+            let nearest = Spelling.nearest(word, in: known)
+            throw CommandFailure(
+                "there is no \(what) '\(word)'",
+                hint: nearest.map { "did you mean '\($0)'?" } ?? "known: \(known.sorted().joined(separator: ", "))",
+                code: .usage
+            )
+        }
+
+        private func query() throws -> AuditQuery {
+            var query = AuditQuery()
+            query.clientIP = ip
+            query.status = try status.map(Self.statuses)
             query.from = try since.map(Self.time)
             query.until = try until.map(Self.time)
             query.route = route
@@ -60,10 +111,26 @@ struct Audit: AsyncParsableCommand {
             return query
         }
 
-        func archive() throws -> any AuditArchive { try AuditAssembly.archive(try file.load(needing: [.audit]).audit) }
+        private static func statuses(_ text: String) throws -> ClosedRange<Int64> {
+            if text.utf8.count == 3, let status = Int64(text), (100...599).contains(status) { return status...status }
+            if text.utf8.count == 3, text.hasSuffix("xx"), let hundred = Int64(text.prefix(1)),
+                (1...5).contains(hundred)
+            {
+                return hundred * 100...hundred * 100 + 99
+            }
+            let bounds = text.split(separator: "-").compactMap { Int64($0) }
+            guard bounds.count == 2, bounds[0] <= bounds[1], (100...599).contains(bounds[0]), bounds[1] <= 599 else {
+                throw CommandFailure("'\(text)' is not a status", hint: "502, 5xx or 400-499", code: .usage)
+            }
+            return bounds[0]...bounds[1]
+        }
 
         static func time(_ text: String) throws -> Timestamp {
             if let time = Timestamp(parsing: text) { return time }
+            let days = SystemClock().now().seconds / 86_400
+            // Days of UTC, as all times are printed.
+            if text == "today" { return Timestamp(seconds: days * 86_400) }
+            if text == "yesterday" { return Timestamp(seconds: (days - 1) * 86_400) }
             let seconds: Int64? =
                 switch text.last {
                 case "s": 1
@@ -75,7 +142,7 @@ struct Audit: AsyncParsableCommand {
             guard let seconds, let count = Int64(text.dropLast()), (0...1_000_000_000).contains(count) else {
                 throw CommandFailure(
                     "'\(text)' is not a time",
-                    hint: "2026-11-23T09:00:00Z, or 90m, 24h, 7d",
+                    hint: "2026-11-23T09:00:00Z, today, yesterday, or 90m, 24h, 7d",
                     code: .usage
                 )
             }
@@ -101,6 +168,6 @@ extension Audit {
 extension AuditRenderer {
     /// To standard output, a table no wider than the terminal.
     static func standard(_ form: Form) -> AuditRenderer {
-        AuditRenderer(form, width: Terminal.width) { DataOutput.standard.write($0) }
+        AuditRenderer(form, width: Terminal.width, isColoured: Terminal.isColoured) { DataOutput.standard.write($0) }
     }
 }
