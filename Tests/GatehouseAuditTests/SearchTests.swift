@@ -18,7 +18,8 @@ struct SearchTests {
     }
 
     @Test func `a search by pieces of time finds what one at once finds, in the same order`() throws {
-        let archive = try EventDatabase.sqlite(path: filled().database).archive()
+        let scratch = try filled()
+        let archive = try EventDatabase.sqlite(path: scratch.database).archive()
         for limit in [1, 3, 100] {
             for (from, until) in [(nil, nil), (100, nil), (nil, 200), (100, 208)] as [(Int64?, Int64?)] {
                 var query = AuditQuery()
@@ -42,6 +43,8 @@ struct SearchTests {
                 #expect(progress == progress.sorted(by: >))
             }
         }
+        // Removed with its last use.
+        withExtendedLifetime(scratch) {}
     }
 
     @Test func `no filter of an address or a status finds what is not asked for`() throws {
