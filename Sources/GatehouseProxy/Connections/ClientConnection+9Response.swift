@@ -169,11 +169,11 @@ extension ClientConnection {
         to version: HTTPVersion
     ) -> ResponseRelay.Delivery {
         guard !plan.withholdsBody else { return .withheld }
-        // A stream that begins in silence gets a comment first, behind which its byte order mark is taken off.
-        let isEdited = plan.isEdited || isSilent && (head.framing == .chunked || head.framing == .untilClose)
         return switch version {
-        case .http10: head.framing == .chunked || isEdited ? .bare : .asItComes
-        case .http11: head.framing == .untilClose || isEdited ? .rechunked : .asItComes
+        // A stream that begins in silence gets a comment first, behind which its byte order mark is taken off.
+        case .http10:
+            head.framing == .chunked || plan.isEdited || isSilent && head.framing == .untilClose ? .bare : .asItComes
+        case .http11: head.framing == .untilClose || plan.isEdited ? .rechunked : .asItComes
         }
     }
 
@@ -251,7 +251,10 @@ extension ClientConnection {
             return response.body.take(from: &received)
         }
         let before = received
-        var passing = PassingPayload(response.events, response.mark, response.reader, response.delivery, exchange)
+        // Until its first byte tells whether a mark is taken off, which needs chunks of another size.
+        let isOpening = response.mark != nil && response.delivery == .asItComes
+        let delivery = isOpening ? .rechunked : response.delivery
+        var passing = PassingPayload(response.events, response.mark, response.reader, delivery, exchange)
         let step = response.body.take(from: &received) { range in
             guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
                 return
@@ -262,6 +265,13 @@ extension ClientConnection {
         response.mark = passing.mark
         if exchange?.endpoint != nil { noteEndpoint() }
         guard case .part = step else { return step }
+        if isOpening {
+            if passing.beginsWithoutMark {
+                response.mark = nil
+            } else {
+                response.delivery = .rechunked
+            }
+        }
         switch response.delivery {
         case .asItComes: return step
         case .bare: return .part(passing.payload)

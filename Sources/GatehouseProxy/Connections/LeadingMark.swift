@@ -5,6 +5,10 @@ internal import NIOCore
 struct LeadingMark {
     private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
+    static func mayBegin(_ bytes: ByteBuffer) -> Bool {
+        bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == mark[0]
+    }
+
     /// Bytes of the mark that have come and are held.
     private var held = 0
     private var isDone = false

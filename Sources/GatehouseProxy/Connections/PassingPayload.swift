@@ -6,6 +6,9 @@ internal import NIOCore
 struct PassingPayload: ~Copyable {
     private(set) var events: EventBoundary?
     private(set) var mark: LeadingMark?
+    /// Whether the first byte of all, in this part, begins no mark.
+    private(set) var beginsWithoutMark = false
+    private var isBegun = false
     private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery
     private let exchange: Exchange?
@@ -30,6 +33,10 @@ struct PassingPayload: ~Copyable {
     }
 
     mutating func take(_ received: ByteBuffer) {
+        if !isBegun, mark != nil {
+            isBegun = true
+            beginsWithoutMark = !LeadingMark.mayBegin(received)
+        }
         let slice = mark?.strip(received) ?? received
         events?.advance(over: slice.readableBytesUInt8Span)
         guard let reader else {
