@@ -42,7 +42,7 @@ if [ -n "$sanitizer" ]; then
     --skip EndToEndTests "$@" </dev/null
 fi
 
-install_packages "${build_packages[@]}" postgresql python3-venv chromium apache2-bin
+install_packages "${build_packages[@]}" postgresql python3-venv chromium apache2-bin fish zsh
 trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
