@@ -24,7 +24,7 @@ struct Bearer: AsyncParsableCommand {
         @OptionGroup var form: FormOption
         @Argument(help: "What the audit calls its bearer.")
         var name: String
-        @Option(name: .long, help: "The routes that it opens, with commas between.")
+        @Option(name: .long, help: "The routes that it opens, with commas between.", completion: Completions.routes)
         var routes: [String]
         @Option(
             name: .customLong("for"),

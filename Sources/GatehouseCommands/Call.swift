@@ -15,7 +15,7 @@ struct Call: AsyncParsableCommand {
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var form: FormOption
-    @Argument(help: "The route, by name.")
+    @Argument(help: "The route, by name.", completion: Completions.routes)
     var route: String
     @Flag(name: .long, help: "Print the names of all tools.")
     var list = false

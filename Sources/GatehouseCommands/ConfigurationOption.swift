@@ -13,7 +13,8 @@ struct ConfigurationOption: ParsableArguments {
             "The configuration file (default: $GATEHOUSE_CONFIG, then config/gatehouse.yaml, gatehouse.yaml and "
                 + "/etc/gatehouse/gatehouse.yaml).",
             valueName: "path"
-        )
+        ),
+        completion: .file()
     )
     var config: String?
 

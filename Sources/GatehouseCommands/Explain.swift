@@ -11,7 +11,7 @@ struct Explain: ParsableCommand {
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var form: FormOption
-    @Option(name: .long, help: "The route, by name.")
+    @Option(name: .long, help: "The route, by name.", completion: Completions.routes)
     var route: String
     @Option(name: .long, help: "A person's e-mail address.")
     var email: String?

@@ -18,7 +18,11 @@ struct JWT: AsyncParsableCommand {
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
-        @Option(name: .long, help: "The route whose audience is wanted (default: that of any route).")
+        @Option(
+            name: .long,
+            help: "The route whose audience is wanted (default: that of any route).",
+            completion: Completions.routes
+        )
         var route: String?
         @Option(name: .long, help: "A file with the key set (default: fetched from the certs URL).")
         var keys: String?

@@ -9,7 +9,11 @@ struct SecretInput: ParsableArguments {
         help: ArgumentHelp("Read the value from this environment variable.", valueName: "variable")
     )
     var variable: String?
-    @Option(name: .customLong("from-file"), help: ArgumentHelp("Read the value from this file.", valueName: "path"))
+    @Option(
+        name: .customLong("from-file"),
+        help: ArgumentHelp("Read the value from this file.", valueName: "path"),
+        completion: .file()
+    )
     var path: String?
     // Taken so that the parser does not repeat in an error what may be a secret.
     @Argument(help: .hidden)

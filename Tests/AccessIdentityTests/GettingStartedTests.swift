@@ -1,5 +1,8 @@
 import AccessIdentity
 import Foundation
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
 import GatehouseTestSupport
 import Synchronization
 import Testing
@@ -69,12 +72,40 @@ import Testing
         let test = squeeze(try String(contentsOf: here, encoding: .utf8))
         let blocks = try String(contentsOf: article, encoding: .utf8).components(separatedBy: "```swift\n").dropFirst()
             .map { squeeze($0.components(separatedBy: "```")[0]) }
-        #expect(blocks.count == 4)
+        #expect(blocks.count == 6)
+        // The package's own manifest has the product; what an address would fetch is not asked here.
+        let manifest = try String(
+            contentsOf: root.deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+                "Package.swift"
+            ),
+            encoding: .utf8
+        )
+        #expect(blocks[0].contains(#".product(name: "AccessIdentity", package: "gatehouse")"#))
+        #expect(manifest.contains(#"name: "gatehouse""#) && manifest.contains(#".library(name: "AccessIdentity""#))
         // The task that runs the source for ever is the one line that a test does not take over.
-        for block in blocks {
+        for block in blocks.dropFirst() {
             #expect(test.contains(block.replacing(" let refreshing = Task { await source.run() }", with: "")))
         }
     }
+}
+
+/// What the article leaves to the reader's own program, with Foundation.
+enum ReadersOwn {
+    struct Client: Sendable {
+        func body(of url: String) async throws -> [UInt8] {
+            guard let url = URL(string: url) else { throw Unavailable() }
+            let (data, response) = try await URLSession.shared.data(from: url)
+            guard (response as? HTTPURLResponse)?.statusCode == 200 else { throw Unavailable() }
+            return Array(data)
+        }
+    }
+
+    struct Clock: Sendable {
+        func now() -> Int64 { Int64(Date().timeIntervalSince1970) }
+    }
+
+    /// Nobody can be verified at the moment: 503.
+    struct Unavailable: Error {}
 }
 
 final class SharedVerifier: Sendable {

@@ -30,7 +30,7 @@ struct NamedFailureTests {
         /// Waits until each of the four places has all of the words.
         func names(_ words: [String]) async throws {
             func has(_ text: String) -> Bool { words.allSatisfy { text.contains($0) } }
-            try await process.eventually { has(try await self.process.errors.whole) }
+            try await process.eventually { has(await self.process.errors.whole) }
             try await process.eventually { has((try? await self.page("/readyz"))?.body.text ?? "") }
             for path in ["/", "/status.txt"] {
                 let text = try await page(path).body.text
@@ -136,7 +136,7 @@ struct NamedFailureTests {
         #expect(try await gateway.request("/ill", assertion: gateway.assertion()).status == 503)
         #expect(try await gateway.request("/ill").status == 401)
         try await gateway.eventually {
-            let log = try await gateway.process.errors.whole
+            let log = await gateway.process.errors.whole
             return [
                 "http://127.0.0.1:\(nobody.number)", "connect: Connection refused", "upstream_error", "it answered 503",
                 "requests refused", "assertion_missing",
@@ -160,7 +160,7 @@ struct NamedFailureTests {
         try gateway.folder.write(yaml + "log: { requests: all }\n", to: "gatehouse.yaml")
         try await gateway.eventually {
             _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: "{}")
-            return try await gateway.process.errors.whole.contains(#""duration_us":"#)
+            return await gateway.process.errors.whole.contains(#""duration_us":"#)
         }
     }
 }

@@ -62,6 +62,26 @@ struct DocumentTests {
         }
     }
 
+    @Test func `every document is reached from README`() throws {
+        var reached: Set<String> = ["README.md"]
+        var next = ["README.md"]
+        while let name = next.popLast() {
+            let folder = URL(fileURLWithPath: "\(Self.root)/\(name)").deletingLastPathComponent()
+            for match in try Self.text(name).matches(of: #/\]\(([^)#]+\.md)(#[^)]*)?\)/#) {
+                let path = folder.appendingPathComponent(String(match.output.1)).standardizedFileURL.path
+                let found = String(path.dropFirst(Self.root.count + 1))
+                if Self.names.contains(found), reached.insert(found).inserted { next.append(found) }
+            }
+        }
+        #expect(Set(Self.names).subtracting(reached).isEmpty)
+    }
+
+    /// Of README itself, so that a reader of the index finds each page without reading another first.
+    @Test func `README links each page of docs`() throws {
+        let text = try Self.text("README.md")
+        for name in Self.names where name.hasPrefix("docs/") { #expect(text.contains("(\(name))"), "\(name)") }
+    }
+
     @Test func `the man page has a section for each command`() async throws {
         let page = try await Workplace().run("manual").output
         #expect(page.hasPrefix(".TH GATEHOUSE 1 "))

@@ -25,7 +25,7 @@ struct Audit: AsyncParsableCommand {
         var since: String?
         @Option(name: .long, help: "Before then, in the same forms.")
         var until: String?
-        @Option(name: .long, help: "The route, by name.")
+        @Option(name: .long, help: "The route, by name.", completion: Completions.routes)
         var route: String?
         @Option(name: .long, help: "The principal; * stands for any characters.")
         var principal: String?

@@ -57,7 +57,7 @@ struct RouteCommand: AsyncParsableCommand {
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
-        @Argument(help: "The route, by name.")
+        @Argument(help: "The route, by name.", completion: Completions.routes)
         var name: String
 
         func run() throws {
@@ -84,7 +84,7 @@ struct RouteCommand: AsyncParsableCommand {
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
-        @Argument(help: "The route, by name.")
+        @Argument(help: "The route, by name.", completion: Completions.routes)
         var name: String
         @Flag(name: .long, help: "Print the lines that would be taken out, and change nothing.")
         var dryRun = false

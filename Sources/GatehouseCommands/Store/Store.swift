@@ -21,7 +21,7 @@ struct Store: AsyncParsableCommand {
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
-        @Argument(help: "The store, by its name in `stores` (default: the live one).")
+        @Argument(help: "The store, by its name in `stores` (default: the live one).", completion: Completions.stores)
         var name: String?
 
         func run() async throws {

@@ -14,7 +14,7 @@ extension Token {
         @OptionGroup var form: FormOption
         @OptionGroup var record: Record
         @OptionGroup var expiry: Expiry
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
         // Takes every further argument, so it stands last.
         @OptionGroup var input: SecretInput
@@ -45,7 +45,7 @@ extension Token {
         @OptionGroup var expiry: Expiry
         @Flag(name: .customLong("no-probe"), help: "Do not try the new value first.")
         var skipsProbe = false
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
         // Takes every further argument, so it stands last.
         @OptionGroup var input: SecretInput
@@ -103,7 +103,7 @@ extension Token {
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
         @OptionGroup var record: Record
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
 
         func run() async throws {
@@ -119,7 +119,7 @@ extension Token {
         @OptionGroup var record: Record
         @Flag(name: .long, help: "Do not ask.")
         var yes = false
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
 
         func run() async throws {

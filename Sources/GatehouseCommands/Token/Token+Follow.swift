@@ -14,7 +14,7 @@ extension Token {
         )
 
         @OptionGroup var place: Place
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
         @Option(name: .long, help: ArgumentHelp("The file.", valueName: "path"), completion: .file())
         var out: String

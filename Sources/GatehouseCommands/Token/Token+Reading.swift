@@ -19,7 +19,7 @@ extension Token {
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
 
         func run() async throws {
@@ -36,7 +36,7 @@ extension Token {
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
-        @Argument(help: "The token's name.")
+        @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
 
         func run() async throws {

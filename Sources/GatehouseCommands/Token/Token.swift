@@ -16,7 +16,11 @@ struct Token: AsyncParsableCommand {
     /// The store that a command works on.
     struct Place: ParsableArguments {
         @OptionGroup var file: ConfigurationOption
-        @Option(name: .long, help: "The store, by its name in `stores` (default: the live one).")
+        @Option(
+            name: .long,
+            help: "The store, by its name in `stores` (default: the live one).",
+            completion: Completions.stores
+        )
         var store: String?
 
         /// The other stores, routes and all else may be wrong.

@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -95,16 +96,19 @@ def watch(url, _):
         now = time.monotonic()
         try:
             urllib.request.urlopen(url, timeout=2).read()
+            answered = True
+        except urllib.error.HTTPError:
+            # A refusal is an answer.
+            answered = True
+        except Exception:
+            answered = False
+            failed += 1
+        if answered:
             done = time.monotonic()
             if down and last_good is not None:
                 longest = max(longest, done - last_good)
-            last_good, down = done, False
-        except Exception as error:
-            if isinstance(error, urllib.error.HTTPError):
-                last_good, down = time.monotonic(), False
-            else:
-                failed += 1
-                down = True
+            last_good = done
+        down = not answered
         time.sleep(max(0.0, 0.05 - (time.monotonic() - now)))
     print(f"the update: {asked} requests, {failed} failed, longest time without an answer {longest:.2f} s", flush=True)
     return True

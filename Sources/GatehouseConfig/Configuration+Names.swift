@@ -1,0 +1,48 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+extension Configuration {
+    /// What a file calls its routes, tokens and stores, as far as it can be read, whatever is wrong with it: for who completes a word in a shell.
+    package struct Names: Sendable, Equatable {
+        package var routes: [String] = []
+        /// Of the routes that inject one, and those that a template names.
+        package var tokens: [String] = []
+        package var stores: [String] = []
+    }
+
+    package static func names(path: String) -> Names {
+        var names = Names()
+        guard let bytes = try? bytes(of: path), case .mapping(let entries)? = YAMLReader.read(bytes).root?.content
+        else {
+            return names
+        }
+        for entry in entries {
+            switch (entry.key, entry.value.content) {
+            case (ConfigurationFields.stores.key, .mapping(let stores)): names.stores = stores.map(\.key)
+            case (ConfigurationFields.routes.key, .sequence(let routes)): routes.forEach { names.add($0) }
+            case _: break
+            }
+        }
+        return names
+    }
+}
+
+extension Configuration.Names {
+    fileprivate mutating func add(_ route: YAMLNode) {
+        guard case .mapping(let entries) = route.content,
+            case .scalar(let scalar)? = entries.first(where: { $0.key == RouteFields.name.key })?.value.content,
+            let name = try? TokenName(parsing: scalar.text)
+        else { return }
+        routes.append(name.text)
+        guard case .mapping(let headers)? = entries.first(where: { $0.key == RouteFields.inject.key })?.value.content
+        else {
+            return
+        }
+        for header in headers {
+            guard case .scalar(let value) = header.value.content,
+                let template = try? Injection.Template(parsing: value.text, ownToken: name)
+            else { continue }
+            for token in template.tokens where !tokens.contains(token.text) { tokens.append(token.text) }
+        }
+    }
+}
