@@ -13,7 +13,7 @@ package enum AuditAssembly {
     /// What brings the events of instances to the sink that have ended beside this one.
     static func leftovers(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) -> AuditLeftovers {
         let sink = configuration.audit.sink
-        return AuditLeftovers(settings(configuration, keys: keys, logger: logger)) { try Self.sink(sink) }
+        return AuditLeftovers(settings(configuration, keys: keys, logger: logger)) { Self.sink(sink) }
     }
 
     /// - Parameter logger: told every head of the chain, and of trouble.

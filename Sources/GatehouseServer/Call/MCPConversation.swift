@@ -179,6 +179,8 @@ struct MCPConversation {
         }
         request.headers.append(CurlHeader("Accept", "application/json, text/event-stream"))
         request.unixSocket = place.unixSocket
+        request.authoritiesFile = place.authoritiesFile
+        request.connectHost = place.connectHost
         request.timeout = place.timeout
         request.connectTimeout = place.connectTimeout
         request.maximumBody = Self.maximumBody

@@ -6,6 +6,10 @@ internal import GatehouseTokens
 struct MCPPlace: Sendable {
     let url: String
     var unixSocket: String?
+    /// A PEM file, in place of the system's authorities.
+    var authoritiesFile: String?
+    /// Where the connection goes when the URL names the server as its certificate does.
+    var connectHost: String?
     var headers: [CurlHeader] = []
     var connectTimeout = CurlRequest.defaultConnectTimeout
     var timeout: Duration
@@ -18,8 +22,14 @@ struct MCPPlace: Sendable {
     ///   - tokens: the current ones.
     init(behind route: Route, path: String?, tokens: [TokenName: TokenValue], timeout: Duration) {
         let rest = path ?? route.endpoints?.paths.first?.text ?? (route.upstream.path.isEmpty ? "/mcp" : "/")
+        var authority = route.upstream.authority
+        if case .tcp(let host, let port) = route.upstream.endpoint, let name = route.upstream.tls.serverName {
+            authority = "\(name.contains(":") ? "[\(name)]" : name):\(port)"
+            connectHost = host
+        }
+        authoritiesFile = route.upstream.tls.authorities
         url =
-            "\(route.upstream.isSecure ? "https" : "http")://\(route.upstream.authority)\(route.upstream.path)"
+            "\(route.upstream.isSecure ? "https" : "http")://\(authority)\(route.upstream.path)"
             + (rest == "/" && !route.upstream.path.isEmpty ? "" : rest)
         if case .unix(let path) = route.upstream.endpoint { unixSocket = path }
         headers = route.injections.compactMap { Self.field($0, tokens) }
@@ -43,7 +53,8 @@ struct MCPPlace: Sendable {
             case .token(let name):
                 guard let value = tokens[name] else { return nil }
                 parts.append(value.secret)
-            // Nobody calls: the operator asks.
+            // Nobody calls: the operator asks, and has no assertion.
+            case .assertion: return nil
             case .email, .subject, .principal: parts.append(Secret("gatehouse-call"))
             }
         }
