@@ -7,6 +7,7 @@ import Testing
 final class Workplace: Sendable {
     static let user = String(cString: getpwuid(getuid()).pointee.pw_name)
     static let audience = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
+    static let otherAudience = "5825d2469f76f05c519be7e543b60809f19205fac5863552fe67faf0ba3c7703"
 
     let path: String
     private let number = Mutex(0)
@@ -133,7 +134,7 @@ final class Workplace: Sendable {
               - { service_tokens: ["ci.access"], tools: ["search"] }
           - name: open
             host: open.example.com
-            audience: [\(audience)]
+            audience: [\(otherAudience)]
             upstream: http://127.0.0.1:2
             protocol: http
 

@@ -25,7 +25,7 @@ import Testing
         return steps
     }
 
-    @Test(.timeLimit(.minutes(1))) func tellsEveryStepAndDoesWhatItTells() async throws {
+    @Test(.timeLimit(.minutes(4))) func tellsEveryStepAndDoesWhatItTells() async throws {
         let listener = Listener()
         try await Demo(usesColor: false) { listener.hear($0) }.run()
         let lines = listener.lines
@@ -44,7 +44,7 @@ import Testing
         #expect(lines.allSatisfy { !$0.unicodeScalars.contains("\u{1B}") })
     }
 
-    @Test(.timeLimit(.minutes(1))) func colorsOnlyWhenAsked() async throws {
+    @Test(.timeLimit(.minutes(4))) func colorsOnlyWhenAsked() async throws {
         let listener = Listener()
         try await Demo(usesColor: true) { listener.hear($0) }.run()
         #expect(listener.lines.contains { $0.contains("\u{1B}[1m") })
@@ -52,7 +52,7 @@ import Testing
         #expect(listener.lines.allSatisfy { !$0.contains("\u{1B}[") || $0.contains("\u{1B}[0m") })
     }
 
-    @Test(.timeLimit(.minutes(1))) func keepsServingTheLinesItInvitesToTry() async throws {
+    @Test(.timeLimit(.minutes(4))) func keepsServingTheLinesItInvitesToTry() async throws {
         let listener = Listener()
         let answers = Mutex<[Int]>([])
         let places = Mutex<(page: Bool, file: Bool)>((false, false))
@@ -81,7 +81,7 @@ import Testing
         #expect(places.withLock { $0 } == (true, true))
     }
 
-    @Test(.timeLimit(.minutes(1))) func leavesNothingBehindWhenItIsInterrupted() async throws {
+    @Test(.timeLimit(.minutes(4))) func leavesNothingBehindWhenItIsInterrupted() async throws {
         let folders = Mutex<Set<String>>([])
         let telling = Mutex<Task<Void, any Error>?>(nil)
         let (start, begin) = AsyncStream.makeStream(of: Void.self)

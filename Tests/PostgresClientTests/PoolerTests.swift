@@ -74,12 +74,12 @@ struct PoolerTests {
         let pooler = try await pooler("transaction", size: 1)
         let one = try await PostgresConnection.open(PostgresOptions(url: pooler.url))
         let held = Task {
-            try await one.transaction { session throws(PostgresError) in _ = try session.query("SELECT pg_sleep(4)") }
+            try await one.transaction { session throws(PostgresError) in _ = try session.query("SELECT pg_sleep(25)") }
         }
         defer { held.cancel() }
         try await Polling.until("the transaction") {
             let direct = try await Database.open()
-            return try await direct.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(4)%'").count
+            return try await direct.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(25)%'").count
                 > 0
         }
         var options = PostgresOptions(url: pooler.url)

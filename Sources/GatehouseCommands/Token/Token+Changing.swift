@@ -21,7 +21,7 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.file.load()
+            let configuration = try place.load()
             let store = try place.open(configuration)
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "value")

@@ -92,7 +92,8 @@ struct Token: AsyncParsableCommand {
         in store: any TokenStore,
         _ configuration: Configuration
     ) async {
-        if !configuration.tokenNames.contains(name), TokenProbe(of: name, in: configuration).isEmpty {
+        // Routes that could not be read may use it.
+        if !configuration.unread.contains(.routes), !configuration.tokenNames.contains(name), TokenProbe(of: name, in: configuration).isEmpty {
             Terminal.warning("no route uses the token '\(name)'")
         }
         guard store.capabilities.contains(.writing), let old = try? await store.value(of: name) else { return }
