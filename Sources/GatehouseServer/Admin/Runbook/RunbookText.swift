@@ -177,7 +177,8 @@ enum RunbookText {
 
         ### session_unknown
         An MCP session id that is not this caller's, was made up, or whose upstream has forgotten it. A DELETE by a caller with limits that names no
-        session is one, too. Clients start a new session by themselves. If
+        session is one, too, and so is a request that names one and is answered 401 by the upstream (`upstream_status` in its row): several servers say so of a
+        session that they have forgotten. Clients start a new session by themselves. If
         it happens to everybody after a restart, the instance keys have changed: keep the master keys, and the spool's directory.
 
         ## Too much (413, 414, 431, 429)
@@ -208,11 +209,25 @@ enum RunbookText {
         resolver does not know, such as a stopped container's, fails here too, after as long as the resolver takes to say so. While a resolver does
         not answer, the last answer serves for a minute.
 
+        A certificate that does not verify is one, too; `gatehouse doctor` says why. For an authority of your own name its file, for a server that is
+        reached under another name than its certificate's that name, and reload after the file has changed:
+
+        ```yaml
+        upstream: https://mcp.internal:8443
+        upstream_tls: { ca: /etc/gatehouse/ca.pem, server_name: mcp.example.com }
+        ```
+
+        An upstream that stands behind Access itself answers 302 or 403 to everybody without a service token. Put its two halves into the store and inject
+        them: `inject: { CF-Access-Client-Id: "{token:mcp-id}", CF-Access-Client-Secret: "{token:mcp-secret}" }`.
+
         ### upstream_reset
         It closed the connection before its answer was complete. Its log says why; it often ran out of memory.
 
         ### upstream_malformed
         Its answer is not HTTP that may be passed on. Does `upstream` name the right port, and the right scheme?
+
+        A 421 that the upstream gives and Gatehouse passes on comes from a server that admits its public name only: `preserve_host: true` on the
+        route sends it.
 
         ### upstream_error
         It answered with a 5xx. The client got that answer as it is, or a JSON-RPC error in its place where a call waited and the answer was none. The
@@ -241,7 +256,8 @@ enum RunbookText {
         ## Gatehouse itself (503)
 
         ### keys_unavailable
-        There are no keys to verify with: the certs URL was never reached, or not for `access.keys_max_stale`. See [doctor-certs](#doctor-certs).
+        There are no keys to verify with: the certs URL was never reached, or not for `access.keys_max_stale`. A request that finds the keys expired, as after
+        a machine slept for days, has them fetched and waits for that; when it fails, the next such fetch comes after a minute. See [doctor-certs](#doctor-certs).
 
         ### token_unavailable
         A token that the route injects is not in the live store, or the store was down for longer than `store_max_stale`. See
@@ -333,7 +349,8 @@ enum RunbookText {
 
         ### doctor-listener
         Another program has the port, or the listener is open to more machines than cloudflared's. Who reaches it still needs an assertion. A unix socket
-        that a process listens on is never taken from it: `another process listens on …` is mostly a second instance with the same file.
+        that a process listens on is never taken from it: `another process listens there` is mostly a second instance with the same file. Where that is meant, to
+        restart without a gap, both instances need `reuse_port: true`.
 
         ### doctor-admin
         The admin listener is open to other machines, the port is taken, no instance runs, or the one that runs is not ready and says what is missing. Its unix socket
@@ -365,5 +382,10 @@ enum RunbookText {
         ### doctor-stream
         Whether an event stream comes through as it is made. If nothing comes, something between buffers: a second proxy, a cache rule, a
         transform. Without a service token in the environment this is not looked at.
+
+        ## An MCP server answers 421, or "Invalid Host header"
+
+        The server admits only requests for its public host, a guard against DNS rebinding that SDKs turn on by default. Gatehouse sends the upstream's own authority as `Host`. Set
+        `preserve_host: true` on the route, so that the server sees the public host, or list the upstream's authority among the server's allowed hosts.
         """##
 }
