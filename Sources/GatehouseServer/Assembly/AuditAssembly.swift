@@ -38,13 +38,6 @@ package enum AuditAssembly {
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
         audit.retention = retention(settings)
         audit.onRetention = { tell(of: $0, logger) }
-        audit.onChange = { word, trouble in
-            guard let trouble else { return logger.notice("the audit is well again") }
-            logger.error(
-                "the audit is in trouble",
-                metadata: ["audit.state": "\(word.rawValue)", "problem": "\(trouble)"]
-            )
-        }
         return audit
     }
 
