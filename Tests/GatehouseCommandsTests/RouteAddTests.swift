@@ -139,7 +139,7 @@ struct RouteFileTests {
         let plain = workplace.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
         for name in ["gatehouse.yaml", "mounted.yaml"] { try workplace.write(plain, to: name) }
         #expect(try await workplace.run("key", "generate", "--out", "\(path)/key").exit == 0)
-        let script = "mount --bind mounted.yaml gatehouse.yaml && exec \(Command.binary) serve"
+        let script = "mount --bind gatehouse.yaml mounted.yaml && exec \(Command.binary) serve --config mounted.yaml"
         let log = "\(path)/serve.log"
         // A mount of its own: gone with the process.
         let words = ["-m", "sh", "-c", "cd \(path) && \(script)"]
@@ -150,7 +150,6 @@ struct RouteFileTests {
         let host = ["--host", "x.example.com", "--upstream", "http://127.0.0.1:1", "--audience", "a"]
         let added = try await workplace.run(["route", "add", "third"] + host)
         #expect(added.exit == 0 && added.errors.contains("does not see this file"), "\(added.errors)")
-        try FileManager.default.removeItem(atPath: "\(path)/mounted.yaml")
         let status = try await workplace.run("status")
         #expect(status.output.contains("was replaced outside"), "\(status.output)")
         kill(pid, SIGTERM)
