@@ -79,7 +79,8 @@ struct PoolerTests {
         defer { held.cancel() }
         try await Polling.until("the transaction") {
             let direct = try await Database.open()
-            return try await direct.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(25)%'").count
+            return try await direct.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(25)%'")
+                .count
                 > 0
         }
         var options = PostgresOptions(url: pooler.url)

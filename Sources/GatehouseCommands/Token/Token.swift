@@ -93,7 +93,9 @@ struct Token: AsyncParsableCommand {
         _ configuration: Configuration
     ) async {
         // Routes that could not be read may use it.
-        if !configuration.unread.contains(.routes), !configuration.tokenNames.contains(name), TokenProbe(of: name, in: configuration).isEmpty {
+        if !configuration.unread.contains(.routes), !configuration.tokenNames.contains(name),
+            TokenProbe(of: name, in: configuration).isEmpty
+        {
             Terminal.warning("no route uses the token '\(name)'")
         }
         guard store.capabilities.contains(.writing), let old = try? await store.value(of: name) else { return }
