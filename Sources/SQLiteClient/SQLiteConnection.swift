@@ -75,13 +75,19 @@ package final class SQLiteConnection {
         sqlite3_busy_timeout(handle, Int32(busyMilliseconds))
         try execute("PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON; PRAGMA synchronous=\(synchronous.rawValue)")
         if !isReading {
-            // Only a database without tables takes this: what is deleted can then be given back to the file system.
-            if access == .create { try execute("PRAGMA auto_vacuum=INCREMENTAL") }
+            // Only a new database takes this: what is deleted can then be given back to the file system. One that has it would be written to.
+            if access == .create, try isNew() { try execute("PRAGMA auto_vacuum=INCREMENTAL") }
             try enterWAL(within: busyMilliseconds)
             // The first reader makes the log.
             try execute("SELECT count(*) FROM sqlite_schema")
             logIdentity = Self.identity(of: "\(file)-wal")
         }
+    }
+
+    private func isNew() throws(SQLiteError) -> Bool {
+        let pages = try prepare("PRAGMA page_count")
+        guard try pages.step() else { return false }
+        return try pages.integer(0) == 0
     }
 
     deinit {
