@@ -26,10 +26,7 @@ extension ExchangeMachine {
     package mutating func routed(_ found: Bool) -> ExchangeAction {
         switch state {
         case .deciding(.route, let request):
-            guard found else {
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(.routeUnknown, close: closesAfterAnswer)
-            }
+            guard found else { return refuse(request, .routeUnknown) }
             state = .deciding(.publicAnswer, request)
             return .seekPublicAnswer
         case _: preconditionFailure("a route is found for a head")
@@ -50,12 +47,8 @@ extension ExchangeMachine {
             case .none:
                 state = .deciding(.authentication, request)
                 return .authenticate
-            case .found:
-                state = .answered(request, isDraining: isDraining)
-                return .answerPublicly(close: closesAfterAnswer)
-            case .refused(let reason):
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(reason, close: closesAfterAnswer)
+            case .found: return .answerPublicly(close: drop(request))
+            case .refused(let reason): return refuse(request, reason)
             }
         case _: preconditionFailure("an answer for everybody is sought once the route is known")
         }
@@ -74,9 +67,7 @@ extension ExchangeMachine {
             case .verified:
                 state = .deciding(.authorization, request)
                 return .authorize
-            case .refused(let reason):
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(reason, close: closesAfterAnswer)
+            case .refused(let reason): return refuse(request, reason)
             case .undecided:
                 state = .awaitingKeys(request)
                 return .awaitKeys
@@ -97,10 +88,7 @@ extension ExchangeMachine {
     package mutating func authorized(refusal: Reason?) -> ExchangeAction {
         switch state {
         case .deciding(.authorization, let request):
-            if let refusal {
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(refusal, close: closesAfterAnswer)
-            }
+            if let refusal { return refuse(request, refusal) }
             state = .deciding(.gate, request)
             return .gate
         case _: preconditionFailure("a caller is authorized once established")
@@ -125,9 +113,7 @@ extension ExchangeMachine {
             case .passed:
                 state = .deciding(.token, request)
                 return .provideToken
-            case .refused(let reason):
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(reason, close: closesAfterAnswer)
+            case .refused(let reason): return refuse(request, reason)
             case .needsBody:
                 // Gatehouse itself asks for a body that the client holds back.
                 request.expectsContinue = false
@@ -151,9 +137,7 @@ extension ExchangeMachine {
     /// There is no room to hold more of a body that the gate waits for.
     package mutating func gatheringOverflowed() -> ExchangeAction {
         switch state {
-        case .gathering(let request):
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(.overloaded, close: closesAfterAnswer)
+        case .gathering(let request): return refuse(request, .overloaded)
         case _: preconditionFailure("no body is being gathered")
         }
     }
@@ -161,10 +145,7 @@ extension ExchangeMachine {
     package mutating func tokenProvided(_ found: Bool) -> ExchangeAction {
         switch state {
         case .deciding(.token, let request):
-            guard found else {
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(.tokenUnavailable, close: closesAfterAnswer)
-            }
+            guard found else { return refuse(request, .tokenUnavailable) }
             state = .deciding(.record, request)
             return .recordDecision
         case _: preconditionFailure("a token is for what the gate let pass")
@@ -182,9 +163,7 @@ extension ExchangeMachine {
             case .pending(let ticket):
                 state = .awaitingRecord(request)
                 return .awaitRecord(ticket: ticket)
-            case .unavailable:
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(.auditUnavailable, close: closesAfterAnswer)
+            case .unavailable: return refuse(request, .auditUnavailable)
             }
         case _: preconditionFailure("a decision is recorded once all is decided")
         }
@@ -193,11 +172,26 @@ extension ExchangeMachine {
     /// The record that was waited for is on the disk, or will not be.
     package mutating func decisionSettled(durable: Bool) -> ExchangeAction {
         guard case .awaitingRecord(let request) = state else { return .wait }
-        guard durable else {
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(.auditUnavailable, close: closesAfterAnswer)
-        }
+        guard durable else { return refuse(request, .auditUnavailable) }
         state = .connecting(request)
         return .connect(again: false)
+    }
+
+    // MARK: - Answers of Gatehouse's own
+
+    /// Answers in place of the upstream.
+    mutating func refuse(_ request: Request, _ reason: Reason) -> ExchangeAction {
+        .refuse(reason, close: drop(request))
+    }
+
+    /// Goes on with dropping what is left of a request whose answer is Gatehouse's own. A client that still waits for `100 Continue` may
+    /// or may not send it, so where its next request would start is unknown and the connection closes.
+    ///
+    /// - Returns: whether the connection closes after the answer.
+    private mutating func drop(_ request: Request) -> Bool {
+        var request = request
+        if isDraining || request.expectsContinue && !request.isComplete { request.keepsAlive = false }
+        state = .dropping(request, allowance: request.keepsAlive ? Self.droppedBody : 0)
+        return !request.keepsAlive
     }
 }

@@ -29,18 +29,10 @@ extension ExchangeMachine {
             // A client that takes nothing more would keep an orderly close waiting for ever.
             state = .closed
             return .cut
-        case .awaitingKeys(let request):
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(.keysUnavailable, close: closesAfterAnswer)
-        case .awaitingRecord(let request):
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(.auditUnavailable, close: closesAfterAnswer)
-        case .connecting(let request):
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(.upstreamUnreachable, close: closesAfterAnswer)
-        case .forwarding(let request, .awaitingHead) where request.isComplete:
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(.upstreamTimeout, close: closesAfterAnswer)
+        case .awaitingKeys(let request): return refuse(request, .keysUnavailable)
+        case .awaitingRecord(let request): return refuse(request, .auditUnavailable)
+        case .connecting(let request): return refuse(request, .upstreamUnreachable)
+        case .forwarding(let request, .awaitingHead) where request.isComplete: return refuse(request, .upstreamTimeout)
         // A client that stalls in its own body gets no answer that it does not read. A phase takes no time.
         case .deciding, .gathering, .forwarding, .tunnelling:
             state = .closed

@@ -14,8 +14,7 @@ extension ExchangeMachine {
 
     package mutating func connectFailed() -> ExchangeAction {
         guard case .connecting(let request) = state else { return .wait }
-        state = .answered(request, isDraining: isDraining)
-        return .refuse(.upstreamUnreachable, close: closesAfterAnswer)
+        return refuse(request, .upstreamUnreachable)
     }
 
     /// Writing the request failed, and not one byte of it has left.
@@ -48,9 +47,7 @@ extension ExchangeMachine {
     /// The upstream broke off or spoke no HTTP.
     package mutating func upstreamFailed(_ reason: Reason) -> ExchangeAction {
         switch state {
-        case .forwarding(let request, .awaitingHead):
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(reason, close: closesAfterAnswer)
+        case .forwarding(let request, .awaitingHead): return refuse(request, reason)
         case .forwarding(_, .streaming), .tunnelling:
             state = .closed
             return .abort(.upstreamClosed)
@@ -84,8 +81,7 @@ extension ExchangeMachine {
         switch state {
         case .gathering(var request), .forwarding(var request, .awaitingHead):
             request.keepsAlive = false
-            state = .answered(request, isDraining: isDraining)
-            return .refuse(reason, close: true)
+            return refuse(request, reason)
         case .forwarding(_, .streaming):
             state = .closed
             return .abort(.clientClosed)
@@ -155,8 +151,7 @@ extension ExchangeMachine {
             // request would start is unknown.
             if request.expectsContinue, !request.isComplete { request.keepsAlive = false }
             if let refusal = refusal ?? (isUpgrade && !request.isUpgrade ? .upstreamMalformed : nil) {
-                state = .answered(request, isDraining: isDraining)
-                return .refuse(refusal, close: closesAfterAnswer)
+                return refuse(request, refusal)
             }
             if isUpgrade {
                 state = .tunnelling

@@ -38,14 +38,6 @@ package struct ExchangeMachine: ~Copyable {
         /// could overtake our answer (RFC 9112 section 9.6). To: closed.
         case lingering
         case closed
-
-        /// A request whose answer is Gatehouse's own: what is left of its body is dropped. A client that still waits for `100 Continue` may
-        /// or may not send it, so where its next request would start is unknown and the connection closes.
-        static func answered(_ request: Request, isDraining: Bool) -> State {
-            var request = request
-            if isDraining || request.expectsContinue && !request.isComplete { request.keepsAlive = false }
-            return .dropping(request, allowance: request.keepsAlive ? ExchangeMachine.droppedBody : 0)
-        }
     }
 
     /// What the machine remembers of a request.
@@ -191,10 +183,5 @@ extension ExchangeMachine {
 
     package var isClosed: Bool {
         if case .closed = state { true } else { false }
-    }
-
-    /// Whether the connection closes after the answer of Gatehouse's own that is due.
-    var closesAfterAnswer: Bool {
-        if case .dropping(let request, _) = state { !request.keepsAlive } else { true }
     }
 }

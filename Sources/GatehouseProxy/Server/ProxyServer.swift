@@ -116,6 +116,8 @@ package final class ProxyServer: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         _ = try? await onEachLoop { $0.closeEverything() }
+        // A socket tells its end once the turn is over in which it was closed.
+        _ = try? await onEachLoop { _ in }
     }
 }
 

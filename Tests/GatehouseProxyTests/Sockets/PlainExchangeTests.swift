@@ -247,6 +247,9 @@ import Testing
                 try client.send(request)
             }
             _ = try connection.receive(through: "\r\n\r\n")
+            // An unanswered request of HTTP/1.0 would keep the drain waiting: nothing can ask whether its client is still there.
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer()["Connection"] == "keep-alive")
         }
     }
 
