@@ -38,13 +38,7 @@ struct Health: AsyncParsableCommand {
             json.bool("ready", readiness.isReady)
             json.bool("degraded", readiness.isDegraded)
             json.array("checks") { list in
-                for check in readiness.checks {
-                    list.object { entry in
-                        entry.string("name", check.name)
-                        entry.bool("ready", check.isReady)
-                        entry.string("detail", check.detail)
-                    }
-                }
+                for check in readiness.checks { list.object { check.write(to: &$0) } }
             }
             json.array("findings") { list in
                 for finding in readiness.findings { list.object { finding.write(to: &$0) } }

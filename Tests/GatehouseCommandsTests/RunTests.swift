@@ -110,21 +110,15 @@ struct RunTests {
         let once = try await run(["--env-from", "T=\(file)"], ["/bin/sh", "-c", "echo \"$T\""], bare)
         #expect(once == Command.Outcome(exit: 0, output: "\(first)\n"), "\(once.errors)")
 
-        let log = try workplace.pipe("log", O_RDWR)
-        let never = try workplace.pipe("never", O_RDWR)
-        defer {
-            close(log.descriptor)
-            close(never.descriptor)
-        }
-        let script =
-            "trap 'exit 3' TERM; echo \"$T\" >\(log.path); while :; do read -r line <\(never.path); done"
+        let waiting = try WaitingProgram(in: workplace)
+        defer { waiting.close() }
         let program = try workplace.start(
-            ["run", "--env-from", "T=\(file)", "--restart-on-rotate", "--", "/bin/sh", "-c", script],
+            ["run", "--env-from", "T=\(file)", "--restart-on-rotate", "--", "/bin/sh", "-c", waiting.script],
             environment: bare,
             streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
         )
         defer { kill(-program, SIGKILL) }
-        let lines = Lines(log.descriptor)
+        let lines = Lines(waiting.log.descriptor)
         #expect(await lines.next() == first)
         #expect(try await workplace.run("token", "rotate", "coda", input: second).exit == 0)
         #expect(await lines.next() == second)
@@ -153,22 +147,15 @@ struct RunTests {
     }
 
     @Test func `the token stands in no argument, and a rotation starts the program again`() async throws {
-        // Ours for both, so that neither side waits for the other to open it.
-        let log = try workplace.pipe("log", O_RDWR)
-        let never = try workplace.pipe("never", O_RDWR)
-        defer {
-            close(log.descriptor)
-            close(never.descriptor)
-        }
-        let script =
-            "trap 'echo ended >\(log.path); exit 3' TERM; echo \"$T\" >\(log.path); while :; do read -r line <\(never.path); done"
+        let waiting = try WaitingProgram(in: workplace, tellsItsEnd: true)
+        defer { waiting.close() }
         let pid = try workplace.start(
-            ["run", "--env", "T=coda", "--restart-on-rotate", "--", "sh", "-c", script],
+            ["run", "--env", "T=coda", "--restart-on-rotate", "--", "sh", "-c", waiting.script],
             streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
         )
         // With this test, whatever its end.
         defer { kill(-pid, SIGKILL) }
-        let lines = Lines(log.descriptor)
+        let lines = Lines(waiting.log.descriptor)
         #expect(await lines.next() == first)
         let line = try String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)
         #expect(!line.contains(first))
@@ -181,6 +168,27 @@ struct RunTests {
         let words = workplace.read("err")
         #expect(words.contains("a token has changed"))
         #expect(!words.contains(first) && !words.contains(second))
+    }
+}
+
+/// A program for the shell that tells its token through a pipe, waits without end, and ends with 3 when it is told to.
+private struct WaitingProgram {
+    // Ours for both ends, so that neither side waits for the other to open it.
+    let log: (path: String, descriptor: Int32)
+    private let never: (path: String, descriptor: Int32)
+    let script: String
+
+    init(in workplace: Workplace, tellsItsEnd: Bool = false) throws {
+        log = try workplace.pipe("log", O_RDWR)
+        never = try workplace.pipe("never", O_RDWR)
+        let end = tellsItsEnd ? "echo ended >\(log.path); exit 3" : "exit 3"
+        script =
+            "trap '\(end)' TERM; echo \"$T\" >\(log.path); while :; do read -r line <\(never.path); done"
+    }
+
+    func close() {
+        Glibc.close(log.descriptor)
+        Glibc.close(never.descriptor)
     }
 }
 

@@ -9,24 +9,11 @@ import GatehouseCore
 import Testing
 
 @Suite struct TheStatusPage {
-    private static let now = Timestamp(seconds: 1_795_424_400)
+    private static let now = StatusFacts.sampleTime
     private static let hostile = "<script>alert('1')</script>\u{202E}\"&"
 
     private func facts() throws -> StatusFacts {
-        var keys = SigningKeySource.Status()
-        keys.keyIDs = ["kid-of-the-issuer"]
-        keys.fetchedAt = Self.now.seconds - 90
-        keys.origin = .issuer
-        keys.servesUntil = Self.now.seconds + 3600
-        var store = TokenRefreshState()
-        store.lastSuccess = Self.now
-        let reload = ReloadState(startedAt: Self.now + .seconds(-120))
-        var instance = InstanceFacts(now: Self.now, reload: reload)
-        instance.keys = keys
-        instance.store = store
-        instance.storeName = "phase1"
-        instance.routes = [try Self.route("coda", "http://coda-mcp:8080")]
-        var facts = StatusFacts(startedAt: Self.now + .seconds(-120), instance: instance)
+        var facts = StatusFacts.sample(routes: [try Self.route("coda", "http://coda-mcp:8080")])
         facts.judge()
         return facts
     }

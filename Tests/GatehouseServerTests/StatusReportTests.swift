@@ -9,21 +9,10 @@ import Testing
 
 /// What `gatehouse status` prints: the page's facts as text, Markdown and JSON.
 @Suite struct TheStatusReport {
-    private static let now = Timestamp(seconds: 1_795_424_400)
+    private static let now = StatusFacts.sampleTime
 
     private func facts() throws -> StatusFacts {
-        var keys = SigningKeySource.Status()
-        keys.keyIDs = ["kid-of-the-issuer"]
-        keys.fetchedAt = Self.now.seconds - 90
-        keys.servesUntil = Self.now.seconds + 3600
-        var store = TokenRefreshState()
-        store.lastSuccess = Self.now
-        let reload = ReloadState(startedAt: Self.now + .seconds(-120))
-        var instance = InstanceFacts(now: Self.now, reload: reload)
-        instance.keys = keys
-        instance.store = store
-        instance.storeName = "phase1"
-        var facts = StatusFacts(startedAt: Self.now + .seconds(-120), instance: instance)
+        var facts = StatusFacts.sample()
         let coda = try TokenName(parsing: "coda")
         facts.version = "9.9.9"
         facts.storeKind = "sqlite"

@@ -1,5 +1,5 @@
 internal import CurlClient
-internal import GatehouseCore
+package import GatehouseCore
 
 /// What a running instance answers on `/readyz` of its admin listener.
 package struct InstanceReadiness: Sendable {
@@ -11,7 +11,15 @@ package struct InstanceReadiness: Sendable {
     package struct Check: Hashable, Sendable {
         package let name: String
         package let isReady: Bool
+        /// One word, or a sentence without secrets.
         package let detail: String
+
+        /// Its members, into an object that is open.
+        package func write(to json: inout JSONText) {
+            json.string("name", name)
+            json.bool("ready", isReady)
+            json.string("detail", detail)
+        }
     }
 
     /// Whether it serves at least one route.

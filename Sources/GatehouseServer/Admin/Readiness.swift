@@ -14,12 +14,7 @@ struct Readiness: Sendable {
         case missing
     }
 
-    struct Check: Sendable {
-        let name: String
-        let isReady: Bool
-        /// One word, or a sentence without secrets.
-        let detail: String
-    }
+    typealias Check = InstanceReadiness.Check
 
     let checks: [Check]
     let findings: [Finding]

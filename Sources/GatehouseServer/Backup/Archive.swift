@@ -188,7 +188,7 @@ enum Archive {
             if let target { try put(Array(buffer[..<count]), target, targetPath) }
             done += Int64(count)
         }
-        return StatusFile.hex(hash.finalize())
+        return Hex.encode(hash.finalize())
     }
 
     private static func put(_ bytes: [UInt8], _ target: Int32, _ path: String) throws(GatehouseError) {

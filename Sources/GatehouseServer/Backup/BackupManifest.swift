@@ -86,7 +86,7 @@ package struct BackupManifest: Sendable {
         let code = key.derived(for: purpose).withUnsafeBytes { secret in
             HMAC<SHA256>.authenticationCode(for: manifest, using: SymmetricKey(data: secret))
         }
-        return Array("\(key.id) \(StatusFile.hex(code))\n".utf8)
+        return Array("\(key.id) \(Hex.encode(code))\n".utf8)
     }
 
     /// Whether one of the keys made this seal.

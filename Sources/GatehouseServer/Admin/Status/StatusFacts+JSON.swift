@@ -14,13 +14,7 @@ extension StatusFacts {
             json.string("since", startedAt.rfc3339)
             json.bool("ready", readiness.isReady)
             json.array("checks") { list in
-                for check in readiness.checks {
-                    list.object { entry in
-                        entry.string("name", check.name)
-                        entry.bool("ready", check.isReady)
-                        entry.string("detail", check.detail)
-                    }
-                }
+                for check in readiness.checks { list.object { check.write(to: &$0) } }
             }
             json.bool("degraded", readiness.state == .degraded)
             json.array("findings") { list in

@@ -33,10 +33,6 @@ struct StatusFile: Sendable {
     }
 
     static func digest(_ bytes: [UInt8]) -> String {
-        hex(SHA256.hash(data: bytes))
-    }
-
-    static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.reduce(into: "") { text, byte in text += (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+        Hex.encode(SHA256.hash(data: bytes))
     }
 }
