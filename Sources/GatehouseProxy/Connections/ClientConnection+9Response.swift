@@ -250,6 +250,7 @@ extension ClientConnection {
         guard response.events != nil || response.delivery != .asItComes || response.reader != nil else {
             return response.body.take(from: &received)
         }
+        if response.mark?.isFramed == true { return takeFramedPart(of: &received) }
         let before = received
         // Until its first byte tells whether a mark is taken off, which needs chunks of another size.
         let isOpening = response.mark != nil && response.delivery == .asItComes
@@ -266,6 +267,11 @@ extension ClientConnection {
         if exchange?.endpoint != nil { noteEndpoint() }
         guard case .part = step else { return step }
         if isOpening {
+            if !passing.isBegun {
+                // Of a chunk only its size, or a part of that: nothing waits here.
+                response.mark?.noteFraming()
+                return step
+            }
             if passing.beginsWithoutMark {
                 response.mark = nil
             } else {
@@ -278,6 +284,27 @@ extension ClientConnection {
         case .rechunked: return .part(passing.chunk())
         case .withheld: return .part(ByteBuffer())
         }
+    }
+
+    /// The next part of a stream that passes as it comes, and whose first chunk's size has been passed on before its first byte.
+    private func takeFramedPart(of received: inout ByteBuffer) -> BodyRelay.Step {
+        let before = received
+        var events = response.events
+        var mark = response.mark
+        var blanks: [Int] = []
+        let step = response.body.take(from: &received) { range in
+            guard var slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
+                return
+            }
+            let count = mark?.blank(&slice) ?? 0
+            blanks += range.lowerBound..<range.lowerBound + count
+            events?.advance(over: slice.readableBytesUInt8Span)
+        }
+        response.events = events
+        response.mark = mark?.isOver == true ? nil : mark
+        guard case .part(var part) = step, !blanks.isEmpty else { return step }
+        for offset in blanks { part.setInteger(UInt8(0x0A), at: part.readerIndex + offset) }
+        return .part(part)
     }
 
     /// Keeps what cannot be used before more comes, in memory of its own.

@@ -8,7 +8,8 @@ struct PassingPayload: ~Copyable {
     private(set) var mark: LeadingMark?
     /// Whether the first byte of all, in this part, begins no mark.
     private(set) var beginsWithoutMark = false
-    private var isBegun = false
+    /// Whether some payload was in this part.
+    private(set) var isBegun = false
     private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery
     private let exchange: Exchange?
@@ -33,9 +34,9 @@ struct PassingPayload: ~Copyable {
     }
 
     mutating func take(_ received: ByteBuffer) {
-        if !isBegun, mark != nil {
+        if !isBegun {
             isBegun = true
-            beginsWithoutMark = !LeadingMark.mayBegin(received)
+            if mark != nil { beginsWithoutMark = !LeadingMark.mayBegin(received) }
         }
         let slice = mark?.strip(received) ?? received
         events?.advance(over: slice.readableBytesUInt8Span)

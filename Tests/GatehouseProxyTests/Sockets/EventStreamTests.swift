@@ -228,6 +228,23 @@ import Testing
         }
     }
 
+    /// The size of a chunk that comes before its bytes is passed on at once, so the mark cannot be left out.
+    @Test(arguments: [[3], [1, 2]])
+    func aByteOrderMarkBehindAPassedChunkSizeBecomesLineEnds(pieces: [Int]) async throws {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        try await Gateway.run { gateway in
+            let (client, upstream) = try open(gateway)
+            try upstream.send("c\r\n")
+            try client.receive(exactly: "c\r\n")
+            try upstream.send(Array(mark.prefix(pieces[0])))
+            #expect(try client.receive(count: pieces[0]).allSatisfy { $0 == 0x0A })
+            try upstream.send(Array(mark.dropFirst(pieces[0])) + Array("data: 1\n\n\r\n0\r\n\r\n".utf8))
+            let rest = try client.receive(count: 3 - pieces[0] + 16)
+            let ends = String(repeating: "\n", count: 3 - pieces[0])
+            #expect(String(decoding: rest, as: UTF8.self) == ends + "data: 1\n\n\r\n0\r\n\r\n")
+        }
+    }
+
     /// What comes with the head is first, and stays as it came; so does what only begins like a mark.
     @Test func aByteOrderMarkThatIsFirstStays() async throws {
         try await Gateway.run { gateway in

@@ -124,8 +124,8 @@ import Testing
             try await Gateway.run(routes: { _ in
                 [
                     try Gateway.route(url, path: "/own", tls: .init(authorities: own)),
-                    try Gateway.route(url, name: "other", path: "/other", tls: .init(authorities: other)),
-                    try Gateway.route(url, name: "system", path: "/system"),
+                    try Gateway.route(url, name: "other", path: "/other", inject: [:], tls: .init(authorities: other)),
+                    try Gateway.route(url, name: "system", path: "/system", inject: [:]),
                 ]
             }) { gateway in
                 let client = try gateway.client()
