@@ -32,12 +32,14 @@ final class Gateway: Sendable {
     /// - Parameters:
     ///   - options: further keys of each server's route.
     ///   - routes: further routes.
+    ///   - tokens: of the further routes, set before the start with a sealed store: an instance of which no route has its token is not ready.
     ///   - nameServer: the address of the only name server that the process asks; for root alone.
     static func start(
         _ store: Store = .environment,
         _ servers: MCPServer...,
         options: [String] = [],
         routes: String = "",
+        tokens: [String: String] = [:],
         nameServer: String? = nil
     ) async throws -> Gateway {
         let folder = try Kit.Folder()
@@ -51,7 +53,10 @@ final class Gateway: Sendable {
                 yaml(folder: folder, port: port, certs: certs.url, store: store, servers: servers, options: options)
                 + routes
             try folder.write(yaml, to: "gatehouse.yaml")
-            if store == .sqlite { try await seal(token, for: servers, in: folder) }
+            if store == .sqlite {
+                let own = servers.map { ($0.sdk.route, token) }
+                try await seal(tokens.merging(own) { $1 }, in: folder)
+            }
             let arguments = ["serve", "--config", "\(folder.path)/gatehouse.yaml"]
             let process = try unprivileged(arguments, try nameServer.map { try resolver($0, folder) })
             if await isReady(process, socket: "\(folder.path)/admin.sock") {
@@ -162,12 +167,12 @@ final class Gateway: Sendable {
         return await process.output.whole
     }
 
-    private static func seal(_ token: String, for servers: [MCPServer], in folder: Kit.Folder) async throws {
+    private static func seal(_ tokens: [String: String], in folder: Kit.Folder) async throws {
         if !FileManager.default.fileExists(atPath: "\(folder.path)/key") {
             try folder.write(try await command(["key", "generate"], folder: nil), to: "key")
             chmod("\(folder.path)/key", 0o600)
-            for server in servers {
-                _ = try await command(["token", "set", server.sdk.route], folder: folder, input: token)
+            for (name, token) in tokens {
+                _ = try await command(["token", "set", name], folder: folder, input: token)
             }
         }
     }

@@ -31,14 +31,11 @@ extension Rigs {
                     mcp: { paths: [/mcp] }
 
                 """
-            let gateway = try await Gateway.start(.sqlite, routes: route)
-            _ = try await gateway.command("token", "set", "example", input: first)
+            let gateway = try await Gateway.start(.sqlite, routes: route, tokens: ["example": first])
             // It tells nobody when it listens.
             let request = CurlRequest("http://127.0.0.1:\(port)/mcp")
             try await server.eventually { (try? await CurlClient().perform(request)) != nil }
 
-            // Until the gateway has the token, calls are refused.
-            try await gateway.eventually { (try? await whoami(gateway)["text"].text) != nil }
             let one = try await whoami(gateway)
             #expect(one["is_error"] == .bool(false))
             #expect(one["tools"].elements.count == 1)
