@@ -80,7 +80,7 @@ let package = Package(
         module("GatehouseConfig", ["GatehouseCore", "YAMLReader"]),
         module("GatehouseCore"),
         // Event loops over epoll and the sockets on them; of NIO it takes the buffers.
-        module("SocketLoop", ["TLSClient", "Threads", "CLinux", nio("NIOCore")]),
+        module("SocketLoop", ["GatehouseCore", "TLSClient", "Threads", "CLinux", nio("NIOCore")]),
 
         // One thin Swift face for each C library, the only importer of its system library.
         module("SQLiteClient", ["CSQLite"]),
@@ -182,7 +182,10 @@ let package = Package(
             exclude: ["Databases"]
         ),
         tests("SQLiteClientTests", ["SQLiteClient"]),
-        tests("SocketLoopTests", ["SocketLoop", "GatehouseTestSupport", "Threads", "CLinux", nio("NIOCore")]),
+        tests(
+            "SocketLoopTests",
+            ["SocketLoop", "GatehouseCore", "GatehouseTestSupport", "Threads", "CLinux", nio("NIOCore")]
+        ),
         tests(
             "TLSClientTests",
             ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]

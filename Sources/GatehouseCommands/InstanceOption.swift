@@ -17,7 +17,7 @@ struct InstanceOption: ParsableArguments {
     func call(_ file: ConfigurationOption) throws -> InstanceCall {
         let address = try admin.map { text throws(CommandFailure) in
             let bare = text.hasPrefix("http://") ? String(text.dropFirst(7).prefix { $0 != "/" }) : text
-            do throws(InvalidValue) { return try ListenAddress(parsing: bare) } catch {
+            do throws(InvalidValue) { return try Endpoint(parsing: bare) } catch {
                 throw CommandFailure("--admin: \(error.message)", hint: error.suggestion, code: .usage)
             }
         }

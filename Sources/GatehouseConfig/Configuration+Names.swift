@@ -31,7 +31,7 @@ extension Configuration.Names {
     fileprivate mutating func add(_ route: YAMLNode) {
         guard case .mapping(let entries) = route.content,
             case .scalar(let scalar)? = entries.first(where: { $0.key == RouteFields.name.key })?.value.content,
-            let name = try? TokenName(parsing: scalar.text)
+            let name = try? RouteName(parsing: scalar.text)
         else { return }
         routes.append(name.text)
         guard case .mapping(let headers)? = entries.first(where: { $0.key == RouteFields.inject.key })?.value.content
@@ -40,7 +40,7 @@ extension Configuration.Names {
         }
         for header in headers {
             guard case .scalar(let value) = header.value.content,
-                let template = try? Injection.Template(parsing: value.text, ownToken: name)
+                let template = try? Injection.Template(parsing: value.text, ownToken: name.ownToken)
             else { continue }
             for token in template.tokens where !tokens.contains(token.text) { tokens.append(token.text) }
         }

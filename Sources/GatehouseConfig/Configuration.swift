@@ -3,8 +3,8 @@ package import GatehouseCore
 /// What `gatehouse.yaml` says, as values that cannot be wrong. Immutable; a reload reads a new one.
 package struct Configuration: Sendable {
     package static let version = 1
-    package static let defaultListen = ListenAddress.tcp(host: "127.0.0.1", port: 8080)
-    package static let defaultAdmin = ListenAddress.tcp(host: "127.0.0.1", port: 9090)
+    package static let defaultListen = Endpoint.tcp(host: "127.0.0.1", port: 8080)
+    package static let defaultAdmin = Endpoint.tcp(host: "127.0.0.1", port: 9090)
     /// Event loops by default, however many cores there are.
     package static let maximumDefaultThreads = 4
     package static let threadsRange = 1...64
@@ -15,11 +15,11 @@ package struct Configuration: Sendable {
     package static let defaultStoreMaxStale: Duration = .seconds(3600)
     package static let storeMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(30 * 86_400))
 
-    package let listen: ListenAddress
+    package let listen: Endpoint
     /// Whether another instance of this machine may listen on the same addresses and record beside the same spool.
     package let reusesPort: Bool
     /// Health, metrics and status; never routed through the tunnel.
-    package let admin: ListenAddress
+    package let admin: Endpoint
     /// Names under which the admin listener may be asked, beside addresses and `localhost`.
     package let adminHosts: [Host]
     /// Event loops.

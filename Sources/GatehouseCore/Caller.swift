@@ -8,7 +8,7 @@ package final class Caller: Sendable {
     /// The `kid` of the key that signed the assertion; empty for a bearer.
     package let keyID: String
     /// The routes that the credential itself names; nil for an assertion, whose audience says it.
-    private let routes: Set<TokenName>?
+    private let routes: Set<RouteName>?
     private let revoked = Atomic(false)
     private let rules: CallerRules?
     /// The change of the rules under which the caller was let in, and the last one that it was held against.
@@ -20,7 +20,7 @@ package final class Caller: Sendable {
         principal: Principal,
         expiresAt: Timestamp,
         keyID: String,
-        routes: Set<TokenName>? = nil,
+        routes: Set<RouteName>? = nil,
         rules: CallerRules? = nil
     ) {
         self.principal = principal
@@ -32,7 +32,7 @@ package final class Caller: Sendable {
         heldAgainst = Atomic(letInAt)
     }
 
-    package func mayUse(_ route: TokenName) -> Bool { routes?.contains(route) ?? true }
+    package func mayUse(_ route: RouteName) -> Bool { routes?.contains(route) ?? true }
 
     /// The credential was taken back: streams opened with it end now.
     package func revoke() { revoked.store(true, ordering: .relaxed) }

@@ -14,7 +14,7 @@ package final class Route: Sendable {
         case bearer
     }
 
-    package let name: TokenName
+    package let name: RouteName
     package let host: HostPattern
     package let path: PathPrefix
     /// `aud` tags of which an assertion must carry one. Never empty.
@@ -67,7 +67,7 @@ package final class Route: Sendable {
     }
 
     package init(
-        name: TokenName,
+        name: RouteName,
         host: HostPattern,
         path: PathPrefix = .root,
         audiences: Set<String>,

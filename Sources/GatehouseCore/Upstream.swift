@@ -1,10 +1,5 @@
 /// Where a route sends its requests.
 package struct Upstream: Hashable, Sendable {
-    package enum Endpoint: Hashable, Sendable {
-        case tcp(host: String, port: Int)
-        case unix(path: String)
-    }
-
     package let endpoint: Endpoint
     /// Whether TLS is spoken (`https`). The certificate is verified against the host of ``authority``.
     package let isSecure: Bool
@@ -44,8 +39,9 @@ package struct Upstream: Hashable, Sendable {
             guard socket.hasPrefix("/"), socket.utf8.count > 1 else {
                 throw InvalidValue("a unix upstream is an absolute path", suggestion: "unix:/run/mcp/mcp.sock")
             }
-            // sockaddr_un.sun_path holds 108 bytes with the terminator (unix(7)).
-            guard socket.utf8.count <= 107 else { throw InvalidValue("a unix socket path is at most 107 bytes") }
+            guard socket.utf8.count <= Endpoint.maximumPathLength else {
+                throw InvalidValue("a unix socket path is at most \(Endpoint.maximumPathLength) bytes")
+            }
             endpoint = .unix(path: socket)
             isSecure = false
             authority = "localhost"

@@ -25,22 +25,22 @@ package enum RPCGate {
 
     /// - Parameter allowsBatch: whether the era has batches.
     package static func scan(_ body: UnsafeRawBufferPointer, allowsBatch: Bool) throws(RPCFault) -> RPCBody {
-        var scanner = try json { () throws(JSONFault) in try JSONScanner(body) }
+        var scanner = try RPCScanner(body)
         guard scanner.next == .array else {
             let message = try message(&scanner)
-            try json { () throws(JSONFault) in try scanner.finish() }
+            try scanner.finish()
             return .single(message)
         }
         guard allowsBatch else { throw RPCFault(.batch, at: scanner.offset) }
         let messages = try batch(&scanner)
-        try json { () throws(JSONFault) in try scanner.finish() }
+        try scanner.finish()
         return .batch(messages)
     }
 
-    private static func batch(_ scanner: inout JSONScanner) throws(RPCFault) -> [RPCMessage] {
+    private static func batch(_ scanner: inout RPCScanner) throws(RPCFault) -> [RPCMessage] {
         var messages: [RPCMessage] = []
-        try json { () throws(JSONFault) in try scanner.beginArray() }
-        while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
+        try scanner.beginArray()
+        while try scanner.nextElement() {
             let start = scanner.offset
             guard messages.count < maximumBatch, scanner.next == .object else { throw RPCFault(.batch, at: start) }
             let message = try message(&scanner)
@@ -62,14 +62,14 @@ package enum RPCGate {
         return messages
     }
 
-    private static func message(_ scanner: inout JSONScanner) throws(RPCFault) -> RPCMessage {
+    private static func message(_ scanner: inout RPCScanner) throws(RPCFault) -> RPCMessage {
         let start = scanner.offset
         guard scanner.next == .object else { throw RPCFault(.shape, at: start) }
-        try json { () throws(JSONFault) in try scanner.beginObject() }
+        try scanner.beginObject()
         scanner.deepest = 0
         var message = RPCMessage()
         // Stands before params that came before the method, without which nothing in them means anything.
-        var early: JSONScanner?
+        var early: RPCScanner?
         var isVersioned = false
         var results = 0
         var isNullID = false
@@ -79,7 +79,7 @@ package enum RPCGate {
             case .jsonrpc:
                 let place = scanner.offset
                 guard scanner.next == .string,
-                    try json({ () throws(JSONFault) in try scanner.string() }) == "2.0"
+                    try scanner.string() == "2.0"
                 else { throw RPCFault(.version, at: place) }
                 isVersioned = true
             case .id: (message.id, isNullID) = try id(&scanner)
@@ -87,16 +87,16 @@ package enum RPCGate {
             case .params where message.method != nil: try message.readParameters(&scanner)
             case .params:
                 early = scanner
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
             case .result:
                 results += 1
                 if let task = try OwnedValue.inMeta(.answeredTask, &scanner) { message.owned = [task] }
             case .error:
                 results += 1
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
             case _:
                 message.hasOtherMembers = true
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
             }
         }
         guard isVersioned else { throw RPCFault(.version, at: start) }
@@ -113,30 +113,30 @@ package enum RPCGate {
         return message
     }
 
-    private static func id(_ scanner: inout JSONScanner) throws(RPCFault) -> (Range<Int>, isNull: Bool) {
+    private static func id(_ scanner: inout RPCScanner) throws(RPCFault) -> (Range<Int>, isNull: Bool) {
         let start = scanner.offset
         switch scanner.next {
         case .string:
-            let text = try json { () throws(JSONFault) in try scanner.string() }
+            let text = try scanner.string()
             guard text.range.count + 2 <= maximumID else { throw RPCFault(.id, at: start) }
             return (text.range.lowerBound - 1..<text.range.upperBound + 1, false)
         case .number:
-            let number = try json { () throws(JSONFault) in try scanner.number() }
+            let number = try scanner.number()
             guard let value = number.integer, value.magnitude <= maximumInteger.magnitude,
                 value != 0 || number.raw.count == 1
             else { throw RPCFault(.id, at: start) }
             return (number.range, false)
         case .null:
-            try json { () throws(JSONFault) in try scanner.null() }
+            try scanner.null()
             return (start..<start + 4, true)
         case .object, .array, .bool, nil: throw RPCFault(.id, at: start)
         }
     }
 
-    private static func method(_ scanner: inout JSONScanner, of message: inout RPCMessage) throws(RPCFault) {
+    private static func method(_ scanner: inout RPCScanner, of message: inout RPCMessage) throws(RPCFault) {
         let start = scanner.offset
         guard scanner.next == .string else { throw RPCFault(.method, at: start) }
-        let text = try json { () throws(JSONFault) in try scanner.string() }
+        let text = try scanner.string()
         guard !text.isEmpty, text.range.count <= maximumMethod else { throw RPCFault(.method, at: start) }
         message.method = RPCMessage.Text(text)
         message.known = RPCMethod(text)
@@ -158,18 +158,18 @@ extension RPCMessage {
     /// Reads of the params what the method has.
     ///
     /// - Parameter scanner: stands before the params, and behind them after.
-    fileprivate mutating func readParameters(_ scanner: inout JSONScanner) throws(RPCFault) {
+    fileprivate mutating func readParameters(_ scanner: inout RPCScanner) throws(RPCFault) {
         guard let level = known.parameters, scanner.next == .object else {
             if let task = try OwnedValue.inMeta(.relatedTask, &scanner) { owned.append(task) }
             return
         }
-        try json { () throws(JSONFault) in try scanner.beginObject() }
+        try scanner.beginObject()
         var members = RPCMembers(level)
         while let member = try members.next(&scanner) {
             switch member {
             case .name where scanner.next == .string, .uri where scanner.next == .string:
-                aim(at: try json { () throws(JSONFault) in try scanner.string() })
-            case .arguments: arguments = try json { () throws(JSONFault) in try scanner.skipUnread() }
+                aim(at: try scanner.string())
+            case .arguments: arguments = try scanner.skip()
             case .ref:
                 let reference = try RPCReference(&scanner)
                 targetKind = reference.kind
@@ -186,13 +186,13 @@ extension RPCMessage {
                 if let state = try OwnedValue(.requestState, &scanner) { owned.append(state) }
             case .task:
                 asksForTask = scanner.next == .object
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
-            case _: try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
+            case _: try scanner.skip()
             }
         }
     }
 
-    private mutating func own(_ task: OwnedValue, _ scanner: JSONScanner) {
+    private mutating func own(_ task: OwnedValue, _ scanner: RPCScanner) {
         owned.append(task)
         // The audit keeps the task under the upstream's name for it.
         target = task.text.map { $0.untagged(scanner.scanned($0.range)) }
@@ -220,7 +220,7 @@ extension RPCMessage {
     }
 }
 
-extension JSONScanner {
+extension RPCScanner {
     /// Whether the bytes at two places are the same.
     fileprivate func equal(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
         scanned(one).elementsEqual(scanned(other))

@@ -124,9 +124,9 @@ struct RPCMembers {
 
     init(_ level: RPCMember.Level) { self.level = level }
 
-    mutating func next(_ scanner: inout JSONScanner) throws(RPCFault) -> RPCMember? {
+    mutating func next(_ scanner: inout RPCScanner) throws(RPCFault) -> RPCMember? {
         let start = scanner.offset
-        guard let name = try json({ () throws(JSONFault) in try scanner.nextMember() }) else { return nil }
+        guard let name = try scanner.nextMember() else { return nil }
         var known = name.hasEscapes ? .other : RPCMember(name, level)
         // The second name of `_meta` beside the first.
         if known == .meta, name == "meta", scanner.next == .null { known = .other }
@@ -156,10 +156,4 @@ struct RPCMembers {
         case .full: throw RPCFault(.json(JSONFault.Code.tooManyMembers.rawValue), at: start)
         }
     }
-}
-
-/// Carries a fault of the scanner over into one of the gate.
-@inline(__always)
-func json<Value>(_ body: () throws(JSONFault) -> Value) throws(RPCFault) -> Value {
-    do throws(JSONFault) { return try body() } catch { throw RPCFault(error) }
 }

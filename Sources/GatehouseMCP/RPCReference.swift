@@ -9,22 +9,22 @@ struct RPCReference {
     private(set) var hasType = false
 
     /// - Parameter scanner: stands before the value of `ref`, and behind it after.
-    init(_ scanner: inout JSONScanner) throws(RPCFault) {
+    init(_ scanner: inout RPCScanner) throws(RPCFault) {
         guard scanner.next == .object else {
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            try scanner.skip()
             return
         }
-        try json { () throws(JSONFault) in try scanner.beginObject() }
+        try scanner.beginObject()
         var type: JSONString?
         var name: JSONString?
         var uri: JSONString?
         var members = RPCMembers(.reference)
         while let member = try members.next(&scanner) {
             guard member != .other, scanner.next == .string else {
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
                 continue
             }
-            let text = try json { () throws(JSONFault) in try scanner.string() }
+            let text = try scanner.string()
             switch member {
             case .type: type = text
             case .name: name = text

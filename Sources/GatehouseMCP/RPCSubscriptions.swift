@@ -10,12 +10,12 @@ struct RPCSubscriptions {
     private(set) var isMalformed = false
 
     /// - Parameter scanner: stands before the value of `notifications`, and behind it after.
-    init(_ scanner: inout JSONScanner) throws(RPCFault) {
+    init(_ scanner: inout RPCScanner) throws(RPCFault) {
         guard scanner.next == .object else {
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            try scanner.skip()
             return
         }
-        try json { () throws(JSONFault) in try scanner.beginObject() }
+        try scanner.beginObject()
         var members = RPCMembers(.notifications)
         while let member = try members.next(&scanner) {
             if member == .resourceSubscriptions {
@@ -23,29 +23,29 @@ struct RPCSubscriptions {
             } else if member == .taskIDs {
                 tasks = try OwnedValue.listedTasks(&scanner)
             } else {
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
             }
         }
     }
 
-    private mutating func read(_ scanner: inout JSONScanner) throws(RPCFault) {
+    private mutating func read(_ scanner: inout RPCScanner) throws(RPCFault) {
         let kind = scanner.next
         guard kind == .array else {
             isMalformed = kind != .null
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            try scanner.skip()
             return
         }
         let start = scanner.offset
         var count = 0
-        try json { () throws(JSONFault) in try scanner.beginArray() }
-        while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
+        try scanner.beginArray()
+        while try scanner.nextElement() {
             count += 1
             guard scanner.next == .string else {
                 isMalformed = true
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
                 continue
             }
-            let uri = try json { () throws(JSONFault) in try scanner.string() }
+            let uri = try scanner.string()
             if uri.isEmpty || uri.range.count > RPCGate.maximumTarget { isMalformed = true }
             targets = RPCMessage.Text(uri)
         }

@@ -28,7 +28,7 @@ package final class SessionTags: Sendable {
     /// The dot and the tag to put behind an upstream's id; nil for an id that cannot be a client's again.
     package func tag(
         for id: UnsafeRawBufferPointer,
-        route: TokenName,
+        route: RouteName,
         principal: Principal
     ) -> [UInt8]? {
         guard !id.isEmpty, id.count <= Self.maximumID else { return nil }
@@ -37,7 +37,7 @@ package final class SessionTags: Sendable {
 
     /// Whether `tagged` is an id with the tag of this route and principal, by any of the keys. The upstream's id is then all but
     /// the last ``length`` bytes.
-    package func accepts(_ tagged: UnsafeRawBufferPointer, route: TokenName, principal: Principal) -> Bool {
+    package func accepts(_ tagged: UnsafeRawBufferPointer, route: RouteName, principal: Principal) -> Bool {
         let count = tagged.count - Self.length
         guard count > 0, count <= Self.maximumID else { return false }
         let id = UnsafeRawBufferPointer(rebasing: tagged[..<count])
@@ -49,7 +49,7 @@ package final class SessionTags: Sendable {
 
     private static func tag(
         _ id: UnsafeRawBufferPointer,
-        _ route: TokenName,
+        _ route: RouteName,
         _ principal: Principal,
         _ key: SymmetricKey
     ) -> [UInt8] {

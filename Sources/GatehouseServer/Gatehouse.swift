@@ -262,7 +262,7 @@ package final class Gatehouse: Sendable {
 
     /// Names the address that cannot be had, and where it comes from.
     private func listening<Result>(
-        on address: ListenAddress,
+        on address: Endpoint,
         key: String,
         _ listen: () async throws -> Result
     ) async throws -> Result {

@@ -5,7 +5,7 @@ package import GatehouseCore
 /// Asks an upstream whether a token works, by the `probe` of a route that uses it: before it is promoted, and when it was rejected after.
 package struct TokenProbe: Sendable {
     package struct Verdict: Sendable {
-        package let route: TokenName
+        package let route: RouteName
         package let answer: Answer
         /// Why the token does not work, or is not known to; nil when it does.
         package var problem: String? {
@@ -26,7 +26,7 @@ package struct TokenProbe: Sendable {
 
     static let timeout: Duration = .seconds(15)
 
-    private let routes: [(route: TokenName, probe: Route.Probe)]
+    private let routes: [(route: RouteName, probe: Route.Probe)]
     private let name: TokenName
 
     /// The probes of all routes that inject the token or probe with it.

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import GatehouseCore
 internal import Glibc
 
 /// Makes the descriptors of listening sockets.

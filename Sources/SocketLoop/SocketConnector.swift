@@ -1,4 +1,5 @@
 internal import CLinux
+package import GatehouseCore
 internal import Glibc
 package import NIOCore
 package import TLSClient

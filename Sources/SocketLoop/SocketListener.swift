@@ -1,4 +1,5 @@
 internal import CLinux
+package import GatehouseCore
 internal import Glibc
 
 /// A listening socket: hands on each connection that it accepts.

@@ -64,7 +64,7 @@ struct Seeded: RandomNumberGenerator {
 
 enum Sample {
     static let route = try! Route(
-        name: TokenName(parsing: "coda"),
+        name: RouteName(parsing: "coda"),
         host: HostPattern(parsing: "coda.example.com"),
         audiences: ["aud"],
         upstream: Upstream(parsing: "http://coda:8080")
@@ -96,7 +96,7 @@ enum Sample {
         facts.route = route
         facts.caller = caller
         facts.refusal = refusal
-        facts.token = (route.name, 3)
+        facts.token = (route.name.ownToken, 3)
         return bytes("POST", path, "tools/call", "17", "list_docs", "203.0.113.7", "8f2b6c1d0e4a-FRA") { texts in
             facts.httpMethod = texts[0]
             facts.path = texts[1]

@@ -29,7 +29,7 @@ extension Workplace {
         let lane = try audit.lane(for: 0)
         try audit.start()
         let route = try Route(
-            name: TokenName(parsing: "coda"),
+            name: RouteName(parsing: "coda"),
             host: .any,
             audiences: [Workplace.audience],
             upstream: Upstream(parsing: "http://coda:8080")

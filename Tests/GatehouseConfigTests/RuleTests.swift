@@ -19,7 +19,7 @@ import Testing
         let route = configuration.routes.routes[0]
         #expect(route.policy == .everyone)
         #expect(route.speech == .mcp)
-        #expect(route.injections.map(\.value.parts) == [[.token(route.name)]])
+        #expect(route.injections.map(\.value.parts) == [[.token(route.name.ownToken)]])
     }
 
     @Test func `threads follow the cores when nothing is said`() throws {

@@ -31,7 +31,7 @@ import Testing
         endpoints: [String]? = nil
     ) throws -> Route {
         Route(
-            name: try TokenName(parsing: name),
+            name: try RouteName(parsing: name),
             host: .any,
             path: try PathPrefix(parsing: "/\(name)"),
             audiences: ["aud"],

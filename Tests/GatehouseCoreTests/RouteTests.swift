@@ -5,7 +5,7 @@ import Testing
 @Suite struct RouteTableTests {
     private static func route(_ name: String, _ host: String, _ path: String) throws -> Route {
         Route(
-            name: try TokenName(parsing: name),
+            name: try RouteName(parsing: name),
             host: try HostPattern(parsing: host),
             path: try PathPrefix(parsing: path),
             audiences: ["a"],
@@ -173,22 +173,22 @@ import Testing
     }
 }
 
-@Suite struct ListenAddressTests {
+@Suite struct EndpointParsingTests {
     @Test func readsHostsPortsAndSockets() throws {
-        #expect(try ListenAddress(parsing: "127.0.0.1:0") == .tcp(host: "127.0.0.1", port: 0))
-        #expect(try ListenAddress(parsing: "[::1]:8080") == .tcp(host: "::1", port: 8080))
-        #expect(try ListenAddress(parsing: "unix:/run/g.sock") == .unix(path: "/run/g.sock"))
-        #expect(try ListenAddress(parsing: "[::1]:8080").description == "[::1]:8080")
-        #expect(try ListenAddress(parsing: "127.1.2.3:1").isLocal)
-        #expect(try ListenAddress(parsing: "localhost:1").isLocal)
-        #expect(try !ListenAddress(parsing: "0.0.0.0:1").isLocal)
-        #expect(try !ListenAddress(parsing: "127.example:1").isLocal)
+        #expect(try Endpoint(parsing: "127.0.0.1:0") == .tcp(host: "127.0.0.1", port: 0))
+        #expect(try Endpoint(parsing: "[::1]:8080") == .tcp(host: "::1", port: 8080))
+        #expect(try Endpoint(parsing: "unix:/run/g.sock") == .unix(path: "/run/g.sock"))
+        #expect(try Endpoint(parsing: "[::1]:8080").description == "[::1]:8080")
+        #expect(try Endpoint(parsing: "127.1.2.3:1").isLocal)
+        #expect(try Endpoint(parsing: "localhost:1").isLocal)
+        #expect(try !Endpoint(parsing: "0.0.0.0:1").isLocal)
+        #expect(try !Endpoint(parsing: "127.example:1").isLocal)
     }
 
     @Test(arguments: [
         "", ":80", "a", "a:", "a:65536", "a:-1", "a:8x", "http://a:80", "[::1]", "::1:80", "unix:a", "unix:/",
     ])
     func refusesTheRest(text: String) {
-        #expect(throws: InvalidValue.self) { try ListenAddress(parsing: text) }
+        #expect(throws: InvalidValue.self) { try Endpoint(parsing: text) }
     }
 }

@@ -13,7 +13,7 @@ import Testing
 
     /// What the upstream would get.
     private func pass(_ body: String, of principal: Principal = OwnedTagTests.ann) throws -> Result {
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         let bytes = Array(body.utf8)
         return bytes.withUnsafeBytes { buffer in
             let read: RPCBody

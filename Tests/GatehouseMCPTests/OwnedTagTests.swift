@@ -17,7 +17,7 @@ import Testing
         route: String = "coda",
         of principal: Principal = ann
     ) throws -> String {
-        let route = try TokenName(parsing: route)
+        let route = try RouteName(parsing: route)
         let tag = try Array(value.utf8).withUnsafeBytes {
             try #require(tags.owned.tag(kind, $0, route: route, principal: principal))
         }
@@ -31,7 +31,7 @@ import Testing
         route: String = "coda",
         of principal: Principal = ann
     ) throws -> Bool {
-        let route = try TokenName(parsing: route)
+        let route = try RouteName(parsing: route)
         return Array(value.utf8).withUnsafeBytes { tags.owned.accepts(kind, $0, route: route, principal: principal) }
     }
 
@@ -50,7 +50,7 @@ import Testing
             for place in 0..<value.utf8.count {
                 var bytes = Array(value.utf8)
                 bytes[place] ^= 1
-                let route = try TokenName(parsing: "coda")
+                let route = try RouteName(parsing: "coda")
                 #expect(
                     !bytes.withUnsafeBytes {
                         Self.tags.owned.accepts(kind, $0, route: route, principal: Self.ann)
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func `a tag of one kind is none of another, nor of a session`() throws {
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         try withTarget("echo") { target in
             let kinds: [OwnedKind] = [.task, .event, .requestState(.toolsCall, target: target)]
             let values = try kinds.map { try Self.bind($0, "x") }
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test func `what is too long or empty gets no tag`() throws {
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         for (size, isTagged) in [(0, false), (1, true), (1024, true), (1025, false)] {
             let value = [UInt8](repeating: 0x61, count: size)
             let tag = value.withUnsafeBytes {

@@ -15,7 +15,7 @@ import Testing
         of principal: Principal = ann
     ) throws -> String {
         let tag = try Array(id.utf8).withUnsafeBytes {
-            try #require(tags.tag(for: $0, route: try TokenName(parsing: route), principal: principal))
+            try #require(tags.tag(for: $0, route: try RouteName(parsing: route), principal: principal))
         }
         return id + String(decoding: tag, as: UTF8.self)
     }
@@ -26,7 +26,7 @@ import Testing
         route: String = "coda",
         of principal: Principal = ann
     ) throws -> Bool {
-        let route = try TokenName(parsing: route)
+        let route = try RouteName(parsing: route)
         return Array(id.utf8).withUnsafeBytes { tags.accepts($0, route: route, principal: principal) }
     }
 
@@ -70,7 +70,7 @@ import Testing
 
     @Test func `an id that is too long or empty is not bound`() throws {
         let tags = SessionTags(Self.keys)
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         for count in [0, SessionTags.maximumID + 1] {
             let id = [UInt8](repeating: 0x61, count: count)
             #expect(id.withUnsafeBytes { tags.tag(for: $0, route: route, principal: Self.ann) } == nil)

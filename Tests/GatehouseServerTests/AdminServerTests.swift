@@ -188,7 +188,7 @@ struct AdminServerTests {
     @Test func `its unix socket is its group's, and not taken from who listens there`() async throws {
         let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max))-admin.sock"
         defer { unlink(path) }
-        let address = try ListenAddress(parsing: "unix:\(path)")
+        let address = try Endpoint(parsing: "unix:\(path)")
         let loop = try EpollLoop.start(named: "admin")
         let server = try await AdminServer.start(on: address, loop: loop) { _ in nil }
         var status = stat()

@@ -80,7 +80,7 @@ import Testing
     @Test(arguments: [false, true])
     func hasTheCountersOfAlertsFromTheStart(as200: Bool) throws {
         let route = Route(
-            name: try TokenName(parsing: "coda"),
+            name: try RouteName(parsing: "coda"),
             host: try HostPattern(parsing: "coda.example"),
             audiences: ["aud"],
             upstream: try Upstream(parsing: "http://coda:8080"),
@@ -128,8 +128,8 @@ import Testing
     }
 
     private func traffic() throws -> LoopMetrics.Snapshot {
-        let coda = try TokenName(parsing: "coda")
-        let other = try TokenName(parsing: "other.route-2")
+        let coda = try RouteName(parsing: "coda")
+        let other = try RouteName(parsing: "other.route-2")
         var traffic = LoopMetrics.Snapshot()
         traffic.requests = [
             LoopMetrics.Series(route: coda, reason: nil, status: 200): 5,
@@ -137,7 +137,7 @@ import Testing
             LoopMetrics.Series(route: other, reason: nil, status: 200): 1,
             LoopMetrics.Series(route: nil, reason: .routeUnknown, status: 404): 3,
         ]
-        for (route, times) in [(coda, [40, 60, 700, 90_000_000]), (other, [1_000_000])] as [(TokenName, [Int64])] {
+        for (route, times) in [(coda, [40, 60, 700, 90_000_000]), (other, [1_000_000])] as [(RouteName, [Int64])] {
             var histogram = LatencyHistogram()
             for time in times { histogram.record(time) }
             traffic.added[route] = histogram

@@ -101,14 +101,17 @@ import Testing
     }
 
     private static func route(_ name: String) throws -> Route {
-        let name = try TokenName(parsing: name)
+        let name = try RouteName(parsing: name)
         return Route(
             name: name,
             host: try HostPattern(parsing: "coda.example"),
             audiences: ["aud"],
             upstream: try Upstream(parsing: "http://coda:8080"),
             injections: [
-                Injection(name: try HeaderName(parsing: "X-Key"), value: try .init(parsing: "{token}", ownToken: name))
+                Injection(
+                    name: try HeaderName(parsing: "X-Key"),
+                    value: try .init(parsing: "{token}", ownToken: name.ownToken)
+                )
             ]
         )
     }

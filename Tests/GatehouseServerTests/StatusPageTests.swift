@@ -20,7 +20,7 @@ import Testing
 
     private static func route(_ name: String, _ upstream: String) throws -> Route {
         Route(
-            name: try TokenName(parsing: name),
+            name: try RouteName(parsing: name),
             host: try HostPattern(parsing: "\(name).example.com"),
             audiences: ["aud"],
             upstream: try Upstream(parsing: upstream)
@@ -44,7 +44,7 @@ import Testing
                 problem: nil
             )
         ]
-        facts.traffic.health[coda] = RouteHealth(
+        facts.traffic.health[try RouteName(parsing: "coda")] = RouteHealth(
             lastAnswer: Self.now + .seconds(-60),
             lastFailure: (Self.now + .seconds(-30), .upstreamCredentialRejected, "it answered 401")
         )
@@ -67,7 +67,7 @@ import Testing
 
     /// Counts requests of a route in a minute before now.
     private func count(_ facts: inout StatusFacts, _ name: String, _ requests: Int, failed: Int, ago: Int) throws {
-        let name = try TokenName(parsing: name)
+        let name = try RouteName(parsing: name)
         var hour = facts.traffic.hours[name] ?? LastHour()
         for index in 0..<requests { hour.count(index < failed ? .upstreamError : nil, minute: facts.minute - ago) }
         facts.traffic.hours[name] = hour
@@ -163,7 +163,7 @@ import Testing
     @Test func `has every element closed in order`() throws {
         var facts = try facts()
         facts.tokensProblem = "the database is locked"
-        let coda = try TokenName(parsing: "coda")
+        let coda = try RouteName(parsing: "coda")
         var hour = LastHour()
         hour.count(nil, minute: 0)
         hour.count(.rateLimited, minute: 0)

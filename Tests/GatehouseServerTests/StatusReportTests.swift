@@ -13,7 +13,7 @@ import Testing
 
     private func facts() throws -> StatusFacts {
         var facts = StatusFacts.sample()
-        let coda = try TokenName(parsing: "coda")
+        let coda = try RouteName(parsing: "coda")
         facts.version = "9.9.9"
         facts.storeKind = "sqlite"
         facts.instance.routes = [
@@ -25,19 +25,19 @@ import Testing
                 injections: [
                     Injection(
                         name: try HeaderName(parsing: "X-Key"),
-                        value: try Injection.Template(parsing: "{token}", ownToken: coda)
+                        value: try Injection.Template(parsing: "{token}", ownToken: coda.ownToken)
                     )
                 ]
             )
         ]
-        facts.instance.served = [coda: 7]
+        facts.instance.served = [coda.ownToken: 7]
         facts.traffic.health[coda] = RouteHealth(
             lastAnswer: Self.now + .seconds(-60),
             lastFailure: (at: Self.now + .seconds(-7200), reason: .upstreamUnreachable, detail: "")
         )
         facts.tokens = [
             TokenSummary(
-                name: coda,
+                name: coda.ownToken,
                 version: 7,
                 createdAt: Self.now + .seconds(-86_400),
                 expiresAt: Self.now + .seconds(86_400),

@@ -7,7 +7,7 @@ package final class ScriptedAudit: Sendable {
     package struct Event: Sendable {
         package let kind: AuditFacts.Kind
         package let requestID: RequestID
-        package let route: TokenName?
+        package let route: RouteName?
         package let principal: String?
         package let refusal: Reason?
         package let method: String

@@ -49,6 +49,14 @@ struct FixedClock: WallClock {
     func now() -> Timestamp { time }
 }
 
+extension RouteName {
+    static let coda = name("coda")
+    static let other = name("other")
+    static func name(_ text: String) -> RouteName {
+        do { return try RouteName(parsing: text) } catch { preconditionFailure("a test's name is a name") }
+    }
+}
+
 extension TokenName {
     static let coda = name("coda")
     static let other = name("other")

@@ -1,4 +1,5 @@
 import Foundation
+import GatehouseCore
 import GatehouseTestSupport
 import NIOCore
 import Synchronization
@@ -18,7 +19,7 @@ import Testing
     }
 
     /// Connects and closes what stands.
-    private static func connect(to endpoint: SocketLoop.Endpoint, within timeout: TimeSpan? = nil) async throws
+    private static func connect(to endpoint: Endpoint, within timeout: TimeSpan? = nil) async throws
         -> Outcome
     {
         let loop = try EpollLoop.start(named: "test")

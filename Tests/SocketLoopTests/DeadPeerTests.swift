@@ -1,3 +1,4 @@
+import GatehouseCore
 import CLinux
 import GatehouseTestSupport
 import Glibc

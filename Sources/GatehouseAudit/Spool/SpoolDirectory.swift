@@ -85,7 +85,7 @@ struct SpoolDirectory: Sendable {
         if access(file, F_OK) == 0 {
             let text = String(decoding: try Descriptor(opening: file, O_RDONLY).readAll(), as: UTF8.self)
             let name = text.hasSuffix("\n") ? String(text.dropLast()) : text
-            guard (try? TokenName(parsing: name)) != nil else {
+            guard OperatorName.matches(name) else {
                 throw AuditError(.spoolDamaged, "\(file) does not hold the name of a writer")
             }
             return name

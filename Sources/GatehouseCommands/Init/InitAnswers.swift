@@ -69,12 +69,12 @@ struct InitAnswers {
                     suggestion: "\(entries.map(\.name).joined(separator: ", ")); --upstream for another one"
                 )
             }
-            return try TokenName(parsing: text).text
+            return try RouteName(parsing: text).text
         }
         if let entry = Catalog.entry(named: name) { return entry }
         let own =
             try name != Self.other
-            ? name : answer(nil, "Its name: ") { text throws(InvalidValue) in try TokenName(parsing: text).text }
+            ? name : answer(nil, "Its name: ") { text throws(InvalidValue) in try RouteName(parsing: text).text }
         return CatalogEntry(
             name: own,
             title: own,
@@ -95,8 +95,8 @@ struct InitAnswers {
 
     /// The names of the tokens in a header's value.
     static func tokens(in template: String, of route: String) -> [String] {
-        guard let name = try? TokenName(parsing: route),
-            let parsed = try? Injection.Template(parsing: template, ownToken: name)
+        guard let name = try? RouteName(parsing: route),
+            let parsed = try? Injection.Template(parsing: template, ownToken: name.ownToken)
         else { return [] }
         return parsed.tokens.map(\.text)
     }

@@ -9,7 +9,7 @@ package struct RouteText: Sendable {
 
     /// - Throws: ``ConfigurationError`` when the file is not good as it is, or is laid out so that no route can be taken out.
     package init?(
-        of name: TokenName,
+        of name: RouteName,
         in text: [UInt8],
         file: String,
         environment: Environment = .process
@@ -33,7 +33,7 @@ package struct RouteText: Sendable {
     ///
     /// - Throws: ``ConfigurationError`` when it is none: the last route cannot be taken out.
     package func check(
-        without name: TokenName,
+        without name: RouteName,
         from text: [UInt8],
         file: String,
         environment: Environment = .process

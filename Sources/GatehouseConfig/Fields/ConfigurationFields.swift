@@ -11,7 +11,7 @@ package enum ConfigurationFields {
     )
     static let listen = Field(
         "listen",
-        Shape<ListenAddress>.parsed(wanted: "a listener", ListenAddress.init(parsing:)),
+        Shape<Endpoint>.parsed(wanted: "a listener", Endpoint.init(parsing:)),
         .fallback(Configuration.defaultListen),
         "Where requests arrive: `HOST:PORT`, or `unix:/path` (mode 0660)."
     )
@@ -22,7 +22,7 @@ package enum ConfigurationFields {
     )
     static let admin = Field(
         "admin",
-        Shape<ListenAddress>.parsed(wanted: "a listener", ListenAddress.init(parsing:)),
+        Shape<Endpoint>.parsed(wanted: "a listener", Endpoint.init(parsing:)),
         .fallback(Configuration.defaultAdmin),
         "Health, metrics and status; never routed through the tunnel."
     )

@@ -3,9 +3,9 @@ internal import YAMLReader
 
 /// The values of a whole file, checked against each other.
 struct Draft: Sendable {
-    let listen: ListenAddress
+    let listen: Endpoint
     let reusesPort: Bool
-    let admin: ListenAddress
+    let admin: Endpoint
     let adminHosts: [Host]
     let threads: Int
     let access: AccessSettings
@@ -108,11 +108,11 @@ struct Draft: Sendable {
 
     /// A table of routes knows each name and place once.
     private static func distinct(_ routes: [Route]) -> [Route] {
-        var (names, places): (Set<TokenName>, Set<String>) = ([], [])
+        var (names, places): (Set<RouteName>, Set<String>) = ([], [])
         return routes.filter { names.insert($0.name).inserted && places.insert("\($0.host) \($0.path.text)").inserted }
     }
 
-    private static func check(_ listen: ListenAddress, _ admin: ListenAddress, _ keys: Keys, _ decoding: Decoding) {
+    private static func check(_ listen: Endpoint, _ admin: Endpoint, _ keys: Keys, _ decoding: Decoding) {
         let place = keys.place(of: Fields.admin.key)
         if listen == admin, !listen.isEphemeral {
             decoding.error("'admin' is the same address as 'listen'", at: place)
@@ -131,7 +131,7 @@ struct Draft: Sendable {
             let host: HostPattern
             let path: PathPrefix
         }
-        var lines: [TokenName: Int] = [:]
+        var lines: [RouteName: Int] = [:]
         var matches: [Match: RouteClaim] = [:]
         for claim in claims {
             if let name = claim.name {
@@ -215,7 +215,7 @@ extension Configuration {
     }
 }
 
-extension ListenAddress {
+extension Endpoint {
     /// Whether the system chooses the port, so that two equal addresses do not meet.
     fileprivate var isEphemeral: Bool {
         if case .tcp(_, 0) = self { true } else { false }

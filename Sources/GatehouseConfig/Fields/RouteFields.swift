@@ -5,7 +5,7 @@ internal import YAMLReader
 enum RouteFields {
     static let name = Field(
         "name",
-        Shape<TokenName>.parsed(wanted: "a name", TokenName.init(parsing:)),
+        Shape<RouteName>.parsed(wanted: "a name", RouteName.init(parsing:)),
         .required,
         "The route's name, and the token that `{token}` means."
     )
@@ -128,7 +128,7 @@ enum RouteFields {
     ]
 
     /// Stands for the name of a route that has none, so that its other keys are still checked.
-    private static let nameless = try? TokenName(parsing: "nameless")
+    private static let nameless = try? RouteName(parsing: "nameless")
 
     static let shape = Shape<Route>.mapping(all, wanted: "a route") { keys, decoding in
         let name = keys.read(name)
@@ -185,7 +185,7 @@ enum RouteFields {
             )
             return nil
         }
-        guard let ownToken = name ?? nameless else { return nil }
+        guard let ownToken = (name ?? nameless)?.ownToken else { return nil }
         let injections = InjectionFields.injections(inject ?? [], ownToken: ownToken, decoding)
         let probeHeaders = InjectionFields.injections(probe?.headers ?? [], ownToken: ownToken, decoding)
         if case .tcp(let host, _) = upstream?.endpoint, upstream?.isSecure == false, carriesToken(injections) {
@@ -314,7 +314,7 @@ enum RouteFields {
 
 /// What a route is called and matches, and where that is written.
 struct RouteClaim {
-    let name: TokenName?
+    let name: RouteName?
     let host: HostPattern?
     let path: PathPrefix?
     let nameSpan: YAMLSpan

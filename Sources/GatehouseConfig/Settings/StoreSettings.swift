@@ -1,14 +1,5 @@
 package import GatehouseCore
 
-/// The name of a store in `stores`: what `store:` and `gatehouse store migrate` say. Same letters as a ``TokenName``.
-package struct StoreName: Hashable, Sendable, CustomStringConvertible {
-    package let text: String
-
-    package init(parsing text: String) throws(InvalidValue) { self.text = try TokenName(parsing: text).text }
-
-    package var description: String { text }
-}
-
 /// Where upstream tokens are kept.
 package enum StoreSettings: Equatable, Sendable {
     case environment(EnvironmentStoreSettings)

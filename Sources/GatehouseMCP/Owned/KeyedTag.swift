@@ -12,7 +12,7 @@ struct KeyedTag {
     init(_ key: SymmetricKey) { code = HMAC(key: key) }
 
     /// The owner; each text with its length, so that no part of one can be moved into the next.
-    mutating func add(_ route: TokenName, _ principal: Principal) {
+    mutating func add(_ route: RouteName, _ principal: Principal) {
         add(route.text)
         add(principal.kind.rawValue)
         add(principal.identity)

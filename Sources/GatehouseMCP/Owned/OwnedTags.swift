@@ -52,7 +52,7 @@ package final class OwnedTags: Sendable {
     package func tag(
         _ kind: OwnedKind,
         _ value: UnsafeRawBufferPointer,
-        route: TokenName,
+        route: RouteName,
         principal: Principal
     ) -> [UInt8]? {
         guard !value.isEmpty, value.count <= kind.maximum else { return nil }
@@ -64,7 +64,7 @@ package final class OwnedTags: Sendable {
     package func accepts(
         _ kind: OwnedKind,
         _ tagged: UnsafeRawBufferPointer,
-        route: TokenName,
+        route: RouteName,
         principal: Principal
     ) -> Bool {
         let count = tagged.count - Self.length
@@ -79,7 +79,7 @@ package final class OwnedTags: Sendable {
     private static func tag(
         _ kind: OwnedKind,
         _ value: UnsafeRawBufferPointer,
-        _ route: TokenName,
+        _ route: RouteName,
         _ principal: Principal,
         _ key: SymmetricKey
     ) -> [UInt8] {

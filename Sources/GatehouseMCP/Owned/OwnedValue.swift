@@ -25,15 +25,15 @@ package struct OwnedValue: Sendable {
     }
 
     /// Reads the value that is next; a `null` is none.
-    init?(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) {
+    init?(_ kind: Kind, _ scanner: inout RPCScanner) throws(RPCFault) {
         switch scanner.next {
         case .string:
-            self.init(kind, RPCMessage.Text(try json { () throws(JSONFault) in try scanner.string() }))
+            self.init(kind, RPCMessage.Text(try scanner.string()))
         case .null where kind == .requestState:
-            try json { () throws(JSONFault) in try scanner.null() }
+            try scanner.null()
             return nil
         case .object, .array, .number, .bool, .null, nil:
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            try scanner.skip()
             self.init(kind, nil)
         }
     }
@@ -41,7 +41,7 @@ package struct OwnedValue: Sendable {
 
 extension OwnedValue {
     /// The task that a message names under `_meta`, which is next.
-    static func relatedTask(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) -> OwnedValue? {
+    static func relatedTask(_ kind: Kind, _ scanner: inout RPCScanner) throws(RPCFault) -> OwnedValue? {
         var found: OwnedValue?
         var isThere = false
         try members(&scanner) { (name, scanner) throws(RPCFault) in
@@ -55,7 +55,7 @@ extension OwnedValue {
     }
 
     /// The same in an object with a member `_meta`, which is next: a result, or params that mean nothing else here.
-    static func inMeta(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) -> OwnedValue? {
+    static func inMeta(_ kind: Kind, _ scanner: inout RPCScanner) throws(RPCFault) -> OwnedValue? {
         var found: OwnedValue?
         var isThere = false
         try members(&scanner) { (name, scanner) throws(RPCFault) in
@@ -74,7 +74,7 @@ extension OwnedValue {
         return found
     }
 
-    private static func taskID(_ kind: Kind, _ scanner: inout JSONScanner) throws(RPCFault) -> OwnedValue? {
+    private static func taskID(_ kind: Kind, _ scanner: inout RPCScanner) throws(RPCFault) -> OwnedValue? {
         var found: OwnedValue?
         try members(&scanner) { (name, scanner) throws(RPCFault) in
             guard name == "taskId" else {
@@ -90,13 +90,13 @@ extension OwnedValue {
     }
 
     /// The tasks of `taskIds`, which are next.
-    static func listedTasks(_ scanner: inout JSONScanner) throws(RPCFault) -> [OwnedValue] {
+    static func listedTasks(_ scanner: inout RPCScanner) throws(RPCFault) -> [OwnedValue] {
         guard scanner.next == .array else { return try OwnedValue(.listedTask, &scanner).map { [$0] } ?? [] }
         var found: [OwnedValue] = []
-        try json { () throws(JSONFault) in try scanner.beginArray() }
-        while try json({ () throws(JSONFault) in try scanner.nextElement() }) {
+        try scanner.beginArray()
+        while try scanner.nextElement() {
             guard found.count < RPCGate.maximumListenedTasks else {
-                try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+                try scanner.skip()
                 found[0] = OwnedValue(.listedTask, nil)
                 continue
             }
@@ -110,17 +110,17 @@ extension OwnedValue {
     /// Walks the members of the value that is next, and passes over those that `take` leaves, or over anything but an object.
     @inline(__always)
     private static func members(
-        _ scanner: inout JSONScanner,
-        _ take: (JSONString, inout JSONScanner) throws(RPCFault) -> Bool
+        _ scanner: inout RPCScanner,
+        _ take: (JSONString, inout RPCScanner) throws(RPCFault) -> Bool
     ) throws(RPCFault) {
         guard scanner.next == .object else {
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            try scanner.skip()
             return
         }
-        try json { () throws(JSONFault) in try scanner.beginObject() }
-        while let name = try json({ () throws(JSONFault) in try scanner.nextMember() }) {
+        try scanner.beginObject()
+        while let name = try scanner.nextMember() {
             if try take(name, &scanner) { continue }
-            try json { () throws(JSONFault) in _ = try scanner.skipUnread() }
+            try scanner.skip()
         }
     }
 }

@@ -18,7 +18,7 @@ package struct TagCuts: Sendable {
         _ message: RPCMessage,
         in body: UnsafeRawBufferPointer,
         _ tags: OwnedTags,
-        route: TokenName,
+        route: RouteName,
         principal: Principal
     ) -> Reason? {
         if message.known == .tasksList { return .tasksListDenied }
@@ -43,7 +43,7 @@ package struct TagCuts: Sendable {
         _ message: RPCMessage,
         _ body: UnsafeRawBufferPointer,
         _ tags: OwnedTags,
-        _ route: TokenName,
+        _ route: RouteName,
         _ principal: Principal
     ) -> Bool {
         // The tag stands there without escapes, or its end could not be told from the value's: no escape holds a dot.

@@ -30,7 +30,7 @@ extension ClientConnection {
         return refuse(after: loop.rates.wait(principal, on: route, under: rate, now: now))
     }
 
-    private func rateInForce() -> (Principal, TokenName, RouteLimits.Rate, UInt64)? {
+    private func rateInForce() -> (Principal, RouteName, RouteLimits.Rate, UInt64)? {
         guard let exchange, let route = exchange.route?.route, let rate = route.limits.rate,
             let caller = exchange.caller
         else { return nil }

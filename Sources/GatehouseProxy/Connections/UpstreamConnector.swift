@@ -35,7 +35,7 @@ package final class UpstreamConnector: Sendable {
     ) {
         do throws(TLSError) {
             SocketConnector.connect(
-                to: upstream.upstream.socketEndpoint,
+                to: upstream.upstream.endpoint,
                 tls: try session(for: upstream),
                 within: timeout,
                 on: eventLoop
@@ -52,14 +52,5 @@ package final class UpstreamConnector: Sendable {
         guard upstream.isSecure, case .tcp(let host, _) = upstream.endpoint else { return nil }
         let context = if let own = pooled.context { own } else { try prepareTLS() }
         return try TLSSession(context, host: upstream.tls.serverName ?? host)
-    }
-}
-
-extension Upstream {
-    fileprivate var socketEndpoint: SocketLoop.Endpoint {
-        switch endpoint {
-        case .tcp(let host, let port): .tcp(host: host, port: port)
-        case .unix(let path): .unix(path: path)
-        }
     }
 }

@@ -42,7 +42,7 @@ package final class RateTable: Sendable {
     /// - Returns: nil when they are within the rate, else the seconds after which they would be, rounded up.
     package func limit(
         _ principal: Principal,
-        on route: TokenName,
+        on route: RouteName,
         to rate: RouteLimits.Rate,
         count: Int = 1,
         now: UInt64
@@ -64,7 +64,7 @@ package final class RateTable: Sendable {
     }
 
     /// The seconds after which one more request would be within the rate, rounded up; nil when it is now. Nothing is counted.
-    package func wait(_ principal: Principal, on route: TokenName, under rate: RouteLimits.Rate, now: UInt64) -> Int? {
+    package func wait(_ principal: Principal, on route: RouteName, under rate: RouteLimits.Rate, now: UInt64) -> Int? {
         let owner = Self.owner(principal, route)
         let (_, seen) = place(of: owner, now: now)
         guard seen.first == owner,
@@ -94,7 +94,7 @@ package final class RateTable: Sendable {
     }
 
     /// Seeded anew in each process, so that nobody can look for names that meet. Never 0, which is nobody's.
-    private static func owner(_ principal: Principal, _ route: TokenName) -> UInt {
+    private static func owner(_ principal: Principal, _ route: RouteName) -> UInt {
         var hasher = Hasher()
         hasher.combine(route)
         hasher.combine(principal.kind)

@@ -8,11 +8,11 @@ package struct LastRefusals: Sendable {
     package struct Entry: Sendable {
         package let at: Timestamp
         package let requestID: RequestID
-        package let route: TokenName?
+        package let route: RouteName?
         package let reason: Reason
         package let status: Int
 
-        package init(at: Timestamp, requestID: RequestID, route: TokenName?, reason: Reason, status: Int) {
+        package init(at: Timestamp, requestID: RequestID, route: RouteName?, reason: Reason, status: Int) {
             (self.at, self.requestID, self.route, self.reason, self.status) = (at, requestID, route, reason, status)
         }
     }

@@ -22,7 +22,7 @@ package final class LegacySessions: Sendable {
     private let changes = Atomic(0)
 
     struct Directory: Hashable, Sendable {
-        let route: TokenName
+        let route: RouteName
         /// A path with the slash at its end, folded.
         let path: [UInt8]
     }
@@ -60,7 +60,7 @@ package final class LegacySessions: Sendable {
     }
 
     /// Remembers that sessions of a route stand below a path.
-    func learn(_ route: TokenName, _ path: [UInt8]) {
+    func learn(_ route: RouteName, _ path: [UInt8]) {
         directories.withLock { directories in
             guard directories.count < Self.maximumDirectories,
                 directories.insert(Directory(route: route, path: path)).inserted
@@ -73,7 +73,7 @@ package final class LegacySessions: Sendable {
 
     /// Whether sessions of a route are known to stand below a path.
     func holdsSessions(
-        _ route: TokenName,
+        _ route: RouteName,
         _ path: [UInt8],
         _ copy: inout Directories
     ) -> Bool {

@@ -7,12 +7,12 @@ package final class LoopMetrics {
     /// One series of finished requests. Bounded: routes times reasons times the statuses that were seen.
     package struct Series: Hashable, Sendable {
         /// Nil when no route was found.
-        package let route: TokenName?
+        package let route: RouteName?
         /// Nil when the request was allowed and answered by the upstream.
         package let reason: Reason?
         package let status: Int
 
-        package init(route: TokenName?, reason: Reason?, status: Int) {
+        package init(route: RouteName?, reason: Reason?, status: Int) {
             (self.route, self.reason, self.status) = (route, reason, status)
         }
     }
@@ -20,15 +20,15 @@ package final class LoopMetrics {
     package struct Snapshot: Sendable {
         package var requests: [Series: Int] = [:]
         /// Time that Gatehouse itself took, by route.
-        package var added: [TokenName: LatencyHistogram] = [:]
+        package var added: [RouteName: LatencyHistogram] = [:]
         /// Time from the request being sent upstream to the head of its answer, by route.
-        package var upstream: [TokenName: LatencyHistogram] = [:]
+        package var upstream: [RouteName: LatencyHistogram] = [:]
         package var overloaded = 0
         /// List entries withheld because they could not be read, by route.
-        package var unreadable: [TokenName: Int] = [:]
+        package var unreadable: [RouteName: Int] = [:]
         /// By route, nil for requests that found none.
-        package var hours: [TokenName?: LastHour] = [:]
-        package var health: [TokenName: RouteHealth] = [:]
+        package var hours: [RouteName?: LastHour] = [:]
+        package var health: [RouteName: RouteHealth] = [:]
         package var refusals = LastRefusals()
 
         package init() {}

@@ -36,16 +36,11 @@ package final class ProxyServer: Sendable {
     ///
     /// - Parameter isShared: whether another instance may listen there too, to take over or to be taken over from.
     /// - Returns: the port that was bound, chosen by the system for port 0; nil for a unix socket.
-    package func listen(on address: ListenAddress, isShared: Bool = false) async throws -> Int? {
-        let endpoint: Endpoint =
-            switch address {
-            case .tcp(let host, let port): .tcp(host: host, port: port)
-            case .unix(let path): .unix(path: path)
-            }
+    package func listen(on address: Endpoint, isShared: Bool = false) async throws -> Int? {
         let acceptor = loops[0].loop
         let (sockets, port) = try await SocketListener.listen(
-            on: endpoint,
-            unixMode: ListenAddress.unixMode,
+            on: address,
+            unixMode: Endpoint.unixMode,
             isShared: isShared,
             loop: acceptor
         ) { [self] descriptor in

@@ -34,7 +34,7 @@ package struct UpstreamAuthorities: Sendable {
 
     private static func entry(
         _ path: String,
-        of route: TokenName,
+        of route: RouteName,
         keeping old: UpstreamAuthorities
     ) throws(InvalidValue) -> Entry {
         func unusable(_ why: String) -> InvalidValue {

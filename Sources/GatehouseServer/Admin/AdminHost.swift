@@ -6,7 +6,7 @@ internal import GatehouseCore
 struct AdminHost: Sendable {
     private let own: Set<String>
 
-    init(_ address: ListenAddress, named hosts: [Host] = []) {
+    init(_ address: Endpoint, named hosts: [Host] = []) {
         var own = Set(hosts.map { Self.name($0.name) })
         if case .tcp(let host, _) = address { own.insert(Self.name(host)) }
         self.own = own

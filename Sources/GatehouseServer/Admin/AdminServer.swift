@@ -16,7 +16,7 @@ final class AdminServer: Sendable {
     ///   - pages: the page that a request asks for, nil when there is none.
     /// - Throws: ``GatehouseError`` when the address cannot be had.
     static func start(
-        on address: ListenAddress,
+        on address: Endpoint,
         loop: EpollLoop,
         connections: Int = LocalServer.Bounds.defaultConnections,
         isShared: Bool = false,

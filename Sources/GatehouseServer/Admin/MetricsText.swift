@@ -98,7 +98,7 @@ struct MetricsText {
         "\(series.route?.text ?? "") \(series.reason?.rawValue ?? "") \(series.status)"
     }
 
-    private mutating func addHistograms(_ name: String, _ help: String, _ histograms: [TokenName: LatencyHistogram]) {
+    private mutating func addHistograms(_ name: String, _ help: String, _ histograms: [RouteName: LatencyHistogram]) {
         family(name, "histogram", help)
         for (route, histogram) in histograms.sorted(by: { $0.key < $1.key }) {
             var total = 0

@@ -116,9 +116,21 @@ final class LoopAuthenticator: AssertionAuthenticator {
 extension Reason {
     /// Both modules use the contract's words; a test holds them together.
     init(_ rejection: AssertionRejection) {
-        guard let reason = Reason(rawValue: rejection.rawValue) else {
-            preconditionFailure("every rejection of an assertion is a reason of the contract")
-        }
-        self = reason
+        self =
+            switch rejection {
+            case .missing: .assertionMissing
+            case .duplicate: .assertionDuplicate
+            case .malformed: .assertionMalformed
+            case .algorithm: .assertionAlgorithm
+            case .keyUnknown: .assertionKeyUnknown
+            case .signature: .assertionSignature
+            case .type: .assertionType
+            case .issuer: .assertionIssuer
+            case .audience: .assertionAudience
+            case .expired: .assertionExpired
+            case .notYetValid: .assertionNotYetValid
+            case .tooOld: .assertionTooOld
+            case .denied: .assertionDenied
+            }
     }
 }

@@ -18,7 +18,7 @@ final class LoopbackServer: Sendable {
     ) async throws -> LoopbackServer {
         var bounds = LocalServer.Bounds()
         bounds.body = maximumBody
-        let address = ListenAddress.tcp(host: "127.0.0.1", port: 0)
+        let address = Endpoint.tcp(host: "127.0.0.1", port: 0)
         let server = try await LocalServer.start(on: address, loop: loop, bounds: bounds) { answer($0) }
         guard let port = server.port else { preconditionFailure("a bound TCP listener has a port") }
         return LoopbackServer(server, port: port)

@@ -100,7 +100,7 @@ extension Doctor {
         return findings
     }
 
-    private func open(_ probe: Finding.Probe, _ address: ListenAddress, isRunning: Bool) -> Finding {
+    private func open(_ probe: Finding.Probe, _ address: Endpoint, isRunning: Bool) -> Finding {
         guard case .tcp(let host, let port) = address else { return socket(probe, address) }
         let isWide = !address.isLocal
         if isWide, probe == .admin {
@@ -119,7 +119,7 @@ extension Doctor {
         return Finding(probe, .fail, "\(address) is taken", advice: advice)
     }
 
-    private func socket(_ probe: Finding.Probe, _ address: ListenAddress) -> Finding {
+    private func socket(_ probe: Finding.Probe, _ address: Endpoint) -> Finding {
         guard case .unix(let path) = address else { return Finding(probe, .ok, "\(address)") }
         let folder = FileStatus.folder(of: path)
         guard FileStatus(folder)?.isWritable ?? false else {

@@ -53,7 +53,7 @@ extension Finding {
     /// How long before a token ends somebody is told.
     static let expiryNotice: Duration = .seconds(14 * 86_400)
 
-    static func upstream(_ route: TokenName, _ words: String, _ verdict: Verdict = .fail) -> Finding {
+    static func upstream(_ route: RouteName, _ words: String, _ verdict: Verdict = .fail) -> Finding {
         let advice =
             "is the container up, and on a network with Gatehouse? gatehouse audit query --route \(route) says more"
         return Finding(.upstream, verdict, route.text, words, advice: advice)

@@ -72,7 +72,7 @@ struct RouteCondition: Sendable {
     }
 
     /// Nil for a route that does well, and for one that lacks a token, of which the token's finding tells.
-    func finding(_ route: TokenName) -> Finding? {
+    func finding(_ route: RouteName) -> Finding? {
         guard reason != .tokenUnavailable else { return nil }
         return switch state {
         case .failing: .upstream(route, words)

@@ -4,7 +4,7 @@ package import GatehouseCore
 
 /// A question to the admin listener of an instance of this machine.
 package struct InstanceCall: Sendable {
-    package let address: ListenAddress
+    package let address: Endpoint
     private let key: Secret?
 
     /// The instance whose run file lies where the configuration says, however much else is wrong with that.
@@ -27,15 +27,15 @@ package struct InstanceCall: Sendable {
     ///
     /// - Parameter address: where an operator says that it is asked.
     package static func found(
-        at address: ListenAddress?,
+        at address: Endpoint?,
         configuration path: String,
-        _ admin: () throws -> ListenAddress
+        _ admin: () throws -> Endpoint
     ) throws -> InstanceCall {
         if let address { return InstanceCall(address) }
         do throws(GatehouseError) { return try running(configuration: path) } catch { return InstanceCall(try admin()) }
     }
 
-    package init(_ address: ListenAddress, key: Secret? = nil) {
+    package init(_ address: Endpoint, key: Secret? = nil) {
         self.address = address
         self.key = key
     }
@@ -54,7 +54,7 @@ package struct InstanceCall: Sendable {
         case .tcp(let host, let port):
             // A listener on every address is reached on this machine's own.
             let host = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
-            request = CurlRequest("http://\(ListenAddress.tcp(host: host, port: port))\(path)", method: method)
+            request = CurlRequest("http://\(Endpoint.tcp(host: host, port: port))\(path)", method: method)
         case .unix(let socket):
             request = CurlRequest("http://localhost\(path)", method: method)
             request.unixSocket = socket

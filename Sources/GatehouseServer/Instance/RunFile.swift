@@ -15,7 +15,7 @@ package struct RunFile: Sendable {
 
     package let processID: Int
     /// With the port that was bound.
-    package let admin: ListenAddress
+    package let admin: Endpoint
     /// The configuration file that the instance reads, absolute.
     package let configuration: String
     package let version: String
@@ -26,7 +26,7 @@ package struct RunFile: Sendable {
 
     /// Of this process, with a new key.
     static func ofThisProcess(
-        admin: ListenAddress,
+        admin: Endpoint,
         configuration: String,
         version: String,
         startedAt: Timestamp
@@ -45,7 +45,7 @@ package struct RunFile: Sendable {
 
     private init(
         processID: Int,
-        admin: ListenAddress,
+        admin: Endpoint,
         configuration: String,
         version: String,
         startedAt: Timestamp,
@@ -155,7 +155,7 @@ package struct RunFile: Sendable {
         }
         try scanner.finish()
         guard let pid = numbers["pid"], pid > 0, let key = texts["key"], !key.isEmpty, let admin = texts["admin"],
-            let address = try? ListenAddress(parsing: admin)
+            let address = try? Endpoint(parsing: admin)
         else { return nil }
         return RunFile(
             processID: Int(pid),
@@ -168,9 +168,9 @@ package struct RunFile: Sendable {
     }
 }
 
-extension ListenAddress {
+extension Endpoint {
     /// The address with the port that the system chose.
-    func bound(to port: Int?) -> ListenAddress {
+    func bound(to port: Int?) -> Endpoint {
         if case .tcp(let host, _) = self, let port { .tcp(host: host, port: port) } else { self }
     }
 }

@@ -35,7 +35,7 @@ final class LocalServer: Sendable {
 
     /// - Throws: ``SocketError`` when the address cannot be had.
     static func start(
-        on address: ListenAddress,
+        on address: Endpoint,
         loop: EpollLoop,
         bounds: Bounds = Bounds(),
         isShared: Bool = false,
@@ -44,14 +44,9 @@ final class LocalServer: Sendable {
         let connections = try await loop.submit {
             LoopBound(LocalConnections(loop, bounds: bounds, answer: answer), on: loop)
         }
-        let endpoint: Endpoint =
-            switch address {
-            case .tcp(let host, let port): .tcp(host: host, port: port)
-            case .unix(let path): .unix(path: path)
-            }
         let (listeners, port) = try await SocketListener.listen(
-            on: endpoint,
-            unixMode: ListenAddress.unixMode,
+            on: address,
+            unixMode: Endpoint.unixMode,
             isShared: isShared,
             loop: loop
         ) { connections.value.adopt($0) }

@@ -7,7 +7,7 @@ internal import Logging
 struct RequestLines {
     private struct Place: Hashable {
         let reason: Reason
-        let route: TokenName?
+        let route: RouteName?
         let subject: RequestTally.Subject
     }
 

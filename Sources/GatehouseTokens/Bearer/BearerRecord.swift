@@ -53,8 +53,8 @@ struct BearerRecord: Equatable {
     private static func symmetric(_ key: Secret) -> SymmetricKey { key.withUnsafeBytes { SymmetricKey(data: $0) } }
 
     /// Nil unless each part is what ``BearerStore`` writes.
-    var routeNames: Set<TokenName>? {
-        let names = routes.split(separator: ",").map { try? TokenName(parsing: String($0)) }
+    var routeNames: Set<RouteName>? {
+        let names = routes.split(separator: ",").map { try? RouteName(parsing: String($0)) }
         return names.isEmpty || names.contains(nil) ? nil : Set(names.compactMap { $0 })
     }
 

@@ -55,7 +55,7 @@ package actor BearerStore {
     ///   name or there are too many, `unavailable` when the file cannot be written.
     package func issue(
         _ name: TokenName,
-        for routes: Set<TokenName>,
+        for routes: Set<RouteName>,
         lasting lifetime: Duration,
         _ change: TokenChange
     ) throws(TokenError) -> (text: BearerText, summary: BearerSummary) {

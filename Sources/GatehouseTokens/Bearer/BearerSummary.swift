@@ -13,7 +13,7 @@ package struct BearerSummary: Sendable, Equatable {
     package let id: String
     package let name: String
     /// Sorted.
-    package let routes: [TokenName]
+    package let routes: [RouteName]
     package let issuedAt: Timestamp
     package let expiresAt: Timestamp
     package let issuedBy: String

@@ -18,7 +18,7 @@ package struct SampleCalls: Sendable {
     package init(from start: Timestamp, arguments: String) throws {
         self.start = start
         route = try Route(
-            name: TokenName(parsing: "coda"),
+            name: RouteName(parsing: "coda"),
             host: .any,
             audiences: ["aud"],
             upstream: Upstream(parsing: "http://127.0.0.1:8080")
@@ -41,7 +41,7 @@ package struct SampleCalls: Sendable {
             var facts = AuditFacts(.decision, of: Self.requestID(number), at: start + .microseconds(number * 10))
             facts.route = route
             facts.caller = caller
-            facts.token = (route.name, 3)
+            facts.token = (route.name.ownToken, 3)
             facts.httpMethod = part(0..<4)
             facts.path = part(4..<8)
             facts.rpcMethod = part(8..<18)

@@ -51,7 +51,7 @@ import Testing
         #expect(bucket.admit(3, fullAt: 0, now: Self.second) == .admitted(fullAt: 61 * Self.second))
         let table = RateTable()
         let rate = RouteLimits.Rate(count: 3, per: .seconds(60))
-        let coda = try TokenName(parsing: "coda")
+        let coda = try RouteName(parsing: "coda")
         let ann = Principal(kind: .user, name: "ann")
         func limit(_ count: Int) -> Int? { table.limit(ann, on: coda, to: rate, count: count, now: 1) }
         func wait() -> Int? { table.wait(ann, on: coda, under: rate, now: 1) }
@@ -67,7 +67,7 @@ import Testing
     @Test func `principals and routes are counted apart, in seconds rounded up`() throws {
         let table = RateTable()
         let rate = RouteLimits.Rate(count: 1, per: .milliseconds(1500))
-        let (coda, other) = (try TokenName(parsing: "coda"), try TokenName(parsing: "other"))
+        let (coda, other) = (try RouteName(parsing: "coda"), try RouteName(parsing: "other"))
         let ann = Principal(kind: .user, name: "ann")
         #expect(table.limit(ann, on: coda, to: rate, now: 1) == nil)
         #expect(table.limit(ann, on: coda, to: rate, now: 1) == 2)
@@ -80,7 +80,7 @@ import Testing
     @Test func `threads that count at once admit no more than the rate`() async throws {
         let table = RateTable()
         let rate = RouteLimits.Rate(count: 500, per: .seconds(3600))
-        let coda = try TokenName(parsing: "coda")
+        let coda = try RouteName(parsing: "coda")
         // There before the threads are: a newcomer that two of them count at the same instant may have two buckets.
         let ann = Principal(kind: .user, name: "ann")
         #expect(table.limit(ann, on: coda, to: rate, now: 1) == nil)
@@ -96,7 +96,7 @@ import Testing
     @Test func `a full table takes newcomers and forgets the fullest buckets`() throws {
         let table = RateTable(buckets: RateTable.ways)
         let rate = RouteLimits.Rate(count: 1, per: .seconds(60))
-        let coda = try TokenName(parsing: "coda")
+        let coda = try RouteName(parsing: "coda")
         func limit(_ name: Int, _ now: UInt64) -> Int? {
             table.limit(Principal(kind: .user, name: "\(name)"), on: coda, to: rate, now: now)
         }

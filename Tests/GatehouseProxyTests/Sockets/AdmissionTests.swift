@@ -362,7 +362,7 @@ import Testing
     func `a chunked body that turns out empty is none`(method: String, tools: [String]?) async throws {
         try await MCPGateway.run(tools) { gateway in
             let sessions = Gateway.sessions
-            let route = try TokenName(parsing: "coda")
+            let route = try RouteName(parsing: "coda")
             let id = Array("s-1".utf8)
             let alice = ScriptedCallers.person("alice@example.com").principal
             let tag = try #require(id.withUnsafeBytes { sessions.tag(for: $0, route: route, principal: alice) })

@@ -5,7 +5,7 @@ import Testing
 @testable import GatehouseProxy
 
 @Suite struct BearerTests {
-    private static func bearer(_ name: String, routes: Set<TokenName>? = nil) -> Caller {
+    private static func bearer(_ name: String, routes: Set<RouteName>? = nil) -> Caller {
         Caller(
             principal: Principal(kind: .bearer, name: name, subject: "id-\(name)"),
             expiresAt: Timestamp(seconds: 4_102_444_800),

@@ -29,7 +29,7 @@ import Testing
             try await gateway.expectNoConnections()
             let outcome = gateway.audit.outcomes.last
             #expect(outcome?.refusal == .upstreamError && outcome?.status == status)
-            let coda = try TokenName(parsing: "coda")
+            let coda = try RouteName(parsing: "coda")
             let metrics = try await metrics(gateway)
             #expect(metrics.requests[LoopMetrics.Series(route: coda, reason: .upstreamError, status: status)] == 1)
             #expect(metrics.health[coda]?.isGood == false)
@@ -52,7 +52,7 @@ import Testing
             let line = try #require(try await tally(gateway).first)
             #expect(line.reason == .upstreamUnreachable && line.count == 1)
             #expect(line.subject == .failure("connect: Connection refused"))
-            let health = try await metrics(gateway).health[try TokenName(parsing: "coda")]
+            let health = try await metrics(gateway).health[try RouteName(parsing: "coda")]
             #expect(health?.lastFailure?.detail == "connect: Connection refused")
         }
     }

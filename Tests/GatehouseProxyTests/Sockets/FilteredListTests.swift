@@ -75,7 +75,7 @@ import Testing
     func `whatever is no call may be answered with a list`(method: String) async throws {
         try await MCPGateway.run(["get_*"]) { gateway in
             let client = try gateway.client()
-            let route = try TokenName(parsing: "coda")
+            let route = try RouteName(parsing: "coda")
             let alice = ScriptedCallers.person("alice@example.com").principal
             let tag = Array("t-1".utf8).withUnsafeBytes {
                 Gateway.sessions.owned.tag(.task, $0, route: route, principal: alice)

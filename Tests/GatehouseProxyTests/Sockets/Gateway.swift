@@ -165,7 +165,7 @@ final class Gateway: Sendable {
         endpoints: EndpointPaths? = nil,
         tls: Upstream.TLS = Upstream.TLS()
     ) throws -> Route {
-        let name = try TokenName(parsing: name)
+        let name = try RouteName(parsing: name)
         return Route(
             name: name,
             host: try HostPattern(parsing: host),
@@ -174,7 +174,10 @@ final class Gateway: Sendable {
             upstream: try Upstream(parsing: upstream).verified(by: tls),
             speech: speech,
             injections: try inject.sorted { $0.key < $1.key }.map {
-                Injection(name: try HeaderName(parsing: $0.key), value: try .init(parsing: $0.value, ownToken: name))
+                Injection(
+                    name: try HeaderName(parsing: $0.key),
+                    value: try .init(parsing: $0.value, ownToken: name.ownToken)
+                )
             },
             strip: strip,
             policy: policy,

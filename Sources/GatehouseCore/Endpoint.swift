@@ -1,14 +1,15 @@
-/// Where a listener stands: `HOST:PORT`, `[IPv6]:PORT` or `unix:/path`.
-package enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
-    /// The host without brackets; port 0 lets the system choose one.
+/// Where a socket listens or connects.
+package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
+    /// The host is a name or an address without brackets; as a listener's, port 0 lets the system choose one.
     case tcp(host: String, port: Int)
     case unix(path: String)
 
-    /// The mode of a unix socket: its owner and group may connect.
+    /// The mode of a unix socket that listens: its owner and group may connect.
     package static let unixMode: UInt32 = 0o660
     /// sockaddr_un.sun_path holds 108 bytes with the terminator (unix(7)).
     package static let maximumPathLength = 107
 
+    /// Parses where a listener stands: `HOST:PORT`, `[IPv6]:PORT` or `unix:/path`.
     package init(parsing text: String) throws(InvalidValue) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
