@@ -58,7 +58,7 @@ else
   # All tests of a run start at once. Those that talk over sockets or start programs wait for others less in runs of their own, and those
   # that say how long something may take measure themselves and not the others.
   failed=0
-  timed='NamesTests|PoolerTests|StoresBehindAPooler'
+  timed='NamesTests|NamedFailureTests|PoolerTests|StoresBehindAPooler'
   run --skip GatehouseProxyTests --skip EndToEndTests --skip "$timed" || failed=1
   run --filter GatehouseProxyTests || failed=1
   run --filter EndToEndTests --skip "$timed" || failed=1

@@ -51,8 +51,10 @@ extension Gatehouse {
             fileFindings.withLock { $0 = files.compactMap { $0 } }
             let findings = await facts(await traffic().snapshot).findings
             for (word, finding) in standing.update(findings, at: ContinuousClock.now - launchedAt) {
-                // Of a file that is refused the reload itself has said every error.
-                if word == .began, finding.probe == .configuration, finding.subject.isEmpty { continue }
+                // The reload itself has said every error of a file that it refused, and what waits for a restart.
+                if word == .began, finding.probe == .configuration, ["", Finding.restart].contains(finding.subject) {
+                    continue
+                }
                 say(word, finding)
             }
         } while (try? await Task.sleep(for: Self.findingsInterval)) != nil

@@ -145,7 +145,10 @@ extension Gatehouse {
         if !outcome.waiting.isEmpty {
             logger.warning(
                 "some changes wait for a restart",
-                metadata: ["sections": "\(outcome.waiting.joined(separator: " "))"]
+                metadata: [
+                    "sections": "\(outcome.waiting.joined(separator: " "))",
+                    "remedy": "restart Gatehouse when it suits: until then the old value is in force",
+                ]
             )
         }
     }
@@ -170,7 +173,10 @@ extension Gatehouse {
         reloadGate.withLock { $0.refused(text, result) }
         reloadState.withLock { $0.refused(at: SystemClock().now(), problems) }
         for problem in problems {
-            logger.error("not reloaded, the old configuration goes on", metadata: ["problem": "\(problem)"])
+            logger.error(
+                "not reloaded, the old configuration goes on",
+                metadata: ["problem": "\(problem)", "remedy": "gatehouse check says all errors; gatehouse reload"]
+            )
         }
         return ReloadOutcome(result, problems: problems)
     }

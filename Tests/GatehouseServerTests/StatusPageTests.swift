@@ -118,6 +118,28 @@ import Testing
         #expect(StatusPage(facts: facts).headline.words == "degraded")
     }
 
+    /// Green beside words that tell of a fault would be read as "all is well".
+    @Test func `colours nothing good that is not`() throws {
+        var facts = try facts()
+        facts.instance.reload.refused(at: Self.now, ["gatehouse.yaml:3:1: error: 'host' is missing"])
+        facts.tokens = [
+            TokenSummary(
+                name: try TokenName(parsing: "coda"),
+                version: 7,
+                createdAt: nil,
+                expiresAt: Self.now + .seconds(-1),
+                fingerprint: nil,
+                actor: "",
+                note: "",
+                problem: nil
+            )
+        ]
+        let page = html(facts)
+        #expect(page.contains(#"<span class="pill warn">in part</span> the last file was refused"#))
+        #expect(page.contains(#"data-label="state"><span class="pill bad">ended</span>"#))
+        #expect(StatusReport(facts).text.contains("ended") && !StatusReport(facts).text.contains("usable"))
+    }
+
     @Test func `is there without any route`() throws {
         var facts = try facts()
         facts.instance.routes = []
@@ -201,21 +223,6 @@ import Testing
         #expect(histogram.quantile(0.5) == 175)
         histogram.record(90_000_000)
         #expect(histogram.quantile(1) == 60_000_000)
-    }
-}
-
-extension StatusFacts {
-    /// As an instance does with what its loops have counted.
-    fileprivate mutating func judge() {
-        let (traffic, minute) = (traffic, minute)
-        instance.conditions = instance.routes.map { route in
-            RouteCondition(
-                route,
-                missing: instance.missing(route),
-                health: traffic.health[route.name] ?? RouteHealth(),
-                hour: (traffic.hours[route.name] ?? LastHour()).ending(at: minute)
-            )
-        }
     }
 }
 

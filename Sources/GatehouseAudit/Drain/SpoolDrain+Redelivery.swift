@@ -3,10 +3,9 @@ internal import Synchronization
 /// What the sink had and has no more.
 extension SpoolDrain {
     /// Sees to it that the sink is the one that it was. After each opening the sink is asked how far it has this spool's chain: its file may have been
-    /// deleted or restored from a backup meanwhile, or a standby may have taken over that lagged behind.
+    /// deleted or restored from a backup meanwhile, or a standby may have taken over that lagged behind. A sink that cannot be opened is
+    /// told at the start so, and not when the first event comes.
     func attend() throws(AuditError) {
-        // Before the first event there is nothing that a sink could lack.
-        guard cursor.tip.sequence > 0 || hasEvents else { return }
         let opening = try sink.open()
         guard opening != attended else { return }
         if let last = try sink.lastSequence(of: directory.writer) {

@@ -35,19 +35,19 @@ struct Readiness: Sendable {
                 name: "keys",
                 isReady: areKeysReady,
                 detail: areKeysReady
-                    ? "\(facts.keys.keyIDs.count) keys" : facts.keysFinding?.detail ?? "not fetched yet"
+                    ? StatusWords.count(facts.keys.keyIDs.count, "key") : facts.keysFinding?.detail ?? "not fetched yet"
             ),
             Check(
                 name: "store",
                 isReady: facts.store.isReady,
                 detail: facts.store.isReady
-                    ? "\(facts.store.served) tokens" : facts.storeFinding?.detail ?? "not read yet"
+                    ? StatusWords.count(facts.store.served, "token") : facts.storeFinding?.detail ?? "not read yet"
             ),
             Check(
                 name: "routes",
                 isReady: isAnyServed,
                 detail: lacking.isEmpty
-                    ? "\(facts.routes.count) routes"
+                    ? StatusWords.count(facts.routes.count, "route")
                     : "\(lacking.count) of \(facts.routes.count) routes lack a token: "
                         + lacking.map { "\($0.name) needs \(facts.missing($0).map(\.text).joined(separator: ", "))" }
                         .joined(separator: "; ")
@@ -62,6 +62,20 @@ struct Readiness: Sendable {
         self.checks = checks
         let isWhole = !findings.contains { $0.verdict == .fail }
         state = !checks.allSatisfy(\.isReady) ? .missing : isWhole ? .ready : .degraded
+    }
+
+    /// What a check that passes still has to say: its part serves, and not wholly.
+    func isUneven(_ check: Check) -> Bool { findings.contains { Self.check(of: $0.probe) == check.name } }
+
+    private static func check(of probe: Finding.Probe) -> String {
+        switch probe {
+        case .certs: "keys"
+        case .store, .masterKey: "store"
+        case .token, .upstream: "routes"
+        case .auditSink, .spool: "audit"
+        case .configuration: "configuration"
+        case _: ""
+        }
     }
 
     /// `ready` is `true`, `"degraded"` or `false`: who asks only whether it is true-like reads it rightly.

@@ -53,11 +53,8 @@ extension Finding {
     /// How long before a token ends somebody is told.
     static let expiryNotice: Duration = .seconds(14 * 86_400)
 
-    static func upstream(_ route: RouteName, _ words: String, _ verdict: Verdict = .fail) -> Finding {
-        let advice =
-            "is the container up, and on a network with Gatehouse? gatehouse audit query --route \(route) says more"
-        return Finding(.upstream, verdict, route.text, words, advice: advice)
-    }
+    /// The subject of the finding that a change of the file waits for a restart.
+    static let restart = "restart"
 
     /// A file that was mounted alone and then replaced: the mount goes on showing the one that was deleted, so nothing that is written outside
     /// arrives here any more.

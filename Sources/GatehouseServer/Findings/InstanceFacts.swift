@@ -48,8 +48,13 @@ struct InstanceFacts: Sendable {
                 )
             )
         }
+        if !reload.waiting.isEmpty {
+            let detail = "the file changes \(reload.waiting.joined(separator: ", ")), which waits for a restart"
+            let advice = "restart Gatehouse when it suits: until then the old value is in force"
+            findings.append(Finding(.configuration, .warn, Finding.restart, detail, advice: advice))
+        }
         for (route, condition) in zip(routes, conditions) {
-            if let finding = condition.finding(route.name) { findings.append(finding) }
+            if let finding = condition.finding(route) { findings.append(finding) }
         }
         return findings.filter { $0.verdict != .ok }
     }
@@ -93,15 +98,15 @@ struct InstanceFacts: Sendable {
     }
 
     private var auditFindings: [Finding] {
+        let word = audit.word
+        let remedy = Finding.remedy(of: word)
         if let trouble = audit.writerTrouble {
-            let advice = "make room or give it back to this user; requests are refused meanwhile (audit.on_failure)"
-            return [Finding(.spool, .fail, "\(audit.word.rawValue): \(trouble)", advice: advice)]
+            return [Finding(.spool, .fail, "\(word.rawValue): \(trouble)", advice: remedy)]
         }
-        let advice = "the spool keeps events until the sink takes them"
         if let trouble = audit.sinkTrouble {
-            return [Finding(.auditSink, .fail, "\(audit.word.rawValue): \(trouble)", advice: advice)]
+            return [Finding(.auditSink, .fail, "\(word.rawValue): \(trouble)", advice: remedy)]
         }
-        guard audit.word != .ready else { return [] }
-        return [Finding(.auditSink, .warn, audit.word.rawValue, advice: advice)]
+        guard word != .ready else { return [] }
+        return [Finding(.auditSink, .warn, word.rawValue, advice: remedy)]
     }
 }

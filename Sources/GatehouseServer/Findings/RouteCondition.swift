@@ -72,11 +72,12 @@ struct RouteCondition: Sendable {
     }
 
     /// Nil for a route that does well, and for one that lacks a token, of which the token's finding tells.
-    func finding(_ route: RouteName) -> Finding? {
+    func finding(_ route: Route) -> Finding? {
         guard reason != .tokenUnavailable else { return nil }
+        let remedy = Finding.remedy(of: reason, route.name, tokens: route.tokens)
         return switch state {
-        case .failing: .upstream(route, words)
-        case .degraded: .upstream(route, words, .warn)
+        case .failing: Finding(.upstream, .fail, route.name.text, words, advice: remedy)
+        case .degraded: Finding(.upstream, .warn, route.name.text, words, advice: remedy)
         case .untried, .answers, .unsteady: nil
         }
     }

@@ -27,10 +27,17 @@ extension StatusPage {
 
     func readiness(_ html: inout HTMLText) {
         html.markup("<section><h2>Readiness</h2><dl>")
-        for check in Readiness(facts.instance).checks {
+        let readiness = Readiness(facts.instance)
+        for check in readiness.checks {
+            let words: (String, StaticString) =
+                switch (check.isReady, readiness.isUneven(check)) {
+                case (false, _): ("missing", "pill bad")
+                case (true, true): ("in part", "pill warn")
+                case (true, false): ("ok", "pill good")
+                }
             html.element("dt", check.name)
             html.element("dd") { cell in
-                cell.element("span", check.isReady ? "ok" : "missing", class: check.isReady ? "pill good" : "pill bad")
+                cell.element("span", words.0, class: words.1)
                 cell.words(" \(check.detail)")
             }
         }
@@ -65,7 +72,11 @@ extension StatusPage {
     func tokens(_ html: inout HTMLText) {
         html.markup("<section><h2>Tokens</h2>")
         if let problem = facts.tokensProblem ?? facts.instance.store.error?.message { html.element("pre", problem) }
-        html.markup("<table><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
+        guard !facts.tokens.isEmpty else {
+            html.markup("<p class=\"none\">None.</p>")
+            return store(&html)
+        }
+        html.markup("<table class=\"tokens\"><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
         html.markup("<th>fingerprint</th><th>state</th></tr></thead><tbody>")
         for token in facts.tokens {
             html.element("tr") { row in
@@ -76,15 +87,18 @@ extension StatusPage {
                 row.element("td", label: "ends") { ends(token.expiresAt, &$0) }
                 row.element("td", label: "fingerprint") { $0.element("code", token.fingerprint?.text ?? "–") }
                 row.element("td", label: "state") { cell in
-                    cell.element(
-                        "span",
-                        token.problem?.message ?? "usable",
-                        class: token.problem == nil ? "pill good" : "pill bad"
-                    )
+                    let state = StatusWords.state(of: token, facts.now)
+                    cell.element("span", state.words, class: state.isGood ? "pill good" : "pill bad")
                 }
             }
         }
-        html.markup("</tbody></table><p class=\"legend\">")
+        html.markup("</tbody></table>")
+        store(&html)
+    }
+
+    /// Where the tokens come from; closes their section.
+    private func store(_ html: inout HTMLText) {
+        html.markup("<p class=\"legend\">")
         var words = "store \(facts.instance.storeName), kind \(facts.storeKind)"
         if let age = facts.instance.store.age(at: facts.now) { words += ", read \(StatusWords.span(age)) ago" }
         if facts.instance.store.stale > 0 {
@@ -176,7 +190,7 @@ extension StatusPage {
         guard let credentials = facts.credentials else { return }
         html.markup("<section><h2>Break-glass credentials alive</h2>")
         guard !credentials.isEmpty else { return html.markup("<p class=\"none\">None.</p></section>") }
-        html.markup("<table class=\"lines\"><thead><tr><th>name</th><th>ends</th></tr>")
+        html.markup("<table><thead><tr><th>name</th><th>ends</th></tr>")
         html.markup("</thead><tbody>")
         for credential in credentials {
             html.element("tr") { row in

@@ -113,7 +113,7 @@ struct StatusReport {
                 token.name.text, "\(token.version)",
                 token.createdAt.map { StatusWords.span(facts.now - $0) } ?? "not known",
                 token.expiresAt.map { end($0, facts.now) } ?? "not said", token.fingerprint?.text ?? "–",
-                token.problem?.message ?? "usable",
+                StatusWords.state(of: token, facts.now).words,
             ]
         }
         for name in facts.missingTokens { section.rows.append([name, "–", "–", "–", "–", "missing"]) }

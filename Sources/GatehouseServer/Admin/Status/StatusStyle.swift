@@ -24,7 +24,7 @@ enum StatusStyle {
         .bad{color:var(--bad);background:var(--bad-bg)}
         .idle{color:var(--soft);background:var(--page)}
         svg{display:block;width:100%;height:96px}
-        td svg{height:26px;width:100%;min-width:110px;max-width:220px}
+        td svg{height:26px;width:100%;min-width:110px;max-width:170px}
         rect.served{fill:var(--served)}rect.refused{fill:var(--refused)}rect.failed{fill:var(--failed)}rect.floor{fill:var(--line)}
         .legend{display:flex;flex-wrap:wrap;gap:4px 18px;color:var(--soft);font-size:13px;margin:8px 0 0}
         .legend i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:6px}
@@ -35,8 +35,9 @@ enum StatusStyle {
         th,td{padding:6px 18px 6px 0;border-top:1px solid var(--line);vertical-align:middle;overflow-wrap:anywhere}
         thead th{border-top:0;padding-top:0;white-space:nowrap;overflow-wrap:normal}
         tr>:last-child{padding-right:0}
-        .routes td:nth-child(1){min-width:150px}.routes td:nth-child(2){min-width:110px}.routes td:nth-child(3){min-width:170px}
-        .routes td:nth-child(4),.routes td:nth-child(5){white-space:nowrap}.routes td:last-child{width:220px}
+        .routes td:nth-child(1){min-width:190px}.routes td:nth-child(2){min-width:110px}.routes td:nth-child(3){min-width:232px}
+        .routes td:nth-child(4),.routes td:nth-child(5){white-space:nowrap}.routes td:last-child{width:170px}
+        .tokens td:nth-child(n+3):nth-child(-n+5){white-space:nowrap}.tokens code{overflow-wrap:normal}
         .problems{list-style:none;margin:0;padding:0;display:grid;gap:8px}
         .problems li{display:flex;gap:12px;align-items:baseline}.problems li>:last-child{min-width:0;overflow-wrap:anywhere}
         .problems .pill{flex:none;min-width:76px;text-align:center}
@@ -60,7 +61,7 @@ enum StatusStyle {
         .routes td:first-child,td:first-child{display:block;text-align:left;font-weight:600}td:first-child::before{content:none}
         td:first-child small{font-weight:400}td svg{width:60%}
         .lines tbody{display:block}.lines tr{display:flex;flex-wrap:wrap;gap:0 14px;align-items:baseline}.lines td{display:block}
-        .lines td::before{content:none}.lines td:first-child{font-weight:400}
+        .lines td::before{margin-right:6px}.lines td:first-child::before,.lines td:nth-child(3)::before{content:none}.lines td:first-child{font-weight:400}
         .tiles{grid-template-columns:repeat(3,1fr)}.tiles span{display:block;line-height:1.3}}
         """
 }

@@ -1,5 +1,6 @@
 internal import GatehouseCore
 internal import GatehouseProxy
+internal import GatehouseTokens
 
 /// Numbers as people read them.
 enum StatusWords {
@@ -46,6 +47,16 @@ enum StatusWords {
         }
         return ([digits] + groups).joined(separator: "\u{202F}")
     }
+
+    /// A token that has ended is sent all the same: only the upstream knows whether it still takes it.
+    static func state(of token: TokenSummary, _ now: Timestamp) -> (words: String, isGood: Bool) {
+        if let problem = token.problem { return (problem.message, false) }
+        if let end = token.expiresAt, end <= now { return ("ended", false) }
+        return ("usable", true)
+    }
+
+    /// `1 key`, `2 keys`.
+    static func count(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
 
     /// Two significant digits below ten, none behind the point above.
     private static func rounded(_ value: Double) -> String {

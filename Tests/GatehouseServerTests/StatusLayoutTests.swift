@@ -1,0 +1,221 @@
+import Foundation
+@testable import GatehouseServer
+import GatehouseTestSupport
+import Testing
+
+/// The status page as Chromium lays it out: at the widths of a phone, a tablet and a laptop, light and dark, with no route, some and many,
+/// idle and failing. Each page stands in a frame of its width in one document, whose script measures them all.
+///
+/// `GATEHOUSE_TEST_PICTURES=FOLDER` keeps a picture of each.
+@Suite(
+    "The layout of the status page",
+    .enabled(if: Chromium.path != nil, "no chromium: apt-get install chromium"),
+    .timeLimit(.minutes(5))
+)
+struct StatusLayoutTests {
+    static let widths = [390, 768, 1280]
+
+    /// What the script says of one page.
+    private struct Measure: Decodable {
+        let scene: String
+        let width: Int
+        let isDark: Bool
+        /// Of the whole content, for pictures.
+        let height: Int
+        /// How far the content goes beyond the window.
+        let overflow: Int
+        /// Elements that reach out of the window or of their own column.
+        let cut: [String]
+        /// Values without a label that is seen, and labels without a value.
+        let alone: [String]
+        /// Text that is too near to its background, with the ratio.
+        let faint: [String]
+        /// Text that lies over other text.
+        let covered: [String]
+        let cells: Int
+        let header: String
+        let headerClass: String
+    }
+
+    @Test(arguments: Chromium.Scheme.allCases)
+    func `cuts, covers and hides nothing, at any width`(scheme: Chromium.Scheme) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("layout-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let document = folder.appendingPathComponent("all.html")
+        try Data(try Self.document(StatusScene.all, Self.widths).utf8).write(to: document)
+        let outcome = try await Chromium.load(
+            document.absoluteString,
+            scheme,
+            in: folder.path,
+            ["--window-size=1400,1000", "--dump-dom"]
+        )
+        let match = try #require(outcome.output.firstMatch(of: #/<pre id="measures">([^<]*)</#), "\(outcome.errors)")
+        let text = try #require(Data(base64Encoded: String(match.output.1)))
+        let measures = try JSONDecoder().decode([Measure].self, from: text)
+        #expect(measures.count == StatusScene.all.count * Self.widths.count)
+        for measure in measures {
+            let place = "\(measure.scene) at \(measure.width), \(scheme)"
+            #expect(measure.isDark == (scheme == .dark), "\(place)")
+            #expect(measure.overflow <= 0, "\(place)")
+            #expect(measure.cut.isEmpty, "\(place): \(measure.cut)")
+            #expect(measure.alone.isEmpty, "\(place): \(measure.alone.prefix(5))")
+            #expect(measure.faint.isEmpty, "\(place): \(measure.faint)")
+            #expect(measure.covered.isEmpty, "\(place): \(measure.covered)")
+            let scene = try #require(StatusScene.all.first { $0.description == measure.scene })
+            // Of routes, tokens and what was refused: the script has looked at something.
+            #expect(measure.cells >= scene.routes * 11, "\(place)")
+            #expect(
+                measure.headerClass == (scene.header.isGood ? "pill good" : "pill \(scene.header.pill)"),
+                "\(place)"
+            )
+            #expect(measure.header == scene.header.words, "\(place)")
+        }
+        try await Self.keepPictures(measures, scheme)
+    }
+
+    private static func keepPictures(_ measures: [Measure], _ scheme: Chromium.Scheme) async throws {
+        guard let folder = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PICTURES"] else { return }
+        for measure in measures {
+            let scenes = StatusScene.all.filter { $0.description == measure.scene }
+            let name = "\(folder)/\(measure.scene)-\(measure.width)-\(scheme)"
+            let file = URL(fileURLWithPath: name + ".html")
+            try Data(try document(scenes, [measure.width], isMeasured: false, height: measure.height).utf8).write(
+                to: file
+            )
+            _ = try await Chromium.load(
+                file.absoluteString,
+                scheme,
+                in: folder,
+                // A window is never narrower than 500 px, a frame is.
+                ["--window-size=\(max(500, measure.width)),\(measure.height)", "--screenshot=\(name).png"]
+            )
+        }
+    }
+
+    private static func document(
+        _ scenes: [StatusScene],
+        _ widths: [Int],
+        isMeasured: Bool = true,
+        height: Int = 900
+    ) throws -> String {
+        var frames = ""
+        for scene in scenes {
+            // Without the page's asking for itself again.
+            let page = StatusPage(facts: try scene.facts()).html.replacing(
+                #/<meta http-equiv="refresh"[^>]*>/#,
+                with: ""
+            )
+            for width in widths {
+                frames += "<iframe data-scene=\"\(scene)\" width=\"\(width)\" height=\"\(height)\" "
+                frames += "srcdoc=\"\(HTMLText.escaped(page))\"></iframe>"
+            }
+        }
+        return """
+            <!doctype html><html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+            <style>body{margin:0}iframe{border:0;display:block}</style></head><body>\(frames)
+            <pre id="measures"></pre>\(isMeasured ? "<script>\(script)</script>" : "")</body></html>
+            """
+    }
+
+    private static let script = #"""
+        function channels(color) { return color.match(/[\d.]+/g).map(Number) }
+        function luminance(color) {
+          const [r, g, b] = color.slice(0, 3).map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b
+        }
+        function background(view, element) {
+          for (let at = element; at; at = at.parentElement) {
+            const color = channels(view.getComputedStyle(at).backgroundColor)
+            if (color.length < 4 || color[3] > 0) return color
+          }
+          return [255, 255, 255]
+        }
+        function measure(frame) {
+          const page = frame.contentDocument, view = frame.contentWindow, root = page.documentElement
+          const width = root.clientWidth, result = {
+            scene: frame.dataset.scene, width: Number(frame.width), isDark: view.matchMedia('(prefers-color-scheme: dark)').matches,
+            height: root.scrollHeight, overflow: root.scrollWidth - width, cut: [], alone: [], faint: [], covered: [], cells: 0,
+            header: page.querySelector('header .pill').textContent, headerClass: page.querySelector('header .pill').className }
+          const name = element => element.tagName + ' ' + element.textContent.trim().slice(0, 60)
+          const isSeen = box => box.width > 1 && box.height > 1
+          // Text: inside of the window and of its cell, and readable.
+          const walker = page.createTreeWalker(page.body, NodeFilter.SHOW_TEXT)
+          const boxes = []
+          for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+            const element = node.parentElement
+            if (!node.textContent.trim() || element.closest('svg, style')) continue
+            const range = page.createRange()
+            range.selectNodeContents(node)
+            const cell = element.closest('td, th, dd, section, header, footer')
+            const outer = cell.getBoundingClientRect(), style = view.getComputedStyle(element)
+            for (const box of range.getClientRects()) {
+              if (!isSeen(box)) continue
+              if (box.left < -1 || box.right > width + 1) result.cut.push('window: ' + name(element))
+              if (box.left < outer.left - 1 || box.right > outer.right + 1) result.cut.push(cell.tagName + ': ' + name(element))
+              for (const other of boxes) {
+                const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left)
+                const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top)
+                // Lines of one text touch each other.
+                if (across > 2 && down > 6) result.covered.push(name(element) + ' | ' + name(other.element))
+              }
+              boxes.push({ box, element })
+              if (boxes.length > 60) boxes.shift()
+            }
+            const [one, two] = [luminance(channels(style.color)), luminance(background(view, element))]
+            const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)
+            if (ratio < 4.5) result.faint.push(ratio.toFixed(2) + ' ' + name(element))
+          }
+          // Cells: each has a value, and a label that is seen, be it its column's heading or its own.
+          for (const cell of page.querySelectorAll('td')) {
+            result.cells += 1
+            const label = cell.dataset.label ?? ''
+            const chart = cell.querySelector('svg')
+            const box = (chart ?? cell).getBoundingClientRect()
+            if (!isSeen(box) || box.right > width + 1) result.alone.push('no value for ' + label + ' in ' + name(cell.parentElement))
+            if (!chart && !cell.textContent.trim()) result.alone.push('empty ' + label)
+            const heading = cell.closest('table').querySelectorAll('th')[cell.cellIndex]
+            const own = view.getComputedStyle(cell, '::before').content
+            const above = heading && isSeen(heading.getBoundingClientRect()) && heading.textContent === label
+            // On a phone the first of a row is its name or time, and a reason names itself and leads to the runbook.
+            const isName = cell === cell.parentElement.firstElementChild || label === 'reason' && cell.querySelector('a')
+            if (!above && !isName && !own.includes(label)) result.alone.push('no label ' + label + ' in ' + name(cell.parentElement))
+            if (above && own !== 'none' && own !== 'normal') result.alone.push('two labels ' + label)
+          }
+          for (const term of page.querySelectorAll('dt')) {
+            const value = term.nextElementSibling
+            if (!value || value.tagName !== 'DD' || !value.textContent.trim() || !isSeen(value.getBoundingClientRect()))
+              result.alone.push('no value for ' + name(term))
+          }
+          for (const tile of page.querySelectorAll('.tiles > div'))
+            if (![...tile.children].every(part => part.textContent.trim() && isSeen(part.getBoundingClientRect())))
+              result.alone.push('half a tile ' + name(tile))
+          // Bars of charts against the card that they stand on.
+          for (const bar of page.querySelectorAll('rect:not(.floor)')) {
+            const [one, two] = [luminance(channels(view.getComputedStyle(bar).fill)), luminance(background(view, bar.closest('section')))]
+            const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)
+            if (ratio < 2.2) { result.faint.push('bar ' + bar.className.baseVal + ' ' + ratio.toFixed(2)); break }
+          }
+          return result
+        }
+        window.addEventListener('load', () => {
+          const measures = [...document.querySelectorAll('iframe')].map(measure)
+          const bytes = new TextEncoder().encode(JSON.stringify(measures))
+          document.getElementById('measures').textContent = btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
+          for (const frame of document.querySelectorAll('iframe')) frame.remove()
+        })
+        """#
+}
+
+extension StatusScene {
+    /// What the header must say.
+    fileprivate var header: (words: String, pill: String, isGood: Bool) {
+        switch (routes, isFailing) {
+        case (_, false): ("ready", "good", true)
+        // The file that was replaced.
+        case (0, true): ("degraded", "warn", false)
+        // One fails for every request, one lacks its token.
+        case (_, true): ("2 routes fail", "bad", false)
+        }
+    }
+}
