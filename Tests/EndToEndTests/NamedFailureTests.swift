@@ -102,6 +102,44 @@ struct NamedFailureTests {
         #expect(readiness.status == 200 && readiness.body.text.contains(#""ready":"degraded""#))
     }
 
+    @Test func `a clock that is not that of Access`() async throws {
+        let folder = try Kit.Folder()
+        let certs = try await CertsServer.start(folder, [TestIssuer().key])
+        try folder.write("-610", to: "certs.json.off")
+        try folder.write(yaml(folder, certs: certs.url, routes: route("coda", token: false)), to: "gatehouse.yaml")
+        let instance = try Instance(folder)
+        try await instance.names(["s ahead of the certs server", "set the clock by NTP"])
+        let readiness = try await instance.page("/readyz")
+        #expect(readiness.status == 200 && readiness.body.text.contains(#""ready":"degraded""#))
+        let metrics = try await instance.page("/metrics").body.text
+        let line = try #require(metrics.firstMatch(of: #/gatehouse_clock_skew_seconds{source="certs"} ([0-9.]+)/#))
+        let skew = try #require(Double(line.1))
+        #expect((605...640).contains(skew))
+    }
+
+    @Test func `a token store whose file is taken away, and comes back`() async throws {
+        let gateway = try await Gateway.start(.sqlite, try await MCPServer.start(.one))
+        let tokens = "\(gateway.folder.path)/gatehouse.db"
+        func readiness() async throws -> String {
+            var request = CurlRequest("http://localhost/readyz")
+            request.unixSocket = "\(gateway.folder.path)/admin.sock"
+            return try await CurlClient().perform(request).body.text
+        }
+        func call() async throws -> Int {
+            try await gateway.request("/one/mcp", assertion: gateway.assertion()).status
+        }
+        let before = try await call()
+        #expect(before != 503)
+        try FileManager.default.moveItem(atPath: tokens, toPath: "\(tokens).away")
+        try await gateway.eventually { try await readiness().contains("was removed or renamed while it was in use") }
+        // The last good tokens serve, and nothing was put in the place of the file.
+        #expect(try await call() == before)
+        #expect(!FileManager.default.fileExists(atPath: tokens))
+        try FileManager.default.moveItem(atPath: "\(tokens).away", toPath: tokens)
+        try await gateway.eventually { try await readiness().contains("was replaced while it was in use") }
+        #expect(try await call() == before)
+    }
+
     @Test func `a file that was replaced behind its mount`() async throws {
         let folder = try Kit.Folder()
         let certs = try await CertsServer.start(folder, [TestIssuer().key])
