@@ -21,6 +21,8 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case sinkTimedOut = "sink_timed_out"
         /// The sink lacks events that it had taken: its file or database was replaced.
         case sinkReplaced = "sink_replaced"
+        /// The sink was opened anew and cannot say what it still has of what it had taken.
+        case sinkUnasked = "sink_unasked"
         /// Another process stores events under this spool's name.
         case writerDuplicated = "writer_duplicated"
         /// Stored events cannot be read.

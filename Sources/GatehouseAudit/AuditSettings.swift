@@ -78,6 +78,10 @@ package struct AuditSettings: Sendable {
     /// Told what each run of the retention came to, on its thread. For the log.
     package var onRetention: @Sendable (RetentionState.Outcome) -> Void = { _ in }
 
+    /// How far this machine's clock is ahead of one that is not the database's; nil when nobody has said so. The retention asks before it
+    /// deletes.
+    package var clockLead: @Sendable () -> Duration? = { nil }
+
     /// Without keys nothing is chained, and nothing is kept of arguments.
     package var keys: AuditKeys?
     /// Told every head of the chain, on the writer's thread. For the log.

@@ -1,3 +1,4 @@
+package import GatehouseCore
 internal import Glibc
 
 /// What the audit says about itself at one moment: for metrics, readiness and the status page.
@@ -11,6 +12,8 @@ package struct AuditState: Sendable {
         case sinkDown = "sink_down"
         /// The sink was found without events that it had taken, a short time ago; the spool sends again what it still has.
         case sinkReplaced = "sink_replaced"
+        /// The sink was opened anew a short time ago, and this user may not ask what it still has.
+        case sinkUnasked = "sink_unasked"
         /// Another process stores events under the name of this spool's writer: one of the two spools is a copy.
         case writerDuplicated = "writer_duplicated"
         /// The spool has reached its quota: the sink must take some first.
@@ -28,6 +31,7 @@ package struct AuditState: Sendable {
             switch (error.code, error.number) {
             case (.sinkFailed, _), (.sinkTimedOut, _): self = .sinkDown
             case (.sinkReplaced, _): self = .sinkReplaced
+            case (.sinkUnasked, _): self = .sinkUnasked
             case (.writerDuplicated, _): self = .writerDuplicated
             case (.spoolFull, _): self = .spoolFull
             case (.spoolGone, _), (_, ENOENT), (_, ENOTDIR): self = .spoolGone
@@ -75,6 +79,8 @@ package struct AuditState: Sendable {
     /// Events that the sink lacked and the spool had no more.
     package var unrecoverable = 0
     package var retention = RetentionState()
+    /// The clock of the sink's database, nil where it has none.
+    package var clock: ClockReading?
 
     package init() {}
 

@@ -45,6 +45,7 @@ package final class AuditSystem: Sendable {
                 settings.retention.map { RetentionThread.Target(database: $0.database, keep: $0.keep) },
                 keys: keys,
                 spool: settings.spool,
+                clockLead: settings.clockLead,
                 onRun: settings.onRetention
             )
         }
@@ -166,6 +167,7 @@ package final class AuditSystem: Sendable {
         state.notice = gauges.notice.withLock { notice in
             notice.flatMap { ContinuousClock.now - $0.at < AuditState.noticeLifetime ? $0.error : nil }
         }
+        state.clock = gauges.clock.withLock { $0 }
         if let retention { state.retention = retention.current }
         state.replacements = gauges.replacements.load(ordering: .relaxed)
         state.unrecoverable = gauges.unrecoverable.load(ordering: .relaxed)

@@ -35,6 +35,10 @@ extension Gatehouse {
             )
         }
         facts.audit = audit.state(at: now)
+        facts.clockSkew = inForce.withLock { $0.access.clockSkew }
+        facts.leads[.certs] = certsClock.lead(at: now)
+        facts.leads[.audit] = facts.audit.clock?.lead(of: now)
+        facts.leads[.store] = facts.store.clock?.lead(of: now)
         facts.files = fileFindings.withLock { $0 }
         return facts
     }

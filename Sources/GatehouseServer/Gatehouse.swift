@@ -38,6 +38,7 @@ package final class Gatehouse: Sendable {
     let audit: AuditSystem
     private let leftovers: AuditLeftovers
     let keys: SigningKeySource
+    let certsClock = CertsClock()
     let tokens: LiveTokens
     let instanceKeys: LiveKeys
     /// Reloads run one after the other, in the order they were asked for.
@@ -84,7 +85,12 @@ package final class Gatehouse: Sendable {
         adminHost = AdminHost(configuration.admin, named: configuration.adminHosts)
         let instanceKeys = try await InstanceKeys.made(for: configuration)
         Self.tell(of: instanceKeys, logger)
-        audit = try AuditAssembly.system(configuration, keys: instanceKeys, logger: logger)
+        audit = try AuditAssembly.system(
+            configuration,
+            keys: instanceKeys,
+            logger: logger,
+            certsClock: certsClock
+        )
         leftovers = AuditAssembly.leftovers(configuration, keys: instanceKeys, logger: logger)
         if audit.report.recovered > 0 || audit.report.cut > 0 || !audit.report.damagedFiles.isEmpty {
             logger.warning(
@@ -119,7 +125,7 @@ package final class Gatehouse: Sendable {
         }
         let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
-        keys = try AccessAssembly.source(configuration, onChange: { live.publish($0) })
+        keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
         let liveKeys = LiveKeys(instanceKeys)
         self.instanceKeys = liveKeys
         let tokens = try LiveTokens(
@@ -342,8 +348,10 @@ package final class Gatehouse: Sendable {
         let now = SystemClock().now()
         let traffic = await traffic()
         var text = MetricsText()
+        let facts = await facts(traffic.snapshot)
         text.addBuild(version: version, startedAt: startedAt)
-        text.addProblems(await facts(traffic.snapshot))
+        text.addProblems(facts)
+        text.addClocks(facts.leads)
         text.addTraffic(
             traffic.snapshot,
             routes: live.routes.routes,

@@ -63,6 +63,8 @@ struct TokenFreshness {
         state.error = nil
         state.problems = load.problems
         state.dates = load.dates
+        state.clock = load.clock
+        state.replacedAt = load.replacedAt
         state.isExpired = false
         count()
         return isFirst || before.mapValues(\.value) != good.mapValues(\.value)

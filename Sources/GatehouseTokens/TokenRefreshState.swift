@@ -12,6 +12,10 @@ package struct TokenRefreshState: Sendable {
     package internal(set) var problems: [TokenProblem] = []
     /// Of the tokens of the last reading, where the store knows them.
     package internal(set) var dates: [TokenName: TokenDates] = [:]
+    /// The clock of the store's server as the last reading found it, where it tells.
+    package internal(set) var clock: ClockReading?
+    /// When the store's file was last found to be another one than before; nil where that was not so.
+    package internal(set) var replacedAt: ContinuousClock.Instant?
     /// Tokens that are served, last-good ones included.
     package internal(set) var served = 0
     /// Tokens served though the store no longer gives them: until `store_max_stale`.

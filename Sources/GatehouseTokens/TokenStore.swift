@@ -94,6 +94,10 @@ package struct TokenLoad: Sendable {
     package var problems: [TokenProblem]
     /// Of the tokens whose store knows them.
     package var dates: [TokenName: TokenDates] = [:]
+    /// The clock of the store's server, where it tells.
+    package var clock: ClockReading?
+    /// When the store's file was last found to be another one than before.
+    package var replacedAt: ContinuousClock.Instant?
 
     package init(tokens: [TokenName: TokenValue] = [:], problems: [TokenProblem] = []) {
         self.tokens = tokens

@@ -92,6 +92,11 @@ package final class PostgresSession {
         PostgresRows(try result(of: sql, values))
     }
 
+    /// What time it is by the server, in microseconds since 1970.
+    package func clock() throws(PostgresError) -> Int64 {
+        try query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].int(0)
+    }
+
     private func result(of sql: String, _ values: [PostgresValue]) throws(PostgresError) -> PostgresResult {
         let statement = PostgresStatement(sql, values)
         guard isPooled, !isInTransaction else { return try Self.result(of: statement, on: link, until: deadline) }

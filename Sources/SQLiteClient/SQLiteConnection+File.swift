@@ -75,12 +75,13 @@ extension SQLiteConnection {
         }
     }
 
-    struct Identity: Equatable {
+    package struct Identity: Equatable, Sendable {
         let device: dev_t
         let inode: ino_t
     }
 
-    static func identity(of file: String) -> Identity? {
+    /// Of the file at the end of the path; nil when there is none.
+    package static func identity(of file: String) -> Identity? {
         var status = stat()
         return stat(file, &status) == 0 ? Identity(device: status.st_dev, inode: status.st_ino) : nil
     }

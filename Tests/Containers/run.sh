@@ -101,10 +101,14 @@ GATEHOUSE_VERSION=test
 END
   limits=$(ulimit -Hn)
   [ "$limits" != unlimited ] && [ "$limits" -lt 65536 ] || limits=65536
+  limits="{ nofile: $limits"
+  # Podman raises what is not named to the kernel's most, which not every machine may.
+  [ "$(ulimit -Hu)" = unlimited ] || limits="$limits, nproc: $(($(ulimit -Hu) < 4096 ? $(ulimit -Hu) : 4096))"
+  limits="$limits }"
   cat >override.yml <<END
 services:
   cloudflared:
-    ulimits: { nofile: $limits }
+    ulimits: $limits
     command: sleep infinity
     tmpfs: [/tmp]
     stop_grace_period: 1s
@@ -112,16 +116,16 @@ services:
   gatehouse:
     # The issuer's own authority in place of the public ones.
     volumes: ["./issuer/ca.pem:/etc/ssl/certs/ca-certificates.crt:ro"]
-    ulimits: { nofile: $limits }
+    ulimits: $limits
   edit:
-    ulimits: { nofile: $limits }
+    ulimits: $limits
   coda-mcp:
-    ulimits: { nofile: $limits }
+    ulimits: $limits
     environment: { TOKEN_HEADER: X-Coda-Api-Key }
     stop_grace_period: 1s
   issuer:
     image: $peer_image
-    ulimits: { nofile: $limits }
+    ulimits: $limits
     command: python3 /peer/issuer.py
     stop_grace_period: 1s
     volumes: ["./peer:/peer:ro", "./issuer:/issuer:ro"]
@@ -129,20 +133,13 @@ services:
 END
   files=(-f "$1" -f override.yml)
   # bounded SERVICE…: the same limit for services that only one of the parts has.
-  bounded() { { echo "services:"; printf "  %s: { ulimits: { nofile: $limits } }\n" "$@"; } >"$work/deploy/bounded.yml"; files+=(-f bounded.yml); }
+  bounded() { { echo "services:"; printf "  %s: { ulimits: $limits }\n" "$@"; } >"$work/deploy/bounded.yml"; files+=(-f bounded.yml); }
   cd "$root"
 }
 
 plain_role() {
   compose exec -T postgres psql -U postgres -d gatehouse -Atc \
     "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'gatehouse'" | grep -qx f
-}
-
-# Whether the instance answers at all: before its first token it is not ready.
-answers() {
-  local said
-  said=$(gatehouse health 2>&1) || true
-  [[ $said == *keys* ]]
 }
 
 # Whether the instance answers at all: before its first token it is not ready.

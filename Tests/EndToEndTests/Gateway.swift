@@ -102,6 +102,11 @@ final class Gateway: Sendable {
     func restart() async throws -> ChildProcess {
         process.send(signal: SIGTERM)
         #expect(await process.exit() == .code(0))
+        return try await next()
+    }
+
+    /// Another process on the same configuration and port, once this one has ended. It lives as long as what is returned.
+    func next() async throws -> ChildProcess {
         let second = try ChildProcess(
             Kit.gatehouse,
             ["serve", "--config", configuration],

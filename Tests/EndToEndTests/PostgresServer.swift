@@ -63,6 +63,7 @@ final class PostgresServer: Sendable {
     }
 
     deinit {
+        try? thaw()
         // Its process id stands in the first line; it answers SIGQUIT at once.
         if let file = try? String(contentsOfFile: "\(folder)/data/postmaster.pid", encoding: .utf8),
             let pid = file.split(separator: "\n").first.flatMap({ pid_t($0) })
@@ -92,6 +93,20 @@ final class PostgresServer: Sendable {
 
     /// As a crash: without a word to its clients.
     func crash() async throws { try await run("pg_ctl", "-D", "\(folder)/data", "-m", "immediate", "-s", "stop") }
+
+    /// Stops every process of the server where it is: who has a connection keeps it, and nobody is answered.
+    func freeze() throws { try signal(SIGSTOP) }
+
+    func thaw() throws { try signal(SIGCONT) }
+
+    private func signal(_ number: Int32) throws {
+        let file = try String(contentsOfFile: "\(folder)/data/postmaster.pid", encoding: .utf8)
+        let postmaster = try #require(file.split(separator: "\n").first.flatMap { pid_t($0) })
+        // The first, so that it has no more children meanwhile.
+        kill(postmaster, number)
+        let children = try String(contentsOfFile: "/proc/\(postmaster)/task/\(postmaster)/children", encoding: .utf8)
+        for child in children.split(separator: " ").compactMap({ pid_t($0) }) { kill(child, number) }
+    }
 
     /// Everything in the database, as a dump has it.
     func dump() async throws -> String {

@@ -79,7 +79,7 @@ struct MessageRowTests {
         let database = try AuditDatabase()
         let place = EventDatabase.postgres(url: database.url)
         try fill(place, Scratch())
-        let report = try AuditVerification.verify(place.archive(), spool: nil, keys: Sample.keys(1).chain, heads: [])
+        let report = try AuditVerification.verify(place.archive(), keys: Sample.keys(1).chain, heads: [])
         #expect(report.holds, "\(report.faults)")
         try check(place, report.chains)
     }

@@ -98,7 +98,7 @@ struct PostgresAuditTests {
     private func verify(_ database: AuditDatabase) throws -> [ChainReport] { try verify(.postgres(url: database.url)) }
 
     private func verify(_ database: EventDatabase) throws -> [ChainReport] {
-        try AuditVerification.verify(database.archive(), spool: nil, keys: Sample.keys(1).chain, heads: []).chains
+        try AuditVerification.verify(database.archive(), keys: Sample.keys(1).chain, heads: []).chains
     }
 
     @Test func `every column comes back as it was recorded, and the chain holds`() throws {
@@ -314,7 +314,6 @@ struct PostgresAuditTests {
         let pruning = try EventDatabase.postgres(url: database.url).pruning()
         let chains = try AuditVerification.verify(
             EventDatabase.postgres(url: database.url).archive(),
-            spool: nil,
             keys: Sample.keys(1).chain,
             heads: [],
             prunableBefore: cutoff

@@ -266,4 +266,28 @@ struct ReplacedPostgresTests {
         #expect(place.schema == "public" && place.others == [user])
         #expect(place.qualified("SELECT count(*) FROM audit_events e") == "SELECT count(*) FROM public.audit_events e")
     }
+
+    @Test func `a database that may not be asked is named when it was connected to anew`() throws {
+        let database = try AuditDatabase().prepared()
+        let scratch = Scratch()
+        let url = try database.insertOnlyURL()
+        let system = try AuditSystem(scratch.chained(), sink: PostgresSink(url: url))
+        let lane = try system.lane(for: 0)
+        func record(_ numbers: Range<UInt64>) {
+            for number in numbers { _ = Sample.decision(number) { lane.record($0) } }
+            system.settleAll()
+        }
+        record(0..<3)
+        #expect(system.state(at: Sample.start).word == .ready)
+        try database.goDown()
+        record(3..<5)
+        #expect(system.state(at: Sample.start).word == .sinkDown)
+        try database.comeBack()
+        system.settleAll()
+        system.settleAll()
+        let state = system.state(at: Sample.start)
+        #expect(state.word == .sinkUnasked && state.isReady)
+        #expect(state.notice.map { "\($0)".contains("gatehouse audit redeliver --since") } ?? false)
+        #expect(try EventDatabase.postgres(url: database.url).archive().count(AuditQuery()) == 5)
+    }
 }

@@ -28,12 +28,18 @@ struct RetentionTests {
         system.settleAll()
     }
 
-    private func run(_ scratch: Scratch, keep: Duration, at now: Timestamp) -> RetentionState.Outcome {
+    private func run(
+        _ scratch: Scratch,
+        keep: Duration,
+        at now: Timestamp,
+        clockLead: Duration? = nil
+    ) -> RetentionState.Outcome {
         RetentionRun(
             database: .sqlite(path: scratch.database),
             keep: keep,
             keys: Sample.keys(1),
-            spool: scratch.spool
+            spool: scratch.spool,
+            clockLead: { clockLead }
         ).run(at: now) { _ in }
     }
 
@@ -76,7 +82,30 @@ struct RetentionTests {
         #expect(plan.objection(at: now, databaseClock: nil) == .most(going: 50, of: 50))
         #expect(plan.objection(at: now, databaseClock: nil, isMeant: true) == nil)
         #expect(plan.objection(at: now, databaseClock: now + .seconds(2)) == nil)
+        for apart in [301, -301] {
+            let objection = plan.objection(at: now, databaseClock: now, certsLead: .seconds(apart))
+            #expect(objection == .certsClock(apart: .seconds(301)))
+        }
+        #expect(plan.objection(at: now, databaseClock: now, certsLead: .seconds(-299)) == nil)
+        #expect(plan.objection(at: now, databaseClock: now, certsLead: .seconds(900), isMeant: true) == nil)
         #expect(plan.objection(at: now + .seconds(86_400), databaseClock: now) == .clock(apart: .seconds(86_400)))
+    }
+
+    /// Less than half would go, which by itself is nothing to wonder about.
+    @Test func `a clock that the certs server says is wrong deletes nothing`() throws {
+        let scratch = Scratch()
+        let now = Sample.start
+        try record((0..<100).map { now + .seconds(-86_400 * Int64(100 - $0)) }, scratch)
+        let keep = Duration.seconds(80 * 86_400)
+        guard case .refused(.certsClock) = run(scratch, keep: keep, at: now, clockLead: .seconds(86_400)) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(try count(scratch) == 100)
+        guard case .pruned(20) = run(scratch, keep: keep, at: now, clockLead: .seconds(1)) else {
+            Issue.record("not pruned")
+            return
+        }
     }
 
     @Test func `before the first event nothing is due, and no database is made`() throws {
@@ -206,7 +235,8 @@ struct PostgresRetentionTests {
             database: .postgres(url: url),
             keep: .seconds(90 * 86_400),
             keys: Sample.keys(1),
-            spool: scratch.spool
+            spool: scratch.spool,
+            clockLead: { nil }
         ).run(at: SystemClock().now()) { _ in }
     }
 
@@ -309,7 +339,7 @@ struct PostgresRetentionTests {
         let words = try place.archive().splitTrouble()
         #expect(words?.contains("two schemas, public and \(user)") == true)
         func report() throws -> AuditReport {
-            try AuditVerification.verify(place.archive(), spool: nil, keys: Sample.keys(1).chain, heads: [])
+            try AuditVerification.verify(place.archive(), keys: Sample.keys(1).chain, heads: [])
         }
         #expect(try report().faults.map(\.kind) == [.split])
         #expect(try place.pruning().joinSchemas() == 8)

@@ -70,7 +70,7 @@ extension Scratch {
     ) throws -> AuditReport {
         try AuditVerification.verify(
             EventDatabase.sqlite(path: database).archive(),
-            spool: besideSpool ? SpoolWalk(spool) : nil,
+            spools: besideSpool ? [SpoolWalk(spool)] : [],
             keys: keys.chain,
             heads: heads,
             prunableBefore: cutoff

@@ -86,7 +86,6 @@ struct UpgradeTests {
         ).forEach { #expect($0.events == 12) }
         let report = try AuditVerification.verify(
             EventDatabase.postgres(url: database.url).archive(),
-            spool: nil,
             keys: Sample.keys(1).chain,
             heads: []
         )

@@ -48,7 +48,6 @@ import Testing
         let keys = AuditAssembly.keys(try await InstanceKeys(configuration)).chain
         return try AuditVerification.verify(
             AuditAssembly.archive(configuration.audit),
-            spool: nil,
             keys: keys,
             heads: []
         ).chains

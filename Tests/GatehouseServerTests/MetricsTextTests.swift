@@ -41,6 +41,7 @@ import Testing
         var facts = InstanceFacts(now: Self.now, reload: ReloadState(startedAt: Self.now))
         facts.files = [Finding(.configuration, .fail, "/x", "was replaced")]
         text.addProblems(facts)
+        text.addClocks([.certs: .milliseconds(-1500), .audit: .seconds(2)])
         text.addLog(lost: 0)
         text.addReload(ReloadState(startedAt: Self.now))
         text.addBuild(version: "1.2.3", startedAt: Self.now)
@@ -74,6 +75,12 @@ import Testing
             }
             #expect(families[family] != nil, "\(name)")
         }
+    }
+
+    @Test func saysHowFarTheClockIsFromOthers() throws {
+        let clocks = try #require(try PrometheusText(page()).families["gatehouse_clock_skew_seconds"]?.samples)
+        #expect(clocks.map(\.labels) == [["source": "certs"], ["source": "audit"]])
+        #expect(clocks.map(\.value) == [-1.5, 2])
     }
 
     /// A counter that is born at 1 has not increased for Prometheus.

@@ -26,9 +26,9 @@ struct StatusScene: CustomStringConvertible {
         return facts
     }
 
-    private func name(_ index: Int) throws -> TokenName {
+    private func name(_ index: Int) throws -> RouteName {
         // Every sixth is as long as an operator may come to write it.
-        try TokenName(parsing: index % 6 == 5 ? "the-knowledge-base-of-customer-success-\(index)" : "mcp-\(index)")
+        try RouteName(parsing: index % 6 == 5 ? "the-knowledge-base-of-customer-success-\(index)" : "mcp-\(index)")
     }
 
     private func route(_ index: Int) throws -> Route {
@@ -46,7 +46,10 @@ struct StatusScene: CustomStringConvertible {
             audiences: ["aud"],
             upstream: try Upstream(parsing: upstream),
             injections: [
-                Injection(name: try HeaderName(parsing: "X-Key"), value: try .init(parsing: "{token}", ownToken: name))
+                Injection(
+                    name: try HeaderName(parsing: "X-Key"),
+                    value: try .init(parsing: "{token}", ownToken: name.ownToken)
+                )
             ]
         )
     }
@@ -54,7 +57,7 @@ struct StatusScene: CustomStringConvertible {
     /// All but the third has its token when much fails.
     private func addTokens(to facts: inout StatusFacts) throws {
         for (index, route) in facts.routes.enumerated() where !isFailing || index != 2 {
-            facts.instance.served[route.name] = index + 1
+            facts.instance.served[route.name.ownToken] = index + 1
             let ends: Timestamp? =
                 switch index % 4 {
                 case 0: nil
@@ -62,11 +65,11 @@ struct StatusScene: CustomStringConvertible {
                 case 2: facts.now + .seconds(86_400 * (isFailing ? 3 : 30))
                 case _: isFailing ? facts.now + .seconds(-60) : facts.now + .seconds(86_400 * 400)
                 }
-            facts.instance.store.dates[route.name] = TokenDates(createdAt: nil, expiresAt: ends)
+            facts.instance.store.dates[route.name.ownToken] = TokenDates(createdAt: nil, expiresAt: ends)
             facts.instance.store.served += 1
             facts.tokens.append(
                 TokenSummary(
-                    name: route.name,
+                    name: route.name.ownToken,
                     version: index + 1,
                     createdAt: index % 4 == 3 ? nil : facts.now + .seconds(Int64(-3600 * (index + 1))),
                     expiresAt: ends,

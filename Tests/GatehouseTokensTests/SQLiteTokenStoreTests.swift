@@ -50,6 +50,39 @@ import Testing
         #expect(await code { _ = try await store.value(of: .coda, version: 5) } == .versionNotFound)
     }
 
+    @Test func saysThatItsFileWasTakenAwayAndOpensTheOneThatComesBack() async throws {
+        try await store.set(.coda, "one")
+        #expect(try await store.load().replacedAt == nil)
+        try FileManager.default.moveItem(atPath: bench.file, toPath: "\(bench.file).away")
+        #expect(await code { _ = try await store.load() } == .unavailable)
+        #expect(await code { try await store.set(.coda, "two") } == .unavailable)
+        // Another file would be a store without tokens.
+        #expect(!FileManager.default.fileExists(atPath: bench.file))
+        try FileManager.default.moveItem(atPath: "\(bench.file).away", toPath: bench.file)
+        let load = try await store.load()
+        #expect(load.tokens[.coda]?.secret.text == "one" && load.replacedAt != nil)
+    }
+
+    @Test func tellsThatItsFileIsAnotherOne() async throws {
+        try await store.set(.coda, "one")
+        let (told, teller) = AsyncStream.makeStream(of: Void.self)
+        let watching = Task { [store] in await store.watch { teller.yield() } }
+        defer { watching.cancel() }
+        var changes = told.makeAsyncIterator()
+        // When the watch begins is not known from here, so the file comes and goes until it is told; each state lasts longer than one interval.
+        let moving = Task { [file = bench.file] in
+            while !Task.isCancelled {
+                try FileManager.default.moveItem(atPath: file, toPath: "\(file).away")
+                try? await Task.sleep(for: TokenRefresher.pollInterval * 1.5)
+                try FileManager.default.moveItem(atPath: "\(file).away", toPath: file)
+                try? await Task.sleep(for: TokenRefresher.pollInterval * 1.5)
+            }
+        }
+        #expect(await changes.next() != nil)
+        moving.cancel()
+        try await moving.value
+    }
+
     @Test func keepsItsTokensApart() async throws {
         try await store.set(.coda, "one")
         try await store.set(.other, "two")

@@ -12,6 +12,17 @@ package enum AuditRedelivery {
         package var missing: Int? = 0
         /// The oldest event in the spool.
         package var oldest: Timestamp?
+
+        package init() {}
+
+        /// Of another spool.
+        package mutating func add(_ other: Result) {
+            found += other.found
+            sent += other.sent
+            missing = missing.flatMap { missing in other.missing.map { missing + $0 } }
+            // What none of them has any more is gone: the youngest of the beginnings tells.
+            oldest = [oldest, other.oldest].compactMap(\.self).max()
+        }
     }
 
     /// Events compared and sent at once.

@@ -1,3 +1,5 @@
+package import GatehouseCore
+
 /// Where audit events end up. Used by one thread at a time.
 ///
 /// A batch may come again after a crash or an error, whole or in part, so a sink that can tell events apart stores each
@@ -19,6 +21,9 @@ package protocol AuditSink: AnyObject {
     /// The time that a batch may take; nil for a sink that knows none.
     var deliveryTimeout: Duration? { get }
 
+    /// The time by the sink's own clock; nil for one without.
+    func clock() throws(AuditError) -> Timestamp?
+
     /// How far the sink has the chain of a writer, events and checkpoints together; 0 without any, nil when the sink cannot tell.
     func lastSequence(of writer: String) throws(AuditError) -> Int64?
 
@@ -31,6 +36,7 @@ extension AuditSink {
     package func open() throws(AuditError) -> Int { 0 }
     package var checkInterval: Duration? { nil }
     package var deliveryTimeout: Duration? { nil }
+    package func clock() throws(AuditError) -> Timestamp? { nil }
     package func lastSequence(of writer: String) throws(AuditError) -> Int64? { nil }
     package func count(of writer: String, in sequences: ClosedRange<Int64>) throws(AuditError) -> Int? { nil }
 }

@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import Synchronization
 
 /// What the sink had and has no more.
@@ -7,6 +8,7 @@ extension SpoolDrain {
     /// told at the start so, and not when the first event comes.
     func attend() throws(AuditError) {
         let opening = try sink.open()
+        try readClock(isNew: opening != attended)
         guard opening != attended else { return }
         if let last = try sink.lastSequence(of: directory.writer) {
             if last < cursor.tip.sequence {
@@ -14,8 +16,24 @@ extension SpoolDrain {
             } else if last > gauges.writtenThrough.load(ordering: .relaxed) {
                 note(.twin(of: directory.writer))
             }
+        } else if attended != nil || isAnother, sink.deliveryTimeout != nil {
+            // A database. What only passes events on has nothing to lose.
+            note(.unasked)
         }
+        isAnother = false
         attended = opening
+    }
+
+    /// How often a sink's clock is read while events are delivered. One that is set between two readings shows late; this machine's shows at once,
+    /// see ``ClockReading``.
+    static let clockInterval: Duration = .seconds(60)
+
+    private func readClock(isNew: Bool) throws(AuditError) {
+        let asked = ContinuousClock.now
+        guard isNew || asked - clockReadAt >= Self.clockInterval else { return }
+        clockReadAt = asked
+        let time = try sink.clock()
+        gauges.clock.withLock { $0 = time.map { ClockReading($0, asked: asked) } }
     }
 
     /// Names another process that stores events under this spool's name: then there are more rows under the numbers of a batch than it has.
@@ -80,6 +98,16 @@ extension SpoolDrain {
 }
 
 extension AuditError {
+    static var unasked: AuditError {
+        AuditError(
+            .sinkUnasked,
+            """
+            the audit database was connected to anew, and its user may not read whether it still has what it had taken; after a failover \
+            that lost rows, run `gatehouse audit redeliver --since` from before it
+            """
+        )
+    }
+
     static func twin(of writer: String) -> AuditError {
         AuditError(
             .writerDuplicated,

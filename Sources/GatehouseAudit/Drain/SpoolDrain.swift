@@ -26,6 +26,10 @@ final class SpoolDrain: @unchecked Sendable {
     private var size: BatchSize
     /// The opening of the sink after which it was asked how much it has.
     var attended: Int?
+    /// Whether the sink took the place of another one and was not asked yet.
+    var isAnother = false
+    /// When the sink's clock was asked for last.
+    var clockReadAt = ContinuousClock.now
     /// Before it the sink has had everything once.
     var takenOnce: SpoolPosition
 
@@ -97,6 +101,7 @@ final class SpoolDrain: @unchecked Sendable {
         guard let make = nextSink.withLock({ $0.take() }) else { return }
         sink = make()
         attended = nil
+        isAnother = true
         size = BatchSize(most: settings.batch)
     }
 

@@ -62,6 +62,9 @@ package protocol AuditArchive: AnyObject {
     /// Why the database will not be able to hold every event, for `doctor`; nil when it will.
     func encodingTrouble() throws(AuditError) -> String?
 
+    /// The time by the database's own clock; nil when it has none.
+    func clock() throws(AuditError) -> Timestamp?
+
     /// Why events stand in two places, for `doctor`; nil when they do not.
     func splitTrouble() throws(AuditError) -> String?
 

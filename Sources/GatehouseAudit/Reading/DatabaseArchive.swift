@@ -51,6 +51,10 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
         } catch { throw SQL.unreadable(error) }
     }
 
+    func clock() throws(AuditError) -> Timestamp? {
+        do throws(Failure) { return try sql.clock() } catch { throw SQL.unreadable(error) }
+    }
+
     func splitTrouble() throws(AuditError) -> String? {
         do throws(Failure) { return try sql.splitTrouble() } catch { throw SQL.unreadable(error) }
     }

@@ -154,16 +154,15 @@ struct PostgresAuditSQL: AuditSQL {
     /// Of a prune ("gatehaus" in ASCII, and one). The session's end releases it.
     private static let pruneLock: Int64 = 0x6761_7465_6861_7574
 
+    /// Behind a pooler the lock of a session would stay with one of the pool's, for ever and whoever has it next. Nothing holds one there: two prunes
+    /// at once do the same work twice and no more, see ``AuditPruning/prune(_:before:progress:)``.
     func lock() throws(PostgresError) -> Bool {
-        try session.query("SELECT pg_try_advisory_lock($1)", [.int(Self.pruneLock)])[0].bool(0)
+        let function = session.isPooled ? "pg_try_advisory_xact_lock" : "pg_try_advisory_lock"
+        return try session.query("SELECT \(function)($1)", [.int(Self.pruneLock)])[0].bool(0)
     }
 
     func clock() throws(PostgresError) -> Timestamp? {
-        Timestamp(
-            microseconds: try session.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].int(
-                0
-            )
-        )
+        Timestamp(microseconds: try session.clock())
     }
 
     func joinSchemas() throws(PostgresError) -> Int { try PostgresSplit.join(place, session) }
@@ -201,9 +200,9 @@ struct PostgresAuditSQL: AuditSQL {
                     deleted += try drop(table, through: last)
                     break
                 } catch {
-                    // A lock, a deadlock, or another's table.
-                    guard ["55P03", "40P01", "42501"].contains(error.sqlState) else { throw error }
-                    if error.sqlState == "42501" { break }
+                    // A lock or a deadlock. Another's table, or one that another prune has dropped meanwhile, is not tried again.
+                    guard ["55P03", "40P01", "42501", "42P01"].contains(error.sqlState) else { throw error }
+                    if error.sqlState == "42501" || error.sqlState == "42P01" { break }
                 }
             }
         }

@@ -27,6 +27,8 @@ package struct PrunePlan: Sendable {
         case broken(writer: String?)
         /// A clock that is days ahead for a moment makes everything old.
         case clock(apart: Duration)
+        /// The same, where the server of the signing keys says what time it is.
+        case certsClock(apart: Duration)
         case most(going: Int, of: Int)
 
         package var description: String {
@@ -35,6 +37,8 @@ package struct PrunePlan: Sendable {
             case .broken(nil): "the database is not as Gatehouse made it"
             case .clock(let apart):
                 "the clocks of this machine and of the database are \(apart.components.seconds) s apart"
+            case .certsClock(let apart):
+                "the clocks of this machine and of the certs server are \(apart.components.seconds) s apart"
             case .most(let going, let stored):
                 "\(going) of \(stored) events would go, which is most of them: the clock may be wrong"
             }
@@ -45,11 +49,20 @@ package struct PrunePlan: Sendable {
     ///
     /// - Parameters:
     ///   - isMeant: a person has named the time before which events go.
+    ///   - certsLead: how far this machine's clock is ahead of the certs server's; nil when that was not heard.
     ///   - databaseClock: nil where the database has none of its own: then a prune of most events may be a clock that is ahead.
-    package func objection(at now: Timestamp, databaseClock: Timestamp?, isMeant: Bool = false) -> Objection? {
+    package func objection(
+        at now: Timestamp,
+        databaseClock: Timestamp?,
+        certsLead: Duration? = nil,
+        isMeant: Bool = false
+    ) -> Objection? {
         guard !chains.isEmpty else { return nil }
         guard report.holds else { return .broken(writer: report.chains.first { !$0.holds }?.writer) }
         if isMeant { return nil }
+        if let apart = certsLead.map({ max($0, .zero - $0) }), apart > Self.clockTolerance {
+            return .certsClock(apart: apart)
+        }
         guard let databaseClock else { return going * 2 > stored ? .most(going: going, of: stored) : nil }
         let apart = now > databaseClock ? now - databaseClock : databaseClock - now
         return apart > Self.clockTolerance ? .clock(apart: apart) : nil

@@ -9,6 +9,8 @@ struct RetentionRun {
     let keys: AuditKeys
     /// The spool beside the database, whose chain is followed on into it.
     let spool: String
+    /// As ``AuditSettings/clockLead``.
+    let clockLead: @Sendable () -> Duration?
 
     /// - Parameter moved: told how many events stood in a second schema.
     func run(at now: Timestamp, moved: (Int) -> Void) -> RetentionState.Outcome {
@@ -31,19 +33,22 @@ struct RetentionRun {
     private func prune(_ pruning: any AuditPruning, at now: Timestamp) throws(AuditError) -> RetentionState.Outcome {
         let cutoff = now + (.zero - keep)
         // Before the sink is opened: what it takes meanwhile is then in the one or the other.
-        let walk = try? SpoolWalk(spool)
+        let walks = SharedSpool.walks(of: spool)
         let archive = try database.archive()
         guard try archive.holdsEvents(before: cutoff) else { return .notDue }
         let report = try AuditVerification.verify(
             archive,
-            spool: walk,
+            spools: walks,
             keys: keys.chain,
             heads: [],
             now: now,
             prunableBefore: cutoff
         )
         let plan = PrunePlan(report, before: cutoff)
-        if let objection = plan.objection(at: now, databaseClock: try pruning.clock()) { return .refused(objection) }
+        let databaseClock = try pruning.clock()
+        // By the clock as it is now: a walk takes its time, and `now` was before it.
+        let objection = plan.objection(at: now, databaseClock: databaseClock, certsLead: clockLead())
+        if let objection { return .refused(objection) }
         let checkpoints = plan.chains.map { $0.checkpoint(at: now, keys: keys) }
         return checkpoints.isEmpty ? .notDue : .pruned(try pruning.prune(checkpoints, before: cutoff) { _ in })
     }

@@ -19,6 +19,7 @@ final class RetentionThread: Sendable {
 
     private let keys: AuditKeys
     private let spool: String
+    private let clockLead: @Sendable () -> Duration?
     private let target: Mutex<Target?>
     private let bell = Doorbell()
     private let isStopping = Atomic<Bool>(false)
@@ -31,12 +32,14 @@ final class RetentionThread: Sendable {
         _ target: Target?,
         keys: AuditKeys,
         spool: String,
+        clockLead: @escaping @Sendable () -> Duration? = { nil },
         firstWait: Duration = RetentionThread.firstWait,
         onRun: @escaping @Sendable (RetentionState.Outcome) -> Void
     ) {
         self.target = Mutex(target)
         self.keys = keys
         self.spool = spool
+        self.clockLead = clockLead
         self.firstWait = firstWait
         self.onRun = onRun
     }
@@ -78,7 +81,13 @@ final class RetentionThread: Sendable {
     /// - Returns: whether the next run may wait for its day.
     @discardableResult
     func runs(_ target: Target) -> Bool {
-        let run = RetentionRun(database: target.database, keep: target.keep, keys: keys, spool: spool)
+        let run = RetentionRun(
+            database: target.database,
+            keep: target.keep,
+            keys: keys,
+            spool: spool,
+            clockLead: clockLead
+        )
         let outcome = run.run(at: SystemClock().now()) { count in state.withLock { $0.moved += count } }
         state.withLock { state in
             state.last = (SystemClock().now(), outcome)

@@ -1,4 +1,4 @@
-internal import GatehouseCore
+package import GatehouseCore
 internal import PostgresClient
 
 /// Stores events in the table `audit_events` of a PostgreSQL database, a batch in one statement and one round trip. An event that is
@@ -61,6 +61,16 @@ package final class PostgresSink: AuditSink {
             close()
             guard isSent, error.code == .timeout else { throw PostgresSchema.wrap(error) }
             throw AuditError(.sinkTimedOut, "the audit database", underlying: error, source: .upstream)
+        }
+    }
+
+    package func clock() throws(AuditError) -> Timestamp? {
+        do throws(PostgresError) {
+            let (session, _) = try opened()
+            return Timestamp(microseconds: try session.clock())
+        } catch {
+            close()
+            throw PostgresSchema.wrap(error)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import Synchronization
 
 /// A number that one thread counts and any thread reads.
@@ -45,6 +46,8 @@ final class SpoolGauges: Sendable {
     let sinkTrouble = Mutex<AuditError?>(nil)
     /// What the drain has noticed last that needs somebody to look, and when.
     let notice = Mutex<(error: AuditError, at: ContinuousClock.Instant)?>(nil)
+    /// The sink's clock as it was read last.
+    let clock = Mutex<ClockReading?>(nil)
     /// How often the sink was found without events that it had taken.
     let replacements = Atomic<Int>(0)
     /// Events that the sink lacked then and that the spool had no more.

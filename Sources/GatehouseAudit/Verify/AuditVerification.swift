@@ -34,16 +34,16 @@ package struct AuditReport: Sendable {
 
 /// Walks along every chain in a sink or spool.
 package enum AuditVerification {
-    /// Verifies the chains that an archive has, all at one moment. That of the spool beside it is followed on into the spool.
+    /// Verifies the chains that an archive has, all at one moment. Those of the spools beside it are followed on into them.
     ///
     /// - Parameters:
     ///   - heads: from elsewhere. Those of writers that the archive has not are breaks.
-    ///   - spool: made before this is called, so that nothing falls between the two.
+    ///   - spools: made before this is called, so that nothing falls between the two.
     ///   - now: events that are dated a day after it were made by a clock that was wrong.
     ///   - cutoff: to be told how much of each chain is from before this time.
     package static func verify(
         _ archive: any AuditArchive,
-        spool: SpoolWalk?,
+        spools: [SpoolWalk] = [],
         keys: ChainKeys,
         heads: [AuditHead],
         now: Timestamp = SystemClock().now(),
@@ -55,7 +55,7 @@ package enum AuditVerification {
         // A view in a table's place shows whoever asks what it likes.
         guard report.faults.allSatisfy({ $0.kind != .table }) else { return report }
         try archive.snapshot { () throws(AuditError) in
-            report.chains = try chains(archive, spool, keys, heads, now, cutoff, progress)
+            report.chains = try chains(archive, spools, keys, heads, now, cutoff, progress)
             let judged = report.chains.reduce(0) { $0 + $1.judged }
             let stored = try archive.count(AuditQuery())
             if judged != stored {
@@ -71,7 +71,7 @@ package enum AuditVerification {
 
     private static func chains(
         _ archive: any AuditArchive,
-        _ spool: SpoolWalk?,
+        _ spools: [SpoolWalk],
         _ keys: ChainKeys,
         _ heads: [AuditHead],
         _ now: Timestamp,
@@ -79,14 +79,14 @@ package enum AuditVerification {
         _ progress: (_ events: Int) -> Void
     ) throws(AuditError) -> [ChainReport] {
         var writers = try archive.writers()
-        for writer in try archive.headWriters() + heads.map(\.writer) + [spool?.writer].compactMap(\.self)
+        for writer in try archive.headWriters() + heads.map(\.writer) + spools.map(\.writer)
         where !writers.contains(writer) {
             writers.append(writer)
         }
         var reports: [ChainReport] = []
         var count = 0
         for writer in writers {
-            let beside = spool?.writer == writer ? spool : nil
+            let beside = spools.first { $0.writer == writer }
             var verifier = ChainVerifier(
                 writer,
                 keys: keys,

@@ -36,7 +36,13 @@ extension Audit {
             let found = try Audit.verify(configuration, keys.chain, [], prunableBefore: cutoff)
             let plan = PrunePlan(found, before: cutoff)
             let chains = plan.chains
-            let objection = plan.objection(at: now, databaseClock: try pruning.clock(), isMeant: before != nil)
+            let isMeant = before != nil || force
+            let objection = plan.objection(
+                at: now,
+                databaseClock: try pruning.clock(),
+                certsLead: chains.isEmpty || isMeant ? nil : await AccessAssembly.certsLead(configuration),
+                isMeant: before != nil
+            )
             if !dryRun, !force, let objection {
                 throw CommandFailure(
                     "nothing was deleted: \(objection)",

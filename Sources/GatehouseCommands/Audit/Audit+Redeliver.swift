@@ -28,10 +28,18 @@ extension Audit {
             let from = try Filter.time(since)
             let settings = try file.load(needing: [.audit]).audit
             let keeper = try AuditAssembly.keeper(settings)
-            let walk = try SpoolWalk(settings.spool)
+            // Instances that take over from each other have a folder each.
+            let folders = SharedSpool.folders(of: settings.spool)
+            let walks = try (folders.isEmpty ? [settings.spool] : folders).map { folder in try SpoolWalk(folder) }
             defer { if Terminal.showsProgress { Terminal.progress("") } }
-            let result = try AuditRedelivery.send(walk, to: keeper, since: from, isDry: isDryRun) { count in
-                if Terminal.showsProgress { Terminal.progress("\(count) events compared") }
+            var result = AuditRedelivery.Result()
+            for walk in walks {
+                let before = result.found
+                result.add(
+                    try AuditRedelivery.send(walk, to: keeper, since: from, isDry: isDryRun) { count in
+                        if Terminal.showsProgress { Terminal.progress("\(before + count) events compared") }
+                    }
+                )
             }
             report(result, from)
         }

@@ -89,11 +89,13 @@ extension Audit {
         }
 
         private static func read(_ path: String) throws -> [AuditHead] {
-            let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+            // A pipe may be meant, as in `--heads <(zcat heads.log.gz)`. Opened without waiting, one that nobody writes to has its end at once.
+            let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
             guard descriptor >= 0 else {
                 throw CommandFailure("\(path) cannot be read: \(String(cString: strerror(errno)))")
             }
             defer { if path != "-" { close(descriptor) } }
+            if path != "-" { _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK) }
             guard let file = fdopen(dup(descriptor), "r") else {
                 throw CommandFailure("\(path) cannot be read: \(String(cString: strerror(errno)))")
             }
@@ -124,13 +126,12 @@ extension Audit {
         prunableBefore cutoff: Timestamp? = nil
     ) throws -> AuditReport {
         // Before the sink is opened: what it takes meanwhile is then in the one or the other.
-        let spool: SpoolWalk?
-        do throws(AuditError) { spool = try SpoolWalk(configuration.audit.spool) } catch { spool = nil }
+        let spools = SharedSpool.walks(of: configuration.audit.spool)
         let archive = try AuditAssembly.archive(configuration.audit)
         return try showingProgress(through: archive) { progress in
             try AuditVerification.verify(
                 archive,
-                spool: spool,
+                spools: spools,
                 keys: keys,
                 heads: heads,
                 prunableBefore: cutoff,

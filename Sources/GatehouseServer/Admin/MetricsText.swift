@@ -129,6 +129,22 @@ struct MetricsText {
         }
     }
 
+    mutating func addClocks(_ leads: [OtherClock: Duration]) {
+        family(
+            "gatehouse_clock_skew_seconds",
+            "gauge",
+            "How far this machine's clock is ahead of another one; negative when it is behind."
+        )
+        for other in OtherClock.allCases {
+            guard let lead = leads[other] else { continue }
+            sample(
+                "gatehouse_clock_skew_seconds",
+                [("source", other.rawValue)],
+                Double(lead.microseconds) / 1_000_000
+            )
+        }
+    }
+
     mutating func addKeys(_ keys: SigningKeySource.Status, now: Timestamp) {
         family("gatehouse_signing_keys", "gauge", "Signing keys in use.")
         sample("gatehouse_signing_keys", [], keys.keyIDs.count)

@@ -57,6 +57,11 @@ struct Readiness: Sendable {
             // A refused file stops nothing: the old configuration goes on.
             Check(name: "configuration", isReady: true, detail: facts.reload.detail),
         ]
+        // A clock that is wrong refuses some requests and takes others: who sends requests here cannot tell which.
+        let clocks = facts.clockFindings
+        if !clocks.isEmpty {
+            checks.append(Check(name: "clock", isReady: true, detail: clocks.map(\.detail).joined(separator: "; ")))
+        }
         if !facts.isListening { checks.append(Check(name: "process", isReady: false, detail: "starting")) }
         if facts.isDraining { checks.append(Check(name: "process", isReady: false, detail: "draining")) }
         self.checks = checks

@@ -1,10 +1,10 @@
 internal import AccessIdentity
 internal import CurlClient
-internal import GatehouseConfig
+package import GatehouseConfig
 internal import GatehouseCore
 
 /// Makes what verifies assertions from the `access` section.
-enum AccessAssembly {
+package enum AccessAssembly {
     /// - Parameter issuer: whose keys are in use, when it is not the one that the settings name.
     static func policy(_ access: AccessSettings, issuer: Issuer? = nil) -> AccessPolicy {
         AccessPolicy(
@@ -21,6 +21,7 @@ enum AccessAssembly {
 
     static func source(
         _ configuration: Configuration,
+        clock: CertsClock,
         onChange: @escaping SigningKeySource.OnChange
     ) throws -> SigningKeySource {
         let access = configuration.access
@@ -31,24 +32,35 @@ enum AccessAssembly {
                 maximumStaleness: access.keysMaxStale.microseconds / 1_000_000,
                 path: configuration.audit.spool + "/signing-keys.json"
             ),
-            fetch: fetch,
+            fetch: { url in try await fetch(url, onClock: clock.read) },
             onChange: onChange
         )
     }
 
-    static let fetch: SigningKeySource.Fetch = { url in
+    /// - Parameter onClock: told what time it is by the server, also when it has no keys to give.
+    static func fetch(_ url: String, onClock: (ClockReading) -> Void = { _ in }) async throws -> [UInt8] {
+        let asked = ContinuousClock.now
         var request = CurlRequest(url)
         request.maximumBody = SigningKeySource.maximumResponseBytes
         let response = try await CurlClient().perform(request)
+        if let reading = ClockReading(response, asked: asked) { onClock(reading) }
         guard response.status == 200 else {
             throw answer(response.status)
         }
         return response.body.bytes
     }
 
+    /// How far this machine's clock is ahead of the certs server's; nil when that cannot be asked now.
+    package static func certsLead(_ configuration: Configuration) async -> Duration? {
+        guard !configuration.unread.contains(.access) else { return nil }
+        let clock = CertsClock()
+        _ = try? await fetch(configuration.access.certsURL.text, onClock: clock.read)
+        return clock.lead(at: SystemClock().now())
+    }
+
     static func answer(_ status: Int) -> GatehouseError { GatehouseError(.unusable, "it answers \(status)") }
 
-    /// What ``SigningKeySource`` says of an error that ``fetch`` threw.
+    /// What ``SigningKeySource`` says of an error that ``fetch(_:onClock:)`` threw.
     static func fetchFailure(_ error: any Error) -> AccessIdentityError {
         AccessIdentityError(.fetchFailed, "the signing keys could not be fetched", underlying: error)
     }

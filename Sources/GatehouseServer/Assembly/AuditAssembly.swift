@@ -6,8 +6,16 @@ internal import SocketLoop
 
 /// Makes the audit that a configuration asks for.
 package enum AuditAssembly {
-    static func system(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) throws -> AuditSystem {
-        try AuditSystem(settings(configuration, keys: keys, logger: logger), sink: sink(configuration.audit.sink))
+    /// - Parameter certsClock: what time it is elsewhere: a retention by a clock that is wrong would delete what is to be kept.
+    static func system(
+        _ configuration: Configuration,
+        keys: InstanceKeys,
+        logger: Logger,
+        certsClock: CertsClock
+    ) throws -> AuditSystem {
+        var settings = settings(configuration, keys: keys, logger: logger)
+        settings.clockLead = { certsClock.lead(at: SystemClock().now()) }
+        return try AuditSystem(settings, sink: sink(configuration.audit.sink))
     }
 
     /// What brings the events of instances to the sink that have ended beside this one.

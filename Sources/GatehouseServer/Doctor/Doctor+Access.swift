@@ -10,6 +10,7 @@ extension Doctor {
         var request = CurlRequest(url)
         request.maximumBody = SigningKeySource.maximumResponseBytes
         let response: CurlResponse
+        let asked = ContinuousClock.now
         do throws(CurlError) {
             response = try await CurlClient().perform(request)
         } catch {
@@ -18,7 +19,7 @@ extension Doctor {
         guard response.status == 200 else {
             return [.certs(url, AccessAssembly.fetchFailure(AccessAssembly.answer(response.status)).description)]
         }
-        return [keySet(response.body.bytes)] + clock(response.header("date"))
+        return [keySet(response.body.bytes), clock(response, asked: asked)]
     }
 
     private func keySet(_ bytes: [UInt8]) -> Finding {
@@ -42,34 +43,14 @@ extension Doctor {
         }
     }
 
-    /// Against the certs server's `Date`, which has whole seconds and is on the way for a while.
-    private func clock(_ field: String?) -> [Finding] {
-        guard let field, let theirs = HTTPDate.parse(field) else {
-            return [Finding(.clock, .warn, "the certs server gives no date to compare with")]
+    private func clock(_ response: CurlResponse, asked: ContinuousClock.Instant) -> Finding {
+        guard let reading = ClockReading(response, asked: asked) else {
+            return Finding(.clock, .warn, OtherClock.certs.rawValue, "the certs server gives no date to compare with")
         }
-        let difference = (SystemClock().now() - theirs).microseconds / 1_000_000
-        let skew = configuration.access.clockSkew.microseconds / 1_000_000
-        let detail = "\(abs(difference)) s \(difference < 0 ? "behind" : "ahead of") the certs server"
-        let advice =
-            "set the clock by NTP: assertions are refused as expired or not yet valid beyond clock_skew (\(skew) s)"
-        if abs(difference) > max(skew, 2) { return [Finding(.clock, .fail, detail, advice: advice)] }
-        if abs(difference) > max(skew / 2, 2) { return [Finding(.clock, .warn, detail, advice: advice)] }
-        return [Finding(.clock, .ok, detail)]
+        return clock(.certs, reading)
     }
-}
 
-/// The date of HTTP fields: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
-enum HTTPDate {
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
-    static func parse(_ text: String) -> Timestamp? {
-        let words = text.split(separator: " ")
-        guard words.count == 6, words[5] == "GMT", let month = months.firstIndex(of: String(words[2])) else {
-            return nil
-        }
-        let number = month + 1 < 10 ? "0\(month + 1)" : "\(month + 1)"
-        return Timestamp(parsing: "\(words[3])-\(number)-\(words[1])T\(words[4])Z")
+    func clock(_ other: OtherClock, _ reading: ClockReading) -> Finding {
+        .clock(other, lead: reading.lead(of: SystemClock().now()), tolerance: configuration.access.clockSkew)
     }
 }

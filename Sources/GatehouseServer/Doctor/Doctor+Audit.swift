@@ -20,8 +20,15 @@ extension Doctor {
                 return [Finding(.auditSink, .ok, "\(path) will be made with the first event")]
             }
             return [archive()]
-        case .postgres: return [archive()]
+        case .postgres: return [archive()] + clock()
         }
+    }
+
+    /// Of a database that cannot be read, ``archive()`` says so.
+    private func clock() -> [Finding] {
+        let asked = ContinuousClock.now
+        let time = try? AuditAssembly.archive(configuration.audit, isUntouched: true).clock()
+        return time.map { [clock(.audit, ClockReading($0, asked: asked))] } ?? []
     }
 
     private func archive() -> Finding {

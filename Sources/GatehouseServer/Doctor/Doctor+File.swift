@@ -43,7 +43,7 @@ extension Doctor {
     /// What every TLS connection of this process trusts, where the operator chose it.
     func authorities() -> [Finding] {
         guard let path = CurlRequest.authoritiesOfEnvironment else { return [] }
-        guard let file = FileStatus(path), file.isReadable, !file.isDirectory else {
+        guard let file = FileStatus(path), file.isReadable, file.isRegular else {
             let detail = "SSL_CERT_FILE names it, and it cannot be read: no certificate is trusted"
             return [
                 Finding(

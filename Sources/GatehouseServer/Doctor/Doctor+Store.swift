@@ -31,6 +31,7 @@ extension Doctor {
             return ([.store(name, words, hint: hint)], [:])
         }
         var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")] + trust
+        if let clock = load.clock { findings.append(self.clock(.store, clock)) }
         for token in configuration.tokenNames.sorted() {
             findings.append(self.token(token, load, summaries.first { $0.name == token }))
         }

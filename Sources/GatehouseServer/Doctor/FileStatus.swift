@@ -4,6 +4,7 @@ internal import Glibc
 struct FileStatus {
     let mode: mode_t
     let isDirectory: Bool
+    let isRegular: Bool
     let owner: uid_t
     /// Whether no name leads to the file any more: one that is mounted by itself and was replaced outside.
     let isUnlinked: Bool
@@ -16,6 +17,7 @@ struct FileStatus {
         guard stat(path, &status) == 0 else { return nil }
         mode = status.st_mode & 0o777
         isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        isRegular = status.st_mode & S_IFMT == S_IFREG
         owner = status.st_uid
         isUnlinked = status.st_nlink == 0
         isReadable = access(path, R_OK) == 0

@@ -4,11 +4,11 @@ internal import GatehouseCore
 /// What to do about what a request or an event met: by its reason, because the remedy of one misleads in the case of another.
 extension Finding {
     /// - Parameter tokens: those that the route injects.
-    static func remedy(of reason: Reason?, _ route: TokenName, tokens: Set<TokenName> = []) -> String {
+    static func remedy(of reason: Reason?, _ route: RouteName, tokens: Set<TokenName> = []) -> String {
         let more = "gatehouse call \(route) asks it now"
         switch reason {
         case .upstreamCredentialRejected:
-            let name = tokens.sorted().first ?? route
+            let name = tokens.sorted().first ?? route.ownToken
             return
                 "the server does not take the token: have a new one made and run gatehouse token rotate \(name); \(more)"
         case .upstreamError:
@@ -30,6 +30,7 @@ extension Finding {
         case .sinkSlow: "look at the load of the sink; the spool keeps events until it takes them"
         case .sinkDown: "bring the sink back: the spool keeps events until it takes them, up to audit.max_spool"
         case .sinkReplaced: "find out who replaced it; what the spool still has is sent again by itself"
+        case .sinkUnasked: "gatehouse audit redeliver sends what it may lack, as a user that may read it"
         case .writerDuplicated: "give each instance a spool of its own: one of the two is a copy of the other"
         case .spoolFull: "bring the sink back so that the spool empties, or raise audit.max_spool" + meanwhile
         case .diskFull: "make room on the disk of the spool" + meanwhile

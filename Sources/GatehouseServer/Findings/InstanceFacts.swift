@@ -24,6 +24,10 @@ struct InstanceFacts: Sendable {
     /// In the order of ``routes``.
     var conditions: [RouteCondition] = []
     var audit = AuditState()
+    /// How far this machine's clock is ahead of others.
+    var leads: [OtherClock: Duration] = [:]
+    /// What verifying assertions bears of that.
+    var clockSkew: Duration = .zero
     var reload: ReloadState
     /// Of files, which are looked at apart from all else.
     var files: [Finding] = []
@@ -38,6 +42,7 @@ struct InstanceFacts: Sendable {
         if let finding = storeFinding { findings.append(finding) }
         findings += tokenFindings
         findings += auditFindings
+        findings += clockFindings
         if !reload.succeeded {
             findings.append(
                 Finding(
@@ -59,6 +64,12 @@ struct InstanceFacts: Sendable {
         return findings.filter { $0.verdict != .ok }
     }
 
+    var clockFindings: [Finding] {
+        OtherClock.allCases.compactMap { other in
+            leads[other].map { .clock(other, lead: $0, tolerance: clockSkew) }
+        }
+    }
+
     var keysFinding: Finding? {
         let isReady = keys.isReady(now: now.seconds)
         guard let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? failure.at else {
@@ -76,6 +87,14 @@ struct InstanceFacts: Sendable {
         }
         if store.lastSuccess == nil, uptime >= Self.patience {
             return .store(storeName, "the store was not read yet", hint: nil)
+        }
+        if let at = store.replacedAt, ContinuousClock.now - at < AuditState.noticeLifetime {
+            return .store(
+                storeName,
+                "its file was replaced while it was in use, and the new one was opened",
+                hint: "if nobody restored a backup, find out who did it",
+                .warn
+            )
         }
         return nil
     }
@@ -107,6 +126,7 @@ struct InstanceFacts: Sendable {
             return [Finding(.auditSink, .fail, "\(word.rawValue): \(trouble)", advice: remedy)]
         }
         guard word != .ready else { return [] }
-        return [Finding(.auditSink, .warn, word.rawValue, advice: remedy)]
+        let notice = audit.notice.map { ": \($0)" } ?? ""
+        return [Finding(.auditSink, .warn, word.rawValue + notice, advice: remedy)]
     }
 }

@@ -115,6 +115,19 @@ actor PostgresTokenDatabase: TokenDatabase {
         return stamp
     }
 
+    func clock() async throws(TokenError) -> ClockReading? {
+        let connection = try await healthy(for: .single)
+        do throws(PostgresError) {
+            return try await connection.run { session throws(PostgresError) in
+                let asked = ContinuousClock.now
+                return ClockReading(Timestamp(microseconds: try session.clock()), asked: asked)
+            }
+        } catch {
+            await forgetIfClosed(connection)
+            throw TokenError(error)
+        }
+    }
+
     func pooling() async throws(TokenError) -> StorePooling? {
         do throws(PostgresError) {
             switch try await PostgresPooling.look(options) {

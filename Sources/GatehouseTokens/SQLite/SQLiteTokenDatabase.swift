@@ -27,6 +27,10 @@ actor SQLiteTokenDatabase: TokenDatabase {
     private let isUntouched: Bool
     private let executor = DatabaseExecutor(label: "gatehouse.tokens")
     private var connection: SQLiteConnection?
+    /// Whether there was a file once: one that is missing after that was taken away, and another in its place would have no tokens.
+    private var wasOpen = false
+    /// When the file was last found to be another one than before.
+    private(set) var replacedAt: ContinuousClock.Instant?
     /// The stamp of a data version: SQLite's does not change with our own writes, which forget it.
     private var stamp: (dataVersion: Int64, stamp: TokenChangeStamp)?
 
@@ -92,17 +96,41 @@ actor SQLiteTokenDatabase: TokenDatabase {
         }
     }
 
-    /// A file tells nobody; the stamp costs little enough to be asked for each second.
-    func watch(_ changed: @escaping @Sendable () -> Void) async {}
+    /// A file tells nobody what is written to it: for that the stamp costs little enough to be asked for each second. Whether it is still the same
+    /// file is looked for here, so that one that was taken away, and one that is back, are noticed as soon.
+    func watch(_ changed: @escaping @Sendable () -> Void) async {
+        var last = SQLiteConnection.identity(of: path)
+        while (try? await Task.sleep(for: TokenRefresher.pollInterval)) != nil {
+            let identity = SQLiteConnection.identity(of: path)
+            guard identity != last else { continue }
+            last = identity
+            changed()
+        }
+    }
 
     /// Old pages of a destroyed version are in the log too. A reader may keep it busy: the next checkpoint empties it then.
     func swept() async { try? database().execute("PRAGMA wal_checkpoint(TRUNCATE)") }
 
-    /// The open connection; opens it anew when a backup was put in the place of the file.
+    /// The open connection; opens it anew when a backup was put in the place of the file. Where the file was taken away no other is made: the last
+    /// good tokens serve until it is back.
     private func database() throws(TokenError) -> SQLiteConnection {
         if let connection, !connection.checkReplaced() { return connection }
         connection = nil
         stamp = nil
+        guard !wasOpen || SQLiteConnection.identity(of: path) != nil else {
+            throw TokenError(
+                .unavailable,
+                "\(path) was removed or renamed while it was in use",
+                hint:
+                    "put it back, or restore a backup: `gatehouse restore`; last-good tokens serve for store_max_stale"
+            )
+        }
+        defer {
+            if connection != nil {
+                if wasOpen { replacedAt = .now }
+                wasOpen = true
+            }
+        }
         do throws(SQLiteError) {
             guard !isUntouched else {
                 let opened = try SQLiteConnection(path: path, access: .untouched, busyTimeout: busyTimeout)

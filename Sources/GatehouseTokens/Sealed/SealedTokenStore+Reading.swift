@@ -2,7 +2,7 @@ package import GatehouseCore
 
 extension SealedTokenStore {
     package func load() async throws(TokenError) -> TokenLoad {
-        try await database.use(.reading) { rows throws(TokenError) in
+        var load = try await database.use(.reading) { rows throws(TokenError) in
             // A store that cannot say which it is, and which keys are retired, is not read at all: what was read before goes on.
             _ = try binding(rows)
             _ = try ends(rows)
@@ -22,6 +22,9 @@ extension SealedTokenStore {
             }
             return load
         }
+        load.clock = try await database.clock()
+        load.replacedAt = await database.replacedAt
+        return load
     }
 
     package func list() async throws(TokenError) -> [TokenSummary] {

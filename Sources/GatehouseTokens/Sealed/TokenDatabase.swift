@@ -1,3 +1,5 @@
+internal import GatehouseCore
+
 /// A database that holds the tables of a ``SealedTokenStore``: how a connection is had, and what a transaction is there.
 protocol TokenDatabase: Sendable {
     /// Runs `body` on the rows. It runs without a pause, on a thread that may wait.
@@ -19,6 +21,12 @@ protocol TokenDatabase: Sendable {
     /// As ``TokenStore/watch(_:)``.
     func watch(_ changed: @escaping @Sendable () -> Void) async
 
+    /// The database's own clock; nil where it has none.
+    func clock() async throws(TokenError) -> ClockReading?
+
+    /// When what holds the tables was last found to be another one than before; nil where that was not so.
+    var replacedAt: ContinuousClock.Instant? { get async }
+
     /// What stands between this process and the database; nil for one that is reached without a network.
     func pooling() async throws(TokenError) -> StorePooling?
 
@@ -28,6 +36,8 @@ protocol TokenDatabase: Sendable {
 
 extension TokenDatabase {
     func pooling() async throws(TokenError) -> StorePooling? { nil }
+    func clock() async throws(TokenError) -> ClockReading? { nil }
+    var replacedAt: ContinuousClock.Instant? { get async { nil } }
 }
 
 /// How a database's server is reached.

@@ -69,7 +69,7 @@ struct Draining {
 
     private func verify(_ name: String, _ archive: () throws -> any AuditArchive) throws {
         try time("verified in \(name)") {
-            let reports = try AuditVerification.verify(archive(), spool: nil, keys: SampleCalls.keys.chain, heads: [])
+            let reports = try AuditVerification.verify(archive(), keys: SampleCalls.keys.chain, heads: [])
                 .chains
             guard reports.contains(where: { $0.holds && $0.events == events }) else {
                 throw Failure("\(name) does not hold: \(reports)")

@@ -302,7 +302,10 @@ enum RunbookText {
         `keys_max_stale` the last good keys serve, also across a restart.
 
         ### doctor-clock
-        This machine's clock against the certs server's. Beyond `clock_skew` everybody is refused as expired or not yet valid. Set it by NTP.
+        This machine's clock against the certs server's `Date`, read with every fetch of the keys, and against the clocks of the databases of audit and tokens. A step of
+        this machine's clock shows within a second. Beyond `clock_skew` good assertions are refused as expired or not yet valid, and expired ones are taken: `FAIL`,
+        and `/readyz` says `degraded`. Half of it, and a database that disagrees, is a warning. `gatehouse_clock_skew_seconds` has the number, positive when
+        this machine is ahead. Set the clock by NTP; where only a database disagrees, set its clock. While they are five minutes apart or more nothing is pruned.
 
         ### doctor-master-key
         A key that a sealed store needs cannot be read. Is the secret mounted, and is the variable set for this user? Without any copy of the
@@ -313,7 +316,8 @@ enum RunbookText {
         secret any more: replace what it holds.
 
         ### doctor-store
-        The live store cannot be read. Last-good tokens serve for `store_max_stale`. Going back is one line of the configuration:
+        The live store cannot be read. Last-good tokens serve for `store_max_stale`. *Was removed or renamed*: its file was taken away while it was in use; put it back, or restore
+        a backup. No other is made in its place. *Was replaced*, for ten minutes: another file has the path since then, and was opened. Going back is one line of the configuration:
         `store:` names the store before.
 
         ### doctor-token

@@ -161,6 +161,7 @@ extension StatusPage {
                 case .sinkSlow: ("the sink is slow, the spool keeps events", "pill warn")
                 case .sinkDown: ("the sink is down, the spool keeps events", "pill warn")
                 case .sinkReplaced: ("the sink lost events, the spool sends what it has", "pill bad")
+                case .sinkUnasked: ("opened anew, and may not be asked what it has", "pill warn")
                 case .writerDuplicated: ("another spool has the same name", "pill bad")
                 case .spoolFull: ("the spool is full", "pill bad")
                 case .diskFull: ("the disk is full", "pill bad")
