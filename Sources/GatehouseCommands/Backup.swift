@@ -20,7 +20,7 @@ struct BackupCommand: AsyncParsableCommand {
     var folder: String
 
     func run() async throws {
-        let configuration = try file.load()
+        let configuration = try file.load(needing: [.store, .audit], whole: [.stores])
         let backup = Backup(configuration, version: GatehouseCommand.version)
         let outcome = try await backup.write(to: folder, at: SystemClock().now())
         if form.json {
@@ -64,7 +64,7 @@ struct RestoreCommand: AsyncParsableCommand {
     var yes = false
 
     func run() async throws {
-        let configuration = try file.load()
+        let configuration = try file.load(needing: [.store, .audit], whole: [.stores])
         if (try? InstanceCall.running(configuration: file.path)) != nil {
             throw CommandFailure("an instance runs", hint: "stop it first: it would go on writing to the old files")
         }

@@ -41,17 +41,26 @@ struct ConfigurationOption: ParsableArguments {
 
     /// What a command needs of the configuration, whatever else is wrong with it, which standard error is told.
     ///
+    /// - Parameter whole: sections of which no part may be left out.
     /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78 when it concerns one of `sections`.
-    func load(needing sections: Set<Configuration.Section>) throws(CommandFailure) -> Configuration {
+    func load(
+        needing sections: Set<Configuration.Section>,
+        whole: Set<Configuration.Section> = []
+    ) throws(CommandFailure) -> Configuration {
         do throws(ConfigurationError) {
-            let configuration = try Configuration.read(path: path, needing: sections)
+            let configuration = try Configuration.read(path: path, needing: sections, whole: whole)
             for diagnostic in configuration.warnings { Terminal.say(diagnostic.description) }
             if configuration.warnings.contains(where: { $0.severity == .error }) {
                 Terminal.warning("the file has errors; what this command needs of it can be read, so it goes on")
             }
             return configuration
         } catch {
-            throw CommandFailure(error)
+            let needed = sections.union(whole).map(\.rawValue).sorted().joined(separator: ", ")
+            let failure = CommandFailure(error)
+            guard error.code == .invalid, !needed.isEmpty else { throw failure }
+            let hint =
+                "gatehouse: hint: this command needs \(needed) of the file: mend that, or name another file with --config"
+            throw CommandFailure(failure.code, lines: failure.lines + [hint])
         }
     }
 

@@ -37,7 +37,7 @@ struct Explain: ParsableCommand {
     }
 
     func run() throws {
-        let configuration = try file.load()
+        let configuration = try file.load(needing: [.access, .routes])
         let found = try configuration.route(named: route)
         let principal =
             email.map { Principal(kind: .user, name: $0, subject: subject ?? "") }
@@ -136,7 +136,8 @@ extension Configuration {
     func route(named name: String) throws(CommandFailure) -> Route {
         if let route = routes.routes.first(where: { $0.name.text == name }) { return route }
         throw CommandFailure(
-            "there is no route '\(name)'",
+            incomplete.contains(.routes)
+                ? "there is no route '\(name)' that can be read" : "there is no route '\(name)'",
             hint: "routes: \(routes.routes.map(\.name.text).joined(separator: ", "))"
         )
     }

@@ -1,5 +1,6 @@
 internal import AccessIdentity
 internal import ArgumentParser
+internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
 
@@ -30,7 +31,7 @@ struct JWT: AsyncParsableCommand {
         var at: String?
 
         func run() async throws {
-            let configuration = try file.load()
+            let configuration = try file.load(needing: [.access, .routes], whole: route == nil ? [.routes] : [])
             let assertion = try SecretInput.standardInput(what: "assertion")
             guard let time = at.map({ Timestamp(parsing: $0) }) ?? SystemClock().now() else {
                 throw CommandFailure("'\(at ?? "")' is not a time", hint: "2026-11-23T09:00:00Z", code: .usage)

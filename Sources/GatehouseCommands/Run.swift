@@ -50,7 +50,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         guard envFrom.isEmpty else { return try await runFromFiles() }
         let variables = try env.map { try Self.parsed($0, TokenVariable.init(parsing:)) }
-        let configuration = try file.load()
+        // A store that cannot be read may name a variable that --keep-env must not pass on.
+        let configuration = try file.load(needing: [.store], whole: keepEnv.isEmpty ? [] : [.stores])
         let runner = try TokenRunner(configuration, variables: variables, keeping: keepEnv)
         let program = try program()
         guard restartOnRotate else { try await runner.exec(program) }

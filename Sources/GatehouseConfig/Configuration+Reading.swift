@@ -34,10 +34,12 @@ extension Configuration {
     /// Reads what a command needs of a file, whatever else is wrong with it: whoever has to rotate a token at night is not kept from it by
     /// somebody's half-written route. Never for what serves.
     ///
-    /// - Throws: ``ConfigurationError`` with everything that is wrong when that concerns one of `sections`.
+    /// - Parameter whole: sections of which not even a part, as a store or a route, may be left out.
+    /// - Throws: ``ConfigurationError`` with everything that is wrong when that concerns one of `sections` or `whole`.
     package static func read(
         path: String,
         needing sections: Set<Section>,
+        whole: Set<Section> = [],
         environment: Environment = .process
     ) throws(ConfigurationError) -> Configuration {
         let text = try bytes(of: path)
@@ -45,19 +47,30 @@ extension Configuration {
             return try Configuration(parsing: text, file: path, environment: environment)
         } catch {
             guard error.code == .invalid else { throw error }
-            let reading = YAMLReader.read(text)
             let decoding = Decoding(environment, isLenient: true)
-            guard let root = reading.root, let draft = Draft.shape.decode(root, decoding),
-                decoding.unread.isDisjoint(with: sections)
+            guard let root = root(of: text, decoding), let draft = Draft.shape.decode(root, decoding),
+                decoding.unread.isDisjoint(with: sections.union(whole)), decoding.incomplete.isDisjoint(with: whole)
             else { throw error }
             return Configuration(
                 draft.value,
                 text: text,
                 warnings: error.diagnostics,
                 effective: "",
-                unread: decoding.unread
+                unread: decoding.unread,
+                incomplete: decoding.incomplete
             )
         }
+    }
+
+    /// Of a text that is no YAML what is there without the part that is none.
+    private static func root(of text: [UInt8], _ decoding: Decoding) -> YAMLNode? {
+        let reading = YAMLReader.read(text)
+        if let root = reading.root { return root }
+        guard let line = reading.problems.first?.span.start.line,
+            let broken = BrokenSection(of: text, noticedOn: line)
+        else { return nil }
+        decoding.unread = broken.sections
+        return YAMLReader.read(broken.rest).root
     }
 
     /// The folder of the spool as far as a file says it, whatever else is wrong with it: for who looks for the instance that runs.
@@ -69,7 +82,7 @@ extension Configuration {
         guard let bytes = try? bytes(of: path),
             let node = value(
                 AuditFields.spool.key,
-                in: value(ConfigurationFields.audit.key, in: YAMLReader.read(bytes).root)
+                in: value(ConfigurationFields.audit.key, in: root(of: bytes, Decoding(environment)))
             )
         else { return AuditSettings.defaultSpool }
         return AuditFields.spool.shape.decode(node, Decoding(environment))?.value ?? AuditSettings.defaultSpool

@@ -41,6 +41,8 @@ package struct Configuration: Sendable {
     package let warnings: [Diagnostic]
     /// Parts that a lenient reading could not read, and that must not be used: others stand in their place.
     package let unread: Set<Section>
+    /// Parts of which a lenient reading left something out: a store, a route.
+    package let incomplete: Set<Section>
     /// Canonical YAML of all of the above with the defaults filled in; secrets only as the places where they are. Reads back
     /// as the same configuration.
     package let effective: String

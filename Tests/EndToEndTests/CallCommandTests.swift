@@ -46,6 +46,21 @@ struct CallCommandTests {
         #expect(try await one.received().last?.method == "DELETE")
     }
 
+    @Test(arguments: SDK.allCases)
+    func `a server of the legacy transport is found by its stream`(sdk: SDK) async throws {
+        let server = try await MCPServer.start(sdk, .sse)
+        let gateway = try await Gateway.start(.environment, server)
+        let arguments = ["--path", "/sse", "--list", "--tool", "echo", "--arguments", #"{"text":"hello"}"#]
+        let (exit, json) = try await call(gateway, [sdk.route] + arguments)
+        #expect(exit == .code(0), "\(json)")
+        let half = json["halves"].elements[0]
+        #expect(half["tools"].elements.contains { $0.text == "echo" })
+        #expect(half["result"]["content"].elements.first?["text"].text == "hello")
+        #expect(half["steps"].elements.contains { $0["detail"].text?.contains("legacy HTTP+SSE") ?? false }, "\(half)")
+        let received = try await server.received()
+        #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Gateway.token] } && received.count > 3)
+    }
+
     /// Chosen for the half that fails: Gatehouse itself stands in for the edge.
     @Test func `of the whole way it says which half fails`() async throws {
         let two = try await MCPServer.start(.two)

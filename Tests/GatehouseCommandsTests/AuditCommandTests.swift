@@ -196,7 +196,7 @@ struct AuditVerifyCommandTests {
         #expect(good.exit == 0 && good.errors.isEmpty)
         #expect(good.output.contains("  ok  24 events, 1 to 24; 12 messages"), "\(good)")
         let json = try await workplace.run("audit", "verify", "--json")
-        #expect(json.output.contains(#""ok":true,"events":24"#))
+        #expect(json.output.contains(#""ok":true,"events":24"#) && json.output.hasPrefix(#"{"ok":true,"chains":["#))
         try workplace.changeAudit("UPDATE audit_events SET decision = 'allow' WHERE decision = 'deny' AND seq = 5")
         let bad = try await workplace.run("audit", "verify")
         #expect(bad.exit == 1 && bad.output.contains("altered: event 5 altered"), "\(bad)")

@@ -70,6 +70,27 @@ struct DocumentedCommandTests {
         }
     }
 
+    /// Outside of a fence of `sh` or `console` nothing would run it.
+    @Test(arguments: DocumentTests.names)
+    func `stand in a fence that is run`(name: String) throws {
+        let text = try String(contentsOfFile: "\(DocumentTests.root)/\(name)", encoding: .utf8)
+        var fence: Substring?
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            let words = line.drop { $0 == " " }
+            if words.hasPrefix("```") {
+                fence = fence == nil ? words.dropFirst(3) : nil
+                continue
+            }
+            let isCommand = words.firstMatch(
+                of:
+                    #/^(\$ |sudo |gatehouse [a-z]+ |docker |podman |deploy\/\S+\.sh|swift |curl |psql |ssh |systemctl )/#
+            )
+            guard isCommand != nil else { continue }
+            let isShown = fence == nil && line.count - words.count < 4
+            #expect(isShown || ["sh", "console", "yaml"].contains(fence), "\(name): \(line)")
+        }
+    }
+
     /// What serves is told to stop as soon as it is ready; what speaks to an instance has one beside it.
     private static func ending(_ line: String) -> String {
         let asksInstance = ["gatehouse reload", "gatehouse status"].contains { line.hasPrefix($0) }

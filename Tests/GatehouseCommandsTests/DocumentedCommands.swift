@@ -16,7 +16,8 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
     static func all(in text: String) -> [DocumentedCommand] {
         var commands: [DocumentedCommand] = []
         var fence: Substring?
-        for raw in text.split(separator: "\n") {
+        // A backslash at the end of a line goes on in the next one.
+        for raw in text.replacing(#/\\\n */#, with: "").split(separator: "\n") {
             let line = raw.drop { $0 == " " }
             if line.hasPrefix("```") {
                 fence = fence == nil ? line.dropFirst(3) : nil
@@ -42,6 +43,9 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
         ("deploy/test.sh", "is what runs this test"),
         ("sudo install ", "builds the release, and installs it"),
         ("gatehouse doctor --public-url", "asks a host of the internet; the doctor's tests have a stand-in"),
+        ("ssh -N -L", "needs another machine"),
+        ("sudo systemd-run", "needs systemd as the first process; SystemdTests run commands as the unit does"),
+        ("gatehouse key adopt", "needs the key of an env store's time; InstanceKeysTests has one"),
         ("gatehouse token rotate coda --store phase2 --no-probe", "shows a role of PostgreSQL that lacks a privilege"),
     ]
 

@@ -44,7 +44,7 @@ struct HealthTests {
         let outcome = try await answer(workplace)
         #expect(outcome.exit == 1)
         #expect(outcome.output.contains("FAIL  keys: "))
-        #expect(outcome.output.contains("ok    store: 1 tokens"))
+        #expect(outcome.output.contains("ok    store: 1 token"))
         #expect(outcome.errors == "gatehouse: error: the instance is not ready\n")
         kill(pid, SIGTERM)
         #expect(await Command.exit(of: pid) == 0)

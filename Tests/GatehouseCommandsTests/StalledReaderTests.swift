@@ -88,7 +88,7 @@ struct StalledReaderTests {
                 #expect(outcome.errors.contains(": another process listens there"), "\(outcome.errors)")
             }
             try await awaitAnswer(workplace)
-            #expect(try await workplace.run("health").output.contains("store: 1 tokens"))
+            #expect(try await workplace.run("health").output.contains("store: 1 token"))
             kill(pid, SIGTERM)
             #expect(await Command.exit(of: pid) == 0)
         }
@@ -117,7 +117,7 @@ struct StalledReaderTests {
             // Those that were let in are served, and the instance can be asked.
             try held[0].send("GET / HTTP/1.1\r\nHost: coda.example.com\r\n\r\n")
             #expect(try held[0].receiveAnswer().status == 401)
-            #expect(try await workplace.run("health").output.contains("store: 1 tokens"))
+            #expect(try await workplace.run("health").output.contains("store: 1 token"))
             kill(pid, SIGTERM)
             #expect(await Command.exit(of: pid) == 0)
         }

@@ -45,10 +45,69 @@ struct ToleranceTests {
         let findings = try #require(json["findings"] as? [[String: Any]])
         #expect(findings.contains { $0["probe"] as? String == "configuration" && $0["verdict"] as? String == "fail" })
         #expect(findings.contains { $0["probe"] as? String == "store" && $0["verdict"] as? String == "ok" })
-        // What serves, and what speaks for it, takes no half of a file.
-        for arguments in [["serve"], ["explain", "--route", "coda", "--email", "ada@example.com"]] {
+        // What serves, and what writes the file, takes no half of it.
+        for arguments in [["serve"], ["route", "show", "coda"], ["route", "remove", "coda"]] {
             #expect(try await workplace.run(arguments).exit == 78, "\(arguments)")
         }
+    }
+
+    /// Each keeps the text from being YAML at all, and which commands need what is lost by it.
+    private static let breaks: [(change: @Sendable (String) -> String, place: String, lost: Set<String>)] = [
+        ({ $0 + "limits: \"an unclosed quote\n" }, ":34:9: error:", []),
+        ({ $0.replacing("host: open.example.com", with: "host: \"open.example.com") }, ":30:11: error:", ["explain"]),
+        ({ $0.replacing("  deny: {", with: "\tdeny: {") }, ":8:", ["explain"]),
+        ({ $0.replacing("threads: 2", with: "threads: [2") }, ":5:7: error:", []),
+        ({ $0.replacing("[{ file:", with: "[{{ file:") }, ":11:", ["token", "bearer", "verify", "run", "backup"]),
+        ({ $0.replacing("  spool: ", with: "  spool: [") }, ":16:7:", ["bearer", "audit", "verify", "backup"]),
+    ]
+
+    @Test(arguments: breaks.indices)
+    func `a file that is no YAML keeps nobody from what stands elsewhere in it`(index: Int) async throws {
+        let (change, place, lost) = Self.breaks[index]
+        let workplace = try await workplace { $0 }
+        #expect(try await workplace.run("token", "set", "coda", input: "a value").exit == 0)
+        try workplace.write(change(workplace.read("gatehouse.yaml")), to: "gatehouse.yaml")
+        #expect(try await workplace.run("check").exit == 78)
+        #expect(try await workplace.run("serve").exit == 78)
+        let commands: [(name: String, arguments: [String], exit: Int32)] = [
+            ("token", ["token", "rotate", "coda", "--no-probe"], 0), ("bearer", ["bearer", "list"], 0),
+            // There is no archive yet.
+            ("audit", ["audit", "query"], 1), ("verify", ["audit", "verify"], 1),
+            ("explain", ["explain", "--route", "coda", "--email", "ada@example.com", "--tool", "list_docs"], 0),
+            ("run", ["run", "--env", "TOKEN=coda", "--", "/usr/bin/true"], 0),
+            ("backup", ["backup", "\(workplace.path)/saved"], 0), ("doctor", ["doctor"], 1),
+        ]
+        for (name, arguments, exit) in commands {
+            let outcome = try await workplace.run(arguments, input: "another value")
+            #expect(outcome.exit == (lost.contains(name) ? 78 : exit), "\(arguments) \(outcome.errors)")
+            #expect(outcome.errors.contains("gatehouse.yaml\(place)") || name == "doctor", "\(outcome.errors)")
+            let next = lost.contains(name) ? "hint: this command needs" : "so it goes on"
+            #expect(outcome.errors.contains(next) || name == "doctor", "\(arguments): \(outcome.errors)")
+        }
+    }
+
+    @Test func `two parts that are no YAML are one too many, and it is said how to go on`() async throws {
+        let workplace = try await workplace { $0.replacing("threads: 2", with: "threads: [2") + "limits: [\n" }
+        let outcome = try await workplace.run("token", "list")
+        #expect(outcome.exit == 78 && outcome.errors.contains("name another file with --config"), "\(outcome.errors)")
+    }
+
+    @Test func `what must be whole is, or the command does not go on`() async throws {
+        let workplace = try await workplace { $0.replacing("kind: env }", with: "kind: envy }") }
+        #expect(try await workplace.run("token", "set", "coda", input: "a value").exit == 0)
+        let run = ["run", "--env", "TOKEN=coda"]
+        #expect(try await workplace.run(run + ["--", "/usr/bin/true"]).exit == 0)
+        // The store that cannot be read may name the variable of a secret.
+        #expect(try await workplace.run(run + ["--keep-env", "HOME", "--", "/usr/bin/true"]).exit == 78)
+        #expect(try await workplace.run("backup", "\(workplace.path)/saved").exit == 78)
+    }
+
+    @Test func `explain says of a route that cannot be read that it cannot`() async throws {
+        let workplace = try await workplace { $0.replacing("upstream: http://127.0.0.1:2", with: "upstraem: x") }
+        let found = try await workplace.run("explain", "--route", "coda", "--email", "ada@example.com")
+        #expect(found.exit == 0, "\(found.errors)")
+        let lost = try await workplace.run("explain", "--route", "open", "--email", "ada@example.com")
+        #expect(lost.exit == 1 && lost.errors.contains("no route 'open' that can be read"), "\(lost.errors)")
     }
 
     @Test(arguments: [

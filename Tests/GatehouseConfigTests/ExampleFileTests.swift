@@ -16,7 +16,7 @@ import Testing
         "CODA_AUDIENCE": audienceTag, "CONTEXT7_AUDIENCE": audienceTag, "WIKI_AUDIENCE": audienceTag,
         "GITHUB_AUDIENCE": audienceTag, "NOTION_AUDIENCE": audienceTag, "ATLASSIAN_AUDIENCE": audienceTag,
         "GRAFANA_AUDIENCE": audienceTag, "N8N_AUDIENCE": audienceTag, "CI_CLIENT_ID": "ci.access",
-        "MEMORY_AUDIENCE": audienceTag, "ARCHON_AUDIENCE": audienceTag,
+        "MEMORY_AUDIENCE": audienceTag, "ARCHON_AUDIENCE": audienceTag, "WORKER_AUDIENCE": audienceTag,
         "GATEHOUSE_DATABASE_PASSWORD": "of-the-test", "INFISICAL_PROJECT_ID": "project",
     ]
 
@@ -24,7 +24,7 @@ import Testing
         let wanted = [
             "archon", "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github",
             "grafana",
-            "memory", "n8n", "notion", "several",
+            "memory", "n8n", "notion", "several", "worker",
         ]
         #expect(Set(Self.names).isSuperset(of: wanted.map { "\($0).example.yaml" }))
     }
@@ -67,6 +67,23 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test func `the Worker behind Access gets a service token out of the store, and the assertion where that is meant`()
+        throws
+    {
+        let path = "\(Self.folder)/worker.example.yaml"
+        let route = try Configuration.read(path: path, environment: Self.environment).routes.routes[0]
+        func parts(_ header: String) -> [Injection.Template.Part]? {
+            route.injections.first { $0.name.folded == header }?.value.parts
+        }
+        #expect(parts("cf-access-client-id") == [.token(try TokenName(parsing: "worker-id"))])
+        #expect(parts("cf-access-client-secret") == [.token(try TokenName(parsing: "worker-secret"))])
+        #expect(parts("cf-access-token") == [.assertion] && route.upstream.isSecure)
+        // Without the two lines that mean it, the assertion stays here.
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let unmeant = text.replacing("    forward_assertion: true\n", with: "")
+        #expect(throws: ConfigurationError.self) { try read(unmeant, Self.environment) }
     }
 
     @Test func `the example that needs a variable says so`() throws {

@@ -33,6 +33,18 @@ import Testing
         }
     }
 
+    @Test func `a literal that looks like a secret is warned of and never printed`() throws {
+        let text = minimal(
+            "{ X-Account: sk-live-0123456789abcdef, X-Region: eu }",
+            instead: "{ X-Wiki-Api-Key: \"{token}\" }"
+        )
+        let configuration = try read(text, [:])
+        #expect(configuration.warnings.contains { $0.message.contains("looks like a secret") })
+        #expect(!configuration.effective.contains("sk-live"))
+        #expect(configuration.effective.contains("X-Region: eu"))
+        #expect(throws: Never.self) { try read(configuration.effective, [:]) }
+    }
+
     @Test func `what variables hold is not repeated`() {
         let environment: Environment = ["S": "hunter2 with a space"]
         for line in [

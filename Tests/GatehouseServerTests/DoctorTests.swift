@@ -2,6 +2,7 @@ import Foundation
 import GatehouseConfig
 import GatehouseCore
 @testable import GatehouseServer
+import GatehouseTestSupport
 import GatehouseTokens
 import SocketLoop
 import Testing
@@ -68,6 +69,22 @@ import Testing
         await Doctor(try DoctorPlace().configuration()).examine { found.append($0) }
         let instance = found.filter { $0.detail.contains("no instance runs") }
         #expect(instance.map(\.verdict) == [.warn])
+    }
+
+    @Test func `tells what only the instance that runs can know, as a second writer to its audit`() async throws {
+        let facts = #"""
+            {"ready":"degraded","checks":{"audit":{"ready":true,"detail":"writer_duplicated"}},"findings":[
+            {"probe":"audit-sink","verdict":"fail","subject":"","detail":"writer_duplicated: another process stores","advice":"one spool each"},
+            {"probe":"certs","verdict":"warn","subject":"","detail":"looked at by the doctor itself"}]}
+            """#
+        let instance = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, facts) }
+        let admin = instance.url.replacing("http://", with: "")
+        var found: [Finding] = []
+        await Doctor(try DoctorPlace().configuration(admin: admin)).examine { found.append($0) }
+        let told = found.filter { $0.detail.hasPrefix("the instance says: ") }
+        #expect(told.map(\.probe) == [.auditSink] && told.map(\.verdict) == [.fail])
+        #expect(told.first?.detail.contains("writer_duplicated") == true && told.first?.advice == "one spool each")
+        await instance.close()
     }
 
     @Test func `looks at the configuration file itself`() throws {

@@ -26,3 +26,22 @@ import Testing
         #expect(hasCome("data: {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"x\"}}\n\n"))
     }
 }
+
+@Suite struct TheEndpointOfTheLegacyTransport {
+    @Test(arguments: [
+        ("/messages?session_id=1", "http://mcp:8080/messages?session_id=1"),
+        ("http://mcp:8080/messages", "http://mcp:8080/messages"), ("?s=1", "http://mcp:8080/a/sse?s=1"),
+        ("messages", "http://mcp:8080/a/messages"),
+    ])
+    func `is resolved against the stream's address`(text: String, url: String) {
+        #expect(LegacyStream.resolve(text, from: "http://mcp:8080/a/sse?x=/y") == url)
+    }
+
+    @Test(arguments: [
+        "http://evil.example/messages", "https://mcp:8080/messages", "//evil.example/messages", "http://mcp:80801/x",
+        "http://mcp:8080@evil.example/x", "http://mcp:8080", "",
+    ])
+    func `never leads to another origin`(text: String) {
+        #expect(LegacyStream.resolve(text, from: "http://mcp:8080/sse") == nil)
+    }
+}

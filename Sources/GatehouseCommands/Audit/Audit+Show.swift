@@ -31,24 +31,27 @@ extension Audit {
             guard !events.isEmpty else {
                 throw CommandFailure("no event of request \(id) is in the sink", hint: "it may still be in the spool")
             }
-            for (index, event) in events.enumerated() {
-                let arguments = try keys.flatMap { keys throws(AuditError) in try event.arguments(with: keys) }
-                if form.json {
-                    Terminal.print(Self.json(event, arguments))
-                } else {
-                    if index > 0 { Terminal.print("") }
-                    Self.print(event, arguments, isSecret: keys == nil)
-                }
+            let revealed = try events.map { event in
+                (event, try keys.flatMap { keys throws(AuditError) in try event.arguments(with: keys) })
+            }
+            guard !form.json else { return Terminal.print(Self.json(revealed)) }
+            for (index, (event, arguments)) in revealed.enumerated() {
+                if index > 0 { Terminal.print("") }
+                Self.print(event, arguments, isSecret: keys == nil)
             }
         }
 
-        private static func json(_ event: AuditEvent, _ arguments: RevealedArguments?) -> JSONText {
+        private static func json(_ events: [(AuditEvent, RevealedArguments?)]) -> JSONText {
             var json = JSONText()
-            json.object { line in
-                event.write(to: &line, name: "event")
-                guard let arguments else { return }
-                line.string("arguments", String(decoding: arguments.bytes, as: UTF8.self))
-                line.number("arguments_length", Int64(arguments.length))
+            json.array { list in
+                for (event, arguments) in events {
+                    list.object { entry in
+                        event.write(to: &entry, name: "event")
+                        guard let arguments else { return }
+                        entry.string("arguments", String(decoding: arguments.bytes, as: UTF8.self))
+                        entry.number("arguments_length", Int64(arguments.length))
+                    }
+                }
             }
             return json
         }

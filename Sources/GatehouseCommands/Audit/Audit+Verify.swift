@@ -43,11 +43,11 @@ extension Audit {
             } else {
                 found = try Audit.verify(configuration, keys, heads)
             }
-            for report in found.chains {
-                if form.json { Terminal.print(report.json) } else { Self.print(report) }
-            }
-            for fault in found.faults {
-                if form.json { Terminal.print(fault.json) } else { Terminal.print("database  \(fault.words)") }
+            if form.json {
+                Terminal.print(Self.json(found))
+            } else {
+                for report in found.chains { Self.print(report) }
+                for fault in found.faults { Terminal.print("database  \(fault.words)") }
             }
             DataOutput.standard.flush()
             if found.chains.isEmpty, !form.json { Terminal.say("gatehouse: there are no events yet") }
@@ -65,6 +65,16 @@ extension Audit {
                     hint: "docs/AUDIT.md says what each finding means and what to do"
                 )
             }
+        }
+
+        private static func json(_ found: AuditReport) -> JSONText {
+            var json = JSONText()
+            json.object { json in
+                json.bool("ok", found.holds)
+                json.array("chains") { list in for chain in found.chains { list.object { chain.write(to: &$0) } } }
+                json.array("database") { list in for fault in found.faults { list.object { fault.write(to: &$0) } } }
+            }
+            return json
         }
 
         private static func print(_ report: ChainReport) {
@@ -142,31 +152,28 @@ extension Audit {
 }
 
 extension ChainReport {
-    fileprivate var json: JSONText {
-        var json = JSONText()
-        json.object { line in
-            line.string("writer", writer)
-            line.bool("ok", holds)
-            line.number("events", Int64(events))
-            line.number("messages", Int64(messages))
-            if let first { line.number("first", first) }
-            if let last { line.number("last", last) }
-            if let chainedFrom { line.number("chained_from", chainedFrom) }
-            if unproven > 0 { line.number("unproven", Int64(unproven)) }
-            if let prunedThrough { line.number("pruned_through", prunedThrough) }
-            if leftOver > 0 { line.number("left_over", Int64(leftOver)) }
-            if let misdated {
-                line.object("misdated") { events in
-                    events.number("first", misdated.first)
-                    events.string("at", misdated.at.rfc3339)
-                    events.number("count", Int64(misdated.count))
-                }
+    /// Its members, into an object that is open.
+    fileprivate func write(to line: inout JSONText) {
+        line.string("writer", writer)
+        line.bool("ok", holds)
+        line.number("events", Int64(events))
+        line.number("messages", Int64(messages))
+        if let first { line.number("first", first) }
+        if let last { line.number("last", last) }
+        if let chainedFrom { line.number("chained_from", chainedFrom) }
+        if unproven > 0 { line.number("unproven", Int64(unproven)) }
+        if let prunedThrough { line.number("pruned_through", prunedThrough) }
+        if leftOver > 0 { line.number("left_over", Int64(leftOver)) }
+        if let misdated {
+            line.object("misdated") { events in
+                events.number("first", misdated.first)
+                events.string("at", misdated.at.rfc3339)
+                events.number("count", Int64(misdated.count))
             }
-            line.number("heads_held", Int64(headsHeld))
-            line.number("break_count", Int64(breakCount))
-            if let first = breaks.first { first.write(to: &line, "first_break") }
         }
-        return json
+        line.number("heads_held", Int64(headsHeld))
+        line.number("break_count", Int64(breakCount))
+        if let first = breaks.first { first.write(to: &line, "first_break") }
     }
 }
 
@@ -182,14 +189,10 @@ extension StoreFault {
         kind == .unseen ? "not looked at: \(text.visible)" : "BROKEN  \(kind.rawValue): \(text.visible)"
     }
 
-    fileprivate var json: JSONText {
-        var json = JSONText()
-        json.object { line in
-            line.bool("ok", kind == .unseen)
-            line.string("database", kind.rawValue)
-            line.string("text", text)
-        }
-        return json
+    fileprivate func write(to line: inout JSONText) {
+        line.bool("ok", kind == .unseen)
+        line.string("kind", kind.rawValue)
+        line.string("text", text)
     }
 }
 

@@ -158,7 +158,7 @@ struct Key: AsyncParsableCommand {
 
         /// The key that this machine began with, when an operator has adopted it.
         private func adoptedKeys() async throws -> [KeptKey] {
-            let configuration = try place.file.load()
+            let configuration = try place.file.load(needing: [.store, .stores, .audit])
             guard try configuration.named(place.store).name == configuration.store.name else { return [] }
             return try await InstanceKeys.adopted(configuration)
         }

@@ -21,7 +21,7 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.file.load()
+            let configuration = try place.load()
             let store = try configuration.named(place.store).settings
             let follower = try TokenFollower(configuration, store: store, token: name, path: out)
             // The first process of a container is ended by no signal that it does not take.

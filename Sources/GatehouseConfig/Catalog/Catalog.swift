@@ -61,6 +61,14 @@ package enum Catalog {
             inject: []
         ),
         CatalogEntry(
+            name: "worker",
+            title: "an MCP server on Cloudflare Workers, behind Access itself",
+            upstream: "https://mcp.example.workers.dev/mcp",
+            inject: [
+                ("CF-Access-Client-Id", "{token:worker-id}"), ("CF-Access-Client-Secret", "{token:worker-secret}"),
+            ]
+        ),
+        CatalogEntry(
             name: "n8n",
             title: "n8n's API, as a container: plain HTTP",
             upstream: "http://n8n:5678",

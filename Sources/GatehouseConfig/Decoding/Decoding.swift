@@ -32,6 +32,8 @@ final class Decoding {
     let isLenient: Bool
     /// What a lenient reading could not read.
     var unread: Set<Configuration.Section> = []
+    /// What it could read in part.
+    var incomplete: Set<Configuration.Section> = []
 
     init(_ environment: Environment, isLenient: Bool = false) {
         self.environment = environment

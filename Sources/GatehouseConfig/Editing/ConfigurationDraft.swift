@@ -59,7 +59,7 @@ package struct ConfigurationDraft: Sendable {
           sink: { kind: sqlite, path: \(Shown.scalar(data + "/gatehouse.db")) }
         routes:
         \(route.lines.map { "  \($0)" }.joined(separator: "\n"))
-            # allow: [{ users: ["*@example.com"] }]   # without it everybody whom Access admits for the audience
+            # allow: [{ users: ["*@example.com"] }]   # without it everybody whom Access admits may use the route
 
         """
     }

@@ -46,6 +46,8 @@ struct Draft: Sendable {
                 at: keys.place(of: Fields.storeMaxStale.key, Fields.storeRefresh.key)
             )
         }
+        if let stores, stores.count < keys.names(under: Fields.stores.key).count { decoding.incomplete.insert(.stores) }
+        if let routes, routes.count < decoding.claims.count { decoding.incomplete.insert(.routes) }
         check(decoding.claims, decoding)
         if let routes, routes.count == decoding.claims.count {
             GatedNeighbours.check(routes, decoding)
@@ -192,7 +194,14 @@ struct Draft: Sendable {
 }
 
 extension Configuration {
-    init(_ draft: Draft, text: [UInt8], warnings: [Diagnostic], effective: String, unread: Set<Section> = []) {
+    init(
+        _ draft: Draft,
+        text: [UInt8],
+        warnings: [Diagnostic],
+        effective: String,
+        unread: Set<Section> = [],
+        incomplete: Set<Section> = []
+    ) {
         listen = draft.listen
         reusesPort = draft.reusesPort
         admin = draft.admin
@@ -212,6 +221,7 @@ extension Configuration {
         self.warnings = warnings
         self.effective = effective
         self.unread = unread
+        self.incomplete = incomplete
     }
 }
 

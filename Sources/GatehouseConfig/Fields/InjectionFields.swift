@@ -126,10 +126,14 @@ enum InjectionFields {
 }
 
 extension Shape where Value == Scalar {
-    /// A template that is parsed once its route's name is known. Shown as written: a variable may hold a secret.
-    fileprivate static let template = Shape(.text(wanted: "a header value"), show: { .text($0.written) }) {
-        node,
-        decoding in
-        decoding.text(node, wanted: "a header value").map { Decoded(value: $0, shown: .text($0.written)) }
+    /// A template that is parsed once its route's name is known. Shown as written, because a variable may hold a secret; a literal that looks like
+    /// one, of which `check` warns, is not shown.
+    fileprivate static let template = Shape(.text(wanted: "a header value"), show: shown) { node, decoding in
+        decoding.text(node, wanted: "a header value").map { Decoded(value: $0, shown: shown($0)) }
+    }
+
+    private static func shown(_ value: Scalar) -> Shown {
+        let looksSecret = !value.isSubstituted && SecretLooks.isSecretValue(value.text)
+        return .text(looksSecret ? "(not shown: it looks like a secret)" : value.written)
     }
 }

@@ -4,7 +4,7 @@ internal import GatehouseCore
 /// One message of a call, and what came of it.
 package struct CallStep: Sendable {
     package let name: String
-    package let took: Duration
+    package internal(set) var took: Duration
     package internal(set) var detail = ""
     package internal(set) var failure: CallFailure?
 

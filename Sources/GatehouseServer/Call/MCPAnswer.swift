@@ -36,7 +36,7 @@ struct MCPAnswer: Sendable {
         guard message["id"]?.integer == id || error != nil && (message["id"] ?? .null) == .null else { return nil }
     }
 
-    private static func find(_ id: Int, in stream: [UInt8]) -> MCPAnswer? {
+    static func find(_ id: Int, in stream: [UInt8]) -> MCPAnswer? {
         for data in events(stream) {
             if let message = JSONValue(parsing: data), let answer = MCPAnswer(to: id, message) { return answer }
         }

@@ -53,7 +53,7 @@ package struct MCPCall: Sendable {
             let error = error as? TokenError
             token.failure = CallFailure(error?.message ?? "the store cannot be read", advice: error?.hint)
         }
-        token = token.taking(.now - start)
+        token.took = .now - start
         let versions = route.tokens.sorted().compactMap { name in tokens[name].map { "\(name) version \($0.version)" } }
         token.detail = versions.isEmpty ? "the route injects none" : versions.joined(separator: ", ")
         let place = MCPPlace(behind: route, path: path, tokens: tokens, timeout: timeout)
@@ -95,14 +95,5 @@ package struct MCPCall: Sendable {
             result: result,
             failure: failure
         )
-    }
-}
-
-extension CallStep {
-    fileprivate func taking(_ duration: Duration) -> CallStep {
-        var step = CallStep(name, took: duration)
-        step.detail = detail
-        step.failure = failure
-        return step
     }
 }

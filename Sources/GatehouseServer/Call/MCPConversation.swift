@@ -18,8 +18,11 @@ struct MCPConversation {
     private let place: MCPPlace
     private let clientVersion: String
     private var session: String?
+    /// Where the server speaks the legacy transport alone.
+    private var legacy: (stream: LegacyStream, endpoint: String)?
     private var version = MCPConversation.handshakeVersion
     private var lastID = 0
+    private var lastStatus = 0
     private(set) var steps: [CallStep] = []
 
     init(_ place: MCPPlace, clientVersion: String) {
@@ -33,22 +36,47 @@ struct MCPConversation {
     mutating func open(_ wanted: String?) async throws(CallFailure) {
         if let wanted { version = wanted }
         if isPlain { return try await discover() }
+        do throws(CallFailure) { try await initialize() } catch {
+            // What a client does on these (2025-11-25, transports, backwards compatibility).
+            guard [400, 404, 405].contains(lastStatus), await openLegacy() else { throw error }
+            try await initialize()
+        }
+    }
+
+    private mutating func initialize() async throws(CallFailure) {
         let answer = try await ask("initialize", accepting: [Self.unsupportedVersion, Self.methodNotFound]) {
             [clientVersion] json in
             json.string("protocolVersion", Self.handshakeVersion)
             json.object("capabilities") { _ in }
             Self.clientInfo(clientVersion, "clientInfo", &json)
         }
-        if answer.error != nil {
+        if answer.error != nil, legacy == nil {
             version = Self.plainVersion
             return try await discover()
         }
         if let agreed = answer.result?["protocolVersion"]?.text { version = agreed }
         note(
             "protocol \(version), \(Self.server(answer.result?["serverInfo"]))"
-                + (session == nil ? "" : ", keeps a session")
+                + (session == nil ? "" : ", keeps a session") + (legacy == nil ? "" : ", legacy HTTP+SSE")
         )
         try await notify("notifications/initialized")
+    }
+
+    /// - Returns: whether the same address has a stream that begins by saying where messages are posted.
+    private mutating func openLegacy() async -> Bool {
+        var request = request("GET", [])
+        request.headers.removeAll { $0.name == "Accept" }
+        request.headers.append(CurlHeader("Accept", "text/event-stream"))
+        let start = ContinuousClock.now
+        do throws(CallFailure) {
+            legacy = try await LegacyStream.open(request, timeout: place.timeout)
+        } catch {
+            return false
+        }
+        steps.removeAll { $0.name == "initialize" }
+        steps.append(CallStep("stream", took: .now - start))
+        note("answers come on it")
+        return true
     }
 
     private mutating func discover() async throws(CallFailure) {
@@ -84,6 +112,7 @@ struct MCPConversation {
 
     /// Ends the session, where there is one. What comes of it changes nothing.
     mutating func close() async {
+        legacy?.stream.close()
         guard let session else { return }
         var request = request("DELETE", [])
         request.headers.append(CurlHeader("Mcp-Session-Id", session))
@@ -106,7 +135,7 @@ struct MCPConversation {
         request.isEnough = { MCPAnswer.hasCome(to: id, in: $0) }
         let response = try await send(method, request)
         if method == "initialize" { session = response.header("mcp-session-id") }
-        guard let answer = MCPAnswer(to: id, in: response) else {
+        guard let answer = try await answer(to: id, method, response) else {
             throw failed(method, .init(status: response.status, response))
         }
         if let code = answer.errorCode, !codes.contains(code) || response.status == 401 {
@@ -116,6 +145,20 @@ struct MCPConversation {
             throw failed(method, .init(status: response.status, response))
         }
         return answer
+    }
+
+    /// In the response, or on the stream of the legacy transport.
+    private mutating func answer(
+        to id: Int,
+        _ method: String,
+        _ response: CurlResponse
+    ) async throws(CallFailure) -> MCPAnswer? {
+        guard let legacy, (200..<300).contains(response.status) else { return MCPAnswer(to: id, in: response) }
+        let start = ContinuousClock.now
+        defer { steps[steps.count - 1].took += .now - start }
+        do throws(CallFailure) { return try await legacy.stream.answer(to: id, within: place.timeout) } catch {
+            throw failed(method, error)
+        }
     }
 
     private mutating func notify(_ method: String) async throws(CallFailure) {
@@ -130,6 +173,7 @@ struct MCPConversation {
         let start = ContinuousClock.now
         do throws(CurlError) {
             let response = try await CurlClient().perform(request)
+            lastStatus = response.status
             steps.append(CallStep(method, took: .now - start))
             return response
         } catch {
@@ -172,7 +216,8 @@ struct MCPConversation {
     }
 
     private func request(_ method: String, _ body: [UInt8]) -> CurlRequest {
-        var request = CurlRequest(place.url, method: method, headers: place.headers)
+        let url = method == "POST" ? legacy?.endpoint ?? place.url : place.url
+        var request = CurlRequest(url, method: method, headers: place.headers)
         if !body.isEmpty {
             request.body = CurlBody(body)
             request.headers.append(CurlHeader("Content-Type", "application/json"))

@@ -85,6 +85,7 @@ extension Doctor {
                     ? Finding(.admin, .ok, "an instance runs and is ready")
                     : Finding(.admin, .fail, "an instance runs and is not ready: \(missing.joined(separator: "; "))")
             )
+            findings += admin.findings.compactMap(Self.told)
         } else {
             let address = instance.map { "\($0.address)" } ?? "\(configuration.admin)"
             findings.append(
@@ -98,6 +99,22 @@ extension Doctor {
             findings.append(open(.listener, configuration.listen, isRunning: admin != nil))
         }
         return findings
+    }
+
+    /// What only the instance that runs can know: what its requests met, a second writer to its audit, a file that it refused. What the doctor
+    /// has looked at itself is left out.
+    private static func told(_ finding: Finding) -> Finding? {
+        switch finding.probe {
+        case .certs, .store, .token, .secrets: nil
+        case _:
+            Finding(
+                finding.probe,
+                finding.verdict,
+                finding.subject,
+                "the instance says: \(finding.detail)",
+                advice: finding.advice
+            )
+        }
     }
 
     private func open(_ probe: Finding.Probe, _ address: Endpoint, isRunning: Bool) -> Finding {

@@ -30,7 +30,8 @@ extension Doctor {
             let hint = (error as? TokenError)?.hint ?? (error as? GatehouseError)?.hint
             return ([.store(name, words, hint: hint)], [:])
         }
-        var findings = [Finding(.store, .ok, name, "kind \(kind), \(load.tokens.count) tokens")] + trust
+        var findings =
+            [Finding(.store, .ok, name, "kind \(kind), \(StatusWords.count(load.tokens.count, "token"))")] + trust
         if let clock = load.clock { findings.append(self.clock(.store, clock)) }
         for token in configuration.tokenNames.sorted() {
             findings.append(self.token(token, load, summaries.first { $0.name == token }))

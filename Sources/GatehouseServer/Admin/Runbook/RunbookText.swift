@@ -18,8 +18,9 @@ enum RunbookText {
         The status page (`/` of the admin listener) says what is wrong, with its remedy, and lists the last refusals with their ids; each reason there is a
         link to its entry here, which `/runbook` serves. `/readyz` has the same findings as JSON: `ready` is `true`, `"degraded"` (some route serves, and something
         fails) or `false`. The log says each finding when it begins (`a problem began`), every 5 min while it lasts (warnings every hour) and once when it has
-        ended. Refused requests are there at `info`, each second one line for each reason, route and caller with their number (`requests refused`); what fails
-        behind Gatehouse at `warning`, with the upstream's address and the error (`requests failed`). Of each 32 lines a second; what is more is told by number. `gatehouse_requests_total{reason="…"}` counts them.
+        ended. The log has refused requests at `info`: each second one line for each reason, route and caller, with their number (`requests refused`). Failures
+        behind Gatehouse are logged at `warning`, with the upstream's address and the error (`requests failed`). Each of the two kinds has at most 32 lines a second; the
+        number of further ones follows in one line. The metric `gatehouse_requests_total{reason="…"}` counts all of them.
         Every entry below says what it means, and what to do. A test holds this page to the reasons and probes that there are.
 
         ## The request itself (400)
@@ -35,13 +36,12 @@ enum RunbookText {
 
         ### rpc_malformed
         A body that is not one clear JSON-RPC message: invalid UTF-8, a member given twice, no JSON. If one client causes all of them, its
-        version has a defect; if the service is not MCP at all, the route wants `protocol: http`. From a caller whom grants limit also one with
-        members beside those of JSON-RPC: another reader than an MCP server would take those for the request.
+        version has a defect; if the service is not MCP at all, the route wants `protocol: http`. A caller whom grants limit also gets
+        it for a message with members beside those of JSON-RPC, because a server that is no MCP server could read those as the request.
 
         ### rpc_header_mismatch
-        `Mcp-Method` or `Mcp-Name` is doubled or says something else than the body, with which protocol versions from 2026-07-28 require it to agree.
-        One that is missing is for the server to refuse.
-        Update the client, or what stands between it and Gatehouse and rewrites one of them.
+        `Mcp-Method` or `Mcp-Name` came twice, or says something else than the body. Protocol versions from 2026-07-28 on require them to agree; the server
+        decides about a missing one. Update the client, or the proxy between it and Gatehouse that rewrites one of them.
 
         ## The caller (401)
 
