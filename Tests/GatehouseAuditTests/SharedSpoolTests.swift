@@ -67,6 +67,44 @@ import Testing
         withExtendedLifetime(running) {}
     }
 
+    @Test func `each of their chains is verified, pruned and sent again, on into its own folder`() throws {
+        let scratch = Scratch()
+        var settings = scratch.chained()
+        settings.sharesSpool = true
+        let systems = try (0..<2).map { _ in try AuditSystem(settings, sink: SQLiteSink(path: scratch.database)) }
+        for (index, system) in systems.enumerated() {
+            let lane = try system.lane(for: 0)
+            let numbers = UInt64(index) * 100..<UInt64(index) * 100 + 15
+            for number in numbers.prefix(10) { _ = Sample.decision(number) { lane.record($0) } }
+            system.settleAll()
+            for number in numbers.suffix(5) { _ = Sample.decision(number) { lane.record($0) } }
+            system.writeAll()
+        }
+        func report() throws -> AuditReport {
+            try AuditVerification.verify(
+                EventDatabase.sqlite(path: scratch.database).archive(),
+                spools: SharedSpool.walks(of: scratch.spool),
+                keys: Sample.keys(1).chain,
+                heads: []
+            )
+        }
+        var found = try report()
+        #expect(found.holds && found.chains.map(\.events) == [15, 15], "\(found)")
+        // The newest of the second that the sink had: only its own folder knows of them.
+        let second = systems[1].directory.writer
+        try scratch.change("DELETE FROM audit_events WHERE writer = '\(second)' AND seq > 7")
+        found = try report()
+        #expect(found.chains.first { $0.writer == second }?.holds == false)
+        var result = AuditRedelivery.Result()
+        for walk in SharedSpool.walks(of: scratch.spool) {
+            let sink = EventDatabase.sqlite(path: scratch.database).sink()
+            result.add(try AuditRedelivery.send(walk, to: sink, since: Timestamp(seconds: 0)))
+        }
+        #expect(result.found == 20 && result.missing == 3)
+        #expect(try report().holds)
+        withExtendedLifetime(systems) {}
+    }
+
     @Test func `what an instance that runs has recorded is its own to deliver`() throws {
         let scratch = Scratch()
         let running = try system(scratch)

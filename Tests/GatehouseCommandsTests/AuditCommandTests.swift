@@ -225,6 +225,10 @@ struct AuditVerifyCommandTests {
         #expect(bad.exit == 1 && bad.output.contains("truncated: events 21 to 24"), "\(bad)")
         let none = try await workplace.run(["audit", "verify", "--heads", "-"], input: "nothing\n")
         #expect(none.exit == 1 && none.errors.contains("holds no heads"))
+        // A pipe may be meant, and one that nobody writes to is not waited for.
+        #expect(mkfifo("\(workplace.path)/pipe", 0o600) == 0)
+        let pipe = try await workplace.run("audit", "verify", "--heads", "\(workplace.path)/pipe")
+        #expect(pipe.exit == 1 && pipe.errors.contains("holds no heads"))
     }
 
     @Test func `pruning says what would go, deletes it, and leaves an audit that verifies`() async throws {

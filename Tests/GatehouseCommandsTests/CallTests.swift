@@ -67,6 +67,15 @@ struct CallTests {
         #expect(outcome.errors.contains("status 404"), "\(outcome.errors)")
     }
 
+    /// Whoever opened it would wait for somebody who writes to it.
+    @Test(arguments: [["call", "coda"], ["serve"]])
+    func `SSL_CERT_FILE that is a pipe is an error`(command: [String]) async throws {
+        let workplace = try await workplace("https://localhost:1")
+        #expect(mkfifo("\(workplace.path)/pipe", 0o600) == 0)
+        let outcome = try await workplace.run(command, environment: ["SSL_CERT_FILE": "\(workplace.path)/pipe"])
+        #expect(outcome.exit != 0 && outcome.errors.contains("is not a file"), "\(outcome.errors)")
+    }
+
     @Test func `nobody there, no token and no such route`() async throws {
         let dead = try DeadPort()
         let refused = try await workplace("http://127.0.0.1:\(dead.number)").run("call", "coda")

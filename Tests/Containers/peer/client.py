@@ -12,6 +12,7 @@ import hashlib
 import os
 import socket
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -84,33 +85,39 @@ def reach(host, port):
 
 
 def watch(url, _):
+    """Each request is one of its own: where a name is not there for a moment, a resolver may take many seconds to say so (Podman's asks the
+    outside), and who asks after it is back is answered at once."""
     if os.path.exists("/tmp/stop-watching"):
         os.unlink("/tmp/stop-watching")
-    asked = failed = 0
-    longest = 0.0
-    last_good = None
-    down = False
-    print("watching", flush=True)
-    while not os.path.exists("/tmp/stop-watching"):
-        asked += 1
-        now = time.monotonic()
+    lock = threading.Lock()
+    answered, failed = [], []
+
+    def ask(began):
         try:
             urllib.request.urlopen(url, timeout=2).read()
-            answered = True
+            good = True
         except urllib.error.HTTPError:
             # A refusal is an answer.
-            answered = True
+            good = True
         except Exception:
-            answered = False
-            failed += 1
-        if answered:
-            done = time.monotonic()
-            if down and last_good is not None:
-                longest = max(longest, done - last_good)
-            last_good = done
-        down = not answered
+            good = False
+        with lock:
+            (answered if good else failed).append((began, time.monotonic()))
+
+    print("watching", flush=True)
+    while not os.path.exists("/tmp/stop-watching"):
+        now = time.monotonic()
+        # Where all wait for the resolver, no more of them find out more.
+        if threading.active_count() < 400:
+            threading.Thread(target=ask, args=(now,), daemon=True).start()
         time.sleep(max(0.0, 0.05 - (time.monotonic() - now)))
-    print(f"the update: {asked} requests, {failed} failed, longest time without an answer {longest:.2f} s", flush=True)
+    with lock:
+        ends = sorted(end for _, end in answered)
+        slowest = max((end - began for began, end in failed), default=0.0)
+        count, lost = len(answered) + len(failed), len(failed)
+    longest = max((after - before for before, after in zip(ends, ends[1:])), default=0.0)
+    print(f"the update: {count} requests, {lost} failed, the slowest of those after {slowest:.2f} s; "
+          f"longest time without an answer {longest:.2f} s", flush=True)
     return True
 
 
