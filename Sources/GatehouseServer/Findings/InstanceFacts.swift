@@ -93,15 +93,24 @@ struct InstanceFacts: Sendable {
     }
 
     private var auditFindings: [Finding] {
+        let word = audit.word.rawValue
+        let owner = "find out who can write the spool's folder, and give it to this user alone, mode 0700"
         if let trouble = audit.writerTrouble {
-            let advice = "make room or give it back to this user; requests are refused meanwhile (audit.on_failure)"
-            return [Finding(.spool, .fail, "\(audit.word.rawValue): \(trouble)", advice: advice)]
+            let room = "make room or give it back to this user"
+            let advice =
+                "\(trouble.code == .spoolTruncated ? owner : room); requests are refused meanwhile (audit.on_failure)"
+            return [Finding(.spool, .fail, "\(word): \(trouble)", advice: advice)]
         }
         let advice = "the spool keeps events until the sink takes them"
         if let trouble = audit.sinkTrouble {
-            return [Finding(.auditSink, .fail, "\(audit.word.rawValue): \(trouble)", advice: advice)]
+            return [Finding(.auditSink, .fail, "\(word): \(trouble)", advice: advice)]
+        }
+        if let notice = audit.notice {
+            return notice.code == .spoolTruncated
+                ? [Finding(.spool, .warn, "\(word): \(notice)", advice: owner)]
+                : [Finding(.auditSink, .warn, "\(word): \(notice)", advice: advice)]
         }
         guard audit.word != .ready else { return [] }
-        return [Finding(.auditSink, .warn, audit.word.rawValue, advice: advice)]
+        return [Finding(.auditSink, .warn, word, advice: advice)]
     }
 }
