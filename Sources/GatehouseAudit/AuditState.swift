@@ -24,6 +24,8 @@ package struct AuditState: Sendable {
         case spoolDenied = "spool_denied"
         /// The spool was taken away; it is made again where that is possible.
         case spoolGone = "spool_gone"
+        /// A ring's file was shortened or written by somebody else, so that what stood in it is lost; it is made again.
+        case spoolTruncated = "spool_truncated"
         /// The spool cannot be written, for another reason.
         case spoolBlocked = "spool_blocked"
 
@@ -34,6 +36,7 @@ package struct AuditState: Sendable {
             case (.sinkUnasked, _): self = .sinkUnasked
             case (.writerDuplicated, _): self = .writerDuplicated
             case (.spoolFull, _): self = .spoolFull
+            case (.spoolTruncated, _): self = .spoolTruncated
             case (.spoolGone, _), (_, ENOENT), (_, ENOTDIR): self = .spoolGone
             case (_, ENOSPC), (_, EDQUOT): self = .diskFull
             case (_, EACCES), (_, EPERM), (_, EROFS): self = .spoolDenied
@@ -76,7 +79,7 @@ package struct AuditState: Sendable {
     package var notice: AuditError?
     /// How often the sink was found without events that it had taken.
     package var replacements = 0
-    /// Events that the sink lacked and the spool had no more.
+    /// Events that were recorded and are nowhere any more: the sink lacked them and the spool had them no more, or their ring was lost.
     package var unrecoverable = 0
     package var retention = RetentionState()
     /// The clock of the sink's database, nil where it has none.

@@ -5,6 +5,9 @@ package struct EndpointAddress {
     package private(set) var session: ArraySlice<UInt8>?
     /// The path before the session, when that is its last segment.
     package private(set) var directory: ArraySlice<UInt8>?
+    private let path: ArraySlice<UInt8>
+    /// Where posts go, without the session.
+    package var place: ArraySlice<UInt8> { directory ?? path }
 
     /// Puts a tag behind the session of an address; an address without one stays.
     ///
@@ -13,6 +16,7 @@ package struct EndpointAddress {
         text = address
         let end = address.firstIndex(of: 0x23) ?? address.endIndex
         let mark = address[..<end].firstIndex(of: 0x3F) ?? end
+        path = address[Self.pathStart(of: address)..<mark]
         let inQuery = mark < end ? Self.query(of: address, mark + 1..<end) : .none
         let place: Range<Int>
         switch inQuery {

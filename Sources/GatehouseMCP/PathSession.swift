@@ -46,6 +46,11 @@ package enum PathSession {
         return folded
     }
 
+    /// The same of a path that an `endpoint` event has told for posts, without a slash at its end. Never equal to a path that has sessions below it.
+    package static func told(_ path: some BidirectionalCollection<UInt8>) -> [UInt8] {
+        [0] + folded(path.last == 0x2F ? path.dropLast() : path[...])
+    }
+
     private static func beginsWithID(_ segment: UnsafeRawBufferPointer) -> Bool {
         let run = segment.prefix(while: isIDByte)
         return run.count >= minimumID && run.count <= SessionTags.maximumID && run.contains(where: \.isASCIIDigit)

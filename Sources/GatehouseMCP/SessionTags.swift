@@ -47,6 +47,12 @@ package final class SessionTags: Sendable {
         return isGood
     }
 
+    /// Whether these hold every key of others, so that all that was opened under those still opens.
+    package func keepAll(of older: SessionTags) -> Bool { older.all.allSatisfy { all.contains($0) } }
+
+    /// Whether what others make is taken by these.
+    package func keepCurrent(of older: SessionTags) -> Bool { all.contains(older.current) }
+
     private static func tag(
         _ id: UnsafeRawBufferPointer,
         _ route: RouteName,

@@ -219,15 +219,18 @@ package final class Gatehouse: Sendable {
                 isShared: isShared
             ) { [self] in await page($0) }
         }
-        // The first readings are waited for, so that nobody is refused for a key or a token that is there.
-        async let keysRead = keys.refresh()
-        await tokens.start()
-        await bearers.tick()
-        _ = await keysRead
+        let readings = Task { [self] in
+            async let keysRead = keys.refresh()
+            await tokens.start()
+            await bearers.tick()
+            _ = await keysRead
+        }
+        await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
         let leftoverTask = Task { [self] in await bringLeftovers() }
         defer {
             leftoverTask.cancel()
+            readings.cancel()
             keyTask.cancel()
             findingsTask.cancel()
             requestsTask.cancel()
@@ -264,6 +267,37 @@ package final class Gatehouse: Sendable {
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
+    }
+
+    /// How long the start waits for the first readings of keys, tokens and bearers.
+    static let firstReadings: Duration = .seconds(3)
+
+    /// Waits for the first readings, so that nobody is refused for a key or a token that is there. But not for long: a store that somebody
+    /// filled takes its time, and who is refused by name knows more than who finds nobody listening. An instance that takes over from
+    /// another one waits to the end, for that one serves meanwhile.
+    private func first(_ readings: Task<Void, Never>) async {
+        let (ended, teller) = AsyncStream.makeStream(of: Bool.self)
+        let end = Task {
+            await readings.value
+            teller.yield(true)
+            teller.finish()
+        }
+        let bound =
+            configuration.reusesPort
+            ? nil
+            : Task {
+                try await Task.sleep(for: Self.firstReadings)
+                teller.yield(false)
+                teller.finish()
+            }
+        for await isWhole in ended where !isWhole {
+            logger.warning(
+                "serving before keys and tokens were read for the first time",
+                metadata: ["waited": "\(Self.firstReadings)", "hint": "gatehouse doctor says what takes so long"]
+            )
+        }
+        bound?.cancel()
+        end.cancel()
     }
 
     /// Names the address that cannot be had, and where it comes from.

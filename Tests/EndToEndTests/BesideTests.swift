@@ -107,6 +107,7 @@ struct BesideTests {
         let reason: String
     }
 
+    private static let ping = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
     private static let envelope = #"{"jsonrpc":"2.0","id":1,"method":"ping","name":"mine","price":1}"#
 
     @Test func `somebody limited to one tool gets nothing of the API beside it`() async throws {
@@ -133,8 +134,11 @@ struct BesideTests {
             Attack(method: "GET", path: "/wide/items/2", status: 403, reason: "principal_denied"),
             Attack(method: "HEAD", path: "/wide/docs", status: 403, reason: "principal_denied"),
             Attack(method: "OPTIONS", path: "/wide/items", status: 403, reason: "principal_denied"),
-            Attack(method: "DELETE", path: "/wide/items/1", status: 404, reason: "session_unknown"),
-            Attack(method: "POST", path: "/wide/items", body: Self.envelope, status: 400, reason: "rpc_malformed"),
+            Attack(method: "DELETE", path: "/wide/items/1", status: 404, reason: "path_denied"),
+            Attack(method: "DELETE", path: "/wide/mcp", status: 404, reason: "session_unknown"),
+            Attack(method: "POST", path: "/wide/items", body: Self.envelope, status: 404, reason: "path_denied"),
+            Attack(method: "POST", path: "/wide/items", body: Self.ping, status: 404, reason: "path_denied"),
+            Attack(method: "POST", path: "/wide/mcp", body: Self.envelope, status: 400, reason: "rpc_malformed"),
             Attack(method: "PURGE", path: "/wide/items/1", status: 405, reason: "method_denied"),
             Attack(method: "MKCOL", path: "/wide/items", status: 405, reason: "method_denied"),
             Attack(method: "PUT", path: "/wide/items/1", body: Self.envelope, status: 405, reason: "method_denied"),

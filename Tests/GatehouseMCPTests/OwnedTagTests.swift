@@ -32,7 +32,9 @@ import Testing
         of principal: Principal = ann
     ) throws -> Bool {
         let route = try RouteName(parsing: route)
-        return Array(value.utf8).withUnsafeBytes { tags.owned.accepts(kind, $0, route: route, principal: principal) }
+        return Array(value.utf8).withUnsafeBytes {
+            tags.owned.accepted(kind, $0, route: route, principal: principal) != nil
+        }
     }
 
     private func withTarget(_ text: String, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
@@ -53,7 +55,7 @@ import Testing
                 let route = try RouteName(parsing: "coda")
                 #expect(
                     !bytes.withUnsafeBytes {
-                        Self.tags.owned.accepts(kind, $0, route: route, principal: Self.ann)
+                        Self.tags.owned.accepted(kind, $0, route: route, principal: Self.ann) != nil
                     }
                 )
             }

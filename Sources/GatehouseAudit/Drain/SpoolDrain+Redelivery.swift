@@ -86,14 +86,7 @@ extension SpoolDrain {
 
     /// Tells the log and, for a while, readiness.
     private func note(_ error: AuditError) {
-        let now = ContinuousClock.now
-        let isNew = gauges.notice.withLock { notice in
-            let isKnown =
-                notice.map { $0.error.code == error.code && now - $0.at < AuditState.noticeLifetime } ?? false
-            notice = (error, now)
-            return !isKnown || error.code == .sinkReplaced
-        }
-        if isNew { settings.onChange(AuditState.Word(error), error) }
+        if gauges.note(error) { settings.onChange(AuditState.Word(error), error) }
     }
 }
 

@@ -16,6 +16,8 @@ final class Counter: Sendable {
 /// What one lane has counted.
 final class LaneCounters: Sendable {
     let recorded = Counter()
+    /// Of those, the ones that are in a segment, or gone. Counted by the writer.
+    let written = Counter()
     /// Decisions that found the ring full: refused, or with `on_failure: allow` served without a record.
     let lostDecisions = Counter()
     /// Outcomes that found the ring full.
@@ -44,19 +46,32 @@ final class SpoolGauges: Sendable {
     let damaged = Atomic<Int>(0)
     let writerTrouble = Mutex<AuditError?>(nil)
     let sinkTrouble = Mutex<AuditError?>(nil)
-    /// What the drain has noticed last that needs somebody to look, and when.
+    /// What writer or drain have noticed last that needs somebody to look, and when.
     let notice = Mutex<(error: AuditError, at: ContinuousClock.Instant)?>(nil)
     /// The sink's clock as it was read last.
     let clock = Mutex<ClockReading?>(nil)
     /// How often the sink was found without events that it had taken.
     let replacements = Atomic<Int>(0)
-    /// Events that the sink lacked then and that the spool had no more.
+    /// Events that were recorded and are nowhere: the sink lacked them and the spool had them no more, or they stood in a ring that was lost.
     let unrecoverable = Atomic<Int>(0)
     /// How far the segments are written, for the drain.
     let end = Mutex<SpoolPosition>(SpoolPosition(segment: 0, offset: 0))
     /// Heads that the sink has not taken, oldest first. At most ``maximumHeads``: beyond it the oldest go, which stand in the log.
     let heads = Mutex<[AuditHead]>([])
     static let maximumHeads = 1024
+
+    /// Keeps what readiness names for a while.
+    ///
+    /// - Returns: whether it is worth a word of its own: what says how much was lost is, each time.
+    func note(_ error: AuditError) -> Bool {
+        let now = ContinuousClock.now
+        return notice.withLock { notice in
+            let isKnown =
+                notice.map { $0.error.code == error.code && now - $0.at < AuditState.noticeLifetime } ?? false
+            notice = (error, now)
+            return !isKnown || error.code != .writerDuplicated
+        }
+    }
 
     func add(_ head: AuditHead) {
         heads.withLock { heads in

@@ -118,12 +118,14 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         RingFrame.seal(start, length: length, position: position)
         position &+= UInt64(truncatingIfNeeded: RingFrame.length(ofEvent: length))
         ring.commit(position)
-        counters.recorded.add(1)
         switch bell.waiting {
         case .none, .resting: break
         case .napping: if isDisk && isDecision || isHalfFull { bell.ring() }
         case .parked: bell.ring()
         }
+        // What was just written does not stand in the file any more.
+        if ring.isLost { return full(isDecision) }
+        counters.recorded.add(1)
         return isDecision && isDisk ? .pending(ticket: position) : .recorded
     }
 
@@ -161,6 +163,16 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
 
     /// Takes no more events, or takes them again. On the writer's thread.
     func cut(_ isCut: Bool) { self.isCut.store(isCut, ordering: .sequentiallyConsistent) }
+
+    /// Tells whoever waits for a disk that what they wait for is gone. On the writer's thread, before anything that comes later is durable.
+    func becameLost() {
+        guard let loop else { return }
+        loop.execute {
+            let waiters = self.waiters
+            self.waiters.removeAll()
+            for waiter in waiters { waiter.callback(self.passesLate()) }
+        }
+    }
 
     // MARK: Nobody established
 

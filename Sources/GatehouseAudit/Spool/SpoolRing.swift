@@ -6,7 +6,10 @@ internal import Synchronization
 ///
 /// The file begins with a header of 64 KiB (a multiple of every page size): magic, size, and the two positions, each on a
 /// cache line of its own. Positions count bytes since the ring was made and never wrap. The data behind it is mapped twice in
-/// a row, so that no event is ever split.
+/// a row, so that no event is ever split. The positions of the file are for recovery: this process goes by its own, which nobody who
+/// can write the file can move.
+///
+/// A file that is cut off under the mapping loses what stood in it, and ``isLost`` says so: see ``MappedFiles``.
 ///
 /// `@unchecked Sendable`: the positions are atomics; the bytes between them belong to the producer or the consumer alone.
 final class SpoolRing: @unchecked Sendable {
@@ -22,15 +25,21 @@ final class SpoolRing: @unchecked Sendable {
     private let identity: Atomic<UInt64>
     private let base: UnsafeMutableRawPointer
     private let data: UnsafeMutableRawPointer
+    private let slot: UnsafeMutablePointer<MappedFiles.Slot>
+    /// This process's own positions, laid out as in the file's header.
+    private let positions = UnsafeMutableRawPointer.allocate(byteCount: 192, alignment: 64)
     /// Behind the last whole event. Stored by the producer.
     private let committed: UnsafeMutablePointer<Atomic<UInt64>>
     /// Before the first event that is in no segment. Stored by the consumer.
     private let released: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Their copies in the file.
+    private let committedInFile: UnsafeMutablePointer<Atomic<UInt64>>
+    private let releasedInFile: UnsafeMutablePointer<Atomic<UInt64>>
 
     /// Makes the file, anew, with all its blocks allocated: a full disk is met here and never as SIGBUS.
     init(creating path: String, size: Int) throws(AuditError) {
         let file = try Self.file(path, size)
-        let length = Self.headerLength + 2 * size
+        let length = Self.length(size)
         guard let base = mmap(nil, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
             base != MAP_FAILED
         else { throw .system("map", path) }
@@ -40,21 +49,45 @@ final class SpoolRing: @unchecked Sendable {
             munmap(base, length)
             throw error
         }
+        guard let slot = MappedFiles.add(base, length: length) else {
+            munmap(base, length)
+            throw AuditError(.spoolUnusable, "\(path) cannot be watched: too many files are mapped")
+        }
+        self.slot = slot
         identity = Atomic(file.identity)
         self.size = size
         self.path = path
         self.base = base
         data = base + Self.headerLength
-        committed = (base + Self.committedOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
-        released = (base + Self.releasedOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        committed = positions.advanced(by: Self.committedOffset).bindMemory(to: Atomic<UInt64>.self, capacity: 1)
+        released = positions.advanced(by: Self.releasedOffset).bindMemory(to: Atomic<UInt64>.self, capacity: 1)
+        committed.initialize(to: Atomic(0))
+        released.initialize(to: Atomic(0))
+        committedInFile = (base + Self.committedOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        releasedInFile = (base + Self.releasedOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+        begin()
+    }
+
+    deinit {
+        MappedFiles.remove(slot)
+        munmap(base, Self.length(size))
+        positions.deallocate()
+    }
+
+    private static func length(_ size: Int) -> Int { headerLength + 2 * size }
+
+    /// Writes what the file's header says.
+    private func begin() {
         (base + Self.sizeOffset).storeBytes(of: UInt64(size).littleEndian, as: UInt64.self)
+        committedInFile.pointee.store(committed.pointee.load(ordering: .relaxed), ordering: .relaxed)
+        releasedInFile.pointee.store(released.pointee.load(ordering: .relaxed), ordering: .relaxed)
         base.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)
     }
 
-    deinit { munmap(base, Self.headerLength + 2 * size) }
-
+    /// A file of its own: what stands at the path, maybe a link to somewhere else, is not written.
     private static func file(_ path: String, _ size: Int) throws(AuditError) -> Descriptor {
-        let file = try Descriptor(opening: path, O_RDWR | O_CREAT | O_TRUNC)
+        guard unlink(path) == 0 || errno == ENOENT else { throw .system("delete", path) }
+        let file = try Descriptor(opening: path, O_RDWR | O_CREAT | O_EXCL)
         let failure = posix_fallocate(file.number, 0, off_t(Self.headerLength + size))
         guard failure == 0 else { throw .system("allocate", path, failure) }
         return file
@@ -73,15 +106,45 @@ final class SpoolRing: @unchecked Sendable {
         else { throw .system("map", file.path) }
     }
 
-    /// Whether the file is still there: otherwise what stands in the ring ends with the process.
-    var hasFile: Bool { Descriptor.identity(of: path) == identity.load(ordering: .relaxed) }
+    /// Whether the file is still there: otherwise what stands in the ring ends with the process. One that has another length is lost,
+    /// although nobody may have met that yet.
+    func hasFile() -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0, Descriptor.identity(of: status) == identity.load(ordering: .relaxed) else {
+            return false
+        }
+        if status.st_size != off_t(Self.headerLength + size) { lose() }
+        return true
+    }
 
-    /// Makes the file again with all that stands in the ring, and maps it in the old one's place. On the consumer's thread, when the
-    /// producer has been told to stay away for a while.
+    /// Whether the file was cut off, or written by somebody else: nothing that is in no segment yet can be read.
+    @inline(__always) var isLost: Bool { slot.pointee.isLost.load(ordering: .relaxed) }
+
+    /// Says that it is.
+    func lose() { slot.pointee.isLost.store(true, ordering: .sequentiallyConsistent) }
+
+    /// Makes the file again, with all that stands in the ring unless that is lost, and maps it in the old one's place. On the consumer's
+    /// thread, when the producer has been told to stay away for a while.
     func restore() throws(AuditError) {
         let file = try Self.file(path, size)
-        try file.write(UnsafeRawBufferPointer(start: base, count: Self.headerLength + size), at: 0)
-        try Self.map(file, at: base, size)
+        if isLost {
+            released.pointee.store(committed.pointee.load(ordering: .acquiring), ordering: .releasing)
+        } else {
+            do throws(AuditError) {
+                try file.write(UnsafeRawBufferPointer(start: base, count: Self.headerLength + size), at: 0)
+            } catch {
+                // The old file was cut off before it went.
+                if error.number == EFAULT { lose() }
+                throw error
+            }
+        }
+        // A file that is cut off from here on is a loss of its own.
+        slot.pointee.isLost.store(false, ordering: .sequentiallyConsistent)
+        do throws(AuditError) { try Self.map(file, at: base, size) } catch {
+            lose()
+            throw error
+        }
+        begin()
         identity.store(file.identity, ordering: .relaxed)
     }
 
@@ -93,12 +156,18 @@ final class SpoolRing: @unchecked Sendable {
     @inline(__always) var releasedPosition: UInt64 { released.pointee.load(ordering: .acquiring) }
 
     /// Makes everything before `position` count. Ordered with the doorbell's flag, see ``Doorbell``.
+    ///
+    /// The file's copy is stored first: what the consumer sees is never beyond what recovery would find.
     @inline(__always) func commit(_ position: UInt64) {
+        committedInFile.pointee.store(position, ordering: .releasing)
         committed.pointee.store(position, ordering: .sequentiallyConsistent)
     }
 
-    /// Gives the room before `position` back to the producer.
-    func release(_ position: UInt64) { released.pointee.store(position, ordering: .releasing) }
+    /// Gives the room before `position` back to the producer, who may write over it once recovery would not look there any more.
+    func release(_ position: UInt64) {
+        releasedInFile.pointee.store(position, ordering: .releasing)
+        released.pointee.store(position, ordering: .releasing)
+    }
 
     func hasEvents() -> Bool {
         committed.pointee.load(ordering: .sequentiallyConsistent) != released.pointee.load(ordering: .relaxed)

@@ -29,7 +29,7 @@ final class SpoolWriter: @unchecked Sendable {
     /// Where the next step begins, so that a lane that is always full keeps none from its turn.
     private var turn = 0
     /// What the step takes from each lane, and up to where.
-    private var taken: [(lane: SpoolLane, position: UInt64)] = []
+    private var taken: [(lane: SpoolLane, position: UInt64, events: Int)] = []
     /// Whether the last step left events in the rings because its batch was full.
     private(set) var isBehind = false
 
@@ -67,6 +67,11 @@ final class SpoolWriter: @unchecked Sendable {
         guard isWhole() else { return .blocked }
         let before = batch.tip
         gather()
+        // A file that is cut off reads as zeroes from then on, also within an event that was whole a moment ago.
+        guard !lanes.contains(where: \.ring.isLost) else {
+            batch.removeAll(behind: before)
+            return step()
+        }
         guard !taken.isEmpty else { return makeHead(isDue: headIsDue()) ? .wrote(0) : .idle }
         do {
             try commit(behind: before)
@@ -75,8 +80,9 @@ final class SpoolWriter: @unchecked Sendable {
             gauges.writerTrouble.withLock { $0 = error }
             return .blocked
         }
-        for (lane, position) in taken {
+        for (lane, position, events) in taken {
             lane.ring.release(position)
+            lane.counters.written.add(events)
             if settings.durability == .disk { lane.becameDurable(position) }
         }
         makeHead(isDue: headIsDue())
@@ -100,14 +106,18 @@ final class SpoolWriter: @unchecked Sendable {
     /// Whether directory, rings and segment are still there. When they are not, the lanes take nothing, and with the next step all is made
     /// again: until then whoever was just recording has long finished.
     private func isWhole() -> Bool {
-        if !directory.isThere || lanes.contains(where: { !$0.ring.hasFile }) {
+        let isGone = lanes.reduce(!directory.isThere) { isGone, lane in !lane.ring.hasFile() || isGone }
+        let isTruncated = lanes.contains { $0.ring.isLost }
+        if isGone || isTruncated {
             let wasCut = isCut
             isCut = true
             for lane in lanes { lane.cut(true) }
             guard wasCut else {
-                gauges.writerTrouble.withLock {
-                    $0 = AuditError(.spoolGone, "the spool \(directory.path) was taken away")
-                }
+                let trouble =
+                    isTruncated
+                    ? AuditError(.spoolTruncated, "somebody shortened or wrote a ring in the spool \(directory.path)")
+                    : AuditError(.spoolGone, "the spool \(directory.path) was taken away")
+                gauges.writerTrouble.withLock { $0 = trouble }
                 return false
             }
             do throws(AuditError) { try restore() } catch {
@@ -133,10 +143,26 @@ final class SpoolWriter: @unchecked Sendable {
             gauges.nobodysBytes.store(0, ordering: .relaxed)
             gauges.segmentBytes.store(0, ordering: .relaxed)
         }
-        for lane in lanes where !lane.ring.hasFile { try lane.ring.restore() }
+        for lane in lanes where lane.ring.isLost { try restore(lost: lane) }
+        for lane in lanes where !lane.ring.hasFile() { try lane.ring.restore() }
         // Behind everything that was there; the drain finds it by its number.
         file = nil
         gauges.damaged.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    private func restore(lost lane: SpoolLane) throws(AuditError) {
+        let path = lane.ring.path
+        lane.becameLost()
+        try lane.ring.restore()
+        // The lane has stayed away since the step before.
+        let gone = lane.counters.recorded.value - lane.counters.written.value
+        lane.counters.written.add(gone)
+        gauges.unrecoverable.wrappingAdd(gone, ordering: .relaxed)
+        let notice = AuditError(
+            .spoolTruncated,
+            "somebody shortened or wrote \(path): \(gone) events that stood in it are gone"
+        )
+        if gauges.note(notice) { settings.onChange(AuditState.Word(notice), notice) }
     }
 
     // MARK: Heads
@@ -182,18 +208,16 @@ final class SpoolWriter: @unchecked Sendable {
             let end = lane.ring.committedPosition
             let start = lane.ring.releasedPosition
             var position = start
+            var events = 0
             while position != end {
-                guard let event = event(in: lane.ring, at: position, end: end) else {
-                    // Somebody else wrote into the file: nothing behind this place can be trusted.
-                    gauges.damaged.wrappingAdd(1, ordering: .relaxed)
-                    position = end
-                    break
-                }
+                // Somebody else wrote into the file: nothing in it can be trusted.
+                guard let event = event(in: lane.ring, at: position, end: end) else { return lane.ring.lose() }
                 isBehind = !batch.append(event)
                 if isBehind { break }
                 position &+= UInt64(RingFrame.length(ofEvent: event.count))
+                events += 1
             }
-            if position != start { taken.append((lane, position)) }
+            if events > 0 { taken.append((lane, position, events)) }
         }
     }
 
@@ -201,10 +225,12 @@ final class SpoolWriter: @unchecked Sendable {
     private func event(in ring: SpoolRing, at position: UInt64, end: UInt64) -> UnsafeRawBufferPointer? {
         let frame = ring.address(position)
         let length = Int(UInt32(littleEndian: frame.load(as: UInt32.self)))
-        guard length <= EventEncoder.maximumLength, UInt64(RingFrame.length(ofEvent: length)) <= end &- position else {
-            return nil
-        }
-        return UnsafeRawBufferPointer(start: frame + RingFrame.headerLength, count: length)
+        let event = frame + RingFrame.headerLength
+        guard length <= EventEncoder.maximumLength, UInt64(RingFrame.length(ofEvent: length)) <= end &- position,
+            UInt32(littleEndian: (frame + 4).load(as: UInt32.self))
+                == RingFrame.sum(event, words: (length + 7) >> 3, length: length, position: position)
+        else { return nil }
+        return UnsafeRawBufferPointer(start: event, count: length)
     }
 
     /// - Parameter before: the newest event that is in a segment already.

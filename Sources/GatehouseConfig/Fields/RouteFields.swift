@@ -263,7 +263,8 @@ enum RouteFields {
         case .mcp:
             guard mcp.endpoints == nil, allow.contains(where: \.limitsAny) else { return }
             decoding.warning(
-                "grants limit what is called over MCP, but this route leads to every path of its upstream",
+                "grants limit what is called over MCP, but this route does not say where its upstream speaks it: who is limited may post where "
+                    + "servers usually do (/mcp, /sse, /messages and their like) and read elsewhere",
                 at: keys.place(of: RouteFields.allow.key),
                 hint: "name its endpoints: mcp: { paths: [/mcp] }"
             )

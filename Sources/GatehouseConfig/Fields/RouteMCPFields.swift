@@ -16,7 +16,7 @@ struct RouteMCPFields {
             minimum: 1,
             wanted: "a list of path prefixes"
         ),
-        "Where the upstream speaks MCP, below the route's `path` and on whole segments, `/` for that path alone; other paths are 404. Omitted: everywhere."
+        "Where the upstream speaks MCP, below the route's `path` and on whole segments, `/` for that path alone; other paths are 404. Omitted: everywhere; but who is limited by a grant writes (POST, DELETE) only at the route's `path` itself, below a first segment with the word `mcp`, at a last one of `mcp` or `sse`, and where the legacy transport's messages go."
     )
 
     var errorsAs200 = false

@@ -59,21 +59,31 @@ package final class OwnedTags: Sendable {
         return Self.tag(kind, value, route, principal, current)
     }
 
-    /// Whether `tagged` is a value with the tag of this caller, by any of the keys. The upstream's value is then all but the last
-    /// ``length`` bytes.
-    package func accepts(
+    /// By which of the keys a value that is presented has its caller's tag.
+    package enum Acceptance {
+        case current
+        /// One that may end before the current one does.
+        case older
+    }
+
+    /// Whether `tagged` is a value with the tag of this caller, by any of the keys; nil when it is not. The upstream's value is then all
+    /// but the last ``length`` bytes.
+    package func accepted(
         _ kind: OwnedKind,
         _ tagged: UnsafeRawBufferPointer,
         route: RouteName,
         principal: Principal
-    ) -> Bool {
+    ) -> Acceptance? {
         let count = tagged.count - Self.length
-        guard count > 0, count <= kind.maximum, KeyedTag.ends(tagged) else { return false }
+        guard count > 0, count <= kind.maximum, KeyedTag.ends(tagged) else { return nil }
         let value = UnsafeRawBufferPointer(rebasing: tagged[..<count])
         let presented = UnsafeRawBufferPointer(rebasing: tagged[count...])
-        var isGood = false
-        for key in all where KeyedTag.equal(Self.tag(kind, value, route, principal, key), presented) { isGood = true }
-        return isGood
+        var found: Acceptance?
+        for (place, key) in all.enumerated()
+        where KeyedTag.equal(Self.tag(kind, value, route, principal, key), presented) && found == nil {
+            found = place == 0 ? .current : .older
+        }
+        return found
     }
 
     private static func tag(

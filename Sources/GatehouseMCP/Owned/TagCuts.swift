@@ -4,6 +4,8 @@ package import GatehouseCore
 package struct TagCuts: Sendable {
     /// Where they stand, in ascending order.
     package private(set) var places: [Range<Int>] = []
+    /// Whether one of them is by a key that is not the current one.
+    package private(set) var isUnderOlderKey = false
 
     package init() {}
 
@@ -24,7 +26,7 @@ package struct TagCuts: Sendable {
         if message.known == .tasksList { return .tasksListDenied }
         for value in message.owned {
             guard let text = value.text?.string(in: body),
-                accepts(value.kind, text, message, body, tags, route, principal)
+                let acceptance = accepted(value.kind, text, message, body, tags, route, principal)
             else {
                 // A client that keeps tasks of its own for the server names them so, and they bear no tag.
                 if value.kind == .answeredTask, value.text.map({ !KeyedTag.ends($0.string(in: body).raw) }) ?? true {
@@ -32,12 +34,13 @@ package struct TagCuts: Sendable {
                 }
                 return value.kind == .requestState ? .requestStateUnknown : .taskUnknown
             }
+            if case .older = acceptance { isUnderOlderKey = true }
             places.append(text.range.upperBound - OwnedTags.length..<text.range.upperBound)
         }
         return nil
     }
 
-    private func accepts(
+    private func accepted(
         _ kind: OwnedValue.Kind,
         _ text: JSONString,
         _ message: RPCMessage,
@@ -45,16 +48,16 @@ package struct TagCuts: Sendable {
         _ tags: OwnedTags,
         _ route: RouteName,
         _ principal: Principal
-    ) -> Bool {
+    ) -> OwnedTags.Acceptance? {
         // The tag stands there without escapes, or its end could not be told from the value's: no escape holds a dot.
-        guard KeyedTag.ends(text.raw) else { return false }
+        guard KeyedTag.ends(text.raw) else { return nil }
         return text.withResolvedBytes { value in
             guard kind == .requestState else {
-                return tags.accepts(.task, value, route: route, principal: principal)
+                return tags.accepted(.task, value, route: route, principal: principal)
             }
-            guard let target = message.target?.string(in: body) else { return false }
+            guard let target = message.target?.string(in: body) else { return nil }
             return target.withResolvedBytes {
-                tags.accepts(.requestState(message.known, target: $0), value, route: route, principal: principal)
+                tags.accepted(.requestState(message.known, target: $0), value, route: route, principal: principal)
             }
         }
     }

@@ -18,6 +18,9 @@ extension ClientConnection {
         guard let sessions = fields.sessions, isOwner(of: sessions, exchange) else {
             return machine.gated(.refused(.sessionUnknown))
         }
+        if exchange.isLimited, route.route.endpoints == nil, let refusal = writingRefusal(exchange, route.route) {
+            return machine.gated(.refused(refusal))
+        }
         noteLastEvent(fields, exchange)
         if exchange.method != .post, exchange.isLimited {
             // A tunnel's calls are not seen, so whoever may not make every call gets none.
@@ -65,6 +68,23 @@ extension ClientConnection {
         if gathered == nil { gathered = GatheredBody(requestBody) }
         guard let gathered, gathered.isComplete else { return nil }
         return (0..<0, gathered.payload)
+    }
+
+    /// Why a caller with limits may not write here, on a route that does not say where its upstream speaks MCP.
+    private func writingRefusal(_ exchange: Exchange, _ route: Route) -> Reason? {
+        let path = parser.head.path
+        return withHeadBytes(path) { bytes in
+            RequestAdmission.refusal(
+                ofWriting: exchange.method,
+                path: bytes,
+                prefix: exchange.prefix,
+                isLegacy: exchange.isLegacyPost,
+                wasTold: {
+                    let place = exchange.pathWithoutSession.map { $0.upper - path.lower } ?? bytes.count
+                    return loop.legacy.tells(route.name, PathSession.told(bytes.prefix(place)), &loop.sessionPaths)
+                }
+            )
+        }
     }
 
     // MARK: - Sessions

@@ -20,6 +20,7 @@ extension ClientConnection {
         }
         if let refusal { return refusal }
         exchange.owned.cuts = cuts
+        exchange.owned.isUnderOlderKey = cuts.isUnderOlderKey
         if isOfTask, fields.name != nil {
             guard case .single(let message) = body, let name = untaggedName(message, bytes, fields) else {
                 return .rpcHeaderMismatch
@@ -76,11 +77,12 @@ extension ClientConnection {
     /// Has a stream begin where the caller left it, or anew when it was not the caller's.
     func noteLastEvent(_ fields: GatedFields, _ exchange: Exchange) {
         guard fields.hasLastEvent else { return }
-        let isOwn = withHeadBytes(fields.lastEvent) { id in
-            guard let caller = exchange.caller, let route = exchange.route?.route else { return false }
-            return exchange.tags.owned.accepts(.event, id, route: route.name, principal: caller.principal)
+        let acceptance = withHeadBytes(fields.lastEvent) { id -> OwnedTags.Acceptance? in
+            guard let caller = exchange.caller, let route = exchange.route?.route else { return nil }
+            return exchange.tags.owned.accepted(.event, id, route: route.name, principal: caller.principal)
         }
-        exchange.owned.event = isOwn ? .cut(OwnedTags.length) : .dropped
-        if !isOwn { exchange.rpcError = "event_id_unknown" }
+        if case .older = acceptance { exchange.owned.isUnderOlderKey = true }
+        exchange.owned.event = acceptance == nil ? .dropped : .cut(OwnedTags.length)
+        if acceptance == nil { exchange.rpcError = "event_id_unknown" }
     }
 }

@@ -13,6 +13,7 @@ extension ClientConnection {
         else { return }
         exchange.endpoint = nil
         if let directory = endpoint.directory { loop.legacy.learn(route.name, PathSession.folded(directory)) }
+        loop.legacy.learn(route.name, PathSession.told(endpoint.place))
         if let former = exchange.streamedSession { loop.legacy.closed(former, by: exchange.id) }
         let hash = session.withUnsafeBytes { SessionTags.hash(of: $0) }
         exchange.streamedSession = hash

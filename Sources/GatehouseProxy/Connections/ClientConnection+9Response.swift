@@ -341,7 +341,7 @@ extension ClientConnection {
         write(response.framed(Self.comment))
     }
 
-    /// Ends a stream whose caller is let in no more, or whose route is gone or lets in others, at once; one that has no end of its own,
+    /// Ends a stream whose caller is let in no more, whose route is gone or lets in others, or whose keys have ended, at once; one that has no end of its own,
     /// when its caller's credential has run out or the process drains, where an event ends; and one that answers a call, when it has
     /// outlasted the credential by the grace that calls have.
     ///
@@ -357,6 +357,10 @@ extension ClientConnection {
             if caller.isShutOut { return carryOut(machine.assertionExpired()) }
             let grace = exchange.endsByItself ? loop.snapshot.callGrace : .zero
             if wall >= caller.expiresAt + grace, response.endsBy == nil { return endSoon() }
+        }
+        if exchange.tagsHeldAgainst !== loop.callers.tags {
+            exchange.tagsHeldAgainst = loop.callers.tags
+            if !exchange.isOpened(by: loop.callers.tags) { return carryOut(machine.assertionExpired()) }
         }
         guard exchange.heldAgainst !== loop.snapshot else { return }
         exchange.heldAgainst = loop.snapshot

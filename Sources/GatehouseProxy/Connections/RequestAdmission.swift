@@ -23,6 +23,24 @@ enum RequestAdmission {
         return route.gatedPlaces.isTaken(rest) ? .pathAmbiguous : nil
     }
 
+    /// Why a caller whom a gated route limits may not write at a path, where the route does not name its endpoints.
+    ///
+    /// - Parameter isLegacy: the request names a session of the legacy transport, which is the caller's.
+    static func refusal(
+        ofWriting method: RequestMethod,
+        path: UnsafeRawBufferPointer,
+        prefix: Int,
+        isLegacy: Bool,
+        wasTold: () -> Bool
+    ) -> Reason? {
+        guard method == .post || method == .delete else { return nil }
+        switch UsualEndpoint(UnsafeRawBufferPointer(rebasing: path.dropFirst(prefix))) {
+        case .endpoint: return nil
+        case .messages: return isLegacy ? nil : .pathDenied
+        case nil: return isLegacy && wasTold() ? nil : .pathDenied
+        }
+    }
+
     /// Why a caller whom a gated route limits may not make a request.
     ///
     /// - Parameter hasSession: the request names a session in its field, which is the caller's.

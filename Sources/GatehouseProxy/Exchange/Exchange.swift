@@ -43,7 +43,10 @@ final class Exchange {
     var endsByItself: Bool { !isSafe && !isListening }
     /// Whether the answer may list something of which the caller may not see all.
     var mayGetLists = false
+    /// The keys that were in force when the request came.
     let tags: SessionTags
+    /// The keys that what it presented was last held against.
+    var tagsHeldAgainst: SessionTags
     /// What the audit says of the JSON-RPC outcome.
     var rpcError = ""
     var method = RequestMethod.other
@@ -84,6 +87,7 @@ final class Exchange {
 
     init(id: RequestID, startedAt: Timestamp, started: MonotonicTime, snapshot: ProxySnapshot, tags: SessionTags) {
         self.tags = tags
+        tagsHeldAgainst = tags
         self.id = id
         self.startedAt = startedAt
         self.started = started

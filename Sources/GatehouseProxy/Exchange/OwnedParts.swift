@@ -6,6 +6,8 @@ struct OwnedParts {
     var cuts = TagCuts()
     /// `Mcp-Name` as the upstream gets it, when it names a task; else empty.
     var name: [UInt8] = []
+    /// Whether the body or `Last-Event-ID` was taken by a key that is not the current one.
+    var isUnderOlderKey = false
     var event = RequestRewrite.Untagging.Event.passes
     /// Whether an answer in JSON may hand something out.
     var isHandedOut = false

@@ -66,6 +66,7 @@ final class LiveTokens: Sendable {
     /// Reads the store for the first time, and goes on reading it.
     func start() async {
         await source.refresher.refreshNow()
+        guard !Task.isCancelled else { return }
         state.withLock { state in
             state.task = state.source.map { source in Task { await source.refresher.run() } }
         }

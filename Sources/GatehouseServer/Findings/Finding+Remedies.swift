@@ -35,6 +35,7 @@ extension Finding {
         case .spoolFull: "bring the sink back so that the spool empties, or raise audit.max_spool" + meanwhile
         case .diskFull: "make room on the disk of the spool" + meanwhile
         case .spoolDenied: "give the folder of the spool back to the user that serves" + meanwhile
+        case .spoolTruncated: "find out who can write the spool's folder, and give it to this user alone, mode 0700"
         case .spoolGone: "make the folder above the spool again, owned by the user that serves" + meanwhile
         case .spoolBlocked: "look at the disk of the spool and at the folder's owner" + meanwhile
         }

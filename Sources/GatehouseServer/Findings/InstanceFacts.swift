@@ -125,6 +125,9 @@ struct InstanceFacts: Sendable {
         if let trouble = audit.sinkTrouble {
             return [Finding(.auditSink, .fail, "\(word.rawValue): \(trouble)", advice: remedy)]
         }
+        if let notice = audit.notice, notice.code == .spoolTruncated {
+            return [Finding(.spool, .warn, "\(word.rawValue): \(notice)", advice: remedy)]
+        }
         guard word != .ready else { return [] }
         let notice = audit.notice.map { ": \($0)" } ?? ""
         return [Finding(.auditSink, .warn, word.rawValue + notice, advice: remedy)]

@@ -181,7 +181,7 @@ import Testing
                 let call = MCPGateway.call("x")
                 let answer = try pass(
                     gateway,
-                    Gateway.post("/items", body: call),
+                    Gateway.post("/mcp", body: call),
                     "HTTP/1.1 \(head)\r\nX-Item: 7\r\nContent-Length: 6\r\n\r\nsecret"
                 ).answer
                 #expect(answer.text.contains("secret") == (tools == nil))
@@ -206,7 +206,7 @@ import Testing
         try await MCPGateway.run(["x"]) { gateway in
             let answer = try pass(
                 gateway,
-                Gateway.post("/items", body: MCPGateway.call("x")),
+                Gateway.post("/mcp", body: MCPGateway.call("x")),
                 "HTTP/1.1 \(head)\r\nContent-Length: 6\r\n\r\nsecret"
             ).answer
             #expect(answer.status == Int(head.prefix(3)))
@@ -258,13 +258,14 @@ import Testing
             try connection.receive(exactly: MCPGateway.request("ping"))
             try connection.send(MCPGateway.json("{}", "Mcp-Session-Id: s-1"))
             let session = try #require(try alice.receiveAnswer()["Mcp-Session-Id"])
-            for (target, fields) in [
-                ("/items/1", []), ("/mcp", ["Mcp-Session-Id: s-1"]), ("/mcp?session_id=\(session)", []),
-            ] {
+            for (target, fields, reason) in [
+                ("/items/1", [], .pathDenied), ("/items/1", ["Mcp-Session-Id: \(session)"], .pathDenied),
+                ("/mcp", ["Mcp-Session-Id: s-1"], .sessionUnknown), ("/mcp?session_id=\(session)", [], .sessionUnknown),
+            ] as [(String, [String], Reason)] {
                 try alice.send(Gateway.request("DELETE", fields, to: target))
                 let answer = try alice.receiveAnswer()
                 #expect(answer.status == 404)
-                #expect(gateway.audit.decisions.last?.refusal == .sessionUnknown)
+                #expect(gateway.audit.decisions.last?.refusal == reason)
             }
             try alice.send(Gateway.request("DELETE", ["Mcp-Session-Id: \(session)"]))
             #expect(try connection.receive(through: "\r\n\r\n").hasPrefix("DELETE /mcp HTTP/1.1\r\n"))
@@ -283,7 +284,7 @@ import Testing
     ])
     func `a limited caller's message has the members of JSON-RPC and no other`(body: String) async throws {
         try await MCPGateway.run([]) { gateway in
-            let answer = try gateway.refused(try gateway.client(), Gateway.post("/items", body: body))
+            let answer = try gateway.refused(try gateway.client(), Gateway.post("/mcp", body: body))
             #expect(answer.status == 400)
             #expect(gateway.audit.decisions.last?.refusal == .rpcMalformed)
         }
@@ -303,6 +304,42 @@ import Testing
     }
 
     // MARK: - Endpoints
+
+    @Test func `a limited caller posts where servers speak MCP, on a route that does not say where`() async throws {
+        let body = MCPGateway.request("ping")
+        try await MCPGateway.run([]) { gateway in
+            let session = try session(gateway)
+            for path in [
+                "/items", "/items/1/publish", "/mcps", "/rpc", "/items/mcp/publish", "/messages",
+                "/message/",
+                "/items?session_id=\(session)", "/items/\(session)", "/messages/x/publish?session_id=\(session)",
+            ] {
+                let answer = try gateway.refused(try gateway.client(), Gateway.post(path, body: body))
+                #expect(answer.status == 404, "\(path)")
+                #expect(gateway.audit.decisions.last?.refusal == .pathDenied, "\(path)")
+            }
+            for path in [
+                "/", "/mcp", "/mcp/", "/MCP", "/mcp/x", "/api/v1/mcp", "/sse", "/mcp_server/http", "/mcp-test/4f",
+                "/messages/?session_id=\(session)", "/message?sessionId=\(session)", "/messages/\(session)",
+            ] {
+                #expect(try pass(gateway, Gateway.post(path, body: body)).answer.status == 200, "\(path)")
+            }
+        }
+        // Who is not limited posts anywhere.
+        try await MCPGateway.run { gateway in
+            let passed = try pass(gateway, Gateway.post("/items", body: body))
+            #expect(passed.answer.status == 200)
+        }
+    }
+
+    /// One that looks as if it was drawn at random, as those in paths do.
+    private func session(_ gateway: Gateway) throws -> String {
+        let route = try TokenName(parsing: "coda")
+        let alice = ScriptedCallers.person("alice@example.com").principal
+        let id = Array("7335d417-61da-459d-899c-0a01c76a2f94".utf8)
+        let tag = try #require(id.withUnsafeBytes { Gateway.sessions.tag(for: $0, route: route, principal: alice) })
+        return String(decoding: id + tag, as: UTF8.self)
+    }
 
     @Test func `beside the endpoints that a route names there is nothing for anybody`() async throws {
         let endpoints = EndpointPaths([try PathPrefix(parsing: "/mcp"), try PathPrefix(parsing: "/sse")])

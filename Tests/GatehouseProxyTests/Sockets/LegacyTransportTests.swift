@@ -130,7 +130,10 @@ import Testing
 
     // MARK: - Sessions
 
-    @Test(arguments: ["session_id", "sessionId", "sessionid", "transportId"])
+    @Test(arguments: [
+        "session_id", "sessionId", "sessionid", "transportId", "session-id", "mcp-session-id", "transport_id",
+        "SESSION_ID",
+    ])
     func `a session in the query is its owner's under every spelling`(name: String) async throws {
         try await MCPGateway.run { gateway in
             let stream = try open(gateway, telling: "/m?\(name)=5f")
@@ -141,7 +144,10 @@ import Testing
             #expect(try posted.receive(through: "\r\n\r\n").hasPrefix("POST /m?\(name)=5f HTTP/1.1\r\n"))
             try posted.send("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
             #expect(try poster.receiveAnswer().status == 202)
-            for (address, thief) in [(stream.address, "bob"), ("/m?\(name)=5f", "bob"), ("/m?\(name)=5f", "alice")] {
+            for (address, thief) in [
+                (stream.address, "bob"), ("/m?\(name)=5f", "bob"), ("/m?\(name)=5f", "alice"),
+                (stream.address.replacing("=", with: "[]="), "alice"), ("/m?%73\(name.dropFirst())=5f", "alice"),
+            ] where name.hasPrefix("s") || !address.contains("%73") {
                 let stolen = try gateway.refused(try gateway.client(), Gateway.post(address, as: thief, body: body))
                 #expect(stolen.status == 404)
             }

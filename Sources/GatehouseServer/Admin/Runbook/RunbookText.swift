@@ -172,6 +172,11 @@ enum RunbookText {
         The route names its endpoints in `mcp.paths`, and the path is none of them. Compare it with what is left of the path behind the route's
         `path`: `paths` match on whole segments, and `/` is the route's `path` alone.
 
+        Or it names none, a grant limits the caller, and the request is a POST or DELETE where no server is expected to speak MCP: a REST API there
+        would do something whatever the body says. Name the endpoint: `mcp: { paths: [/rpc] }`. Taken for endpoints are the route's `path`
+        itself, all below a first segment with the word `mcp` (`/mcp`, `/mcp_server/…`), a last segment `mcp` or `sse`, and with a session
+        of the legacy transport `/messages`, `/message` and what an `endpoint` event has told.
+
         ### route_unknown
         No route has this host and path. Compare the tunnel's public host with `host`, and the path with `path`, which matches whole segments.
 

@@ -167,6 +167,7 @@ extension StatusPage {
                 case .diskFull: ("the disk is full", "pill bad")
                 case .spoolDenied: ("the spool may not be written", "pill bad")
                 case .spoolGone: ("the spool is gone", "pill bad")
+                case .spoolTruncated: ("somebody shortened a file of the spool", "pill bad")
                 case .spoolBlocked: ("the spool takes nothing", "pill bad")
                 }
             cell.element("span", words.0, class: words.1)

@@ -1,0 +1,103 @@
+internal import Glibc
+internal import Synchronization
+
+/// The file mappings of this process that somebody else may shorten.
+///
+/// A page of a mapping whose file was cut off under it is SIGBUS for whoever touches it (mmap(2)), and no size that was asked for before
+/// holds: seals exist for memory files only. So the fault is taken: ordinary memory is put in the mapping's place, which is marked as
+/// lost, and the instruction runs again. A fault anywhere else ends the process as it would without this.
+///
+/// The handler makes system calls and reads atomics, and nothing else.
+enum MappedFiles {
+    struct Slot: ~Copyable {
+        /// Where the mapping begins; 0 is free, 1 is being filled.
+        fileprivate let start = Atomic<UInt>(0)
+        fileprivate let length = Atomic<Int>(0)
+        /// Whether the memory there is no more the file's.
+        let isLost = Atomic<Bool>(false)
+    }
+
+    /// More mappings at once are refused: one for each event loop is what a process has.
+    static let capacity = 1024
+    private static let beingFilled: UInt = 1
+
+    private nonisolated(unsafe) static let slots: UnsafeMutablePointer<Slot> = {
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+        for index in 0..<capacity { (slots + index).initialize(to: Slot()) }
+        return slots
+    }()
+
+    /// What SIGBUS did before.
+    private nonisolated(unsafe) static let former: UnsafeMutablePointer<sigaction> = {
+        let former = UnsafeMutablePointer<sigaction>.allocate(capacity: 1)
+        former.initialize(to: sigaction())
+        return former
+    }()
+
+    private static let isInstalled: Bool = {
+        // Made before the first fault: a handler must not be who makes them.
+        _ = slots
+        _ = former
+        var action = sigaction()
+        action.__sigaction_handler.sa_sigaction = { number, information, context in
+            let saved = errno
+            defer { errno = saved }
+            guard let place = information?.pointee._sifields._sigfault.si_addr,
+                MappedFiles.replace(around: UInt(bitPattern: place))
+            else { return MappedFiles.passOn(number, information, context) }
+        }
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK
+        return sigaction(SIGBUS, &action, former) == 0
+    }()
+
+    /// - Returns: nil when there are too many, or the signal cannot be taken.
+    static func add(_ base: UnsafeMutableRawPointer, length: Int) -> UnsafeMutablePointer<Slot>? {
+        guard isInstalled else { return nil }
+        for index in 0..<capacity {
+            let slot = slots + index
+            guard
+                slot.pointee.start.compareExchange(expected: 0, desired: beingFilled, ordering: .acquiring).exchanged
+            else { continue }
+            slot.pointee.length.store(length, ordering: .relaxed)
+            slot.pointee.isLost.store(false, ordering: .relaxed)
+            slot.pointee.start.store(UInt(bitPattern: base), ordering: .releasing)
+            return slot
+        }
+        return nil
+    }
+
+    /// To be called before the mapping goes: its addresses may be somebody else's then.
+    static func remove(_ slot: UnsafeMutablePointer<Slot>) { slot.pointee.start.store(0, ordering: .releasing) }
+
+    private static func replace(around place: UInt) -> Bool {
+        for index in 0..<capacity {
+            let slot = slots + index
+            let start = slot.pointee.start.load(ordering: .acquiring)
+            let length = slot.pointee.length.load(ordering: .relaxed)
+            guard start > beingFilled, place >= start, place &- start < UInt(bitPattern: length) else { continue }
+            // Of several threads that meet the fault one repairs; the others run into it again until that is done.
+            if slot.pointee.isLost.exchange(true, ordering: .sequentiallyConsistent) { return true }
+            return mmap(
+                UnsafeMutableRawPointer(bitPattern: start),
+                length,
+                PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                -1,
+                0
+            ) != MAP_FAILED
+        }
+        return false
+    }
+
+    private static func passOn(
+        _ number: Int32,
+        _ information: UnsafeMutablePointer<siginfo_t>?,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        if former.pointee.sa_flags & SA_SIGINFO != 0, let handler = former.pointee.__sigaction_handler.sa_sigaction {
+            return handler(number, information, context)
+        }
+        // The instruction runs again and meets what would have been without this.
+        sigaction(number, former, nil)
+    }
+}
