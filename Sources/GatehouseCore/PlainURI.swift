@@ -11,6 +11,7 @@ package enum PlainURI {
         guard let colon = text.firstIndex(of: 0x3A), isScheme(text[..<colon]) else { return false }
         let scheme = Scheme(text[..<colon])
         var rest = text[(colon + 1)...]
+        guard scheme.isOfTheWeb || !hasDots(rest.drop { $0 != 0x3F && $0 != 0x23 }) else { return false }
         if let hash = rest.firstIndex(of: 0x23) {
             // Go drops an empty fragment, Python an empty query.
             guard hash + 1 < rest.endIndex, isPlainQuery(rest[(hash + 1)...], takesQuotes: true) else { return false }
@@ -45,6 +46,8 @@ package enum PlainURI {
         case web(defaultPort: Int)
         case file
         case other
+
+        var isOfTheWeb: Bool { if case .web = self { true } else { false } }
 
         init(_ text: Slice<UnsafeRawBufferPointer>) {
             self =
@@ -133,7 +136,8 @@ package enum PlainURI {
         return dots.endIndex == segment.endIndex || segment[dots.endIndex] == 0x3B || segment[dots.endIndex] == 0x25
     }
 
-    /// A query or fragment is data: no reader looks for segments in it.
+    /// A query or fragment is data: no parser looks for segments in it. But a server that takes off the scheme and opens what is left as a file
+    /// does: `file:///public/a?/../../private`. So no dot segments are there either, but in URLs of the web, which nobody opens so.
     private static func isPlainQuery(_ text: Slice<UnsafeRawBufferPointer>, takesQuotes: Bool) -> Bool {
         for (index, byte) in zip(text.indices, text) {
             if byte == 0x25 {
@@ -148,6 +152,27 @@ package enum PlainURI {
             }
         }
         return true
+    }
+
+    /// Whether what is no path has dot segments, encoded or not.
+    private static func hasDots(_ text: Slice<UnsafeRawBufferPointer>) -> Bool {
+        guard text.contains(0x2F) || text.contains(0x25) else { return false }
+        var decoded: [UInt8] = []
+        var index = text.startIndex
+        while index < text.endIndex {
+            if text[index] == 0x25, index + 2 < text.endIndex, let high = text[index + 1].hexValue,
+                let low = text[index + 2].hexValue
+            {
+                decoded.append(high << 4 | low)
+                index += 2
+            } else {
+                decoded.append(text[index])
+            }
+            index += 1
+        }
+        // What stands first is the end of the segment before the `?` or `#`.
+        return decoded.split(omittingEmptySubsequences: false) { $0 == 0x2F || $0 == 0x5C }.dropFirst()
+            .contains { $0 == [0x2E] || $0 == [0x2E, 0x2E] }
     }
 
     // MARK: - Characters

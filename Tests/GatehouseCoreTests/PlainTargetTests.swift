@@ -45,7 +45,9 @@ import Testing
         "https://example.com/", "https://example.com:8443/a", "https://example.com/a;b=c/d,e@f:g!$&()*+='",
         "https://1.2.3.4/",
         "https://a..b/", "https://xn--mnchen-3ya.example/x", "docs://x:1/y", "docs://x/a..b/...", "docs://x/.hidden",
-        "docs://x/a?next=%2Fb%2e%2e&x='1'", "docs://x/a#'/../", "docs://x/%2525", "docs://123/x", "a+b-c.d:x",
+        "docs://x/a?next=%2Fb%2e%2e&x='1'", "docs://x/a#'/..x/", "docs://x/a?..", "https://x/a?y=../..",
+        "docs://x/a?b/.c",
+        "docs://x/%2525", "docs://123/x", "a+b-c.d:x",
     ])
     func `what no reader changes is plain`(uri: String) { #expect(Self.isPlain(uri)) }
 
@@ -78,6 +80,10 @@ import Testing
         "docs://x/[a]", "docs://x/%", "docs://x/%4", "docs://x/%zz", "docs://x/%41", "docs://x/%7e", "docs://x/%c3%bc",
         "docs://%c3%bc/x", "docs://x/%C3", "docs://x/%C0%AE", "docs://x/%FF", "docs://x/a?%", "docs://x/a#%4",
         "docs://x/a?b c",
+        // What a server opens as a file that takes off the scheme and nothing else.
+        "docs://x/a?/../../b", "docs://x/a#'/../", "docs://x/a?b%2F..%2Fc", "docs://x/a?b%5C%2e%2e%5Cc",
+        "docs://x/a?b/.",
+        "docs://x/a?b#/..",
         // No URI at all.
         "", "x", "/etc/passwd", "../x", "://x", "1a:x", "-:x",
     ])
