@@ -80,7 +80,7 @@ package final class LegacySessions: Sendable {
     var knowsDirectories: Bool { changes.load(ordering: .acquiring) > 0 }
 
     /// Whether a path, as ``PathSession/told(_:)`` has it, is one that a stream of a route has told for posts.
-    func tells(_ route: TokenName, _ path: [UInt8], _ copy: inout Directories) -> Bool {
+    func tells(_ route: RouteName, _ path: [UInt8], _ copy: inout Directories) -> Bool {
         holdsSessions(route, path, &copy)
     }
 

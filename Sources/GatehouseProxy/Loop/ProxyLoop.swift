@@ -29,8 +29,8 @@ package final class ProxyLoop {
     private(set) var recorder: any AuditRecorder
     private let auditRecorder: any AuditRecorder
     private let accessLog: AccessLog?
-    /// What the log is to tell of requests.
-    private(set) var tally = RequestTally()
+    /// The requests that the log is to tell of.
+    private(set) var tally = RefusalTally()
     let clock: any WallClock
     let connector: UpstreamConnector
     private let onTokenRejected: TokenRejection
@@ -109,13 +109,13 @@ package final class ProxyLoop {
         metrics.retire(keeping: new.table)
     }
 
-    /// Has the log tell of a request that was refused or failed.
+    /// Tells the log of a request that was refused or failed.
     func count(_ reason: Reason, _ exchange: Exchange, address: UnsafeRawBufferPointer = AuditFacts.nothing) {
-        if case .off = snapshot.logging, !RequestTally.isFailure(reason) { return }
+        if case .off = snapshot.logging, !RefusalTally.isFailure(reason) { return }
         tally.count(reason, exchange, address: address)
     }
 
-    package func takeTally() -> RequestTally { tally.taken() }
+    package func takeTally() -> RefusalTally { tally.taken() }
 
     /// Binds and checks sessions by other keys for requests from now on. What was found of callers under the old ones is forgotten.
     package func replaceSessions(_ tags: SessionTags) {

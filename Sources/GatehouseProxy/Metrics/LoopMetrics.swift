@@ -1,7 +1,7 @@
 package import GatehouseCore
 internal import SocketLoop
 
-/// What one event loop counts. Read by hopping onto the loop; counters of all loops are added up there where they are
+/// The counters of one event loop. Read by hopping onto the loop; counters of all loops are added up there where they are
 /// shown.
 package final class LoopMetrics {
     /// One series of finished requests. Bounded: routes times reasons times the statuses that were seen.

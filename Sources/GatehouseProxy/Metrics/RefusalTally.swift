@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// Requests of one event loop that were refused or failed, by number: what the log tells of them, each second. A flood of either costs the log
 /// as many lines as there are places here, and the loop a look into a small table.
-package struct RequestTally: Sendable {
+package struct RefusalTally: Sendable {
     /// Places for refusals of callers, and as many for failures, so that neither hides the other. What finds none is told by number alone.
     package static let places = 32
 
@@ -11,7 +11,7 @@ package struct RequestTally: Sendable {
         case caller(Principal)
         /// The address of a caller who was not established.
         case address(String)
-        /// What the upstream did, or why it was not reached.
+        /// The upstream's failure, or the reason why it was not reached.
         case failure(String)
     }
 
@@ -24,7 +24,7 @@ package struct RequestTally: Sendable {
         package var count = 0
 
         /// Whether what failed was not the caller's doing.
-        package var isFailure: Bool { RequestTally.isFailure(reason) }
+        package var isFailure: Bool { RefusalTally.isFailure(reason) }
     }
 
     private struct Place: Hashable {
@@ -35,7 +35,7 @@ package struct RequestTally: Sendable {
 
     private var lines: [Place: Line] = [:]
     private var failures = 0
-    /// What found no place, by whether it was a failure.
+    /// The lines that found no place, by whether they are failures.
     package private(set) var beyond = (refusals: 0, failures: 0)
 
     package init() {}
@@ -83,9 +83,9 @@ package struct RequestTally: Sendable {
     }
 
     /// All so far; what comes from now on is counted anew.
-    package mutating func taken() -> RequestTally {
+    package mutating func taken() -> RefusalTally {
         let taken = self
-        if !isEmpty { self = RequestTally() }
+        if !isEmpty { self = RefusalTally() }
         return taken
     }
 }
