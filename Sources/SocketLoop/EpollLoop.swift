@@ -18,7 +18,7 @@ package final class EpollLoop: @unchecked Sendable {
     private var onStop: [@Sendable () -> Void] = []
     /// When the present event began. One reading of the clock serves all that one event sets off.
     package private(set) var now = MonotonicTime.now()
-    /// What sockets read into; its memory serves again as soon as nobody holds what was read.
+    /// The buffer that sockets read into; its memory serves again as soon as nobody holds what was read.
     var receiving = ByteBuffer()
 
     // MARK: - Life
@@ -105,13 +105,13 @@ package final class EpollLoop: @unchecked Sendable {
 
     func change(_ pollable: Pollable, _ interest: UInt32) { selector.modify(pollable, interest) }
 
-    /// Has the events of a watched descriptor go to another from now on.
+    /// Sends the events of a watched descriptor to another pollable from now on.
     func hand(_ pollable: Pollable, to heir: Pollable) { selector.transfer(pollable, to: heir) }
 
     /// To be called before the descriptor is closed.
     func forget(_ pollable: Pollable) { selector.deregister(pollable) }
 
-    /// Has a socket read again in this turn or the next.
+    /// Lets a socket read again in this turn or the next.
     func resume(_ socket: StreamSocket) { resumed.append(socket) }
 
     // MARK: - Turns

@@ -57,7 +57,7 @@ struct OutgoingBytes {
         if first.bytes.readableBytes == 0 { first = part } else { rest.append(part) }
     }
 
-    /// What is left has to wait: small parts are copied, so that the memory they were received in serves others.
+    /// The rest has to wait: small parts are copied, so that the memory they were received in serves others.
     mutating func keepOwn() {
         guard count > 0, count <= Self.copiedSize, !(first.isOwn && rest.isEmpty) else { return }
         var own = ByteBuffer()

@@ -59,7 +59,7 @@ struct Selector: ~Copyable {
         _ = gatehouse_epoll_control(epoll, EPOLL_CTL_MOD, pollable.descriptor, interest, pollable.key)
     }
 
-    /// Has the events of a descriptor go to another from now on.
+    /// Sends the events of a descriptor to another pollable from now on.
     mutating func transfer(_ pollable: Pollable, to heir: Pollable) {
         heir.generation = pollable.generation
         registered[Int(pollable.descriptor)] = heir

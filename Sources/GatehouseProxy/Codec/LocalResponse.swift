@@ -17,7 +17,7 @@ package struct LocalResponse: Equatable, Sendable {
     package var content: Content
     /// Whole lines.
     package var lines: [UInt8] = []
-    /// What a 401 adds to its challenge: more parameters, each after a comma.
+    /// The addition of a 401 to its challenge: more parameters, each after a comma.
     package var challenge: [UInt8] = []
     /// Seconds.
     package var retryAfter: Int?

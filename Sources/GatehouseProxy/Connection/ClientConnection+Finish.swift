@@ -65,7 +65,7 @@ extension ClientConnection {
         }
     }
 
-    /// Has the log tell of it, with the address of who was not established while the head is still there.
+    /// Tells the log of a refusal, with the client's address where no caller was established and the head is still there.
     private func tell(_ reason: Reason, _ exchange: Exchange) {
         guard exchange.caller == nil, inbound.hasHead, let address = inbound.head.cfConnectingIP else {
             return peer.bytes.count == 0

@@ -2,12 +2,12 @@ internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
 
-/// What becomes of an upstream's answer, told by its head: passed on, read on the way, edited, or not let through.
+/// The plan for an upstream's answer, made from its head: passed on, read on the way, edited, or not let through.
 struct AnswerPlan {
     /// Why the client gets another answer.
     private(set) var refusal: Reason?
     private(set) var reader: AnswerReader?
-    /// What is put behind the id of the session.
+    /// The tag that is put behind the id of the session.
     private(set) var sessionTag: ArraySlice<UInt8> = []
     /// Whether the client gets the head alone.
     private(set) var withholdsBody = false

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 
 extension Exchange {
-    /// What the upstream did, or why it was not reached, for who looks at it: without anything that a caller or the upstream wrote. Empty for
+    /// The upstream's failure, or the reason why it was not reached, for operators: without anything that a caller or the upstream wrote. Empty for
     /// an exchange that did not fail behind Gatehouse.
     var failureDetail: String {
         switch answer.refusal {

@@ -40,7 +40,7 @@ final class Exchange {
     private(set) var bytesIn: Int64 = 0
     private(set) var bytesOut: Int64 = 0
 
-    /// What the audit has of the decision.
+    /// The state of the decision in the audit.
     enum Decision: Equatable {
         case open
         case recorded

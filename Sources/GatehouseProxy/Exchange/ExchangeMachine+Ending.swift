@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What may come in any state: the client goes, a time is over, the process drains.
+/// The events that may come in any state: the client goes, a time is over, the process drains.
 extension ExchangeMachine {
     package mutating func clientClosed() -> ExchangeAction { end(.clientClosed, orElse: .close) }
 

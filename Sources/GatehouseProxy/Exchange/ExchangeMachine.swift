@@ -50,7 +50,7 @@ package struct ExchangeMachine: ~Copyable {
         case kept
     }
 
-    /// What the machine remembers of a request.
+    /// The facts of a request that the machine remembers.
     package struct Request: Equatable {
         /// Whether the connection may serve another request after this one.
         package var keepsAlive: Bool
@@ -103,7 +103,7 @@ package struct ExchangeMachine: ~Copyable {
     package init() {}
 }
 
-/// What the connection does next.
+/// The next thing that the connection does.
 package enum ExchangeAction: Equatable {
     /// Nothing to do until the next event.
     case wait
@@ -158,7 +158,7 @@ package enum UpstreamFate: Equatable {
     case close
 }
 
-/// What becomes of bytes that the client sends now.
+/// The use of bytes that the client sends now.
 package enum InboundDisposition {
     case head
     case hold
@@ -205,7 +205,7 @@ extension ExchangeMachine {
     }
 }
 
-/// What the present state waits for, by which its time is limited.
+/// The thing that the present state waits for, by which its time is limited.
 package enum ExchangeWait: Equatable, CaseIterable {
     /// A head, from its first byte on; on a new connection from the start.
     case head

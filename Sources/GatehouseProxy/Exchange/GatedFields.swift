@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseMCP
 
-/// What the head of a request on an MCP route says to the gate.
+/// The fields in the head of a request on an MCP route that the gate looks at.
 struct GatedFields {
     struct Sessions {
         /// The value of `Mcp-Session-Id`.

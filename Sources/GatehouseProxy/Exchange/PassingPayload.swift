@@ -13,7 +13,7 @@ struct PassingPayload: ~Copyable {
     private let reader: AnswerReader?
     private let delivery: ResponseRelay.Delivery
     private let exchange: Exchange?
-    /// What the client gets, where that is not what came. In chunks of Gatehouse's own, with room before it for the size.
+    /// The bytes for the client, where they are not those that came. In chunks of Gatehouse's own, with room before it for the size.
     private(set) var payload = ByteBuffer()
 
     /// Eight digits, as many as a buffer's length has at most, and a line end.

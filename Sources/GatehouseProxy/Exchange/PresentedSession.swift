@@ -16,7 +16,7 @@ struct PresentedSession {
 
 /// The legacy transport's event stream that a response is: where its client posts, and whose session it carries.
 struct LegacyStream {
-    /// What the stream told as the address for posts, until it is noted.
+    /// The address for posts that the stream told, until it is noted.
     var endpoint: EndpointAddress?
     /// The hash of the session whose answers the caller looks for on this stream.
     var session: [UInt8]?

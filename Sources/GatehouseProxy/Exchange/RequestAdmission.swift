@@ -57,7 +57,7 @@ enum RequestAdmission {
         }
     }
 
-    /// What a limited caller gets of an answer. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it may not
+    /// The part of an answer that a limited caller gets. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it may not
     /// see, in words that nobody here can read.
     enum Answered {
         case passes

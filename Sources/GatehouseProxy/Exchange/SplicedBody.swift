@@ -4,7 +4,7 @@ internal import NIOCore
 /// A whole body on its way up with the tags in it left out.
 struct SplicedBody {
     private let cuts: TagCuts
-    /// Of a chunked body, which is sent in a chunk of Gatehouse's own.
+    /// The payload of a chunked body, which is sent in a chunk of Gatehouse's own.
     private let payload: ByteBuffer?
     private var position = 0
 
@@ -15,14 +15,14 @@ struct SplicedBody {
         payload = call.payload
     }
 
-    /// What is left of the next part, as it came.
+    /// Passes on the rest of the next part, as it came.
     mutating func pass(_ part: ByteBuffer, _ take: (ByteBuffer) -> Void) {
         guard payload == nil else { return }
         pieces(of: part, from: position, take)
         position += part.readableBytes
     }
 
-    /// What is sent when all parts have come.
+    /// Passes on the bytes that follow when all parts have come.
     func finish(_ take: (ByteBuffer) -> Void) {
         guard let payload else { return }
         var rest = ByteBuffer()

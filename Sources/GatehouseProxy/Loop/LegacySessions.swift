@@ -10,7 +10,7 @@ protocol EventStreamHolder: AnyObject {
     func tell(_ messages: [[UInt8]], in exchange: RequestID)
 }
 
-/// What the loops share of the legacy HTTP+SSE transport: the event streams on which its clients look for answers, by session, and the
+/// The tables that the loops share for the legacy HTTP+SSE transport: the event streams on which its clients look for answers, by session, and the
 /// paths under which servers keep their sessions.
 ///
 /// A stream is noted when its `endpoint` event passes and looked up when a call on it is refused; paths are noted likewise. No other

@@ -7,7 +7,7 @@ final class BoundSession {
     let route: Route
     /// The id as the client has it: the upstream's with its tag.
     let tagged: [UInt8]
-    /// What the audit says of it.
+    /// The audit's name for it.
     let hash: [UInt8]
 
     init(_ tagged: UnsafeRawBufferPointer, _ caller: Caller, _ route: Route) {
@@ -29,7 +29,7 @@ final class BoundSession {
     }
 }
 
-/// What one event loop found out about the callers it saw last: whether sessions are theirs, which costs an HMAC, and what
+/// The findings of one event loop about the callers it saw last: whether sessions are theirs, which costs an HMAC, and what
 /// routes permit them. Direct-mapped; whoever meets an occupied place takes it over.
 ///
 /// Places hold the objects that they are found by, so that the address of none can become another's.

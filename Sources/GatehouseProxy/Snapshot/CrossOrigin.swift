@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What a browser is told about one origin that a route admits, rendered once (Fetch standard, CORS protocol).
+/// The lines that tell a browser about one origin that a route admits, rendered once (Fetch standard, CORS protocol).
 ///
 /// The origin is named and never `*`: a browser that carries the session of Access takes no other answer.
 struct CrossOrigin: Sendable {
@@ -15,7 +15,7 @@ struct CrossOrigin: Sendable {
         )
     }
 
-    /// What pages may read beyond the fields that any page may.
+    /// The fields that pages may read beyond those that any page may.
     private static let exposed = "Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate, Retry-After, X-Request-Id"
     private static let methods = "GET, POST, DELETE, HEAD, OPTIONS"
     /// Named when the browser asks for none, or for more than it is worth repeating.

@@ -62,9 +62,9 @@ final class PreparedRoute: Sendable {
     let waits: RouteWaits
     /// Whether bodies pass the MCP gate.
     let isGated: Bool
-    /// What the route must not reach, on one whose bodies do not.
+    /// The places that the route must not reach, on one whose bodies do not.
     let gatedPlaces: GatedPlaces
-    /// What everyone may do, on a route without grants.
+    /// The rights of everyone, on a route without grants.
     let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
     let token: (name: TokenName, version: Int)?
@@ -72,7 +72,7 @@ final class PreparedRoute: Sendable {
     let crossOrigins: [CrossOrigin]
     /// The route's resource metadata as JSON.
     let metadata: [UInt8]?
-    /// What a 401 says behind `WWW-Authenticate: Bearer error="invalid_token"`.
+    /// The rest of a 401's challenge behind `WWW-Authenticate: Bearer error="invalid_token"`.
     let challenge: [UInt8]
 
     init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot, gatedPlaces: GatedPlaces) {

@@ -1,7 +1,7 @@
 package import GatehouseCore
 internal import TLSClient
 
-/// What the certificates of `https` upstreams are verified against, beside the system's authorities: the files that routes name, as they were
+/// The authorities that certificates of `https` upstreams are verified against, beside the system's: the files that routes name, as they were
 /// read at the start or by the last reload. Immutable, and part of a snapshot: a reload puts new ones in force with the routes.
 package struct UpstreamAuthorities: Sendable {
     private struct Entry: Sendable {

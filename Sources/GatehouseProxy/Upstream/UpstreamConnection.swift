@@ -21,7 +21,7 @@ final class UpstreamConnection {
     /// Where the connection goes when it is idle, and is dropped from when it closes there.
     var pool: UpstreamPool?
     var idleSince: MonotonicTime
-    /// Of the pool's addresses, with which this connection's was last compared.
+    /// The revision of the pool's addresses with which this connection's was last compared.
     var revision = 0
     /// Whether the connection ended in an error: a body that ends with it may be cut short (RFC 9112 section 9.8).
     private(set) var isBroken = false
