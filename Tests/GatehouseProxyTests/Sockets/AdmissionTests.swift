@@ -334,7 +334,7 @@ import Testing
 
     /// One that looks as if it was drawn at random, as those in paths do.
     private func session(_ gateway: Gateway) throws -> String {
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         let alice = ScriptedCallers.person("alice@example.com").principal
         let id = Array("7335d417-61da-459d-899c-0a01c76a2f94".utf8)
         let tag = try #require(id.withUnsafeBytes { Gateway.sessions.tag(for: $0, route: route, principal: alice) })

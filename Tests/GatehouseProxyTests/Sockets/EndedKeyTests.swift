@@ -16,14 +16,14 @@ import Testing
     private static let event = EventStreamTests.chunk("data: 1\n\n")
 
     private static func session(_ id: String, under keys: SessionTags) throws -> String {
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         let alice = Principal(kind: .user, name: "alice@example.com")
         let tag = try #require(Array(id.utf8).withUnsafeBytes { keys.tag(for: $0, route: route, principal: alice) })
         return id + String(decoding: tag, as: UTF8.self)
     }
 
     private static func lastEvent(_ id: String, under keys: SessionTags) throws -> String {
-        let route = try TokenName(parsing: "coda")
+        let route = try RouteName(parsing: "coda")
         let alice = Principal(kind: .user, name: "alice@example.com")
         let tag = try #require(
             Array(id.utf8).withUnsafeBytes { keys.owned.tag(.event, $0, route: route, principal: alice) }
