@@ -1,29 +1,14 @@
-internal import CLinux
 internal import Glibc
 internal import NIOCore
-internal import Synchronization
 internal import Threads
 
-/// One thread that waits for many sockets with epoll(7) and serves each when it can go on.
+/// One thread that waits for many sockets and serves each when it can go on.
 ///
-/// Sockets are watched edge-triggered, for both directions from the start: a connection costs one `epoll_ctl`, and back-pressure none.
-///
-/// `@unchecked Sendable`: all but `inbox`, which is behind a lock, and the descriptors, which do not change, is touched on the loop's
-/// own thread only.
+/// `@unchecked Sendable`: all but the inbox, which is sendable by itself, is touched on the loop's own thread only.
 package final class EpollLoop: @unchecked Sendable {
-    private struct Inbox {
-        var tasks: [@Sendable () -> Void] = []
-        var isClosed = false
-    }
-
-    private let epoll: CInt
-    /// Wakes the loop for what other threads have put into `inbox`.
-    private let bell: CInt
-    private let inbox = Mutex(Inbox())
+    private var selector: Selector
+    private let inbox: LoopInbox
     private var thread: pthread_t?
-    /// By descriptor.
-    private var watched: [Pollable?] = []
-    private var generation: UInt32 = 0
     private var timers = TimerQueue()
     /// Closures for the end of the present event, when nothing of it is on the stack any more.
     private var later: [() -> Void] = []
@@ -33,11 +18,8 @@ package final class EpollLoop: @unchecked Sendable {
     private var onStop: [@Sendable () -> Void] = []
     /// When the present event began. One reading of the clock serves all that one event sets off.
     package private(set) var now = MonotonicTime.now()
-    /// What sockets read into; its memory serves again as soon as nobody holds what was read.
+    /// The buffer that sockets read into; its memory serves again as soon as nobody holds what was read.
     var receiving = ByteBuffer()
-
-    /// Events taken from the kernel at once.
-    private static let eventBound = 256
 
     // MARK: - Life
 
@@ -53,20 +35,9 @@ package final class EpollLoop: @unchecked Sendable {
     }
 
     private init() throws(SocketError) {
-        epoll = epoll_create1(CInt(EPOLL_CLOEXEC))
-        guard epoll >= 0 else { throw .system("epoll_create1") }
-        bell = eventfd(0, CInt(EFD_CLOEXEC | EFD_NONBLOCK))
-        let number = errno
-        guard bell >= 0, gatehouse_epoll_control(epoll, EPOLL_CTL_ADD, bell, gatehouse_epoll_in, Self.bellKey) == 0
-        else {
-            close(epoll)
-            throw .system("eventfd", number)
-        }
-    }
-
-    deinit {
-        close(bell)
-        close(epoll)
+        let inbox = try LoopInbox()
+        selector = try Selector(wakeUp: inbox.wakeUp)
+        self.inbox = inbox
     }
 
     /// Runs what was handed over, closes every socket without a word to its handler, and ends the thread. Later tasks are not taken.
@@ -86,18 +57,7 @@ package final class EpollLoop: @unchecked Sendable {
     ///
     /// - Returns: whether it will be run: false once the loop has ended.
     @discardableResult
-    package func execute(_ task: @escaping @Sendable () -> Void) -> Bool {
-        let (isTaken, mustRing) = inbox.withLock { inbox in
-            guard !inbox.isClosed else { return (false, false) }
-            inbox.tasks.append(task)
-            return (true, inbox.tasks.count == 1)
-        }
-        if mustRing {
-            var one: UInt64 = 1
-            _ = write(bell, &one, 8)
-        }
-        return isTaken
-    }
+    package func execute(_ task: @escaping @Sendable () -> Void) -> Bool { inbox.put(task) }
 
     /// Runs a closure on the loop and waits for its result.
     ///
@@ -139,57 +99,38 @@ package final class EpollLoop: @unchecked Sendable {
     // MARK: - Sockets
 
     /// Watches a descriptor from now on.
-    func watch(_ pollable: Pollable, _ events: UInt32) throws(SocketError) {
-        let descriptor = Int(pollable.descriptor)
-        while watched.count <= descriptor { watched.append(nil) }
-        generation &+= 1
-        pollable.generation = generation
-        guard gatehouse_epoll_control(epoll, EPOLL_CTL_ADD, pollable.descriptor, events, pollable.key) == 0 else {
-            throw .system("epoll_ctl")
-        }
-        watched[descriptor] = pollable
+    func watch(_ pollable: Pollable, _ interest: UInt32) throws(SocketError) {
+        try selector.register(pollable, interest)
     }
 
-    func change(_ pollable: Pollable, _ events: UInt32) {
-        _ = gatehouse_epoll_control(epoll, EPOLL_CTL_MOD, pollable.descriptor, events, pollable.key)
-    }
+    func change(_ pollable: Pollable, _ interest: UInt32) { selector.modify(pollable, interest) }
 
-    /// Has the events of a watched descriptor go to another from now on.
-    func hand(_ pollable: Pollable, to heir: Pollable) {
-        heir.generation = pollable.generation
-        watched[Int(pollable.descriptor)] = heir
-    }
+    /// Sends the events of a watched descriptor to another pollable from now on.
+    func hand(_ pollable: Pollable, to heir: Pollable) { selector.transfer(pollable, to: heir) }
 
-    /// To be called before the descriptor is closed, with which it leaves epoll by itself.
-    func forget(_ pollable: Pollable) { watched[Int(pollable.descriptor)] = nil }
+    /// To be called before the descriptor is closed.
+    func forget(_ pollable: Pollable) { selector.deregister(pollable) }
 
-    /// Has a socket read again in this turn or the next.
+    /// Lets a socket read again in this turn or the next.
     func resume(_ socket: StreamSocket) { resumed.append(socket) }
 
     // MARK: - Turns
 
-    /// No descriptor is that large, and the generation of sockets starts at 1.
-    private static let bellKey = UInt64(UInt32.max)
-
     private func run() {
         thread = pthread_self()
-        let size = Int(gatehouse_epoll_event_size())
-        let events = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.eventBound * size, alignment: 16)
-        defer { events.deallocate() }
-        while !isStopping { turn(events) }
+        while !isStopping { turn() }
         end()
     }
 
-    private func turn(_ events: UnsafeMutableRawBufferPointer) {
-        let count = gatehouse_epoll_wait(epoll, events.baseAddress, CInt(Self.eventBound), timeout)
-        if count <= 0 { now = .now() }
-        for index in 0..<max(0, Int(count)) {
+    private func turn() {
+        let count = selector.wait(timeout)
+        if count == 0 { now = .now() }
+        for index in 0..<count {
             now = .now()
-            let key = gatehouse_epoll_key(events.baseAddress, index)
-            if key == Self.bellKey {
-                emptyInbox()
-            } else {
-                serve(key, gatehouse_epoll_events(events.baseAddress, index))
+            switch selector.event(index) {
+            case .wakeUp: emptyInbox()
+            case .ready(let pollable, let events): pollable.ready(events)
+            case .stale: break
             }
             runLater()
         }
@@ -205,13 +146,6 @@ package final class EpollLoop: @unchecked Sendable {
         return rest <= 0 ? 0 : CInt(clamping: (rest + 999_999) / 1_000_000)
     }
 
-    /// The descriptor may have been closed since, and be another's by now: then its generation is another, too.
-    private func serve(_ key: UInt64, _ events: UInt32) {
-        let descriptor = Int(UInt32(truncatingIfNeeded: key))
-        guard descriptor < watched.count, let pollable = watched[descriptor], pollable.key == key else { return }
-        pollable.ready(events)
-    }
-
     private func runLater() {
         while !later.isEmpty {
             let bodies = later
@@ -221,14 +155,7 @@ package final class EpollLoop: @unchecked Sendable {
     }
 
     private func emptyInbox() {
-        var count: UInt64 = 0
-        _ = read(bell, &count, 8)
-        let tasks = inbox.withLock { inbox in
-            let tasks = inbox.tasks
-            inbox.tasks = []
-            return tasks
-        }
-        for task in tasks {
+        for task in inbox.take() {
             now = .now()
             task()
             runLater()
@@ -255,16 +182,9 @@ package final class EpollLoop: @unchecked Sendable {
     }
 
     private func end() {
-        let tasks = inbox.withLock { inbox in
-            inbox.isClosed = true
-            let tasks = inbox.tasks
-            inbox.tasks = []
-            return tasks
-        }
-        for task in tasks { task() }
+        for task in inbox.close() { task() }
         runLater()
-        for pollable in watched { pollable?.abandon() }
-        watched = []
+        for pollable in selector.deregisterAll() { pollable.abandon() }
         resumed = []
         later = []
         timers.removeAll()

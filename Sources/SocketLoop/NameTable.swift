@@ -1,4 +1,4 @@
-/// What is known of names, and who waits for which: decides when a name is looked up and what each caller gets. Does no I/O and reads
+/// The known names, and the callers that wait for each: decides when a name is looked up and what each caller gets. Does no I/O and reads
 /// no clock.
 ///
 /// - A name is looked up once at a time, and everyone who asks meanwhile waits for that look-up.

@@ -1,8 +1,30 @@
 internal import Glibc
 internal import NIOCore
 
-/// Bytes that wait to be taken by the kernel, in order.
+/// Bytes that wait to be taken by the kernel, in order. Copies that are made here are zeroed when they have left or are given up: a token may stand
+/// in them.
 struct OutgoingBytes {
+    private struct Part {
+        var bytes = ByteBuffer()
+        /// Whether it is a copy, which nobody else holds.
+        var isOwn = false
+
+        func leave() { if isOwn { bytes.zero() } }
+
+        /// Puts bytes behind those of an own part.
+        mutating func add(_ more: ByteBuffer) {
+            if bytes.writableBytes < more.readableBytes {
+                // Not left to the allocator, which would leave a copy behind.
+                var larger = ByteBuffer()
+                larger.reserveCapacity(max(2 * bytes.readableBytes, bytes.readableBytes + more.readableBytes))
+                larger.writeImmutableBuffer(bytes)
+                bytes.zero()
+                bytes = larger
+            }
+            bytes.writeImmutableBuffer(more)
+        }
+    }
+
     enum Sending {
         case sent(Int)
         case blocked
@@ -10,10 +32,8 @@ struct OutgoingBytes {
     }
 
     /// In most cases the only one.
-    private var first = ByteBuffer()
-    private var rest: [ByteBuffer] = []
-    /// Whether the last buffer is a copy, which nobody else holds.
-    private var isLastOwn = false
+    private var first = Part()
+    private var rest: [Part] = []
     private(set) var count = 0
 
     /// Buffers that one system call takes.
@@ -24,34 +44,39 @@ struct OutgoingBytes {
     /// - Parameter copies: whether it has to wait, so that a small part is better copied.
     mutating func append(_ bytes: ByteBuffer, copies: Bool) {
         count += bytes.readableBytes
-        guard copies, bytes.readableBytes <= Self.copiedSize else {
-            isLastOwn = false
-            return put(bytes)
+        guard copies, bytes.readableBytes <= Self.copiedSize else { return put(Part(bytes: bytes)) }
+        if let last = rest.indices.last {
+            if rest[last].isOwn { return rest[last].add(bytes) }
+        } else if first.isOwn, first.bytes.readableBytes > 0 {
+            return first.add(bytes)
         }
-        if isLastOwn, !rest.isEmpty {
-            rest[rest.count - 1].writeImmutableBuffer(bytes)
-        } else if isLastOwn, first.readableBytes > 0 {
-            first.writeImmutableBuffer(bytes)
-        } else {
-            put(ByteBuffer(bytes: bytes.readableBytesView))
-            isLastOwn = true
-        }
+        put(Part(bytes: ByteBuffer(bytes: bytes.readableBytesView), isOwn: true))
     }
 
-    private mutating func put(_ bytes: ByteBuffer) {
-        if first.readableBytes == 0 { first = bytes } else { rest.append(bytes) }
+    private mutating func put(_ part: Part) {
+        if first.bytes.readableBytes == 0 { first = part } else { rest.append(part) }
     }
 
-    /// What is left has to wait: small parts are copied, so that the memory they were received in serves others.
+    /// The rest has to wait: small parts are copied, so that the memory they were received in serves others.
     mutating func keepOwn() {
-        guard count > 0, count <= Self.copiedSize, !(isLastOwn && rest.isEmpty) else { return }
+        guard count > 0, count <= Self.copiedSize, !(first.isOwn && rest.isEmpty) else { return }
         var own = ByteBuffer()
         own.reserveCapacity(count)
-        own.writeImmutableBuffer(first)
-        for bytes in rest { own.writeImmutableBuffer(bytes) }
-        first = own
+        own.writeImmutableBuffer(first.bytes)
+        first.leave()
+        for part in rest {
+            own.writeImmutableBuffer(part.bytes)
+            part.leave()
+        }
+        first = Part(bytes: own, isOwn: true)
         rest = []
-        isLastOwn = true
+    }
+
+    /// Nothing of it is sent any more.
+    mutating func giveUp() {
+        first.leave()
+        for part in rest { part.leave() }
+        self = OutgoingBytes()
     }
 
     /// Whether one sending cannot take all that waits, so that a part says nothing about the kernel's room.
@@ -72,7 +97,7 @@ struct OutgoingBytes {
 
     private mutating func sendFirst(_ descriptor: CInt) -> Int {
         isSentInParts = false
-        return first.withUnsafeReadableBytes {
+        return first.bytes.withUnsafeReadableBytes {
             Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
     }
@@ -89,8 +114,8 @@ struct OutgoingBytes {
                 }
                 length += 1
             }
-            add(first)
-            for bytes in rest.prefix(Self.vectorBound - 1) { add(bytes) }
+            add(first.bytes)
+            for part in rest.prefix(Self.vectorBound - 1) { add(part.bytes) }
             var message = msghdr()
             message.msg_iov = vectors.baseAddress
             message.msg_iovlen = length
@@ -102,17 +127,17 @@ struct OutgoingBytes {
         count -= sent
         var sent = sent
         var gone = 0
-        while sent >= first.readableBytes {
-            sent -= first.readableBytes
+        while sent >= first.bytes.readableBytes {
+            sent -= first.bytes.readableBytes
+            first.leave()
             guard gone < rest.count else {
-                first = ByteBuffer()
-                isLastOwn = false
+                first = Part()
                 break
             }
             first = rest[gone]
             gone += 1
         }
-        first.moveReaderIndex(forwardBy: sent)
+        first.bytes.moveReaderIndex(forwardBy: sent)
         if gone > 0 { rest.removeFirst(gone) }
     }
 }

@@ -21,7 +21,7 @@ package struct SocketError: Error, CustomStringConvertible {
     package let code: Code
     package let message: String
 
-    /// Of the system call that failed.
+    /// The errno of the system call that failed.
     var number: Int32? { if case .system(let number) = code { number } else { nil } }
 
     package var description: String { message }

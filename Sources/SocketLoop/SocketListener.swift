@@ -128,7 +128,7 @@ package final class SocketListener: Pollable {
 
     private static func makeSpare() -> CInt { open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
-    /// What is short may come back, and asking for it without end would take the time of those who are served.
+    /// Descriptors or memory may come back, and asking for them without end would take the time of those who are served.
     private func rest() {
         loop.change(self, 0)
         loop.schedule(after: Self.pause) { [self] in

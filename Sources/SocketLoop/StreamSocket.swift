@@ -12,23 +12,9 @@ package final class StreamSocket: Pollable {
     /// TLS, where it is spoken.
     private let tls: TLSSession?
 
-    // Reading. Edge-triggered: what the kernel has said once it does not say again.
-    private var isReadable = false
-    /// The peer has said its last: reading goes on to its end.
-    private var isEnding = false
-    /// The handler could not use more.
-    private var isReadHeld = false
-    private var isResumed = false
-    /// The peer has ended its side, and gets what its handler still has for it.
-    private var isHalfClosed = false
-
-    // Writing.
+    private var reading = ReadState()
+    private var writing = WriteState()
     private var outgoing = OutgoingBytes()
-    /// The kernel has taken all that it can.
-    private var isBlocked = false
-    private var isAboveHighWater = false
-    private var isFailed = false
-    private var tellsWhenWritten = false
 
     /// Bytes that one reading takes at most.
     package static let receiveSize = 64 << 10
@@ -75,14 +61,12 @@ package final class StreamSocket: Pollable {
 
     override func ready(_ events: UInt32) {
         let ends = gatehouse_epoll_read_hangup | gatehouse_epoll_hangup | gatehouse_epoll_error
-        if isHalfClosed { return readyHalfClosed(events) }
-        if events & ends != 0 { isEnding = true }
-        if events & gatehouse_epoll_out != 0, isBlocked {
-            isBlocked = false
-            flush()
-        }
-        if events & (gatehouse_epoll_in | ends) != 0 {
-            isReadable = true
+        if reading.isHalfClosed { return readyHalfClosed(events) }
+        let isEnd = events & ends != 0
+        if isEnd { reading.becameReadable(ends: true) }
+        if events & gatehouse_epoll_out != 0, writing.becameWritable() { flush() }
+        if events & gatehouse_epoll_in != 0 || isEnd {
+            reading.becameReadable(ends: false)
             receive()
         }
     }
@@ -90,15 +74,13 @@ package final class StreamSocket: Pollable {
     /// Nothing is left to be read. A peer that has gone as a whole answers what it is sent with a reset.
     private func readyHalfClosed(_ events: UInt32) {
         guard events & (gatehouse_epoll_error | gatehouse_epoll_hangup) == 0 else { return end(isBroken: true) }
-        guard events & gatehouse_epoll_out != 0, isBlocked else { return }
-        isBlocked = false
-        flush()
+        if events & gatehouse_epoll_out != 0, writing.becameWritable() { flush() }
     }
 
     /// Reads on without an event.
     func goOn() {
-        isResumed = false
-        guard !isHalfClosed else { return isFailed ? end(isBroken: true) : () }
+        reading.wentOn()
+        guard !reading.isHalfClosed else { return writing.isFailed ? end(isBroken: true) : () }
         receive()
     }
 
@@ -113,23 +95,18 @@ package final class StreamSocket: Pollable {
 
     /// The handler can use bytes again.
     package func resumeReading() {
-        guard isReadHeld, isOpen, handler?.mayRead ?? false else { return }
-        isReadHeld = false
+        guard reading.isHeld, isOpen, handler?.mayRead ?? false else { return }
         scheduleReading()
     }
 
-    private func scheduleReading() {
-        guard !isResumed else { return }
-        isResumed = true
-        loop.resume(self)
-    }
+    private func scheduleReading() { if reading.schedule() { loop.resume(self) } }
 
     private func receive() {
         var reads = 0
         var isDelivered = false
-        while isOpen, isReadable, let handler {
+        while isOpen, reading.mayRead, let handler {
             // What cannot be written any more has nobody to wait for.
-            guard handler.mayRead || isFailed else {
+            guard handler.mayRead || writing.isFailed else {
                 holdReading()
                 break
             }
@@ -144,7 +121,7 @@ package final class StreamSocket: Pollable {
                 return receivedNothing(isEnd: count == 0, number)
             }
             // Less than there was room for: the kernel has no more, and will say so when it has. The end it has said already.
-            if count < Self.receiveSize, !isEnding { isReadable = false }
+            if count < Self.receiveSize { reading.emptied() }
             isDelivered = true
             if let tls { deliver(through: tls) } else { handler.received(loop.receiving) }
         }
@@ -167,8 +144,8 @@ package final class StreamSocket: Pollable {
     private func receivedNothing(isEnd: Bool, _ number: Int32) {
         if isEnd {
             inputEnded()
-        } else if number == EAGAIN, !isFailed {
-            isReadable = false
+        } else if number == EAGAIN, !writing.isFailed {
+            reading.blocked()
         } else if number == EINTR {
             scheduleReading()
         } else {
@@ -177,17 +154,15 @@ package final class StreamSocket: Pollable {
     }
 
     private func inputEnded() {
-        guard tls == nil, !isFailed, let handler, handler.inputEnded() else { return end(isBroken: tls != nil) }
+        guard tls == nil, !writing.isFailed, let handler, handler.inputEnded() else { return end(isBroken: tls != nil) }
         // It may have closed by its answer.
-        isHalfClosed = isOpen
-        isReadable = false
-        isReadHeld = false
+        if isOpen { reading.ended() }
     }
 
     /// The handler cannot use more. An end with nothing before it is still an end.
     private func holdReading() {
-        isReadHeld = true
-        guard isEnding else { return }
+        reading.hold()
+        guard reading.isEnding else { return }
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
         if count <= 0 { receivedNothing(isEnd: count == 0, errno) }
@@ -246,7 +221,7 @@ package final class StreamSocket: Pollable {
         guard count > 0 else { return }
         var bytes = ByteBuffer()
         _ = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { tls.takeOutput(into: $0) }
-        outgoing.append(bytes, copies: isBlocked)
+        outgoing.append(bytes, copies: writing.isBlocked)
     }
 
     // MARK: - Writing
@@ -265,11 +240,11 @@ package final class StreamSocket: Pollable {
     }
 
     /// Whether the other side may go on sending what is to be written here.
-    package var isWritable: Bool { isOpen && !isAboveHighWater }
+    package var isWritable: Bool { isOpen && !writing.isAboveHighWater }
 
     /// Puts bytes behind those that wait. They leave with the next ``flush()``.
     package func write(_ bytes: ByteBuffer) {
-        guard isOpen, !isFailed, bytes.readableBytes > 0 else { return }
+        guard isOpen, !writing.isFailed, bytes.readableBytes > 0 else { return }
         if let tls {
             do throws(TLSError) {
                 try bytes.withUnsafeReadableBytes { bytes throws(TLSError) in try tls.write(bytes) }
@@ -278,9 +253,9 @@ package final class StreamSocket: Pollable {
                 return fail()
             }
         } else {
-            outgoing.append(bytes, copies: isBlocked)
+            outgoing.append(bytes, copies: writing.isBlocked)
         }
-        if outgoing.count > Self.highWater { isAboveHighWater = true }
+        writing.queued(outgoing.count)
     }
 
     /// Gives the kernel what it takes; the rest follows when it can.
@@ -288,8 +263,8 @@ package final class StreamSocket: Pollable {
     /// - Returns: false when the connection takes nothing any more: it reads what there is and ends.
     @discardableResult
     package func flush() -> Bool {
-        guard isOpen, !isFailed else { return false }
-        while !isBlocked, outgoing.count > 0 {
+        guard isOpen, !writing.isFailed else { return false }
+        while !writing.isBlocked, outgoing.count > 0 {
             switch outgoing.send(over: descriptor) {
             case .sent(let count):
                 sentBytes &+= count
@@ -301,35 +276,28 @@ package final class StreamSocket: Pollable {
                 return false
             }
         }
-        if isAboveHighWater, outgoing.count < Self.lowWater {
-            isAboveHighWater = false
-            handler?.becameWritable()
-        }
-        if tellsWhenWritten, outgoing.count == 0 {
-            tellsWhenWritten = false
-            handler?.written()
-        }
+        if writing.sent(leaving: outgoing.count) { handler?.becameWritable() }
+        if writing.isWritten(leaving: outgoing.count) { handler?.written() }
         return true
     }
 
     private func block() {
-        isBlocked = true
+        writing.blocked()
         outgoing.keepOwn()
     }
 
     /// Calls ``StreamSocketHandler/written()`` once all that was written has left; at once when it has.
     package func tellWhenWritten() {
-        tellsWhenWritten = true
+        writing.expect()
         flush()
     }
 
     /// The peer takes nothing any more. What it said before that is still read.
     private func fail() {
-        isFailed = true
-        outgoing = OutgoingBytes()
-        isEnding = true
-        isReadable = true
-        isReadHeld = false
+        writing.failed()
+        outgoing.giveUp()
+        // One that is half closed has nothing to be read; it ends when the loop goes on with it.
+        if !reading.isHalfClosed { reading.becameReadable(ends: true) }
         scheduleReading()
     }
 
@@ -363,7 +331,7 @@ package final class StreamSocket: Pollable {
         isOpen = false
         loop.forget(self)
         Glibc.close(descriptor)
-        outgoing = OutgoingBytes()
+        outgoing.giveUp()
         loop.soon { [self] in
             let handler = handler
             self.handler = nil

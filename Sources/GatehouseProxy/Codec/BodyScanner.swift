@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What a scan found in one slice of a body.
+/// The result of a scan of one slice of a body.
 package struct BodyProgress: Equatable, Sendable {
     package enum State: Equatable, Sendable {
         case incomplete

@@ -16,7 +16,7 @@ package enum BodyFraming: Equatable, Sendable {
     case untilClose
 }
 
-/// What a parser found in the bytes so far.
+/// The result of a parser for the bytes so far.
 package enum HeadProgress: Equatable, Sendable {
     case incomplete
     case complete

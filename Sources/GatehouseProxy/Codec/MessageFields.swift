@@ -1,4 +1,4 @@
-/// What the fields of a request or response say about the message itself: its length and its connection.
+/// The fields of a request or response about the message itself: its length and its connection.
 struct MessageFields {
     private(set) var contentLength: Int?
     private(set) var isChunked = false

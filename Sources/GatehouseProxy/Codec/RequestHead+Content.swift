@@ -1,4 +1,4 @@
-/// What a request's fields say about its content and about what it asks for.
+/// A request's fields about its content and about the answer that it asks for.
 extension RequestHead {
     /// Whether the body is in a content coding; `identity` is none (RFC 9110 section 8.4.1).
     func isEncoded(_ bytes: Span<UInt8>) -> Bool {

@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// Writes a client's request head as the upstream gets it. Made once for each route; what can be prepared is.
 package final class RequestRewrite: Sendable {
-    /// What is stripped by name; trailers obey it too.
+    /// The fields that are stripped by name, in trailers too.
     package let strips: StripSet
     let queryNames: [[UInt8]]
     private let upstreamPath: [UInt8]
@@ -12,7 +12,7 @@ package final class RequestRewrite: Sendable {
     /// Whether bodies and answers are read on the way: Gatehouse itself asks for a body that the client holds back, so that the upstream need not.
     private let isGated: Bool
 
-    /// What is left out of a request because Gatehouse put it in: the tags of what belongs to the caller.
+    /// The parts that are left out of a request because Gatehouse put them in: the tags of values that belong to the caller.
     package struct Untagging: Sendable {
         /// Bytes at the end of `Mcp-Session-Id`.
         package var field = 0
@@ -23,10 +23,10 @@ package final class RequestRewrite: Sendable {
         package var event = Event.passes
         /// The value of `Mcp-Name` without the tag; empty when the field passes as it came.
         package var name: [UInt8] = []
-        /// Of the body without its tags; nil when it passes as it came.
+        /// The length of the body without its tags; nil when it passes as it came.
         package var contentLength: Int?
 
-        /// What becomes of `Last-Event-ID`.
+        /// The treatment of `Last-Event-ID`.
         package enum Event: Equatable, Sendable {
             case passes
             /// So many bytes at its end are left out.

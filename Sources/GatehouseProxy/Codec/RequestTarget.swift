@@ -4,7 +4,7 @@ internal import GatehouseCore
 struct RequestTarget {
     var path: ByteRange
     var query: ByteRange?
-    /// Of absolute-form; must equal `Host`.
+    /// The authority of absolute-form, which must equal `Host`.
     var authority: ByteRange?
 
     /// - Parameter range: the target, without control bytes or spaces.

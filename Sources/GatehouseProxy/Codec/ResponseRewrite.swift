@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// Writes an upstream's response head as the client gets it. Made once for each route.
 package final class ResponseRewrite: Sendable {
-    /// What the head says about the client's connection.
+    /// The statement of a head about the client's connection.
     package enum Persistence: Sendable {
         /// Nothing: HTTP/1.1 stays open.
         case implied

@@ -20,14 +20,14 @@ package struct TrailerFilter: Sendable {
     private var count = 0
     private var total = 0
 
-    /// Of a request's body.
+    /// The filter of a request's body.
     package init(_ rewrite: RequestRewrite) {
         strips = rewrite.strips
         limits = .request
         reason = .requestMalformed
     }
 
-    /// Of a response's body.
+    /// The filter of a response's body.
     package static var response: TrailerFilter {
         TrailerFilter(strips: StripSet(), limits: .response, reason: .upstreamMalformed)
     }

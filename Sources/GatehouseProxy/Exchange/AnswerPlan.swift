@@ -2,12 +2,12 @@ internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
 
-/// What becomes of an upstream's answer, told by its head: passed on, read on the way, edited, or not let through.
+/// The plan for an upstream's answer, made from its head: passed on, read on the way, edited, or not let through.
 struct AnswerPlan {
     /// Why the client gets another answer.
     private(set) var refusal: Reason?
     private(set) var reader: AnswerReader?
-    /// What is put behind the id of the session.
+    /// The tag that is put behind the id of the session.
     private(set) var sessionTag: ArraySlice<UInt8> = []
     /// Whether the client gets the head alone.
     private(set) var withholdsBody = false
@@ -27,7 +27,7 @@ struct AnswerPlan {
         }
         guard route.isGated else { return }
         let bytes = received.readableBytesUInt8Span
-        if head.status >= 500, !exchange.waiting.isEmpty, route.route.answersErrorsAs200 || !head.isAnswer(bytes) {
+        if head.status >= 500, !exchange.call.waiting.isEmpty, route.route.answersErrorsAs200 || !head.isAnswer(bytes) {
             refusal = .upstreamError
             return
         }
@@ -39,7 +39,7 @@ struct AnswerPlan {
             let answered = RequestAdmission.answer(
                 toLimited: exchange.method,
                 AnsweredHead(head, bytes),
-                isAwaited: !exchange.waiting.isEmpty && !exchange.isLegacyPost
+                isAwaited: !exchange.call.waiting.isEmpty && !exchange.isLegacyPost
             )
             switch answered {
             case .passes: break
@@ -56,8 +56,8 @@ struct AnswerPlan {
         // A stream that a client opens may carry the answers to calls that it made elsewhere.
         let isStream = exchange.method != .post && head.isEventStream
         var edits: AnswerReader.Edits = []
-        if exchange.mayGetLists || exchange.owned.isPrivate { edits.insert(.privateScope) }
-        if exchange.mayGetLists || isStream && exchange.permits?.restrictsAny ?? true {
+        if exchange.call.mayGetLists || exchange.call.owned.isPrivate { edits.insert(.privateScope) }
+        if exchange.call.mayGetLists || isStream && exchange.permits?.restrictsAny ?? true {
             edits.insert(.lists)
         }
         guard isPlain else {
@@ -69,10 +69,10 @@ struct AnswerPlan {
         if isStream { edits.insert(.endpoint) }
         if head.isEventStream {
             edits.formUnion([.values, .events])
-        } else if exchange.owned.isHandedOut, !Self.isWholeWithoutValues(head, received) {
+        } else if exchange.call.owned.isHandedOut, !Self.isWholeWithoutValues(head, received) {
             edits.insert(.values)
         }
-        if !edits.isEmpty || !exchange.waiting.isEmpty {
+        if !edits.isEmpty || !exchange.call.waiting.isEmpty {
             reader = AnswerReader(isEventStream: head.isEventStream, edits: edits)
         }
     }
@@ -80,7 +80,9 @@ struct AnswerPlan {
     /// Whether an upstream's 401 speaks of the session that a request names, and not of the injected token: several servers answer so to one
     /// that they do not know any more. A client makes a new one after a 404, and the request that asks for it names none, so that a token
     /// that is really rejected shows there.
-    static func isOfSession(_ status: Int, _ exchange: Exchange) -> Bool { status == 401 && exchange.session != nil }
+    static func isOfSession(_ status: Int, _ exchange: Exchange) -> Bool {
+        status == 401 && exchange.session.bound != nil
+    }
 
     /// Whether the body has come with its head and nothing in it is handed out to a caller, so that it passes as it is. A name
     /// that is written with escapes is not seen here; what it names gets no tag and cannot come back.
@@ -112,7 +114,7 @@ struct AnswerPlan {
         // An id may hold a comma, as any visible ASCII. An empty one is none: every client reads it so.
         guard let found, found.count > 0 else { return true }
         return bytes.withBytes(found) { id in
-            if let known = exchange.session?.tag(of: id) {
+            if let known = exchange.session.bound?.tag(of: id) {
                 sessionTag = known
                 return true
             }

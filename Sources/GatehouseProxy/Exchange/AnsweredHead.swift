@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What the head of an answer says of its body.
+/// The statements of an answer's head about its body.
 struct AnsweredHead {
     let status: Int
     let hasBody: Bool

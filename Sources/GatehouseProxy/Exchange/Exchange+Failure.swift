@@ -1,12 +1,12 @@
 internal import GatehouseCore
 
 extension Exchange {
-    /// What the upstream did, or why it was not reached, for who looks at it: without anything that a caller or the upstream wrote. Empty for
+    /// The upstream's failure, or the reason why it was not reached, for operators: without anything that a caller or the upstream wrote. Empty for
     /// an exchange that did not fail behind Gatehouse.
     var failureDetail: String {
-        switch refusal {
-        case .upstreamUnreachable: connectFailure.isEmpty ? "no connection" : connectFailure
-        case .upstreamError: "it answered \(upstreamStatus)"
+        switch answer.refusal {
+        case .upstreamUnreachable: upstream.connectFailure.isEmpty ? "no connection" : upstream.connectFailure
+        case .upstreamError: "it answered \(upstream.status)"
         case .upstreamCredentialRejected:
             route?.token.map { "it answered 401 to version \($0.version) of the token \($0.name)" } ?? "it answered 401"
         case .upstreamReset: "it closed the connection before the head of its answer was whole"

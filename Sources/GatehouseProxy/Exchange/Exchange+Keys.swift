@@ -8,13 +8,13 @@ extension Exchange {
     /// session or anything else that was presented by it, and a stream without an end of its own that goes on handing out what it makes.
     func isOpened(by keys: SessionTags) -> Bool {
         guard let route = route?.route, route.speech == .mcp, let caller else { return true }
-        if let session {
+        if let session = session.bound {
             let isTaken = session.tagged.withUnsafeBytes {
                 keys.accepts($0, route: route.name, principal: caller.principal)
             }
             guard isTaken else { return false }
         }
-        if owned.isUnderOlderKey, !keys.keepAll(of: tags) { return false }
-        return endsByItself && owned.cuts.isEmpty || keys.keepCurrent(of: tags)
+        if call.owned.isUnderOlderKey, !keys.keepAll(of: tags) { return false }
+        return endsByItself && call.owned.cuts.isEmpty || keys.keepCurrent(of: tags)
     }
 }

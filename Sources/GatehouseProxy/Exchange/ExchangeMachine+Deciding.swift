@@ -2,6 +2,19 @@ package import GatehouseCore
 
 /// From the head to the upstream: every phase ends in the next, in a wait, or in a refusal.
 extension ExchangeMachine {
+    /// Bytes of a head have come. A head that is refused or whole ends what this begins.
+    ///
+    /// - Returns: whether they are the first.
+    package mutating func headBegan() -> Bool {
+        switch state {
+        case .idle(.reading): return false
+        case .idle:
+            state = .idle(.reading)
+            return true
+        case _: preconditionFailure("a head is read between requests only")
+        }
+    }
+
     package mutating func headReceived(_ request: Request) -> ExchangeAction {
         switch state {
         case .idle:
@@ -36,7 +49,7 @@ extension ExchangeMachine {
     package enum PublicAnswer: Equatable {
         /// The request asks for nothing that Gatehouse tells everybody.
         case none
-        case found
+        case found(LocalResponse)
         case refused(Reason)
     }
 
@@ -47,7 +60,7 @@ extension ExchangeMachine {
             case .none:
                 state = .deciding(.authentication, request)
                 return .authenticate
-            case .found: return .answerPublicly(close: drop(request))
+            case .found(let answer): return .answerPublicly(answer, close: drop(request))
             case .refused(let reason): return refuse(request, reason)
             }
         case _: preconditionFailure("an answer for everybody is sought once the route is known")

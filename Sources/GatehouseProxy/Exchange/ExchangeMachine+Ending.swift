@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What may come in any state: the client goes, a time is over, the process drains.
+/// The events that may come in any state: the client goes, a time is over, the process drains.
 extension ExchangeMachine {
     package mutating func clientClosed() -> ExchangeAction { end(.clientClosed, orElse: .close) }
 
@@ -45,13 +45,38 @@ extension ExchangeMachine {
 
     /// The process is told to stop.
     ///
-    /// - Parameter keepsIdle: a request may be on its way over the connection, and is served before it closes.
-    package mutating func drainBegan(keepsIdle: Bool = false) -> ExchangeAction {
+    /// An idle connection on which a request may be on its way is kept for a short time: closed at once, it would lose one that no client
+    /// may safely send again.
+    ///
+    /// - Parameters:
+    ///   - handsOver: another instance takes new connections meanwhile.
+    ///   - hasUnread: bytes have come that nobody has used.
+    package mutating func drainBegan(handsOver: Bool = false, hasUnread: Bool = false) -> ExchangeAction {
         isDraining = true
-        guard case .idle = state, !keepsIdle else { return .wait }
-        state = .closed
-        return .close
+        guard case .idle(let idle) = state else { return .wait }
+        switch idle {
+        case .kept where !handsOver && !hasUnread:
+            state = .closed
+            return .close
+        case .accepted, .reading, .kept: return .hasten(handsOver ? .handsOver : .ends)
+        }
     }
+
+    /// Everything that was written before the connection ends has left.
+    package mutating func outputWritten() -> ExchangeAction {
+        switch state {
+        case .lingering:
+            state = .lingering(isShut: true)
+            return .shutOutput
+        case .closed: return .cut
+        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .dropping,
+            .tunnelling:
+            return .wait
+        }
+    }
+
+    /// The client does not take what is put into its event stream.
+    package mutating func streamStalled() -> ExchangeAction { endStream(.timeout) }
 
     /// An event stream stands at a boundary and the process is draining.
     package mutating func streamDrained() -> ExchangeAction { endStream(.drained) }

@@ -70,7 +70,7 @@ extension ExchangeMachine {
                 state = .closed
                 return .close
             }
-            state = .idle
+            state = .idle(.kept)
             return .wait
         case _: preconditionFailure("a body is read while it is forwarded or dropped")
         }
@@ -86,8 +86,8 @@ extension ExchangeMachine {
             state = .closed
             return .abort(.clientClosed)
         case .dropping:
-            state = .lingering
-            return .linger
+            state = .lingering(isShut: false)
+            return .close
         case _: preconditionFailure("a body is read while it is gathered, forwarded or dropped")
         }
     }
@@ -97,8 +97,8 @@ extension ExchangeMachine {
         switch state {
         case .dropping(let request, let allowance):
             guard allowance >= count else {
-                state = .lingering
-                return .linger
+                state = .lingering(isShut: false)
+                return .close
             }
             state = .dropping(request, allowance: allowance - count)
             return .wait
@@ -116,12 +116,12 @@ extension ExchangeMachine {
         case .dropping(let request, let allowance):
             if request.isComplete {
                 let goesOn = request.keepsAlive && !isDraining
-                state = goesOn ? .idle : .closed
-                return goesOn ? .finish(upstream: .close) : .finishAndClose(upstream: .close, lingers: false)
+                state = goesOn ? .idle(.kept) : .closed
+                return goesOn ? .finish(upstream: .close) : .finishAndClose(upstream: .close)
             }
             if !request.keepsAlive || remaining.map({ $0 > allowance }) ?? false {
-                state = .lingering
-                return .finishAndClose(upstream: .close, lingers: true)
+                state = .lingering(isShut: false)
+                return .finishAndClose(upstream: .close)
             }
             state = .dropping(request, allowance: allowance)
             return .finish(upstream: .close)
@@ -175,10 +175,10 @@ extension ExchangeMachine {
         case .forwarding(let request, .streaming(let reusesUpstream)):
             let upstream = reusesUpstream && request.isComplete ? UpstreamFate.reuse : .close
             if mustClose || isDraining || !request.keepsAlive {
-                state = request.isComplete ? .closed : .lingering
-                return .finishAndClose(upstream: upstream, lingers: !request.isComplete)
+                state = request.isComplete ? .closed : .lingering(isShut: false)
+                return .finishAndClose(upstream: upstream)
             }
-            state = request.isComplete ? .idle : .dropping(request, allowance: Self.droppedBody)
+            state = request.isComplete ? .idle(.kept) : .dropping(request, allowance: Self.droppedBody)
             return .finish(upstream: upstream)
         case _: preconditionFailure("a response ends after its head")
         }

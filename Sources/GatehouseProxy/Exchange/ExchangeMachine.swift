@@ -17,7 +17,7 @@ package struct ExchangeMachine: ~Copyable {
 
     enum State {
         /// Between requests. To: deciding, dropping, closed.
-        case idle
+        case idle(Idle)
         /// A head stands, and a phase looks at it. To: the next phase, a wait, connecting, dropping, closed.
         case deciding(Phase, Request)
         /// The verdict waits for a refresh of the signing keys. To: deciding, dropping, closed.
@@ -34,13 +34,23 @@ package struct ExchangeMachine: ~Copyable {
         case dropping(Request, allowance: Int)
         /// Bytes pass both ways unread. To: closed.
         case tunnelling
-        /// Our side is shut; what still comes is discarded, so that the kernel does not answer it with a reset that
+        /// Our side is shut once all is written; what still comes is discarded, so that the kernel does not answer it with a reset that
         /// could overtake our answer (RFC 9112 section 9.6). To: closed.
-        case lingering
+        case lingering(isShut: Bool)
         case closed
     }
 
-    /// What the machine remembers of a request.
+    /// Why a connection between two requests is kept.
+    enum Idle {
+        /// No request has come yet.
+        case accepted
+        /// The first bytes of a head have come.
+        case reading
+        /// A request was answered, and another may follow.
+        case kept
+    }
+
+    /// The facts of a request that the machine remembers.
     package struct Request: Equatable {
         /// Whether the connection may serve another request after this one.
         package var keepsAlive: Bool
@@ -86,14 +96,14 @@ package struct ExchangeMachine: ~Copyable {
     /// Bytes of a refused request's body that are read and dropped to keep its connection; beyond them it closes.
     package static let droppedBody = 64 << 10
 
-    var state = State.idle
+    var state = State.idle(.accepted)
     /// Set once the process drains: no connection outlives its exchange.
     var isDraining = false
 
     package init() {}
 }
 
-/// What the connection does next.
+/// The next thing that the connection does.
 package enum ExchangeAction: Equatable {
     /// Nothing to do until the next event.
     case wait
@@ -114,23 +124,32 @@ package enum ExchangeAction: Equatable {
     case forwardRequest
 
     /// Give the answer that Gatehouse itself has for everybody; nothing is forwarded.
-    case answerPublicly(close: Bool)
+    indirect case answerPublicly(LocalResponse, close: Bool)
     /// Answer the client in place of the upstream; an upstream connection that was taken is closed.
     case refuse(Reason, close: Bool)
     /// The response has begun and cannot be completed or taken back: close both sides, so that the client sees it cut.
     case abort(Ending)
     /// Record the outcome; then read the next request.
     case finish(upstream: UpstreamFate)
-    /// Record the outcome and close the client connection once all is written; `lingers` first shuts our side only.
-    case finishAndClose(upstream: UpstreamFate, lingers: Bool)
-    /// Close the client connection once all is written; no exchange is under way.
+    /// Record the outcome; the connection ends once all is written.
+    case finishAndClose(upstream: UpstreamFate)
+    /// End the client connection once all is written; no exchange is under way.
     case close
+    /// All is written: shut our side, and go on discarding what comes.
+    case shutOutput
+    /// A drain keeps the idle connection for a short time, because a request may be under way on it.
+    case hasten(DrainGrace)
     /// Close the client connection at once: it had its time to take what was written, or the process ends.
     case cut
-    /// Shut our side and discard what comes.
-    case linger
     /// Record the outcome later; both connections now carry bytes unread.
     case tunnel
+}
+
+package enum DrainGrace: Equatable {
+    /// The process ends.
+    case ends
+    /// Another instance takes new connections meanwhile.
+    case handsOver
 }
 
 package enum UpstreamFate: Equatable {
@@ -139,7 +158,7 @@ package enum UpstreamFate: Equatable {
     case close
 }
 
-/// What becomes of bytes that the client sends now.
+/// The use of bytes that the client sends now.
 package enum InboundDisposition {
     case head
     case hold
@@ -183,5 +202,44 @@ extension ExchangeMachine {
 
     package var isClosed: Bool {
         if case .closed = state { true } else { false }
+    }
+}
+
+/// The thing that the present state waits for, by which its time is limited.
+package enum ExchangeWait: Equatable, CaseIterable {
+    /// A head, from its first byte on; on a new connection from the start.
+    case head
+    /// The next request.
+    case keepAlive
+    /// The signing keys, or the audit's disk.
+    case decision
+    /// The body that the gate waits for.
+    case gathering
+    /// The upstream connection. Its connector has a limit of its own.
+    case connection
+    /// The client's next bytes of a body that is passed on.
+    case requestBody
+    case responseHead
+    /// Any byte of a response or tunnel.
+    case silence
+    /// The client, to take what was written before the connection ends.
+    case output
+    /// The rest of a body that is dropped, or the client's end after ours.
+    case linger
+}
+
+extension ExchangeMachine {
+    package var wait: ExchangeWait {
+        switch state {
+        case .idle(.accepted), .idle(.reading): .head
+        case .idle(.kept): .keepAlive
+        case .deciding, .awaitingKeys, .awaitingRecord: .decision
+        case .gathering: .gathering
+        case .connecting: .connection
+        case .forwarding(let request, .awaitingHead): request.isComplete ? .responseHead : .requestBody
+        case .forwarding(_, .streaming), .tunnelling: .silence
+        case .dropping, .lingering(isShut: true): .linger
+        case .lingering(isShut: false), .closed: .output
+        }
     }
 }

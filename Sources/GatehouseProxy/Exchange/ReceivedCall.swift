@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import GatehouseMCP
 internal import NIOCore
 
-/// What the gate has read of a request's body. Places are offsets into the payload.
+/// A request's body as the gate has read it. Places are offsets into the payload.
 ///
 /// A class, because whoever looks at it would otherwise copy all of it.
 final class ReceivedCall {

@@ -8,13 +8,13 @@ struct RequestLines {
     private struct Place: Hashable {
         let reason: Reason
         let route: RouteName?
-        let subject: RequestTally.Subject
+        let subject: RefusalTally.Subject
     }
 
-    private var lines: [Place: RequestTally.Line] = [:]
+    private var lines: [Place: RefusalTally.Line] = [:]
     private var beyond = (refusals: 0, failures: 0)
 
-    init(_ tallies: [RequestTally]) {
+    init(_ tallies: [RefusalTally]) {
         for tally in tallies {
             beyond.refusals += tally.beyond.refusals
             beyond.failures += tally.beyond.failures
@@ -22,7 +22,7 @@ struct RequestLines {
                 let place = Place(reason: line.reason, route: line.route?.name, subject: line.subject)
                 if lines[place] != nil {
                     lines[place]?.count += line.count
-                } else if lines.values.count(where: { $0.isFailure == line.isFailure }) < RequestTally.places {
+                } else if lines.values.count(where: { $0.isFailure == line.isFailure }) < RefusalTally.places {
                     lines[place] = line
                 } else if line.isFailure {
                     beyond.failures += line.count

@@ -35,7 +35,9 @@ import Testing
             Step("routed", Machines.at(.route)) { $0.routed(true) },
             Step("routed: unknown", Machines.at(.route)) { $0.routed(false) },
             Step("publicAnswerSought: none", Machines.at(.publicAnswer)) { $0.publicAnswerSought(.none) },
-            Step("publicAnswerSought: found", Machines.at(.publicAnswer)) { $0.publicAnswerSought(.found) },
+            Step("publicAnswerSought: found", Machines.at(.publicAnswer)) {
+                $0.publicAnswerSought(.found(Machines.document))
+            },
             Step("authenticated", Machines.at(.authentication)) { $0.authenticated(.verified) },
             Step("authenticated: refused", Machines.at(.authentication)) {
                 $0.authenticated(.refused(.assertionMissing))

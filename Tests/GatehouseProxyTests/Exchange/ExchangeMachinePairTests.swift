@@ -6,14 +6,15 @@ import Testing
 /// Every state against every event that can come in it at any time: what the walk's own scripts do not show.
 @Suite struct ExchangeMachinePairTests {
     enum Place: CaseIterable {
-        case idle, deciding, awaitingKeys, awaitingRecord, gathering, connecting, awaitingHead, awaitingHeadWithinBody
-        case streaming, streamingWithinBody, dropping, tunnelling, lingering, closed
+        case accepted, reading, idle, deciding, awaitingKeys, awaitingRecord, gathering, connecting, awaitingHead,
+            awaitingHeadWithinBody
+        case streaming, streamingWithinBody, dropping, tunnelling, lingering, shut, closed
     }
 
     enum Event: CaseIterable {
         case clientClosed, deadlinePassed, assertionExpired, drainBegan, streamDrained, graceEnded, upstreamFailed
         case upstreamClosed, keysSettled, decisionSettled, decisionFailed, connectFailed, inputExhausted,
-            drainBeganForAnother
+            drainBeganForAnother, streamStalled, outputWritten
     }
 
     static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
@@ -22,7 +23,9 @@ import Testing
     static func machine(at place: Place) -> ExchangeMachine {
         var machine = ExchangeMachine()
         switch place {
-        case .idle: break
+        case .accepted: break
+        case .reading: _ = machine.headBegan()
+        case .idle: return ExchangeMachineTests.kept()
         case .deciding: return ExchangeMachineTests.at(.gate, get)
         case .awaitingKeys:
             machine = ExchangeMachineTests.at(.authentication, get)
@@ -46,9 +49,10 @@ import Testing
         case .tunnelling:
             machine = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: true, isUpgrade: true))
             _ = machine.responseHeadReceived(reusesUpstream: false, isUpgrade: true)
-        case .lingering:
+        case .lingering, .shut:
             _ = machine.headRefused(.requestMalformed)
             _ = machine.refusalWritten(remaining: nil)
+            if place == .shut { _ = machine.outputWritten() }
         case .closed: _ = machine.clientClosed()
         }
         return machine
@@ -69,18 +73,22 @@ import Testing
         case .decisionFailed: machine.decisionSettled(durable: false)
         case .connectFailed: machine.connectFailed()
         case .inputExhausted: machine.inputExhausted()
-        case .drainBeganForAnother: machine.drainBegan(keepsIdle: true)
+        case .drainBeganForAnother: machine.drainBegan(handsOver: true)
+        case .streamStalled: machine.streamStalled()
+        case .outputWritten: machine.outputWritten()
         }
     }
 
     /// What each event leads to. What is not named is `.wait`.
     static func expected(_ event: Event, at place: Place) -> ExchangeAction {
         switch (event, place) {
-        case (.clientClosed, .idle), (.clientClosed, .dropping), (.clientClosed, .lingering), (.clientClosed, .closed):
+        case (.clientClosed, .accepted), (.clientClosed, .reading), (.clientClosed, .idle), (.clientClosed, .dropping),
+            (.clientClosed, .lingering), (.clientClosed, .shut), (.clientClosed, .closed):
             .close
         case (.clientClosed, _): .abort(.clientClosed)
 
-        case (.deadlinePassed, .idle), (.deadlinePassed, .dropping), (.deadlinePassed, .lingering),
+        case (.deadlinePassed, .accepted), (.deadlinePassed, .reading), (.deadlinePassed, .idle),
+            (.deadlinePassed, .dropping), (.deadlinePassed, .lingering), (.deadlinePassed, .shut),
             (.deadlinePassed, .closed):
             .cut
         case (.deadlinePassed, .awaitingKeys): .refuse(.keysUnavailable, close: false)
@@ -94,16 +102,28 @@ import Testing
             .abort(.expired)
         case (.streamDrained, .streaming), (.streamDrained, .streamingWithinBody), (.streamDrained, .tunnelling):
             .abort(.drained)
+        case (.streamStalled, .streaming), (.streamStalled, .streamingWithinBody), (.streamStalled, .tunnelling):
+            .abort(.timeout)
         case (.drainBegan, .idle): .close
+        case (.drainBegan, .accepted), (.drainBegan, .reading): .hasten(.ends)
+        case (.drainBeganForAnother, .accepted), (.drainBeganForAnother, .reading), (.drainBeganForAnother, .idle):
+            .hasten(.handsOver)
 
         // What is whole is answered.
-        case (.inputExhausted, .idle), (.inputExhausted, .dropping), (.inputExhausted, .lingering): .close
+        case (.inputExhausted, .accepted), (.inputExhausted, .reading), (.inputExhausted, .idle),
+            (.inputExhausted, .dropping), (.inputExhausted, .lingering), (.inputExhausted, .shut):
+            .close
         case (.inputExhausted, .gathering), (.inputExhausted, .awaitingHeadWithinBody),
             (.inputExhausted, .streamingWithinBody), (.inputExhausted, .tunnelling):
             .abort(.clientClosed)
 
-        case (.graceEnded, .idle), (.graceEnded, .dropping), (.graceEnded, .lingering), (.graceEnded, .closed): .cut
+        case (.graceEnded, .accepted), (.graceEnded, .reading), (.graceEnded, .idle), (.graceEnded, .dropping),
+            (.graceEnded, .lingering), (.graceEnded, .shut), (.graceEnded, .closed):
+            .cut
         case (.graceEnded, _): .abort(.drained)
+
+        case (.outputWritten, .lingering), (.outputWritten, .shut): .shutOutput
+        case (.outputWritten, .closed): .cut
 
         case (.upstreamFailed, .awaitingHead), (.upstreamFailed, .awaitingHeadWithinBody),
             (.upstreamClosed, .awaitingHead), (.upstreamClosed, .awaitingHeadWithinBody):
@@ -153,17 +173,27 @@ import Testing
 
     @Test func dispositionsTellWhatBecomesOfBytes() {
         let expected: [InboundDisposition] = [
-            .head, .hold, .hold, .hold, .gatherBody, .hold, .hold, .forwardBody, .hold, .forwardBody, .dropBody,
-            .tunnel,
-            .discard, .discard,
+            .head, .head, .head, .hold, .hold, .hold, .gatherBody, .hold, .hold, .forwardBody, .hold, .forwardBody,
+            .dropBody, .tunnel, .discard, .discard, .discard,
         ]
+        #expect(expected.count == Place.allCases.count)
         for (place, disposition) in zip(Place.allCases, expected) {
             let machine = Self.machine(at: place)
             #expect(machine.disposition == disposition, "\(place)")
-            #expect(machine.isIdle == (place == .idle))
+            #expect(machine.isIdle == [.accepted, .reading, .idle].contains(place))
             #expect(machine.isConnecting == (place == .connecting))
             #expect(machine.isRequestComplete == (place == .awaitingHead || place == .streaming))
         }
+    }
+
+    @Test func `the machine names the wait of each state`() {
+        let expected: [ExchangeWait] = [
+            .head, .head, .keepAlive, .decision, .decision, .decision, .gathering, .connection, .responseHead,
+            .requestBody, .silence, .silence, .linger, .silence, .output, .linger, .output,
+        ]
+        #expect(expected.count == Place.allCases.count)
+        for (place, wait) in zip(Place.allCases, expected) { #expect(Self.machine(at: place).wait == wait, "\(place)") }
+        #expect(Set(expected).count == ExchangeWait.allCases.count)
     }
 
     // MARK: - Bodies
@@ -189,7 +219,7 @@ import Testing
         var streaming = Self.machine(at: .streamingWithinBody)
         #expect(streaming.requestBodyRefused(.requestMalformed) == .abort(.clientClosed))
         var dropping = Self.machine(at: .dropping)
-        #expect(dropping.requestBodyRefused(.requestMalformed) == .linger)
+        #expect(dropping.requestBodyRefused(.requestMalformed) == .close)
     }
 
     // MARK: - Responses
@@ -206,7 +236,7 @@ import Testing
         var machine = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
         _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
         #expect(machine.responseCloses == true)
-        #expect(machine.responseCompleted(mustClose: false) == .finishAndClose(upstream: .close, lingers: true))
+        #expect(machine.responseCompleted(mustClose: false) == .finishAndClose(upstream: .close))
         var sent = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
         _ = sent.requestCompleted()
         _ = sent.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
@@ -215,21 +245,21 @@ import Testing
 
     @Test func aResponseThatEndsWithItsConnectionClosesTheClient() {
         var machine = Self.machine(at: .streaming)
-        #expect(machine.responseCompleted(mustClose: true) == .finishAndClose(upstream: .reuse, lingers: false))
+        #expect(machine.responseCompleted(mustClose: true) == .finishAndClose(upstream: .reuse))
         var within = Self.machine(at: .streamingWithinBody)
-        #expect(within.responseCompleted(mustClose: true) == .finishAndClose(upstream: .close, lingers: true))
+        #expect(within.responseCompleted(mustClose: true) == .finishAndClose(upstream: .close))
     }
 
     @Test func aClientThatAskedToCloseIsClosed() {
         var machine = ExchangeMachineTests.forwarding(.init(keepsAlive: false, isComplete: true))
         _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
         #expect(machine.responseCloses == true)
-        #expect(machine.responseCompleted(mustClose: false) == .finishAndClose(upstream: .reuse, lingers: false))
+        #expect(machine.responseCompleted(mustClose: false) == .finishAndClose(upstream: .reuse))
         var refused = ExchangeMachine()
         _ = refused.headReceived(.init(keepsAlive: false, isComplete: true))
         #expect(refused.routed(false) == .refuse(.routeUnknown, close: true))
         #expect(refused.refusalCloses(remaining: 0) == true)
-        #expect(refused.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close, lingers: false))
+        #expect(refused.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close))
     }
 
     @Test func aRequestThatComesWhileDrainingIsTheLast() {
@@ -237,6 +267,6 @@ import Testing
         _ = machine.headReceived(Self.get)
         _ = machine.drainBegan()
         #expect(machine.routed(false) == .refuse(.routeUnknown, close: true))
-        #expect(machine.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close, lingers: false))
+        #expect(machine.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close))
     }
 }

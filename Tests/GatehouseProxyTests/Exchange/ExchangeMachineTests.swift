@@ -7,6 +7,7 @@ import Testing
 @Suite struct ExchangeMachineTests {
     static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
     static let post = ExchangeMachine.Request(keepsAlive: true, isComplete: false)
+    static let document = LocalResponse(status: 200, content: .document([]))
 
     /// A machine in which a phase is under way.
     static func at(_ phase: ExchangeMachine.Phase, _ request: ExchangeMachine.Request = get) -> ExchangeMachine {
@@ -155,12 +156,12 @@ import Testing
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.get)
         _ = machine.routed(true)
-        #expect(machine.publicAnswerSought(.found) == .answerPublicly(close: false))
+        #expect(machine.publicAnswerSought(.found(Self.document)) == .answerPublicly(Self.document, close: false))
         #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
         #expect(machine.isIdle == true)
         _ = machine.headReceived(Self.post)
         _ = machine.routed(true)
-        #expect(machine.publicAnswerSought(.found) == .answerPublicly(close: false))
+        #expect(machine.publicAnswerSought(.found(Self.document)) == .answerPublicly(Self.document, close: false))
         #expect(machine.refusalCloses(remaining: ExchangeMachine.droppedBody + 1) == true)
         #expect(machine.refusalWritten(remaining: 10) == .finish(upstream: .close))
         #expect(machine.disposition == .dropBody)
@@ -248,7 +249,7 @@ import Testing
         #expect(machine.refusalCloses(remaining: ExchangeMachine.droppedBody + 1) == true)
         #expect(
             machine.refusalWritten(remaining: ExchangeMachine.droppedBody + 1)
-                == .finishAndClose(upstream: .close, lingers: true)
+                == .finishAndClose(upstream: .close)
         )
         #expect(machine.disposition == .discard)
     }
@@ -259,20 +260,20 @@ import Testing
         _ = machine.routed(false)
         #expect(machine.refusalWritten(remaining: nil) == .finish(upstream: .close))
         #expect(machine.bodyDropped(ExchangeMachine.droppedBody) == .wait)
-        #expect(machine.bodyDropped(1) == .linger)
+        #expect(machine.bodyDropped(1) == .close)
     }
 
     @Test func aClientThatWaitsForContinueIsNotKept() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
         #expect(machine.routed(false) == .refuse(.routeUnknown, close: true))
-        #expect(machine.refusalWritten(remaining: 5) == .finishAndClose(upstream: .close, lingers: true))
+        #expect(machine.refusalWritten(remaining: 5) == .finishAndClose(upstream: .close))
     }
 
     @Test func aMalformedHeadClosesTheConnection() {
         var machine = ExchangeMachine()
         #expect(machine.headRefused(.requestMalformed) == .refuse(.requestMalformed, close: true))
-        #expect(machine.refusalWritten(remaining: nil) == .finishAndClose(upstream: .close, lingers: true))
+        #expect(machine.refusalWritten(remaining: nil) == .finishAndClose(upstream: .close))
     }
 
     @Test func anEarlyResponseDoesNotReuseTheUpstream() {
@@ -359,15 +360,58 @@ import Testing
         #expect(asked.assertionExpired() == .abort(.expired))
     }
 
-    @Test func drainingClosesIdleConnectionsAtOnceAndOthersAfterTheirExchange() {
-        var idle = ExchangeMachine()
+    /// A connection that has served a request and waits for the next.
+    static func kept() -> ExchangeMachine {
+        var machine = forwarding()
+        _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
+        _ = machine.responseCompleted(mustClose: false)
+        return machine
+    }
+
+    @Test func `a drain closes kept connections at once and others after their exchange`() {
+        var idle = Self.kept()
         #expect(idle.drainBegan() == .close)
         var busy = Self.forwarding()
         #expect(busy.drainBegan() == .wait)
         _ = busy.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
         #expect(busy.responseCloses == true)
-        #expect(busy.responseCompleted(mustClose: false) == .finishAndClose(upstream: .reuse, lingers: false))
+        #expect(busy.responseCompleted(mustClose: false) == .finishAndClose(upstream: .reuse))
         #expect(busy.isClosed == true)
+    }
+
+    /// Closed at once, the connection would lose a request that no client may safely send again.
+    @Test func `a drain keeps a connection on which a request may be under way`() {
+        var accepted = ExchangeMachine()
+        #expect(accepted.drainBegan() == .hasten(.ends))
+        #expect(accepted.isIdle == true)
+        var reading = Self.kept()
+        #expect(reading.headBegan() == true)
+        #expect(reading.drainBegan() == .hasten(.ends))
+        var unread = Self.kept()
+        #expect(unread.drainBegan(hasUnread: true) == .hasten(.ends))
+        var handed = Self.kept()
+        #expect(handed.drainBegan(handsOver: true) == .hasten(.handsOver))
+        _ = handed.headReceived(Self.get)
+        #expect(handed.routed(false) == .refuse(.routeUnknown, close: true))
+    }
+
+    @Test func `a head begins once`() {
+        var machine = ExchangeMachine()
+        #expect(machine.headBegan() == true)
+        #expect(machine.headBegan() == false)
+        #expect(machine.headReceived(Self.get) == .route)
+    }
+
+    /// RFC 9112 section 9.6: our answer must not be overtaken by a reset for bytes that came behind it.
+    @Test func `a connection that lingers shuts its side once all is written`() {
+        var machine = ExchangeMachine()
+        _ = machine.headRefused(.requestMalformed)
+        _ = machine.refusalWritten(remaining: nil)
+        #expect(machine.wait == .output)
+        #expect(machine.outputWritten() == .shutOutput)
+        #expect(machine.wait == .linger)
+        #expect(machine.inputExhausted() == .close)
+        #expect(machine.outputWritten() == .cut)
     }
 
     @Test func aStreamEndsWhenItsAssertionExpires() {

@@ -6,7 +6,7 @@ import Testing
 
 /// What the log, the metric and the audit are told of a request that was refused or failed.
 @Suite(.timeLimit(.minutes(1))) struct FailureTellingTests {
-    private func tally(_ gateway: Gateway) async throws -> [RequestTally.Line] {
+    private func tally(_ gateway: Gateway) async throws -> [RefusalTally.Line] {
         try await gateway.server.onEachLoop { $0.takeTally() }.flatMap(\.all)
     }
 
@@ -79,7 +79,7 @@ import Testing
         let dead = try DeadPort()
         try await Gateway.run(routes: { _ in [try Gateway.route("http://127.0.0.1:\(dead.number)")] }) { gateway in
             let client = try gateway.client()
-            let many = RequestTally.places + 8
+            let many = RefusalTally.places + 8
             for number in 0..<many {
                 try client.send(
                     "GET /mcp HTTP/1.1\r\nHost: coda.example\r\nCF-Connecting-IP: 192.0.2.\(number)\r\n\r\n"
@@ -91,7 +91,7 @@ import Testing
             client.close()
             try await gateway.expectNoConnections()
             let tally = try #require(try await gateway.server.onEachLoop { $0.takeTally() }.first)
-            #expect(tally.all.count { !$0.isFailure } == RequestTally.places)
+            #expect(tally.all.count { !$0.isFailure } == RefusalTally.places)
             #expect(tally.all.count { $0.isFailure } == 1)
             #expect(tally.beyond == (8, 0))
         }

@@ -120,7 +120,7 @@ import Testing
             try stream.client.receive(exactly: EventStreamTests.chunk("data: ha"))
             let poster = try gateway.client()
             let post = Gateway.post(stream.address, body: MCPGateway.call("delete"))
-            for _ in 0...ResponseRelay.maximumOwnMessages {
+            for _ in 0...EventStream.maximumMessages {
                 #expect(try gateway.refused(poster, post).status == 202)
             }
             #expect(try stream.client.receiveTextToEnd(orReset: true).isEmpty)

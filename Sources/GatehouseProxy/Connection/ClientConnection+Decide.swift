@@ -1,0 +1,151 @@
+internal import GatehouseCore
+internal import NIOCore
+internal import SocketLoop
+
+/// The decision on a request, phase by phase, in the order of the machine's actions. Nothing of a head is believed beyond what the parser has
+/// established.
+extension ClientConnection {
+    /// - Returns: whether more of what was received can be used.
+    func readHead() -> Bool {
+        if machine.headBegan() { beginWait() }
+        switch inbound.parseHead() {
+        case .incomplete: return false
+        case .refused(let reason):
+            exchange = newExchange()
+            carryOut(machine.headRefused(reason))
+        case .complete:
+            let head = inbound.head
+            body.begin(head.framing, trailers: .response)
+            let received = inbound.bytes
+            let method = RequestMethod(head, in: received.readableBytesUInt8Span)
+            exchange = newExchange(method, head.version)
+            carryOut(
+                machine.headReceived(
+                    ExchangeMachine.Request(
+                        keepsAlive: head.isKeepAlive && !refusals.isExceeded(at: loop.eventLoop.now),
+                        isComplete: body.isComplete,
+                        isUpgrade: head.isWebSocketUpgrade,
+                        expectsContinue: head.expectsContinue,
+                        isSafe: method.isSafe
+                    )
+                )
+            )
+        }
+        return true
+    }
+
+    private func newExchange(_ method: RequestMethod = .other, _ version: HTTPVersion = .http11) -> Exchange {
+        Exchange(
+            id: RequestID(using: &loop.random),
+            startedAt: loop.clock.now(),
+            started: loop.eventLoop.now,
+            method: method,
+            version: version,
+            snapshot: loop.snapshot,
+            tags: loop.gate.callers.tags
+        )
+    }
+
+    func route() -> ExchangeAction {
+        guard let exchange, let match = RoutePhase.find(inbound, in: loop.snapshot) else {
+            return machine.routed(false)
+        }
+        exchange.routed(to: match.route, prefix: match.prefix)
+        body.begin(inbound.head.framing, trailers: TrailerFilter(match.route.rewrite))
+        return machine.routed(true)
+    }
+
+    func seekPublicAnswer() -> ExchangeAction {
+        guard let exchange, let route = exchange.route else { preconditionFailure("a public answer is a route's") }
+        exchange.crossOrigin = PublicAnswerPhase.admittedOrigin(inbound, on: route)
+        return machine.publicAnswerSought(
+            PublicAnswerPhase.seek(
+                inbound,
+                exchange.method,
+                on: route,
+                prefix: exchange.prefix,
+                from: exchange.crossOrigin
+            )
+        )
+    }
+
+    func authenticate() -> ExchangeAction {
+        guard let exchange, let route = exchange.route else {
+            preconditionFailure("a caller is established for a route")
+        }
+        let result = AuthenticatePhase.establish(
+            inbound,
+            for: route.route,
+            by: loop.authenticator,
+            now: exchange.startedAt
+        )
+        if let caller = result.caller { exchange.established(caller) }
+        return machine.authenticated(result.verdict)
+    }
+
+    func awaitKeys() {
+        let awaited = exchange?.id
+        loop.authenticator.whenKeysSettle { [self] in
+            guard let exchange, exchange.id == awaited else { return }
+            exchange.judge(by: loop.snapshot)
+            carryOut(machine.keysSettled())
+            useInbound()
+            flushIfNeeded()
+        }
+    }
+
+    func authorize() -> ExchangeAction {
+        guard let exchange, let route = exchange.route, let caller = exchange.caller else {
+            preconditionFailure("a principal is authorized after it is established")
+        }
+        let admitted = exchange.crossOrigin != nil
+        if let refusal = AuthorizePhase.refusal(
+            inbound,
+            body.relay.framing,
+            on: route.route,
+            isOriginAdmitted: admitted
+        ) {
+            return machine.authorized(refusal: refusal)
+        }
+        let permits = route.permits ?? loop.gate.callers.permits(of: caller, on: route.route)
+        exchange.grants(permits)
+        return machine.authorized(
+            refusal: AuthorizePhase.refusal(inbound, exchange.method, by: permits, on: route, prefix: exchange.prefix)
+        )
+    }
+
+    func gate() -> ExchangeAction {
+        guard let exchange, let route = exchange.route else {
+            preconditionFailure("a request is gated after it is routed and authorized")
+        }
+        let result = GatePhase.judge(inbound, &body, exchange, on: route, &loop.gate)
+        return machine.gated(result.verdict, bodyIsWhole: result.bodyIsWhole)
+    }
+
+    func provideToken() -> ExchangeAction {
+        guard let exchange, let route = exchange.route, let caller = exchange.caller else {
+            preconditionFailure("fields are injected for an authorized caller")
+        }
+        exchange.injected = InjectPhase.lines(inbound, for: caller, on: route)
+        return machine.tokenProvided(exchange.injected != nil)
+    }
+
+    func recordDecision() -> ExchangeAction { machine.decisionRecorded(record()) }
+
+    /// Hands the decision to the audit, before anything is forwarded or refused.
+    @discardableResult
+    func record() -> AuditReceipt {
+        guard let exchange else { preconditionFailure("a decision belongs to an exchange") }
+        return RecordPhase(recorder: loop.recorder, exchange: exchange, peer: peer).decision(inbound)
+    }
+
+    func awaitRecord(_ ticket: UInt64) {
+        let awaited = exchange?.id
+        loop.recorder.whenDurable(ticket) { [self] durable in
+            guard exchange?.id == awaited else { return }
+            carryOut(machine.decisionSettled(durable: durable))
+            useInbound()
+            flushIfNeeded()
+        }
+    }
+}

@@ -1,0 +1,216 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+internal import NIOCore
+internal import SocketLoop
+
+/// The response, passed on as it comes.
+extension ClientConnection {
+    func upstreamBytesReceived(_ received: ByteBuffer) {
+        deliveryBegan()
+        relay(received)
+        guard link.connection == nil else { return }
+        // The upstream is no longer ours, so the end of this read will not be told.
+        useInbound()
+        flushIfNeeded()
+    }
+
+    func upstreamReadCompleted() {
+        writeMessages()
+        endStreamIfDue(wall: nil)
+        flushIfNeeded()
+    }
+
+    private func relay(_ received: ByteBuffer) {
+        if machine.disposition == .tunnel {
+            exchange?.sent(received.readableBytes)
+            beginWait()
+            return write(received)
+        }
+        var received = received
+        response.join(&received)
+        if response.hasHead { relayBody(&received) } else { relayHead(&received) }
+    }
+
+    // MARK: - Head
+
+    private func relayHead(_ received: inout ByteBuffer) {
+        while let exchange {
+            switch response.parseHead(received, answersHEAD: exchange.isHead) {
+            case .incomplete: return response.keep(received)
+            case .refused: return carryOut(machine.upstreamFailed(.upstreamMalformed))
+            case .complete:
+                let head = response.head
+                guard head.isInterim else { return begin(head, &received, exchange) }
+                if exchange.version == .http11 {
+                    var bytes = ByteBuffer()
+                    write(head, of: received, framing: .none, persistence: .implied, exchange, into: &bytes)
+                    write(bytes)
+                }
+                received.moveReaderIndex(forwardBy: head.length)
+            }
+        }
+    }
+
+    private func begin(_ head: ResponseHead, _ received: inout ByteBuffer, _ exchange: Exchange) {
+        guard let route = exchange.route else { return }
+        exchange.upstream.answered = loop.eventLoop.now
+        exchange.upstream.status = head.status
+        let plan = AnswerPlan(head, received, exchange, route, loop.gate.callers.tags)
+        if !AnswerPlan.isOfSession(head.status, exchange) { loop.upstreamAnswered(route, status: head.status) }
+        let action = machine.responseHeadReceived(
+            reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
+            isUpgrade: head.isUpgrade,
+            refusal: plan.refusal
+        )
+        if case .refuse = action { return carryOut(action) }
+        response.begin(
+            head,
+            plan,
+            hasBody: received.readableBytes > head.length,
+            to: exchange.version,
+            at: loop.eventLoop.now
+        )
+        exchange.answer.status = head.status
+        if head.status >= 500 {
+            // Passed on as it is, and a failure all the same.
+            exchange.answer.refusal = .upstreamError
+            loop.count(.upstreamError, exchange)
+        }
+        // What came of the body rides behind the head in one write when it is small.
+        let joined = min(received.readableBytes - head.length, ForwardPhase.joinedBody)
+        var bytes = loop.answerHeads.take(
+            capacity: route.responseRewrite.bound(head, publicAuthorityCount: exchange.authority.count) + joined
+                + SessionTags.length
+        )
+        write(
+            head,
+            of: received,
+            framing: response.clientFraming,
+            persistence: persistence(closes: response.mustClose || machine.responseCloses, exchange),
+            sessionTag: plan.sessionTag,
+            exchange,
+            into: &bytes
+        )
+        received.moveReaderIndex(forwardBy: head.length)
+        if head.isUpgrade { return beginTunnel(action, &received, behind: &bytes, exchange) }
+        // The edge holds an event stream's head back until its first body byte.
+        if received.readableBytes == 0, response.isAtBoundary {
+            var comment = response.openingComment()
+            bytes.writeBuffer(&comment)
+        }
+        beginWait()
+        if received.readableBytes > 0, received.readableBytes <= ForwardPhase.joinedBody {
+            relayBody(&received, behind: &bytes)
+        } else {
+            write(bytes)
+            if response.isComplete { completeResponse(&received) } else { relayBody(&received) }
+        }
+        if response.isEventStream {
+            inbound.releaseHead()
+            response.releaseHead()
+        }
+        if plan.withholdsBody, self.exchange === exchange { endWithheld() }
+    }
+
+    private func beginTunnel(
+        _ action: ExchangeAction,
+        _ received: inout ByteBuffer,
+        behind bytes: inout ByteBuffer,
+        _ exchange: Exchange
+    ) {
+        exchange.sent(received.readableBytes)
+        bytes.writeBuffer(&received)
+        write(bytes)
+        carryOut(action)
+        useInbound()
+    }
+
+    /// The client has all that it gets. An upstream that still sends is not waited for: its connection closes.
+    private func endWithheld() {
+        link.takeConnection()?.close()
+        carryOut(machine.responseCompleted(mustClose: false))
+    }
+
+    private func write(
+        _ head: ResponseHead,
+        of received: ByteBuffer,
+        framing: BodyFraming,
+        persistence: ResponseRewrite.Persistence,
+        sessionTag: ArraySlice<UInt8> = [],
+        _ exchange: Exchange,
+        into bytes: inout ByteBuffer
+    ) {
+        guard let rewrite = exchange.route?.responseRewrite else { return }
+        let extra = exchange.crossOrigin?.lines ?? []
+        exchange.authority.withUnsafeBytes { authority in
+            _ = bytes.writeWithUnsafeMutableBytes(
+                minimumWritableBytes: rewrite.bound(
+                    head,
+                    publicAuthorityCount: authority.count,
+                    extraCount: extra.count + sessionTag.count
+                )
+            ) { output in
+                rewrite.write(
+                    head,
+                    bytes: received.readableBytesUInt8Span,
+                    framing: framing,
+                    persistence: persistence,
+                    requestID: exchange.id,
+                    extra: extra,
+                    publicAuthority: authority,
+                    sessionTag: sessionTag,
+                    into: output
+                )
+            }
+        }
+    }
+
+    /// How a response of any kind says whether its connection goes on.
+    func persistence(closes: Bool, _ exchange: Exchange) -> ResponseRewrite.Persistence {
+        closes ? .close : exchange.version == .http10 ? .keepAlive : .implied
+    }
+
+    // MARK: - Body
+
+    private func relayBody(_ received: inout ByteBuffer) {
+        var nothing = ByteBuffer()
+        relayBody(&received, behind: &nothing)
+    }
+
+    /// - Parameter leading: a head that the first of the body joins; empty afterwards. `inout`, because a second reference to its bytes
+    ///   would have them copied.
+    private func relayBody(_ received: inout ByteBuffer, behind leading: inout ByteBuffer) {
+        response.stream?.passed(at: loop.eventLoop.now)
+        beginWait()
+        let exchange = exchange
+        relay: while true {
+            let step = response.takePart(of: &received, exchange)
+            if let endpoint = exchange?.answer.stream.endpoint { note(endpoint, in: exchange) }
+            switch step {
+            case .part(var part):
+                exchange?.sent(part.readableBytes)
+                if leading.readableBytes > 0 {
+                    leading.writeBuffer(&part)
+                    loop.answerHeads.keep(leading)
+                    write(leading)
+                    leading = ByteBuffer()
+                } else if part.readableBytes > 0 {
+                    write(part)
+                }
+            case .more: break relay
+            case .refused:
+                write(leading)
+                return carryOut(machine.upstreamFailed(.upstreamMalformed))
+            }
+        }
+        write(leading)
+        if response.isComplete { completeResponse(&received) } else { response.keep(received) }
+    }
+
+    private func completeResponse(_ received: inout ByteBuffer) {
+        // Bytes after the end of a response belong to no request: such a connection serves no other.
+        if received.readableBytes > 0 { link.takeConnection()?.close() }
+        write(response.end)
+        carryOut(machine.responseCompleted(mustClose: response.mustClose))
+    }
+}

@@ -1,0 +1,23 @@
+internal import GatehouseCore
+internal import SocketLoop
+
+/// The facts of an exchange's answer that log, metrics and audit tell.
+struct AnswerFacts {
+    /// Status sent to the client, 0 while none is.
+    var status = 0
+    var refusal: Reason?
+    /// Seconds after which the caller may try again, told with a refusal.
+    var retryAfter: Int?
+    /// The JSON-RPC outcome as the audit tells it.
+    var rpcError = ""
+    var stream = LegacyStream()
+}
+
+/// The facts of an upstream's part in an exchange.
+struct UpstreamFacts {
+    var started: MonotonicTime?
+    var answered: MonotonicTime?
+    var status = 0
+    /// Why no connection to the upstream could be had.
+    var connectFailure = ""
+}

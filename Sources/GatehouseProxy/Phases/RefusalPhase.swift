@@ -1,0 +1,41 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+
+/// The answer to a request that is refused.
+enum RefusalPhase {
+    /// Notes in `exchange` the JSON-RPC error that the answer is.
+    static func answer(_ reason: Reason, _ exchange: Exchange) -> LocalResponse {
+        var answer = LocalResponse(reason)
+        let errors = rpcErrors(reason, exchange)
+        answer.status = status(of: reason, exchange, isRPC: errors != nil)
+        if let errors { answer.content = .answer(errors) }
+        answer.retryAfter = exchange.answer.retryAfter
+        answer.challenge = exchange.route?.challenge ?? []
+        answer.lines = exchange.crossOrigin?.lines ?? []
+        if case .methodDenied = reason {
+            answer.lines += RequestAdmission.allow(exchange.route).withUTF8Buffer { Array($0) }
+        }
+        return answer
+    }
+
+    /// The refusal in the words of JSON-RPC, when someone waits for an answer that can say it so.
+    private static func rpcErrors(_ reason: Reason, _ exchange: Exchange) -> [UInt8]? {
+        let waiting = exchange.call.waiting
+        guard !waiting.isEmpty, let code = reason.rpcCode else { return nil }
+        exchange.answer.rpcError = String(code)
+        return RPCAnswer.errors(reason, ids: waiting.all, isBatch: waiting.isBatch, requestID: exchange.id)
+    }
+
+    private static func status(of reason: Reason, _ exchange: Exchange, isRPC: Bool) -> Int {
+        switch reason {
+        // A notification has no answer that could carry the refusal, so its status does.
+        case .targetMalformed: isRPC ? 200 : reason.status
+        case .toolDenied, .promptDenied, .resourceDenied, .taskUnknown, .requestStateUnknown, .tasksListDenied:
+            isRPC ? 200 : Reason.principalDenied.status
+        case _:
+            // Clients that give up on a 5xx give up on a 429, too.
+            isRPC && (reason.status >= 500 || reason == .rateLimited)
+                && exchange.route?.route.answersErrorsAs200 == true ? 200 : reason.status
+        }
+    }
+}

@@ -1,0 +1,67 @@
+internal import GatehouseCore
+internal import GatehouseMCP
+
+/// A session that was found to be a caller's.
+final class BoundSession {
+    let caller: Caller
+    let route: Route
+    /// The id as the client has it: the upstream's with its tag.
+    let tagged: [UInt8]
+    /// The audit's name for it.
+    let hash: [UInt8]
+
+    init(_ tagged: UnsafeRawBufferPointer, _ caller: Caller, _ route: Route) {
+        self.tagged = Array(tagged)
+        self.caller = caller
+        self.route = route
+        hash = SessionTags.hash(of: tagged)
+    }
+
+    func isOf(_ caller: Caller, _ route: Route, _ presented: UnsafeRawBufferPointer) -> Bool {
+        self.caller === caller && self.route === route && tagged.count == presented.count
+            && tagged.withUnsafeBytes { $0.elementsEqual(presented) }
+    }
+
+    /// The tag, when the session is the upstream's one of this id.
+    func tag(of id: UnsafeRawBufferPointer) -> ArraySlice<UInt8>? {
+        let count = tagged.count - SessionTags.length
+        return count == id.count && tagged[..<count].elementsEqual(id) ? tagged[count...] : nil
+    }
+}
+
+/// The findings of one event loop about the callers it saw last: whether sessions are theirs, which costs an HMAC, and what
+/// routes permit them. Direct-mapped; whoever meets an occupied place takes it over.
+///
+/// Places hold the objects that they are found by, so that the address of none can become another's.
+struct CallerCaches {
+    static let places = 256
+
+    private var sessions: [BoundSession?] = Array(repeating: nil, count: places)
+    private var permits: [(caller: Caller, route: Route, permits: Permits)?] = Array(repeating: nil, count: places)
+    let tags: SessionTags
+
+    init(_ tags: SessionTags) { self.tags = tags }
+
+    /// - Returns: nil when the session is not this caller's on this route.
+    mutating func session(_ tagged: UnsafeRawBufferPointer, of caller: Caller, on route: Route) -> BoundSession? {
+        // The last bytes are a tag, as good as random.
+        guard tagged.count > SessionTags.length else { return nil }
+        let last = tagged.loadUnaligned(fromByteOffset: tagged.count - 8, as: UInt64.self)
+        let place = Int(truncatingIfNeeded: (last &* 0x9E37_79B9_7F4A_7C15) >> 56)
+        if let known = sessions[place], known.isOf(caller, route, tagged) { return known }
+        guard tags.accepts(tagged, route: route.name, principal: caller.principal) else { return nil }
+        let session = BoundSession(tagged, caller, route)
+        sessions[place] = session
+        return session
+    }
+
+    mutating func permits(of caller: Caller, on route: Route) -> Permits {
+        let address =
+            UInt64(UInt(bitPattern: ObjectIdentifier(caller))) ^ UInt64(UInt(bitPattern: ObjectIdentifier(route))) << 3
+        let place = Int(truncatingIfNeeded: (address >> 4 &* 0x9E37_79B9_7F4A_7C15) >> 56)
+        if let known = permits[place], known.caller === caller, known.route === route { return known.permits }
+        let found = Permits(route.policy, of: caller.principal)
+        permits[place] = (caller, route, found)
+        return found
+    }
+}

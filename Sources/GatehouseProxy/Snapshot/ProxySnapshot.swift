@@ -1,0 +1,97 @@
+package import GatehouseCore
+
+/// All that a request reads of the configuration and the token store: immutable, replaced whole on every event loop by a reload, a
+/// refresh or a rotation. Requests under way keep the one they began with.
+package final class ProxySnapshot: Sendable {
+    package let table: RouteTable
+    /// In the order of `table.routes`.
+    let routes: [PreparedRoute]
+    /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
+    let upstreams: [PooledUpstream]
+    package let limits: ServerLimits
+    let logging: RequestLogging
+    /// How much longer than its caller's credential the streamed answer to a call may last.
+    let callGrace: Duration
+    let waits: ServerWaits
+
+    package init(
+        table: RouteTable,
+        tokens: TokenSnapshot,
+        limits: ServerLimits,
+        callGrace: Duration = ServerLimits.defaultCallGrace,
+        authorities: UpstreamAuthorities = .none,
+        logging: RequestLogging = .refused
+    ) {
+        var upstreams: [PooledUpstream] = []
+        var positions: [PooledUpstream: Int] = [:]
+        routes = table.routes.enumerated().map { index, route in
+            let upstream = PooledUpstream(upstream: route.upstream, context: authorities.context(for: route.upstream))
+            let position = positions[upstream] ?? upstreams.count
+            if position == upstreams.count {
+                positions[upstream] = position
+                upstreams.append(upstream)
+            }
+            return PreparedRoute(
+                route,
+                index: index,
+                upstream: position,
+                tokens: tokens,
+                gatedPlaces: GatedPlaces(beside: route, among: table.routes)
+            )
+        }
+        self.table = table
+        self.upstreams = upstreams
+        self.limits = limits
+        self.logging = logging
+        self.callGrace = callGrace
+        waits = ServerWaits(limits)
+    }
+}
+
+/// A route with everything rendered that does not depend on the request.
+final class PreparedRoute: Sendable {
+    let route: Route
+    let index: Int
+    /// The position of the route's upstream in ``ProxySnapshot/upstreams``.
+    let upstream: Int
+    let rewrite: RequestRewrite
+    let responseRewrite: ResponseRewrite
+    /// The public authority of a route for one host; empty for a route for any.
+    let authority: [UInt8]
+    let injected: InjectedFields
+    let waits: RouteWaits
+    /// Whether bodies pass the MCP gate.
+    let isGated: Bool
+    /// The places that the route must not reach, on one whose bodies do not.
+    let gatedPlaces: GatedPlaces
+    /// The rights of everyone, on a route without grants.
+    let permits: Permits?
+    /// The token that audit rows name: the first that the route injects.
+    let token: (name: TokenName, version: Int)?
+    /// In the order of the route's `cors.origins`.
+    let crossOrigins: [CrossOrigin]
+    /// The route's resource metadata as JSON.
+    let metadata: [UInt8]?
+    /// The rest of a 401's challenge behind `WWW-Authenticate: Bearer error="invalid_token"`.
+    let challenge: [UInt8]
+
+    init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot, gatedPlaces: GatedPlaces) {
+        self.route = route
+        self.gatedPlaces = gatedPlaces
+        self.index = index
+        self.upstream = upstream
+        rewrite = RequestRewrite(route)
+        responseRewrite = ResponseRewrite(route)
+        if case .exact(let host) = route.host { authority = Array(host.name.utf8) } else { authority = [] }
+        injected = InjectedFields(route.injections, tokens: tokens)
+        crossOrigins = route.cors?.origins.map { CrossOrigin($0) } ?? []
+        metadata = route.resourceMetadata?.document
+        challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []
+        waits = RouteWaits(route.timeouts)
+        isGated = route.speech == .mcp
+        permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
+        token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
+            tokens.tokens[name].map { (name, $0.version) }
+        }
+    }
+}
