@@ -28,20 +28,19 @@ package enum ConfigurationReference {
 
         ## What a reload takes
 
-        SIGHUP and a changed file have it read again, also when it is a symlink that moves. A file with mistakes changes
-        nothing: the old one goes on, and the log, `gatehouse_config_last_reload_successful`, `/readyz` and the status page
-        say why. Live are `routes`, `stores` and `store` with their times, `limits` (but for `connections`) and of `access` the deny lists,
-        `clock_skew` and `max_token_age`.
-        A reload that changes what only a start reads says so by name, in the log and on the status page. `gatehouse reload` has the
+        `serve` reads the file again when it changes, when a symlink to it moves, and on SIGHUP. When the new file has mistakes, the old configuration stays
+        in force, and the log, `gatehouse_config_last_reload_successful`, `/readyz` and the status page say why. A reload takes `routes`, `stores` and `store`
+        with their times, `log`, `limits` except `connections`, of `audit` the `sink` and `retention`, and of `access` the deny lists, `clock_skew` and
+        `max_token_age`. Other keys are read at the start only: when one of them changes, the log, `/readyz` and the status page name it and say that it waits for a restart. `gatehouse reload` has the
         running instance read the file, waits, and prints what changed or every error.
 
-        All of a file comes into force in one step: no request is judged by parts of two.
+        The whole file comes into force in one step: no request is judged by parts of two files.
 
-        A file is taken once it has held still for a second. One that lets somebody do more (an `allow` gone, another caller or target
-        named, a deny entry gone, an audience or a kind of credential added, a route that is new) is logged as a warning with each
-        difference, and is held while it may be half of a file: when it does not end with a line end, is the beginning of the one before or
-        smaller than half of it, or a route has lost its `allow`. It is taken when it has been the same for 10 s. With `reload: { widening: confirm }` every
-        such file waits for `gatehouse reload --yes`. What narrows access never waits.
+        `serve` takes a file after it has not changed for one second. When a file lets somebody do more (an `allow` removed, a caller or target added to one, a
+        deny entry removed, an audience or a kind of credential added, a new route), the log has a warning for each difference. Such a file is held while
+        it may be only half written: when it does not end with a newline, is the beginning of the former file or smaller than half of it, or when a
+        route has lost its `allow`. It is taken when it has been the same for 10 s. With `reload: { widening: confirm }` every such file waits for
+        `gatehouse reload --yes`. A file that only narrows access never waits.
 
         """
 
