@@ -52,9 +52,17 @@ let package = Package(
         module(
             "GatehouseCommands",
             [
-                "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
-                "GatehouseCore", "CLinux",
+                "GatehouseOperations", "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
+                "GatehouseConfig", "GatehouseCore", "CLinux",
                 argumentParser, logging, unixSignals,
+            ]
+        ),
+        module(
+            "GatehouseOperations",
+            [
+                "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseConfig",
+                "GatehouseMCP", "GatehouseCore", "SocketLoop", "SQLiteClient", "CurlClient", "Threads", logging, crypto,
+                cryptoExtras,
             ]
         ),
         module(
@@ -62,8 +70,7 @@ let package = Package(
             [
                 "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
                 "GatehouseConfig",
-                "GatehouseCore", "SocketLoop", "SQLiteClient", "CurlClient", "Threads", nio("NIOCore"), logging, crypto,
-                cryptoExtras,
+                "GatehouseCore", "SocketLoop", "CurlClient", "Threads", nio("NIOCore"), logging, crypto,
             ]
         ),
         module(
@@ -133,8 +140,8 @@ let package = Package(
         tests(
             "GatehouseCommandsTests",
             [
-                "GatehouseCommands", "GatehouseServer", "AccessIdentity", "GatehouseAudit", "GatehouseConfig",
-                "GatehouseCore", "SQLiteClient",
+                "GatehouseCommands", "GatehouseOperations", "GatehouseServer", "AccessIdentity", "GatehouseAudit",
+                "GatehouseConfig", "GatehouseCore", "SQLiteClient",
                 "GatehouseTestSupport",
             ],
             exclude: ["Scripts"]
@@ -142,8 +149,9 @@ let package = Package(
         tests(
             "GatehouseServerTests",
             [
-                "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
-                "GatehouseConfig", "GatehouseCore", "CurlClient", "SocketLoop", "SQLiteClient", "GatehouseTestSupport",
+                "GatehouseOperations", "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens",
+                "GatehouseAudit", "GatehouseConfig", "GatehouseCore", "CurlClient", "SocketLoop", "SQLiteClient",
+                "GatehouseTestSupport",
                 logging,
             ]
         ),

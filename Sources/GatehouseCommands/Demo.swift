@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseOperations
 internal import GatehouseServer
 internal import Glibc
 internal import Synchronization

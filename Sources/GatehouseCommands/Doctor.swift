@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import GatehouseCore
+internal import GatehouseOperations
 internal import GatehouseServer
 
 struct DoctorCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseOperations
 internal import GatehouseServer
 internal import Glibc
 

@@ -1,4 +1,5 @@
 import CurlClient
+import GatehouseOperations
 import GatehouseServer
 import Glibc
 import Synchronization

@@ -1,6 +1,7 @@
 import Foundation
 import GatehouseConfig
 import GatehouseCore
+@testable import GatehouseOperations
 @testable import GatehouseServer
 import GatehouseTestSupport
 import SQLiteClient

@@ -1,5 +1,6 @@
 import GatehouseConfig
 import GatehouseCore
+@testable import GatehouseOperations
 @testable import GatehouseServer
 import GatehouseTestSupport
 import Testing

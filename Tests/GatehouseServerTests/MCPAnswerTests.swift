@@ -1,5 +1,6 @@
 import CurlClient
 import GatehouseCore
+@testable import GatehouseOperations
 @testable import GatehouseServer
 import Testing
 

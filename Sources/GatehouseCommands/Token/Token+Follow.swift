@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import GatehouseConfig
+internal import GatehouseOperations
 internal import GatehouseServer
 internal import UnixSignals
 

@@ -1,12 +1,12 @@
-internal import AccessIdentity
+package import AccessIdentity
 internal import CurlClient
 package import GatehouseConfig
-internal import GatehouseCore
+package import GatehouseCore
 
 /// Makes what verifies assertions from the `access` section.
 package enum AccessAssembly {
     /// - Parameter issuer: whose keys are in use, when it is not the one that the settings name.
-    static func policy(_ access: AccessSettings, issuer: Issuer? = nil) -> AccessPolicy {
+    package static func policy(_ access: AccessSettings, issuer: Issuer? = nil) -> AccessPolicy {
         AccessPolicy(
             issuer: (issuer ?? access.issuer).text,
             clockSkew: access.clockSkew.microseconds / 1_000_000,
@@ -19,7 +19,7 @@ package enum AccessAssembly {
         )
     }
 
-    static func source(
+    package static func source(
         _ configuration: Configuration,
         clock: CertsClock,
         onChange: @escaping SigningKeySource.OnChange
@@ -38,7 +38,7 @@ package enum AccessAssembly {
     }
 
     /// - Parameter onClock: told what time it is by the server, also when it has no keys to give.
-    static func fetch(_ url: String, onClock: (ClockReading) -> Void = { _ in }) async throws -> [UInt8] {
+    package static func fetch(_ url: String, onClock: (ClockReading) -> Void = { _ in }) async throws -> [UInt8] {
         let asked = ContinuousClock.now
         var request = CurlRequest(url)
         request.maximumBody = SigningKeySource.maximumResponseBytes
@@ -58,10 +58,10 @@ package enum AccessAssembly {
         return clock.lead(at: SystemClock().now())
     }
 
-    static func answer(_ status: Int) -> GatehouseError { GatehouseError(.unusable, "it answers \(status)") }
+    package static func answer(_ status: Int) -> GatehouseError { GatehouseError(.unusable, "it answers \(status)") }
 
     /// What ``SigningKeySource`` says of an error that ``fetch(_:onClock:)`` threw.
-    static func fetchFailure(_ error: any Error) -> AccessIdentityError {
+    package static func fetchFailure(_ error: any Error) -> AccessIdentityError {
         AccessIdentityError(.fetchFailed, "the signing keys could not be fetched", underlying: error)
     }
 }

@@ -9,7 +9,7 @@ package enum BearerAssembly {
     package static let fileName = "bearer.db"
 
     /// The file, which a process goes on watching when a reload makes another store live.
-    static func path(_ configuration: Configuration) -> String {
+    package static func path(_ configuration: Configuration) -> String {
         switch configuration.store.settings {
         case .sqlite(let path, _): path
         case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName

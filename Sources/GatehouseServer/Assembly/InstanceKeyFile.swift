@@ -1,25 +1,27 @@
-internal import GatehouseCore
-internal import GatehouseTokens
+package import GatehouseCore
+package import GatehouseTokens
 internal import Glibc
 
 /// The file in the spool's directory that holds the machine's own key, in the form of a master key, and beside it what an operator said of it.
 ///
 /// Whoever can write the directory can put a file there. So it must be this user's, and for nobody else to read or write; and beside a live store
 /// that has master keys it counts for nothing unless an operator has adopted it.
-struct InstanceKeyFile {
-    static let name = "instance-key"
-    static let adoptionName = "instance-key.adopted"
+package struct InstanceKeyFile {
+    package static let name = "instance-key"
+    package static let adoptionName = "instance-key.adopted"
     /// Bytes of an adoption that are read.
     private static let maximumAdoption = 512
 
-    let folder: String
+    package let folder: String
 
-    var path: String { folder + "/" + Self.name }
-    var adoptionPath: String { folder + "/" + Self.adoptionName }
-    var isThere: Bool { access(path, F_OK) == 0 }
+    package init(folder: String) { self.folder = folder }
+
+    package var path: String { folder + "/" + Self.name }
+    package var adoptionPath: String { folder + "/" + Self.adoptionName }
+    package var isThere: Bool { access(path, F_OK) == 0 }
 
     /// - Throws: `TokenError` `configuration` that says what is wrong with the file.
-    func read() throws(TokenError) -> MasterKey {
+    package func read() throws(TokenError) -> MasterKey {
         do throws(InvalidValue) {
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             guard descriptor >= 0 else { throw InvalidValue("\(path) cannot be read: \(Self.reason)") }
@@ -35,7 +37,7 @@ struct InstanceKeyFile {
     }
 
     /// Writes a new key beside and links it into place, so that of two processes one wins and nobody reads half a key.
-    func make() throws(GatehouseError) {
+    package func make() throws(GatehouseError) {
         guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
             throw GatehouseError(
                 .unusable,
@@ -52,7 +54,7 @@ struct InstanceKeyFile {
     // MARK: - Adoption
 
     /// Until when an operator holds the key for the installation's own; nil when nobody said so who had a master key.
-    func end(of key: MasterKey, under keyring: MasterKeyring, _ ends: [MasterKey.ID: Timestamp]) -> Timestamp? {
+    package func end(of key: MasterKey, under keyring: MasterKeyring, _ ends: [MasterKey.ID: Timestamp]) -> Timestamp? {
         let descriptor = open(adoptionPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -62,7 +64,7 @@ struct InstanceKeyFile {
         return KeyAdoption(of: key, parsing: text, under: keyring, ends: ends)?.end
     }
 
-    func adopt(_ key: MasterKey, until end: Timestamp, under keyring: MasterKeyring) throws(GatehouseError) {
+    package func adopt(_ key: MasterKey, until end: Timestamp, under keyring: MasterKeyring) throws(GatehouseError) {
         let text = Array(KeyAdoption(of: key, until: end).text(under: keyring).utf8)
         try write(adoptionPath, replacing: true) { descriptor in
             text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) == $0.count }

@@ -171,7 +171,7 @@ extension InstanceKeys {
 
 extension StoreSettings {
     /// Where the keys are that seal this store; nil for one that seals nothing itself.
-    var masterKeys: MasterKeys? {
+    package var masterKeys: MasterKeys? {
         switch self {
         case .sqlite(_, let keys), .postgres(_, let keys): keys
         case .environment, .infisical: nil

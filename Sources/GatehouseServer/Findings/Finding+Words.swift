@@ -1,18 +1,18 @@
 internal import GatehouseConfig
-internal import GatehouseCore
-internal import GatehouseTokens
+package import GatehouseCore
+package import GatehouseTokens
 
 /// Findings that both the doctor and the running instance come to.
 extension Finding {
     /// - Parameter words: why, as ``SigningKeySource/Status/Failure`` says it.
-    static func certs(_ url: String, _ words: String, _ verdict: Verdict = .fail) -> Finding {
+    package static func certs(_ url: String, _ words: String, _ verdict: Verdict = .fail) -> Finding {
         let advice =
             "is access.team the first label of the team's domain, and does DNS and a way out lead to it? "
             + "last-good keys serve for keys_max_stale"
         return Finding(.certs, verdict, "\(url): \(words)", advice: advice)
     }
 
-    static func store(_ name: String, _ words: String, hint: String?, _ verdict: Verdict = .fail) -> Finding {
+    package static func store(_ name: String, _ words: String, hint: String?, _ verdict: Verdict = .fail) -> Finding {
         Finding(.store, verdict, name, words, advice: hint ?? "last-good tokens serve for store_max_stale")
     }
 
@@ -22,7 +22,7 @@ extension Finding {
     ///   - problem: why it does not open, for one that is there.
     ///   - version: nil for one that is not there.
     ///   - routes: those that inject it.
-    static func token(
+    package static func token(
         _ name: TokenName,
         problem: TokenError? = nil,
         version: Int?,
@@ -54,11 +54,11 @@ extension Finding {
     static let expiryNotice: Duration = .seconds(14 * 86_400)
 
     /// The subject of the finding that a change of the file waits for a restart.
-    static let restart = "restart"
+    package static let restart = "restart"
 
     /// A file that was mounted alone and then replaced: the mount goes on showing the one that was deleted, so nothing that is written outside
     /// arrives here any more.
-    static func replacedFile(_ path: String, _ probe: Probe) -> Finding? {
+    package static func replacedFile(_ path: String, _ probe: Probe) -> Finding? {
         guard let file = FileStatus(path), file.isUnlinked else { return nil }
         return Finding(
             probe,
@@ -72,7 +72,7 @@ extension Finding {
 
 extension Configuration {
     /// Files that secrets of the stores are read from.
-    var secretFiles: [String] {
+    package var secretFiles: [String] {
         stores.flatMap { store -> [SecretSource] in
             switch store.settings {
             case .sqlite(_, let keys), .postgres(_, let keys): keys.all

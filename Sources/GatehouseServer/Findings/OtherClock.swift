@@ -1,9 +1,9 @@
-internal import CurlClient
-internal import GatehouseCore
+package import CurlClient
+package import GatehouseCore
 internal import Synchronization
 
 /// Who else says what time it is.
-enum OtherClock: String, Sendable, CaseIterable {
+package enum OtherClock: String, Sendable, CaseIterable {
     /// The server of the signing keys, by the `Date` of its answers. Assertions are made by the clocks behind it.
     case certs
     /// The audit's database.
@@ -11,7 +11,7 @@ enum OtherClock: String, Sendable, CaseIterable {
     /// The token store's database.
     case store
 
-    var words: String {
+    package var words: String {
         switch self {
         case .certs: "the certs server"
         case .audit: "the audit's database"
@@ -21,19 +21,21 @@ enum OtherClock: String, Sendable, CaseIterable {
 }
 
 /// The certs server's clock, as its last answer said it. Written by whoever fetches keys, read by metrics, findings and the retention.
-final class CertsClock: Sendable {
+package final class CertsClock: Sendable {
     private let reading = Mutex<ClockReading?>(nil)
 
-    func read(_ reading: ClockReading) { self.reading.withLock { $0 = reading } }
+    package init() {}
+
+    package func read(_ reading: ClockReading) { self.reading.withLock { $0 = reading } }
 
     /// How far this machine is ahead of it; nil before the first answer.
-    func lead(at now: Timestamp) -> Duration? { reading.withLock { $0 }?.lead(of: now) }
+    package func lead(at now: Timestamp) -> Duration? { reading.withLock { $0 }?.lead(of: now) }
 }
 
 extension ClockReading {
     /// What an HTTP answer says by its `Date` (RFC 9110 section 6.6.1), which a cache passes on as it was with the answer's `Age` beside it
     /// (RFC 9111 section 5.1). Nil without a date.
-    init?(_ response: CurlResponse, asked: ContinuousClock.Instant) {
+    package init?(_ response: CurlResponse, asked: ContinuousClock.Instant) {
         guard let field = response.header("date"), let date = HTTPDate.parse(field) else { return nil }
         let age = response.header("age").flatMap { UInt32($0) } ?? 0
         // A date has whole seconds: half of one is how far it is behind in the middle.
@@ -46,7 +48,7 @@ extension Finding {
     ///
     /// - Parameter tolerance: `access.clock_skew`. Beyond it assertions are refused, or taken when they have expired; a database by itself decides
     ///   nothing by its clock, so one that disagrees is a warning.
-    static func clock(_ other: OtherClock, lead: Duration, tolerance: Duration) -> Finding {
+    package static func clock(_ other: OtherClock, lead: Duration, tolerance: Duration) -> Finding {
         let seconds = lead.microseconds / 1_000_000
         let (apart, skew) = (abs(seconds), tolerance.microseconds / 1_000_000)
         let detail = "\(apart) s \(seconds < 0 ? "behind" : "ahead of") \(other.words)"

@@ -2,59 +2,83 @@ internal import GatehouseProxy
 internal import NIOCore
 
 /// A request to a ``LocalServer``, whole.
-struct LocalRequest: Sendable {
-    var method = ""
+package struct LocalRequest: Sendable {
+    package var method = ""
     /// Without the query.
-    var path = ""
+    package var path = ""
     /// The value of `Host`.
-    var host: String?
-    var fields: [(name: String, value: String)] = []
-    var body: [UInt8] = []
+    package var host: String?
+    package var fields: [(name: String, value: String)] = []
+    package var body: [UInt8] = []
 }
 
 /// What a ``LocalServer`` answers.
-struct LocalAnswer: Sendable {
+package struct LocalAnswer: Sendable {
     /// A status code with the words that go with it.
-    struct Status: Equatable, Sendable {
-        let code: Int
-        let phrase: String
+    package struct Status: Equatable, Sendable {
+        package let code: Int
+        package let phrase: String
 
-        static let ok = Status(code: 200, phrase: "OK")
-        static let accepted = Status(code: 202, phrase: "Accepted")
-        static let badRequest = Status(code: 400, phrase: "Bad Request")
-        static let forbidden = Status(code: 403, phrase: "Forbidden")
-        static let notFound = Status(code: 404, phrase: "Not Found")
-        static let methodNotAllowed = Status(code: 405, phrase: "Method Not Allowed")
-        static let conflict = Status(code: 409, phrase: "Conflict")
-        static let contentTooLarge = Status(code: 413, phrase: "Content Too Large")
-        static let targetTooLong = Status(code: 414, phrase: "URI Too Long")
-        static let misdirectedRequest = Status(code: 421, phrase: "Misdirected Request")
-        static let unprocessableContent = Status(code: 422, phrase: "Unprocessable Content")
-        static let fieldsTooLarge = Status(code: 431, phrase: "Request Header Fields Too Large")
-        static let serviceUnavailable = Status(code: 503, phrase: "Service Unavailable")
+        package static let ok = Status(code: 200, phrase: "OK")
+        package static let accepted = Status(code: 202, phrase: "Accepted")
+        package static let badRequest = Status(code: 400, phrase: "Bad Request")
+        package static let forbidden = Status(code: 403, phrase: "Forbidden")
+        package static let notFound = Status(code: 404, phrase: "Not Found")
+        package static let methodNotAllowed = Status(code: 405, phrase: "Method Not Allowed")
+        package static let conflict = Status(code: 409, phrase: "Conflict")
+        package static let contentTooLarge = Status(code: 413, phrase: "Content Too Large")
+        package static let targetTooLong = Status(code: 414, phrase: "URI Too Long")
+        package static let misdirectedRequest = Status(code: 421, phrase: "Misdirected Request")
+        package static let unprocessableContent = Status(code: 422, phrase: "Unprocessable Content")
+        package static let fieldsTooLarge = Status(code: 431, phrase: "Request Header Fields Too Large")
+        package static let serviceUnavailable = Status(code: 503, phrase: "Service Unavailable")
     }
 
     /// Server-sent events instead of a body, one by one.
-    struct Events: Sendable {
-        enum Piece: Sendable {
+    package struct Events: Sendable {
+        package enum Piece: Sendable {
             case more(String)
             case last(String)
         }
 
         /// From one event to the next.
-        let interval: Duration
+        package let interval: Duration
         /// The data of the next event, by its position. Called on the server's loop.
-        let next: @Sendable (Int) -> Piece
+        package let next: @Sendable (Int) -> Piece
         /// The stream is over: it ended, or its reader went.
-        let ended: @Sendable () -> Void
+        package let ended: @Sendable () -> Void
+
+        package init(
+            interval: Duration,
+            next: @escaping @Sendable (Int) -> Piece,
+            ended: @escaping @Sendable () -> Void
+        ) {
+            self.interval = interval
+            self.next = next
+            self.ended = ended
+        }
     }
 
-    var status = Status.ok
-    var type = "text/plain; charset=utf-8"
-    var body: String
+    package var status: Status
+    package var type: String
+    package var body: String
     /// Beside those that every answer has.
-    var fields: [(name: String, value: String)] = []
-    var events: Events?
+    package var fields: [(name: String, value: String)]
+    package var events: Events?
+
+    package init(
+        status: Status = .ok,
+        type: String = "text/plain; charset=utf-8",
+        body: String,
+        fields: [(name: String, value: String)] = [],
+        events: Events? = nil
+    ) {
+        self.status = status
+        self.type = type
+        self.body = body
+        self.fields = fields
+        self.events = events
+    }
 
     /// The whole answer; of one with events the head alone.
     ///

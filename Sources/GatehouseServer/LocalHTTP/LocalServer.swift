@@ -1,40 +1,42 @@
-internal import GatehouseCore
-internal import SocketLoop
+package import GatehouseCore
+package import SocketLoop
 
 /// A small HTTP/1.1 server for what is not the data plane: the admin listener, and the servers of the demo. Whoever reaches it may send
 /// what it likes, so all that a connection can hold is bounded, and so is the number of connections.
-final class LocalServer: Sendable {
-    struct Bounds: Sendable {
+package final class LocalServer: Sendable {
+    package struct Bounds: Sendable {
         /// Connections open at once. A further one takes the place of the one that has kept the server waiting longest: who holds all places
         /// with half requests keeps nobody else out. More than a listener accepts in one turn of its loop, so that each is read before it
         /// has to go.
-        static let defaultConnections = 128
+        package static let defaultConnections = 128
         /// From the first byte of a request to its end, and from accept to the first byte; beyond it the connection closes.
-        static let defaultRequestTimeout: TimeSpan = .seconds(10)
+        package static let defaultRequestTimeout: TimeSpan = .seconds(10)
         /// Between requests; beyond it the connection closes.
-        static let defaultIdleTimeout: TimeSpan = .seconds(130)
+        package static let defaultIdleTimeout: TimeSpan = .seconds(130)
         /// How long a client may take nothing of an answer; beyond it the connection closes.
-        static let defaultWriteTimeout: TimeSpan = .seconds(10)
+        package static let defaultWriteTimeout: TimeSpan = .seconds(10)
         /// How long a closed side is listened to, so that the last answer is not overtaken by a reset.
-        static let lingerTimeout: TimeSpan = .seconds(2)
+        package static let lingerTimeout: TimeSpan = .seconds(2)
 
-        var connections = Bounds.defaultConnections
+        package var connections = Bounds.defaultConnections
         /// Bytes of a request's body; beyond it 413.
-        var body = 0
-        var requestTimeout = Bounds.defaultRequestTimeout
-        var idleTimeout = Bounds.defaultIdleTimeout
-        var writeTimeout = Bounds.defaultWriteTimeout
+        package var body = 0
+        package var requestTimeout = Bounds.defaultRequestTimeout
+        package var idleTimeout = Bounds.defaultIdleTimeout
+        package var writeTimeout = Bounds.defaultWriteTimeout
+
+        package init() {}
     }
 
     /// Answers one request of a connection; the next is read when this one is answered.
-    typealias Answering = @Sendable (_ request: LocalRequest) async -> LocalAnswer
+    package typealias Answering = @Sendable (_ request: LocalRequest) async -> LocalAnswer
 
-    let port: Int?
+    package let port: Int?
     private let listeners: LoopBound<[SocketListener]>
     private let connections: LoopBound<LocalConnections>
 
     /// - Throws: ``SocketError`` when the address cannot be had.
-    static func start(
+    package static func start(
         on address: Endpoint,
         loop: EpollLoop,
         bounds: Bounds = Bounds(),
@@ -64,7 +66,7 @@ final class LocalServer: Sendable {
     }
 
     /// Stops accepting and closes every connection.
-    func close() async {
+    package func close() async {
         _ = try? await listeners.loop.submit { [listeners, connections] in
             for listener in listeners.value { listener.close() }
             connections.value.closeAll()

@@ -2,6 +2,7 @@ import GatehouseCore
 import Glibc
 import Testing
 
+@testable import GatehouseOperations
 @testable import GatehouseServer
 
 @Suite struct SupervisionTests {

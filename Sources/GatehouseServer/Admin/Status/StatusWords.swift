@@ -3,11 +3,11 @@ internal import GatehouseProxy
 internal import GatehouseTokens
 
 /// Numbers as people read them.
-enum StatusWords {
-    static func span(_ duration: Duration) -> String { span(seconds: duration.microseconds / 1_000_000) }
+package enum StatusWords {
+    package static func span(_ duration: Duration) -> String { span(seconds: duration.microseconds / 1_000_000) }
 
     /// The two largest units: `3 d 4 h`.
-    static func span(seconds: Int64) -> String {
+    package static func span(seconds: Int64) -> String {
         let seconds = max(0, seconds)
         switch seconds {
         case ..<60: return "\(seconds) s"
@@ -23,7 +23,7 @@ enum StatusWords {
 
     static func ago(_ time: Timestamp, _ now: Timestamp) -> String { span(now - time) + " ago" }
 
-    static func bytes(_ count: Int) -> String {
+    package static func bytes(_ count: Int) -> String {
         var value = Double(count)
         for unit in ["B", "KiB", "MiB"] {
             if value < 1024 { return unit == "B" ? "\(count) B" : "\(rounded(value)) \(unit)" }
@@ -56,7 +56,9 @@ enum StatusWords {
     }
 
     /// `1 key`, `2 keys`.
-    static func count(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
+    package static func count(_ number: Int, _ thing: String) -> String {
+        "\(number) \(thing)\(number == 1 ? "" : "s")"
+    }
 
     /// Two significant digits below ten, none behind the point above.
     private static func rounded(_ value: Double) -> String {
