@@ -11,7 +11,7 @@ struct StatusPage {
     /// What a browser may do with the page: show it, in its own style, and nothing else.
     static let policy: String = {
         let digest = SHA256.hash(data: Array(StatusStyle.css.description.utf8))
-        let style = base64(Array(digest))
+        let style = String(decoding: Base64.encode(Array(digest)), as: UTF8.self)
         return "default-src 'none'; style-src 'sha256-\(style)'; base-uri 'none'; form-action 'none'; "
             + "frame-ancestors 'none'"
     }()
@@ -87,18 +87,5 @@ struct StatusPage {
     static func clock(_ time: Timestamp) -> String {
         let text = time.rfc3339
         return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + " UTC"
-    }
-
-    private static func base64(_ bytes: [UInt8]) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let word = group.reduce(0) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                text.append(place <= group.count ? alphabet[Int(word >> UInt32(18 - 6 * place) & 63)] : 0x3D)
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }
