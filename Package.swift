@@ -90,7 +90,7 @@ let package = Package(
         module("SocketLoop", ["GatehouseCore", "TLSClient", "Threads", "CLinux", nio("NIOCore")]),
 
         // One thin Swift face for each C library, the only importer of its system library.
-        module("SQLiteClient", ["CSQLite"]),
+        module("SQLiteClient", ["GatehouseCore", "CSQLite"]),
         module("PostgresClient", ["Threads", "CPostgres"]),
         module("CurlClient", ["TLSClient", "Threads", "CCurl"]),
         module("YAMLReader", ["CYAML"]),

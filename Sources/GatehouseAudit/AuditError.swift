@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import Glibc
 
 /// What can go wrong with the audit.
@@ -61,12 +62,19 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         self.number = number
     }
 
+    /// What to do where the system refused a place that the operator gives.
+    package var hint: String? {
+        guard code == .spoolUnusable, number == EACCES || number == EPERM else { return nil }
+        return "the user that runs Gatehouse must own the folder of the spool and everything in it: chown -R"
+    }
+
     package var description: String { underlying.map { "\(message): \($0)" } ?? message }
 
     /// An error of the operating system; `number` is `errno` as the failed call left it.
     static func system(_ doing: String, _ path: String, _ number: Int32 = errno, code: Code = .spoolUnusable)
         -> AuditError
     {
-        AuditError(code, "cannot \(doing) \(path): \(String(cString: strerror(number)))", number: number)
+        let owner = ForeignFile.words(path, refused: number)
+        return AuditError(code, "cannot \(doing) \(path): \(String(cString: strerror(number)))\(owner)", number: number)
     }
 }

@@ -35,7 +35,7 @@ struct CommandFailure: Error {
         case let error as TokenError: self.init(error.message, hint: error.hint)
         case let error as GatehouseError: self.init(error.explanation, hint: error.hint)
         case let error as AccessIdentityError: self.init(error.description)
-        case let error as AuditError: self.init(error.description)
+        case let error as AuditError: self.init(error.description, hint: error.hint)
         case let error as InvalidValue: self.init(error.message, hint: error.suggestion)
         case let error as ConfigurationError:
             self.init(.badConfiguration, lines: error.diagnostics.map(\.description))

@@ -8,7 +8,11 @@ package enum RegularFile {
     package static func read(_ path: String, atMost limit: Int) throws(InvalidValue) -> [UInt8] {
         // Without O_NONBLOCK the opening itself waits (fifo(7)); a regular file takes no notice of it.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { throw unreadable(errno) }
+        guard descriptor >= 0 else {
+            let number = errno
+            let owner = ForeignFile.words(path, refused: number)
+            throw InvalidValue("cannot be read: \(String(cString: strerror(number)))\(owner)")
+        }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw unreadable(errno) }

@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import Glibc
 
 extension SQLiteConnection {
@@ -8,7 +9,10 @@ extension SQLiteConnection {
     /// (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     static func narrow(_ file: String, creating: Bool) throws(SQLiteError) {
         if creating, mknod(file, S_IFREG | 0o600, 0) != 0, errno != EEXIST {
-            throw SQLiteError(.notOpened, "\(file) cannot be made: \(String(cString: strerror(errno)))")
+            let number = errno
+            let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
+            let owner = ForeignFile.words(folder, refused: number)
+            throw SQLiteError(.notOpened, "\(file) cannot be made: \(String(cString: strerror(number)))\(owner)")
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
             var status = stat()
@@ -16,9 +20,11 @@ extension SQLiteConnection {
             // A directory or a device is for SQLite to refuse; its mode is not ours to change.
             guard status.st_mode & S_IFMT == S_IFREG else { continue }
             guard chmod(file + suffix, 0o600) == 0 || errno == ENOENT else {
+                let number = errno
+                let reason = String(cString: strerror(number)) + ForeignFile.words(file + suffix, refused: number)
                 throw SQLiteError(
                     .permission,
-                    "\(file)\(suffix) is readable by others and its mode cannot be changed: \(String(cString: strerror(errno)))"
+                    "\(file)\(suffix) is readable by others and its mode cannot be changed: \(reason)"
                 )
             }
         }

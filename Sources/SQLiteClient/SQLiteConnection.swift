@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import GatehouseCore
 
 /// One connection to a database file. Not `Sendable`: it belongs to one thread, actor or queue at a time, so SQLite's
 /// own mutexes are left out.
@@ -66,7 +67,8 @@ package final class SQLiteConnection {
         guard result == SQLITE_OK, let opened else {
             let error = SQLiteError(result: result, of: opened)
             sqlite3_close_v2(opened)
-            throw SQLiteError(error.code, extendedCode: error.extendedCode, "\(path): \(error.message)")
+            let owner = result & 0xFF == SQLITE_CANTOPEN ? ForeignFile.words(file) : ""
+            throw SQLiteError(error.code, extendedCode: error.extendedCode, "\(path): \(error.message)\(owner)")
         }
         // From the next lines on deinit closes the handle, also when a setting below throws.
         identity = Self.identity(of: file)

@@ -153,7 +153,8 @@ def replace_bridge():
             self.users += 1
             if self.users > 1:
                 return
-            listener = socket.socket()
+            # With its protocol named: asyncio sets TCP_NODELAY on no other, and each answer in two parts would wait 40 ms for Nagle's algorithm.
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", self.port))
             listener.listen(128)

@@ -34,10 +34,8 @@ extension Audit {
                     code: .usage
                 )
             }
-            let configuration = try filter.file.load(needing: [.store, .audit])
+            var (configuration, archive, query) = try filter.open(needing: [.store, .audit])
             let keys = AuditAssembly.keys(try await InstanceKeys(configuration))
-            let archive = try AuditAssembly.archive(configuration.audit)
-            var query = try filter.query(of: configuration, archive)
             query.digests = ArgumentsDigest.candidates(for: arguments, keys: keys)
             let count = try Query.list(query, limit, archive, form)
             guard count > 0 else {

@@ -35,9 +35,7 @@ extension Audit {
             guard let form = AuditRenderer.Form(rawValue: format), form == .jsonLines || form == .csv else {
                 throw CommandFailure("'\(format)' is not a format", hint: "jsonl or csv", code: .usage)
             }
-            let configuration = try filter.file.load(needing: [.audit])
-            let archive = try AuditAssembly.archive(configuration.audit)
-            let query = try filter.query(of: configuration, archive)
+            let (_, archive, query) = try filter.open()
             guard let out else { return try write(archive, query, form, to: .standard) }
             guard !Self.isSpecial(out) else { throw CommandFailure("\(out) is not a regular file") }
             let draft = "\(out).\(getpid()).part"

@@ -24,9 +24,8 @@ extension Audit {
         }
 
         func run() async throws {
-            let configuration = try filter.file.load(needing: [.audit])
-            let archive = try AuditAssembly.archive(configuration.audit)
-            _ = try Self.list(filter.query(of: configuration, archive), limit, archive, form)
+            let (_, archive, query) = try filter.open()
+            _ = try Self.list(query, limit, archive, form)
         }
 
         /// - Returns: how many rows there are, at most one more than the limit.

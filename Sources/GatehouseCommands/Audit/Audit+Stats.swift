@@ -18,9 +18,7 @@ extension Audit {
         private static let shown = 10
 
         func run() async throws {
-            let configuration = try filter.file.load(needing: [.audit])
-            let archive = try AuditAssembly.archive(configuration.audit)
-            var query = try filter.query(of: configuration, archive)
+            var (_, archive, query) = try filter.open()
             if filter.since == nil { query.from = try Filter.time("24h") }
             var tally = AuditTally()
             try archive.messages(query) { row in

@@ -26,9 +26,7 @@ extension Audit {
         private static let batch = 1000
 
         func run() async throws {
-            let configuration = try filter.file.load(needing: [.audit])
-            let archive = try AuditAssembly.archive(configuration.audit)
-            var query = try filter.query(of: configuration, archive)
+            var (_, archive, query) = try filter.open()
             let renderer = AuditRenderer.standard(form.json ? .jsonLines : .line)
             var place = try archive.end()
             renderer.begin()

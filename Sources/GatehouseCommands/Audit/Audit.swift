@@ -42,10 +42,25 @@ struct Audit: AsyncParsableCommand {
         @Option(name: .long, help: "One request, by id.")
         var request: String?
 
+        /// Opens the archive, and says which rows are wanted.
+        ///
+        /// What an option says is judged before the archive is needed: a mistyped time is what the caller can mend, also where nothing was ever
+        /// recorded.
+        ///
+        /// - Throws: a usage error for a value that means nothing.
+        func open(
+            needing needs: Set<Configuration.Section> = [.audit]
+        ) throws -> (configuration: Configuration, archive: any AuditArchive, query: AuditQuery) {
+            let query = try query()
+            let configuration = try file.load(needing: needs)
+            let archive = Result { try AuditAssembly.archive(configuration.audit) }
+            try meetNames(of: configuration, try? archive.get())
+            return (configuration, try archive.get(), query)
+        }
+
         /// - Throws: a usage error for a route or reason that neither the configuration nor the audit knows: an empty table would say that nothing
         ///   happened there.
-        func query(of configuration: Configuration, _ archive: any AuditArchive) throws -> AuditQuery {
-            let query = try query()
+        private func meetNames(of configuration: Configuration, _ archive: (any AuditArchive)?) throws {
             if let reason, Reason(rawValue: reason) == nil {
                 try Self.meet("reason", reason, among: Reason.allCases.map(\.rawValue), archive) { $0.reason = reason }
             }
@@ -54,7 +69,6 @@ struct Audit: AsyncParsableCommand {
                 let names = configuration.routes.routes.map(\.name.text)
                 if !names.contains(route) { try Self.meet("route", route, among: names, archive) { $0.route = route } }
             }
-            return query
         }
 
         /// Routes that are no more in the file, and reasons of other releases, are in the audit.
@@ -62,14 +76,14 @@ struct Audit: AsyncParsableCommand {
             _ what: String,
             _ word: String,
             among known: [String],
-            _ archive: any AuditArchive,
+            _ archive: (any AuditArchive)?,
             _ filter: (inout AuditQuery) -> Void
         ) throws {
             var query = AuditQuery()
             filter(&query)
             query.limit = 1
             var isKnown = false
-            try archive.messages(query) { _ in
+            try archive?.messages(query) { _ in
                 isKnown = true
                 return false
             }

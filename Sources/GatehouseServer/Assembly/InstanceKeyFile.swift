@@ -24,7 +24,11 @@ package struct InstanceKeyFile {
     package func read() throws(TokenError) -> MasterKey {
         do throws(InvalidValue) {
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-            guard descriptor >= 0 else { throw InvalidValue("\(path) cannot be read: \(Self.reason)") }
+            guard descriptor >= 0 else {
+                let number = errno
+                let owner = ForeignFile.words(path, refused: number)
+                throw InvalidValue("\(path) cannot be read: \(String(cString: strerror(number)))\(owner)")
+            }
             defer { close(descriptor) }
             try check(descriptor)
             let text = try SecretSource.read(descriptor, named: path)
