@@ -56,7 +56,13 @@ package final class AuditSystem: Sendable {
     ///
     /// - Throws: `.spoolUnusable`, also when the disk has no room for the ring.
     package func lane(for index: Int, loop: LaneLoop? = nil) throws(AuditError) -> SpoolLane {
-        let ring = try SpoolRing(creating: directory.ring(index), size: settings.laneSize)
+        let ring = try SpoolRing(
+            creating: directory.ring(index),
+            size: settings.laneSize,
+            lane: index,
+            writer: directory.writer,
+            keys: settings.keys?.ring ?? .known
+        )
         let lane = SpoolLane(
             ring: ring,
             bell: writerBell,

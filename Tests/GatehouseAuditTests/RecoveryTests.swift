@@ -70,12 +70,12 @@ struct RecoveryTests {
             used = Int(lane.ring.committedPosition)
         }
         let file = scratch.bytes(of: "lane-0.ring")
-        let whole = RingImage(file)
+        let whole = scratch.ring(file)
         #expect(whole.events.count == 4)
         #expect(whole.cut == 0)
         var counts: [Int] = []
         for length in 0...used {
-            let image = RingImage(Array(file[..<(SpoolRing.headerLength + length)]))
+            let image = scratch.ring(Array(file[..<(SpoolRing.headerLength + length)]))
             #expect(image.events == Array(whole.events.prefix(image.events.count)))
             counts.append(image.events.count)
         }
@@ -93,10 +93,10 @@ struct RecoveryTests {
             used = Int(lane.ring.committedPosition)
         }
         var file = scratch.bytes(of: "lane-0.ring")
-        let whole = RingImage(file)
+        let whole = scratch.ring(file)
         for place in SpoolRing.headerLength..<SpoolRing.headerLength + used {
             file[place] ^= 0x10
-            let image = RingImage(file)
+            let image = scratch.ring(file)
             file[place] ^= 0x10
             #expect(image.events.count < 2)
             #expect(image.events == Array(whole.events.prefix(image.events.count)))
@@ -106,7 +106,7 @@ struct RecoveryTests {
             var bad = file
             bad[place] ^= 0xFF
             // Positions that make no sense give nothing; nothing traps.
-            #expect(RingImage(bad).events.count <= 2)
+            #expect(scratch.ring(bad).events.count <= 2)
         }
     }
 

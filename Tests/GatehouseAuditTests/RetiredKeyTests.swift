@@ -16,7 +16,7 @@ struct RetiredKeyTests {
             return retired
                 ? PurposeKeys(current: new, ended: [.init(key: old, at: end)]) : PurposeKeys(current: new, older: [old])
         }
-        return AuditKeys(chain: purpose(1), digest: purpose(2), sealing: purpose(3))
+        return AuditKeys(chain: purpose(1), digest: purpose(2), sealing: purpose(3), ring: purpose(4))
     }
 
     private static func record(

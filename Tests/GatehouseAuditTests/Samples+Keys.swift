@@ -9,7 +9,7 @@ extension Sample {
             let secrets = numbers.map { Secret([UInt8](repeating: $0 &* 16 &+ mark, count: 32)) }
             return PurposeKeys(current: secrets[0], older: Array(secrets.dropFirst()))
         }
-        return AuditKeys(chain: purpose(1), digest: purpose(2), sealing: purpose(3))
+        return AuditKeys(chain: purpose(1), digest: purpose(2), sealing: purpose(3), ring: purpose(4))
     }
 
     /// A decision about a call with these arguments.
@@ -80,5 +80,13 @@ extension Scratch {
     /// What may be pruned, as verifying finds it.
     func prunable(before cutoff: Timestamp) throws -> [PrunableChain] {
         try report(prunableBefore: cutoff).chains.compactMap(\.prunable)
+    }
+}
+
+extension Scratch {
+    /// What recovery would read in the bytes of the first lane's ring.
+    func ring(_ bytes: [UInt8], _ keys: AuditKeys? = nil) -> RingImage {
+        let writer = String(decoding: self.bytes(of: "writer").dropLast(), as: UTF8.self)
+        return RingImage(bytes, writer: writer, lane: 0, keys: keys?.ring ?? .known)
     }
 }

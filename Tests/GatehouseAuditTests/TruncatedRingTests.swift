@@ -44,7 +44,7 @@ struct TruncatedRingTests {
         #expect(zip(sink.records, sink.records.dropFirst()).allSatisfy { $0.hash == $1.previousHash })
         // It is a whole ring again: what stands there outlives the process.
         _ = record(20..<22, lane)
-        #expect(RingImage(scratch.bytes(of: "lane-0.ring")).events.count == 2)
+        #expect(scratch.ring(scratch.bytes(of: "lane-0.ring"), Sample.keys(1)).events.count == 2)
     }
 
     @Test func `the record that meets the fault is refused, and so is all that follows until the ring is whole`() throws

@@ -97,7 +97,8 @@ import Testing
         settings.keys = AuditKeys(
             chain: purpose(.auditChain),
             digest: purpose(.argumentsDigest),
-            sealing: purpose(.argumentsSealing)
+            sealing: purpose(.argumentsSealing),
+            ring: purpose(.auditRing)
         )
         let sink = EventDatabase.sqlite(path: "\(folder.path)/theirs.db").sink()
         let audit = try AuditSystem(settings, sink: sink)

@@ -7,11 +7,13 @@ package struct AuditKeys: Sendable {
     package let chain: ChainKeys
     let digest: PurposeKeys
     let sealing: PurposeKeys
+    let ring: RingKeys
 
-    package init(chain: PurposeKeys, digest: PurposeKeys, sealing: PurposeKeys) {
+    package init(chain: PurposeKeys, digest: PurposeKeys, sealing: PurposeKeys, ring: PurposeKeys) {
         self.chain = ChainKeys(chain)
         self.digest = digest
         self.sealing = sealing
+        self.ring = RingKeys(ring)
     }
 }
 

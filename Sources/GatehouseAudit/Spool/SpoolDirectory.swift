@@ -106,20 +106,20 @@ struct SpoolDirectory: Sendable {
         try names().compactMap { Segment.number(ofFile: $0, writer: writer) }.sorted()
     }
 
-    /// The ring files, in the order of their lanes.
-    func rings() throws(AuditError) -> [String] {
-        try names().compactMap { name -> (Int, String)? in
-            guard name.hasPrefix("lane-"), name.hasSuffix(".ring"), let lane = Int(name.dropFirst(5).dropLast(5)) else {
-                return nil
-            }
-            return (lane, file(name))
+    /// The lanes that have a ring file, ascending. A file that only resembles a lane's, as `lane-00.ring` does, is none: a lane has one.
+    func rings() throws(AuditError) -> [Int] {
+        try names().compactMap { name in
+            guard name.hasPrefix("lane-"), name.hasSuffix(".ring"), let lane = Int(name.dropFirst(5).dropLast(5)),
+                lane >= 0, ring(lane) == file(name)
+            else { return nil }
+            return lane
         }
-        .sorted { $0.0 < $1.0 }.map(\.1)
+        .sorted()
     }
 
     /// Deletes the ring files, once nothing stands in them only. One that stays is read at the next start.
     func removeRings() {
-        for path in (try? rings()) ?? [] { unlink(path) }
+        for lane in (try? rings()) ?? [] { unlink(ring(lane)) }
     }
 
     private func names() throws(AuditError) -> [String] {

@@ -46,6 +46,8 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     private let outcomeRoom: Int
     private let callers = CallerFields()
     private let keeper: ArgumentsKeeper?
+    /// Where a frame is made, before it is copied to the ring: who can write the ring's file must not reach an event that has no sum yet.
+    private let frame = UnsafeMutableRawPointer.allocate(byteCount: RingFrame.maximumLength, alignment: 8)
 
     // Of nobody established.
     private let limits: AddressLimits
@@ -90,6 +92,8 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         outcomeRoom = RingFrame.plainLength
     }
 
+    deinit { frame.deallocate() }
+
     /// Records one event.
     ///
     /// With `durability: disk` a decision is `.pending`; an outcome never is, for nothing waits for it.
@@ -106,17 +110,18 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     private func write(_ facts: borrowing AuditFacts, _ isDecision: Bool) -> AuditReceipt {
         let room = (isDecision ? decisionRoom : outcomeRoom) &+ (keeper?.room(for: facts.arguments) ?? 0)
         guard hasRoom(for: room), !isCut.load(ordering: .relaxed) else { return full(isDecision) }
-        let start = ring.address(position)
         let id = EventID(at: facts.at, using: &random)
         let length = EventEncoder.encode(
             facts,
             id: id,
             callers: callers,
             arguments: keeper,
-            to: start + RingFrame.headerLength
+            to: frame + RingFrame.headerLength
         )
-        RingFrame.seal(start, length: length, position: position)
-        position &+= UInt64(truncatingIfNeeded: RingFrame.length(ofEvent: length))
+        RingFrame.seal(frame, length: length, position: position, key: ring.key)
+        let whole = RingFrame.length(ofEvent: length)
+        ring.address(position).copyMemory(from: frame, byteCount: whole)
+        position &+= UInt64(truncatingIfNeeded: whole)
         ring.commit(position)
         switch bell.waiting {
         case .none, .resting: break

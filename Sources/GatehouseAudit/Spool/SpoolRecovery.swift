@@ -5,9 +5,9 @@ internal import Synchronization
 package struct SpoolReport: Hashable, Sendable {
     /// Events that stood in rings only and were moved to a segment.
     package var recovered = 0
-    /// Bytes cut off the last segment, and bytes of rings that were no event: 0 after a mere kill.
+    /// Bytes cut off the last segment, and bytes of rings that no key vouches for: 0 after a mere kill.
     package var cut = 0
-    /// Files that were no ring or segment any more and were set aside as `*.damaged`.
+    /// Segments and rings that were set aside, whole, as `*.damaged`.
     package var damagedFiles: [String] = []
     /// Events that the sink has not taken yet.
     package var pending = 0
@@ -90,21 +90,49 @@ enum SpoolRecovery {
         {
             _ = try read(reader, before: reader.length, into: &written)
         }
-        for path in rings {
-            let image = RingImage(try Descriptor(opening: path, O_RDONLY).readAll())
+        for lane in rings {
+            let path = directory.ring(lane)
+            let image = RingImage(
+                try Descriptor(opening: path, O_RDONLY).readAll(),
+                writer: directory.writer,
+                lane: lane,
+                keys: settings.keys?.ring ?? .known
+            )
             let events = image.events.filter { event in
                 event.withUnsafeBytes { EventDecoder.head($0) }.map { !written.contains($0.id) } ?? false
             }
             report.recovered += events.count
             report.cut += image.cut
             try writer.append(recovered: events)
-            guard unlink(path) == 0 else { throw .system("delete", path) }
+            if image.cut > 0 {
+                try setAside(path, image.cut, gauges, &report)
+            } else {
+                guard unlink(path) == 0 else { throw .system("delete", path) }
+            }
         }
         report.pending =
             gauges.writtenThrough.load(ordering: .relaxed) - gauges.deliveredThrough.load(ordering: .relaxed)
         gauges.damaged.wrappingAdd(report.cut > 0 ? 1 : 0, ordering: .relaxed)
         return (writer, report)
     }
+
+    /// Keeps a ring with bytes that no key vouches for, for somebody to look at. They are chained by nobody.
+    private static func setAside(
+        _ path: String,
+        _ cut: Int,
+        _ gauges: SpoolGauges,
+        _ report: inout SpoolReport
+    ) throws(AuditError) {
+        guard rename(path, "\(path).damaged") == 0 else { throw .system("rename", path) }
+        report.damagedFiles.append(path)
+        let notice = AuditError(
+            .spoolTruncated,
+            "no key of this installation vouches for \(cut) bytes of \(path), which are not recovered: somebody wrote there, "
+                + "the power failed, its key was retired, or the release before left it; it is kept as \(path).damaged"
+        )
+        _ = gauges.note(notice)
+    }
+
     /// Reads a segment to its end or to what is no record.
     ///
     /// - Returns: its newest event, or the one before the segment when it has none.

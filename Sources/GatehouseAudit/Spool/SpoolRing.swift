@@ -1,10 +1,11 @@
+internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
 /// A ring of events in a shared file mapping: one event loop writes, one writer thread reads. Its pages belong to the kernel,
 /// so what stands in it before the committed position outlives the process.
 ///
-/// The file begins with a header of 64 KiB (a multiple of every page size): magic, size, and the two positions, each on a
+/// The file begins with a header of 64 KiB (a multiple of every page size): magic, size, mark, and the two positions, each on a
 /// cache line of its own. Positions count bytes since the ring was made and never wrap. The data behind it is mapped twice in
 /// a row, so that no event is ever split. The positions of the file are for recovery: this process goes by its own, which nobody who
 /// can write the file can move.
@@ -14,13 +15,20 @@ internal import Synchronization
 /// `@unchecked Sendable`: the positions are atomics; the bytes between them belong to the producer or the consumer alone.
 final class SpoolRing: @unchecked Sendable {
     static let headerLength = 1 << 16
-    static let magic: UInt64 = 0x0100_474E_4952_4847  // "GHRING", version 1
+    static let magic: UInt64 = 0x0200_474E_4952_4847  // "GHRING", version 2
+    /// Of the release before, whose sums have no key.
+    static let formerMagic: UInt64 = 0x0100_474E_4952_4847
     static let sizeOffset = 8
+    static let markOffset = 16
     static let committedOffset = 64
     static let releasedOffset = 128
 
     let size: Int
     let path: String
+    /// Tells the frames of this ring from those of every other that was under its path.
+    private let mark: SipHash.Key
+    /// Of the sums of its frames.
+    let key: SipHash.Key
     /// Of the file that is mapped.
     private let identity: Atomic<UInt64>
     private let base: UnsafeMutableRawPointer
@@ -37,7 +45,7 @@ final class SpoolRing: @unchecked Sendable {
     private let releasedInFile: UnsafeMutablePointer<Atomic<UInt64>>
 
     /// Makes the file, anew, with all its blocks allocated: a full disk is met here and never as SIGBUS.
-    init(creating path: String, size: Int) throws(AuditError) {
+    init(creating path: String, size: Int, lane: Int, writer: String, keys: RingKeys) throws(AuditError) {
         let file = try Self.file(path, size)
         let length = Self.length(size)
         guard let base = mmap(nil, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
@@ -54,6 +62,9 @@ final class SpoolRing: @unchecked Sendable {
             throw AuditError(.spoolUnusable, "\(path) cannot be watched: too many files are mapped")
         }
         self.slot = slot
+        var generator = SystemRandomNumberGenerator()
+        mark = (generator.next(), generator.next())
+        key = keys.current(RingKeys.Place(writer: writer, lane: lane, mark: mark))
         identity = Atomic(file.identity)
         self.size = size
         self.path = path
@@ -79,6 +90,8 @@ final class SpoolRing: @unchecked Sendable {
     /// Writes what the file's header says.
     private func begin() {
         (base + Self.sizeOffset).storeBytes(of: UInt64(size).littleEndian, as: UInt64.self)
+        (base + Self.markOffset).storeBytes(of: mark.low.littleEndian, as: UInt64.self)
+        (base + Self.markOffset + 8).storeBytes(of: mark.high.littleEndian, as: UInt64.self)
         committedInFile.pointee.store(committed.pointee.load(ordering: .relaxed), ordering: .relaxed)
         releasedInFile.pointee.store(released.pointee.load(ordering: .relaxed), ordering: .relaxed)
         base.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)

@@ -23,6 +23,8 @@ final class SpoolWriter: @unchecked Sendable {
     private var file: Descriptor?
     private var position: SpoolPosition
     private let batch: SpoolBatch
+    /// Where a frame is looked at and taken from: who can write the ring's file must not reach an event whose sum was found right.
+    private let frame = UnsafeMutableRawPointer.allocate(byteCount: RingFrame.maximumLength, alignment: 8)
     private var heads: HeadSchedule
     /// Whether the lanes were told to take nothing.
     private var isCut = false
@@ -57,6 +59,8 @@ final class SpoolWriter: @unchecked Sendable {
         heads = HeadSchedule(covered: tip.sequence)
         if continues { file = try Descriptor(opening: directory.segment(position.segment), O_RDWR) }
     }
+
+    deinit { frame.deallocate() }
 
     func add(_ lane: SpoolLane) { lanes.append(lane) }
 
@@ -221,16 +225,16 @@ final class SpoolWriter: @unchecked Sendable {
         }
     }
 
+    /// A copy of the event at a position, until the next one is taken; nil when its sum is not one of this process.
     @inline(__always)
     private func event(in ring: SpoolRing, at position: UInt64, end: UInt64) -> UnsafeRawBufferPointer? {
-        let frame = ring.address(position)
-        let length = Int(UInt32(littleEndian: frame.load(as: UInt32.self)))
-        let event = frame + RingFrame.headerLength
-        guard length <= EventEncoder.maximumLength, UInt64(RingFrame.length(ofEvent: length)) <= end &- position,
-            UInt32(littleEndian: (frame + 4).load(as: UInt32.self))
-                == RingFrame.sum(event, words: (length + 7) >> 3, length: length, position: position)
-        else { return nil }
-        return UnsafeRawBufferPointer(start: event, count: length)
+        let source = UnsafeRawPointer(ring.address(position))
+        guard let length = RingFrame.eventLength(source, within: end &- position) else { return nil }
+        // The length was looked at and is not copied again.
+        let behind = RingFrame.sumOffset
+        (frame + behind).copyMemory(from: source + behind, byteCount: RingFrame.length(ofEvent: length) &- behind)
+        guard RingFrame.holds(frame, length: length, position: position, key: ring.key) else { return nil }
+        return UnsafeRawBufferPointer(start: frame + RingFrame.headerLength, count: length)
     }
 
     /// - Parameter before: the newest event that is in a segment already.

@@ -94,7 +94,8 @@ package enum AuditAssembly {
         AuditKeys(
             chain: keys.keys(for: .auditChain),
             digest: keys.keys(for: .argumentsDigest),
-            sealing: keys.keys(for: .argumentsSealing)
+            sealing: keys.keys(for: .argumentsSealing),
+            ring: keys.keys(for: .auditRing)
         )
     }
 

@@ -2,7 +2,7 @@ package import GatehouseConfig
 package import GatehouseCore
 package import GatehouseTokens
 
-/// The keys that Gatehouse needs for itself: to tag sessions, to chain the audit, to digest arguments.
+/// The keys that Gatehouse needs for itself: to tag sessions, to chain the audit and vouch for its rings, to digest arguments.
 ///
 /// They are derived from the master keys of the live store, so that replicas share them. A live store without master keys
 /// leaves that to a key of this machine's own, made at the first start. Keys of the other stores keep checking: changing `store:` to another
@@ -17,6 +17,7 @@ package struct InstanceKeys: Sendable {
     package enum Purpose: String, Sendable, CaseIterable {
         case session = "gatehouse session v1"
         case auditChain = "gatehouse audit chain v1"
+        case auditRing = "gatehouse audit ring v1"
         case argumentsDigest = "gatehouse arguments digest v1"
         case argumentsSealing = "gatehouse arguments sealing v1"
         case bearer = "gatehouse bearer v1"

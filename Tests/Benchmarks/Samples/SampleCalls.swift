@@ -5,7 +5,7 @@ package import GatehouseCore
 package struct SampleCalls: Sendable {
     package static let keys: AuditKeys = {
         func key(_ byte: UInt8) -> PurposeKeys { PurposeKeys(current: Secret([UInt8](repeating: byte, count: 32))) }
-        return AuditKeys(chain: key(1), digest: key(2), sealing: key(3))
+        return AuditKeys(chain: key(1), digest: key(2), sealing: key(3), ring: key(4))
     }()
 
     private let start: Timestamp
