@@ -52,6 +52,27 @@ struct PostgresInsiderTests {
         #expect(try !becomesOwner(database.insertOnlyURL()))
     }
 
+    /// What the attacker above meets depends on the server's version; what was installed does not.
+    private func expectHardened(_ database: AuditDatabase) throws {
+        let functions = try database.session().query(
+            """
+            SELECT proname::text, array_to_string(proconfig, '; ') FROM pg_catalog.pg_proc
+            WHERE prosecdef AND pronamespace = 'public'::regnamespace
+            """
+        )
+        #expect(try functions.map { row throws(PostgresError) in try row.text(0) } == ["audit_make_partition"])
+        #expect(try functions[0].text(1) == "search_path=pg_catalog, public, pg_temp; lock_timeout=2s")
+    }
+
+    @Test func `every function with its owner's rights, and a session, looks into temporary tables last`() throws {
+        let database = try AuditDatabase()
+        try PostgresSink(url: database.url).prepare()
+        try expectHardened(database)
+        let session = try database.session()
+        try PostgresSchema.open(session)
+        #expect(try session.query("SHOW search_path")[0].text(0) == "public, pg_temp")
+    }
+
     @Test
     func `tables of the first release are mended by their owner, and the role goes on inserting before and after`()
         throws
@@ -66,6 +87,7 @@ struct PostgresInsiderTests {
         _ = try EventDatabase.postgres(url: database.url).pruning()
         #expect(try database.session().schemaVersion(of: PostgresSchema.component) == PostgresSchema.scripts.count)
         #expect(try !becomesOwner(url))
+        try expectHardened(database)
         try PostgresSink(url: url).prepare()
         let writer = try PostgresSession(PostgresOptions(url: url))
         let made = try writer.query("SELECT audit_make_partition(now())")

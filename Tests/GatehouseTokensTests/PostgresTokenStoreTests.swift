@@ -144,6 +144,24 @@ struct PostgresTokenStoreTests {
         #expect(await code { try await bench.store().prepare() } == .schemaTooNew)
     }
 
+    @Test func `a session looks into temporary tables last, and no function of the schema has its owner's rights`()
+        async throws
+    {
+        let bench = try await PostgresBench()
+        try await bench.store().prepare()
+        // What the store's own session writes tells the path that it resolves names by.
+        try await bench.sql(
+            "ALTER TABLE gatehouse.token_versions ADD COLUMN seen_path text DEFAULT pg_catalog.current_setting('search_path')"
+        )
+        try await bench.store().set(.coda, "one")
+        let paths = try await bench.sql("SELECT DISTINCT seen_path FROM gatehouse.token_versions")
+        #expect(try paths?.map { row in try row.text(0) } == ["gatehouse, pg_temp"])
+        let functions = try await bench.sql(
+            "SELECT count(*) FROM pg_catalog.pg_proc WHERE prosecdef AND pronamespace = 'gatehouse'::regnamespace"
+        )
+        #expect(try functions?[0].int(0) == 0)
+    }
+
     @Test func `serves a user who may only read and refuses its changes`() async throws {
         let bench = try await PostgresBench()
         let owner = try bench.store()
