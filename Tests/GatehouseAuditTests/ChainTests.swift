@@ -80,7 +80,8 @@ struct ChainTests {
         try scratch.store(0..<10, scratch.settings)
         var unchained = try #require(try scratch.verify().first)
         #expect(unchained.breaks.map(\.kind) == [.unchained])
-        // Events that the old release left in its spool, in segment and ring.
+        // Events that the old release left in its spool: those of the segment, and not those of a ring that it did not empty, because no key
+        // vouches for them and whoever can write the volume could have put them there.
         do {
             let system = try AuditSystem(scratch.settings, sink: DiscardingSink())
             let lane = try system.lane(for: 0)
@@ -91,7 +92,8 @@ struct ChainTests {
         try scratch.store(20..<30, scratch.chained())
         let report = try #require(try scratch.verify(besideSpool: true).first)
         #expect(report.holds, "\(report.breaks)")
-        #expect(report.events == 30 && report.unproven == 15 && report.chainedFrom == 16)
+        #expect(report.events == 25 && report.unproven == 15 && report.chainedFrom == 16, "\(report)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.spool).contains("lane-0.ring.damaged"))
         // Whoever takes hashes away does not make a log of that release.
         try scratch.change("UPDATE audit_events SET hash = NULL, prev_hash = NULL WHERE seq <= 18")
         unchained = try #require(try scratch.verify().first)
