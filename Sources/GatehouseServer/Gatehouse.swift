@@ -269,56 +269,6 @@ package final class Gatehouse: Sendable {
         logger.info("stopped")
     }
 
-    /// How long the start waits for the first readings of keys, tokens and bearers.
-    static let firstReadings: Duration = .seconds(3)
-
-    /// Waits for the first readings, so that nobody is refused for a key or a token that is there. But not for long: a store that somebody
-    /// filled takes its time, and who is refused by name knows more than who finds nobody listening. An instance that takes over from
-    /// another one waits to the end, for that one serves meanwhile.
-    private func first(_ readings: Task<Void, Never>) async {
-        let (ended, teller) = AsyncStream.makeStream(of: Bool.self)
-        let end = Task {
-            await readings.value
-            teller.yield(true)
-            teller.finish()
-        }
-        let bound =
-            configuration.reusesPort
-            ? nil
-            : Task {
-                try await Task.sleep(for: Self.firstReadings)
-                teller.yield(false)
-                teller.finish()
-            }
-        for await isWhole in ended where !isWhole {
-            logger.warning(
-                "serving before keys and tokens were read for the first time",
-                metadata: ["waited": "\(Self.firstReadings)", "hint": "gatehouse doctor says what takes so long"]
-            )
-        }
-        bound?.cancel()
-        end.cancel()
-    }
-
-    /// Names the address that cannot be had, and where it comes from.
-    private func listening<Result>(
-        on address: Endpoint,
-        key: String,
-        _ listen: () async throws -> Result
-    ) async throws -> Result {
-        do { return try await listen() } catch {
-            let origin =
-                configuration.line(of: key).map { "as '\(key)' says on line \($0)" } ?? "the default of '\(key)'"
-            throw GatehouseError(
-                .listener,
-                "cannot listen on \(address), \(origin)",
-                hint: configuration.reusesPort
-                    ? nil : "an instance that runs lets the next one begin beside it where both say reuse_port: true",
-                underlying: error
-            )
-        }
-    }
-
     /// Looks after the folders of instances that ended beside this one, until the drain.
     private func bringLeftovers() async {
         repeat {
