@@ -1,6 +1,5 @@
 internal import Crypto
 package import GatehouseCore
-internal import GatehouseServer
 internal import GatehouseTokens
 
 /// What a backup holds, with the digest of each file, sealed by the master key that was first when it was made: whoever changes the archive,

@@ -1,6 +1,5 @@
 internal import CurlClient
 internal import GatehouseCore
-internal import GatehouseServer
 
 /// One message of a call, and what came of it.
 package struct CallStep: Sendable {

@@ -1,6 +1,5 @@
 internal import CurlClient
 internal import GatehouseCore
-internal import GatehouseServer
 
 /// The message that answers a request, out of an HTTP response: a JSON body, or an event stream that carries it among others.
 struct MCPAnswer: Sendable {

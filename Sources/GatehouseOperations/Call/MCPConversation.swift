@@ -1,7 +1,6 @@
 internal import CurlClient
 internal import GatehouseCore
 internal import GatehouseMCP
-internal import GatehouseServer
 
 /// One conversation with an MCP server, of either era: what begins with `initialize` and may keep a session (to 2025-11-25), or messages that
 /// stand for themselves (from 2026-07-28 on). Each step says how long it took.

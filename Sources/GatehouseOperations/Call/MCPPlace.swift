@@ -1,6 +1,5 @@
 internal import CurlClient
 internal import GatehouseCore
-internal import GatehouseServer
 internal import GatehouseTokens
 
 /// Where an MCP server is spoken to, and with which header fields.

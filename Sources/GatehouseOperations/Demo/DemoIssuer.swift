@@ -1,7 +1,6 @@
 internal import Crypto
 internal import CryptoExtras
 internal import GatehouseCore
-internal import GatehouseServer
 
 /// An issuer that signs assertions as Cloudflare Access does, with a key of its own that lives as long as the demo.
 struct DemoIssuer: Sendable {

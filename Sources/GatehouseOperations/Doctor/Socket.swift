@@ -1,4 +1,3 @@
-internal import GatehouseServer
 internal import Glibc
 
 /// Names, addresses and whether somebody listens there.

@@ -1,5 +1,3 @@
-internal import GatehouseServer
-
 /// The life of a program that is restarted when its token is rotated, without processes and clocks.
 struct Supervision: ~Copyable {
     private enum State {

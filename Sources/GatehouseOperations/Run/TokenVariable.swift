@@ -1,5 +1,4 @@
 package import GatehouseCore
-internal import GatehouseServer
 
 /// A variable that a program finds a token in: `CODA_API_TOKEN=coda`.
 package struct TokenVariable: Hashable, Sendable {
