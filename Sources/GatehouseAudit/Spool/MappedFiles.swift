@@ -21,13 +21,14 @@ enum MappedFiles {
     static let capacity = 1024
     private static let beingFilled: UInt = 1
 
+    /// Nothing but the atomics in it is written once it is made. Never freed: one for the process.
     private nonisolated(unsafe) static let slots: UnsafeMutablePointer<Slot> = {
         let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
         for index in 0..<capacity { (slots + index).initialize(to: Slot()) }
         return slots
     }()
 
-    /// What SIGBUS did before.
+    /// What SIGBUS did before. Written once, by the call that puts the handler in its place, and only read from then on.
     private nonisolated(unsafe) static let former: UnsafeMutablePointer<sigaction> = {
         let former = UnsafeMutablePointer<sigaction>.allocate(capacity: 1)
         former.initialize(to: sigaction())
