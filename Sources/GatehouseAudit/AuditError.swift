@@ -74,7 +74,6 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
     static func system(_ doing: String, _ path: String, _ number: Int32 = errno, code: Code = .spoolUnusable)
         -> AuditError
     {
-        let owner = ForeignFile.words(path, refused: number)
-        return AuditError(code, "cannot \(doing) \(path): \(String(cString: strerror(number)))\(owner)", number: number)
+        AuditError(code, "cannot \(doing) \(path): \(ForeignFile.reason(path, number))", number: number)
     }
 }

@@ -3,14 +3,14 @@ internal import Glibc
 /// Whose a file is, where that is why this user may not use it: "Permission denied" alone sends an operator to the wrong file.
 package enum ForeignFile {
     /// - Parameter number: why the system refused the path.
-    /// - Returns: words to put behind the reason. Empty when the reason is another one, or when the file is this user's own.
-    package static func words(_ path: String, refused number: Int32 = errno) -> String {
-        guard number == EACCES || number == EPERM else { return "" }
-        return words(path)
+    /// - Returns: the system's words, and behind them whose the file is where that is why.
+    package static func reason(_ path: String, _ number: Int32 = errno) -> String {
+        let words = String(cString: strerror(number))
+        return number == EACCES || number == EPERM ? words + owner(of: path) : words
     }
 
-    /// The same, for a library that does not tell why: of a file that this user may not read and write.
-    package static func words(_ path: String) -> String {
+    /// - Returns: words to put behind the reason. Empty for a file that is this user's own, or that this user may read and write.
+    package static func owner(of path: String) -> String {
         var place = path
         var status = stat()
         // What lies in a folder that this user may not search does not tell whose it is. The folder does.

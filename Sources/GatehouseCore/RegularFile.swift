@@ -9,9 +9,8 @@ package enum RegularFile {
         // Without O_NONBLOCK the opening itself waits (fifo(7)); a regular file takes no notice of it.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else {
-            let number = errno
-            let owner = ForeignFile.words(path, refused: number)
-            throw InvalidValue("cannot be read: \(String(cString: strerror(number)))\(owner)")
+            let reason = ForeignFile.reason(path)
+            throw InvalidValue("cannot be read: \(reason)")
         }
         defer { close(descriptor) }
         var status = stat()

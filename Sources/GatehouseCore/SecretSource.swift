@@ -31,9 +31,8 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
             // Opening a pipe that nobody writes to waits for somebody who does.
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
-                let number = errno
-                let owner = ForeignFile.words(path, refused: number)
-                throw InvalidValue("\(path) cannot be read: \(String(cString: strerror(number)))\(owner)")
+                let reason = ForeignFile.reason(path)
+                throw InvalidValue("\(path) cannot be read: \(reason)")
             }
             defer { close(descriptor) }
             return try Self.read(descriptor, named: path, until: .now + patience)

@@ -11,8 +11,7 @@ extension SQLiteConnection {
         if creating, mknod(file, S_IFREG | 0o600, 0) != 0, errno != EEXIST {
             let number = errno
             let folder = file.lastIndex(of: "/").map { String(file[..<$0]) } ?? "."
-            let owner = ForeignFile.words(folder, refused: number)
-            throw SQLiteError(.notOpened, "\(file) cannot be made: \(String(cString: strerror(number)))\(owner)")
+            throw SQLiteError(.notOpened, "\(file) cannot be made: \(ForeignFile.reason(folder, number))")
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
             var status = stat()
@@ -20,8 +19,7 @@ extension SQLiteConnection {
             // A directory or a device is for SQLite to refuse; its mode is not ours to change.
             guard status.st_mode & S_IFMT == S_IFREG else { continue }
             guard chmod(file + suffix, 0o600) == 0 || errno == ENOENT else {
-                let number = errno
-                let reason = String(cString: strerror(number)) + ForeignFile.words(file + suffix, refused: number)
+                let reason = ForeignFile.reason(file + suffix)
                 throw SQLiteError(
                     .permission,
                     "\(file)\(suffix) is readable by others and its mode cannot be changed: \(reason)"

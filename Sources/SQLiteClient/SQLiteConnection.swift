@@ -67,7 +67,7 @@ package final class SQLiteConnection {
         guard result == SQLITE_OK, let opened else {
             let error = SQLiteError(result: result, of: opened)
             sqlite3_close_v2(opened)
-            let owner = result & 0xFF == SQLITE_CANTOPEN ? ForeignFile.words(file) : ""
+            let owner = result & 0xFF == SQLITE_CANTOPEN ? ForeignFile.owner(of: file) : ""
             throw SQLiteError(error.code, extendedCode: error.extendedCode, "\(path): \(error.message)\(owner)")
         }
         // From the next lines on deinit closes the handle, also when a setting below throws.

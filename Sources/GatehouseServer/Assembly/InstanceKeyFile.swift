@@ -25,9 +25,8 @@ package struct InstanceKeyFile {
         do throws(InvalidValue) {
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             guard descriptor >= 0 else {
-                let number = errno
-                let owner = ForeignFile.words(path, refused: number)
-                throw InvalidValue("\(path) cannot be read: \(String(cString: strerror(number)))\(owner)")
+                let reason = ForeignFile.reason(path)
+                throw InvalidValue("\(path) cannot be read: \(reason)")
             }
             defer { close(descriptor) }
             try check(descriptor)
