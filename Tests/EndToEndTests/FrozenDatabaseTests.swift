@@ -9,19 +9,8 @@ struct FrozenDatabaseTests {
     /// What the audit's sink may take of the end, and what ending costs a busy machine.
     private static let bound: Duration = .seconds(5) + .seconds(3)
 
-    private static let route = """
-          - name: slow
-            host: "*"
-            path: /slow
-            audience: ["\(TestIssuer.defaultAudience)"]
-            upstream: UPSTREAM
-            protocol: http
-        limits: { drain: 20s }
-
-        """
-
     private func start(_ upstream: RawListener, _ server: PostgresServer) async throws -> Gateway {
-        let gateway = try await Gateway.start(.sqlite, routes: Self.route.replacing("UPSTREAM", with: upstream.url))
+        let gateway = try await Gateway.start(.sqlite, routes: Gateway.slowRoute(to: upstream.url))
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         let folder = gateway.folder.path
         try gateway.folder.write(

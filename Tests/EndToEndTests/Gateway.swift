@@ -225,6 +225,23 @@ final class Gateway: Sendable {
             """
     }
 
+    /// A route `slow` for calls that are in flight while the instance ends, with 20 s for them.
+    ///
+    /// - Parameter more: a key of the top level.
+    static func slowRoute(to upstream: String, _ more: String = "") -> String {
+        """
+          - name: slow
+            host: "*"
+            path: /slow
+            audience: ["\(TestIssuer.defaultAudience)"]
+            upstream: \(upstream)
+            protocol: http
+        limits: { drain: 20s }
+        \(more)
+
+        """
+    }
+
     /// Asks until it says yes or has ended. There is nothing to await: readiness is only told when asked.
     static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
         var request = CurlRequest("http://localhost/readyz")

@@ -6,20 +6,8 @@ import Testing
 /// A restart by two processes that share the listener's port (`reuse_port`).
 @Suite("hand-over", .timeLimit(.minutes(4)))
 struct HandOverTests {
-    private static let route = """
-          - name: slow
-            host: "*"
-            path: /slow
-            audience: ["\(TestIssuer.defaultAudience)"]
-            upstream: UPSTREAM
-            protocol: http
-        reuse_port: true
-        limits: { drain: 20s }
-
-        """
-
     private func start(_ upstream: RawListener) async throws -> Gateway {
-        let routes = Self.route.replacing("UPSTREAM", with: upstream.url)
+        let routes = Gateway.slowRoute(to: upstream.url, "reuse_port: true")
         return try await Gateway.start(.environment, routes: routes)
     }
 
@@ -77,7 +65,7 @@ struct HandOverTests {
     @Test func `no request fails while one instance takes over from another`() async throws {
         let upstream = try await LoopbackHTTP.start { _ in .init(200, "hi") }
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
-            let routes = Self.route.replacing("UPSTREAM", with: upstream.url)
+            let routes = Gateway.slowRoute(to: upstream.url, "reuse_port: true")
             let gateway = try await Gateway.start(.environment, routes: routes)
             let address = RawSocket.Address.tcp(port: gateway.port)
             let request = "GET /slow HTTP/1.1\r\nHost: a\r\nCf-Access-Jwt-Assertion: \(gateway.assertion())\r\n\r\n"

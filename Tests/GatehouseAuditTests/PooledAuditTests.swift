@@ -32,26 +32,11 @@ struct PooledAuditTests {
         #expect(abs(try #require(state.clock).lead(of: SystemClock().now()).microseconds) < 5_000_000)
     }
 
-    private func days(_ range: Range<Int64>) -> [Timestamp] {
-        let now = SystemClock().now()
-        return range.map { now + .seconds(-86_400 * (range.upperBound - $0)) }
-    }
-
-    private func prune(_ scratch: Scratch, _ url: String) -> RetentionState.Outcome {
-        RetentionRun(
-            database: .postgres(url: url),
-            keep: .seconds(90 * 86_400),
-            keys: Sample.keys(1),
-            spool: scratch.spool,
-            clockLead: { nil }
-        ).run(at: SystemClock().now()) { _ in }
-    }
-
     @Test(arguments: modes) func `stores, verifies, shows and prunes`(mode: String) async throws {
         let database = try AuditDatabase()
         let pooler = try await pooler(database, mode)
         let scratch = Scratch()
-        try record(days(0..<150), scratch, pooler.url)
+        try record(Sample.days(0..<150), scratch, pooler.url)
         let place = EventDatabase.postgres(url: pooler.url)
         func report() throws -> AuditReport {
             try AuditVerification.verify(
@@ -72,7 +57,7 @@ struct PooledAuditTests {
             return true
         }
         #expect(shown == 150)
-        guard case .pruned(61) = prune(scratch, pooler.url), case .notDue = prune(scratch, pooler.url) else {
+        guard case .pruned(61) = scratch.prune(pooler.url), case .notDue = scratch.prune(pooler.url) else {
             Issue.record("not pruned once")
             return
         }
@@ -94,7 +79,7 @@ struct PooledAuditTests {
         let database = try AuditDatabase()
         let pooler = try await pooler(database, mode)
         let scratch = Scratch()
-        try record(days(0..<100), scratch, pooler.url)
+        try record(Sample.days(0..<100), scratch, pooler.url)
         try database.session().query("DELETE FROM audit_events WHERE seq > 70")
         let sink = EventDatabase.postgres(url: pooler.url).sink()
         let result = try AuditRedelivery.send(SpoolWalk(scratch.spool), to: sink, since: Timestamp(seconds: 0))
@@ -107,8 +92,8 @@ struct PooledAuditTests {
         let own = try database.insertOnlyURL()
         let pooler = try await Pooler(to: own, mode: mode)
         let scratch = Scratch()
-        try record(days(0..<20), scratch, pooler.url)
-        guard case .notAllowed = prune(scratch, pooler.url) else {
+        try record(Sample.days(0..<20), scratch, pooler.url)
+        guard case .notAllowed = scratch.prune(pooler.url) else {
             Issue.record("allowed")
             return
         }

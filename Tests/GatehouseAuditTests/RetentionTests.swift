@@ -230,33 +230,18 @@ struct PostgresRetentionTests {
         system.settleAll()
     }
 
-    private func run(_ scratch: Scratch, _ url: String) -> RetentionState.Outcome {
-        RetentionRun(
-            database: .postgres(url: url),
-            keep: .seconds(90 * 86_400),
-            keys: Sample.keys(1),
-            spool: scratch.spool,
-            clockLead: { nil }
-        ).run(at: SystemClock().now()) { _ in }
-    }
-
-    private func days(_ range: Range<Int64>) -> [Timestamp] {
-        let now = SystemClock().now()
-        return range.map { now + .seconds(-86_400 * (range.upperBound - $0)) }
-    }
-
     @Test func `the owner prunes, one of the instances at a time, and who may only insert leaves it`() throws {
         let database = try AuditDatabase().prepared()
         let scratch = Scratch()
-        try record(days(0..<100), scratch, database.url)
+        try record(Sample.days(0..<100), scratch, database.url)
         let session = try database.session()
-        guard case .notAllowed = run(scratch, try database.insertOnlyURL()) else {
+        guard case .notAllowed = scratch.prune(try database.insertOnlyURL()) else {
             Issue.record("allowed")
             return
         }
         let other = try EventDatabase.postgres(url: database.url).pruning()
         #expect(try other.lock())
-        guard case .elsewhere = run(scratch, database.url) else {
+        guard case .elsewhere = scratch.prune(database.url) else {
             Issue.record("two at once")
             return
         }
@@ -268,8 +253,8 @@ struct PostgresRetentionTests {
     @Test func `it prunes when the database's clock agrees, although most goes`() throws {
         let database = try AuditDatabase().prepared()
         let scratch = Scratch()
-        try record(days(0..<200), scratch, database.url)
-        guard case .pruned(let count) = run(scratch, database.url) else {
+        try record(Sample.days(0..<200), scratch, database.url)
+        guard case .pruned(let count) = scratch.prune(database.url) else {
             Issue.record("not pruned")
             return
         }
@@ -286,7 +271,7 @@ struct PostgresRetentionTests {
         )
         let scratch = Scratch()
         let old = try #require(Timestamp(parsing: "2020-01-10T00:00:00Z"))
-        try record((0..<50).map { old + .seconds($0) } + days(0..<10), scratch, database.url)
+        try record((0..<50).map { old + .seconds($0) } + Sample.days(0..<10), scratch, database.url)
         let auditor = try database.session()
         try auditor.query("BEGIN")
         try auditor.query("SELECT count(*) FROM audit_events")
@@ -306,7 +291,7 @@ struct PostgresRetentionTests {
                 slowest.withLock { $0 = max($0, .now - start) }
             }
         }
-        let outcome = run(scratch, url)
+        let outcome = scratch.prune(url)
         isDone.store(true, ordering: .relaxed)
         inserts.join()
         guard case .pruned(50) = outcome else {
@@ -321,7 +306,7 @@ struct PostgresRetentionTests {
     @Test func `an installation that is split over two schemas is named and brought together`() throws {
         let database = try AuditDatabase().prepared()
         let scratch = Scratch()
-        try record(days(0..<20), scratch, database.url)
+        try record(Sample.days(0..<20), scratch, database.url)
         let session = try database.session()
         let user = try session.query("SELECT CURRENT_USER::text")[0].text(0)
         // What 0.1.0 did after a restart: the schema that is called like the user comes first.

@@ -31,7 +31,26 @@ extension Sample {
     }
 }
 
+extension Sample {
+    /// One moment a day, the last of them a day ago.
+    static func days(_ range: Range<Int64>) -> [Timestamp] {
+        let now = SystemClock().now()
+        return range.map { now + .seconds(-86_400 * (range.upperBound - $0)) }
+    }
+}
+
 extension Scratch {
+    /// A run of the retention over a PostgreSQL database, which keeps 90 days.
+    func prune(_ url: String) -> RetentionState.Outcome {
+        RetentionRun(
+            database: .postgres(url: url),
+            keep: .seconds(90 * 86_400),
+            keys: Sample.keys(1),
+            spool: spool,
+            clockLead: { nil }
+        ).run(at: SystemClock().now()) { _ in }
+    }
+
     /// Settings with keys: what is recorded is chained.
     func chained(_ keys: AuditKeys = Sample.keys(1)) -> AuditSettings {
         var settings = settings

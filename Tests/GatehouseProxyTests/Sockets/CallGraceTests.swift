@@ -18,25 +18,11 @@ import Testing
         return caller
     }
 
-    private func open(_ gateway: Gateway, _ request: String) throws -> (client: RawSocket, upstream: RawSocket) {
-        let client = try gateway.client()
-        try client.send(request)
-        let upstream = try gateway.upstream.accept()
-        _ = try upstream.receive(through: "\r\n\r\n")
-        if let body = request.components(separatedBy: "\r\n\r\n").last, !body.isEmpty {
-            try upstream.receive(exactly: body)
-        }
-        try upstream.send(EventStreamTests.head)
-        _ = try client.receive(through: "\r\n\r\n")
-        try client.receive(exactly: EventStreamTests.comment)
-        return (client, upstream)
-    }
-
     @Test func `the stream that answers a call outlasts its assertion by the grace`() async throws {
         try await MCPGateway.run { gateway in
             _ = admitShort(gateway)
-            let (client, upstream) = try open(gateway, Gateway.post(as: "short", body: Self.call))
-            let (other, otherUpstream) = try open(gateway, Gateway.get(as: "short"))
+            let (client, upstream) = try gateway.openStream(Gateway.post(as: "short", body: Self.call))
+            let (other, otherUpstream) = try gateway.openStream(Gateway.get(as: "short"))
             gateway.clock.advance(by: .seconds(61))
             // The end of the stream that is no answer shows that a sweep has seen the time.
             #expect(try other.receiveTextToEnd() == "0\r\n\r\n")
@@ -52,7 +38,7 @@ import Testing
     @Test func `whoever is shut out keeps no stream`() async throws {
         try await MCPGateway.run { gateway in
             let caller = admitShort(gateway)
-            let (client, upstream) = try open(gateway, Gateway.post(as: "short", body: Self.call))
+            let (client, upstream) = try gateway.openStream(Gateway.post(as: "short", body: Self.call))
             caller.revoke()
             #expect(try client.receiveTextToEnd() == "0\r\n\r\n")
             #expect(try upstream.receiveToEnd(orReset: true).isEmpty)
@@ -62,9 +48,9 @@ import Testing
 
     @Test func `a drain waits for calls and ends all other streams`() async throws {
         try await MCPGateway.run { gateway in
-            let (calling, answering) = try open(gateway, Gateway.post(body: Self.call))
-            let (reading, readUpstream) = try open(gateway, Gateway.get())
-            let (listening, listenUpstream) = try open(gateway, Gateway.post(body: Self.listen))
+            let (calling, answering) = try gateway.openStream(Gateway.post(body: Self.call))
+            let (reading, readUpstream) = try gateway.openStream(Gateway.get())
+            let (listening, listenUpstream) = try gateway.openStream(Gateway.post(body: Self.listen))
             defer {
                 readUpstream.close()
                 listenUpstream.close()
@@ -83,7 +69,7 @@ import Testing
     @Test func `a listen ends with its assertion, by its result`() async throws {
         try await MCPGateway.run { gateway in
             _ = admitShort(gateway)
-            let (client, upstream) = try open(gateway, Gateway.post(as: "short", body: Self.listen))
+            let (client, upstream) = try gateway.openStream(Gateway.post(as: "short", body: Self.listen))
             defer { upstream.close() }
             gateway.clock.advance(by: .seconds(61))
             let result =
@@ -99,8 +85,8 @@ import Testing
     @Test func `a stream that must end waits for the end of its event`() async throws {
         try await MCPGateway.run { gateway in
             _ = admitShort(gateway)
-            let (client, upstream) = try open(gateway, Gateway.get(as: "short"))
-            let (other, otherUpstream) = try open(gateway, Gateway.get(as: "short"))
+            let (client, upstream) = try gateway.openStream(Gateway.get(as: "short"))
+            let (other, otherUpstream) = try gateway.openStream(Gateway.get(as: "short"))
             defer { otherUpstream.close() }
             try upstream.send(EventStreamTests.chunk("data: half"))
             try client.receive(exactly: EventStreamTests.chunk("data: half"))

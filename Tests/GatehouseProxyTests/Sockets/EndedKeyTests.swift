@@ -31,20 +31,6 @@ import Testing
         return id + String(decoding: tag, as: UTF8.self)
     }
 
-    private func open(_ gateway: Gateway, _ request: String) throws -> (client: RawSocket, upstream: RawSocket) {
-        let client = try gateway.client()
-        try client.send(request)
-        let upstream = try gateway.upstream.accept()
-        _ = try upstream.receive(through: "\r\n\r\n")
-        if let body = request.components(separatedBy: "\r\n\r\n").last, !body.isEmpty {
-            try upstream.receive(exactly: body)
-        }
-        try upstream.send(EventStreamTests.head)
-        _ = try client.receive(through: "\r\n\r\n")
-        try client.receive(exactly: EventStreamTests.comment)
-        return (client, upstream)
-    }
-
     @Test(arguments: ["GET", "POST", "resumed"])
     func `a stream that a key opened ends with the key, one by the other goes on`(kind: String) async throws {
         try await MCPGateway.run { gateway in
@@ -57,8 +43,8 @@ import Testing
                 case _: Gateway.get("/mcp", as: "alice", "Last-Event-ID: \(try Self.lastEvent("e-7", under: keys))")
                 }
             }
-            let (stays, staysUpstream) = try open(gateway, request(Self.both))
-            let (ends, endsUpstream) = try open(gateway, request(Self.olderAlone))
+            let (stays, staysUpstream) = try gateway.openStream(request(Self.both))
+            let (ends, endsUpstream) = try gateway.openStream(request(Self.olderAlone))
             gateway.server.replaceSessions(Gateway.sessions)
             #expect(try ends.receiveTextToEnd() == "0\r\n\r\n")
             #expect(try endsUpstream.receiveToEnd(orReset: true).isEmpty)
@@ -73,8 +59,8 @@ import Testing
         async throws
     {
         try await MCPGateway.run { gateway in
-            let (listens, listensUpstream) = try open(gateway, Gateway.get())
-            let (calls, callsUpstream) = try open(gateway, Gateway.post(body: MCPGateway.call("search")))
+            let (listens, listensUpstream) = try gateway.openStream(Gateway.get())
+            let (calls, callsUpstream) = try gateway.openStream(Gateway.post(body: MCPGateway.call("search")))
             gateway.server.replaceSessions(SessionTags(PurposeKeys(current: Self.newer)))
             #expect(try listens.receiveTextToEnd() == "0\r\n\r\n")
             #expect(try listensUpstream.receiveToEnd(orReset: true).isEmpty)
@@ -86,11 +72,11 @@ import Testing
     @Test func `a key that is added ends nothing`() async throws {
         try await MCPGateway.run { gateway in
             let session = "Mcp-Session-Id: \(try Self.session("s-0123456789", under: Gateway.sessions))"
-            let (stays, staysUpstream) = try open(gateway, Gateway.get("/mcp", as: "alice", session))
+            let (stays, staysUpstream) = try gateway.openStream(Gateway.get("/mcp", as: "alice", session))
             gateway.server.replaceSessions(SessionTags(PurposeKeys(current: Self.newer, older: [Self.current])))
             // A stream under a key that has ended shows that a sweep has held both against the keys.
             gateway.server.replaceSessions(SessionTags(PurposeKeys(current: Self.newer, older: [Self.current])))
-            let (ends, endsUpstream) = try open(gateway, Gateway.get())
+            let (ends, endsUpstream) = try gateway.openStream(Gateway.get())
             gateway.server.replaceSessions(Gateway.sessions)
             #expect(try ends.receiveTextToEnd() == "0\r\n\r\n")
             #expect(try endsUpstream.receiveToEnd(orReset: true).isEmpty)

@@ -1,3 +1,4 @@
+import Foundation
 import GatehouseCore
 import GatehouseTestSupport
 import Testing
@@ -317,5 +318,22 @@ import Testing
             #expect(try client.receiveTextToEnd().hasSuffix("0\r\n\r\n"))
             #expect(try gateway.audit.waitForOutcomes().first?.ending == .expired)
         }
+    }
+}
+
+extension Gateway {
+    /// Sends a request that is answered with an event stream, up to the comment that Gatehouse puts behind its head.
+    func openStream(_ request: String) throws -> (client: RawSocket, upstream: RawSocket) {
+        let client = try client()
+        try client.send(request)
+        let upstream = try self.upstream.accept()
+        _ = try upstream.receive(through: "\r\n\r\n")
+        if let body = request.components(separatedBy: "\r\n\r\n").last, !body.isEmpty {
+            try upstream.receive(exactly: body)
+        }
+        try upstream.send(EventStreamTests.head)
+        _ = try client.receive(through: "\r\n\r\n")
+        try client.receive(exactly: EventStreamTests.comment)
+        return (client, upstream)
     }
 }
