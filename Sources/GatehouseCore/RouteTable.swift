@@ -34,8 +34,11 @@ package struct RouteTable: Sendable {
     }
 
     /// Whether what was let in through a route, maybe of another table, would be let in by this one: the same doors, callers and target.
-    package func stillOpens(_ route: Route) -> Bool {
-        routes.contains { candidate in
+    package func stillOpens(_ route: Route) -> Bool { successor(of: route) != nil }
+
+    /// The position of the route that lets in, through the same doors to the same target, whom a route of maybe another table lets in.
+    package func successor(of route: Route) -> Int? {
+        routes.firstIndex { candidate in
             candidate === route
                 || candidate.name == route.name && candidate.host == route.host && candidate.path == route.path
                     && candidate.audiences == route.audiences && candidate.credentials == route.credentials

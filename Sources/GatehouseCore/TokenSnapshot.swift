@@ -3,10 +3,17 @@ package struct TokenSnapshot: Sendable {
     package let tokens: [TokenName: TokenValue]
     /// When the store was last read in full; nil before the first time.
     package let readAt: Timestamp?
+    /// The names of those that renew themselves.
+    package let renewed: Set<TokenName>
 
-    package init(tokens: [TokenName: TokenValue] = [:], readAt: Timestamp? = nil) {
+    package init(
+        tokens: [TokenName: TokenValue] = [:],
+        readAt: Timestamp? = nil,
+        renewed: Set<TokenName> = []
+    ) {
         self.tokens = tokens
         self.readAt = readAt
+        self.renewed = renewed
     }
 }
 

@@ -106,8 +106,9 @@ package final class RequestRewrite: Sendable {
         head.length + head.authority.count + upstreamPath.count + (hostLine?.count ?? 0) + injectedCount + Self.ownLines
     }
 
-    /// Writes the head and returns its length in bytes.
+    /// Writes the head.
     ///
+    /// - Returns: its length in bytes, and where the injected lines begin in it.
     /// - Parameters:
     ///   - bytes: those that `head` was parsed from.
     ///   - prefixLength: bytes of the path that the route's prefix covers, as ``RouteTable`` found them.
@@ -122,7 +123,7 @@ package final class RequestRewrite: Sendable {
         requestID: RequestID,
         untagging: Untagging = Untagging(),
         into output: UnsafeMutableRawBufferPointer
-    ) -> Int {
+    ) -> (count: Int, injectedAt: Int) {
         bytes.withUnsafeBytes { source in
             var writer = HeadWriter(output)
             writeRequestLine(head, source, prefixLength, untagging, &writer)
@@ -134,9 +135,10 @@ package final class RequestRewrite: Sendable {
                 writer.append("\r\n")
             }
             writeFields(head, bytes, source, untagging, &writer)
+            let injectedAt = writer.count
             writer.append(injectedLines)
             writeOwnLines(head, requestID, &writer)
-            return writer.count
+            return (writer.count, injectedAt)
         }
     }
 

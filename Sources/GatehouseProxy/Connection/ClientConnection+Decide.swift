@@ -127,7 +127,7 @@ extension ClientConnection {
             preconditionFailure("fields are injected for an authorized caller")
         }
         exchange.injected = InjectPhase.lines(inbound, for: caller, on: route)
-        return machine.tokenProvided(exchange.injected != nil)
+        return machine.tokenProvided(exchange.injected != nil, renews: route.renewed != nil)
     }
 
     func recordDecision() -> ExchangeAction { machine.decisionRecorded(record()) }

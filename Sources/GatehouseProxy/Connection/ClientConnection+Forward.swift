@@ -56,7 +56,7 @@ extension ClientConnection {
             head: loop.requestHeads.take(capacity: bound + joined),
             bound: bound + ForwardPhase.joinedBody
         )
-        phase.writeHead(inbound, bound: bound, into: &opening.head)
+        phase.writeHead(inbound, bound: bound, into: &opening)
         exchange.authority = phase.authority(inbound)
         inbound.passHead()
         var splice = SplicedBody(exchange.call.received, exchange.call.owned.cuts)
@@ -81,15 +81,16 @@ extension ClientConnection {
     }
 
     /// Zeroes the head that began the request, and has its memory serve another.
-    private func zeroSpentHead() {
-        guard !machine.mayDeliverAgain, let head = link.takeSpentHead() else { return }
+    func zeroSpentHead() {
+        guard !machine.keepsOpening, let head = link.takeSpentHead() else { return }
         loop.requestHeads.keepZeroed(head)
     }
 
     /// - Returns: whether more of what was received can be used.
     func forwardBody() -> Bool {
         guard let upstream = link.connection else { return false }
-        deliveryBegan()
+        machine.bodyPassed()
+        zeroSpentHead()
         let before = inbound.count
         let refusal = takeBody { upstream.write($0) }
         let isProgress = inbound.count < before
@@ -131,12 +132,6 @@ extension ClientConnection {
         }
         if body.isComplete, machine.disposition == .dropBody { carryOut(machine.requestCompleted()) }
         return inbound.count < before
-    }
-
-    /// The request is not sent again from now on.
-    func deliveryBegan() {
-        machine.deliveryBegan()
-        zeroSpentHead()
     }
 
     func tunnelInbound() {

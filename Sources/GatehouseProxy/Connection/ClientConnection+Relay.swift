@@ -6,7 +6,8 @@ internal import SocketLoop
 /// The response, passed on as it comes.
 extension ClientConnection {
     func upstreamBytesReceived(_ received: ByteBuffer) {
-        deliveryBegan()
+        machine.answerBegan()
+        zeroSpentHead()
         relay(received)
         guard link.connection == nil else { return }
         // The upstream is no longer ours, so the end of this read will not be told.
@@ -57,12 +58,20 @@ extension ClientConnection {
         exchange.upstream.status = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.gate.callers.tags)
         if !AnswerPlan.isOfSession(head.status, exchange) { loop.upstreamAnswered(route, status: head.status) }
+        let rejected = head.status == 401 ? route.renewed : nil
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,
-            refusal: plan.refusal
+            refusal: plan.refusal,
+            rejectsToken: rejected != nil
         )
-        if case .refuse = action { return carryOut(action) }
+        switch action {
+        case .awaitToken: return carryOut(action)
+        case .refuse:
+            if let rejected { loop.renewal(rejected.name, rejected.version) {} }
+            return carryOut(action)
+        case _: break
+        }
         response.begin(
             head,
             plan,

@@ -121,6 +121,7 @@ final class ClientConnection: ServedConnection {
             case .awaitRecord(let ticket): return awaitRecord(ticket)
             case .connect(let again): action = connect(again: again)
             case .forwardRequest: action = forwardRequest()
+            case .awaitToken: action = awaitToken()
             case .answerPublicly(let answer, let close): action = answerPublicly(answer, close: close)
             case .refuse(let reason, let close): action = refuse(reason, close: close)
             case .tunnel: return

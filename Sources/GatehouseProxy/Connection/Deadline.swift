@@ -9,6 +9,8 @@ struct Deadline {
 
     /// How long a decision may wait for a key refresh (5 s at most) or for the audit's disk (250 ms at most).
     static let decision: TimeSpan = .seconds(6)
+    /// How long a request waits for a newer version of its token: a renewal has 10 s, and is then written.
+    static let renewal: TimeSpan = .seconds(12)
     /// How long a closed side is listened to, so that our last answer is not overtaken by a reset.
     static let linger: TimeSpan = .seconds(2)
     /// How long an idle connection on which a request may be under way is kept in a drain. Its answer says that the connection closes.
@@ -42,6 +44,7 @@ struct Deadline {
         case .decision: decision
         case .gathering, .requestBody, .output: server.body
         case .connection: nil
+        case .token: renewal
         case .responseHead: route?.response
         case .silence: route?.idle
         case .linger: linger

@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import NIOCore
 internal import SocketLoop
 
@@ -20,6 +21,9 @@ struct UpstreamLink {
         defer { opening = nil }
         return opening
     }
+
+    /// - Precondition: the bytes were kept, and their connection is given up.
+    mutating func inject(_ new: Secret, inPlaceOf old: Secret) { opening?.inject(new, inPlaceOf: old) }
 
     /// The head that began the request, once nobody needs its bytes any more: it is not sent again, and the kernel has taken it.
     mutating func takeSpentHead() -> ByteBuffer? {

@@ -76,6 +76,13 @@ final class Exchange {
         heldAgainst = new
     }
 
+    /// It waited for a newer token, and is sent by another configuration that decides the same of it.
+    func resumes(under new: ProxySnapshot, on route: PreparedRoute, injecting lines: Secret) {
+        snapshot = new
+        self.route = route
+        injected = lines
+    }
+
     func routed(to route: PreparedRoute, prefix: Int) {
         self.route = route
         self.prefix = prefix

@@ -155,10 +155,12 @@ extension ExchangeMachine {
         }
     }
 
-    package mutating func tokenProvided(_ found: Bool) -> ExchangeAction {
+    /// - Parameter renews: a newer version of the token can be asked for.
+    package mutating func tokenProvided(_ found: Bool, renews: Bool = false) -> ExchangeAction {
         switch state {
-        case .deciding(.token, let request):
+        case .deciding(.token, var request):
             guard found else { return refuse(request, .tokenUnavailable) }
+            request.isRenewable = renews
             state = .deciding(.record, request)
             return .recordDecision
         case _: preconditionFailure("a token is for what the gate let pass")

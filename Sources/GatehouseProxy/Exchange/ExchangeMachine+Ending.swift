@@ -18,7 +18,7 @@ extension ExchangeMachine {
             guard !request.isComplete else { return .wait }
             state = .closed
             return .abort(.clientClosed)
-        case .deciding, .awaitingKeys, .awaitingRecord, .connecting, .closed: return .wait
+        case .deciding, .awaitingKeys, .awaitingRecord, .connecting, .awaitingToken, .closed: return .wait
         }
     }
 
@@ -32,6 +32,7 @@ extension ExchangeMachine {
         case .awaitingKeys(let request): return refuse(request, .keysUnavailable)
         case .awaitingRecord(let request): return refuse(request, .auditUnavailable)
         case .connecting(let request): return refuse(request, .upstreamUnreachable)
+        case .awaitingToken(let request, let reason): return refuse(request, reason)
         case .forwarding(let request, .awaitingHead) where request.isComplete: return refuse(request, .upstreamTimeout)
         // A client that stalls in its own body gets no answer that it does not read. A phase takes no time.
         case .deciding, .gathering, .forwarding, .tunnelling:
@@ -69,8 +70,8 @@ extension ExchangeMachine {
             state = .lingering(isShut: true)
             return .shutOutput
         case .closed: return .cut
-        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .dropping,
-            .tunnelling:
+        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .awaitingToken,
+            .dropping, .tunnelling:
             return .wait
         }
     }
@@ -87,7 +88,8 @@ extension ExchangeMachine {
     /// - Parameter action: what is done when no exchange is under way.
     private mutating func end(_ ending: Ending, orElse action: ExchangeAction) -> ExchangeAction {
         switch state {
-        case .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .tunnelling:
+        case .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .awaitingToken,
+            .tunnelling:
             state = .closed
             return .abort(ending)
         case .idle, .dropping, .lingering, .closed:
@@ -102,7 +104,7 @@ extension ExchangeMachine {
             state = .closed
             return .abort(ending)
         case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding(_, .awaitingHead),
-            .dropping, .lingering, .closed:
+            .awaitingToken, .dropping, .lingering, .closed:
             return .wait
         }
     }

@@ -23,16 +23,28 @@ extension ExchangeMachine {
         state = .forwarding(request, .awaitingHead(.unsent))
     }
 
-    /// More of the request was sent than is kept, or something has come back: it is not sent again.
-    package mutating func deliveryBegan() {
+    /// More of the request was sent than is kept: it is not sent again.
+    package mutating func bodyPassed() {
+        guard case .forwarding(var request, .awaitingHead) = state else { return }
+        request.isRenewable = false
+        state = .forwarding(request, .awaitingHead(.final))
+    }
+
+    /// Something has come back: only the rejection of its token lets the request be sent again.
+    package mutating func answerBegan() {
         guard case .forwarding(let request, .awaitingHead) = state else { return }
         state = .forwarding(request, .awaitingHead(.final))
     }
 
     /// Whether what was sent so far has to be kept.
-    package var mayDeliverAgain: Bool {
-        guard case .forwarding(_, .awaitingHead(let delivery)) = state else { return false }
-        return delivery != .final
+    package var keepsOpening: Bool {
+        switch state {
+        case .forwarding(let request, .awaitingHead(let delivery)): delivery != .final || request.isRenewable
+        case .awaitingToken: true
+        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding(_, .streaming),
+            .dropping, .tunnelling, .lingering, .closed:
+            false
+        }
     }
 
     /// The upstream's connection has ended, and with it no response.
@@ -51,7 +63,8 @@ extension ExchangeMachine {
         case .forwarding(_, .streaming), .tunnelling:
             state = .closed
             return .abort(.upstreamClosed)
-        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .dropping, .lingering, .closed:
+        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .awaitingToken, .dropping,
+            .lingering, .closed:
             return .wait
         }
     }
@@ -140,16 +153,23 @@ extension ExchangeMachine {
 
     /// - Parameter refusal: why the client gets another answer than the upstream's. A 401 to the token that was injected is one: the
     ///   caller did nothing wrong, and would start a sign-in that cannot succeed.
+    /// - Parameter rejectsToken: the answer is a 401, for which the injected token may be the cause. A request is sent once more for it, and not twice.
     package mutating func responseHeadReceived(
         reusesUpstream: Bool,
         isUpgrade: Bool,
-        refusal: Reason? = nil
+        refusal: Reason? = nil,
+        rejectsToken: Bool = false
     ) -> ExchangeAction {
         switch state {
         case .forwarding(var request, .awaitingHead):
             // A client that still waits for `100 Continue` may or may not send its body after this answer, so where its next
             // request would start is unknown.
             if request.expectsContinue, !request.isComplete { request.keepsAlive = false }
+            if rejectsToken, let refusal, request.isRenewable, request.isComplete {
+                request.isRenewable = false
+                state = .awaitingToken(request, orElse: refusal)
+                return .awaitToken
+            }
             if let refusal = refusal ?? (isUpgrade && !request.isUpgrade ? .upstreamMalformed : nil) {
                 return refuse(request, refusal)
             }
@@ -161,6 +181,16 @@ extension ExchangeMachine {
             return .wait
         case _: preconditionFailure("a response answers a request that has none yet")
         }
+    }
+
+    /// The answer to ``ExchangeAction/awaitToken``.
+    ///
+    /// - Parameter found: a newer version is there. Without one the upstream's rejection stands.
+    package mutating func tokenRenewed(_ found: Bool) -> ExchangeAction {
+        guard case .awaitingToken(let request, let reason) = state else { return .wait }
+        guard found else { return refuse(request, reason) }
+        state = .connecting(request)
+        return .connect(again: false)
     }
 
     /// Whether the response's head must tell the client that the connection closes after it.

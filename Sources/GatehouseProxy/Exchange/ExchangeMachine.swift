@@ -30,6 +30,8 @@ package struct ExchangeMachine: ~Copyable {
         case connecting(Request)
         /// The request is under way. To: connecting, idle, dropping, tunnelling, lingering, closed.
         case forwarding(Request, Response)
+        /// The upstream rejected the token of a request that is kept, and a newer version is asked for. To: connecting, dropping, closed.
+        case awaitingToken(Request, orElse: Reason)
         /// The exchange is answered, but the client still sends its body, which is dropped up to a bound. To: idle, lingering, closed.
         case dropping(Request, allowance: Int)
         /// Bytes pass both ways unread. To: closed.
@@ -61,6 +63,8 @@ package struct ExchangeMachine: ~Copyable {
         package var expectsContinue: Bool
         /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
         package var isSafe: Bool
+        /// All of it is kept, and it is sent once more should the upstream reject its token and a newer one be there.
+        package var isRenewable = false
 
         package init(
             keepsAlive: Bool,
@@ -122,6 +126,8 @@ package enum ExchangeAction: Equatable {
     /// - Parameter again: the request was sent over an idle connection that turned out dead; where one was, the others are no better.
     case connect(again: Bool)
     case forwardRequest
+    /// Ask for a newer version of the token that the upstream rejected; its connection is given up.
+    case awaitToken
 
     /// Give the answer that Gatehouse itself has for everybody; nothing is forwarded.
     indirect case answerPublicly(LocalResponse, close: Bool)
@@ -173,7 +179,7 @@ extension ExchangeMachine {
     package var disposition: InboundDisposition {
         switch state {
         case .idle: .head
-        case .deciding, .awaitingKeys, .awaitingRecord, .connecting: .hold
+        case .deciding, .awaitingKeys, .awaitingRecord, .connecting, .awaitingToken: .hold
         case .gathering: .gatherBody
         case .forwarding(let request, _): request.isComplete ? .hold : .forwardBody
         case .dropping: .dropBody
@@ -184,6 +190,11 @@ extension ExchangeMachine {
 
     package var isIdle: Bool {
         if case .idle = state { true } else { false }
+    }
+
+    /// Whether the request in hand waits for a newer token.
+    package var isAwaitingToken: Bool {
+        if case .awaitingToken = state { true } else { false }
     }
 
     /// Whether the request in hand waits for an upstream connection.
@@ -217,6 +228,8 @@ package enum ExchangeWait: Equatable, CaseIterable {
     case gathering
     /// The upstream connection. Its connector has a limit of its own.
     case connection
+    /// A newer version of a token that the upstream rejected.
+    case token
     /// The client's next bytes of a body that is passed on.
     case requestBody
     case responseHead
@@ -236,6 +249,7 @@ extension ExchangeMachine {
         case .deciding, .awaitingKeys, .awaitingRecord: .decision
         case .gathering: .gathering
         case .connecting: .connection
+        case .awaitingToken: .token
         case .forwarding(let request, .awaitingHead): request.isComplete ? .responseHead : .requestBody
         case .forwarding(_, .streaming), .tunnelling: .silence
         case .dropping, .lingering(isShut: true): .linger

@@ -12,6 +12,7 @@ protocol ServedConnection: AnyObject {
     var isIdle: Bool { get }
     /// Called a few times a second: deadlines, silence, expiry.
     func sweep(now: MonotonicTime, wall: Timestamp)
+    func snapshotReplaced()
     func drainBegan()
     func closeNow()
 }
@@ -34,6 +35,7 @@ package final class ProxyLoop {
     let clock: any WallClock
     let connector: UpstreamConnector
     private let onTokenRejected: TokenRejection
+    let renewal: TokenRenewal
     let logger: Logger
     var random = FastRandom()
     var gate: GateTables
@@ -55,6 +57,13 @@ package final class ProxyLoop {
     /// An upstream answered 401 to a token that was injected.
     package typealias TokenRejection = @Sendable (Route, TokenName, _ version: Int) -> Void
 
+    /// Asks for a newer version of a token that an upstream rejected, and returns at once. A newer version comes in a snapshot; where none comes, what
+    /// is handed over is called, from anywhere.
+    package typealias TokenRenewal =
+        @Sendable (
+            TokenName, _ version: Int, _ stays: @escaping @Sendable () -> Void
+        ) -> Void
+
     /// Makes what writes the access log before it records: for as long as the configuration asks for one.
     package typealias AccessLog = (any AuditRecorder) -> any AuditRecorder
 
@@ -71,6 +80,7 @@ package final class ProxyLoop {
         sessions: SessionTags,
         legacy: LegacySessions,
         onTokenRejected: @escaping TokenRejection = { _, _, _ in },
+        renewal: @escaping TokenRenewal = { _, _, stays in stays() },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -83,6 +93,7 @@ package final class ProxyLoop {
         self.connector = connector
         self.descriptors = descriptors
         self.onTokenRejected = onTokenRejected
+        self.renewal = renewal
         self.logger = logger
         gate = GateTables(sessions, legacy: legacy, rates: rates, logger: logger)
         let ceiling = descriptors.ceiling
@@ -107,6 +118,7 @@ package final class ProxyLoop {
         }
         snapshot = new
         metrics.retire(keeping: new.table)
+        for connection in connections where !connection.isIdle { connection.snapshotReplaced() }
     }
 
     /// Tells the log of a request that was refused or failed.

@@ -16,12 +16,12 @@ struct ForwardPhase: ~Copyable {
         route.rewrite.bound(inbound.head, injectedCount: injected.count)
     }
 
-    func writeHead(_ inbound: borrowing InboundBytes, bound: Int, into bytes: inout ByteBuffer) {
+    func writeHead(_ inbound: borrowing InboundBytes, bound: Int, into opening: inout OpeningBytes) {
         let head = inbound.head
         let source = inbound.bytes
         injected.withUnsafeBytes { lines in
-            _ = bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
-                route.rewrite.write(
+            _ = opening.head.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
+                let written = route.rewrite.write(
                     head,
                     bytes: source.readableBytesUInt8Span,
                     prefixLength: exchange.prefix,
@@ -30,6 +30,8 @@ struct ForwardPhase: ~Copyable {
                     untagging: untagging(head),
                     into: output
                 )
+                opening.injectedAt = written.injectedAt
+                return written.count
             }
         }
     }
@@ -54,29 +56,5 @@ struct ForwardPhase: ~Copyable {
             untagging.contentLength = length - owned.cuts.length
         }
         return untagging
-    }
-}
-
-/// The first bytes of a request as they are sent: its head with what rides behind it, and what is too long for that.
-struct OpeningBytes {
-    var head: ByteBuffer
-    private(set) var body = ByteBuffer()
-    /// Bytes that `head` may have with what rides behind it.
-    private let bound: Int
-
-    init(head: ByteBuffer, bound: Int) {
-        self.head = head
-        self.bound = bound
-    }
-
-    mutating func put(_ part: ByteBuffer) {
-        var part = part
-        if body.readableBytes > 0 {
-            body.writeBuffer(&part)
-        } else if head.readableBytes + part.readableBytes <= bound {
-            head.writeBuffer(&part)
-        } else {
-            body = part
-        }
     }
 }

@@ -15,6 +15,10 @@ enum InjectedFields: Sendable {
         case subject
         case principal
         case assertion
+
+        var isAssertion: Bool {
+            if case .assertion = self { true } else { false }
+        }
     }
 
     init(_ injections: [Injection], tokens: TokenSnapshot) {
@@ -45,6 +49,12 @@ enum InjectedFields: Sendable {
             namesCaller
             ? .perCaller(pieces)
             : .fixed(Self.render(pieces, for: .nobody, UnsafeRawBufferPointer(start: nil, count: 0)))
+    }
+
+    /// The lines for a caller whose assertion is no longer there, nil when it is one of them.
+    func lines(for principal: Principal) -> Secret? {
+        if case .perCaller(let pieces) = self, pieces.contains(where: \.isAssertion) { return nil }
+        return lines(for: principal, UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     /// The lines for one caller, nil when a token is missing.

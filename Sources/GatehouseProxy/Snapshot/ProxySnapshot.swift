@@ -46,6 +46,11 @@ package final class ProxySnapshot: Sendable {
         self.callGrace = callGrace
         waits = ServerWaits(limits)
     }
+
+    /// The route that lets the same callers through to the same upstream as one of another snapshot.
+    func successor(of route: PreparedRoute) -> PreparedRoute? {
+        table.successor(of: route.route).map { routes[$0] }
+    }
 }
 
 /// A route with everything rendered that does not depend on the request.
@@ -68,6 +73,8 @@ final class PreparedRoute: Sendable {
     let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
     let token: (name: TokenName, version: Int)?
+    /// The first of its tokens that renews itself.
+    let renewed: (name: TokenName, version: Int)?
     /// In the order of the route's `cors.origins`.
     let crossOrigins: [CrossOrigin]
     /// The route's resource metadata as JSON.
@@ -90,6 +97,9 @@ final class PreparedRoute: Sendable {
         waits = RouteWaits(route.timeouts)
         isGated = route.speech == .mcp
         permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
+        renewed = route.injections.lazy.flatMap(\.value.tokens).first(where: tokens.renewed.contains).flatMap { name in
+            tokens.tokens[name].map { (name, $0.version) }
+        }
         token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
             tokens.tokens[name].map { (name, $0.version) }
         }

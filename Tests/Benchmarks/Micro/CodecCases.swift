@@ -25,7 +25,7 @@ let codecCases = [
                         injectedLines: lines,
                         requestID: RequestID(high: 1, low: UInt64(turn)),
                         into: output
-                    )
+                    ).count
                 }
             }
             try check(written > 300 && written < bytes.count)

@@ -41,7 +41,7 @@ enum Bench {
                     injectedLines: lines,
                     requestID: requestID,
                     into: output
-                )
+                ).count
             }
         }
         return String(decoding: bytes, as: UTF8.self)

@@ -27,7 +27,7 @@ import Testing
                     injectedLines: UnsafeRawBufferPointer(start: nil, count: 0),
                     requestID: Bench.requestID,
                     into: output
-                )
+                ).count
             }
             // What goes upstream is itself a request that Gatehouse would take, with nothing of the client's left in it.
             var second = RequestHeadParser(

@@ -25,7 +25,7 @@ import Testing
                 requestID: Bench.requestID,
                 untagging: RequestRewrite.Untagging(field: field, query: tag),
                 into: output
-            )
+            ).count
         }
         return String(decoding: output, as: UTF8.self)
     }

@@ -23,7 +23,7 @@ import Testing
         let expected: [ExchangeWait: TimeSpan?] = [
             .head: .seconds(1), .keepAlive: .seconds(3), .decision: Deadline.decision, .gathering: .seconds(2),
             .connection: nil, .requestBody: .seconds(2), .responseHead: .seconds(5), .silence: .seconds(6),
-            .output: .seconds(2), .linger: Deadline.linger,
+            .output: .seconds(2), .linger: Deadline.linger, .token: Deadline.renewal,
         ]
         #expect(expected.count == ExchangeWait.allCases.count)
         for (wait, span) in expected {

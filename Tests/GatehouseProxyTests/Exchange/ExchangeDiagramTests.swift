@@ -67,6 +67,11 @@ import Testing
             Step("responseHeadReceived", at(.awaitingHead)) {
                 $0.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
             },
+            Step("responseHeadReceived: rejects the token", Machines.forwarding(Machines.get, renews: true)) {
+                TokenRejectionTests.reject(&$0)
+            },
+            Step("tokenRenewed", at(.awaitingToken)) { $0.tokenRenewed(true) },
+            Step("tokenRenewed: none", at(.awaitingToken)) { $0.tokenRenewed(false) },
             Step(
                 "responseHeadReceived: upgrade",
                 Machines.forwarding(.init(keepsAlive: true, isComplete: true, isUpgrade: true))
@@ -99,6 +104,7 @@ import Testing
         case .gathering: "gathering"
         case .awaitingRecord: "awaitingRecord"
         case .connecting: "connecting"
+        case .awaitingToken: "awaitingToken"
         case .forwarding(_, .awaitingHead): "forwarding_awaitingHead"
         case .forwarding(_, .streaming): "forwarding_streaming"
         case .dropping: "dropping"

@@ -7,13 +7,14 @@ import Testing
 @Suite struct ExchangeMachinePairTests {
     enum Place: CaseIterable {
         case accepted, reading, idle, deciding, awaitingKeys, awaitingRecord, gathering, connecting, awaitingHead,
-            awaitingHeadWithinBody
+            awaitingHeadWithinBody, awaitingToken
         case streaming, streamingWithinBody, dropping, tunnelling, lingering, shut, closed
     }
 
     enum Event: CaseIterable {
         case clientClosed, deadlinePassed, assertionExpired, drainBegan, streamDrained, graceEnded, upstreamFailed
-        case upstreamClosed, keysSettled, decisionSettled, decisionFailed, connectFailed, inputExhausted,
+        case upstreamClosed, keysSettled, tokenRenewed, tokenStays, decisionSettled, decisionFailed, connectFailed,
+            inputExhausted,
             drainBeganForAnother, streamStalled, outputWritten
     }
 
@@ -39,6 +40,9 @@ import Testing
             _ = machine.decisionRecorded(.recorded)
         case .awaitingHead: return ExchangeMachineTests.forwarding(get)
         case .awaitingHeadWithinBody: return ExchangeMachineTests.forwarding(post)
+        case .awaitingToken:
+            machine = ExchangeMachineTests.forwarding(get, renews: true)
+            _ = TokenRejectionTests.reject(&machine)
         case .streaming, .streamingWithinBody:
             machine = ExchangeMachineTests.forwarding(place == .streaming ? get : post)
             _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
@@ -69,6 +73,8 @@ import Testing
         case .upstreamFailed: machine.upstreamFailed(.upstreamReset)
         case .upstreamClosed: machine.upstreamClosed()
         case .keysSettled: machine.keysSettled()
+        case .tokenRenewed: machine.tokenRenewed(true)
+        case .tokenStays: machine.tokenRenewed(false)
         case .decisionSettled: machine.decisionSettled(durable: true)
         case .decisionFailed: machine.decisionSettled(durable: false)
         case .connectFailed: machine.connectFailed()
@@ -79,65 +85,52 @@ import Testing
         }
     }
 
-    /// What each event leads to. What is not named is `.wait`.
-    static func expected(_ event: Event, at place: Place) -> ExchangeAction {
-        switch (event, place) {
-        case (.clientClosed, .accepted), (.clientClosed, .reading), (.clientClosed, .idle), (.clientClosed, .dropping),
-            (.clientClosed, .lingering), (.clientClosed, .shut), (.clientClosed, .closed):
-            .close
-        case (.clientClosed, _): .abort(.clientClosed)
+    /// Between requests, and once all is answered.
+    private static let atRest: [Place] = [.accepted, .reading, .idle, .dropping, .lingering, .shut, .closed]
+    private static let flowing: [Place] = [.streaming, .streamingWithinBody, .tunnelling]
+    private static let awaiting: [Place] = [.awaitingHead, .awaitingHeadWithinBody]
 
-        case (.deadlinePassed, .accepted), (.deadlinePassed, .reading), (.deadlinePassed, .idle),
-            (.deadlinePassed, .dropping), (.deadlinePassed, .lingering), (.deadlinePassed, .shut),
-            (.deadlinePassed, .closed):
-            .cut
-        case (.deadlinePassed, .awaitingKeys): .refuse(.keysUnavailable, close: false)
-        case (.deadlinePassed, .awaitingRecord): .refuse(.auditUnavailable, close: false)
-        case (.deadlinePassed, .connecting): .refuse(.upstreamUnreachable, close: false)
-        case (.deadlinePassed, .awaitingHead): .refuse(.upstreamTimeout, close: false)
-        case (.deadlinePassed, _): .abort(.timeout)
-
-        case (.assertionExpired, .streaming), (.assertionExpired, .streamingWithinBody),
-            (.assertionExpired, .tunnelling):
-            .abort(.expired)
-        case (.streamDrained, .streaming), (.streamDrained, .streamingWithinBody), (.streamDrained, .tunnelling):
-            .abort(.drained)
-        case (.streamStalled, .streaming), (.streamStalled, .streamingWithinBody), (.streamStalled, .tunnelling):
-            .abort(.timeout)
-        case (.drainBegan, .idle): .close
-        case (.drainBegan, .accepted), (.drainBegan, .reading): .hasten(.ends)
-        case (.drainBeganForAnother, .accepted), (.drainBeganForAnother, .reading), (.drainBeganForAnother, .idle):
-            .hasten(.handsOver)
-
-        // What is whole is answered.
-        case (.inputExhausted, .accepted), (.inputExhausted, .reading), (.inputExhausted, .idle),
-            (.inputExhausted, .dropping), (.inputExhausted, .lingering), (.inputExhausted, .shut):
-            .close
-        case (.inputExhausted, .gathering), (.inputExhausted, .awaitingHeadWithinBody),
-            (.inputExhausted, .streamingWithinBody), (.inputExhausted, .tunnelling):
-            .abort(.clientClosed)
-
-        case (.graceEnded, .accepted), (.graceEnded, .reading), (.graceEnded, .idle), (.graceEnded, .dropping),
-            (.graceEnded, .lingering), (.graceEnded, .shut), (.graceEnded, .closed):
-            .cut
-        case (.graceEnded, _): .abort(.drained)
-
-        case (.outputWritten, .lingering), (.outputWritten, .shut): .shutOutput
-        case (.outputWritten, .closed): .cut
-
-        case (.upstreamFailed, .awaitingHead), (.upstreamFailed, .awaitingHeadWithinBody),
-            (.upstreamClosed, .awaitingHead), (.upstreamClosed, .awaitingHeadWithinBody):
-            .refuse(.upstreamReset, close: false)
-        case (.upstreamFailed, .streaming), (.upstreamFailed, .streamingWithinBody), (.upstreamFailed, .tunnelling),
-            (.upstreamClosed, .streaming), (.upstreamClosed, .streamingWithinBody), (.upstreamClosed, .tunnelling):
-            .abort(.upstreamClosed)
-
-        case (.keysSettled, .awaitingKeys): .route
-        case (.decisionSettled, .awaitingRecord): .connect(again: false)
-        case (.decisionFailed, .awaitingRecord): .refuse(.auditUnavailable, close: false)
-        case (.connectFailed, .connecting): .refuse(.upstreamUnreachable, close: false)
-        case (_, _): .wait
+    /// The action that each event leads to, by the first line that names the place; `.wait` where none does.
+    private static func lines(_ event: Event) -> [([Place], ExchangeAction)] {
+        switch event {
+        case .clientClosed: [(atRest, .close), (Place.allCases, .abort(.clientClosed))]
+        case .deadlinePassed:
+            [
+                (atRest, .cut), ([.awaitingKeys], .refuse(.keysUnavailable, close: false)),
+                ([.awaitingRecord], .refuse(.auditUnavailable, close: false)),
+                ([.connecting], .refuse(.upstreamUnreachable, close: false)),
+                ([.awaitingHead], .refuse(.upstreamTimeout, close: false)),
+                ([.awaitingToken], .refuse(.upstreamCredentialRejected, close: false)),
+                (Place.allCases, .abort(.timeout)),
+            ]
+        case .assertionExpired: [(flowing, .abort(.expired))]
+        case .streamDrained: [(flowing, .abort(.drained))]
+        case .streamStalled: [(flowing, .abort(.timeout))]
+        case .drainBegan: [([.idle], .close), ([.accepted, .reading], .hasten(.ends))]
+        case .drainBeganForAnother: [([.accepted, .reading, .idle], .hasten(.handsOver))]
+        case .inputExhausted:
+            // What is whole is answered.
+            [
+                ([.closed], .wait), (atRest, .close),
+                (
+                    [.gathering, .awaitingHeadWithinBody, .streamingWithinBody, .tunnelling], .abort(.clientClosed)
+                ),
+            ]
+        case .graceEnded: [(atRest, .cut), (Place.allCases, .abort(.drained))]
+        case .outputWritten: [([.lingering, .shut], .shutOutput), ([.closed], .cut)]
+        case .upstreamFailed, .upstreamClosed:
+            [(awaiting, .refuse(.upstreamReset, close: false)), (flowing, .abort(.upstreamClosed))]
+        case .keysSettled: [([.awaitingKeys], .route)]
+        case .tokenRenewed: [([.awaitingToken], .connect(again: false))]
+        case .tokenStays: [([.awaitingToken], .refuse(.upstreamCredentialRejected, close: false))]
+        case .decisionSettled: [([.awaitingRecord], .connect(again: false))]
+        case .decisionFailed: [([.awaitingRecord], .refuse(.auditUnavailable, close: false))]
+        case .connectFailed: [([.connecting], .refuse(.upstreamUnreachable, close: false))]
         }
+    }
+
+    static func expected(_ event: Event, at place: Place) -> ExchangeAction {
+        lines(event).first { $0.0.contains(place) }?.1 ?? .wait
     }
 
     @Test(arguments: Event.allCases)
@@ -173,8 +166,8 @@ import Testing
 
     @Test func dispositionsTellWhatBecomesOfBytes() {
         let expected: [InboundDisposition] = [
-            .head, .head, .head, .hold, .hold, .hold, .gatherBody, .hold, .hold, .forwardBody, .hold, .forwardBody,
-            .dropBody, .tunnel, .discard, .discard, .discard,
+            .head, .head, .head, .hold, .hold, .hold, .gatherBody, .hold, .hold, .forwardBody, .hold, .hold,
+            .forwardBody, .dropBody, .tunnel, .discard, .discard, .discard,
         ]
         #expect(expected.count == Place.allCases.count)
         for (place, disposition) in zip(Place.allCases, expected) {
@@ -182,6 +175,7 @@ import Testing
             #expect(machine.disposition == disposition, "\(place)")
             #expect(machine.isIdle == [.accepted, .reading, .idle].contains(place))
             #expect(machine.isConnecting == (place == .connecting))
+            #expect(machine.isAwaitingToken == (place == .awaitingToken))
             #expect(machine.isRequestComplete == (place == .awaitingHead || place == .streaming))
         }
     }
@@ -189,7 +183,7 @@ import Testing
     @Test func `the machine names the wait of each state`() {
         let expected: [ExchangeWait] = [
             .head, .head, .keepAlive, .decision, .decision, .decision, .gathering, .connection, .responseHead,
-            .requestBody, .silence, .silence, .linger, .silence, .output, .linger, .output,
+            .requestBody, .token, .silence, .silence, .linger, .silence, .output, .linger, .output,
         ]
         #expect(expected.count == Place.allCases.count)
         for (place, wait) in zip(Place.allCases, expected) { #expect(Self.machine(at: place).wait == wait, "\(place)") }

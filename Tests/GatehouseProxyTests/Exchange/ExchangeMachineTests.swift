@@ -30,7 +30,9 @@ import Testing
         }
     }
 
-    static func forwarding(_ request: ExchangeMachine.Request = get, isReused: Bool = false) -> ExchangeMachine {
+    static func forwarding(_ request: ExchangeMachine.Request = get, isReused: Bool = false, renews: Bool = false)
+        -> ExchangeMachine
+    {
         var machine = ExchangeMachine()
         #expect(machine.headReceived(request) == .route)
         #expect(machine.routed(true) == .seekPublicAnswer)
@@ -38,7 +40,7 @@ import Testing
         #expect(machine.authenticated(.verified) == .authorize)
         #expect(machine.authorized(refusal: nil) == .gate)
         #expect(machine.gated(.passed) == .provideToken)
-        #expect(machine.tokenProvided(true) == .recordDecision)
+        #expect(machine.tokenProvided(true, renews: renews) == .recordDecision)
         #expect(machine.decisionRecorded(.recorded) == .connect(again: false))
         #expect(machine.connected(isReused: isReused) == .forwardRequest)
         return machine
@@ -318,10 +320,10 @@ import Testing
 
     @Test func aDeadReusedConnectionIsReplacedOnce() {
         var machine = Self.forwarding(Self.safe, isReused: true)
-        #expect(machine.mayDeliverAgain == true)
+        #expect(machine.keepsOpening == true)
         #expect(machine.upstreamClosed() == .connect(again: true))
         #expect(machine.connected(isReused: false) == .forwardRequest)
-        #expect(machine.mayDeliverAgain == false)
+        #expect(machine.keepsOpening == false)
         #expect(machine.upstreamClosed() == .refuse(.upstreamReset, close: false))
     }
 
@@ -337,8 +339,8 @@ import Testing
     @Test
     func `nothing is sent again once something came back, once more was sent than is kept, or over a new connection`() {
         var begun = Self.forwarding(Self.safe, isReused: true)
-        begun.deliveryBegan()
-        #expect(begun.mayDeliverAgain == false)
+        begun.answerBegan()
+        #expect(begun.keepsOpening == false)
         #expect(begun.upstreamClosed() == .refuse(.upstreamReset, close: false))
         var fresh = Self.forwarding(Self.safe)
         fresh.sendingFailed()

@@ -64,12 +64,38 @@ import Testing
         let foundInjected = InjectPhase.lines(fixture.inbound, for: PhaseFixture.caller, on: route)
         let injected = try #require(foundInjected)
         let phase = ForwardPhase(exchange: fixture.exchange, route: route, injected: injected)
-        var bytes = ByteBuffer()
-        phase.writeHead(fixture.inbound, bound: phase.bound(fixture.inbound), into: &bytes)
-        let head = String(buffer: bytes)
+        let bound = phase.bound(fixture.inbound)
+        var opening = OpeningBytes(head: ByteBuffer(), bound: bound)
+        phase.writeHead(fixture.inbound, bound: bound, into: &opening)
+        let head = String(buffer: opening.head)
         #expect(head.contains("\r\nX-Coda-Api-Key: \(Gateway.token)\r\n"))
         #expect(!head.contains("theirs"))
         #expect(!head.lowercased().contains("assertion"))
         #expect(String(decoding: phase.authority(fixture.inbound), as: UTF8.self) == "coda.example")
+    }
+
+    @Test func `newer lines take the place of the injected ones, of whatever length, and what follows stays`() throws {
+        for new in ["X-Coda-Api-Key: b\r\n", "X-Coda-Api-Key: \(String(repeating: "c", count: 9000))\r\n"] {
+            let fixture = try PhaseFixture(
+                "GET /mcp HTTP/1.1\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: a\r\nX-A: 1\r\n\r\n",
+                routes: [Gateway.route("http://127.0.0.1:1")]
+            )
+            let route = try fixture.admit()
+            let foundInjected = InjectPhase.lines(fixture.inbound, for: PhaseFixture.caller, on: route)
+            let old = try #require(foundInjected)
+            let phase = ForwardPhase(exchange: fixture.exchange, route: route, injected: old)
+            let bound = phase.bound(fixture.inbound)
+            var opening = OpeningBytes(head: ByteBuffer(), bound: bound + ForwardPhase.joinedBody)
+            phase.writeHead(fixture.inbound, bound: bound, into: &opening)
+            opening.put(ByteBuffer(string: "a body"))
+            let before = opening.head
+            let text = String(buffer: before)
+            opening.inject(Secret(new), inPlaceOf: old)
+            let line = "X-Coda-Api-Key: \(Gateway.token)\r\n"
+            #expect(text.contains(line))
+            #expect(String(buffer: opening.head) == text.replacing(line, with: new))
+            // The old token stands nowhere any more.
+            #expect(before.readableBytesView.allSatisfy { $0 == 0 })
+        }
     }
 }

@@ -43,12 +43,14 @@ final class Gateway: Sendable {
     /// - Parameters:
     ///   - routes: made once the upstream stands; by default one for everything.
     ///   - listener: a unix socket to listen on instead of a port.
+    ///   - renewal: asked for newer versions of the token, which renews itself then.
     static func run(
         limits: ServerLimits = ServerLimits(),
         threads: Int = 1,
         trustRoots: TLSContext.TrustRoots = .system,
         listener: String? = nil,
         upstream: RawListener? = nil,
+        renewal: ProxyLoop.TokenRenewal? = nil,
         routes: (RawListener) throws -> [Route] = { [try route($0.url)] },
         _ body: (Gateway) async throws -> Void
     ) async throws {
@@ -58,7 +60,7 @@ final class Gateway: Sendable {
         await turns.take()
         do {
             try await withTaskExecutorPreference(BlockingExecutor.shared) {
-                try await start(limits, threads, trustRoots, listener, upstream ?? RawListener(), routes, body)
+                try await start(limits, threads, trustRoots, listener, upstream ?? RawListener(), renewal, routes, body)
             }
         } catch {
             await turns.giveBack()
@@ -75,6 +77,7 @@ final class Gateway: Sendable {
         _ trustRoots: TLSContext.TrustRoots,
         _ listener: String?,
         _ upstream: RawListener,
+        _ renewal: ProxyLoop.TokenRenewal?,
         _ routes: (RawListener) throws -> [Route],
         _ body: (Gateway) async throws -> Void
     ) async throws {
@@ -86,7 +89,7 @@ final class Gateway: Sendable {
         }
         let clock = ScriptedClock()
         let eventLoops = try (0..<threads).map { try EpollLoop.start(named: "loop-\($0)") }
-        let snapshot = try Self.snapshot(routes(upstream), limits: limits)
+        let snapshot = try Self.snapshot(routes(upstream), renews: renewal != nil, limits: limits)
         let connector = UpstreamConnector(trustRoots: trustRoots)
         let rates = RateTable()
         let legacy = LegacySessions()
@@ -102,7 +105,8 @@ final class Gateway: Sendable {
                 rates: rates,
                 sessions: sessions,
                 legacy: legacy,
-                onTokenRejected: { _, _, _ in rejections.update { $0 += 1 } }
+                onTokenRejected: { _, _, _ in rejections.update { $0 += 1 } },
+                renewal: renewal ?? { _, _, stays in stays() }
             )
         }
         let port = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
@@ -196,13 +200,17 @@ final class Gateway: Sendable {
         _ routes: [Route],
         token: String = token,
         version: Int = 1,
+        renews: Bool = false,
         limits: ServerLimits = ServerLimits(),
         authorities: UpstreamAuthorities? = nil
     ) throws -> ProxySnapshot {
         let value = try TokenValue(validating: Secret(token), version: version)
         return ProxySnapshot(
             table: RouteTable(routes),
-            tokens: TokenSnapshot(tokens: [try TokenName(parsing: "coda"): value]),
+            tokens: TokenSnapshot(
+                tokens: [try TokenName(parsing: "coda"): value],
+                renewed: renews ? [try TokenName(parsing: "coda")] : []
+            ),
             limits: limits,
             authorities: try authorities ?? UpstreamAuthorities(of: routes)
         )

@@ -1,0 +1,53 @@
+internal import GatehouseCore
+internal import SocketLoop
+
+/// An upstream rejected a token that renews itself: the request, of which all is kept, is sent once more with a newer version.
+extension ClientConnection {
+    func awaitToken() -> ExchangeAction {
+        guard let exchange, let token = exchange.route?.renewed else {
+            preconditionFailure("a token is renewed for the route that injects it")
+        }
+        response.reset()
+        link.takeConnection()?.close()
+        // Another request may have been told so before.
+        if takeNewerToken() { return machine.tokenRenewed(true) }
+        let waiting = LoopBound(self, on: loop.eventLoop)
+        loop.renewal(token.name, token.version) { [awaited = exchange.id] in
+            waiting.loop.execute { waiting.value.tokenStays(awaited) }
+        }
+        return .wait
+    }
+
+    /// Another snapshot is in force.
+    func snapshotReplaced() {
+        guard machine.isAwaitingToken, takeNewerToken() else { return }
+        goOn(machine.tokenRenewed(true))
+    }
+
+    /// No newer version comes.
+    private func tokenStays(_ awaited: RequestID) {
+        guard exchange?.id == awaited else { return }
+        goOn(machine.tokenRenewed(false))
+    }
+
+    private func goOn(_ action: ExchangeAction) {
+        carryOut(action)
+        useInbound()
+        flushIfNeeded()
+    }
+
+    /// Puts the version that is in force into the kept request. The request goes on under the snapshot that holds it, provided that this lets the
+    /// same callers through to the same upstream: the decision stands then.
+    ///
+    /// - Returns: false while the rejected version is the newest.
+    private func takeNewerToken() -> Bool {
+        guard let exchange, let caller = exchange.caller, let route = exchange.route, let rejected = route.renewed,
+            let next = loop.snapshot.successor(of: route), let token = next.renewed,
+            token.name == rejected.name, token.version > rejected.version,
+            let old = exchange.injected, let new = next.injected.lines(for: caller.principal)
+        else { return false }
+        link.inject(new, inPlaceOf: old)
+        exchange.resumes(under: loop.snapshot, on: next, injecting: new)
+        return true
+    }
+}
