@@ -6,7 +6,7 @@ import Testing
 struct ArgumentsTests {
     private func event(
         _ arguments: String,
-        _ form: AuditSettings.Arguments,
+        _ form: AuditArguments,
         _ keys: AuditKeys = Sample.keys(1)
     ) throws -> AuditEvent {
         let scratch = Scratch()

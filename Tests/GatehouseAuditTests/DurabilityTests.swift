@@ -79,8 +79,8 @@ struct DurabilityTests {
         #expect(told == true)
     }
 
-    @Test(arguments: AuditSettings.OnFailure.allCases)
-    func aDiskThatIsTooSlowDeniesOrAllows(_ policy: AuditSettings.OnFailure) throws {
+    @Test(arguments: AuditFailurePolicy.allCases)
+    func aDiskThatIsTooSlowDeniesOrAllows(_ policy: AuditFailurePolicy) throws {
         let (system, lane, loop, scratch) = try disk(policy)
         defer { _ = scratch }
         var told: [Bool] = []
@@ -124,7 +124,7 @@ struct DurabilityTests {
     }
 
     private func disk(
-        _ policy: AuditSettings.OnFailure = .deny
+        _ policy: AuditFailurePolicy = .deny
     ) throws -> (AuditSystem, SpoolLane, ScriptedLoop, Scratch) {
         let scratch = Scratch()
         var settings = scratch.settings

@@ -183,7 +183,7 @@ struct FailureTests {
         for _ in 0..<3 { system.settleAll() }
         #expect(system.state(at: Sample.start).word == .ready)
         #expect(everything(in: sink, is: 0..<number))
-        #expect(scratch.segments().count <= 1 + AuditSettings.defaultKeptSegments)
+        #expect(scratch.segments().count <= 1 + AuditSystem.Settings.defaultKeptSegments)
     }
 
     @Test func `a sink that is slow is said to be, and everything arrives`() throws {

@@ -115,7 +115,7 @@ struct SQLiteSinkTests {
         )
         #expect(try row.step())
         #expect(try (0..<5).map { try row.integer($0) } == [12000, 12000, 12000, 1, 12000])
-        #expect(scratch.segments().count <= 1 + AuditSettings.defaultKeptSegments)
+        #expect(scratch.segments().count <= 1 + AuditSystem.Settings.defaultKeptSegments)
     }
 
     /// Records `requests` decisions with their outcomes, every second one refused, and stores them.

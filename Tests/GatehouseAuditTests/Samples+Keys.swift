@@ -52,14 +52,14 @@ extension Scratch {
     }
 
     /// Settings with keys: what is recorded is chained.
-    func chained(_ keys: AuditKeys = Sample.keys(1)) -> AuditSettings {
+    func chained(_ keys: AuditKeys = Sample.keys(1)) -> AuditSystem.Settings {
         var settings = settings
         settings.keys = keys
         return settings
     }
 
     /// Records decisions in a spool of their own process and stores them.
-    func store(_ numbers: Range<UInt64>, _ settings: AuditSettings, path: String = "/mcp") throws {
+    func store(_ numbers: Range<UInt64>, _ settings: AuditSystem.Settings, path: String = "/mcp") throws {
         let system = try AuditSystem(settings, sink: SQLiteSink(path: database))
         let lane = try system.lane(for: 0)
         for number in numbers {

@@ -22,8 +22,8 @@ final class Scratch {
     var database: String { "\(path)/audit.db" }
 
     /// Settings with the smallest sizes, so that bounds are met.
-    var settings: AuditSettings {
-        var settings = AuditSettings(spool: spool)
+    var settings: AuditSystem.Settings {
+        var settings = AuditSystem.Settings(spool: spool)
         settings.laneSize = 1 << 16
         settings.segmentSize = 1 << 16
         return settings

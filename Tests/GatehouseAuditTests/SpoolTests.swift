@@ -26,7 +26,7 @@ struct SpoolTests {
 
     @Test func settingsOutOfBoundsAreNamed() {
         let scratch = Scratch()
-        let changes: [(inout AuditSettings) -> Void] = [
+        let changes: [(inout AuditSystem.Settings) -> Void] = [
             { $0.spool = "" }, { $0.laneSize = 100_000 }, { $0.laneSize = 1 << 12 }, { $0.segmentSize = 1 },
             { $0.maxSpool = 1 << 10 }, { $0.batch = 0 }, { $0.tick = .zero },
         ]
@@ -40,7 +40,7 @@ struct SpoolTests {
     }
 
     @Test func aSpoolThatCannotBeMadeIsAnError() {
-        var settings = AuditSettings(spool: "/proc/no/such/place")
+        var settings = AuditSystem.Settings(spool: "/proc/no/such/place")
         settings.laneSize = 1 << 16
         #expect { try AuditSystem(settings, sink: DiscardingSink()) } throws: {
             ($0 as? AuditError)?.code == .spoolUnusable
@@ -126,7 +126,7 @@ struct SpoolTests {
         }
         #expect(number > 5000)
         #expect(sink.events.map(\.requestID) == (0..<number).map { Sample.requestID($0) })
-        #expect(scratch.segments().count == 1 + AuditSettings.defaultKeptSegments)
+        #expect(scratch.segments().count == 1 + AuditSystem.Settings.defaultKeptSegments)
     }
 
     @Test func aSpoolAtItsQuotaWaitsForTheSink() throws {

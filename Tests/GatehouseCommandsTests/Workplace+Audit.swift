@@ -19,7 +19,7 @@ extension Workplace {
     func recordRequests(count: Int, from first: Int = 0, chained: Bool = false, into database: String = "audit.db")
         throws
     {
-        var settings = GatehouseAudit.AuditSettings(spool: "\(path)/\(chained ? "spool" : "recorded")")
+        var settings = AuditSystem.Settings(spool: "\(path)/\(chained ? "spool" : "recorded")")
         if chained {
             let configuration = try Configuration.read(path: "\(path)/gatehouse.yaml")
             settings.keys = AuditAssembly.keys(try InstanceKeys(configuration, KeyEnds(), makesOwn: true))

@@ -93,7 +93,7 @@ import Testing
         func purpose(_ purpose: InstanceKeys.Purpose) -> PurposeKeys {
             PurposeKeys(current: planted.derived(for: purpose.rawValue))
         }
-        var settings = GatehouseAudit.AuditSettings(spool: "\(folder.path)/theirs")
+        var settings = AuditSystem.Settings(spool: "\(folder.path)/theirs")
         settings.keys = AuditKeys(
             chain: purpose(.auditChain),
             digest: purpose(.argumentsDigest),

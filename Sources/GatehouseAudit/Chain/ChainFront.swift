@@ -4,6 +4,8 @@
 ///
 /// Made once for a writer; only what changes is written anew. Used by one thread at a time.
 final class ChainFront {
+    /// Bytes of a writer's name.
+    static let writerLimit = 64
     private static let sequenceOffset = 1
     private static let hashOffset = 9
     private static let nameOffset = 42
@@ -12,9 +14,9 @@ final class ChainFront {
     private let length: Int
 
     init(of writer: String) {
-        room = .allocate(byteCount: Self.nameOffset + Segment.writerLimit, alignment: 8)
+        room = .allocate(byteCount: Self.nameOffset + Self.writerLimit, alignment: 8)
         room.initializeMemory(as: UInt8.self, repeating: 0)
-        let name = writer.utf8.prefix(Segment.writerLimit)
+        let name = writer.utf8.prefix(Self.writerLimit)
         room[Self.nameOffset - 1] = UInt8(name.count)
         for (index, byte) in name.enumerated() { room[Self.nameOffset + index] = byte }
         length = Self.nameOffset + name.count

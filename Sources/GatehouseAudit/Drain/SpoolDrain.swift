@@ -14,7 +14,7 @@ final class SpoolDrain: @unchecked Sendable {
     }
 
     let directory: SpoolDirectory
-    let settings: AuditSettings
+    let settings: AuditSystem.Settings
     let gauges: SpoolGauges
     private(set) var sink: any AuditSink
     /// Makes the sink that takes the place of this one. Set on any thread.
@@ -33,7 +33,7 @@ final class SpoolDrain: @unchecked Sendable {
     /// Before it the sink has had everything once.
     var takenOnce: SpoolPosition
 
-    init(_ directory: SpoolDirectory, settings: AuditSettings, gauges: SpoolGauges, sink: any AuditSink) {
+    init(_ directory: SpoolDirectory, settings: AuditSystem.Settings, gauges: SpoolGauges, sink: any AuditSink) {
         self.directory = directory
         self.settings = settings
         self.gauges = gauges

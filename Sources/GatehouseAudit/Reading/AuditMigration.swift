@@ -10,7 +10,7 @@ package enum AuditMigration {
     }
 
     /// Events and heads that are handed over at once.
-    private static let piece = AuditSettings.defaultBatch / 2
+    private static let piece = AuditSystem.Settings.defaultBatch / 2
 
     /// Copies the events of every writer with their places and hashes, and then the heads that cover them. What the sink has already it
     /// leaves alone, so this may be run again, and beside a gateway that stores into either.

@@ -9,7 +9,7 @@ struct RetentionRun {
     let keys: AuditKeys
     /// The spool beside the database, whose chain is followed on into it.
     let spool: String
-    /// As ``AuditSettings/clockLead``.
+    /// As ``AuditSystem.Settings/clockLead``.
     let clockLead: @Sendable () -> Duration?
 
     /// - Parameter moved: told how many events stood in a second schema.

@@ -20,7 +20,7 @@ struct RingImage {
             UInt64(littleEndian: file.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
         }
         guard file.count > SpoolRing.headerLength, [SpoolRing.magic, SpoolRing.formerMagic].contains(word(0)),
-            let size = Int(exactly: word(SpoolRing.sizeOffset)), AuditSettings.laneSizes.contains(size),
+            let size = Int(exactly: word(SpoolRing.sizeOffset)), AuditSystem.Settings.laneSizes.contains(size),
             size & (size - 1) == 0
         else { return }
         let committed = word(SpoolRing.committedOffset)

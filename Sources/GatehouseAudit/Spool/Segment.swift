@@ -15,8 +15,6 @@ package enum Segment {
     static let envelopeLength = 9
     static let hashLength = 32
     static let maximumPayload = envelopeLength + 2 * hashLength + EventEncoder.maximumLength
-    /// Of a writer's name, in bytes.
-    package static let writerLimit = 64
 
     struct Header: Equatable {
         let number: Int
@@ -50,7 +48,7 @@ package enum Segment {
         append(magic)
         append(UInt64(header.number))
         append(UInt64(bitPattern: header.firstSequence))
-        let writer = Array(header.writer.utf8.prefix(writerLimit))
+        let writer = Array(header.writer.utf8.prefix(ChainFront.writerLimit))
         bytes.append(UInt8(writer.count))
         bytes += writer
         bytes += [UInt8](repeating: 0, count: hashOffset - bytes.count)
@@ -67,7 +65,7 @@ package enum Segment {
             UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
         }
         let crc = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: headerLength - 4, as: UInt32.self))
-        guard word(0) == magic, let number = Int(exactly: word(8)), Int(bytes[24]) <= writerLimit,
+        guard word(0) == magic, let number = Int(exactly: word(8)), Int(bytes[24]) <= ChainFront.writerLimit,
             crc == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<headerLength - 4]))
         else { return nil }
         let hash = Array(bytes[hashOffset..<hashOffset + hashLength])

@@ -32,7 +32,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     let ring: SpoolRing
     let counters = LaneCounters()
     private let bell: Doorbell
-    private let settings: AuditSettings
+    private let settings: AuditSystem.Settings
     private let isDisk: Bool
     private let loop: LaneLoop?
     private var random = FastRandom()
@@ -75,7 +75,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     init(
         ring: SpoolRing,
         bell: Doorbell,
-        settings: AuditSettings,
+        settings: AuditSystem.Settings,
         loop: LaneLoop?,
         limits: AddressLimits = AddressLimits(),
         gauges: SpoolGauges = SpoolGauges()
@@ -206,8 +206,8 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
 
     /// Whether the spool and the ring have room for more of nobody.
     private var hasShare: Bool {
-        gauges.nobodysBytes.load(ordering: .relaxed) < settings.maxSpool / AuditSettings.nobodysShare
-            && hasRoom(for: ring.size - ring.size / AuditSettings.nobodysShare)
+        gauges.nobodysBytes.load(ordering: .relaxed) < settings.maxSpool / AuditSystem.Settings.nobodysShare
+            && hasRoom(for: ring.size - ring.size / AuditSystem.Settings.nobodysShare)
     }
 
     private func tellLater() {

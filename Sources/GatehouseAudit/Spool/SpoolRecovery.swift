@@ -19,7 +19,7 @@ package struct SpoolReport: Hashable, Sendable {
 enum SpoolRecovery {
     static func run(
         _ directory: SpoolDirectory,
-        settings: AuditSettings,
+        settings: AuditSystem.Settings,
         gauges: SpoolGauges
     ) throws(AuditError) -> (writer: SpoolWriter, report: SpoolReport) {
         var report = SpoolReport()
@@ -69,7 +69,7 @@ enum SpoolRecovery {
             }
         }
         // Whose the events are is not looked at: until the sink has them, new ones of nobody have that much less room.
-        let share = settings.maxSpool / AuditSettings.nobodysShare
+        let share = settings.maxSpool / AuditSystem.Settings.nobodysShare
         gauges.nobodysBytes.store(min(gauges.pendingBytes.load(ordering: .relaxed), share), ordering: .relaxed)
         gauges.end.withLock { $0 = position }
         gauges.writtenThrough.store(Int(tip.sequence), ordering: .relaxed)

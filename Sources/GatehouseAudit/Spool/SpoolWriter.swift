@@ -17,7 +17,7 @@ final class SpoolWriter: @unchecked Sendable {
     static let batchSize = 1 << 20
 
     let directory: SpoolDirectory
-    private let settings: AuditSettings
+    private let settings: AuditSystem.Settings
     private let gauges: SpoolGauges
     private var lanes: [SpoolLane] = []
     private var file: Descriptor?
@@ -40,7 +40,7 @@ final class SpoolWriter: @unchecked Sendable {
     /// - Parameter continues: whether the segment at `position` takes more; otherwise the next one is begun.
     init(
         _ directory: SpoolDirectory,
-        settings: AuditSettings,
+        settings: AuditSystem.Settings,
         gauges: SpoolGauges,
         position: SpoolPosition,
         continues: Bool,

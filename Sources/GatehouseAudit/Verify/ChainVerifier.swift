@@ -1,12 +1,5 @@
 internal import GatehouseCore
 
-/// One event where it is kept.
-package struct ChainRow: Sendable {
-    let sequence: Int64
-    /// Nil when what stands there is no event any more.
-    let record: SpoolRecord?
-}
-
 /// Walks along the chain of one writer and names what is wrong with it. Takes the events in the order in which they stand.
 struct ChainVerifier {
     /// How far from its place an event is looked for when it does not fit there.
@@ -59,7 +52,7 @@ struct ChainVerifier {
         self.cutoff = cutoff
         horizon = now + Self.clockTolerance
         // What is signed holds no more of a name: two longer ones could share a chain.
-        hasName = writer.utf8.count <= Segment.writerLimit
+        hasName = writer.utf8.count <= ChainFront.writerLimit
         self.keys = keys
         front = ChainFront(of: writer)
         self.expected = expected

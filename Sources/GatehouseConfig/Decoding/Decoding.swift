@@ -179,12 +179,3 @@ extension YAMLNode {
         if case .scalar(let scalar) = content { scalar.style == .plain && scalar.text.isEmpty } else { false }
     }
 }
-
-extension Decoding {
-    /// A part of the file, or what stands in its place when a lenient reading could not read it.
-    func part<Value>(_ section: Configuration.Section, _ value: Value?, _ standIn: KeyPath<Draft, Value>) -> Value? {
-        guard value == nil, isLenient else { return value }
-        unread.insert(section)
-        return Draft.standIn[keyPath: standIn]
-    }
-}

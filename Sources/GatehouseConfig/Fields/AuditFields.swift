@@ -12,19 +12,19 @@ enum AuditFields {
     static let sink = Field("sink", sinkShape, .fallback(AuditSettings.defaultSink), "Where events end up.")
     static let durability = Field(
         "durability",
-        Shape<AuditSettings.Durability>.choice(),
+        Shape<AuditDurability>.choice(),
         .fallback(AuditSettings.defaultDurability),
         "What a recorded event survives: `process` kill -9, `disk` also the loss of power (fsync before forwarding)."
     )
     static let onFailure = Field(
         "on_failure",
-        Shape<AuditSettings.OnFailure>.choice(),
+        Shape<AuditFailurePolicy>.choice(),
         .fallback(AuditSettings.defaultOnFailure),
         "What happens to requests whose event cannot be recorded."
     )
     static let arguments = Field(
         "arguments",
-        Shape<AuditSettings.Arguments>.choice(),
+        Shape<AuditArguments>.choice(),
         .fallback(AuditSettings.defaultArguments),
         "What is kept of the arguments of a call: nothing, a keyed digest, or all."
     )

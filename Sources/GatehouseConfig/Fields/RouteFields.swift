@@ -312,13 +312,3 @@ enum RouteFields {
         return set
     }
 }
-
-/// What a route is called and matches, and where that is written.
-struct RouteClaim {
-    let name: RouteName?
-    let host: HostPattern?
-    let path: PathPrefix?
-    let nameSpan: YAMLSpan
-    /// Of what it matches.
-    let span: YAMLSpan
-}

@@ -1,10 +1,12 @@
+package import GatehouseCore
+
 /// What is recorded of each request, and where.
 package struct AuditSettings: Equatable, Sendable {
     package static let defaultSpool = "/var/lib/gatehouse/spool"
     package static let defaultSink = Sink.sqlite(path: "/var/lib/gatehouse/gatehouse.db")
-    package static let defaultDurability = Durability.process
-    package static let defaultOnFailure = OnFailure.deny
-    package static let defaultArguments = Arguments.digest
+    package static let defaultDurability = AuditDurability.process
+    package static let defaultOnFailure = AuditFailurePolicy.deny
+    package static let defaultArguments = AuditArguments.digest
     package static let defaultRetention: Duration = .seconds(90 * 86_400)
     /// Bounds of `retention`.
     package static let retentionRange: ClosedRange<Duration> = .seconds(3600)...(.seconds(36_500 * 86_400))
@@ -16,9 +18,9 @@ package struct AuditSettings: Equatable, Sendable {
     /// The directory where events wait for the sink.
     package let spool: String
     package let sink: Sink
-    package let durability: Durability
-    package let onFailure: OnFailure
-    package let arguments: Arguments
+    package let durability: AuditDurability
+    package let onFailure: AuditFailurePolicy
+    package let arguments: AuditArguments
     /// How long rows are kept.
     package let retention: Duration
     /// Bytes of events that may wait for the sink; beyond it `on_failure` says what happens.
@@ -41,27 +43,6 @@ package struct AuditSettings: Equatable, Sendable {
         package enum Kind: String, Sendable, CaseIterable {
             case sqlite, postgres, stdout, none
         }
-    }
-
-    /// What a recorded event survives.
-    package enum Durability: String, Sendable, CaseIterable {
-        /// The death of the process.
-        case process
-        /// The loss of power: synced to the disk before anything is forwarded.
-        case disk
-    }
-
-    /// What happens to requests whose event cannot be recorded.
-    package enum OnFailure: String, Sendable, CaseIterable {
-        case deny, allow
-    }
-
-    /// What is kept of the arguments of a call.
-    package enum Arguments: String, Sendable, CaseIterable {
-        case omit
-        /// A keyed digest.
-        case digest
-        case record
     }
 
     package static let standard = AuditSettings(

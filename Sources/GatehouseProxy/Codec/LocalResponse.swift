@@ -71,7 +71,7 @@ package struct LocalResponse: Equatable, Sendable {
         writer.append("HTTP/1.1 ")
         writer.append(decimal: status)
         writer.append(0x20)
-        writer.append(Self.phrase(status))
+        writer.append(StatusPhrase.of(status))
         writer.append("\r\n")
         switch content {
         case .none: break
@@ -131,25 +131,4 @@ package struct LocalResponse: Equatable, Sendable {
     private static let between: StaticString = #"","message":""#
     private static let closing: StaticString = #"","request_id":""#
     private static var quoted: Int { opening.utf8CodeUnitCount + between.utf8CodeUnitCount + closing.utf8CodeUnitCount }
-
-    private static func phrase(_ status: Int) -> StaticString {
-        switch status {
-        case 200: "OK"
-        case 202: "Accepted"
-        case 204: "No Content"
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 413: "Content Too Large"
-        case 414: "URI Too Long"
-        case 429: "Too Many Requests"
-        case 431: "Request Header Fields Too Large"
-        case 502: "Bad Gateway"
-        case 503: "Service Unavailable"
-        case 504: "Gateway Timeout"
-        case _: ""
-        }
-    }
 }

@@ -29,18 +29,13 @@ package enum AuditAssembly {
         _ configuration: Configuration,
         keys: InstanceKeys,
         logger: Logger
-    ) -> GatehouseAudit.AuditSettings {
+    ) -> AuditSystem.Settings {
         let settings = configuration.audit
-        var audit = GatehouseAudit.AuditSettings(spool: settings.spool)
+        var audit = AuditSystem.Settings(spool: settings.spool)
         audit.sharesSpool = configuration.reusesPort
-        audit.durability = settings.durability == .disk ? .disk : .process
-        audit.onFailure = settings.onFailure == .allow ? .allow : .deny
-        audit.arguments =
-            switch settings.arguments {
-            case .omit: .omit
-            case .digest: .digest
-            case .record: .record
-            }
+        audit.durability = settings.durability
+        audit.onFailure = settings.onFailure
+        audit.arguments = settings.arguments
         audit.maxSpool = settings.maxSpool
         audit.keys = Self.keys(keys)
         audit.onHead = { head in logger.notice("audit chain head", metadata: ["audit.head": "\(head)"]) }
@@ -67,14 +62,14 @@ package enum AuditAssembly {
     /// Brings a reloaded file into force: another sink, and how long its events are kept. The rest of the section waits for a restart.
     static func change(
         _ audit: AuditSystem,
-        to settings: GatehouseConfig.AuditSettings,
-        from old: GatehouseConfig.AuditSettings
+        to settings: AuditSettings,
+        from old: AuditSettings
     ) {
         if settings.sink != old.sink { audit.replaceSink { sink(settings.sink) } }
         audit.changeRetention(retention(settings))
     }
 
-    private static func sink(_ sink: GatehouseConfig.AuditSettings.Sink) -> sending any AuditSink {
+    private static func sink(_ sink: AuditSettings.Sink) -> sending any AuditSink {
         switch sink {
         case .sqlite(let path): EventDatabase.sqlite(path: path).sink()
         case .stdout: StreamSink()
@@ -84,7 +79,7 @@ package enum AuditAssembly {
     }
 
     private static func retention(
-        _ settings: GatehouseConfig.AuditSettings
+        _ settings: AuditSettings
     ) -> (database: EventDatabase, keep: Duration)? {
         do throws(GatehouseError) { return (try database(settings, "prune"), settings.retention) } catch { return nil }
     }
@@ -103,7 +98,7 @@ package enum AuditAssembly {
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing to read, `AuditError` when it cannot be opened.
     package static func archive(
-        _ settings: GatehouseConfig.AuditSettings,
+        _ settings: AuditSettings,
         isUntouched: Bool = false
     ) throws -> any AuditArchive {
         try database(settings, "read").archive(isUntouched: isUntouched)
@@ -112,19 +107,19 @@ package enum AuditAssembly {
     /// Where old events are deleted.
     ///
     /// - Throws: as ``archive(_:)``.
-    package static func pruning(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditPruning {
+    package static func pruning(_ settings: AuditSettings) throws -> any AuditPruning {
         try database(settings, "prune").pruning()
     }
 
     /// Where the events of another sink may be copied to.
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing.
-    package static func keeper(_ settings: GatehouseConfig.AuditSettings) throws -> any AuditSink {
+    package static func keeper(_ settings: AuditSettings) throws -> any AuditSink {
         try database(settings, "copy").sink()
     }
 
     private static func database(
-        _ settings: GatehouseConfig.AuditSettings,
+        _ settings: AuditSettings,
         _ doing: String
     ) throws(GatehouseError) -> EventDatabase {
         switch settings.sink {

@@ -141,7 +141,7 @@ final class LocalConnection {
     private func refuse(_ status: LocalAnswer.Status) {
         isKeepAlive = false
         begun = nil
-        send(LocalAnswer(status: status, body: "\(status.code) \(status.phrase)\n"))
+        send(LocalAnswer(status: status, body: "\(status.code) \(StatusPhrase.of(status.code))\n"))
     }
 
     private func send(_ answer: LocalAnswer) {

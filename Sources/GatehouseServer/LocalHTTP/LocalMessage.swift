@@ -14,24 +14,22 @@ package struct LocalRequest: Sendable {
 
 /// What a ``LocalServer`` answers.
 package struct LocalAnswer: Sendable {
-    /// A status code with the words that go with it.
     package struct Status: Equatable, Sendable {
         package let code: Int
-        package let phrase: String
 
-        package static let ok = Status(code: 200, phrase: "OK")
-        package static let accepted = Status(code: 202, phrase: "Accepted")
-        package static let badRequest = Status(code: 400, phrase: "Bad Request")
-        package static let forbidden = Status(code: 403, phrase: "Forbidden")
-        package static let notFound = Status(code: 404, phrase: "Not Found")
-        package static let methodNotAllowed = Status(code: 405, phrase: "Method Not Allowed")
-        package static let conflict = Status(code: 409, phrase: "Conflict")
-        package static let contentTooLarge = Status(code: 413, phrase: "Content Too Large")
-        package static let targetTooLong = Status(code: 414, phrase: "URI Too Long")
-        package static let misdirectedRequest = Status(code: 421, phrase: "Misdirected Request")
-        package static let unprocessableContent = Status(code: 422, phrase: "Unprocessable Content")
-        package static let fieldsTooLarge = Status(code: 431, phrase: "Request Header Fields Too Large")
-        package static let serviceUnavailable = Status(code: 503, phrase: "Service Unavailable")
+        package static let ok = Status(code: 200)
+        package static let accepted = Status(code: 202)
+        package static let badRequest = Status(code: 400)
+        package static let forbidden = Status(code: 403)
+        package static let notFound = Status(code: 404)
+        package static let methodNotAllowed = Status(code: 405)
+        package static let conflict = Status(code: 409)
+        package static let contentTooLarge = Status(code: 413)
+        package static let targetTooLong = Status(code: 414)
+        package static let misdirectedRequest = Status(code: 421)
+        package static let unprocessableContent = Status(code: 422)
+        package static let fieldsTooLarge = Status(code: 431)
+        package static let serviceUnavailable = Status(code: 503)
     }
 
     /// Server-sent events instead of a body, one by one.
@@ -86,7 +84,7 @@ package struct LocalAnswer: Sendable {
     ///   - closes: whether the connection ends after it.
     ///   - withoutBody: for HEAD, whose answer says how long the body would be.
     func bytes(closes: Bool, version: HTTPVersion, withoutBody: Bool) -> ByteBuffer {
-        var text = "HTTP/1.1 \(status.code) \(status.phrase)\r\nContent-Type: \(type)\r\n"
+        var text = "HTTP/1.1 \(status.code) \(StatusPhrase.of(status.code))\r\nContent-Type: \(type)\r\n"
         if events == nil {
             text += "Content-Length: \(body.utf8.count)\r\n"
         } else {

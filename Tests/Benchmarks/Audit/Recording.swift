@@ -13,7 +13,7 @@ struct Recording {
 
     func run() throws {
         print("added to a request by recording its decision")
-        for arguments in [AuditSettings.Arguments.omit, .digest, .record] {
+        for arguments in [AuditArguments.omit, .digest, .record] {
             let times = try process(arguments)
             print(line("durability process, 300 B of arguments: \(arguments.rawValue)", times))
         }
@@ -30,7 +30,7 @@ struct Recording {
         "  \(name): p50 \(Times.text(times.quantile(0.5)))  p99 \(Times.text(times.quantile(0.99)))"
     }
 
-    private func process(_ arguments: AuditSettings.Arguments) throws -> Times {
+    private func process(_ arguments: AuditArguments) throws -> Times {
         var settings = Work.settings("\(place)/process-\(arguments.rawValue)")
         settings.arguments = arguments
         let system = try AuditSystem(settings, sink: DiscardingSink())

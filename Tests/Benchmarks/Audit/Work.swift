@@ -8,8 +8,8 @@ enum Work {
     static let start = SystemClock().now()
     static let calls = try! SampleCalls(from: start, arguments: String(repeating: "x", count: 300))
 
-    static func settings(_ spool: String) -> AuditSettings {
-        var settings = AuditSettings(spool: spool)
+    static func settings(_ spool: String) -> AuditSystem.Settings {
+        var settings = AuditSystem.Settings(spool: spool)
         settings.keys = SampleCalls.keys
         settings.maxSpool = 4 << 30
         return settings

@@ -10,7 +10,7 @@ let auditCases = [
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var place = Array("\(parent)/gatehouse-micro.XXXXXX".utf8CString)
         guard let made = mkdtemp(&place) else { throw Failure() }
-        var settings = AuditSettings(spool: "\(String(cString: made))/spool")
+        var settings = AuditSystem.Settings(spool: "\(String(cString: made))/spool")
         settings.keys = SampleCalls.keys
         // All of them, for nothing empties the ring before the end.
         settings.laneSize = 1 << 24

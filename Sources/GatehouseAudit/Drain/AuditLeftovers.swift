@@ -9,13 +9,13 @@ package struct AuditLeftovers: Sendable {
     static let patience: Duration = .seconds(60)
     private static let pause: UInt32 = 50_000
 
-    private let settings: AuditSettings
+    private let settings: AuditSystem.Settings
     private let makeSink: @Sendable () throws -> sending any AuditSink
 
     /// - Parameters:
     ///   - settings: of the instance that runs.
     ///   - makeSink: a sink of its own for each folder.
-    package init(_ settings: AuditSettings, makeSink: @escaping @Sendable () throws -> sending any AuditSink) {
+    package init(_ settings: AuditSystem.Settings, makeSink: @escaping @Sendable () throws -> sending any AuditSink) {
         self.settings = settings
         self.makeSink = makeSink
     }

@@ -14,7 +14,7 @@ struct Readiness: Sendable {
         case missing
     }
 
-    typealias Check = InstanceReadiness.Check
+    typealias Check = ReadinessCheck
 
     let checks: [Check]
     let findings: [Finding]

@@ -1,5 +1,5 @@
 internal import CurlClient
-package import GatehouseCore
+internal import GatehouseCore
 
 /// What a running instance answers on `/readyz` of its admin listener.
 package struct InstanceReadiness: Sendable {
@@ -8,19 +8,7 @@ package struct InstanceReadiness: Sendable {
     /// Bytes of an answer.
     static let maximumBytes = 256 << 10
 
-    package struct Check: Hashable, Sendable {
-        package let name: String
-        package let isReady: Bool
-        /// One word, or a sentence without secrets.
-        package let detail: String
-
-        /// Its members, into an object that is open.
-        package func write(to json: inout JSONText) {
-            json.string("name", name)
-            json.bool("ready", isReady)
-            json.string("detail", detail)
-        }
-    }
+    package typealias Check = ReadinessCheck
 
     /// Whether it serves at least one route.
     package let isReady: Bool

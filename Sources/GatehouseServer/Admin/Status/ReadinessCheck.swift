@@ -1,0 +1,16 @@
+package import GatehouseCore
+
+/// One thing that `/readyz` looks at.
+package struct ReadinessCheck: Hashable, Sendable {
+    package let name: String
+    package let isReady: Bool
+    /// One word, or a sentence without secrets.
+    package let detail: String
+
+    /// Its members, into an object that is open.
+    package func write(to json: inout JSONText) {
+        json.string("name", name)
+        json.bool("ready", isReady)
+        json.string("detail", detail)
+    }
+}
