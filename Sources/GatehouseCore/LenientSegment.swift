@@ -19,7 +19,7 @@ struct LenientSegment: Equatable, Sendable {
         guard hasFolded else { return false }
         var rest = other.text.unicodeScalars[...]
         for scalar in text.unicodeScalars {
-            // What stands behind the name may be its suffix.
+            // The text behind the name may be a format suffix.
             if scalar == "." || rest.isEmpty { return true }
             guard let place = rest.firstIndex(of: scalar) else { return false }
             rest = rest[rest.index(after: place)...]
@@ -27,8 +27,8 @@ struct LenientSegment: Equatable, Sendable {
         return true
     }
 
-    /// The segments of a path: decoded as often as it is encoded, without empty and dot segments, and without what stands behind an encoded `?`
-    /// or `#`, which a reader that decodes first takes for the query, or behind a NUL, where C ends a text.
+    /// The segments of a path: decoded as often as it is encoded, without empty and dot segments, and cut at an encoded `?` or `#`, which a reader
+    /// that decodes first takes for the start of the query, and at a NUL, where C ends a text.
     static func segments(of path: some Collection<UInt8>) -> [LenientSegment] {
         var segments: [LenientSegment] = []
         let decoded = String(decoding: decoded(path), as: UTF8.self).unicodeScalars.map { narrow($0) }

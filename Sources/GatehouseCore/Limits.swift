@@ -46,7 +46,7 @@ package struct RouteTimeouts: Hashable, Sendable {
     }
 }
 
-/// Bounds and waits of the listener, the same for every route.
+/// Bounds and timeouts of the listener, the same for every route.
 package struct ServerLimits: Hashable, Sendable {
     /// Client connections open at once; beyond it a new one is answered 503 `overloaded` and closed.
     package static let defaultConnections = 10_000

@@ -1,9 +1,9 @@
-/// Where a route sends its requests.
+/// The upstream that a route sends its requests to.
 package struct Upstream: Hashable, Sendable {
     package let endpoint: Endpoint
     /// Whether TLS is spoken (`https`). The certificate is verified against the host of ``authority``.
     package let isSecure: Bool
-    /// What `Host` says upstream, with the port when it is not the scheme's own.
+    /// The value of `Host` upstream, with the port when it is not the scheme's default.
     package let authority: String
     /// How the certificate is verified; only where TLS is spoken.
     package private(set) var tls = TLS()

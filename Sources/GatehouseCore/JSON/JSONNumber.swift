@@ -1,7 +1,7 @@
 /// A number inside JSON bytes, kept as written. Borrows the bytes that were scanned: use it only while they live.
 package struct JSONNumber {
     let base: UnsafeRawPointer
-    /// Where it stands in the scanned bytes.
+    /// The number's position in the scanned bytes.
     package let range: Range<Int>
     /// Written without fraction and exponent; says nothing about its size.
     package let isInteger: Bool

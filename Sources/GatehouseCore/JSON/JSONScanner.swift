@@ -1,9 +1,9 @@
 /// Pulls one JSON value (RFC 8259) out of contiguous bytes: strictly, without a tree and without allocating.
 ///
 /// Stricter than the RFC asks where two parsers could read the same bytes differently: valid UTF-8 only, no byte order
-/// mark, no lone surrogate in an escape, and, where the caller passes a ``JSONNames``, no member twice. Numbers stay as
-/// they are written. The caller walks the value in order and must take or ``skip()`` every member's value before it
-/// asks for the next member; a walk that does not is refused as `.unexpected`, never a trap.
+/// mark, no lone surrogate in an escape, and, where the caller passes a ``JSONNames``, no member twice. Numbers stay as they are written. The caller
+/// takes the value's parts in order and must take or ``skip()`` every member's value before it asks for the next member; a caller that does not gets
+/// `.unexpected`, never a trap.
 ///
 /// The bytes must outlive the scanner and all that it hands out.
 @usableFromInline
@@ -18,8 +18,8 @@ package struct JSONScanner {
     /// The position just after the last token, before the white space behind it.
     package private(set) var tokenEnd = 0
     package private(set) var depth = 0
-    /// Objects and arrays open at once in what ``skipUnread()`` passed, when they were more than ``maximumDepth``. Whoever walks several
-    /// values sets it back between them.
+    /// The largest number of objects and arrays that were open at once in what ``skipUnread()`` passed, when it exceeded ``maximumDepth``. A caller
+    /// that scans several values resets it between them.
     package var deepest = 0
     /// One bit for each open level, the innermost lowest: whether it is an object, and whether it had an entry yet.
     private var objects: UInt64 = 0
@@ -38,7 +38,7 @@ package struct JSONScanner {
         pass(0)
     }
 
-    /// What comes next, told by its first byte alone; nil at the end of the bytes or before anything but a value.
+    /// The kind of the next value, judged by its first byte alone; nil at the end of the bytes or before anything but a value.
     @inlinable package var next: JSONKind? {
         switch byte {
         case 0x7B: return .object
@@ -281,7 +281,7 @@ package struct JSONScanner {
     }
 }
 
-/// What kind of value comes next.
+/// The kind of a JSON value.
 @usableFromInline
 package enum JSONKind: Hashable, Sendable {
     case object, array, string, number, bool, null
@@ -291,7 +291,7 @@ package enum JSONKind: Hashable, Sendable {
 package struct JSONFault: Error, Hashable, Sendable {
     package enum Code: String, Sendable {
         case byteOrderMark, invalidUTF8, invalidEscape, controlCharacter, invalidNumber
-        /// Another token than the grammar, or the caller's walk, has at this place; also the end of the bytes.
+        /// A token that the grammar, or the caller's order of calls, does not allow at this place; also the end of the bytes.
         case unexpected
         case tooDeep, duplicateMember, tooManyMembers, trailingBytes
     }

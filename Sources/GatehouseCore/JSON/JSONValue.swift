@@ -58,7 +58,7 @@ package indirect enum JSONValue: Hashable, Sendable {
         return members.first { $0.name == name }?.value
     }
 
-    /// Of an array; of everything else none.
+    /// The elements of an array; empty for every other kind of value.
     package var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
     package var text: String? { if case .string(let text) = self { text } else { nil } }
     package var integer: Int? { if case .number(let text) = self { Int(text) } else { nil } }
