@@ -20,7 +20,7 @@ enum AnswerPlace: UInt8, Sendable {
     /// Within text that is no message.
     case foreign
 
-    /// What the value under a name is.
+    /// The meaning of the value under a name.
     enum Key: Equatable, Sendable {
         case other
         /// When it is an object, a place where names mean something.

@@ -9,7 +9,7 @@ internal import Glibc
 /// would be copied each time.
 @usableFromInline
 package final class AnswerReader {
-    /// What is edited. Without any of it the reader only observes, and hands out no bytes.
+    /// The kinds of edit to make. With none of them the reader only observes, and emits no bytes.
     @usableFromInline
     package struct Edits: OptionSet, Sendable {
         @usableFromInline package let rawValue: UInt8
@@ -55,7 +55,7 @@ package final class AnswerReader {
     /// List entries that were withheld because they were longer than ``maximumEntry`` or named nothing clearly.
     package var unreadableEntries: Int { hold.unreadable }
 
-    /// What the audit says of the outcome: the code of a JSON-RPC error, or that a tool's result says it failed.
+    /// The outcome as the audit records it: the code of a JSON-RPC error, or that a tool's result says it failed.
     package var outcome: String? {
         switch walker.outcome {
         case .none: nil
@@ -107,11 +107,11 @@ package final class AnswerReader {
         walker.walk(bytes, range) { _, _ in }
     }
 
-    /// Takes bytes and hands out those that the client gets.
+    /// Takes bytes of the answer and emits those that the client gets.
     ///
     /// - Parameters:
-    ///   - tag: makes the tag that binds what is handed out to the caller.
-    ///   - address: makes of the data of an `endpoint` event what the client is told.
+    ///   - tag: makes the tag that binds a value to the caller.
+    ///   - address: makes the client's `endpoint` event data from the upstream's.
     ///   - emit: gets bytes that are valid during the call.
     package func edit(
         _ bytes: UnsafeRawBufferPointer,

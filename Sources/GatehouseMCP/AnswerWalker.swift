@@ -19,7 +19,7 @@ struct AnswerWalker: Sendable {
         case foreignBegan
     }
 
-    /// What was said of the outcome.
+    /// The outcome as the answer states it.
     enum Outcome: Equatable, Sendable {
         case none
         /// A result that says `isError`.
@@ -72,7 +72,7 @@ struct AnswerWalker: Sendable {
         self.outcome = outcome
     }
 
-    /// - Parameter event: what stands at an offset of `bytes`.
+    /// - Parameter event: called with each event and its offset in `bytes`.
     @inline(__always)
     mutating func walk(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ event: (Event, Int) -> Void) {
         guard place != .foreign else { return }

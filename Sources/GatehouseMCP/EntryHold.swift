@@ -6,11 +6,11 @@ struct EntryHold: Sendable {
     private var list = AnsweredList.tools
     /// The separator before an entry, and the entry.
     private var held: [UInt8] = []
-    /// What of it is an event stream's framing.
+    /// The parts of `held` that are framing of the event stream.
     private var frames: [Range<Int>] = []
     private var entry = 0
     private var hasKept = false
-    /// Where the bytes of the present slice begin that are not handed on.
+    /// The start of the bytes in the present slice that are not handed on.
     private var run = 0
     /// The entry under way is longer than may be held, and withheld.
     private var isDropping = false

@@ -5,7 +5,7 @@ internal import GatehouseCore
 enum EntryMembers {
     enum Found {
         case one(JSONString)
-        /// Not there, or so that two readers could find different names.
+        /// The member is absent, or two readers could find different names.
         case unclear
     }
 

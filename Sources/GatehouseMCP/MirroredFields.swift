@@ -21,7 +21,7 @@ package struct MirroredFields {
         return Self.equal(name, target.string(in: body))
     }
 
-    /// What a field says that names the task of a message, with the task's tag left out; nil when it names another.
+    /// The value of a field that names the message's task, without the task's tag; nil when the field names another task.
     package static func untaggedTask(
         _ value: UnsafeRawBufferPointer,
         of message: RPCMessage,

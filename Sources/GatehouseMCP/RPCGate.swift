@@ -49,7 +49,7 @@ package enum RPCGate {
             guard message.known != .initialize,
                 messages.first.map({ ($0.kind == .response) == (message.kind == .response) }) ?? true
             else { throw RPCFault(.batch, at: start) }
-            // Two answers with one id could not be told apart.
+            // Two answers with one id could not be distinguished.
             if let id = message.id {
                 for other in messages {
                     guard let same = other.id, scanner.equal(id, same) else { continue }

@@ -113,8 +113,7 @@ extension RPCMember {
     }
 }
 
-/// Walks the members of one object: names a known one exactly, refuses one that stands twice or that a lenient reader could
-/// take for a known one.
+/// Visits the members of one object: names a known one exactly, refuses one that stands twice or that a lenient reader could take for a known one.
 struct RPCMembers {
     private let level: RPCMember.Level
     private var seen: UInt32 = 0

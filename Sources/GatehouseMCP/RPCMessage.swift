@@ -50,10 +50,10 @@ package struct RPCMessage: Sendable {
     /// Nil for a response.
     package internal(set) var method: Text?
     package internal(set) var known = RPCMethod.other
-    /// What the call is aimed at, and which one: the tool or prompt by name, the resource by URI or template, several of them as an array.
+    /// The kind of the call's target, and the target: the tool or prompt by name, the resource by URI or template, several of them as an array.
     package internal(set) var targetKind: Policy.TargetKind?
     package internal(set) var target: Text?
-    /// What it presents that belongs to a caller.
+    /// Values in the message that belong to a caller: tasks and request states.
     package internal(set) var owned: [OwnedValue] = []
     /// Whether it asks for a task to be made of it (`params.task`, 2025-11-25).
     package internal(set) var asksForTask = false
@@ -116,12 +116,12 @@ extension RPCMessage.Text {
     }
 }
 
-/// What one body holds.
+/// The content of one body.
 package enum RPCBody: Sendable {
     case single(RPCMessage)
     case batch([RPCMessage])
 
-    /// Whether someone waits for an answer.
+    /// Whether a sender waits for an answer.
     package var hasRequests: Bool { contains { $0.kind == .request } }
 
     package func contains(where condition: (RPCMessage) -> Bool) -> Bool {

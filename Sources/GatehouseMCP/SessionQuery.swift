@@ -5,7 +5,7 @@ internal import GatehouseCore
 package enum SessionQuery {
     package enum Found: Equatable, Sendable {
         case none
-        /// Where the value stands in the query.
+        /// The position of the one value in the query.
         case one(Range<Int>)
         /// Twice, or under a name or value that one reader decodes and another does not.
         case ambiguous

@@ -1,8 +1,8 @@
 internal import Crypto
 internal import GatehouseCore
 
-/// What stands behind an id to bind it to its owner: a dot and the first 16 bytes of an HMAC-SHA256 in base64url. No character
-/// of it needs an escape in a header field, a query, a JSON string or a line of an event stream.
+/// The tag behind an id that binds it to its owner: a dot and the first 16 bytes of an HMAC-SHA256 in base64url. No character of it needs an escape
+/// in a header field, a query, a JSON string or a line of an event stream.
 struct KeyedTag {
     /// Bytes of a tag with its dot.
     static let length = 23

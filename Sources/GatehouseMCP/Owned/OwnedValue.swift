@@ -107,7 +107,7 @@ extension OwnedValue {
 
     private static var duplicate: RPCFault.Code { .json(JSONFault.Code.duplicateMember.rawValue) }
 
-    /// Walks the members of the value that is next, and passes over those that `take` leaves, or over anything but an object.
+    /// Visits the members of the next value, and skips those that `take` leaves; a value that is no object is skipped whole.
     @inline(__always)
     private static func members(
         _ scanner: inout RPCScanner,

@@ -3,7 +3,7 @@ struct SplitText: Sendable {
     /// Bytes that are kept; of a longer text nothing is known.
     private let limit: Int
     private(set) var isOpen = false
-    /// Where it begins or goes on in the present slice.
+    /// The text's start in the present slice, or the start of its continuation.
     private var start = 0
     private var kept: [UInt8] = []
     private var isTooLong = false
