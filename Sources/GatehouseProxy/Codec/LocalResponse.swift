@@ -59,7 +59,7 @@ package struct LocalResponse: Equatable, Sendable {
     /// Writes the response and returns its length in bytes.
     ///
     /// - Parameters:
-    ///   - isHEAD: whether the request was HEAD: the content is left out, its length is told.
+    ///   - isHEAD: whether the request was HEAD: the content is left out, and `Content-Length` stays.
     ///   - output: at least ``bound`` bytes.
     package func write(
         requestID: RequestID,

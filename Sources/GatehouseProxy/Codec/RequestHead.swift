@@ -1,7 +1,7 @@
 /// One request head. Ranges are offsets into the bytes that were parsed, which start with the head.
 ///
-/// A class, because each step of a request's walk would otherwise copy it. Its parser reuses it: what is to be known of a head when the
-/// next one is parsed has to be noted elsewhere.
+/// A class, because each step of a request would otherwise copy it. Its parser reuses it: a value that is needed after the next head is parsed has to
+/// be stored elsewhere.
 package final class RequestHead {
     /// Bytes of the head, the empty line at its end included.
     package internal(set) var length = 0
@@ -28,7 +28,7 @@ package final class RequestHead {
     package internal(set) var cfRay: ByteRange?
     package internal(set) var cfConnectingIP: ByteRange?
     package internal(set) var fields: [Field] = []
-    /// Which of the known fields are there and not nominated away: a bit each, at ``KnownField``'s raw value.
+    /// The known fields that are present and not nominated away: a bit each, at ``KnownField``'s raw value.
     var present: UInt64 = 0
 
     /// Fields that there is room for from the start: as many as most heads have.

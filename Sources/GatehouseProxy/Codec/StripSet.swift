@@ -1,7 +1,7 @@
 package import GatehouseCore
 
-/// Which fields of a client never reach the upstream, beside those that mean something to the gateway: every copy of an
-/// injected name, whatever its case and with `_` and `.` read as `-`, and what the route's `strip` says.
+/// The client's fields that never reach the upstream, beside those that mean something to the gateway: every copy of an injected name, whatever its
+/// case and with `_` and `.` read as `-`, and the fields of the route's `strip`.
 package struct StripSet: Sendable {
     private struct Entry: Sendable {
         let folded: [UInt8]

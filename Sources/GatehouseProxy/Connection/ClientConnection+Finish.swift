@@ -10,7 +10,7 @@ extension ClientConnection {
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
         guard let exchange else { return .wait }
         exchange.answer.refusal = reason
-        // Nobody is there to be told; the end of the connection records it.
+        // The client has gone, so no answer is sent; the end of the connection records the refusal.
         guard socket.isOpen else { return .wait }
         var answer = RefusalPhase.answer(reason, exchange)
         if case .answer = answer.content, exchange.isLegacyPost, tellOnStream(reason, exchange) {
@@ -22,7 +22,7 @@ extension ClientConnection {
         if exchange.caller == nil { refusals.refused(at: loop.eventLoop.now) }
         tell(reason, exchange)
         link.takeConnection()?.close()
-        // What was decided on stays in `inbound` until here; its body, if any, begins behind it.
+        // The request head that was decided on stays in `inbound` until here; its body, if any, begins behind it.
         if inbound.hasHead {
             inbound.passHead()
             if machine.isRequestWhole { dropWholeBody() }

@@ -9,7 +9,7 @@ extension ClientConnection {
         }
         response.reset()
         link.takeConnection()?.close()
-        // Another request may have been told so before.
+        // Another request may have fetched the newer token before.
         if takeNewerToken() { return machine.tokenRenewed(true) }
         let waiting = LoopBound(self, on: loop.eventLoop)
         loop.renewal(token.name, token.version) { [awaited = exchange.id] in

@@ -60,8 +60,8 @@ extension ClientConnection {
     }
 }
 
-/// The legacy HTTP+SSE transport: its clients post to an address that an event stream tells, and look for every answer on that stream. One that is
-/// given in the answer to the post is never read, and its caller waits for ever.
+/// The legacy HTTP+SSE transport: its clients post to an address that an event stream names, and expect every answer on that stream. An answer in the
+/// response to the post is never read, and its caller waits for ever.
 extension ClientConnection: EventStreamHolder {
     /// The `endpoint` event has passed: from now on answers to what is posted there can be put into this stream.
     func note(_ endpoint: EndpointAddress, in exchange: Exchange?) {

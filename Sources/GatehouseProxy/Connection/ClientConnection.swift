@@ -40,7 +40,7 @@ final class ClientConnection: ServedConnection {
         socket.handler = self
         loop.add(self)
         beginWait()
-        // Accepted before the listener closed, set up after the others were told.
+        // A connection accepted before the listener closed may be set up after the others began to drain.
         if loop.isDraining { drainBegan() }
     }
 
@@ -147,8 +147,8 @@ final class ClientConnection: ServedConnection {
         if endsCleanly { endStreamCleanly() }
         let isCutSilently = !endsCleanly && response.endsWithClient
         endExchange(ending, .close)
-        // What an upstream sent before it broke off still reaches the client, which sees by its framing that it is cut; where there is no
-        // framing, only a reset tells it.
+        // Bytes that an upstream sent before it broke off still reach the client, whose framing shows that the body is cut; without framing, only a
+        // reset shows it.
         if isCutSilently {
             socket.reset()
         } else if endsCleanly || ending == .upstreamClosed {

@@ -6,7 +6,7 @@ struct AnswerFacts {
     /// Status sent to the client, 0 while none is.
     var status = 0
     var refusal: Reason?
-    /// Seconds after which the caller may try again, told with a refusal.
+    /// Seconds after which the caller may try again, sent with a refusal.
     var retryAfter: Int?
     /// The JSON-RPC outcome as the audit tells it.
     var rpcError = ""

@@ -171,7 +171,7 @@ extension ExchangeMachine {
         switch state {
         case .deciding(.record, let request):
             switch receipt {
-            // Of callers who are established each is recorded.
+            // Decisions about established callers are always recorded one by one, never only counted.
             case .recorded, .counted:
                 state = .connecting(request)
                 return .connect(again: false)

@@ -44,7 +44,7 @@ extension ExchangeMachine {
     /// The caller's assertion has run out. Ends what is still streaming; a short exchange is left to its end.
     package mutating func assertionExpired() -> ExchangeAction { endStream(.expired) }
 
-    /// The process is told to stop.
+    /// The process begins to shut down.
     ///
     /// An idle connection on which a request may be on its way is kept for a short time: closed at once, it would lose one that no client
     /// may safely send again.

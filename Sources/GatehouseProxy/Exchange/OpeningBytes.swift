@@ -6,7 +6,7 @@ internal import SocketLoop
 struct OpeningBytes {
     var head: ByteBuffer
     private(set) var body = ByteBuffer()
-    /// Where the injected lines begin in `head`.
+    /// The start of the injected lines in `head`.
     var injectedAt = 0
     /// Bytes that `head` may have with what rides behind it.
     private let bound: Int

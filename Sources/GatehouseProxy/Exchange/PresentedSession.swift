@@ -16,7 +16,7 @@ struct PresentedSession {
 
 /// The legacy transport's event stream that a response is: where its client posts, and whose session it carries.
 struct LegacyStream {
-    /// The address for posts that the stream told, until it is noted.
+    /// The address for posts that the stream named, until it is registered.
     var endpoint: EndpointAddress?
     /// The hash of the session whose answers the caller looks for on this stream.
     var session: [UInt8]?

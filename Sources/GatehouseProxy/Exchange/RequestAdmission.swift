@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Which requests a route takes, told by their heads alone.
+/// Decides by a request's head alone whether its route admits it.
 ///
 /// Grants speak of tools, prompts and resources. They would limit nobody who could reach something else of the upstream than its MCP
 /// endpoint, or who could give a request another meaning there: a server that has REST beside MCP answers `GET /items/2` with the same

@@ -17,7 +17,7 @@ struct ResponseRelay: ~Copyable {
         case bare
         /// In chunks of Gatehouse's own: what is edited has another length, and what ends with its connection none.
         case rechunked
-        /// Not at all: the client has got the head, which says that there is none.
+        /// No body: the client has got the head, which says that there is none.
         case withheld
     }
 
@@ -179,7 +179,7 @@ struct ResponseRelay: ~Copyable {
         guard case .part = step else { return step }
         if isOpening {
             if !passing.isBegun {
-                // Of a chunk only its size, or a part of that: nothing waits here.
+                // Only a chunk's size, or a part of it, has come: no payload is held here.
                 stream?.mark?.noteFraming()
                 return step
             }

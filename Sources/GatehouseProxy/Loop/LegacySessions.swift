@@ -24,7 +24,7 @@ package final class LegacySessions: Sendable {
     /// Paths with sessions below them that are remembered, of all routes; beyond them a session there is checked only when it has a tag.
     static let maximumDirectories = 256
 
-    /// By the hash of the session as the client has it. One for each connection at most, which the listener bounds.
+    /// Keyed by the hash of the session as the client has it. At most one for each connection, which the listener bounds.
     private let streams = Mutex<[[UInt8]: Stream]>([:])
     private let directories = Mutex<Set<Directory>>([])
     private let changes = Atomic(0)
@@ -79,7 +79,7 @@ package final class LegacySessions: Sendable {
 
     var knowsDirectories: Bool { changes.load(ordering: .acquiring) > 0 }
 
-    /// Whether a path, as ``PathSession/told(_:)`` has it, is one that a stream of a route has told for posts.
+    /// Whether a stream of the route has named this path, in the form of ``PathSession/told(_:)``, for posts.
     func tells(_ route: RouteName, _ path: [UInt8], _ copy: inout Directories) -> Bool {
         holdsSessions(route, path, &copy)
     }

@@ -21,7 +21,7 @@ protocol ServedConnection: AnyObject {
 /// loop, so requests take no lock.
 package final class ProxyLoop {
     package let eventLoop: EpollLoop
-    /// For heads of requests, in which tokens stand, and apart from them for what clients are sent.
+    /// Buffers for heads of requests, in which tokens stand, are separate from the buffers for heads that clients are sent.
     var requestHeads = SpareBuffer()
     var answerHeads = SpareBuffer()
     package let metrics = LoopMetrics()

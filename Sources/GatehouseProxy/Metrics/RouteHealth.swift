@@ -13,7 +13,7 @@ package struct RouteHealth: Sendable {
         (self.lastAnswer, self.lastFailure) = (lastAnswer, lastFailure)
     }
 
-    /// Nil while no request has told.
+    /// Nil while no request has succeeded or failed.
     package var isGood: Bool? {
         guard let failure = lastFailure else { return lastAnswer == nil ? nil : true }
         return lastAnswer.map { $0 > failure.at } ?? false

@@ -16,9 +16,9 @@ protocol UpstreamHolder: AnyObject {
 /// The handler of one connection to an upstream. Hands what happens to whoever holds it; idle in a pool otherwise.
 final class UpstreamConnection {
     let socket: StreamSocket
-    /// Who uses the connection now. Both are on one event loop; cleared when the exchange ends.
+    /// The exchange that uses the connection now. Both are on one event loop; cleared when the exchange ends.
     private var holder: (any UpstreamHolder)?
-    /// Where the connection goes when it is idle, and is dropped from when it closes there.
+    /// The pool that keeps the connection while it is idle, and drops it when it closes there.
     var pool: UpstreamPool?
     var idleSince: MonotonicTime
     /// The revision of the pool's addresses with which this connection's was last compared.

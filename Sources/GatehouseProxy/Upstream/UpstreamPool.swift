@@ -11,7 +11,7 @@ final class UpstreamPool {
     private let ceiling: Int
     private var idle: [UpstreamConnection] = []
 
-    // Where the upstream is a name, it may move while connections to its former address go on being reused.
+    // A named upstream may move while connections to its former address are still reused, so its addresses are compared.
     private let name: String?
     private var addresses: Set<String>?
     /// Counts the changes of ``addresses``; connections are compared with each once.
