@@ -1,7 +1,7 @@
 package import GatehouseCore
 internal import Glibc
 
-/// What the audit says about itself at one moment: for metrics, readiness and the status page.
+/// The audit's state at one moment: for metrics, readiness and the status page.
 package struct AuditState: Sendable {
     /// One word for readiness.
     package enum Word: String, Sendable, CaseIterable {
@@ -59,7 +59,7 @@ package struct AuditState: Sendable {
     package var lostOutcomes = 0
     /// Decisions that were not on the disk within the budget.
     package var late = 0
-    /// Requests of nobody established that were told by number, or will be.
+    /// Requests without an established caller that were counted and not recorded one by one.
     package var counted = 0
     /// Places in rings or segments that could not be read back.
     package var damaged = 0
@@ -75,7 +75,7 @@ package struct AuditState: Sendable {
     package var deliveredThrough: Int64 = 0
     package var writerTrouble: AuditError?
     package var sinkTrouble: AuditError?
-    /// What was noticed in the last ``noticeLifetime``, although recording and delivery go on.
+    /// The last condition that needs attention within ``noticeLifetime``, although recording and delivery go on.
     package var notice: AuditError?
     /// How often the sink was found without events that it had taken.
     package var replacements = 0

@@ -33,7 +33,7 @@ package struct AuditLeftovers: Sendable {
         return count
     }
 
-    /// Of a folder whose process runs the lock is not to be had, and that is all there is to do.
+    /// The lock of a folder whose process still runs cannot be taken, and then there is nothing to do.
     private func bring(_ folder: String, _ isStopping: () -> Bool) throws -> Int {
         var own = settings
         own.spool = folder

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// Where audit events end up. Used by one thread at a time.
+/// The destination of audit events. Used by one thread at a time.
 ///
 /// A batch may come again after a crash or an error, whole or in part, so a sink that can tell events apart stores each
 /// `event_id` once.
@@ -31,7 +31,7 @@ package protocol AuditSink: AnyObject {
     func count(of writer: String, in sequences: ClosedRange<Int64>) throws(AuditError) -> Int?
 }
 
-/// What holds for a sink that only passes events on.
+/// Defaults for a sink that only passes events on.
 extension AuditSink {
     package func open() throws(AuditError) -> Int { 0 }
     package var checkInterval: Duration? { nil }

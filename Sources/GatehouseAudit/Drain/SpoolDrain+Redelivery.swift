@@ -1,11 +1,11 @@
 internal import GatehouseCore
 internal import Synchronization
 
-/// What the sink had and has no more.
+/// Detects events that the sink had and has lost, and sends them again.
 extension SpoolDrain {
-    /// Sees to it that the sink is the one that it was. After each opening the sink is asked how far it has this spool's chain: its file may have been
-    /// deleted or restored from a backup meanwhile, or a standby may have taken over that lagged behind. A sink that cannot be opened is
-    /// told at the start so, and not when the first event comes.
+    /// Verifies that the sink is the same one as before. After each opening the sink is asked how far it has this spool's chain: its file may have
+    /// been deleted or restored from a backup meanwhile, or a standby that lagged behind may have taken over. A sink that cannot be opened is
+    /// reported at the start, and not when the first event comes.
     func attend() throws(AuditError) {
         let opening = try sink.open()
         try readClock(isNew: opening != attended)

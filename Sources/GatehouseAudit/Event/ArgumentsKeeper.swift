@@ -6,7 +6,7 @@ internal import GatehouseCore
 struct ArgumentsKeeper: Sendable {
     /// Bytes of arguments that are recorded; of longer ones so many, and their whole length. The digest covers all.
     static let maximumRecorded = 16 << 10
-    /// What sealing adds: the length of the whole, a nonce and a tag.
+    /// Bytes that sealing adds: the length of the whole, a nonce and a tag.
     static let overhead = 4 + 12 + 16
 
     /// Keyed: digests of arguments that are easily guessed tell nothing to those without the key.

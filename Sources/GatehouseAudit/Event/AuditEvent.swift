@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What an event is about. The raw value is the byte in a stored event.
+/// The kind of an event. The raw value is the byte in a stored event.
 package enum EventKind: UInt8, Sendable, CaseIterable {
     case decision = 1
     case outcome = 2

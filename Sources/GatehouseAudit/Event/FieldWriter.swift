@@ -128,7 +128,7 @@ struct FieldWriter {
     /// Writes text that is too long or not plain: what is no UTF-8 and each NUL becomes U+FFFD, and what is too long ends in `…`.
     @inline(never)
     private mutating func putMended(_ column: AuditColumn, _ limit: Int, _ start: UnsafeRawPointer, _ count: Int) {
-        // Of more than that nothing is kept, however it is mended.
+        // Bytes beyond the limit are never kept, so only these have to be mended.
         let bytes = UnsafeRawBufferPointer(start: start, count: min(count, limit + 4))
         var mended = Array(String(decoding: bytes, as: UTF8.self).replacing("\0", with: "\u{FFFD}").utf8)
         if mended.count > limit {

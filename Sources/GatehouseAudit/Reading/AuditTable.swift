@@ -35,7 +35,7 @@ struct AuditTable {
     ]
     private static let gap = 2
 
-    /// What stands in the first line of a message, and in a narrow terminal in a second one.
+    /// The columns of a message's first line, and in a narrow terminal of its second one.
     private let lines: [[(column: Column, width: Int)]]
     private let isCut: Bool
 
@@ -117,7 +117,7 @@ struct AuditTable {
     static func call(_ event: AuditEvent) -> String {
         let method = event.text(.rpcMethod)
         let path = event.text(.path)
-        // Of nobody, or of a batch that was refused before it counted.
+        // Requests without an established caller, or messages of a batch that was refused before they were counted.
         if let count = event.integer(.requests) {
             return "\(count) \(event.text(.httpMethod).isEmpty ? "requests" : "messages")"
         }

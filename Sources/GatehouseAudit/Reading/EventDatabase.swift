@@ -3,7 +3,7 @@ package enum EventDatabase: Sendable {
     case sqlite(path: String)
     case postgres(url: String)
 
-    /// What stores events in it. Opens it when it is given the first.
+    /// The sink that stores events in this database. It opens the database when it is given the first event.
     package func sink() -> sending any AuditSink {
         switch self {
         case .sqlite(let path): SQLiteSink(path: path)

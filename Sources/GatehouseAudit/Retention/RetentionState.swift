@@ -1,8 +1,8 @@
 package import GatehouseCore
 
-/// What the retention of the audit says about itself.
+/// The state of the audit's retention.
 package struct RetentionState: Sendable {
-    /// What a run came to.
+    /// The result of one run.
     package enum Outcome: Sendable {
         /// Nothing is older than it is to be kept.
         case notDue

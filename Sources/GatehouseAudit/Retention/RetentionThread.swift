@@ -11,7 +11,7 @@ final class RetentionThread: Sendable {
     /// After a run that failed or was refused.
     static let retryInterval: Duration = .seconds(3600)
 
-    /// What is to be kept, and for how long. Nil: nothing is stored where it could be pruned.
+    /// The database to prune, and how long its events are kept. Nil: nothing is stored where it could be pruned.
     struct Target: Sendable {
         let database: EventDatabase
         let keep: Duration

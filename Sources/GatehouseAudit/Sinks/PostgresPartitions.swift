@@ -6,8 +6,8 @@ enum PostgresPartitions {
     /// own path ends in `pg_temp`: a path without it begins with it, and then a temporary domain named `text` is what `text` means
     /// (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely").
     ///
-    /// It serves months around now alone, so that it is good for nothing else. It waits for nobody: who may insert could hold the table, so after
-    /// two seconds the events of the month go to the default partition.
+    /// It makes partitions for months around the present only, so that it is good for nothing else. Its lock timeout is two seconds: a user with the
+    /// right to INSERT could hold the table, and then the events of the month go to the default partition.
     static let hardened = """
         DO $do$ BEGIN EXECUTE pg_catalog.format($function$
         CREATE OR REPLACE FUNCTION %1$I.audit_make_partition(wanted pg_catalog.timestamptz) RETURNS pg_catalog.bool

@@ -10,7 +10,7 @@ internal import Synchronization
 /// The handler makes system calls and reads atomics, and nothing else.
 enum MappedFiles {
     struct Slot: ~Copyable {
-        /// Where the mapping begins; 0 is free, 1 is being filled.
+        /// The address of the mapping; 0 means free, 1 means being filled.
         fileprivate let start = Atomic<UInt>(0)
         fileprivate let length = Atomic<Int>(0)
         /// Whether the memory there is no more the file's.
@@ -28,7 +28,7 @@ enum MappedFiles {
         return slots
     }()
 
-    /// What SIGBUS did before. Written once, by the call that puts the handler in its place, and only read from then on.
+    /// The action on SIGBUS before this handler. Written once, by the call that installs the handler, and only read from then on.
     private nonisolated(unsafe) static let former: UnsafeMutablePointer<sigaction> = {
         let former = UnsafeMutablePointer<sigaction>.allocate(capacity: 1)
         former.initialize(to: sigaction())
@@ -76,7 +76,7 @@ enum MappedFiles {
             let start = slot.pointee.start.load(ordering: .acquiring)
             let length = slot.pointee.length.load(ordering: .relaxed)
             guard start > beingFilled, place >= start, place &- start < UInt(bitPattern: length) else { continue }
-            // Of several threads that meet the fault one repairs; the others run into it again until that is done.
+            // Of several threads that meet the fault one repairs the mapping; the others fault again until that is done.
             if slot.pointee.isLost.exchange(true, ordering: .sequentiallyConsistent) { return true }
             return mmap(
                 UnsafeMutableRawPointer(bitPattern: start),

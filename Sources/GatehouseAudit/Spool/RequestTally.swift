@@ -7,7 +7,7 @@ struct RequestTally {
     static let maximumRows = 256
 
     struct Key: Hashable {
-        /// Of the address; 0 for all that found no room.
+        /// The identity of the address; 0 for all addresses that found no room.
         let owner: UInt
         let route: ObjectIdentifier?
         let refusal: Reason?

@@ -9,7 +9,7 @@ enum RingFrame {
     static let headerLength = 16
     static let sumOffset = 8
     static let maximumLength = headerLength + (EventEncoder.maximumLength + 15) & ~7
-    /// What must be free before an event without recorded arguments is written without asking for its length first.
+    /// Bytes that must be free before an event without recorded arguments is written without computing its length first.
     static let plainLength = headerLength + (EventEncoder.plainLength + 15) & ~7
 
     /// The length of a frame in the ring.

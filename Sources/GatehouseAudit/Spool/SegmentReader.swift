@@ -71,7 +71,7 @@ final class SegmentReader {
         return .record(record)
     }
 
-    /// Has the next `count` bytes in the buffer.
+    /// Reads the next `count` bytes into the buffer unless they are there.
     ///
     /// - Returns: false when there are not so many before `end`.
     private func fill(_ count: Int, before end: Int) throws(AuditError) -> Bool {

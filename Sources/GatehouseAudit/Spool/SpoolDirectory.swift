@@ -50,7 +50,7 @@ struct SpoolDirectory: Sendable {
         try Self.replace(file("writer"), with: "\(writer)\n")
     }
 
-    /// What to do about a folder that cannot be made.
+    /// Advice about a folder that cannot be made.
     private static let advice =
         "the folder above it must exist and be writable for this user, or audit.spool names another place"
 

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// What was found of an earlier process at start. The server logs it.
+/// The leftovers of an earlier process that were found at the start. The server logs them.
 package struct SpoolReport: Hashable, Sendable {
     /// Events that stood in rings only and were moved to a segment.
     package var recovered = 0
@@ -84,7 +84,7 @@ enum SpoolRecovery {
             tip: tip
         )
         let rings = try directory.rings()
-        // A recovery that was killed itself may have begun a segment: what stands in a ring is then in the one before.
+        // A recovery that was killed itself may have begun a segment: events in a ring may then also be in the segment before.
         if !rings.isEmpty, let before = try directory.segments().last(where: { $0 < position.segment }),
             let reader = try? SegmentReader(opening: directory.segment(before))
         {

@@ -23,14 +23,15 @@ final class SpoolWriter: @unchecked Sendable {
     private var file: Descriptor?
     private var position: SpoolPosition
     private let batch: SpoolBatch
-    /// Where a frame is looked at and taken from: who can write the ring's file must not reach an event whose sum was found right.
+    /// A frame is copied here before it is verified and used: a process that can write the ring's file must not reach an event whose sum was found
+    /// right.
     private let frame = UnsafeMutableRawPointer.allocate(byteCount: RingFrame.maximumLength, alignment: 8)
     private var heads: HeadSchedule
-    /// Whether the lanes were told to take nothing.
+    /// Whether the lanes are cut off, so that they take no events.
     private var isCut = false
-    /// Where the next step begins, so that a lane that is always full keeps none from its turn.
+    /// The lane with which the next step begins, so that a lane that is always full does not starve the others.
     private var turn = 0
-    /// What the step takes from each lane, and up to where.
+    /// The lanes that the step takes events from, and up to which position.
     private var taken: [(lane: SpoolLane, position: UInt64, events: Int)] = []
     /// Whether the last step left events in the rings because its batch was full.
     private(set) var isBehind = false

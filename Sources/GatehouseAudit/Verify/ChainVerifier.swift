@@ -35,10 +35,10 @@ struct ChainVerifier {
     private var hasMovedOn = false
 
     /// - Parameters:
-    ///   - heads: heads and checkpoints of this writer, from wherever they were kept.
+    ///   - heads: heads and checkpoints of this writer, wherever they were kept.
     ///   - expected: nil when nothing is known.
-    ///   - cutoff: to be told in ``ChainReport/prunable`` how much of the chain is from before this time.
-    ///   - mayBeginAnywhere: for a spool, which forgets what the sink has.
+    ///   - cutoff: makes ``ChainReport/prunable`` say how much of the chain is from before this time.
+    ///   - mayBeginAnywhere: for a spool, which deletes events that the sink has.
     init(
         _ writer: String,
         keys: ChainKeys,

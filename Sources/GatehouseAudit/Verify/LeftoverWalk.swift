@@ -42,7 +42,7 @@ struct LeftoverWalk {
     }
 
     private mutating func takeUnhashed(_ sequence: Int64) -> ChainBreak? {
-        // Where the last event that was pruned had no hash, none before it had one.
+        // When the last pruned event had no hash, no event before it had one.
         if checkpoint.hash.isEmpty { return nil }
         guard let run = unhashed else {
             unhashed = sequence...sequence
