@@ -11,7 +11,7 @@ package actor TokenRefresher {
     /// How often the store is asked whether something changed.
     package static let pollInterval: Duration = .seconds(1)
 
-    /// Where the refresher's time and chance come from. Tests give their own.
+    /// The sources of the refresher's time and randomness. Tests give their own.
     package struct Surroundings: Sendable {
         package var wall: any WallClock
         /// Time since any fixed point, on a clock that is never set.
@@ -73,7 +73,7 @@ package actor TokenRefresher {
     /// May be read anywhere, at any time.
     package nonisolated var state: TokenRefreshState { published.withLock { $0.state } }
 
-    /// What was handed on last. May be read anywhere, at any time.
+    /// The snapshot that was handed on last. May be read anywhere, at any time.
     package nonisolated var snapshot: TokenSnapshot { published.withLock { $0.snapshot } }
 
     /// Every token of the live store without its value, read from it now.
@@ -85,7 +85,7 @@ package actor TokenRefresher {
 
     /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store tells of a change.
     package func run() async {
-        // However many changes are told during a reading, one more reading covers them all.
+        // However many changes are notified during a reading, one more reading covers them all.
         let (told, teller) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [store] in await store.watch { teller.yield() } }
@@ -159,7 +159,7 @@ package actor TokenRefresher {
         readingsEnded += 1
     }
 
-    /// Kept before it is told, so that whoever is told of one finds no older one here.
+    /// The snapshot is stored before the notification, so that a notified reader never finds an older one here.
     private func handOn() {
         let snapshot = freshness.snapshot
         published.withLock { $0.snapshot = snapshot }

@@ -21,7 +21,7 @@ package protocol TokenStore: Sendable {
     /// Every token without its value, by name.
     func list() async throws(TokenError) -> [TokenSummary]
 
-    /// What happened to a token, the newest first; also after it was deleted.
+    /// The changes of a token, the newest first; also after it was deleted.
     ///
     /// - Throws: ``TokenError`` `notFound` for a name that never was.
     func history(of name: TokenName) async throws(TokenError) -> [TokenEvent]
@@ -33,7 +33,7 @@ package protocol TokenStore: Sendable {
 
     /// Makes `value` the current version: the first of a new token or the next of an old one.
     ///
-    /// - Throws: ``TokenError`` `invalidValue`, `limit`; `keyUnknown` or `tampered` when what stands there cannot be trusted.
+    /// - Throws: ``TokenError`` `invalidValue`, `limit`; `keyUnknown` or `tampered` when the stored rows cannot be trusted.
     @discardableResult
     func set(_ name: TokenName, to value: Secret, _ change: TokenChange) async throws(TokenError) -> TokenSummary
 
@@ -88,11 +88,11 @@ package struct TokenStoreCapabilities: OptionSet, Sendable {
     package static let sealing = TokenStoreCapabilities(rawValue: 4)
 }
 
-/// What one reading of a store gave.
+/// The result of one reading of a store.
 package struct TokenLoad: Sendable {
     package var tokens: [TokenName: TokenValue]
     package var problems: [TokenProblem]
-    /// Of the tokens whose store knows them.
+    /// The dates of the tokens whose store knows them.
     package var dates: [TokenName: TokenDates] = [:]
     /// The clock of the store's server, where it tells.
     package var clock: ClockReading?

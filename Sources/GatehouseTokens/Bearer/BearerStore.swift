@@ -156,9 +156,9 @@ package actor BearerStore {
         return try records(database).map { summary($0.record, isTrusted: isTrusted($0, now, keys), now) }
     }
 
-    /// What requests may come with.
+    /// The credentials that requests may present.
     ///
-    /// - Parameter known: callers made before, by id, so that a stream and the request after it have the same one.
+    /// - Parameter known: callers made before, by id, so that a stream and the request after it have the same caller.
     package func load(keeping known: [String: KnownBearer]) throws(TokenError) -> BearerSnapshot {
         guard let database = try existing() else { return BearerSnapshot() }
         let now = clock.now()
@@ -199,7 +199,7 @@ package actor BearerStore {
     package struct Stamp: Equatable, Sendable {
         let connection: Int
         let version: Int64
-        /// Those that are trusted.
+        /// The trusted keys.
         let keys: [Secret]
     }
 

@@ -53,7 +53,7 @@ package struct BearerText: Sendable {
     }
 }
 
-/// What is kept of a credential: SHA-256 over `gatehouse bearer v1`, a zero byte and its text.
+/// The stored digest of a credential: SHA-256 over `gatehouse bearer v1`, a zero byte and its text.
 package struct BearerDigest: Hashable, Sendable {
     static let length = 32
     let bytes: [UInt8]

@@ -1,7 +1,7 @@
-/// Which versions came before the current one, as Gatehouse keeps it beside the secret.
+/// The versions that came before the current one, as Gatehouse keeps them beside the secret.
 ///
-/// Infisical's versions only go up: going back writes the old value as a new version. Where that leads to is kept in the secret's metadata as
-/// the versions whose values were current, the oldest first; the last one is the value that is current now.
+/// Infisical's versions only go up: a rollback writes the old value as a new version. So the secret's metadata keep the versions whose values were
+/// current, the oldest first; the last one is the value that is current now.
 struct InfisicalLineage: Equatable {
     static let chainKey = "gatehouse-chain"
     static let versionKey = "gatehouse-version"
@@ -22,7 +22,7 @@ struct InfisicalLineage: Equatable {
         }
     }
 
-    /// Of a secret that does not exist yet.
+    /// The lineage of a secret that does not exist yet.
     init() { chain = [] }
 
     /// The version to go back to.

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What `key rotate` did.
+/// The result of `key rotate`.
 package struct RewrapReport: Sendable {
     /// Rows of values and records that were put under the first master key.
     package internal(set) var rewrapped = 0

@@ -1,8 +1,8 @@
 internal import GatehouseCore
 internal import Synchronization
 
-/// Tokens in an encrypted database. Values are sealed as ``SealedValue`` says; which version is current, and every change, is a record
-/// sealed as ``Attestation`` says. Both are the same bytes in every database.
+/// Tokens in an encrypted database. Values are sealed as ``SealedValue`` says; the current version, and every change, is a record sealed as
+/// ``Attestation`` says. Both are the same bytes in every database.
 ///
 /// Whoever can write to the database but has no master key:
 /// - cannot read a value, nor put a value of their own in;

@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// Rows as they stand in the tables of any database, read and written without judging them.
 struct TokenRows {
     let sql: any TokenSQL
-    /// Of the transaction that these rows are read in.
+    /// The view of the transaction in which these rows are read.
     let view = TokenView()
 
     init(sql: any TokenSQL) { self.sql = sql }
