@@ -62,7 +62,7 @@ extension Configuration {
         }
     }
 
-    /// Of a text that is no YAML what is there without the part that is none.
+    /// The tree of a text that is not YAML, read without the one section that breaks it.
     private static func root(of text: [UInt8], _ decoding: Decoding) -> YAMLNode? {
         let reading = YAMLReader.read(text)
         if let root = reading.root { return root }

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What `gatehouse.yaml` says, as values that cannot be wrong. Immutable; a reload reads a new one.
+/// The content of `gatehouse.yaml`, as values that cannot be wrong. Immutable; a reload reads a new one.
 package struct Configuration: Sendable {
     package static let version = 1
     package static let defaultListen = Endpoint.tcp(host: "127.0.0.1", port: 8080)
@@ -37,7 +37,7 @@ package struct Configuration: Sendable {
     package let log: LogSettings
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
-    /// What the author should look at again; of a lenient reading the errors as well.
+    /// Warnings to the file's author; after a lenient reading the errors as well.
     package let warnings: [Diagnostic]
     /// Parts that a lenient reading could not read, and that must not be used: others stand in their place.
     package let unread: Set<Section>

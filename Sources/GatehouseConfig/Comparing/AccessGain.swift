@@ -22,11 +22,11 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
     }
 
     package let kind: Kind
-    /// The route, nil for what holds on all.
+    /// The route; nil for a gain on all routes.
     package let route: String?
-    /// Who may do what, in words.
+    /// The callers and what they may do, in words.
     package let words: String
-    /// What is said when it is the other way round.
+    /// The words for the same change in the other direction.
     let loss: String
 
     init(kind: Kind, route: String?, words: String, loss: String? = nil) {

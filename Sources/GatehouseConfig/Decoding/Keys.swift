@@ -80,7 +80,7 @@ struct Keys {
         shown.append((key, value))
     }
 
-    /// Where a key's value stands; the mapping's start when it is absent.
+    /// The position of a key's value; the mapping's start when the key is absent.
     ///
     /// - Parameter other: the key to point at instead when `key` is absent.
     func place(of key: String, _ other: String? = nil) -> YAMLSpan {

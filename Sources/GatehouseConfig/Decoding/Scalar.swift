@@ -14,7 +14,7 @@ struct Scalar {
     var isNull: Bool { isPlain && ["", "~", "null", "Null", "NULL"].contains(text) }
     var isBoolean: Bool { isPlain && ["true", "True", "TRUE", "false", "False", "FALSE"].contains(text) }
 
-    /// What the core schema of YAML 1.2 reads as a number; JSON Schema checkers in editors do so, too.
+    /// Whether the core schema of YAML 1.2 reads the scalar as a number; JSON Schema checkers in editors do so, too.
     var isNumber: Bool {
         guard isPlain else { return false }
         var rest = text.utf8[...]

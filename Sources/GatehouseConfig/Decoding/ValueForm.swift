@@ -1,4 +1,4 @@
-/// What may stand as a value, in words that a schema and a reference page can be made of.
+/// The form of a value, in words for a schema and a reference page.
 package indirect enum ValueForm: Sendable {
     /// `wanted` completes "… is wanted": "a host name".
     case text(wanted: String)

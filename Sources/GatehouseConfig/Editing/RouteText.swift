@@ -16,7 +16,7 @@ package struct RouteText: Sendable {
     ) throws(ConfigurationError) {
         let configuration = try Configuration(parsing: text, file: file, environment: environment)
         guard let index = configuration.routes.routes.firstIndex(where: { $0.name == name }) else { return nil }
-        // By position: a name may be substituted.
+        // The route is found by its position, because its name may be substituted.
         guard let routes = RouteLines(text), routes.routes.count == configuration.routes.routes.count else {
             throw .unplaceable(file)
         }

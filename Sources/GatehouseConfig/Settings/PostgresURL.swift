@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// Where a PostgreSQL database is: `postgres://user@host:port/database?options`, with the password when a variable gave one.
+/// The URL of a PostgreSQL database: `postgres://user@host:port/database?options`, with the password when a variable gave one.
 package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
     /// The whole URL, for libpq alone.
     package let secret: Secret
@@ -69,7 +69,7 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
         return encoded
     }
 
-    /// The ':' between user and password of what stands behind the scheme, as it is written.
+    /// The ':' between user and password in the text behind the scheme, as it is written.
     private static func passwordColon(_ rest: Substring) -> String.Index? {
         let place = rest.prefix { $0 != "?" }
         guard let at = place.lastIndex(of: "@") else { return nil }

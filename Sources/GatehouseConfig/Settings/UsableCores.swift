@@ -6,7 +6,7 @@ enum UsableCores {
     /// Bytes read of a file that tells about them.
     private static let maximumLength = 8192
 
-    /// At least 1.
+    /// The number of usable cores, at least 1.
     static func count() -> Int {
         let scheduled = allowed(in: text(of: "/proc/self/status")) ?? 1
         let quota = share(in: text(of: "/sys/fs/cgroup/cpu.max")) ?? scheduled

@@ -67,7 +67,7 @@ package struct WebURL: Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 }
 
-/// Who signs assertions: the `iss` claim, compared exactly, and where `certs_url` starts.
+/// The signer of assertions: the `iss` claim, compared exactly, and the beginning of `certs_url`.
 package struct Issuer: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
