@@ -7,7 +7,7 @@ internal import GatehouseTokens
 internal import Logging
 internal import Synchronization
 
-/// What is wrong with what the instance rests on: looked for from the start on, whether or not anybody calls.
+/// Looks for findings from the start on, whether or not requests come.
 extension Gatehouse {
     /// Between two looks.
     static let findingsInterval: Duration = .seconds(1)
@@ -55,7 +55,7 @@ extension Gatehouse {
             fileFindings.withLock { $0 = files.compactMap { $0 } }
             let findings = await facts(await traffic().snapshot).findings
             for (word, finding) in standing.update(findings, at: ContinuousClock.now - launchedAt) {
-                // The reload itself has said every error of a file that it refused, and what waits for a restart.
+                // The reload itself has logged every error of a file that it refused, and the changes that need a restart.
                 if word == .began, finding.probe == .configuration, ["", Finding.restart].contains(finding.subject) {
                     continue
                 }

@@ -2,7 +2,7 @@ package import GatehouseConfig
 internal import GatehouseProxy
 package import Logging
 
-/// What the log tells of requests.
+/// The log's lines about requests.
 extension Gatehouse {
     /// Between two lines of one reason, route and caller.
     static let requestLinesInterval: Duration = .seconds(1)

@@ -3,7 +3,7 @@ internal import GatehouseCore
 package import GatehouseTokens
 internal import Glibc
 
-/// Where break-glass credentials are kept: beside the tokens when the live store is a SQLite file, else in a file of their own in the spool's
+/// Opens the store of break-glass credentials: beside the tokens when the live store is a SQLite file, else in a file of its own in the spool's
 /// directory.
 package enum BearerAssembly {
     package static let fileName = "bearer.db"

@@ -33,7 +33,7 @@ package struct InstanceKeys: Sendable {
     /// Stores that may keep keys for the audit and could not be asked for them, and why.
     package let unasked: [String]
 
-    /// What is kept of a master key once it is retired.
+    /// The purposes whose keys are kept when a master key is retired.
     package static let keptPurposes: [Purpose] = [.auditChain, .argumentsDigest, .argumentsSealing]
 
     /// The keys as they are, for a command.
@@ -126,10 +126,11 @@ package struct InstanceKeys: Sendable {
 }
 
 extension InstanceKeys {
-    /// Has the key in the spool open what this installation made under it until now, as after a change from a store without master keys to one with.
+    /// Lets the key in the spool open everything that this installation made under it until now, as after a change from a store without master keys
+    /// to one with.
     ///
-    /// - Parameter id: of the key, as the operator knows it; nil to be told which it is.
-    /// - Throws: ``GatehouseError`` or `TokenError` when there is no such key, or none to seal with.
+    /// - Parameter id: the key's id, as the operator knows it; nil makes the error name it.
+    /// - Throws: ``GatehouseError`` or `TokenError` when there is no such key, or no master key to seal the statement with.
     package static func adopt(_ id: String?, _ configuration: Configuration, at now: Timestamp) async throws
         -> MasterKey.ID
     {
@@ -157,7 +158,7 @@ extension InstanceKeys {
         return key.id
     }
 
-    /// What is to be kept of the machine's own key, when an operator has adopted it: the statement is sealed under a key that may leave.
+    /// The kept keys of the machine's own key, when an operator has adopted it: the statement is sealed under a key that may be retired later.
     package static func adopted(_ configuration: Configuration) async throws -> [KeptKey] {
         guard let sources = configuration.store.settings.masterKeys?.all, !sources.isEmpty else { return [] }
         let file = InstanceKeyFile(folder: configuration.audit.spool)
@@ -171,7 +172,7 @@ extension InstanceKeys {
 }
 
 extension StoreSettings {
-    /// Where the keys are that seal this store; nil for one that seals nothing itself.
+    /// The master keys that seal this store; nil for a store that does not seal.
     package var masterKeys: MasterKeys? {
         switch self {
         case .sqlite(_, let keys), .postgres(_, let keys): keys

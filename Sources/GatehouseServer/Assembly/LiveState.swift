@@ -7,8 +7,8 @@ internal import GatehouseTokens
 internal import SocketLoop
 internal import Synchronization
 
-/// What changes while Gatehouse runs, and its way to the event loops: keys, tokens, routes. Each change makes a new snapshot of all of
-/// it. The sources are made before the loops that use them, so what is published before that is kept.
+/// The state that changes while Gatehouse runs, and its way to the event loops: keys, tokens, routes. Each change makes a new snapshot of all of it.
+/// The sources are made before the loops that use them, so a value that is published before that is kept.
 final class LiveState: Sendable {
     private struct State {
         var proxy: ProxyServer?
@@ -74,7 +74,7 @@ final class LiveState: Sendable {
         }
     }
 
-    /// Those that the loops were made with are in force without it.
+    /// The session tags that the loops were made with are in force without this call.
     func publish(_ sessions: SessionTags) { state.withLock { $0.proxy?.replaceSessions(sessions) } }
 
     /// Whether some route takes break-glass credentials.

@@ -10,7 +10,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
     private let source: SigningKeySource
     private let eventLoop: EpollLoop
     private var bearers = BearerSnapshot()
-    /// Which callers are still let in, for streams that were opened before a change.
+    /// The rules by which callers are still admitted, for streams that were opened before a change.
     private let rules = CallerRules()
     /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
     private var waiting: [() -> Void] = []

@@ -3,9 +3,9 @@ package import GatehouseConfig
 package import GatehouseCore
 internal import GatehouseMCP
 
-/// What a route would decide about a principal and a call, and by what.
+/// A route's decision about a principal and a call, with its ground.
 package struct PolicyInquiry: Sendable {
-    /// What the decision rests on.
+    /// The ground of the decision.
     package enum Ground: Hashable, Sendable {
         /// One of the lists of `access.deny`, by its key.
         case denyList(String)

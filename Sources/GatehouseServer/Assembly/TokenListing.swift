@@ -13,7 +13,7 @@ actor TokenListing {
         let source: Int
         let versions: [TokenName: Int]
         let startedAt: ContinuousClock.Instant
-        /// Those who look while it is under way wait for the same.
+        /// The reading under way, which all callers share.
         let reading: Task<Outcome, Never>
     }
 

@@ -1,6 +1,6 @@
 package import Glibc
 
-/// What the file system says of a path.
+/// The file system's status of a path.
 package struct FileStatus {
     package let mode: mode_t
     package let isDirectory: Bool

@@ -3,7 +3,7 @@ internal import GatehouseAudit
 internal import GatehouseCore
 internal import GatehouseTokens
 
-/// What a running instance rests on, at one moment, and the findings that follow from it. Holds no secret.
+/// The state that a running instance depends on, at one moment, and the findings that follow from it. Holds no secret.
 struct InstanceFacts: Sendable {
     /// How long the first reading of keys and tokens may take before its absence is something wrong.
     static let patience: Duration = .seconds(3)
@@ -26,10 +26,10 @@ struct InstanceFacts: Sendable {
     var audit = AuditState()
     /// How far this machine's clock is ahead of others.
     var leads: [OtherClock: Duration] = [:]
-    /// What verifying assertions bears of that.
+    /// The clock difference that the verification of assertions tolerates.
     var clockSkew: Duration = .zero
     var reload: ReloadState
-    /// Of files, which are looked at apart from all else.
+    /// Findings about files, which are examined apart from everything else.
     var files: [Finding] = []
 
     /// Tokens that a route injects and that are not served.

@@ -18,13 +18,13 @@ struct RouteCondition: Sendable {
         static func < (one: State, other: State) -> Bool { one.rawValue < other.rawValue }
     }
 
-    /// The minutes that the state is told from.
+    /// The number of minutes whose requests decide the state.
     static let window = 5
-    /// One failure in so many requests is borne.
+    /// One failure in so many requests is tolerated.
     static let borne = 20
 
     let state: State
-    /// What fails, in words that do not change while it lasts.
+    /// The failure, in words that do not change while it lasts.
     let words: String
     let reason: Reason?
     /// Requests of the last hour that the caller was not refused, and those that failed.
@@ -86,7 +86,7 @@ struct RouteCondition: Sendable {
 extension Upstream {
     package var isLocalSocket: Bool { if case .unix = endpoint { true } else { false } }
 
-    /// Where it is, for who looks for it.
+    /// The upstream's address, for an operator who looks for it.
     package var place: String {
         switch endpoint {
         case .unix(let path): "unix:\(path)"

@@ -1,11 +1,11 @@
 package import GatehouseCore
 internal import Glibc
 
-/// What a running instance says of itself to the commands of this machine: where it is asked, and a key that proves that who asks it to do
-/// something may read its files. It lies in the spool's folder, mode 0600, from the moment the listeners stand until the end.
+/// A running instance's address for the commands of this machine, and a key that proves that a client which asks for a change may read the instance's
+/// files. It lies in the spool's folder, mode 0600, from the moment the listeners stand until the end.
 ///
-/// The key is of one run. Without it, whatever can reach the admin listener, a web page or an upstream that fetches URLs, could have the
-/// instance do things.
+/// Each run has its own key. Without it, anything that can reach the admin listener, a web page or an upstream that fetches URLs, could make the
+/// instance act.
 package struct RunFile: Sendable {
     package static let fileName = "run.json"
     /// The field that carries the key.
@@ -24,7 +24,7 @@ package struct RunFile: Sendable {
 
     package static func path(spool: String) -> String { "\(spool)/\(fileName)" }
 
-    /// Of this process, with a new key.
+    /// The run file of this process, with a new key.
     static func ofThisProcess(
         admin: Endpoint,
         configuration: String,

@@ -12,7 +12,7 @@ package struct LocalRequest: Sendable {
     package var body: [UInt8] = []
 }
 
-/// What a ``LocalServer`` answers.
+/// An answer of a ``LocalServer``.
 package struct LocalAnswer: Sendable {
     package struct Status: Equatable, Sendable {
         package let code: Int

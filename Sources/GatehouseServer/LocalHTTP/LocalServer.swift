@@ -79,7 +79,7 @@ final class LocalConnections {
     let loop: EpollLoop
     let bounds: LocalServer.Bounds
     let answer: LocalServer.Answering
-    /// At most ``LocalServer/Bounds/connections``.
+    /// The open connections, at most ``LocalServer/Bounds/connections``.
     private var open: [LocalConnection] = []
     private var isSweeping = false
 

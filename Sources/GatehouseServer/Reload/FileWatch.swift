@@ -7,7 +7,7 @@ package struct FileWatch: Sendable {
     /// Between two looks.
     package static let interval: Duration = .seconds(1)
 
-    /// What is different after a change. `stat` follows symlinks, so it is that of the file at the end of the path.
+    /// The attributes that differ after a change. `stat` follows symlinks, so they are those of the file at the end of the path.
     package struct Stamp: Hashable, Sendable {
         let device: UInt64
         let inode: UInt64
@@ -32,9 +32,9 @@ package struct FileWatch: Sendable {
         }
     }
 
-    /// What was read last; nil for a file that was not there.
+    /// The stamp of the file that was read last; nil for a file that did not exist.
     private var read: Stamp?
-    /// What the last look saw, when it was not that.
+    /// The stamp that the last check saw, when it differed.
     private var pending: Stamp??
 
     /// - Parameter stamp: taken before the file was read, so that no change in between is missed.

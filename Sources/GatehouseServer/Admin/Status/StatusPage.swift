@@ -8,7 +8,7 @@ struct StatusPage {
 
     let facts: StatusFacts
 
-    /// What a browser may do with the page: show it, in its own style, and nothing else.
+    /// The page's Content-Security-Policy: a browser may show it in its own style, and nothing else.
     static let policy: String = {
         let digest = SHA256.hash(data: Array(StatusStyle.css.description.utf8))
         let style = String(decoding: Base64.encode(Array(digest)), as: UTF8.self)
