@@ -17,7 +17,7 @@ enum Archive {
     struct Entry: Sendable {
         let name: String
         let size: Int64
-        /// Where its bytes begin in the archive.
+        /// The offset of the entry's bytes in the archive.
         let offset: Int64
     }
 

@@ -132,7 +132,7 @@ package struct Restore: Sendable {
 
     // MARK: -
 
-    /// Where a file goes, by the configuration that is here; nil for what is only kept in the archive to be looked at.
+    /// The destination of a file by the present configuration; nil for a file that is only kept in the archive for reading.
     private func target(of file: BackupManifest.File) -> String? {
         switch file.role {
         // Whoever restores has one already, which says where all else goes.

@@ -20,7 +20,7 @@ package struct Demo: Sendable {
         self.usesColor = usesColor
     }
 
-    /// - Parameter lingering: waits, with everything still running, until the caller wants the end; nil to end at once.
+    /// - Parameter lingering: returns when the caller wants the end; everything keeps running until then. Nil to end at once.
     /// - Throws: ``GatehouseError`` when a step did not do what it should.
     package func run(lingering: (@Sendable () async -> Void)? = nil) async throws {
         let loop = try EpollLoop.start(named: "demo")

@@ -6,7 +6,7 @@ internal import Synchronization
 /// see what Gatehouse did on the way.
 final class DemoMCP: Sendable {
     static let header = "X-Demo-Api-Key"
-    /// Events of a `watch` that waits in vain: half a minute.
+    /// The largest number of events of a `watch` without a rotation: half a minute.
     static let maximumProgress = 600
     static let progressInterval: Duration = .milliseconds(50)
     private static let json = "application/json"

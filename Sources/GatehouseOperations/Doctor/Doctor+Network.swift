@@ -102,8 +102,8 @@ extension Doctor {
         return findings
     }
 
-    /// What only the instance that runs can know: what its requests met, a second writer to its audit, a file that it refused. What the doctor
-    /// has looked at itself is left out.
+    /// A finding that only the running instance can have: about its requests, a second writer to its audit, a file that it refused. Findings that the
+    /// doctor makes itself are left out.
     private static func told(_ finding: Finding) -> Finding? {
         switch finding.probe {
         case .certs, .store, .token, .secrets: nil

@@ -7,7 +7,7 @@ enum Socket {
 
     struct Address {
         let family: Int32
-        /// Of `sockaddr_in` or `sockaddr_in6`.
+        /// The bytes of a `sockaddr_in` or `sockaddr_in6`.
         let bytes: [UInt8]
         /// The four or sixteen bytes of the address itself.
         let host: [UInt8]

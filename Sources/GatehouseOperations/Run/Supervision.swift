@@ -3,9 +3,9 @@ struct Supervision: ~Copyable {
     private enum State {
         /// The program runs. To: restarting, ending, over.
         case running
-        /// It was told to end, and is started again when it has. To: running, ending.
+        /// The program was asked to end, and is started again when it has. To: running, ending.
         case restarting
-        /// Somebody told us to end, and so the program. To: over.
+        /// The supervisor was asked to end, and has asked the program to. To: over.
         case ending
         case over
     }

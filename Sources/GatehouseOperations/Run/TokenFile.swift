@@ -19,7 +19,7 @@ package struct TokenFile: Hashable, Sendable {
         variable = String(text[..<equals])
         path = String(text[text.index(after: equals)...])
         guard path.hasPrefix("/") else {
-            // Not repeated: somebody may have typed the value there.
+            // The path is not repeated: the user may have typed the value there.
             throw InvalidValue(
                 "what follows \(variable)= is no absolute path",
                 suggestion: "--env-from \(variable)=/run/token/coda"
