@@ -46,7 +46,7 @@ struct RetentionRun {
         )
         let plan = PrunePlan(report, before: cutoff)
         let databaseClock = try pruning.clock()
-        // `now` was read before the verification; the tolerance of the comparison is far longer than a verification takes.
+        // `now` was read before the verification: one that takes longer than the tolerance of the clocks is refused like a wrong clock.
         let objection = plan.objection(at: now, databaseClock: databaseClock, certsLead: clockLead())
         if let objection { return .refused(objection) }
         let checkpoints = plan.chains.map { $0.checkpoint(at: now, keys: keys) }
