@@ -1,7 +1,6 @@
 internal import Glibc
 
-/// Where a command's data goes, gathered into large writes. Flushed at the end of the command, and by those that wait for
-/// more to come.
+/// The output for a command's data, gathered into large writes. Flushed at the end of the command, and by commands that wait for more data.
 final class DataOutput {
     /// Bytes gathered before they are written.
     static let bufferSize = 64 << 10

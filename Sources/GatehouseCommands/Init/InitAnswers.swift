@@ -1,7 +1,7 @@
 internal import GatehouseConfig
 internal import GatehouseCore
 
-/// What `init` has to know: from its options, or else asked for on the terminal until an answer can be used.
+/// The values that `init` needs: from its options, or else asked for on the terminal until an answer can be used.
 struct InitAnswers {
     /// Whether somebody can be asked.
     let asks: Bool

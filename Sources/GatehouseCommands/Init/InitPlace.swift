@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Where a first configuration stands, and what follows from that for what it says.
+/// The place of a first configuration, and the values in it that depend on the place.
 struct InitPlace {
     /// The folder of the product's data.
     private static let ordinary = "/var/lib/gatehouse"

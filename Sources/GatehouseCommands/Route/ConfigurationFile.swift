@@ -5,7 +5,7 @@ internal import Glibc
 /// long as it lives, so that what was read is what is replaced.
 struct ConfigurationFile: ~Copyable {
     let bytes: [UInt8]
-    /// Where the file really lies: a symlink stays one.
+    /// The path with symlinks resolved: a symlink to the file stays one.
     private let path: String
     private let status: stat
     private let lock: Int32

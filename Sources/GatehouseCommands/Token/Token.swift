@@ -35,7 +35,7 @@ struct Token: AsyncParsableCommand {
         }
     }
 
-    /// What is recorded with every change.
+    /// Options whose values are recorded with every change.
     struct Record: ParsableArguments {
         @Option(name: .long, help: "A few words for the history.")
         var note = ""
