@@ -17,10 +17,10 @@ extension SigningKeySource {
         public var maximumStaleness: Int64
         /// After which one more refresh may be spent on an unknown key id; three may follow each other at once. At least 0.
         public var unknownKeyInterval: Int64
-        /// By which part each wait is longer or shorter, so that many replicas do not ask at once. 0 to 0.5.
+        /// The fraction by which each wait is randomly longer or shorter, so that many replicas do not fetch at once. 0 to 0.5.
         public var jitter: Double
-        /// Where the last good keys are kept, nil for nowhere. Written atomically with mode 0600; read only when the first
-        /// fetch fails, and refused when others may write it.
+        /// The file of the last good keys, nil for none. Written atomically with mode 0600; read only when the first fetch fails, and refused when
+        /// others may write it.
         public var path: String?
 
         /// Values out of bounds are clamped.
@@ -41,9 +41,9 @@ extension SigningKeySource {
         }
     }
 
-    /// What operators want to see of the keys. All times in seconds since 1970.
+    /// The state of the keys, for operators. All times in seconds since 1970.
     public struct Status: Sendable {
-        /// Where the keys in use came from.
+        /// The source of the keys in use.
         public enum Origin: String, Hashable, Sendable {
             case issuer, file
         }
