@@ -75,7 +75,7 @@ extension CurlHeader: CustomStringConvertible, CustomReflectable {
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
-/// What came back, whatever its status: a 500 is an answer, not an error.
+/// The server's answer, whatever its status: a 500 is an answer, not an error.
 package struct CurlResponse: Sendable {
     package let status: Int
     /// As they came, in order; names in the case of the wire.

@@ -11,7 +11,7 @@ package struct PostgresOptions: Sendable {
     let url: String
     package var connectTimeout: Duration
     package var statementTimeout: Duration
-    /// What the server shows for this connection, unless the URL says otherwise.
+    /// The name that the server shows for this connection, unless the URL says otherwise.
     package var applicationName: String
 
     /// - Parameters:

@@ -22,8 +22,8 @@ extension PostgresSession {
         through scripts: [[String]],
         usableFrom oldest: Int? = nil
     ) throws(PostgresError) {
-        // Read first: a user who may not create tables needs nothing more when they are up to date, and must be told which it is when
-        // they are newer.
+        // The version is read first: a user who may not create tables needs nothing more when they are up to date, and needs to know their version
+        // when they are newer.
         let version = try checkedVersion(of: component, scripts)
         if version == scripts.count { return }
         do throws(PostgresError) {

@@ -84,7 +84,7 @@ extension SQLiteConnection {
         let inode: ino_t
     }
 
-    /// Of the file at the end of the path; nil when there is none.
+    /// The identity of the file at the end of the path; nil when there is none.
     package static func identity(of file: String) -> Identity? {
         var status = stat()
         return stat(file, &status) == 0 ? Identity(device: status.st_dev, inode: status.st_ino) : nil

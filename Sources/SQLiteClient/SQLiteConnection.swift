@@ -35,7 +35,7 @@ package final class SQLiteConnection {
     let file: String
     let identity: Identity?
     let busyMilliseconds: Int
-    /// Of the write-ahead log of this file.
+    /// The identity of this database's write-ahead log.
     var logIdentity: Identity?
 
     /// Opens the database file at `path`, which is a path in the file system and never a URI or `:memory:`.

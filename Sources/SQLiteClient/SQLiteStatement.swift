@@ -99,7 +99,7 @@ package final class SQLiteStatement {
         while try step() {}
     }
 
-    /// Makes the statement ready for its next use and lets go of its read lock. Parameters keep their values.
+    /// Makes the statement ready for its next use and releases its read lock. Parameters keep their values.
     package func reset() {
         hasRow = false
         // The result repeats the error of the last step, which was thrown then.

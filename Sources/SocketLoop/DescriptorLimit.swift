@@ -29,7 +29,7 @@ package struct DescriptorLimit: Equatable, Sendable {
         return current
     }
 
-    /// The first number that no connection of the data plane may have. Of very few descriptors half are left.
+    /// The first descriptor number that no connection of the data plane may have. When descriptors are very few, half of them are reserved.
     package var ceiling: Int { count - min(Self.reserved, count / 2) }
 
     /// Client connections that fit: each may need one more to its upstream.

@@ -14,7 +14,7 @@ struct OutgoingBytes {
         /// Puts bytes behind those of an own part.
         mutating func add(_ more: ByteBuffer) {
             if bytes.writableBytes < more.readableBytes {
-                // Not left to the allocator, which would leave a copy behind.
+                // The buffer is grown by hand, because the allocator would leave a copy behind.
                 var larger = ByteBuffer()
                 larger.reserveCapacity(max(2 * bytes.readableBytes, bytes.readableBytes + more.readableBytes))
                 larger.writeImmutableBuffer(bytes)

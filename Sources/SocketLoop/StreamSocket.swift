@@ -37,7 +37,7 @@ package final class StreamSocket: Pollable {
         }
     }
 
-    /// Takes over a connection that is watched already, and what has been told of it.
+    /// Takes over a connection that is watched already, with the events that were reported for it.
     init(succeeding attempt: Pollable, events: UInt32, tls: TLSSession?) {
         self.tls = tls
         super.init(attempt.descriptor, on: attempt.loop)
@@ -54,7 +54,7 @@ package final class StreamSocket: Pollable {
     static let interest =
         gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
 
-    /// Whom the socket is connected with, as text; empty once it is closed.
+    /// The address of the peer, as text; empty once the socket is closed.
     package var peerAddress: String { isOpen ? SocketAddress.peerText(of: descriptor) : "" }
 
     // MARK: - Events
@@ -105,7 +105,7 @@ package final class StreamSocket: Pollable {
         var reads = 0
         var isDelivered = false
         while isOpen, reading.mayRead, let handler {
-            // What cannot be written any more has nobody to wait for.
+            // When nothing can be written any more, reading need not wait for the handler.
             guard handler.mayRead || writing.isFailed else {
                 holdReading()
                 break

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Who uses a connection. Called on the socket's loop, never within a call of its own but for ``written()``.
+/// The user of a connection. Called on the socket's loop, never within a call of its own but for ``written()``.
 package protocol StreamSocketHandler: AnyObject {
     /// Whether what comes can be used now. Asked before each reading; when it becomes true, ``StreamSocket/resumeReading()`` is to be
     /// called.

@@ -80,7 +80,7 @@ package final class TLSSession {
         }
     }
 
-    /// Takes what the server is to be told.
+    /// Takes plain bytes for the server.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSError) {
         var rest = bytes
         while !rest.isEmpty {
