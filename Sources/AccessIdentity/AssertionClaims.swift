@@ -30,7 +30,7 @@ package struct AssertionClaims {
     private(set) var expiresAt: Claim<Int64> = .absent
     private(set) var issuedAt: Claim<Int64> = .absent
     private(set) var notBefore: Claim<Int64> = .absent
-    /// Without control characters, or invalid: these end up in header fields and log lines.
+    /// Texts with control characters are invalid, because these texts end up in header fields and log lines.
     private(set) var email: Claim<String> = .absent
     private(set) var commonName: Claim<String> = .absent
     private(set) var subject: Claim<String> = .absent

@@ -11,11 +11,11 @@ extension SigningKeySource {
         public static let defaultJitter = 0.1
 
         public var url: SigningKeysURL
-        /// Between two background refreshes. At least 1.
+        /// Seconds between two background refreshes. At least 1.
         public var refreshInterval: Int64
         /// How long keys serve after they were fetched while no newer ones can be. At least 0.
         public var maximumStaleness: Int64
-        /// After which one more refresh may be spent on an unknown key id; three may follow each other at once. At least 0.
+        /// Seconds after which one more refresh may be spent on an unknown key id; three may follow each other at once. At least 0.
         public var unknownKeyInterval: Int64
         /// The fraction by which each wait is randomly longer or shorter, so that many replicas do not fetch at once. 0 to 0.5.
         public var jitter: Double
@@ -57,7 +57,7 @@ extension SigningKeySource {
         /// When the keys in use were fetched; nil while there never were any.
         public internal(set) var fetchedAt: Int64?
         public internal(set) var origin: Origin?
-        /// Until when the keys in use serve.
+        /// The time until which the keys in use serve.
         public internal(set) var servesUntil: Int64?
         public internal(set) var keyIDs: [String] = []
         /// Keys of the set in use that are not used.

@@ -31,8 +31,8 @@ public struct SigningKeys: Sendable {
     let keys: [String: Key]
     /// Keys of the set that are not used, and why.
     public let skipped: [Skipped]
-    /// Until when the snapshot may be used, in seconds since 1970; nil without limit. ``SigningKeySource`` sets it, so
-    /// that keys which can no longer be refreshed end even when nobody looks after them.
+    /// The time until which the snapshot may be used, in seconds since 1970; nil without limit. ``SigningKeySource`` sets it, so that keys which can
+    /// no longer be refreshed end even when no refresh runs.
     public let servesUntil: Int64?
 
     init(keys: [String: Key], skipped: [Skipped], servesUntil: Int64?) {

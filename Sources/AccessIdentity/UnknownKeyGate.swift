@@ -18,7 +18,7 @@ struct UnknownKeyGate {
     /// A refresh is under way, on whatever account.
     private(set) var isRefreshing = false
     private var remembered: [String: (since: Int64, seconds: Int64)] = [:]
-    /// In the order of their arrival, the oldest at `oldest`.
+    /// The ids in the order of their arrival, the oldest at `oldest`.
     private var order: [String] = []
     private var oldest = 0
 

@@ -54,7 +54,7 @@ struct VerdictCache {
         }
     }
 
-    /// Ends within two rounds: the first takes every mark away.
+    /// Terminates within two rounds: the first removes every mark.
     private mutating func evict(now: Int64) {
         while true {
             if hand >= slots.count { hand = 0 }

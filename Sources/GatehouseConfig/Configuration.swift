@@ -8,7 +8,7 @@ package struct Configuration: Sendable {
     /// Event loops by default, however many cores there are.
     package static let maximumDefaultThreads = 4
     package static let threadsRange = 1...64
-    /// Between two readings of the store.
+    /// Time between two readings of the store.
     package static let defaultStoreRefresh: Duration = .seconds(30)
     package static let storeRefreshRange: ClosedRange<Duration> = .milliseconds(100)...(.seconds(86_400))
     /// How long the last good tokens serve while the store is down.
@@ -25,7 +25,7 @@ package struct Configuration: Sendable {
     /// Event loops.
     package let threads: Int
     package let access: AccessSettings
-    /// In the order of the file. Never empty.
+    /// The stores in the order of the file. Never empty.
     package let stores: [NamedStore]
     /// The one of ``stores`` that requests use.
     package let store: NamedStore

@@ -51,7 +51,7 @@ package struct AuditFacts {
     package var requests: Int64 = 0
 
     // Fields of an outcome only.
-    /// Nobody was established by the request's end. A decision says so by having no caller.
+    /// Whether no caller was established by the request's end. A decision says so by having no caller.
     package var isOfNobody = false
     /// The status that the client got; 0 when it got none.
     package var status = 0
@@ -87,7 +87,7 @@ package enum AuditReceipt: Equatable, Sendable {
     case recorded
     /// The event is on its way to the disk: forward once `whenDurable` says so.
     case pending(ticket: UInt64)
-    /// Nobody was established, and there are many such: one event will say how many. No outcome follows.
+    /// No caller was established, and there are many such requests: one event will state their number. No outcome follows.
     case counted
     /// The event could not be recorded and the operator chose to deny then.
     case unavailable

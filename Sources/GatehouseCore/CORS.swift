@@ -55,7 +55,7 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
         text = scheme + host.name + (given == port ? "" : given)
     }
 
-    /// Kept as it is written: such an origin is compared byte for byte, and nothing in it has a default.
+    /// The origin of a program, kept as it is written: such an origin is compared byte for byte, and nothing in it has a default.
     private static func ofProgram(_ raw: String) throws(InvalidValue) -> String {
         let scheme = raw.utf8.prefix { $0 != 0x3A }
         let host = raw.utf8.dropFirst(scheme.count + 3)

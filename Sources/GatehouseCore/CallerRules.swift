@@ -28,7 +28,7 @@ package final class CallerRules: Sendable {
         }
     }
 
-    /// Nobody who was let in before is any more.
+    /// Invalidates the admission of every caller that was admitted before.
     package func changedForAll() {
         state.withLock { $0.oldestAdmitted = current.add(1, ordering: .releasing).newValue }
     }

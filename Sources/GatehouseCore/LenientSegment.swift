@@ -1,6 +1,6 @@
 /// A segment of a path as the most lenient of readers has it: what any reader leaves out or folds is left out or folded here.
 struct LenientSegment: Equatable, Sendable {
-    /// In lower case, without parameters, what is not seen, white space around it and dots behind it.
+    /// The segment in lower case, without parameters, invisible characters, white space around it and dots behind it.
     private let text: String
     /// Whether characters were left out of the text that some reader takes for others: ligatures, letters in circles, the long s, bytes that are
     /// no UTF-8. What they become is not asked; a name that holds one may be any that has the rest of it.

@@ -8,7 +8,7 @@ struct PathIndex: Sendable {
         let enclosing: Int?
     }
 
-    /// In the order of their bytes.
+    /// The entries in the order of their paths' bytes.
     private let entries: [Entry]
 
     /// - Parameter routes: paths, each once, with the position of their route.

@@ -87,7 +87,7 @@ package struct Upstream: Hashable, Sendable {
         authority = port == (isSecure ? 443 : 80) ? host.name : "\(host.name):\(port)"
     }
 
-    /// Without the brackets of an IPv6 address.
+    /// The host without the brackets of an IPv6 address.
     package static func bareHost(_ host: Host) -> String {
         host.name.hasPrefix("[") ? String(host.name.dropFirst().dropLast()) : host.name
     }

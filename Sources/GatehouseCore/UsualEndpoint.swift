@@ -30,7 +30,7 @@ package enum UsualEndpoint: Equatable, Sendable {
         segment.split { $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }.contains { equals($0, word) }
     }
 
-    /// Without regard to case: a server that has it finds the same place, and another has nothing there.
+    /// Compares without regard to case: a server that ignores case finds the same place, and another has nothing there.
     private static func equals(_ segment: Slice<UnsafeRawBufferPointer>, _ word: StaticString) -> Bool {
         let word = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
         return segment.elementsEqual(word) { $0.lowercasedASCII == $1 }

@@ -2,7 +2,7 @@ internal import GatehouseCore
 
 /// A place in a JSON-RPC answer, or in a message of the server's own, where names mean something to the gate.
 enum AnswerPlace: UInt8, Sendable {
-    /// Before, between and behind messages.
+    /// Outside of messages: before, between or behind them.
     case top
     case batch
     case message
@@ -17,7 +17,7 @@ enum AnswerPlace: UInt8, Sendable {
     case meta, relatedTask
     /// `task` of a result.
     case task
-    /// Within text that is no message.
+    /// Inside text that is no message.
     case foreign
 
     /// The meaning of the value under a name.

@@ -201,7 +201,7 @@ package final class AnswerReader {
         hold.insert(tag, emit)
     }
 
-    /// Hands out the address of an `endpoint` event, which is whole when something else follows.
+    /// Emits the address of an `endpoint` event, which is whole when another field or event follows.
     private func release(
         _ address: (UnsafeRawBufferPointer) -> [UInt8],
         _ emit: (UnsafeRawBufferPointer) -> Void

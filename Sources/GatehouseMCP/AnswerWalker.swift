@@ -15,7 +15,7 @@ struct AnswerWalker: Sendable {
         /// The text of a string begins behind its quote, or ends before it.
         case valueBegan(AnsweredValue)
         case valueEnded(AnsweredValue)
-        /// From here on it is no message, up to the end of the document.
+        /// The rest of the document is no message.
         case foreignBegan
     }
 
@@ -218,7 +218,7 @@ struct AnswerWalker: Sendable {
 
     // MARK: - Values that are not looked into
 
-    /// Goes to the end of a value in brackets, or of the bytes.
+    /// Advances to the end of a value in brackets, or of the bytes.
     private mutating func walkOpaque(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         if quoted != .none { at = walkText(bytes, at, end) }
@@ -244,7 +244,7 @@ struct AnswerWalker: Sendable {
 
     // MARK: - Strings
 
-    /// Goes behind the quote that ends a string, or to the end of the bytes.
+    /// Advances behind the quote that ends a string, or to the end of the bytes.
     @inline(__always)
     private mutating func walkText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start

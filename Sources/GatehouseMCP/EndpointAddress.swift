@@ -49,7 +49,7 @@ package struct EndpointAddress {
         }
     }
 
-    /// Behind the scheme and authority, when the address has them.
+    /// The start of the path, behind the scheme and authority when the address has them.
     private static func pathStart(of address: [UInt8]) -> Int {
         guard let colon = address.firstIndex(of: 0x3A), address[colon...].starts(with: "://".utf8),
             !address[..<colon].contains(0x2F)

@@ -45,7 +45,7 @@ package struct RPCMessage: Sendable {
     }
 
     package internal(set) var kind = Kind.notification
-    /// As it was written, quotes included; nil for a notification.
+    /// The id as it was written, quotes included; nil for a notification.
     package internal(set) var id: Range<Int>?
     /// Nil for a response.
     package internal(set) var method: Text?

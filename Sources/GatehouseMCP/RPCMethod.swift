@@ -12,7 +12,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     /// Methods on one task, named by `taskId` (2025-11-25 and the tasks extension).
     case tasksGet, tasksResult, tasksCancel, tasksUpdate
     case tasksList
-    /// Any other that begins with `tasks/`: whatever a later version does with a task, it does it with one of somebody's.
+    /// Any other method that begins with `tasks/`: whatever a later version does with a task, the task belongs to a caller.
     case tasksOther
     case initialize, initialized, discover, ping
     case other
@@ -143,11 +143,11 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
 
     /// How a lenient server could take a text that names no method known here.
     enum Likeness {
-        /// As itself.
+        /// No reader can take the text for a method that is known here.
         case none
-        /// As what nobody here can say: it holds something that is no visible ASCII, which readers trim, fold or leave out in their own ways.
+        /// The text holds characters other than visible ASCII, which readers trim, fold or leave out in different ways.
         case unclear
-        /// As one that grants speak of.
+        /// Readers may take the text for a method that grants cover.
         case governed
     }
 

@@ -11,7 +11,7 @@ package enum SessionQuery {
         case ambiguous
     }
 
-    /// In their normal form: letters and digits alone, in lower case.
+    /// The names in their normal form: letters and digits alone, in lower case.
     private static let names: [StaticString] = ["sessionid", "mcpsessionid", "transportid"]
 
     /// `;` separates too: some servers still read it so.

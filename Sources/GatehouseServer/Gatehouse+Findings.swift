@@ -9,7 +9,7 @@ internal import Synchronization
 
 /// Looks for findings from the start on, whether or not requests come.
 extension Gatehouse {
-    /// Between two looks.
+    /// Time between two rounds of checks.
     static let findingsInterval: Duration = .seconds(1)
 
     func facts(_ traffic: LoopMetrics.Snapshot) async -> InstanceFacts {

@@ -4,7 +4,7 @@ package import Logging
 
 /// The log's lines about requests.
 extension Gatehouse {
-    /// Between two lines of one reason, route and caller.
+    /// Time between two lines of one reason, route and caller.
     static let requestLinesInterval: Duration = .seconds(1)
 
     /// Takes what the event loops have counted and logs it, until the task is cancelled.

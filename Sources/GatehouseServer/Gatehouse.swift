@@ -17,7 +17,7 @@ package final class Gatehouse: Sendable {
     let logger: Logger
     let live: LiveState
     let startedAt = SystemClock().now()
-    /// As `--version` says it.
+    /// The version, as `--version` prints it.
     let version: String
     /// The start on the monotonic clock.
     let launchedAt = ContinuousClock.now

@@ -10,7 +10,7 @@ package import GatehouseCore
 package struct PromotionWatch: Sendable {
     /// How long after a promotion a rejection may be its fault.
     package static let window: Duration = .seconds(600)
-    /// Between two proofs of a token.
+    /// Time between two probes of a token.
     package static let interval: Duration = .seconds(30)
 
     package enum Verdict: Equatable, Sendable {

@@ -17,7 +17,7 @@ package actor TokenRefresher {
         /// Time since any fixed point, on a clock that is never set.
         package var uptime: @Sendable () -> Duration
         package var sleep: @Sendable (Duration) async throws -> Void
-        /// From 0 to 1.
+        /// A random number from 0 to 1.
         package var jitter: @Sendable () -> Double
 
         package init(

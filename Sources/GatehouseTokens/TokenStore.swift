@@ -10,8 +10,8 @@ package protocol TokenStore: Sendable {
     /// Reads the current value of every token. One that cannot be read is a problem of its own and does not keep the others back.
     func load() async throws(TokenError) -> TokenLoad
 
-    /// Something that differs from its last value when tokens may have changed, cheap enough to ask each second; nil
-    /// from a store that can only be read whole.
+    /// A stamp that differs from its last value when tokens may have changed, cheap enough to read each second; nil from a store that can only be
+    /// read whole.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
     /// Calls `changed` whenever the store tells of a change by itself, until the task is cancelled. Returns at once for a store that

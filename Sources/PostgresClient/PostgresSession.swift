@@ -34,7 +34,7 @@ package final class PostgresSession {
     private let statementTimeout: Duration
     /// Whether a pooler, such as PgBouncer, stands between this connection and the server.
     package let isPooled: Bool
-    /// Behind a pooler: what is set at the beginning of each transaction.
+    /// Settings for the beginning of each transaction behind a pooler.
     private var settings: [(name: String, value: String)] = []
     private var isInTransaction = false
 

@@ -80,7 +80,7 @@ package final class SQLiteStatement {
 
     // MARK: Rows
 
-    /// Goes to the next row.
+    /// Steps to the next row.
     ///
     /// - Returns: whether there is one; after the last the statement is ready for its next use.
     package func step() throws(SQLiteError) -> Bool {

@@ -90,7 +90,7 @@ package final class EpollLoop: @unchecked Sendable {
         schedule(at: .now() + span, body)
     }
 
-    /// Without effect once its time has come.
+    /// Cancels a timer; without effect once its time has come.
     package func cancel(_ timer: UInt64) { timers.cancel(timer) }
 
     /// Runs a closure when the present event is done with.

@@ -31,7 +31,7 @@ struct OutgoingBytes {
         case failed
     }
 
-    /// In most cases the only one.
+    /// The first part, in most cases the only one.
     private var first = Part()
     private var rest: [Part] = []
     private(set) var count = 0

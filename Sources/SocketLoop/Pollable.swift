@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Something with a descriptor that a loop watches.
+/// An object with a descriptor that a loop watches.
 package class Pollable {
     package let loop: EpollLoop
     let descriptor: CInt
-    /// Tells this use of the descriptor from those before it.
+    /// Distinguishes this use of the descriptor number from earlier ones.
     var generation: UInt32 = 0
 
     init(_ descriptor: CInt, on loop: EpollLoop) {

@@ -13,8 +13,8 @@ package final class SocketListener: Pollable {
     private static let acceptsInTurn = 64
     /// How long nothing is accepted when descriptors or memory have run out.
     private static let pause = TimeSpan.milliseconds(100)
-    /// Held for when no descriptor is left: given up, it lets one connection after the other be accepted and closed, so that clients learn
-    /// that they are not served. Negative while it could not be had.
+    /// A reserved descriptor: closed when no other is left, it lets one connection after the other be accepted and closed, so that clients learn that
+    /// they are not served. Negative while none could be reserved.
     private var spare = SocketListener.makeSpare()
 
     /// Binds and listens.

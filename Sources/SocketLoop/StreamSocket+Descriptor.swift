@@ -19,7 +19,7 @@ extension StreamSocket {
         setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
     }
 
-    /// Lets the kernel send a reset when the descriptor is closed (socket(7), SO_LINGER).
+    /// Makes the kernel send a reset when the descriptor is closed (socket(7), SO_LINGER).
     func resetAtClose() {
         var now = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))

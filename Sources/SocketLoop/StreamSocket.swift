@@ -6,7 +6,7 @@ package import TLSClient
 /// One connected stream socket: reads when its handler can use it, keeps what the kernel does not take yet. The end of the peer's
 /// sending is the end of the connection.
 package final class StreamSocket: Pollable {
-    /// Kept until the connection has ended; may be replaced.
+    /// The handler, retained until the connection has ended; may be replaced.
     package var handler: (any StreamSocketHandler)?
     package private(set) var isOpen = true
     /// TLS, where it is spoken.
@@ -242,7 +242,7 @@ package final class StreamSocket: Pollable {
     /// Whether the other side may go on sending what is to be written here.
     package var isWritable: Bool { isOpen && !writing.isAboveHighWater }
 
-    /// Puts bytes behind those that wait. They leave with the next ``flush()``.
+    /// Appends bytes to the output. They leave with the next ``flush()``.
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, !writing.isFailed, bytes.readableBytes > 0 else { return }
         if let tls {
@@ -258,7 +258,7 @@ package final class StreamSocket: Pollable {
         writing.queued(outgoing.count)
     }
 
-    /// Gives the kernel what it takes; the rest follows when it can.
+    /// Writes as much as the kernel takes; the rest follows when it can.
     ///
     /// - Returns: false when the connection takes nothing any more: it reads what there is and ends.
     @discardableResult
@@ -303,7 +303,7 @@ package final class StreamSocket: Pollable {
 
     // MARK: - Ending
 
-    /// Says that nothing follows; what comes is read on.
+    /// Ends the output; input is still read.
     package func shutOutput() {
         guard isOpen else { return }
         shutdown(descriptor, Int32(SHUT_WR))

@@ -39,7 +39,7 @@ struct WriteState {
         return true
     }
 
-    /// Somebody waits until all has left.
+    /// The handler waits until all output has left.
     mutating func expect() { isAwaited = true }
 
     /// - Parameter count: bytes that still wait.

@@ -1,9 +1,9 @@
 internal import GatehouseCore
 internal import Glibc
 
-/// Brings what instances of this machine left in their folders of a shared spool to the sink, when they have ended.
+/// Delivers the events that ended instances of this machine left in their folders of a shared spool.
 package struct AuditLeftovers: Sendable {
-    /// Between two looks: an instance that has just ended may be started again, and would go on with its folder itself.
+    /// Time between two looks: an instance that has just ended may be started again, and would go on with its folder itself.
     package static let defaultInterval: Duration = .seconds(10)
     /// How long one folder is held; what the sink has not taken by then is tried again.
     static let patience: Duration = .seconds(60)

@@ -44,7 +44,7 @@ extension SpoolDrain {
         note(.twin(of: directory.writer))
     }
 
-    /// Goes back to what the sink lacks, as far as there are segments. What it has of that already it leaves alone.
+    /// Goes back to the first event that the sink lacks, as far as there are segments. Events that the sink has are not stored twice.
     private func rewind(behind last: Int64) throws(AuditError) {
         let before = cursor
         var start: SpoolCursor?
@@ -84,7 +84,7 @@ extension SpoolDrain {
         return sum
     }
 
-    /// Tells the log and, for a while, readiness.
+    /// Reports the error to the log and, for a while, to readiness.
     private func note(_ error: AuditError) {
         if gauges.note(error) { settings.onChange(AuditState.Word(error), error) }
     }

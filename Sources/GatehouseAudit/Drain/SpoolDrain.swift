@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
-/// Hands what is in the segments to the sink, at least once and in order, and deletes segments that the sink has whole.
+/// Delivers the events of the segments to the sink, at least once and in order, and deletes segments that the sink has whole.
 ///
 /// `@unchecked Sendable`: one thread at a time uses it: its maker, then the drain's, and that of the last flush once the drain's has ended.
 final class SpoolDrain: @unchecked Sendable {
@@ -30,7 +30,7 @@ final class SpoolDrain: @unchecked Sendable {
     var isAnother = false
     /// When the sink's clock was asked for last.
     var clockReadAt = ContinuousClock.now
-    /// Before it the sink has had everything once.
+    /// The sink has had every event before this position once.
     var takenOnce: SpoolPosition
 
     init(_ directory: SpoolDirectory, settings: AuditSystem.Settings, gauges: SpoolGauges, sink: any AuditSink) {
@@ -105,7 +105,7 @@ final class SpoolDrain: @unchecked Sendable {
         size = BatchSize(most: settings.batch)
     }
 
-    /// Gives back what events of nobody established took of their share.
+    /// Returns the share that delivered events without an established caller took.
     private func freeShare(of records: [SpoolRecord]) {
         let bytes = records.reduce(0) { sum, record in
             record.event.withUnsafeBytes { EventDecoder.isOfNobody($0) } ? sum + record.event.count : sum
@@ -196,7 +196,7 @@ final class SpoolDrain: @unchecked Sendable {
         }
     }
 
-    /// Puts a segment with bytes that are no record aside, for somebody to look at, and goes on with the next one.
+    /// Sets a segment with bytes that are no record aside, for an operator to examine, and goes on with the next one.
     private func setAside(_ number: Int, from offset: Int) throws(AuditError) {
         guard number < (gauges.end.withLock { $0.segment }) else {
             throw AuditError(.spoolDamaged, "\(directory.segment(number)) has no record at byte \(offset)")

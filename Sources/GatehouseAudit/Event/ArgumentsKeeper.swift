@@ -62,7 +62,7 @@ struct ArgumentsKeeper: Sendable {
 
 /// The arguments of one call, opened.
 package struct RevealedArguments: Sendable {
-    /// As they were written; the beginning of them when they were longer than is recorded.
+    /// The arguments as they were written; the beginning of them when they were longer than is recorded.
     package let bytes: [UInt8]
     /// How many they were.
     package let length: Int

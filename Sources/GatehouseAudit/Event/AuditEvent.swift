@@ -36,7 +36,7 @@ package struct AuditEvent: Hashable, Sendable {
     package var at: Timestamp
     /// Empty until the event is in a segment.
     package var writer = ""
-    /// From 1; 0 until the event is in a segment.
+    /// The event's number in its chain, from 1; 0 until the event is in a segment.
     package var sequence: Int64 = 0
     package var previousHash: [UInt8] = []
     package var hash: [UInt8] = []

@@ -54,7 +54,7 @@ enum EventDecoder {
         case sealed(UnsafeRawBufferPointer)
     }
 
-    /// Hands over the tagged fields in order.
+    /// Passes the tagged fields on in order.
     ///
     /// - Returns: whether the bytes ended with a whole field, tags ascending and known.
     @inline(__always)

@@ -144,7 +144,8 @@ struct FieldWriter {
         mended.withUnsafeBytes { if let first = $0.baseAddress { memcpy(place, first, mended.count) } }
         place += mended.count
     }
-    /// In place of what is cut off a target, which decided about the call: the digest of all of it, so that the row proves which it was.
+    /// The replacement for the end that is cut off a target, which decided about the call: the digest of the whole, so that the row proves which
+    /// target it was.
     private static func ending(of target: UnsafeRawBufferPointer) -> String {
         let digits = SHA256.hash(data: target).flatMap { [digit($0 >> 4), digit($0 & 15)] }
         return "…sha256:\(String(decoding: digits, as: UTF8.self))"

@@ -7,9 +7,9 @@ package struct AuditQuery: Sendable, Hashable {
         case newestFirst
     }
 
-    /// From this time on.
+    /// The earliest time of an event, inclusive.
     package var from: Timestamp?
-    /// Before this time.
+    /// The latest time of an event, exclusive.
     package var until: Timestamp?
     package var route: String?
     /// Exact, or with `*` for any characters; so is ``target``.
@@ -22,7 +22,7 @@ package struct AuditQuery: Sendable, Hashable {
     package var clientIP: String?
     /// The status of the answer to the caller.
     package var status: ClosedRange<Int64>?
-    /// Any of these digests of the call's arguments; empty for all calls.
+    /// Digests of which the call's arguments have one; empty for all calls.
     package var digests: [String] = []
     package var requestID: RequestID?
     /// Whether only messages whose request has ended are selected.

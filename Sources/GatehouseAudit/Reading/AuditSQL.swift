@@ -44,7 +44,7 @@ protocol AuditSQL {
     /// Why the audit is in two places, for people; nil when it is in one.
     func splitTrouble() throws(Row.Failure) -> String?
 
-    /// Gives back what a step of deleting has taken of the disk.
+    /// Returns the disk space of a deleting step to the file system.
     func settleStep() throws(Row.Failure)
 
     /// Deletes in one go what ended before a time and has nothing behind its writer's last event to go.
@@ -58,7 +58,7 @@ protocol AuditSQL {
 }
 
 extension AuditSQL {
-    /// From one writer to the next by the index: not through all their rows. A name that is no text is left out: nothing can be asked for it.
+    /// Visits one writer after the other through the index, without reading all their rows. A name that is no text is left out: no query can name it.
     ///
     /// - Parameter table: `audit_events` or `audit_heads`.
     func writers(in table: String) throws(Row.Failure) -> [String] {

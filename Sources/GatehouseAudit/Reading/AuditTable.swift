@@ -42,7 +42,7 @@ struct AuditTable {
     /// Titles of the first of two lines; the others follow in the second. Reason and id are what one copies: neither is ever cut or left out.
     private static let front: Set<String> = ["TIME", "DECISION", "REASON", "WHO"]
     private static let rear: Set<String> = ["REQUEST", "STATUS", "ROUTE", "TARGET", "MS"]
-    /// Before a second line.
+    /// Blanks before a message's second line.
     private static let indent = 2
 
     /// - Parameter width: of a line, in characters; nil for no limit.

@@ -133,7 +133,7 @@ struct SQLiteAuditSQL: AuditSQL {
         }
     }
 
-    /// There are no months: every event goes by its number.
+    /// SQLite tables have no partitions by month: every event is deleted by its number.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(SQLiteError) -> Int { 0 }
 
     static func unreadable(_ failure: SQLiteError) -> AuditError {

@@ -1,6 +1,6 @@
 /// The function that makes a partition with the rights of the tables' owner, so that whoever may only INSERT still gets one for a new month.
 enum PostgresPartitions {
-    /// Puts the function in the place of the first release's.
+    /// Replaces the function of the first release.
     ///
     /// A function with its owner's rights must resolve no name by what its caller can make. That is why it names each schema, and why its
     /// own path ends in `pg_temp`: a path without it begins with it, and then a temporary domain named `text` is what `text` means

@@ -5,7 +5,7 @@ internal import Synchronization
 final class Counter: Sendable {
     private let number = Atomic<Int>(0)
 
-    /// Without a locked instruction: there is one counter.
+    /// Needs no locked instruction, because one thread alone counts.
     @inline(__always) func add(_ count: Int) {
         number.store(number.load(ordering: .relaxed) &+ count, ordering: .relaxed)
     }

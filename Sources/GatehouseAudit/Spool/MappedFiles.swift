@@ -17,7 +17,7 @@ enum MappedFiles {
         let isLost = Atomic<Bool>(false)
     }
 
-    /// More mappings at once are refused: one for each event loop is what a process has.
+    /// Mappings at most; further ones are refused. A process has one for each event loop.
     static let capacity = 1024
     private static let beingFilled: UInt = 1
 
@@ -67,7 +67,7 @@ enum MappedFiles {
         return nil
     }
 
-    /// To be called before the mapping goes: its addresses may be somebody else's then.
+    /// To be called before the memory is unmapped: its addresses may belong to another mapping then.
     static func remove(_ slot: UnsafeMutablePointer<Slot>) { slot.pointee.start.store(0, ordering: .releasing) }
 
     private static func replace(around place: UInt) -> Bool {

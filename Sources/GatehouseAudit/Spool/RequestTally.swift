@@ -43,7 +43,7 @@ struct RequestTally {
         }
     }
 
-    /// Hands rows over for as long as `body` takes them; the others stay.
+    /// Passes rows to `body` until it refuses one; that row and the rest stay.
     mutating func drain(_ body: (Row) -> Bool) {
         for (key, row) in rows {
             guard body(row) else { return }

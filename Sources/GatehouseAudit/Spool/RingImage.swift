@@ -2,7 +2,7 @@ internal import GatehouseCore
 
 /// The events that a ring file of a dead process still holds, as far as a key vouches for them.
 struct RingImage {
-    /// In canonical form, oldest first.
+    /// The events in canonical form, oldest first.
     private(set) var events: [[UInt8]] = []
     /// Bytes between the last event that a key vouches for and the committed position. 0 after every mere kill.
     private(set) var cut = 0

@@ -39,7 +39,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
 
     /// The position of the next event.
     private var position: UInt64 = 0
-    /// Before it everything is free; behind the ring's own by at most one lap.
+    /// Everything before this position is free. At most one lap behind the ring's own.
     private var releasedPosition: UInt64 = 0
     /// Bytes that must be free. An eighth of the ring is kept for outcomes: a request that was let through shall get its outcome recorded.
     private let decisionRoom: Int
@@ -159,7 +159,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         if let first = waiters.first, durable.load(ordering: .sequentiallyConsistent) >= first.ticket { settle() }
     }
 
-    /// Says that everything before `position` is on the disk. On the writer's thread.
+    /// Marks everything before `position` as being on the disk. On the writer's thread.
     func becameDurable(_ position: UInt64) {
         durable.store(position, ordering: .sequentiallyConsistent)
         guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let loop else { return }

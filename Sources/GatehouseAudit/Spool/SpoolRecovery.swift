@@ -15,7 +15,7 @@ package struct SpoolReport: Hashable, Sendable {
     package init() {}
 }
 
-/// Brings a spool that an earlier process left into a state to go on from.
+/// Recovers a spool that an earlier process left, so that a writer can go on with it.
 enum SpoolRecovery {
     static func run(
         _ directory: SpoolDirectory,

@@ -25,7 +25,7 @@ final class SpoolRing: @unchecked Sendable {
 
     let size: Int
     let path: String
-    /// Tells the frames of this ring from those of every other that was under its path.
+    /// Distinguishes the frames of this ring from those of every other that was under its path.
     private let mark: SipHash.Key
     /// The key of the sums of the ring's frames.
     let key: SipHash.Key
@@ -36,9 +36,9 @@ final class SpoolRing: @unchecked Sendable {
     private let slot: UnsafeMutablePointer<MappedFiles.Slot>
     /// This process's own positions, laid out as in the file's header.
     private let positions = UnsafeMutableRawPointer.allocate(byteCount: 192, alignment: 64)
-    /// Behind the last whole event. Stored by the producer.
+    /// The position behind the last whole event. Stored by the producer.
     private let committed: UnsafeMutablePointer<Atomic<UInt64>>
-    /// Before the first event that is in no segment. Stored by the consumer.
+    /// The position of the first event that is in no segment. Stored by the consumer.
     private let released: UnsafeMutablePointer<Atomic<UInt64>>
     /// Their copies in the file.
     private let committedInFile: UnsafeMutablePointer<Atomic<UInt64>>
@@ -133,7 +133,7 @@ final class SpoolRing: @unchecked Sendable {
     /// Whether the file was cut off, or written by somebody else: nothing that is in no segment yet can be read.
     @inline(__always) var isLost: Bool { slot.pointee.isLost.load(ordering: .relaxed) }
 
-    /// Says that it is.
+    /// Marks the ring as lost.
     func lose() { slot.pointee.isLost.store(true, ordering: .sequentiallyConsistent) }
 
     /// Makes the file again, with all events in the ring unless they are lost, and maps it in place of the old one. On the consumer's thread, while
@@ -176,7 +176,7 @@ final class SpoolRing: @unchecked Sendable {
         committed.pointee.store(position, ordering: .sequentiallyConsistent)
     }
 
-    /// Gives the room before `position` back to the producer, who may write over it once recovery would not look there any more.
+    /// Returns the room before `position` to the producer, which may overwrite it once recovery would not look there any more.
     func release(_ position: UInt64) {
         releasedInFile.pointee.store(position, ordering: .releasing)
         released.pointee.store(position, ordering: .releasing)

@@ -36,7 +36,7 @@ final class SpoolWriter: @unchecked Sendable {
     /// Whether the last step left events in the rings because its batch was full.
     private(set) var isBehind = false
 
-    /// Goes on behind what recovery found.
+    /// Continues behind the events that recovery found.
     ///
     /// - Parameter continues: whether the segment at `position` takes more; otherwise the next one is begun.
     init(

@@ -9,7 +9,7 @@ final class Doorbell: @unchecked Sendable {
         case none = 0
         /// Sleeping through a tick: only the impatient ring.
         case napping = 1
-        /// Until somebody rings.
+        /// Waiting until another thread rings.
         case parked = 2
         /// Waiting out a failure: nobody can help by ringing.
         case resting = 3

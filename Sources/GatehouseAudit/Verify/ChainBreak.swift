@@ -36,7 +36,7 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
     /// The event's own id and time, as they stand there.
     package var id: EventID?
     package var at: Timestamp?
-    /// More, for people.
+    /// Further details, for people.
     package var detail: String?
 
     init(
@@ -112,7 +112,7 @@ package struct ChainReport: Hashable, Sendable {
     package var chainedFrom: Int64?
     /// Events before the chain began, as a release before it wrote them: nothing proves them.
     package var unproven = 0
-    /// Through here everything was pruned; nil when nothing was.
+    /// The last event that was pruned; nil when none was.
     package var prunedThrough: Int64?
     /// Events that were pruned and are still there: a prune was interrupted, and the next one goes on.
     package var leftOver = 0

@@ -19,9 +19,9 @@ struct ChainVerifier {
     private let checkpoint: AuditHead?
     private let mayBeginAnywhere: Bool
     private let hasName: Bool
-    /// Before it events may be pruned; nil once one is met that may not, and when nobody asks.
+    /// Events before this time may be pruned; nil once one is met that may not, and when pruning was not asked for.
     private var cutoff: Timestamp?
-    /// Behind it a clock was wrong.
+    /// Events dated after this time were made by a clock that was wrong.
     private let horizon: Timestamp
     /// Events that may be pruned if one behind them may.
     private var pending = 0
@@ -119,10 +119,10 @@ struct ChainVerifier {
         move(to: row.sequence, record.hash)
     }
 
-    /// Says that what follows stands in the spool: nothing of it is pruned from the sink.
+    /// Begins the part of the chain that is in the spool: nothing of it is pruned from the sink.
     mutating func enterSpool() { cutoff = nil }
 
-    /// Says that there are no more events.
+    /// Ends the chain.
     mutating func finish() -> ChainReport {
         endLeftovers()
         let last = tip?.sequence ?? 0

@@ -152,7 +152,7 @@ extension Audit {
 }
 
 extension ChainReport {
-    /// Its members, into an object that is open.
+    /// Writes the members into an open object.
     fileprivate func write(to line: inout JSONText) {
         line.string("writer", writer)
         line.bool("ok", holds)

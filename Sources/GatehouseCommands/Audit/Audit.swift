@@ -179,7 +179,7 @@ extension Audit {
 }
 
 extension AuditRenderer {
-    /// To standard output, a table no wider than the terminal.
+    /// Renders to standard output, a table no wider than the terminal.
     static func standard(_ form: Form) -> AuditRenderer {
         AuditRenderer(form, width: Terminal.width, isColoured: Terminal.isColoured) { DataOutput.standard.write($0) }
     }

@@ -133,7 +133,7 @@ struct InitAnswers {
 }
 
 extension String {
-    /// Without the spaces around it, which stay behind when something is pasted.
+    /// The text without the spaces around it, which pasting often adds.
     fileprivate var trimmed: String {
         var text = self[...]
         while let last = text.last, last.isWhitespace { text.removeLast() }

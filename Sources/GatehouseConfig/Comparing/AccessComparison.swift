@@ -72,7 +72,7 @@ package struct AccessComparison: Sendable {
         let host: HostPattern
         let path: PathPrefix
 
-        /// In the order of the tables.
+        /// The points in the order of the tables.
         static func all(of tables: [RouteTable]) -> [Point] {
             let routes = tables.flatMap(\.routes)
             let hosts = routes.map(\.host)

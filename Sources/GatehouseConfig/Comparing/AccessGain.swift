@@ -3,15 +3,15 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A route has no `allow` any more.
         case allowGone = "allow_gone"
-        /// Somebody is named who was not, or may call what they could not.
+        /// A principal is granted access that it did not have, or may call more.
         case grant
-        /// Somebody is denied no more.
+        /// A principal is no longer denied.
         case denyGone = "deny_gone"
         /// Another application's assertions are accepted.
         case audience
         /// Another kind of credential is accepted.
         case credential
-        /// Something is served that was not.
+        /// A route serves requests that were not served before.
         case route
         /// Calls are not looked at any more.
         case ungated

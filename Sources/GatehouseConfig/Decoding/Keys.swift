@@ -39,7 +39,7 @@ struct Keys {
         self.meant = meant
     }
 
-    /// In the order of the fields, whatever the order of the file.
+    /// The keys in the order of the fields, whatever the order of the file.
     var inOrder: Shown {
         .mapping(shown.sorted { order[$0.key] ?? .max < order[$1.key] ?? .max })
     }

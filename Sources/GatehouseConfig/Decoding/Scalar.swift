@@ -4,10 +4,10 @@ internal import YAMLReader
 /// A scalar after substitution.
 struct Scalar {
     let text: String
-    /// As it stands in the file: what messages and `--print` repeat.
+    /// The text as it is written in the file: messages and `--print` repeat it.
     let written: String
     let isSubstituted: Bool
-    /// Without quotes and without substitution, so that it may be a number, a truth value or nothing.
+    /// Whether the scalar has no quotes and no substitution, so that it may be a number, a truth value or null.
     let isPlain: Bool
     let span: YAMLSpan
 

@@ -26,7 +26,7 @@ package struct FieldForm: Sendable {
     package enum Presence: Sendable {
         case required
         case optional
-        /// As it would be written.
+        /// The default as it would be written.
         case fallback(String)
     }
 

@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// A route as a file writes it, and the file without it.
 package struct RouteText: Sendable {
-    /// With the comments in it and directly above it.
+    /// The route's lines, with the comments in it and directly above it.
     package let lines: [String]
     /// The whole file without these lines; everything else in it, comments too, stays as it is.
     package let rest: [UInt8]

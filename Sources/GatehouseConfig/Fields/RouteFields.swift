@@ -127,7 +127,7 @@ enum RouteFields {
         resourceMetadata.form, autoRevert.form,
     ]
 
-    /// Stands for the name of a route that has none, so that its other keys are still checked.
+    /// A stand-in for the name of a route that has none, so that its other keys are still checked.
     private static let nameless = try? RouteName(parsing: "nameless")
 
     static let shape = Shape<Route>.mapping(all, wanted: "a route") { keys, decoding in

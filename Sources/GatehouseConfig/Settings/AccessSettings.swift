@@ -5,7 +5,7 @@ package struct AccessSettings: Hashable, Sendable {
     /// How far clocks may differ.
     package static let defaultClockSkew: Duration = .seconds(30)
     package static let clockSkewRange: ClosedRange<Duration> = .zero...(.seconds(600))
-    /// Between two background refreshes of the keys.
+    /// Time between two background refreshes of the keys.
     package static let defaultKeysRefresh: Duration = .seconds(3600)
     package static let keysRefreshRange: ClosedRange<Duration> = .seconds(1)...(.seconds(7 * 86_400))
     /// How long the last good keys serve while the certs URL is down.

@@ -39,7 +39,7 @@ package struct AuditSettings: Equatable, Sendable {
         /// Events stay in the spool.
         case none
 
-        /// As `kind` says it.
+        /// The values of `kind`.
         package enum Kind: String, Sendable, CaseIterable {
             case sqlite, postgres, stdout, none
         }

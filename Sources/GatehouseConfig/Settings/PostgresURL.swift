@@ -4,7 +4,7 @@ package import GatehouseCore
 package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
     /// The whole URL, for libpq alone.
     package let secret: Secret
-    /// Without password and options.
+    /// The URL without password and options.
     package let description: String
 
     /// - Throws: ``InvalidValue``, never repeating the text, for anything but a `postgres` or `postgresql` URL.
@@ -37,8 +37,8 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
         description = "\(scheme)://\(user)\(server)"
     }
 
-    /// Puts variables in their places. In a user and a password that stand apart, what a variable holds is percent-encoded (RFC 3986
-    /// section 3.2.1), so that no character of it ends them; everywhere else it is taken as it is.
+    /// Substitutes variables. Where user and password are written apart, a variable's value is percent-encoded (RFC 3986 section 3.2.1), so that no
+    /// character of it ends them; everywhere else it is taken unchanged.
     static func substitute(
         _ written: String,
         _ environment: Environment

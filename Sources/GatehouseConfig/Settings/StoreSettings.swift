@@ -7,7 +7,7 @@ package enum StoreSettings: Equatable, Sendable {
     case postgres(url: PostgresURL, masterKeys: MasterKeys)
     case infisical(InfisicalStoreSettings)
 
-    /// As `kind` says it.
+    /// The values of `kind`.
     package enum Kind: String, Sendable, CaseIterable {
         case env, sqlite, postgres, infisical
     }

@@ -90,14 +90,14 @@ package struct JSONScanner {
 
     package mutating func null() throws(JSONFault) { try literal("null") }
 
-    /// Passes over the next value, checking it as strictly as if it were read. Duplicate members pass inside it.
+    /// Skips the next value, checking it as strictly as if it were read. Duplicate members are accepted inside it.
     ///
     /// - Returns: where the value stands in the bytes, without white space around it.
     @discardableResult
     package mutating func skip() throws(JSONFault) -> Range<Int> { try skip(isRead: true) }
 
-    /// Passes over the next value, which is somebody else's to read: as ``skip()``, but a string may hold an escape of half a surrogate
-    /// pair, and nesting is noted in ``deepest`` and not bounded.
+    /// Skips the next value, which only another reader uses: as ``skip()``, but a string may hold an escape of half a surrogate pair, and nesting is
+    /// noted in ``deepest`` and not bounded.
     ///
     /// - Returns: where the value stands in the bytes, without white space around it.
     @discardableResult
@@ -136,8 +136,8 @@ package struct JSONScanner {
         return start..<tokenEnd
     }
 
-    /// Passes over an object or array that is nested deeper than there are bits for. Its levels are kept one bit each in memory of their own, so
-    /// they take an eighth of the bytes that they are made of.
+    /// Skips an object or array that is nested deeper than ``maximumDepth``. Its levels are kept one bit each in memory of their own, so they take an
+    /// eighth of the bytes that they are made of.
     @inline(never)
     private mutating func passNested() throws(JSONFault) {
         var levels: [UInt64] = []
@@ -217,7 +217,7 @@ package struct JSONScanner {
     /// The bytes, for what is seldom asked of them.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
-    /// Passes the last bytes of a token and the white space behind it.
+    /// Consumes the last bytes of a token and the white space behind it.
     @inline(__always)
     mutating func pass(_ count: Int) {
         offset &+= count
@@ -230,7 +230,7 @@ package struct JSONScanner {
         while byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { offset &+= 1 }
     }
 
-    /// Passes a member's name and the colon.
+    /// Consumes a member's name and the colon.
     @inline(__always)
     private mutating func name(isRead: Bool = true) throws(JSONFault) -> JSONString {
         guard byte == 0x22 else { throw fault(.unexpected) }
@@ -253,7 +253,7 @@ package struct JSONScanner {
         pass(1)
     }
 
-    /// Passes the comma or the closing bracket. False when the level was closed.
+    /// Consumes the comma or the closing bracket. False when the level was closed.
     @inline(__always)
     private mutating func nextEntry(closing bracket: UInt8) throws(JSONFault) -> Bool {
         if byte == bracket {

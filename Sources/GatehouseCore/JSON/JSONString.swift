@@ -23,7 +23,7 @@ package struct JSONString {
         self.init(base: bytes.start, range: range, hasEscapes: hasEscapes)
     }
 
-    /// As written between the quotes.
+    /// The string as it is written between the quotes.
     @inlinable package var raw: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
     }

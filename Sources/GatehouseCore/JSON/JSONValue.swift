@@ -4,7 +4,7 @@ package indirect enum JSONValue: Hashable, Sendable {
     case object([Member])
     case array([JSONValue])
     case string(String)
-    /// As written.
+    /// A number as it is written.
     case number(String)
     case bool(Bool)
     case null

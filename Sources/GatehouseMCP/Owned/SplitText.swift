@@ -15,7 +15,7 @@ struct SplitText: Sendable {
         if !kept.isEmpty { kept.removeAll() }
     }
 
-    /// Goes on in another slice.
+    /// Continues the text in another slice.
     mutating func resume(at offset: Int) { start = offset }
 
     /// The slice ends.
@@ -29,7 +29,7 @@ struct SplitText: Sendable {
         kept.append(contentsOf: bytes[start..<end])
     }
 
-    /// Ends it, and lends all of it unless it was too long.
+    /// Ends the text, and lends all of it unless it was too long.
     mutating func finish<Result>(
         _ bytes: UnsafeRawBufferPointer,
         at end: Int,

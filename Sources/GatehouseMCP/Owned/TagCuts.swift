@@ -62,7 +62,7 @@ package struct TagCuts: Sendable {
         }
     }
 
-    /// Goes through what remains of a part of the payload.
+    /// Visits the ranges that remain of a part of the payload.
     ///
     /// - Parameter part: of the payload.
     package func remaining(of part: Range<Int>, _ take: (Range<Int>) -> Void) {

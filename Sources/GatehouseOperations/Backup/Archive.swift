@@ -131,7 +131,7 @@ enum Archive {
         return bytes
     }
 
-    /// Puts a file beside where it will stand.
+    /// Unpacks a file beside its destination.
     ///
     /// - Returns: its SHA-256 in hex.
     static func extract(_ entry: Entry, of path: String, to target: String) throws(GatehouseError) -> String {

@@ -11,7 +11,7 @@ package struct BackupManifest: Sendable {
     private static let purpose = "gatehouse backup manifest v1"
 
     package struct File: Sendable {
-        /// In the archive.
+        /// The file's name in the archive.
         package let name: String
         package let role: Role
         /// The store's name; empty for what there is one of.

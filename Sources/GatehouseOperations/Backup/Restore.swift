@@ -5,8 +5,8 @@ internal import GatehouseTokens
 internal import Glibc
 internal import SQLiteClient
 
-/// Puts a backup back. Everything is unpacked beside its place and verified first: digests, the seal, the pages of databases, whether the
-/// master keys here open the tokens. Only then are files exchanged; those that were there stay beside, under another name.
+/// Restores a backup. Everything is unpacked beside its destination and verified first: digests, the seal, the pages of databases, whether the master
+/// keys here open the tokens. Only then are files exchanged; the former ones stay beside them, under another name.
 package struct Restore: Sendable {
     /// A file of the backup, and where it goes.
     package struct Step: Sendable {

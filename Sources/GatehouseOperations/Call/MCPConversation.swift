@@ -110,7 +110,7 @@ struct MCPConversation {
         return result
     }
 
-    /// Ends the session, where there is one. What comes of it changes nothing.
+    /// Ends the session, when there is one. Its answer changes nothing.
     mutating func close() async {
         legacy?.stream.close()
         guard let session else { return }
@@ -147,7 +147,7 @@ struct MCPConversation {
         return answer
     }
 
-    /// In the response, or on the stream of the legacy transport.
+    /// Reads the answer from the response, or from the stream of the legacy transport.
     private mutating func answer(
         to id: Int,
         _ method: String,

@@ -123,7 +123,7 @@ final class DemoMCP: Sendable {
 
     /// One JSON-RPC message: what the demo's server needs of it.
     private struct Call {
-        /// As it was written; nil for a notification.
+        /// The request's id as it was written; nil for a notification.
         var id: String?
         var method = ""
         var tool = ""

@@ -6,7 +6,7 @@ internal import Glibc
 
 /// Upstreams and listeners: what reaches them, and what should not.
 extension Doctor {
-    /// Any answer will do: what a server says to a bare GET is its own affair.
+    /// Asks the upstream. Any answer will do: the status of a bare GET is up to the server.
     func upstream(_ route: Route) async -> Finding {
         let place = route.upstream.isUnix ? "its unix socket" : route.upstream.authority
         var request = CurlRequest("\(route.upstream.isSecure ? "https" : "http")://\(route.upstream.authority)/")

@@ -29,7 +29,7 @@ package struct ChildProgram: Sendable {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
     }
 
-    /// Becomes the program: its signals, exit status and streams are then ours by nature. Returns only when that fails.
+    /// Replaces this process with the program, which then has its signals, exit status and streams. Returns only when that fails.
     package func replaceProcess(_ environment: ChildEnvironment) -> GatehouseError {
         Self.closeOnExec()
         signal(SIGPIPE, SIG_DFL)

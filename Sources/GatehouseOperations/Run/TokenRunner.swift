@@ -65,7 +65,7 @@ package struct TokenRunner: Sendable {
         return ChildEnvironment(inherited: Self.inherited, keeping: kept, tokens: values)
     }
 
-    /// Becomes the program. Returns only by an error.
+    /// Replaces this process with the program. Returns only by an error.
     package func exec(_ program: ChildProgram) async throws -> Never {
         throw program.replaceProcess(try environment(await tokens()))
     }

@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// One header field, as ranges of the head's bytes.
 package struct Field: Sendable {
     package let name: ByteRange
-    /// Without the whitespace around it.
+    /// The value without the whitespace around it.
     package let value: ByteRange
     package let known: KnownField
     /// Whether `Connection` names the field, which makes it hop-by-hop (RFC 9110 section 7.6.1).

@@ -21,7 +21,7 @@ struct HeadLines {
         scanned = start
     }
 
-    /// Goes on with bytes of which the first `count`, all of them in finished lines, are gone.
+    /// Continues after the first `count` bytes, all of them in finished lines, were removed.
     mutating func rebase(_ count: Int) {
         start -= count
         scanned -= count

@@ -3,19 +3,19 @@ package enum KnownField: UInt8, Sendable {
     case other
     case host, contentLength, transferEncoding
     case connection, keepAlive, te, upgrade
-    /// Any `Proxy-*`.
+    /// Any other `Proxy-*` field.
     case proxy
     case trailer, expect
     case cookie, authorization, origin, acceptEncoding, accept
     /// `Cf-Access-Jwt-Assertion` in any case, written with `-`.
     case assertion
-    /// Any other `Cf-Access-*`, and the assertion written with `_`.
+    /// Any other `Cf-Access-*` field, and the assertion's name written with `_`.
     case accessOther
     case cfRay, cfConnectingIP
     /// `X-Request-Id`, with `-` or `_`.
     case requestID
     case traceparent
-    /// Any `Access-Control-*`.
+    /// Any `Access-Control-*` field.
     case accessControl
     case contentType, contentEncoding, location, cacheControl, xAccelBuffering, setCookie
     case mcpSessionID, mcpProtocolVersion, mcpMethod, mcpName, lastEventID

@@ -15,7 +15,7 @@ package struct LocalResponse: Equatable, Sendable {
 
     package var status: Int
     package var content: Content
-    /// Whole lines.
+    /// Further header lines, each with its CRLF.
     package var lines: [UInt8] = []
     /// The addition of a 401 to its challenge: more parameters, each after a comma.
     package var challenge: [UInt8] = []

@@ -6,11 +6,11 @@ package final class RequestHead {
     /// Bytes of the head, the empty line at its end included.
     package internal(set) var length = 0
     package internal(set) var method = ByteRange.empty
-    /// As it came; in absolute-form with scheme and authority.
+    /// The request target as it came; in absolute-form with scheme and authority.
     package internal(set) var target = ByteRange.empty
     /// Starts with `/`. Unambiguous: the path that routes is the path that is forwarded.
     package internal(set) var path = ByteRange.empty
-    /// Without the `?`; nil when there is none.
+    /// The query without the `?`; nil when there is none.
     package internal(set) var query: ByteRange?
     /// Host and port, as `Host` says.
     package internal(set) var authority = ByteRange.empty

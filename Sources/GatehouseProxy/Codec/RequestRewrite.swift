@@ -29,9 +29,9 @@ package final class RequestRewrite: Sendable {
         /// The treatment of `Last-Event-ID`.
         package enum Event: Equatable, Sendable {
             case passes
-            /// So many bytes at its end are left out.
+            /// The tag is left out: so many bytes at the end.
             case cut(Int)
-            /// It is not the caller's.
+            /// The field is dropped, because the event is not the caller's.
             case dropped
         }
 

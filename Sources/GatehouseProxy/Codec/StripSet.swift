@@ -47,14 +47,14 @@ package struct StripSet: Sendable {
 }
 
 extension KnownField {
-    /// Dropped from every request. Some are written anew by the rewrite.
+    /// The known fields that are dropped from every request. The rewrite writes some of them anew.
     @inline(__always) static var droppedFromRequests: UInt64 {
         host.bit | connection.bit | keepAlive.bit | te.bit | upgrade.bit | proxy.bit | authorization.bit | origin.bit
             | acceptEncoding.bit | assertion.bit | accessOther.bit | requestID.bit | override.bit
             | shadow.bit
     }
 
-    /// Dropped from every response. Some are written anew by the rewrite.
+    /// The known fields that are dropped from every response. The rewrite writes some of them anew.
     @inline(__always) static var droppedFromResponses: UInt64 {
         contentLength.bit | transferEncoding.bit | connection.bit | keepAlive.bit | te.bit | upgrade.bit | proxy.bit
             | requestID.bit | shadow.bit

@@ -4,7 +4,7 @@ internal import Logging
 internal import NIOCore
 internal import SocketLoop
 
-/// Answers of Gatehouse's own, and the end of an exchange, however it comes: its outcome is recorded.
+/// Gatehouse's own answers, and the end of an exchange, however it comes: its outcome is recorded.
 extension ClientConnection {
     /// Answers in place of the upstream.
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
@@ -32,7 +32,8 @@ extension ClientConnection {
         return write(answer, close: close, exchange)
     }
 
-    /// Answers what everybody may ask. Recorded like a forwarded request, but nothing depends on the record: nothing was given away.
+    /// Answers a request that needs no authentication. It is recorded like a forwarded one, but nothing depends on the record: the answer holds no
+    /// secret.
     func answerPublicly(_ answer: LocalResponse, close: Bool) -> ExchangeAction {
         guard let exchange else { return .wait }
         exchange.answer.status = answer.status
@@ -65,7 +66,7 @@ extension ClientConnection {
         }
     }
 
-    /// Tells the log of a refusal, with the client's address where no caller was established and the head is still there.
+    /// Counts the refusal for the log, with the client's address where no caller was established and the head is still there.
     private func tell(_ reason: Reason, _ exchange: Exchange) {
         guard exchange.caller == nil, inbound.hasHead, let address = inbound.head.cfConnectingIP else {
             return peer.bytes.count == 0

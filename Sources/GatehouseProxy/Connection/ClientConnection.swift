@@ -7,7 +7,7 @@ internal import SocketLoop
 final class ClientConnection: ServedConnection {
     let socket: StreamSocket
     let loop: ProxyLoop
-    /// Tells the listener that a place is free.
+    /// Called when the connection ends, so that the listener counts one less.
     private let onClose: () -> Void
     var machine = ExchangeMachine()
     var inbound = InboundBytes()

@@ -6,7 +6,7 @@ internal import SocketLoop
 struct EventStream {
     /// Nil for a stream that is compressed all the same: nobody but its reader knows where an event ends.
     var boundary: EventBoundary?
-    /// Set where bytes of Gatehouse's own went before the stream's first.
+    /// Not nil when bytes of Gatehouse's own were sent before the upstream's first.
     var mark: LeadingMark?
     private var lastByte: MonotonicTime
     private var messages: [[UInt8]] = []

@@ -44,7 +44,7 @@ final class Exchange {
     enum Decision: Equatable {
         case open
         case recorded
-        /// It was only counted, with others of nobody established, and has no outcome of its own.
+        /// The decision was only counted, with others that have no established caller, and has no outcome of its own.
         case counted
     }
 
@@ -76,7 +76,7 @@ final class Exchange {
         heldAgainst = new
     }
 
-    /// It waited for a newer token, and is sent by another configuration that decides the same of it.
+    /// Goes on after the wait for a newer token, under another configuration whose decision is the same.
     func resumes(under new: ProxySnapshot, on route: PreparedRoute, injecting lines: Secret) {
         snapshot = new
         self.route = route

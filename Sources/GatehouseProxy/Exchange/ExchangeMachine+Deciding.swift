@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// From the head to the upstream: every phase ends in the next, in a wait, or in a refusal.
+/// The transitions from the head to the upstream: every phase ends in the next, in a wait, or in a refusal.
 extension ExchangeMachine {
     /// Bytes of a head have come. A head that is refused or whole ends what this begins.
     ///
@@ -199,7 +199,7 @@ extension ExchangeMachine {
         .refuse(reason, close: drop(request))
     }
 
-    /// Goes on with dropping what is left of a request whose answer is Gatehouse's own. A client that still waits for `100 Continue` may
+    /// Begins to drop the rest of a request whose answer is Gatehouse's own. A client that still waits for `100 Continue` may
     /// or may not send it, so where its next request would start is unknown and the connection closes.
     ///
     /// - Returns: whether the connection closes after the answer.

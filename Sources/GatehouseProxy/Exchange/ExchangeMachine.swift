@@ -101,7 +101,7 @@ package struct ExchangeMachine: ~Copyable {
     package static let droppedBody = 64 << 10
 
     var state = State.idle(.accepted)
-    /// Set once the process drains: no connection outlives its exchange.
+    /// True once the process drains: no connection outlives its exchange.
     var isDraining = false
 
     package init() {}
@@ -233,7 +233,7 @@ package enum ExchangeWait: Equatable, CaseIterable {
     /// The client's next bytes of a body that is passed on.
     case requestBody
     case responseHead
-    /// Any byte of a response or tunnel.
+    /// Any byte of a response or tunnel, before the idle timeout.
     case silence
     /// The client, to take what was written before the connection ends.
     case output

@@ -75,7 +75,7 @@ struct InboundBytes: ~Copyable {
         }
     }
 
-    /// Gives the head's storage back: a stream may be idle for hours, and needs it no more.
+    /// Frees the head's storage: a stream may be idle for hours, and needs it no more.
     mutating func releaseHead() { parser.releaseFields() }
 
     // MARK: - Body

@@ -27,7 +27,7 @@ struct OpeningBytes {
         }
     }
 
-    /// Puts other injected lines in the place of those in it. The bytes with the old ones are zeroed.
+    /// Replaces the injected lines. The bytes with the old ones are zeroed.
     ///
     /// - Precondition: the head was written with `old`, and the kernel has taken it.
     mutating func inject(_ new: Secret, inPlaceOf old: Secret) {

@@ -15,7 +15,7 @@ struct ResponseRelay: ~Copyable {
         case asItComes
         /// Chunk framing is taken off, for a client of HTTP/1.0.
         case bare
-        /// In chunks of Gatehouse's own: what is edited has another length, and what ends with its connection none.
+        /// In chunks of Gatehouse's own: an edited body has another length, and a body that ends with its connection states none.
         case rechunked
         /// No body: the client has got the head, which says that there is none.
         case withheld
@@ -45,7 +45,7 @@ struct ResponseRelay: ~Copyable {
 
     // MARK: - Receiving
 
-    /// Puts what was kept before what has come.
+    /// Puts kept bytes before the received ones.
     mutating func join(_ received: inout ByteBuffer) {
         guard pending.readableBytes > 0 else { return }
         pending.writeBuffer(&received)
@@ -107,7 +107,7 @@ struct ResponseRelay: ~Copyable {
         }
     }
 
-    /// Gives the head's storage back: a stream may be idle for hours, and needs it no more.
+    /// Frees the head's storage: a stream may be idle for hours, and needs it no more.
     mutating func releaseHead() { parser.releaseFields() }
 
     // MARK: - Framing

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A connection that an event stream passes over.
 protocol EventStreamHolder: AnyObject {
-    /// Puts messages into the stream.
+    /// Writes messages into the stream.
     ///
-    /// - Parameter exchange: the one whose response the stream is; it may be over.
+    /// - Parameter exchange: the exchange whose response is the stream; it may be over.
     func tell(_ messages: [[UInt8]], in exchange: RequestID)
 }
 
@@ -49,7 +49,7 @@ package final class LegacySessions: Sendable {
         }
     }
 
-    /// Puts messages into the stream of a session, whichever loop holds it.
+    /// Writes messages into the stream of a session, whichever loop holds it.
     ///
     /// - Returns: false when no stream of the session is open here.
     func send(_ messages: [[UInt8]], to session: [UInt8]) -> Bool {

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// A client connection as its loop sees it.
 protocol ServedConnection: AnyObject {
-    /// In the loop's list of connections.
+    /// The connection's position in the loop's list.
     var position: Int { get set }
     var isIdle: Bool { get }
     /// Called a few times a second: deadlines, silence, expiry.
@@ -103,7 +103,7 @@ package final class ProxyLoop {
         if snapshot.logging == .all { self.recorder = accessLog?(recorder) ?? recorder }
     }
 
-    /// Puts a new snapshot in force for requests from now on. Idle connections to upstreams that stay are kept.
+    /// Puts a new snapshot in force for later requests. Idle connections to upstreams that stay are kept.
     package func replaceSnapshot(_ new: ProxySnapshot) {
         eventLoop.preconditionInLoop()
         var old: [PooledUpstream: UpstreamPool] = [:]
@@ -121,7 +121,7 @@ package final class ProxyLoop {
         for connection in connections where !connection.isIdle { connection.snapshotReplaced() }
     }
 
-    /// Tells the log of a request that was refused or failed.
+    /// Counts a request that was refused or failed, for the log.
     func count(_ reason: Reason, _ exchange: Exchange, address: UnsafeRawBufferPointer = AuditFacts.nothing) {
         if case .off = snapshot.logging, !RefusalTally.isFailure(reason) { return }
         tally.count(reason, exchange, address: address)

@@ -7,7 +7,7 @@ internal import NIOCore
 enum AuthenticatePhase {
     struct Result {
         let verdict: ExchangeMachine.Authentication
-        /// Named also where it is refused: the audit tells who tried.
+        /// Set also for a refused credential, so that the audit records who tried.
         var caller: Caller?
     }
 

@@ -25,7 +25,7 @@ final class UpstreamConnection {
     var revision = 0
     /// Whether the connection ended in an error: a body that ends with it may be cut short (RFC 9112 section 9.8).
     private(set) var isBroken = false
-    /// Within a read, of which more may come.
+    /// Whether a read is under way, of which more may come.
     private var isInRead = false
     /// Released within a read: goes back to the pool when nothing has followed.
     private var isReleased = false

@@ -19,7 +19,7 @@ final class UpstreamPool {
     private var isUsed = false
     private var nextLook: MonotonicTime?
 
-    /// From one look at a name's addresses to the next, while connections to it are used.
+    /// Time between two look-ups of a name's addresses, while connections to it are used.
     static let followInterval: TimeSpan = .seconds(10)
 
     init(_ upstream: PooledUpstream, bound: Int, ceiling: Int) {

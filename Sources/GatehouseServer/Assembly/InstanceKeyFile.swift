@@ -56,7 +56,7 @@ package struct InstanceKeyFile {
 
     // MARK: - Adoption
 
-    /// Until when an operator holds the key for the installation's own; nil when nobody said so who had a master key.
+    /// The time until which an operator declared the key to be the installation's own; nil without a declaration sealed under a master key.
     package func end(of key: MasterKey, under keyring: MasterKeyring, _ ends: [MasterKey.ID: Timestamp]) -> Timestamp? {
         let descriptor = open(adoptionPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }

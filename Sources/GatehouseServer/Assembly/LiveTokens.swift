@@ -175,7 +175,7 @@ final class LiveTokens: Sendable {
         )
     }
 
-    /// Lets the snapshots of the live store through, and no other's.
+    /// Passes the snapshots of the live store on, and no other's.
     private func took(_ snapshot: TokenSnapshot, from id: Int) {
         state.withLock { state in
             guard state.source?.id == id else { return }

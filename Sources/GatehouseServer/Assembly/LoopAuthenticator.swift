@@ -57,7 +57,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
         tellRules()
     }
 
-    /// As the verifier would judge a caller's assertion again: by its key and by the deny lists.
+    /// Publishes the rules by which the verifier would judge a caller's assertion again: its key and the deny lists.
     private func tellRules() {
         let denied = verifier.policy.denied
         let keyIDs = verifier.keys.map { Set($0.keyIDs) }

@@ -5,9 +5,9 @@ package import GatehouseCore
 package struct Finding: Hashable, Sendable {
     package enum Verdict: String, Sendable, Comparable {
         case ok
-        /// It works, and somebody should look.
+        /// The part works, and an operator should look at it.
         case warn
-        /// It does not work, or will not.
+        /// The part does not work, or will not.
         case fail = "FAIL"
 
         package static func < (one: Verdict, other: Verdict) -> Bool { one.rank < other.rank }
@@ -70,7 +70,7 @@ package struct Finding: Hashable, Sendable {
 }
 
 extension Finding {
-    /// Its members, into an object that is open.
+    /// Writes the members into an open object.
     package func write(to json: inout JSONText) {
         json.string("probe", probe.rawValue)
         json.string("verdict", verdict.rawValue.lowercased())

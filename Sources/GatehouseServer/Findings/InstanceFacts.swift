@@ -21,7 +21,7 @@ struct InstanceFacts: Sendable {
     /// The versions of the tokens that are served.
     var served: [TokenName: Int] = [:]
     var routes: [Route] = []
-    /// In the order of ``routes``.
+    /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
     var audit = AuditState()
     /// How far this machine's clock is ahead of others.

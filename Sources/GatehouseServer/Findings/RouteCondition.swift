@@ -5,10 +5,10 @@ internal import GatehouseProxy
 struct RouteCondition: Sendable {
     /// The better ones first.
     enum State: Int, Comparable, Sendable {
-        /// Nobody has asked yet.
+        /// No request has come yet.
         case untried
         case answers
-        /// Answers now, and did not for a part of the last hour.
+        /// The upstream answers now, and did not for a part of the last hour.
         case unsteady
         /// Fails for a part of the requests, or for the last one.
         case degraded

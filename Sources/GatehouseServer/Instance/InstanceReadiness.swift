@@ -3,7 +3,7 @@ internal import GatehouseCore
 
 /// The answer of a running instance to `/readyz` on its admin listener.
 package struct InstanceReadiness: Sendable {
-    /// From the call to the end of the answer. A container's health check has a timeout of its own, which is rarely shorter.
+    /// Time from the call to the end of the answer. A container's health check has a timeout of its own, which is rarely shorter.
     package static let timeout: Duration = .seconds(2)
     /// Bytes of an answer.
     static let maximumBytes = 256 << 10

@@ -14,7 +14,7 @@ package struct RunFile: Sendable {
     static let maximumBytes = 64 << 10
 
     package let processID: Int
-    /// With the port that was bound.
+    /// The admin listener's address, with the port that was bound.
     package let admin: Endpoint
     /// The configuration file that the instance reads, absolute.
     package let configuration: String
@@ -73,7 +73,7 @@ package struct RunFile: Sendable {
 
     // MARK: - On disk
 
-    /// Written beside and put in place, so that nobody reads half of it.
+    /// Writes a temporary file and renames it, so that no reader gets half of it.
     func write(spool: String) throws(GatehouseError) {
         let path = Self.path(spool: spool)
         let fresh = "\(path).new"

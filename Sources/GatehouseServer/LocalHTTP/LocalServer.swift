@@ -9,9 +9,9 @@ package final class LocalServer: Sendable {
         /// with half requests keeps nobody else out. More than a listener accepts in one turn of its loop, so that each is read before it
         /// has to go.
         package static let defaultConnections = 128
-        /// From the first byte of a request to its end, and from accept to the first byte; beyond it the connection closes.
+        /// Time from the first byte of a request to its end, and from accept to the first byte; beyond it the connection closes.
         package static let defaultRequestTimeout: TimeSpan = .seconds(10)
-        /// Between requests; beyond it the connection closes.
+        /// Time between requests; beyond it the connection closes.
         package static let defaultIdleTimeout: TimeSpan = .seconds(130)
         /// How long a client may take nothing of an answer; beyond it the connection closes.
         package static let defaultWriteTimeout: TimeSpan = .seconds(10)

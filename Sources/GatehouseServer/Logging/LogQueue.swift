@@ -49,7 +49,7 @@ package final class LogQueue: @unchecked Sendable {
     /// Lines that were dropped so far.
     package var lost: Int { state.withLock(\.lost) }
 
-    /// Puts a line, with its end, behind those that wait. Never blocks.
+    /// Appends a line, with its end, to the queue. Never blocks.
     package func put(_ line: [UInt8]) {
         let (isTaken, needsThread) = state.withLock { state in
             guard state.lines.count + state.taken < Self.maximumLines, state.bytes + line.count <= Self.maximumBytes

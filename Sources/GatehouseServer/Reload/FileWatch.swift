@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Tells when a file has changed, by looking at it again and again: whether it was written in place, put in place of the
-/// old one, or whether a symlink on its path leads elsewhere now, as with a mounted ConfigMap. Looking works on every file system,
+/// Detects changes of a file by polling: whether it was written in place, renamed over the old one, or whether a symlink on its path leads elsewhere
+/// now, as with a mounted ConfigMap. Polling works on every file system,
 /// network and overlay mounts included, where notifications do not.
 package struct FileWatch: Sendable {
-    /// Between two looks.
+    /// Time between two polls.
     package static let interval: Duration = .seconds(1)
 
     /// The attributes that differ after a change. `stat` follows symlinks, so they are those of the file at the end of the path.

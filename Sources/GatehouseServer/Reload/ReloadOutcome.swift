@@ -3,7 +3,7 @@ package import GatehouseCore
 /// The outcome of one reading of the file.
 package struct ReloadOutcome: Hashable, Sendable {
     package enum Result: String, Hashable, Sendable, CaseIterable {
-        /// It is in force.
+        /// The file is in force.
         case taken
         /// The file is good and held: for an operator, or until it has been unchanged for a while.
         case held

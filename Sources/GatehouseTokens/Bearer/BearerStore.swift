@@ -27,7 +27,7 @@ package actor BearerStore {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private nonisolated let executor = DatabaseExecutor(label: "gatehouse.bearers")
 
-    /// Asked for whenever rows are judged: a key may end while the process runs.
+    /// Called whenever rows are judged: a key may end while the process runs.
     private let currentKeys: @Sendable () -> PurposeKeys
     let clock: any WallClock
     private var connection: SQLiteConnection?
@@ -130,9 +130,9 @@ package actor BearerStore {
         return ended.map { summary($0, isTrusted: true, now) }
     }
 
-    /// Puts every credential that is alive under the first key, before the others end.
+    /// Seals every live credential under the first key, before the others end.
     ///
-    /// - Returns: how many were under another one.
+    /// - Returns: how many were under another key.
     package func reseal() throws(TokenError) -> Int {
         guard let database = try existing() else { return 0 }
         let (now, keys) = (clock.now(), keys)

@@ -6,7 +6,7 @@ package struct BearerSummary: Sendable, Equatable {
         case live
         case expired
         case revoked
-        /// Its row was changed outside Gatehouse, or sealed under a key that is no longer there: it opens nothing.
+        /// The credential's row was changed outside Gatehouse, or sealed under a key that is no longer there: it opens nothing.
         case untrusted
     }
 

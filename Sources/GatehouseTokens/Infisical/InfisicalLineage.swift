@@ -40,7 +40,7 @@ struct InfisicalLineage: Equatable {
         return next
     }
 
-    /// As metadata of the version that is about to be written.
+    /// The metadata of the version that is about to be written.
     func metadata(at version: Int) -> [InfisicalSecret.Metadata] {
         [
             InfisicalSecret.Metadata(key: Self.chainKey, value: chain.map(String.init).joined(separator: ",")),

@@ -27,7 +27,7 @@ actor PostgresTokenDatabase: TokenDatabase {
     static let channel = "gatehouse_tokens"
     /// One statement; a lock that another change holds is part of it.
     static let statementTimeout: Duration = .seconds(10)
-    /// Between two tries to connect while the server is away: the first, doubled up to the last.
+    /// Time between two attempts to connect while the server is away: the first, doubled up to the last.
     static let retryRange: ClosedRange<Duration> = .milliseconds(250)...(.seconds(5))
     /// How long a listening connection may be silent before it is asked whether it still stands.
     static let heartbeat: Duration = .seconds(15)

@@ -72,10 +72,10 @@ extension SealedTokenStore {
         throw .firstKeyEnded(sealer.keyring.first, end)
     }
 
-    /// Ends every key but the first, and keeps what is derived from them for `purposes`.
+    /// Ends every key but the first, and keeps the keys derived from them for `purposes`.
     ///
-    /// - Returns: those that had no end yet, and those that were not kept; nil, and nothing is ended, when a row stands under one of them:
-    ///   another process has just written it, and it must not stop opening.
+    /// - Returns: the keys that had no end yet, and those that were not kept; nil, and nothing is ended, when a row is under one of them: another
+    ///   process has just written it, and it must not stop opening.
     func endOlderKeys(
         by actor: String,
         keeping purposes: [String]

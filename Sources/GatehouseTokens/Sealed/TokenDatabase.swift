@@ -15,10 +15,10 @@ protocol TokenDatabase: Sendable {
         _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
     ) async throws(TokenError) -> Result?
 
-    /// As ``TokenStore/changeStamp()``.
+    /// See ``TokenStore/changeStamp()``.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
-    /// As ``TokenStore/watch(_:)``.
+    /// See ``TokenStore/watch(_:)``.
     func watch(_ changed: @escaping @Sendable () -> Void) async
 
     /// The database's own clock; nil where it has none.
