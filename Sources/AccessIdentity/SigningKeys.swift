@@ -6,7 +6,7 @@ public struct SigningKeys: Sendable {
     public static let maximumCount = 64
     /// The shortest modulus, in bits (RFC 7518 section 3.3).
     public static let minimumModulusBits = 2048
-    /// The longest modulus, in bits. Verification slows with its square, and whoever serves the set chooses it.
+    /// The longest modulus, in bits. Verification slows with its square, and the server of the key set chooses it.
     public static let maximumModulusBits = 8192
     /// The longest `kid`, in bytes of UTF-8. A longer one is unusable in a set and unknown in an assertion.
     public static let maximumKeyIDBytes = 256

@@ -11,7 +11,7 @@ public final class VerifiedAssertion: Sendable {
     public let kind: Kind
     /// The e-mail address of a person, the client id of a service token. Never empty, no control characters.
     public let name: String
-    /// The `sub` claim. Empty for service tokens, so it tells nobody from another alone.
+    /// The `sub` claim. Empty for service tokens, so it alone does not distinguish principals.
     public let subject: String
     /// The `aud` claim, in its order.
     public let audiences: [String]

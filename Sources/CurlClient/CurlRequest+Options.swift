@@ -28,7 +28,7 @@ extension CurlRequest {
         // An empty proxy overrides the variables of the environment.
         if !usesProxyFromEnvironment { gatehouse_setopt_string(easy, CURLOPT_PROXY, "") }
         if let authorities = authoritiesFile ?? Self.authoritiesOfEnvironment {
-            // libcurl would wait for who writes to a pipe, beyond every timeout.
+            // libcurl would wait for a pipe's writer, beyond every timeout.
             var status = stat()
             guard stat(authorities, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
                 throw CurlError(.invalidRequest, "the file of certificate authorities is not a file")

@@ -216,7 +216,7 @@ package final class AuditSystem: Sendable {
             if idleTicks > quietTicks {
                 let wait = min(writer.headWait ?? Self.lookAfter, Self.lookAfter)
                 writerBell.wait(.parked, atMost: wait, unless: { stops || writer.hasWork })
-                // Whoever only looked parks again at once.
+                // A thread that found nothing parks again at once.
                 idleTicks = writer.hasWork ? 0 : quietTicks
             } else {
                 writerBell.wait(.napping, atMost: settings.tick, unless: { stops || isDisk && writer.hasWork })

@@ -53,7 +53,7 @@ package final class Route: Sendable {
         }
     }
 
-    /// A request that tells whether a token works.
+    /// A request that shows whether a token works.
     package struct Probe: Hashable, Sendable {
         package let url: String
         package let headers: [Injection]

@@ -7,7 +7,7 @@ enum AnswerPlace: UInt8, Sendable {
     case batch
     case message
     case result
-    /// `result` of a task, in its own result or in what the server tells of it (the tasks extension): the result of the call that it is of.
+    /// `result` of a task, in its own result or in the server's messages about it (the tasks extension): the result of the task's call.
     case taskResult
     case error
     case list

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Follows JSON as it passes, in slices of any size, and tells where the parts of JSON-RPC answers stand: errors, results, the lists in
+/// Follows JSON as it passes, in slices of any size, and reports where the parts of JSON-RPC answers stand: errors, results, the lists in
 /// results and their entries, and what is handed out to the caller. What the names mean says ``AnswerPlace``. Reads no deeper than it must;
 /// whether the JSON is valid is its reader's affair.
 struct AnswerWalker: Sendable {

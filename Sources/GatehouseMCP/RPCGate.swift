@@ -10,7 +10,7 @@ package enum RPCGate {
     package static let maximumMethod = 128
     /// Bytes of a call's target as it is written; a longer one is not asked of the grants.
     package static let maximumTarget = 8 << 10
-    /// Objects and arrays open at once; whoever may not make every call may make none that is nested deeper.
+    /// Objects and arrays open at once; a caller who may not make every call may make none that is nested deeper.
     package static let maximumDepth = 512
     /// Tasks that the filter of one `subscriptions/listen` may name; one more and none of them is known.
     package static let maximumListenedTasks = 64

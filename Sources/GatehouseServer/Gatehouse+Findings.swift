@@ -48,7 +48,7 @@ extension Gatehouse {
         var standing = StandingFindings()
         repeat {
             let inForce = inForce.withLock { $0 }
-            // Looking may block for as long as the file system does; readiness tells what was seen last.
+            // The check may block for as long as the file system does; readiness reports the last result.
             let files =
                 [path.flatMap { Finding.replacedFile($0, .configuration) }]
                 + inForce.secretFiles.map { Finding.replacedFile($0, .secrets) }

@@ -11,7 +11,7 @@ extension Gatehouse {
     ///
     /// - Parameters:
     ///   - isConfirmed: an operator says that the file which is there now is meant.
-    ///   - cause: who asks; one change is one reload, whoever sees it first.
+    ///   - cause: the cause of the reload; one change is one reload, whichever cause comes first.
     @discardableResult
     package func reload(
         path: String,

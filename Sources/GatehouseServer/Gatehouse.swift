@@ -59,8 +59,8 @@ package final class Gatehouse: Sendable {
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
     /// - Parameters:
-    ///   - path: the file that the configuration was read from, for who asks the instance to read it again.
-    ///   - logQueue: whose lost lines the metrics tell; nil when the logger writes elsewhere.
+    ///   - path: the file that the configuration was read from, for reloads.
+    ///   - logQueue: the queue whose lost lines the metrics count; nil when the logger writes elsewhere.
     ///   - logLevel: follows the configuration; nil when the logger has a level of its own.
     ///   - version: what the status page calls this build.
     ///   - onReady: called once both listeners stand, with their ports; nil for a unix socket.

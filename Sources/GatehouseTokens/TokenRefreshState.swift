@@ -12,7 +12,7 @@ package struct TokenRefreshState: Sendable {
     package internal(set) var problems: [TokenProblem] = []
     /// The dates of the last reading's tokens, where the store knows them.
     package internal(set) var dates: [TokenName: TokenDates] = [:]
-    /// The clock of the store's server as the last reading found it, where it tells.
+    /// The clock of the store's server as the last reading found it, where it can be read.
     package internal(set) var clock: ClockReading?
     /// When the store's file was last found to be another one than before; nil where that was not so.
     package internal(set) var replacedAt: ContinuousClock.Instant?

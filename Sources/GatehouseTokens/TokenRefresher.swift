@@ -83,7 +83,7 @@ package actor TokenRefresher {
     /// is read at most every 10 s for it.
     package nonisolated func requestRefresh() { published.withLock { $0.isRequested = true } }
 
-    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store tells of a change.
+    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store notifies of a change.
     package func run() async {
         // However many changes are notified during a reading, one more reading covers them all.
         let (told, teller) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -120,7 +120,7 @@ package actor TokenRefresher {
         }
         if isRequested { freshness.readRequested() }
         // Asking costs a thread hop and a look at shared memory, or a round trip. A store that could not be read is not asked: its retry is due
-        // at its time, and a store that tells of its changes tells when it is back.
+        // at its time, and a store that notifies of changes does so when it is back.
         let stamp = freshness.state.error == nil ? try? await store.changeStamp() : nil
         if freshness.isReadDue(at: surroundings.uptime(), stamp: stamp) { await refreshNow() }
         if freshness.expire(at: surroundings.uptime()) { handOn() }

@@ -14,8 +14,8 @@ package protocol TokenStore: Sendable {
     /// read whole.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
-    /// Calls `changed` whenever the store tells of a change by itself, until the task is cancelled. Returns at once for a store that
-    /// tells nothing: it is then asked for its stamp.
+    /// Calls `changed` whenever the store notifies of a change by itself, until the task is cancelled. Returns at once for a store that
+    /// cannot notify: its stamp is read instead.
     func watch(_ changed: @escaping @Sendable () -> Void) async
 
     /// Every token without its value, by name.
@@ -94,7 +94,7 @@ package struct TokenLoad: Sendable {
     package var problems: [TokenProblem]
     /// The dates of the tokens whose store knows them.
     package var dates: [TokenName: TokenDates] = [:]
-    /// The clock of the store's server, where it tells.
+    /// The clock of the store's server, where it has one that can be read.
     package var clock: ClockReading?
     /// When the store's file was last found to be another one than before.
     package var replacedAt: ContinuousClock.Instant?

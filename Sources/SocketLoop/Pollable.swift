@@ -12,7 +12,7 @@ package class Pollable {
         self.loop = loop
     }
 
-    /// The key that epoll tells with each event.
+    /// The key that epoll returns with each event.
     final var key: UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
 
     func ready(_ events: UInt32) { preconditionFailure("each kind of pollable serves its own events") }

@@ -43,11 +43,11 @@ package final class StreamSocket: Pollable {
         super.init(attempt.descriptor, on: attempt.loop)
         loop.hand(attempt, to: self)
         guard events & ~gatehouse_epoll_out != 0 else { return }
-        // Once whoever gets the socket has set a handler.
+        // Only after the new owner of the socket has set a handler.
         loop.soon { [self] in ready(events) }
     }
 
-    /// The number of its descriptor: the kernel gives the lowest that is free, so it tells how many are in use.
+    /// The number of its descriptor: the kernel gives the lowest that is free, so it shows how many are in use.
     package var number: Int { Int(descriptor) }
 
     /// Both directions, from the start.
@@ -170,7 +170,7 @@ package final class StreamSocket: Pollable {
 
     // MARK: - TLS
 
-    /// Begins the handshake; ``StreamSocketHandler/secured()`` tells its end, ``StreamSocketHandler/closed(isBroken:)`` its failure.
+    /// Begins the handshake; ``StreamSocketHandler/secured()`` reports its end, ``StreamSocketHandler/closed(isBroken:)`` its failure.
     package func beginHandshake() {
         guard let tls else { preconditionFailure("a handshake needs a TLS session") }
         do throws(TLSError) {

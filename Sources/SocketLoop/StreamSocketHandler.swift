@@ -21,7 +21,7 @@ package protocol StreamSocketHandler: AnyObject {
     func written()
     /// The TLS handshake is done, the server's certificate verified.
     func secured()
-    /// The connection is no more, whoever closed it.
+    /// The connection has ended, whichever side closed it.
     ///
     /// - Parameter isBroken: it ended by an error, or over TLS without the alert that TLS ends with.
     func closed(isBroken: Bool)

@@ -43,7 +43,7 @@ struct WriteState {
     mutating func expect() { isAwaited = true }
 
     /// - Parameter count: bytes that still wait.
-    /// - Returns: whether whoever waits is to be told, which is done once.
+    /// - Returns: whether the waiting handler is to be called now, which is done once.
     mutating func isWritten(leaving count: Int) -> Bool {
         guard isAwaited, count == 0 else { return false }
         isAwaited = false

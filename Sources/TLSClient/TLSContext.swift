@@ -67,7 +67,7 @@ package final class TLSContext: @unchecked Sendable {
     private func trustSystem() throws(TLSError) {
         // Empty is as if it were not set, as in libcurl's case.
         if let path = getenv("SSL_CERT_FILE"), path.pointee != 0 {
-            // OpenSSL would wait for who writes to a pipe, for ever.
+            // OpenSSL would wait for a pipe's writer for ever.
             var status = stat()
             guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
                 throw TLSError(message: "what SSL_CERT_FILE names is not a file")

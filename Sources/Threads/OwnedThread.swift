@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A thread of our own: Foundation's would bring all of Foundation with it.
 ///
-/// It takes no signals, which so go to the threads that wait for them; only faults of its own reach it, for whoever reports those.
+/// It takes no signals, which so go to the threads that wait for them; only faults of its own reach it, for a handler that reports them.
 package struct OwnedThread: Sendable {
     private let thread: pthread_t
 

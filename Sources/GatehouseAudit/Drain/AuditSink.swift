@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// The destination of audit events. Used by one thread at a time.
 ///
-/// A batch may come again after a crash or an error, whole or in part, so a sink that can tell events apart stores each
+/// A batch may come again after a crash or an error, whole or in part, so a sink that can distinguish events stores each
 /// `event_id` once.
 package protocol AuditSink: AnyObject {
     /// Takes a batch. Once this returns, the events are as safe as the sink makes them, and the spool forgets them.

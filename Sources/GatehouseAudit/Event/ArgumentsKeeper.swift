@@ -9,7 +9,7 @@ struct ArgumentsKeeper: Sendable {
     /// Bytes that sealing adds: the length of the whole, a nonce and a tag.
     static let overhead = 4 + 12 + 16
 
-    /// Keyed: digests of arguments that are easily guessed tell nothing to those without the key.
+    /// Keyed: digests of arguments that are easily guessed reveal nothing without the key.
     private let digest: KeyedHash
     private let sealing: SymmetricKey?
 

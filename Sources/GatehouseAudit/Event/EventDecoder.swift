@@ -23,7 +23,7 @@ enum EventDecoder {
         )
     }
 
-    /// Whether the event is one of nobody established, by the first of its fields alone.
+    /// Whether the event has no established caller, by the first of its fields alone.
     static func isOfNobody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var offset = EventEncoder.fixedLength
         if bytes.count > offset + 3, bytes[offset] == AuditColumn.route.rawValue {

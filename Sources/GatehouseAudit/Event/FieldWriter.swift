@@ -1,7 +1,7 @@
 internal import Crypto
 internal import Glibc
 
-/// Writes tagged fields one behind the other. Whoever makes one vouches for the room.
+/// Writes tagged fields one behind the other. Its maker guarantees the room.
 struct FieldWriter {
     private(set) var place: UnsafeMutableRawPointer
 

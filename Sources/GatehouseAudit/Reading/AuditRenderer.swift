@@ -5,7 +5,7 @@ package final class AuditRenderer {
     package enum Form: String, Sendable, CaseIterable {
         /// Aligned columns for people; one line an event or request.
         case table
-        /// One line an event or request, for who watches.
+        /// One line an event or request, for a terminal.
         case line
         /// One array of JSON, of objects with the columns that say something.
         case json

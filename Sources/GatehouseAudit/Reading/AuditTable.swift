@@ -130,7 +130,7 @@ struct AuditTable {
         return "\(tenths / 10).\(abs(tenths % 10))"
     }
 
-    /// Text from the network must not drive the terminal of whoever reads it.
+    /// Text from the network must not control the terminal that shows it.
     static func visible(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: \.isInvisible) else { return text }
         return text.unicodeScalars.reduce(into: "") { shown, scalar in

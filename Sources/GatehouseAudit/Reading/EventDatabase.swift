@@ -13,7 +13,7 @@ package enum EventDatabase: Sendable {
 
     /// Opens it for reading, without keeping the sink from storing more.
     ///
-    /// - Parameter isUntouched: for who only looks: no file is made, and no table brought up to date.
+    /// - Parameter isUntouched: for reading only: no file is made, and no table migrated.
     /// - Throws: `.unreadable` when there is no such database, `.empty` when it has no audit tables.
     package func archive(isUntouched: Bool = false) throws(AuditError) -> any AuditArchive {
         switch self {

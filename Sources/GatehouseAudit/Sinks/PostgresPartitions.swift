@@ -1,4 +1,4 @@
-/// The function that makes a partition with the rights of the tables' owner, so that whoever may only INSERT still gets one for a new month.
+/// The function that makes a partition with the rights of the tables' owner, so that a user who may only INSERT still gets one for a new month.
 enum PostgresPartitions {
     /// Replaces the function of the first release.
     ///

@@ -56,7 +56,7 @@ enum PostgresSchema {
                         ORDER BY n.at DESC, n.event_id DESC LIMIT 1
                     )
             """,
-            // With the rights of the tables' owner, so that whoever may only INSERT still gets a partition for a new month; for
+            // With the rights of the tables' owner, so that a user who may only INSERT still gets a partition for a new month; for
             // months around now alone, so that it is good for nothing else.
             """
             CREATE FUNCTION audit_make_partition(wanted timestamptz) RETURNS boolean

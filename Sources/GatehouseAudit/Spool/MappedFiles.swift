@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The file mappings of this process that somebody else may shorten.
 ///
-/// A page of a mapping whose file was cut off under it is SIGBUS for whoever touches it (mmap(2)), and no size that was asked for before
+/// A page of a mapping whose file was cut off under it raises SIGBUS when it is touched (mmap(2)), and no size that was asked for before
 /// holds: seals exist for memory files only. So the fault is taken: ordinary memory is put in the mapping's place, which is marked as
 /// lost, and the instruction runs again. A fault anywhere else ends the process as it would without this.
 ///

@@ -1,6 +1,7 @@
 internal import GatehouseCore
 
-/// Requests of nobody established that are not recorded one by one, until one event for each address, route and reason says how many there were.
+/// Requests without an established caller that are not recorded one by one, until one event for each address, route and reason says how many there
+/// were.
 ///
 /// Bounded: ``maximumRows``. What is beyond is counted in one row without an address.
 struct RequestTally {

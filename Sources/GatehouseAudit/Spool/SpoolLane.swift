@@ -179,7 +179,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         }
     }
 
-    // MARK: Nobody established
+    // MARK: Without an established caller
 
     /// The interval at which counted requests are recorded.
     static let tellInterval: Duration = .seconds(1)
@@ -204,7 +204,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         return .counted
     }
 
-    /// Whether the spool and the ring have room for more of nobody.
+    /// Whether the spool and the ring have room for more events without an established caller.
     private var hasShare: Bool {
         gauges.nobodysBytes.load(ordering: .relaxed) < settings.maxSpool / AuditSystem.Settings.nobodysShare
             && hasRoom(for: ring.size - ring.size / AuditSystem.Settings.nobodysShare)

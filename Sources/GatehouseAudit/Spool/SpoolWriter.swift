@@ -109,7 +109,7 @@ final class SpoolWriter: @unchecked Sendable {
     // MARK: What was taken away
 
     /// Whether directory, rings and segment are still there. When they are not, the lanes take nothing, and with the next step all is made
-    /// again: until then whoever was just recording has long finished.
+    /// again: by then a lane that was just recording has long finished.
     private func isWhole() -> Bool {
         let isGone = lanes.reduce(!directory.isThere) { isGone, lane in !lane.ring.hasFile() || isGone }
         let isTruncated = lanes.contains { $0.ring.isLost }

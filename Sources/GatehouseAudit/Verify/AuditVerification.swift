@@ -30,7 +30,7 @@ package enum AuditVerification {
     ) throws(AuditError) -> AuditReport {
         var report = AuditReport()
         report.faults = try archive.faults()
-        // A view in a table's place shows whoever asks what it likes.
+        // A view in the place of a table can show every reader something else.
         guard report.faults.allSatisfy({ $0.kind != .table }) else { return report }
         try archive.snapshot { () throws(AuditError) in
             report.chains = try chains(archive, spools, keys, heads, now, cutoff, progress)

@@ -111,7 +111,7 @@ struct ChainVerifier {
         }
         guard fits(record, at: row.sequence) else {
             report.add(displaced(record, head) ?? ChainBreak(.altered, row.sequence, of: head))
-            // Its own hash may be what was altered; the next event's tells.
+            // Its own hash may be what was altered; the next event's shows it.
             return move(to: row.sequence, nil, stored: record.hash)
         }
         judgeKey(at: row.sequence, head)
@@ -174,7 +174,7 @@ struct ChainVerifier {
         }
         guard let cutoff, let head, let record = row.record else { return }
         if row.sequence > checkpoint?.sequence ?? 0 { pending += 1 }
-        // It was made before the next one, whatever its clock said: how old it is, those behind it tell.
+        // It was made before the next one, whatever its clock said: the events behind it show how old it is.
         if head.at > horizon { return }
         guard head.at < cutoff else {
             self.cutoff = nil

@@ -1,5 +1,5 @@
 /// Judges what is left of events that a checkpoint says were pruned: a prune that was interrupted leaves some. Gaps between them are no
-/// matter; whatever else is wrong with them is, because whoever reads the log is shown them.
+/// matter; whatever else is wrong with them is, because readers of the log are shown them.
 struct LeftoverWalk {
     private let checkpoint: AuditHead
     /// The event before.

@@ -32,7 +32,7 @@ struct InitPlace {
         isFound = ([named].compactMap { $0 } + ConfigurationOption.places).contains { Self.absolute($0) == file }
     }
 
-    /// The folder beside the file is made here; the product's own belongs to whoever installs it.
+    /// The folder beside the file is made here; the product's own is made by its installation.
     func makeData() throws(CommandFailure) {
         guard data != Self.ordinary else { return }
         guard mkdir(data, 0o700) == 0 || errno == EEXIST else {

@@ -36,7 +36,7 @@ struct ConfigurationFile: ~Copyable {
 
     deinit { close(lock) }
 
-    /// Writes beside it and renames, so that whoever reads sees the old file or the new one. Where that would not leave the same file with
+    /// Writes beside it and renames, so that a reader sees the old file or the new one. Where that would not leave the same file with
     /// the same owner, or is not possible, as for a file that is mounted by itself, it is written in its place.
     func replace(with text: [UInt8]) throws(CommandFailure) {
         if try !replaceWhole(with: text) { try overwrite(with: text) }

@@ -35,7 +35,7 @@ package struct CatalogEntry: Sendable {
         self.needsStrip = needsStrip
     }
 
-    /// Whether a route leads to this server, as far as a route tells: by the host of its upstream, or by a header that no other server takes.
+    /// Whether a route leads to this server, as far as a route shows it: by the host of its upstream, or by a header that no other server takes.
     func isUpstream(of route: Route) -> Bool {
         if case .tcp(let host, _) = route.upstream.endpoint, let own = try? Upstream(parsing: upstream),
             case .tcp(let ownHost, _) = own.endpoint, host == ownHost

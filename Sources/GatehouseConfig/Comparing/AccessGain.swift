@@ -36,7 +36,7 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
         self.loss = loss ?? "no more: \(words)"
     }
 
-    /// The words for who may do it no more.
+    /// The words for the loss of the same access.
     package var asLoss: String { Self.told(loss, route) }
 
     package var description: String { Self.told(words, route) }

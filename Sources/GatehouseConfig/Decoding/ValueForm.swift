@@ -17,7 +17,7 @@ package indirect enum ValueForm: Sendable {
     /// A mapping whose keys the operator chooses.
     case table(key: String, value: ValueForm)
     case mapping([FieldForm])
-    /// A mapping that `kind` tells what it is.
+    /// A mapping whose `kind` selects its form.
     case variants([(kind: String, documentation: String, fields: [FieldForm])])
 }
 

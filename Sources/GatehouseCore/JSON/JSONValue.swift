@@ -66,7 +66,7 @@ package indirect enum JSONValue: Hashable, Sendable {
 }
 
 extension JSONText {
-    /// A document of somebody else's as it is, inside this one.
+    /// A document of another system, embedded unchanged in this one.
     package mutating func value(_ name: String? = nil, _ value: JSONValue) {
         switch value {
         case .object(let members):

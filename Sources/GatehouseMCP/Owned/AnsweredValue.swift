@@ -18,7 +18,7 @@ package enum HandedOut: Sendable {
     case task, event, requestState
 }
 
-/// Follows the values in an answer, and tells what is put in where they end.
+/// Follows the values in an answer, and gives the bytes to insert where they end.
 struct AnsweredValues: Sendable {
     /// Bytes of a value as it is written; a longer one is handed on as it is, and cannot be presented again.
     static let maximumValue = 64 << 10

@@ -42,7 +42,7 @@ struct KeyedTag {
         return [0x2E] + code.finalize().withUnsafeBytes { Array(Base64URL.encode($0.prefix(16)).utf8) }
     }
 
-    /// Whether two tags are the same, in a time that does not tell where they differ.
+    /// Whether two tags are the same, in a time that does not depend on where they differ.
     static func equal(_ expected: [UInt8], _ presented: UnsafeRawBufferPointer) -> Bool {
         guard presented.count == expected.count else { return false }
         var difference: UInt8 = 0

@@ -135,7 +135,7 @@ package struct Restore: Sendable {
     /// The destination of a file by the present configuration; nil for a file that is only kept in the archive for reading.
     private func target(of file: BackupManifest.File) -> String? {
         switch file.role {
-        // Whoever restores has one already, which says where all else goes.
+        // The configuration is there already: it names the destinations of the other files.
         case .configuration: return nil
         case .tokens:
             guard case .sqlite(let path, _)? = configuration.store(named: file.subject)?.settings else { return nil }

@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import GatehouseServer
 internal import Synchronization
 
-/// An MCP server that knows nothing of sign-in: JSON-RPC over HTTP with a few tools. It tells what it received, so that one can
+/// An MCP server that knows nothing of sign-in: JSON-RPC over HTTP with a few tools. Its answers name what it received, so that a reader can
 /// see what Gatehouse did on the way.
 final class DemoMCP: Sendable {
     static let header = "X-Demo-Api-Key"
@@ -68,7 +68,7 @@ final class DemoMCP: Sendable {
         }
     }
 
-    /// The fields that tell who calls, as JSON by lower-case name.
+    /// The fields that name the caller, as JSON by lower-case name.
     private func whoami(_ request: LoopbackServer.Request) -> String {
         var json = JSONText()
         json.object { fields in

@@ -72,7 +72,7 @@ package struct ChildProgram: Sendable {
         return body(pointers + [nil])
     }
 
-    /// Nothing but the three standard streams goes to the program, whatever was left open by whoever started us.
+    /// Nothing but the three standard streams goes to the program, whatever our own parent process left open.
     private static func closeOnExec() {
         guard let folder = opendir("/proc/self/fd") else { return }
         defer { closedir(folder) }

@@ -22,12 +22,12 @@ struct Supervision: ~Copyable {
     }
 
     private var state = State.running
-    /// Signals by which somebody tells a process to end.
+    /// Signals that ask a process to end.
     private let endings: Set<Int32>
 
     init(endings: Set<Int32>) { self.endings = endings }
 
-    /// - Parameter status: as a shell tells it.
+    /// - Parameter status: in the form of a shell's `$?`.
     mutating func exited(_ status: Int32) -> Action {
         switch state {
         case .running, .ending:

@@ -2,7 +2,7 @@ package import GatehouseCore
 internal import GatehouseServer
 internal import Glibc
 
-/// A file that holds one token, for a program that must not reach the store: whoever has the store writes it, `gatehouse run` reads it.
+/// A file that holds one token, for a program that must not reach the store: a process with access to the store writes it, `gatehouse run` reads it.
 package struct TokenFile: Hashable, Sendable {
     /// A variable that a program finds the token in.
     package let variable: String

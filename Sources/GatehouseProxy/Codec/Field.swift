@@ -31,7 +31,7 @@ package struct Field: Sendable {
 package enum FieldOccurrence: Equatable, Sendable {
     case missing
     case one(ByteRange)
-    /// Two fields, or one that holds a comma: a server that joins fields cannot tell these apart (RFC 9110 section 5.3).
+    /// Two fields, or one that holds a comma: a server that joins fields cannot distinguish these (RFC 9110 section 5.3).
     case duplicate
 
     mutating func add(_ value: ByteRange, in bytes: Span<UInt8>) {

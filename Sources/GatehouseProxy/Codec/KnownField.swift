@@ -23,7 +23,7 @@ package enum KnownField: UInt8, Sendable {
     /// ``OverrideField``.
     case override
     /// A field that would be one of the above, or `X-Forwarded-For` or `-Proto`, if `_` or `.` were `-`, as CGI, WSGI and PHP read it.
-    /// Never forwarded: such a server could not tell it from the real one.
+    /// Never forwarded: such a server could not distinguish it from the real one.
     case shadow
 
     @inline(__always) var bit: UInt64 { 1 &<< UInt64(rawValue) }

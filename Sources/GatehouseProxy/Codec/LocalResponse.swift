@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// A whole response of Gatehouse's own: a refusal, or what it tells everybody.
+/// A whole response of Gatehouse's own: a refusal, or a public document.
 package struct LocalResponse: Equatable, Sendable {
     package enum Content: Equatable, Sendable {
         /// No content, and no field that would speak of one.

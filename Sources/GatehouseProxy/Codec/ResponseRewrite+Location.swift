@@ -76,7 +76,7 @@ extension ResponseRewrite {
             || source[below] == 0x23
     }
 
-    /// The address that the legacy transport's `endpoint` event tells, as the public knows it: an address that names the upstream's own
+    /// The address that the legacy transport's `endpoint` event names, in its public form: an address that names the upstream's own
     /// authority like a `Location`, and a path with the route's prefix in place of the upstream's. Anything else stays.
     func publicAddress(of address: UnsafeRawBufferPointer, _ publicAuthority: UnsafeRawBufferPointer) -> [UInt8] {
         guard let own = ownLocation(ByteRange(0, address.count), address, publicAuthority) else {

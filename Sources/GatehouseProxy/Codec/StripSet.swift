@@ -10,7 +10,7 @@ package struct StripSet: Sendable {
 
     private let entries: [Entry]
     /// A bit for each folded first byte, modulo 64, and one for each third: most names are let pass by two tests. The second byte
-    /// would tell little, being a `-` so often.
+    /// would distinguish little, being a `-` so often.
     private let firsts: UInt64
     private let thirds: UInt64
 

@@ -92,7 +92,7 @@ extension ClientConnection {
     private func recordOutcome(_ ending: Ending, _ exchange: Exchange) {
         if let reader = response.reader { note(reader, exchange) }
         if exchange.decision == .open, exchange.caller != nil {
-            // It ended before anything was decided: while its body was gathered. Whoever was verified leaves a decision.
+            // The exchange ended before its decision, while its body was gathered. A verified caller leaves a decision.
             exchange.answer.refusal = exchange.answer.refusal ?? .bodyIncomplete
             record()
         }

@@ -175,7 +175,7 @@ final class ClientConnection: ServedConnection {
         resumeReading()
     }
 
-    /// Nothing follows what has come: a state that waits for more waits in vain.
+    /// The client's input has ended: a state that waits for more of it ends too.
     private func endWithInput() {
         switch machine.disposition {
         case .hold: break

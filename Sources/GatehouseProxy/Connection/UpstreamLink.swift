@@ -2,8 +2,8 @@ internal import GatehouseCore
 internal import NIOCore
 internal import SocketLoop
 
-/// The upstream connection of the exchange under way, and the bytes that began its request: they may have to be sent again over another connection, and a
-/// token stands in them.
+/// The upstream connection of the exchange under way, and the bytes that began its request: they may have to be sent again over another connection,
+/// and a token stands in them.
 ///
 /// Nothing here writes or closes: a socket that does may ask its client's side at once, which would read this while it is being changed.
 struct UpstreamLink {
@@ -16,7 +16,7 @@ struct UpstreamLink {
 
     mutating func keep(_ bytes: OpeningBytes) { opening = bytes }
 
-    /// The bytes that were sent over another connection in vain.
+    /// The bytes that were sent over a connection that failed.
     mutating func takeOpening() -> OpeningBytes? {
         defer { opening = nil }
         return opening

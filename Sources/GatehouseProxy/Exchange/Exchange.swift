@@ -25,7 +25,7 @@ final class Exchange {
     private(set) var prefix = 0
     private(set) var caller: Caller?
     private(set) var permits: Permits?
-    /// The admitted origin of another site's page, which is told so with every answer.
+    /// The admitted origin of another site's page, named in every answer.
     var crossOrigin: CrossOrigin?
     var session = PresentedSession()
     var call = PresentedCall()

@@ -47,7 +47,7 @@ extension ExchangeMachine {
     }
 
     package enum PublicAnswer: Equatable {
-        /// The request asks for nothing that Gatehouse tells everybody.
+        /// The request asks for no public answer of Gatehouse.
         case none
         case found(LocalResponse)
         case refused(Reason)

@@ -8,7 +8,7 @@ struct PresentedSession {
     var queryTag: ByteRange?
     /// The same at the end of the path.
     var pathTag: ByteRange?
-    /// The path up to the session that it ends with: a row tells a session by its hash only.
+    /// The path up to the session that it ends with: an audit row has a session's hash only.
     var pathWithoutSession: ByteRange?
 
     var isLegacy: Bool { queryTag != nil || pathTag != nil }

@@ -4,7 +4,7 @@ internal import NIOCore
 
 /// A request's body as the gate has read it. Places are offsets into the payload.
 ///
-/// A class, because whoever looks at it would otherwise copy all of it.
+/// A class, because each reader would otherwise copy all of it.
 final class ReceivedCall {
     let body: RPCBody
     /// The position of the payload in the bytes that start with the head.

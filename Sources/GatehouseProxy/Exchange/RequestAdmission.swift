@@ -57,11 +57,11 @@ enum RequestAdmission {
         }
     }
 
-    /// The part of an answer that a limited caller gets. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it may not
-    /// see, in words that nobody here can read.
+    /// The part of an answer that a limited caller gets. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it
+    /// may not see, in words that nobody here can read.
     enum Answered {
         case passes
-        /// The status tells what there is to tell; the body could be anything.
+        /// The status says enough; the body could be anything.
         case passesWithoutBody
         case refused
     }

@@ -13,7 +13,7 @@ struct RequestBody {
     private var askedAt = MonotonicTime.now()
 
     var isComplete: Bool { relay.isComplete }
-    /// Bytes of payload still to come, nil when only the body itself will tell.
+    /// Bytes of payload still to come, nil when only the body itself shows it.
     var remaining: Int? { relay.remaining }
 
     mutating func begin(_ framing: BodyFraming, trailers: @autoclosure () -> TrailerFilter) {

@@ -90,7 +90,7 @@ struct ResponseRelay: ~Copyable {
             head.isEventStream && !plan.withholdsBody ? EventStream(isReadable: isReadable, at: now) : nil
     }
 
-    /// A body that ends with its connection goes on in chunks: one that is cut, which the upstream's connection tells, would else end at
+    /// A body that ends with its connection goes on in chunks: one that is cut, which the upstream's connection shows, would otherwise end at
     /// the client as a whole one does (RFC 9112 section 8).
     private static func delivery(
         of head: ResponseHead,
@@ -114,7 +114,7 @@ struct ResponseRelay: ~Copyable {
 
     var isComplete: Bool { body.isComplete }
 
-    /// Whether the upstream tells the end of the response by closing, and may do so now.
+    /// Whether the upstream marks the end of the response by closing, and may do so now.
     var endsWithConnection: Bool { hasHead && body.framing == .untilClose }
 
     /// Whether the client learns the end of this response only from the end of its connection.
@@ -164,7 +164,7 @@ struct ResponseRelay: ~Copyable {
         }
         if stream?.mark?.isFramed == true { return takeFramedPart(of: &received) }
         let before = received
-        // Until its first byte tells whether a mark is taken off, which needs chunks of another size.
+        // Until the first byte shows whether a mark is taken off, which needs chunks of another size.
         let isOpening = stream?.mark != nil && delivery == .asItComes
         let passed = isOpening ? Delivery.rechunked : delivery
         var passing = PassingPayload(stream?.boundary, stream?.mark, reader, passed, exchange)

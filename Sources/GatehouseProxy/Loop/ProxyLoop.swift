@@ -30,7 +30,7 @@ package final class ProxyLoop {
     private(set) var recorder: any AuditRecorder
     private let auditRecorder: any AuditRecorder
     private let accessLog: AccessLog?
-    /// The requests that the log is to tell of.
+    /// The requests that the log is to mention.
     private(set) var tally = RefusalTally()
     let clock: any WallClock
     let connector: UpstreamConnector
@@ -57,8 +57,8 @@ package final class ProxyLoop {
     /// An upstream answered 401 to a token that was injected.
     package typealias TokenRejection = @Sendable (Route, TokenName, _ version: Int) -> Void
 
-    /// Asks for a newer version of a token that an upstream rejected, and returns at once. A newer version comes in a snapshot; where none comes, what
-    /// is handed over is called, from anywhere.
+    /// Asks for a newer version of a token that an upstream rejected, and returns at once. A newer version comes in a snapshot; where none comes,
+    /// what is handed over is called, from anywhere.
     package typealias TokenRenewal =
         @Sendable (
             TokenName, _ version: Int, _ stays: @escaping @Sendable () -> Void

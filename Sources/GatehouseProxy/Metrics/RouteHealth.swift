@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// How a route's upstream last did, as the requests that reached for it tell.
+/// The last success and failure of a route's upstream, as its requests met them.
 package struct RouteHealth: Sendable {
     /// When the last request came that the upstream answered.
     package private(set) var lastAnswer: Timestamp?

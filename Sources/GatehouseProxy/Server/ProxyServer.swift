@@ -111,7 +111,7 @@ package final class ProxyServer: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         _ = try? await onEachLoop { $0.closeEverything() }
-        // A socket tells its end once the turn is over in which it was closed.
+        // A socket reports its end after the turn of the loop in which it was closed.
         _ = try? await onEachLoop { _ in }
     }
 }

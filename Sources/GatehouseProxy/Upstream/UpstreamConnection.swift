@@ -13,7 +13,7 @@ protocol UpstreamHolder: AnyObject {
     func resumeReading()
 }
 
-/// The handler of one connection to an upstream. Hands what happens to whoever holds it; idle in a pool otherwise.
+/// The handler of one connection to an upstream. Passes events on to its holder; idle in a pool otherwise.
 final class UpstreamConnection {
     let socket: StreamSocket
     /// The exchange that uses the connection now. Both are on one event loop; cleared when the exchange ends.

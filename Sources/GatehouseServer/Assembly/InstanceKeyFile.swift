@@ -4,8 +4,8 @@ internal import Glibc
 
 /// The file in the spool's directory that holds the machine's own key, in the form of a master key, and beside it what an operator said of it.
 ///
-/// Whoever can write the directory can put a file there. So it must be this user's, and for nobody else to read or write; and beside a live store
-/// that has master keys it counts for nothing unless an operator has adopted it.
+/// Every user who can write the directory can put a file there. So it must be this user's, and for nobody else to read or write; and beside a live
+/// store that has master keys it counts for nothing unless an operator has adopted it.
 package struct InstanceKeyFile {
     package static let name = "instance-key"
     package static let adoptionName = "instance-key.adopted"

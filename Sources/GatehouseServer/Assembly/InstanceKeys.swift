@@ -10,7 +10,7 @@ package import GatehouseTokens
 ///
 /// A master key that `key rotate` retired, and a machine's own key that an operator has adopted, open what is older than their end. For the audit
 /// they do so without standing in `master_keys` any more: what it needs of them is kept in the store. A file of that
-/// name that nobody has adopted counts for nothing beside master keys: whoever can write the spool could have put it there.
+/// name that nobody has adopted counts for nothing beside master keys: any user who can write the spool could have put it there.
 ///
 /// Only who serves makes that key: made by a command that somebody runs as another user, the proxy could not read it.
 package struct InstanceKeys: Sendable {
@@ -45,7 +45,7 @@ package struct InstanceKeys: Sendable {
         try self.init(configuration, ends, makesOwn: false)
     }
 
-    /// The same for who serves: a key of the machine's own that is missing is made, and a store that is away stops nothing.
+    /// The keys for serving: a key of the machine's own that is missing is made, and a store that is away stops nothing.
     package static func made(for configuration: Configuration) async throws -> InstanceKeys {
         try InstanceKeys(configuration, await KeyEnds(readingStoresOf: configuration), makesOwn: true)
     }
@@ -106,7 +106,7 @@ package struct InstanceKeys: Sendable {
         problem = ends.problem
     }
 
-    /// The key that makes; in the log of an installation without master keys it tells later which key was its own.
+    /// The key that makes; its id in the log shows later which key an installation without master keys had.
     package var current: MasterKey.ID { keys[0].id }
 
     /// - Parameter more: keys that have ended since these were read.

@@ -75,7 +75,7 @@ struct InstanceFacts: Sendable {
         guard let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? failure.at else {
             return isReady || uptime < Self.patience ? nil : .certs(certsURL, "the signing keys were not fetched yet")
         }
-        // A source that serves keys of its file has asked in vain since the start.
+        // A source that serves the keys of its file has had no successful fetch since the start.
         guard isReady else { return .certs(certsURL, failure.message) }
         let end = keys.servesUntil.map { Timestamp(seconds: $0).rfc3339 } ?? ""
         return .certs(certsURL, "\(failure.message); the last good keys serve until \(end)", .warn)

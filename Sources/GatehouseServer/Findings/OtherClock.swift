@@ -20,7 +20,7 @@ package enum OtherClock: String, Sendable, CaseIterable {
     }
 }
 
-/// The certs server's clock, as its last answer said it. Written by whoever fetches keys, read by metrics, findings and the retention.
+/// The certs server's clock, as its last answer stated it. Written by the fetch of keys, read by metrics, findings and the retention.
 package final class CertsClock: Sendable {
     private let reading = Mutex<ClockReading?>(nil)
 

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseProxy
 
-/// How a route does now, as its requests and its tokens tell.
+/// The condition of a route now, judged by its requests and its tokens.
 struct RouteCondition: Sendable {
     /// The better ones first.
     enum State: Int, Comparable, Sendable {
@@ -71,7 +71,7 @@ struct RouteCondition: Sendable {
         }
     }
 
-    /// Nil for a route that does well, and for one that lacks a token, of which the token's finding tells.
+    /// Nil for a route in good condition, and for one that lacks a token, which has a finding of its own.
     func finding(_ route: Route) -> Finding? {
         guard reason != .tokenUnavailable else { return nil }
         let remedy = Finding.remedy(of: reason, route.name, tokens: route.tokens)

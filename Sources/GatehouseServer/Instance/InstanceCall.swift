@@ -79,7 +79,7 @@ package struct InstanceCall: Sendable {
         }
     }
 
-    /// How long an instance may take to tell its state; a slow store is asked for it.
+    /// How long an instance may take to report its state, for which it may ask a slow store.
     package static let statusTimeout: Duration = .seconds(15)
 
     /// Fetches the instance's status.

@@ -59,7 +59,7 @@ package struct RunFile: Sendable {
         self.key = key
     }
 
-    /// Whether a field's value is the key, in a time that does not tell where they differ.
+    /// Whether a field's value is the key, in a time that does not depend on where they differ.
     func opens(_ presented: String?) -> Bool {
         guard let presented else { return false }
         let bytes = Array(presented.utf8)
@@ -111,7 +111,7 @@ package struct RunFile: Sendable {
         guard count > 0, let file = RunFile(json: Array(bytes[..<count])) else {
             throw GatehouseError(.unusable, "\(path) is not a run file", hint: "gatehouse serve writes it anew")
         }
-        // Asked for with no signal: EPERM means that it is there and somebody else's.
+        // Signal 0 only checks: EPERM means that the process exists and belongs to another user.
         guard kill(pid_t(truncatingIfNeeded: file.processID), 0) == 0 || errno == EPERM else { return nil }
         return file
     }

@@ -1,7 +1,7 @@
 package import GatehouseCore
 package import SocketLoop
 
-/// A small HTTP/1.1 server for what is not the data plane: the admin listener, and the servers of the demo. Whoever reaches it may send
+/// A small HTTP/1.1 server for what is not the data plane: the admin listener, and the servers of the demo. Anything that reaches it may send
 /// what it likes, so all that a connection can hold is bounded, and so is the number of connections.
 package final class LocalServer: Sendable {
     package struct Bounds: Sendable {

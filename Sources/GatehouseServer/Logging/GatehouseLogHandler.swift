@@ -26,7 +26,7 @@ package struct GatehouseLogHandler: LogHandler {
         self.queue = queue
     }
 
-    /// A queue to standard error that tells in the same form what it lost.
+    /// A queue to standard error that reports lost lines in the same form.
     package static func queue(_ form: Form) -> LogQueue {
         LogQueue { lost in
             line(

@@ -33,7 +33,7 @@ package final class LogQueue: @unchecked Sendable {
 
     /// - Parameters:
     ///   - descriptor: stays the caller's.
-    ///   - notice: the line that tells of lost ones, with its end.
+    ///   - notice: makes the line about lost ones, with its end.
     package init(_ descriptor: Int32 = STDERR_FILENO, notice: @escaping @Sendable (_ lost: Int) -> [UInt8]) {
         self.descriptor = descriptor
         self.notice = notice

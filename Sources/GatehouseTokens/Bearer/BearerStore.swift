@@ -5,7 +5,7 @@ internal import SQLiteClient
 /// Break-glass credentials in a SQLite file, which they may share with tokens and audit rows. Only a digest of each is kept, and each
 /// row is sealed under the instance's keys.
 ///
-/// Whoever can write to the file but has no key can neither add a credential nor change one: such a row is ``BearerSummary/Status/untrusted``.
+/// A user who can write to the file but has no key can neither add a credential nor change one: such a row is ``BearerSummary/Status/untrusted``.
 /// They can delete one, and put a row back as it was before it was revoked. A process that has seen the revocation refuses it all the same;
 /// one that starts afterwards does not notice, until the credential ends by itself.
 package actor BearerStore {

@@ -39,7 +39,7 @@ package struct BearerSnapshot: Sendable {
 
     /// The caller that a text stands for.
     ///
-    /// Compares with all of them, however many bytes agree: time tells nothing about any.
+    /// Compares with all of them, however many bytes agree, so that the time reveals nothing about any.
     ///
     /// - Parameter text: what follows `Bearer ` in the request's `Authorization`.
     package func verdict(on text: UnsafeRawBufferPointer, at now: Timestamp) -> AssertionVerdict {

@@ -13,7 +13,7 @@ struct InfisicalLineage: Equatable {
     /// - Parameter version: the current version. One that Gatehouse did not write is taken for a rotation.
     init(of secret: InfisicalSecret) {
         let noted = secret.metadata(Self.versionKey).flatMap { Int($0) }
-        // Written beside the secret by whoever may write there: no version can be newer than the secret is.
+        // Anybody who may write the secret may write this metadata: no version can be newer than the secret is.
         chain = (secret.metadata(Self.chainKey) ?? "").split(separator: ",").suffix(Self.maximumCount)
             .compactMap { Int($0) }.filter { $0 > 0 && $0 <= secret.version }
         if noted != secret.version || chain.isEmpty {

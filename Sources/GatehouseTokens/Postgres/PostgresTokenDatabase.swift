@@ -260,7 +260,7 @@ actor PostgresTokenDatabase: TokenDatabase {
             return try session.transaction(.snapshot, { TokenError($0) }) { () throws(TokenError) in try body(rows) }
         case .changing:
             return try session.transaction(.readWrite, { TokenError($0) }) { () throws(TokenError) in
-                // One change at a time, also of a token that has no row to lock yet. Whoever may only read cannot hold this lock, as any user
+                // One change at a time, also of a token that has no row to lock yet. A user who may only read cannot hold this lock, as any user
                 // can an advisory one.
                 _ = try sql.run("LOCK TABLE token_heads IN SHARE ROW EXCLUSIVE MODE", [])
                 let value = try body(rows)

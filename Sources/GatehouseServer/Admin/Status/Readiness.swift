@@ -57,7 +57,7 @@ struct Readiness: Sendable {
             // A refused file stops nothing: the old configuration goes on.
             Check(name: "configuration", isReady: true, detail: facts.reload.detail),
         ]
-        // A clock that is wrong refuses some requests and takes others: who sends requests here cannot tell which.
+        // A clock that is wrong refuses some requests and takes others: a load balancer cannot know which.
         let clocks = facts.clockFindings
         if !clocks.isEmpty {
             checks.append(Check(name: "clock", isReady: true, detail: clocks.map(\.detail).joined(separator: "; ")))

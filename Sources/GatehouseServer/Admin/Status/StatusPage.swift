@@ -1,7 +1,7 @@
 internal import Crypto
 internal import GatehouseCore
 
-/// The status page: one self-contained document for people. Without script, form or outside asset; it asks for itself again from time to time.
+/// The status page: one self-contained document for people. Without script, form or outside asset; it reloads itself from time to time.
 struct StatusPage {
     /// Seconds between two loads by a browser that is left open.
     static let refreshSeconds = 15
