@@ -66,7 +66,7 @@ package struct AssertionClaims {
     }
 
     /// The one principal: `email` or `common_name`, exactly one of them there, not empty, and a `sub` that is text if it
-    /// is there. `sub` alone is nobody: all service tokens share an empty one.
+    /// is there. `sub` alone identifies no principal: all service tokens share an empty one.
     package var principal: (VerifiedAssertion.Kind, String)? {
         if subject.isInvalid { return nil }
         if commonName.isAbsent, let name = email.value, !name.isEmpty { return (.user, name) }

@@ -181,7 +181,7 @@ public actor SigningKeySource {
             throw AccessIdentityError(.keySetTooLarge, "the key set is larger than \(maximumResponseBytes) bytes")
         }
         let keys = try SigningKeys(jwkSet: body)
-        // A set that nobody could pass with is taken for a fault at the other end; the last good keys go on.
+        // A set without a usable key is taken for a fault of the issuer; the last good keys stay in use.
         guard keys.count > 0 else {
             let reasons = keys.skipped.map(\.reason).joined(separator: "; ")
             throw AccessIdentityError(

@@ -1,7 +1,7 @@
 /// One request of the control plane: a key set, a probe, a call to a secret store.
 ///
 /// Redirects are never followed, only `http` and `https` are spoken, and the proxy variables of the environment are
-/// ignored unless asked for: each would let somebody else choose where a credential goes.
+/// ignored unless asked for: each would let another party choose where a credential goes.
 package struct CurlRequest: Sendable {
     /// Time from the call to the last byte of the body, waiting for a thread included; beyond it ``CurlError/Code/timeout``.
     package static let defaultTimeout: Duration = .seconds(5)

@@ -14,7 +14,7 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case spoolFull = "spool_full"
         /// The spool's directory or a file of it was taken away while it was in use.
         case spoolGone = "spool_gone"
-        /// A ring's file was shortened, or written by somebody else, while it was in use.
+        /// A ring's file was shortened, or written by another process, while it was in use.
         case spoolTruncated = "spool_truncated"
         /// A file in the spool is not what was written there.
         case spoolDamaged = "spool_damaged"

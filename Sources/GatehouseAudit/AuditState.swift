@@ -24,7 +24,7 @@ package struct AuditState: Sendable {
         case spoolDenied = "spool_denied"
         /// The spool was taken away; it is made again where that is possible.
         case spoolGone = "spool_gone"
-        /// A ring's file was shortened or written by somebody else, so that what stood in it is lost; it is made again.
+        /// A ring's file was shortened or written by another process, so that its events are lost; it is made again.
         case spoolTruncated = "spool_truncated"
         /// The spool cannot be written, for another reason.
         case spoolBlocked = "spool_blocked"
@@ -48,7 +48,7 @@ package struct AuditState: Sendable {
     /// Beyond it a sink counts as slow.
     package static let slowLag: Duration = .seconds(30)
 
-    /// How long readiness names what was noticed once and needs somebody to look.
+    /// How long readiness reports a condition that was noticed once and needs attention.
     package static let noticeLifetime: Duration = .seconds(600)
 
     /// Events recorded by all lanes since the start.

@@ -94,7 +94,7 @@ package final class AuditSystem: Sendable {
     /// Moves everything from the lanes to the spool, and to the sink what it takes in time; the rest stays for the next start.
     /// To be called once, when no event loop records any more, on a thread that may block.
     ///
-    /// - Parameter bound: for the sink. One that hangs in a call, as standard output does that nobody reads, is left to its thread: what
+    /// - Parameter bound: for the sink. One that hangs in a call, as standard output without a reader does, is left to its thread: what
     ///   it did not take is in the spool.
     package func shutdown(within bound: Duration) {
         let end = ContinuousClock.now + bound

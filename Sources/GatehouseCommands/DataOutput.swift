@@ -21,7 +21,7 @@ final class DataOutput {
         buffer.reserveCapacity(Self.bufferSize)
     }
 
-    /// Whether writing more makes sense: nobody has closed the other end, and no write has failed.
+    /// Whether writing more makes sense: the other end is open, and no write has failed.
     var takesMore: Bool { !isClosed && failure == nil }
 
     func write(_ bytes: [UInt8]) {

@@ -32,7 +32,7 @@ extension Configuration {
     }
 
     /// Reads the sections that a command needs, whatever else is wrong with the file: rotating a token at night must not be kept from it by
-    /// somebody's half-written route. Never for what serves.
+    /// another's half-written route. Never used for serving.
     ///
     /// - Parameter whole: sections of which not even a part, as a store or a route, may be left out.
     /// - Throws: ``ConfigurationError`` with everything that is wrong when that concerns one of `sections` or `whole`.

@@ -6,7 +6,7 @@ package struct ClockReading: Hashable, Sendable {
 
     /// - Parameters:
     ///   - theirs: what the answer said.
-    ///   - asked: when it was asked for. The answer was made between then and `answered`, in the middle unless somebody knows better.
+    ///   - asked: when it was asked for. The answer was made between then and `answered`, in the middle unless the caller knows better.
     package init(
         _ theirs: Timestamp,
         asked: ContinuousClock.Instant,

@@ -8,7 +8,7 @@ package struct Principal: Hashable, Sendable {
         case service
         /// A break-glass credential issued by `gatehouse bearer issue`.
         case bearer
-        /// Nobody: the request was refused before anyone was established.
+        /// No principal: the request was refused before a caller was established.
         case none
     }
 

@@ -5,8 +5,8 @@ internal import Glibc
 /// what the caller may not use, binds to the caller what it is handed, and gives the legacy `endpoint` event a new address. Every
 /// byte that is none of these passes as it came.
 ///
-/// Holds one entry of a list at a time, or one address, and nothing else: what is put in stands behind text that has passed. A class, because it is handed from read to read and
-/// would be copied each time.
+/// Holds one entry of a list at a time, or one address, and nothing else: what is put in stands behind text that has passed. A class, because it is
+/// handed from read to read and would be copied each time.
 @usableFromInline
 package final class AnswerReader {
     /// The kinds of edit to make. With none of them the reader only observes, and emits no bytes.
@@ -29,7 +29,7 @@ package final class AnswerReader {
     package static let maximumEntry = 1 << 20
     /// Bytes of the data of an `endpoint` event; what goes beyond them passes as it is.
     package static let maximumEndpoint = 8 << 10
-    /// Bytes of an event's id; a longer one is handed on as it is, and nobody can come back with it.
+    /// Bytes of an event's id; a longer one is passed on unchanged, and cannot be presented again.
     package static let maximumEventID = 1024
     /// Bytes of an answer, or of one event, that an observer follows; what comes behind them says nothing about the outcome.
     package static let observedBytes = 256 << 10

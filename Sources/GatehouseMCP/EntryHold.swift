@@ -103,7 +103,7 @@ struct EntryHold: Sendable {
         isDropping = false
     }
 
-    /// The event ends within a list: nobody can read that, and none of what is held gets out.
+    /// The event ends within a list: no client can read that, and none of the held bytes are emitted.
     mutating func abandon(_ emit: (UnsafeRawBufferPointer) -> Void) {
         guard isHolding else { return }
         emitFrames(emit)

@@ -14,8 +14,8 @@ package enum RPCGate {
     package static let maximumDepth = 512
     /// Tasks that the filter of one `subscriptions/listen` may name; one more and none of them is known.
     package static let maximumListenedTasks = 64
-    /// Resources that one `subscriptions/listen` may name; of more, nobody with grants on resources may listen to any. Each is asked of the
-    /// grants, and the event loop has others to serve.
+    /// Resources that one `subscriptions/listen` may name; with more of them, no caller with grants on resources may listen to any. Each is asked of
+    /// the grants, and the event loop has others to serve.
     package static let maximumListenedResources = 256
     /// Integers beyond it lose digits in a reader that holds numbers as doubles.
     static let maximumInteger: Int64 = 1 << 53 - 1

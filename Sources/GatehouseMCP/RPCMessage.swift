@@ -62,17 +62,17 @@ package struct RPCMessage: Sendable {
     /// Whether the call says what it is aimed at in no way that could be asked of the grants: not at all, too long, or in a body
     /// that is nested deeper than is looked at.
     package internal(set) var isMalformed = false
-    /// Whether the method, which is not known here, is written so that somebody may take it for another one.
+    /// Whether the method, which is not known here, is written so that a lenient server may take it for another one.
     package internal(set) var isUnclear = false
     /// Whether a rate may refuse it.
     package internal(set) var isRated = false
     /// Whether the message has members beside those of JSON-RPC.
     package internal(set) var hasOtherMembers = false
 
-    /// Whether it opens a stream of changes (2026-07-28), which lasts until somebody ends it.
+    /// Whether it opens a stream of changes (2026-07-28), which lasts until one side ends it.
     package var isListen: Bool { known == .listen && kind == .request }
 
-    /// Whether its answer may list something that the caller may not see: by its method, or because nobody knows what its method is answered with.
+    /// Whether its answer may list something that the caller may not see: by its method, or because the answer to its method is not known here.
     package func mayBeAnsweredWithLists(beyond permits: Permits) -> Bool {
         guard kind == .request else { return false }
         if let lists = known.lists { return permits.restricts(lists) }

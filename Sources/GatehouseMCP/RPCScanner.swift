@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// A ``JSONScanner`` whose faults are those of the gate, and which passes over what nobody reads without judging it.
+/// A ``JSONScanner`` whose faults are those of the gate, and which skips values that are not used without judging them.
 struct RPCScanner {
     private var json: JSONScanner
 

@@ -44,7 +44,7 @@ extension Gatehouse {
                 return known
             }
             let new = try Configuration(parsing: read, file: path, environment: .process)
-            // The same twice, or somebody writes to it while it is read.
+            // Two equal readings are needed, because the file may be written while it is read.
             guard try Configuration.bytes(of: path) == new.text else {
                 return refuse(.refused, ["the file changed while it was read"], nil)
             }

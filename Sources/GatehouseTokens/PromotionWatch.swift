@@ -41,7 +41,7 @@ package struct PromotionWatch: Sendable {
                 continue
             }
             guard version != old.current else { continue }
-            // A lower version is one that somebody went back to.
+            // A lower version is the result of a rollback.
             tokens[name] = Token(current: version, promotedAt: version > old.current ? now : nil)
         }
         // A token that is away for a while keeps its past.

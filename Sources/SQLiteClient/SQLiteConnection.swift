@@ -14,7 +14,7 @@ package final class SQLiteConnection {
         case readWrite
         /// Never writes to the database. The file must be there; its mode is left alone. A `-wal` and a `-shm` may be made beside it.
         case readOnly
-        /// The same, and makes no file either. A database that has no `-wal` is one that nobody has open: it is read as it lies there
+        /// The same, and makes no file either. A database that has no `-wal` is not open anywhere: it is read as it lies there
         /// (`immutable=1`, https://www.sqlite.org/uri.html).
         case untouched
     }

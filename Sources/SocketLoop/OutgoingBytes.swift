@@ -6,7 +6,7 @@ internal import NIOCore
 struct OutgoingBytes {
     private struct Part {
         var bytes = ByteBuffer()
-        /// Whether it is a copy, which nobody else holds.
+        /// Whether the buffer is a copy, which has no other holder.
         var isOwn = false
 
         func leave() { if isOwn { bytes.zero() } }

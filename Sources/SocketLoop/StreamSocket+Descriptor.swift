@@ -10,7 +10,7 @@ extension StreamSocket {
         return descriptor
     }
 
-    /// Closes a descriptor that nobody takes.
+    /// Closes a descriptor that no socket takes over.
     package static func discard(_ descriptor: CInt) { Glibc.close(descriptor) }
 
     /// Small messages leave at once (TCP_NODELAY). Best effort: without it they only leave later.

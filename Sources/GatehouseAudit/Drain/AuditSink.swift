@@ -15,7 +15,7 @@ package protocol AuditSink: AnyObject {
     /// - Returns: another number after each opening: what is open may then lack events that were delivered before.
     func open() throws(AuditError) -> Int
 
-    /// How long the drain may leave the sink alone before it calls ``open()`` again; nil for a sink that nobody can replace.
+    /// How long the drain may leave the sink alone before it calls ``open()`` again; nil for a sink that cannot be replaced.
     var checkInterval: Duration? { get }
 
     /// The time that a batch may take; nil for a sink that knows none.

@@ -37,7 +37,7 @@ package protocol AuditPruning: AnyObject {
     /// - Returns: how many.
     func joinSchemas() throws(AuditError) -> Int
 
-    /// Stores the checkpoints, then deletes what is behind them, in steps that keep nobody waiting. Safe to run again after it was
+    /// Stores the checkpoints, then deletes the events that they cover, in steps that block no other client for long. Safe to run again after it was
     /// interrupted.
     ///
     /// - Returns: how many events were deleted.

@@ -45,7 +45,7 @@ package struct PrunePlan: Sendable {
         }
     }
 
-    /// Why nothing is to be deleted unless somebody says that it is meant; nil when nothing speaks against it.
+    /// The objection to deleting unless a person confirms it; nil when there is none.
     ///
     /// - Parameters:
     ///   - isMeant: a person has named the time before which events go.

@@ -62,7 +62,7 @@ final class AddressLimits: Sendable {
         return free
     }
 
-    /// Seeded anew in each process, so that nobody can look for addresses that meet. Never 0, which is nobody's.
+    /// Seeded anew in each process, so that nobody can search for colliding addresses. Never 0, which marks a free place.
     static func owner(_ address: UnsafeRawBufferPointer) -> UInt {
         var hasher = Hasher()
         hasher.combine(bytes: address)

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// The file mappings of this process that somebody else may shorten.
+/// The file mappings of this process that another process may shorten.
 ///
 /// A page of a mapping whose file was cut off under it raises SIGBUS when it is touched (mmap(2)), and no size that was asked for before
 /// holds: seals exist for memory files only. So the fault is taken: ordinary memory is put in the mapping's place, which is marked as

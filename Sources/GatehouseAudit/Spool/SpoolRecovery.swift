@@ -40,7 +40,7 @@ enum SpoolRecovery {
                 position = SpoolPosition(segment: last, offset: reader.offset)
             } catch {
                 guard error.code == .spoolDamaged else { throw error }
-                // The process died while it made the file: then it holds no event. Otherwise somebody shall look at it.
+                // The process died while it made the file: then it holds no event. Otherwise an operator shall examine it.
                 report.cut += length
                 if length > Segment.headerLength {
                     report.damagedFiles.append(path)
@@ -116,7 +116,7 @@ enum SpoolRecovery {
         return (writer, report)
     }
 
-    /// Keeps a ring with bytes that no key vouches for, for somebody to look at. They are chained by nobody.
+    /// Keeps a ring with bytes that no key authenticates, for an operator to examine. They are not chained.
     private static func setAside(
         _ path: String,
         _ cut: Int,

@@ -130,7 +130,7 @@ final class SpoolRing: @unchecked Sendable {
         return true
     }
 
-    /// Whether the file was cut off, or written by somebody else: nothing that is in no segment yet can be read.
+    /// Whether the file was cut off, or written by another process: events that are in no segment yet cannot be read.
     @inline(__always) var isLost: Bool { slot.pointee.isLost.load(ordering: .relaxed) }
 
     /// Marks the ring as lost.

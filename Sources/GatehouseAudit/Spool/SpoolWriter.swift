@@ -215,7 +215,7 @@ final class SpoolWriter: @unchecked Sendable {
             var position = start
             var events = 0
             while position != end {
-                // Somebody else wrote into the file: nothing in it can be trusted.
+                // Another process wrote into the file: nothing in it can be trusted.
                 guard let event = event(in: lane.ring, at: position, end: end) else { return lane.ring.lose() }
                 isBehind = !batch.append(event)
                 if isBehind { break }

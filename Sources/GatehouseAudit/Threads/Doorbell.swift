@@ -11,7 +11,7 @@ final class Doorbell: @unchecked Sendable {
         case napping = 1
         /// Waiting until another thread rings.
         case parked = 2
-        /// Waiting out a failure: nobody can help by ringing.
+        /// Waiting out a failure: a ring does not end the wait.
         case resting = 3
     }
 

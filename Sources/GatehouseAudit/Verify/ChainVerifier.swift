@@ -6,7 +6,7 @@ struct ChainVerifier {
     static let searchDistance: Int64 = 64
     /// How far ahead an event may be dated: clocks of several machines differ, and one that is set right is not.
     static let clockTolerance: Duration = .seconds(86_400)
-    /// The numbers that a writer gives. What has another was put there by somebody else; no arithmetic with one of these overflows.
+    /// The numbers that a writer gives. A row with another number was not made by a writer; no arithmetic with one of these overflows.
     static let numbers: ClosedRange<Int64> = 1...1 << 62
 
     private(set) var report: ChainReport

@@ -3,7 +3,7 @@ internal import GatehouseCore
 
 /// The values that `init` needs: from its options, or else asked for on the terminal until an answer can be used.
 struct InitAnswers {
-    /// Whether somebody can be asked.
+    /// Whether a person at a terminal can be asked.
     let asks: Bool
 
     /// Wrong answers to one question, after which nothing is written.

@@ -47,7 +47,7 @@ struct ConfigurationFile: ~Copyable {
     /// - Returns: false when nothing was changed, because it cannot be done so.
     private func replaceWhole(with text: [UInt8]) throws(CommandFailure) -> Bool {
         let fresh = "\(path).\(getpid()).new"
-        // Nobody else's until it has its owner.
+        // Closed to all other users until it has its owner.
         let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             guard [EACCES, EPERM, EROFS].contains(errno) else { throw Self.failure("make", fresh) }

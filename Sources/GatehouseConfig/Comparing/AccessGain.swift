@@ -1,4 +1,4 @@
-/// One thing that somebody may do under one configuration and not under another.
+/// One access that a principal has under one configuration and not under another.
 package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A route has no `allow` any more.

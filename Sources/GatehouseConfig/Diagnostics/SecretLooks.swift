@@ -40,7 +40,7 @@ enum SecretLooks {
         }
     }
 
-    /// The byte ranges of literals under keys with such names, wherever in the tree: also under keys that nobody knows.
+    /// The byte ranges of literals under keys with such names, wherever in the tree: also under unknown keys.
     static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {
         switch node.content {
         case .refused:

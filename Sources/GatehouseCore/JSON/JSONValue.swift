@@ -1,4 +1,4 @@
-/// A JSON document of somebody else, whole: for the few documents that commands look into. What requests carry is scanned and never made a
+/// A JSON document of another system as a tree: for the few documents that commands read. What requests carry is scanned and never made a
 /// tree of.
 package indirect enum JSONValue: Hashable, Sendable {
     case object([Member])

@@ -16,7 +16,7 @@ package struct OwnedValue: Sendable {
     }
 
     package let kind: Kind
-    /// Nil for what is no string, which is nobody's.
+    /// Nil for a value that is no string, which belongs to no caller.
     package let text: RPCMessage.Text?
 
     init(_ kind: Kind, _ text: RPCMessage.Text?) {

@@ -17,7 +17,7 @@ package struct MCPCall: Sendable {
         package let half: Half
         package let url: String
         package let steps: [CallStep]
-        /// Nil when nobody asked for them.
+        /// Nil when the list was not asked for.
         package let tools: [String]?
         /// The tool's result; nil when none was called.
         package let result: JSONValue?

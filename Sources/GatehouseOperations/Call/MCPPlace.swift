@@ -53,7 +53,7 @@ struct MCPPlace: Sendable {
             case .token(let name):
                 guard let value = tokens[name] else { return nil }
                 parts.append(value.secret)
-            // Nobody calls: the operator asks, and has no assertion.
+            // The operator makes the call, and has no assertion.
             case .assertion: return nil
             case .email, .subject, .principal: parts.append(Secret("gatehouse-call"))
             }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Names, addresses and whether somebody listens there.
+/// Resolves names, and checks whether a process listens at an address.
 enum Socket {
     /// How long a connection may take.
     static let timeout: Int32 = 2000
@@ -49,7 +49,7 @@ enum Socket {
         return addresses
     }
 
-    /// Whether somebody takes a connection there in time.
+    /// Whether a connection to the address is accepted in time.
     static func connects(_ address: Address) -> Bool {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(address.family, kind, 0)

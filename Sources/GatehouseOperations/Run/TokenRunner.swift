@@ -53,7 +53,7 @@ package struct TokenRunner: Sendable {
         var values: [(variable: String, value: Secret)] = []
         for variable in variables {
             guard let value = tokens[variable.token] else {
-                // Its name is not repeated: somebody may have typed the value there.
+                // The name is not repeated: the user may have typed the value there.
                 throw GatehouseError(
                     .unusable,
                     "the store '\(configuration.store.name)' has no token of the name that stands behind \(variable.variable)=",

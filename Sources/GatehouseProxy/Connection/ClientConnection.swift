@@ -183,7 +183,7 @@ final class ClientConnection: ServedConnection {
         }
     }
 
-    /// Finds out whether the client has gone as a whole, which its kernel then answers with a reset: an answer that nobody waits for is
+    /// Finds out whether the client has gone as a whole, which its kernel then answers with a reset: an answer without a recipient is
     /// not to be made (the closed connection is how MCP of 2026-07-28 cancels a request). An interim response means nothing to a client
     /// that waits (RFC 9110 section 15.2), nor a comment to one that reads events.
     private func probeHalfClosed() {

@@ -25,7 +25,7 @@ struct UpstreamLink {
     /// - Precondition: the bytes were kept, and their connection is given up.
     mutating func inject(_ new: Secret, inPlaceOf old: Secret) { opening?.inject(new, inPlaceOf: old) }
 
-    /// The head that began the request, once nobody needs its bytes any more: it is not sent again, and the kernel has taken it.
+    /// The head that began the request, once its bytes are needed no more: it is not sent again, and the kernel has taken it.
     mutating func takeSpentHead() -> ByteBuffer? {
         guard let head = opening?.head, connection.map({ !$0.isOpen || !$0.socket.hasOutput }) ?? true else {
             return nil

@@ -95,7 +95,7 @@ struct AnswerPlan {
         }
     }
 
-    /// - Returns: false when the upstream names its session so that nobody could come back with it.
+    /// - Returns: false when the upstream names its session in a form that its caller could not present.
     private mutating func bindSession(
         _ head: ResponseHead,
         _ bytes: Span<UInt8>,

@@ -51,7 +51,7 @@ extension ExchangeMachine {
     ///
     /// - Parameters:
     ///   - handsOver: another instance takes new connections meanwhile.
-    ///   - hasUnread: bytes have come that nobody has used.
+    ///   - hasUnread: bytes have come that are not used yet.
     package mutating func drainBegan(handsOver: Bool = false, hasUnread: Bool = false) -> ExchangeAction {
         isDraining = true
         guard case .idle(let idle) = state else { return .wait }

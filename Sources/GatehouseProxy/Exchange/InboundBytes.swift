@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import NIOCore
 
-/// The bytes of a client that nobody has used yet. The head of a request stays at their start until it is forwarded or refused, so that the
+/// The bytes of a client that are not used yet. The head of a request stays at their start until it is forwarded or refused, so that the
 /// phases read its parts where they lie.
 struct InboundBytes: ~Copyable {
     private enum Start {

@@ -22,7 +22,7 @@ struct SpareBuffer {
         if head.capacity <= Self.bound { spare = head }
     }
 
-    /// The same for a head in which a token stands, once nobody needs it any more.
+    /// Does the same for a head that holds a token, once it is needed no more.
     mutating func keepZeroed(_ head: ByteBuffer) {
         head.zero()
         keep(head)

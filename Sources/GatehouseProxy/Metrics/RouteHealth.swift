@@ -21,7 +21,7 @@ package struct RouteHealth: Sendable {
 
     mutating func finished(_ exchange: Exchange) {
         if case .upstreamNotMCP = exchange.answer.refusal {
-            // Well answered, but not what its caller may have: nobody's request makes a route look ill to others.
+            // The upstream answered, but not in a form that this caller may have: no caller's request makes a route look ill to others.
             lastAnswer = exchange.startedAt
         } else if let reason = exchange.answer.refusal {
             if reason.followsAllow { lastFailure = (exchange.startedAt, reason, exchange.failureDetail) }

@@ -81,7 +81,7 @@ extension UpstreamConnection: StreamSocketHandler {
         if let holder {
             holder.upstreamBytesReceived(bytes)
         } else {
-            // Bytes that nobody asked for: whatever they are, the next response must not begin with them.
+            // Unsolicited bytes: whatever they are, the next response must not begin with them.
             socket.close()
         }
     }

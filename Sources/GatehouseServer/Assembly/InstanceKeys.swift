@@ -12,7 +12,7 @@ package import GatehouseTokens
 /// they do so without standing in `master_keys` any more: what it needs of them is kept in the store. A file of that
 /// name that nobody has adopted counts for nothing beside master keys: any user who can write the spool could have put it there.
 ///
-/// Only who serves makes that key: made by a command that somebody runs as another user, the proxy could not read it.
+/// Only `serve` makes that key: the proxy could not read one that a command made under another user.
 package struct InstanceKeys: Sendable {
     package enum Purpose: String, Sendable, CaseIterable {
         case session = "gatehouse session v1"

@@ -20,7 +20,7 @@ package struct InstanceReadiness: Sendable {
 
     /// Asks an instance.
     ///
-    /// - Throws: ``GatehouseError`` when nobody answers there in ``timeout``, or not as Gatehouse does.
+    /// - Throws: ``GatehouseError`` when no answer comes in ``timeout``, or one that is not Gatehouse's.
     package static func ask(_ instance: InstanceCall) async throws(GatehouseError) -> InstanceReadiness {
         let response = try await instance.perform("GET", "/readyz", timeout: timeout, maximumBody: maximumBytes)
         guard response.status == 200 || response.status == 503, let answer = InstanceReadiness(response.body.bytes)

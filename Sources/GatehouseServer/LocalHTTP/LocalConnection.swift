@@ -113,7 +113,7 @@ final class LocalConnection {
         case .complete:
             begun = nil
             answer(request)
-        // Nobody here would read trailers.
+        // Trailers have no reader here.
         case .trailers, .refused: refuse(.badRequest)
         }
     }

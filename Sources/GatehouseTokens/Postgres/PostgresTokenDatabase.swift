@@ -208,7 +208,7 @@ actor PostgresTokenDatabase: TokenDatabase {
     // MARK: - Connecting
 
     /// The connection, opened when there is none. One that may have broken meanwhile is tried before a change, whose outcome would be
-    /// unknown if it broke under it; and before a reading, so that a restarted server costs nobody an error.
+    /// unknown if it broke under it; and before a reading, so that a restarted server causes no error.
     private func healthy(for access: TokenAccess) async throws(TokenError) -> PostgresConnection {
         if let connection {
             do throws(PostgresError) {

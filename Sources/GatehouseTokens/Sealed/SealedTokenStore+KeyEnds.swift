@@ -6,7 +6,7 @@ internal import Synchronization
 /// The ends stand in the store as the changes of a token that no route can mean, for its name is none: sealed, in their order, and missed by a
 /// running process when they are taken away, like those of any token. The first release passes them over.
 ///
-/// Once `key rotate` has put every row under the first key, a row under another one was put there by somebody who has that key. A process
+/// Once `key rotate` has put every row under the first key, a row under another one was put there by a holder of that key. A process
 /// that starts afterwards cannot know what was there when all records of the ends are removed: a key that leaked leaves `master_keys` as soon as
 /// every instance has the new one. What the audit needs of it is kept: see ``KeptKey``.
 extension SealedTokenStore {

@@ -73,7 +73,7 @@ extension SealedTokenStore {
     /// The head of a token after every check that shows that it is the newest one; nil when there never was one.
     func trustedHead(of name: String, _ rows: TokenRows) throws(TokenError) -> TokenHead? {
         let found = try rows.head(of: name)
-        // Before anything else is asked: a head that somebody else wrote costs one statement, and there may be thousands.
+        // Verified before anything else is read: a forged head costs one statement, and there may be thousands.
         if let (head, seal) = found { try attestation.verify(head, seal, of: try binding(of: name, rows)) }
         let newest = try rows.events(of: name, limit: 1).first
         let latest = try rows.latestVersion(of: name)

@@ -70,7 +70,7 @@ struct TokenRows {
     /// Every name that any of the tables knows.
     ///
     /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumNames``: Gatehouse
-    ///   writes no more, so somebody else does, and reading all of theirs could take for ever.
+    ///   writes no more, so another writer has made more, and reading all of them could take for ever.
     func names() throws(TokenError) -> [String] {
         let limit = SealedTokenStore.maximumNames + 1
         let tables = ["token_heads", "token_versions", "token_events"]
