@@ -1,6 +1,6 @@
 /// The one form of a URI that every reader takes as it stands.
 ///
-/// What a resource URI means is for the upstream's parser to say, and parsers differ: WHATWG's `URL` (Node; Python's pydantic through
+/// The meaning of a resource URI is up to the upstream's parser, and parsers differ: WHATWG's `URL` (Node; Python's pydantic through
 /// Rust), Go's `net/url` and RFC 3986 section 5.2.4 take out dot segments, plain or encoded, turn `\` into `/`, lower the scheme
 /// and the host, drop tabs, default ports and empty parts, encode what they do not allow. A text in this form is one that none of them changes, nor a
 /// reader that decodes it once: so what the grants are asked of is what is read. Nothing is normalised here, which would be one more reader.

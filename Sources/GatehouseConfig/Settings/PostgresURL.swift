@@ -91,7 +91,7 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
     /// Whether the text, as it stands in the file, holds a password that no variable gives.
     static func hasLiteralPassword(_ written: String) -> Bool {
         guard let (_, rest) = split(written) else {
-            // Not a URL, or one that a variable gives whole or in part: look for a password with a literal default.
+            // The text is no URL, or a variable gives it whole or in part: look for a password with a literal default.
             return literal(written[...]) && written.contains("@")
         }
         let query = rest.firstIndex(of: "?").map { rest[$0...].dropFirst() } ?? ""

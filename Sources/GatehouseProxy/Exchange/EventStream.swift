@@ -6,7 +6,7 @@ internal import SocketLoop
 struct EventStream {
     /// Nil for a stream that is compressed although the request asked for none: the ends of its events are not known here.
     var boundary: EventBoundary?
-    /// Not nil when bytes of Gatehouse's own were sent before the upstream's first.
+    /// The state of a possible byte order mark, when bytes of Gatehouse's own were sent before the upstream's first.
     var mark: LeadingMark?
     private var lastByte: MonotonicTime
     private var messages: [[UInt8]] = []
