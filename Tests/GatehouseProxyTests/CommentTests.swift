@@ -6,11 +6,13 @@ import Testing
     /// The first lines of documentation comments that begin with a question word or another one that leaves the subject out.
     static func riddles(in text: String) -> [String] {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.drop { $0 == " " } }
-        return zip(lines, [""] + lines).filter { line, before in !before.hasPrefix("///") && isRiddle(line) }.map { String($0.0) }
+        let firsts = zip(lines, [""] + lines).filter { line, before in line.hasPrefix("///") && !before.hasPrefix("///")
+        }
+        return firsts.map(\.0).filter(isRiddle).map(String.init)
     }
 
     private static func isRiddle(_ line: Substring) -> Bool {
-        line.firstMatch(of: #/^\/\/\/ (?:Of|What|Has|Whose|Which|Who|Whom|Whoever)\b/#) != nil
+        line.prefixMatch(of: #/\/\/\/ (?:Of|What|Has|Whose|Which|Who|Whom|Whoever)\b/#) != nil
     }
 
     @Test func `no documentation comment leaves its subject out`() throws {
@@ -20,7 +22,10 @@ import Testing
             .compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
         #expect(files.count > 500)
         for file in files {
-            #expect(Self.riddles(in: try String(contentsOf: file, encoding: .utf8)).isEmpty, "\(file.lastPathComponent)")
+            #expect(
+                Self.riddles(in: try String(contentsOf: file, encoding: .utf8)).isEmpty,
+                "\(file.lastPathComponent)"
+            )
         }
     }
 
