@@ -3,15 +3,15 @@ import Testing
 
 /// Documentation comments of Sources name their subject: "The upstream's answer.", not "What the upstream answered."
 @Suite struct CommentTests {
-    /// The first lines of documentation comments that begin with a question word or another one that leaves the subject out.
+    /// The first lines of paragraphs of documentation comments that begin with a word which leaves the subject out.
     static func riddles(in text: String) -> [String] {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.drop { $0 == " " } }
-        let firsts = zip(lines, [""] + lines).filter { line, before in line.hasPrefix("///") && !before.hasPrefix("///")
+        return zip(lines, [""] + lines).compactMap { line, before in
+            begins(line) && !before.hasPrefix("/// ") ? String(line) : nil
         }
-        return firsts.map(\.0).filter(isRiddle).map(String.init)
     }
 
-    private static func isRiddle(_ line: Substring) -> Bool {
+    private static func begins(_ line: Substring) -> Bool {
         line.prefixMatch(of: #/\/\/\/ (?:Of|What|Has|Whose|Which|Who|Whom|Whoever)\b/#) != nil
     }
 
@@ -37,10 +37,13 @@ import Testing
                 /// Of and What that follow.
                 let time: Int
                 /// Offers and Whether are other words.
-                /// Whose
+                ///
+                /// Whose the time is.
             // Of code.
             /// Has the end.
             """
-        #expect(Self.riddles(in: text) == ["/// What the upstream answered.", "/// Has the end."])
+        #expect(
+            Self.riddles(in: text) == ["/// What the upstream answered.", "/// Whose the time is.", "/// Has the end."]
+        )
     }
 }

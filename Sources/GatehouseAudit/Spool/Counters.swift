@@ -34,7 +34,7 @@ final class SpoolGauges: Sendable {
     let segmentBytes = Atomic<Int>(0)
     /// Bytes of events in segments that the sink has not taken.
     let pendingBytes = Atomic<Int>(0)
-    /// Of those, bytes of events of nobody established. Their share is ``AuditSystem.Settings/nobodysShare`` of the whole.
+    /// Pending bytes of events without an established caller. Their share is ``AuditSystem.Settings/nobodysShare`` of the whole.
     let nobodysBytes = Atomic<Int>(0)
     /// The sequence of the newest event in a segment.
     let writtenThrough = Atomic<Int>(0)

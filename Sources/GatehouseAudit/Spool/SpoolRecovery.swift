@@ -68,7 +68,8 @@ enum SpoolRecovery {
                 gauges.pendingBytes.wrappingAdd(length - max(from, Segment.headerLength), ordering: .relaxed)
             }
         }
-        // Whose the events are is not looked at: until the sink has them, new ones of nobody have that much less room.
+        // The callers of recovered events are not examined: until the sink has them, new events without an established caller have that much less
+        // room.
         let share = settings.maxSpool / AuditSystem.Settings.nobodysShare
         gauges.nobodysBytes.store(min(gauges.pendingBytes.load(ordering: .relaxed), share), ordering: .relaxed)
         gauges.end.withLock { $0 = position }

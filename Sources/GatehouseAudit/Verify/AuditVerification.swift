@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What a walk through everything that is kept has found.
+/// The result of verifying everything that is kept.
 package struct AuditReport: Sendable {
     package var chains: [ChainReport] = []
     package var faults: [StoreFault] = []

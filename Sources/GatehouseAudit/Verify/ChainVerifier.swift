@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Walks along the chain of one writer and names what is wrong with it. Takes the events in the order in which they stand.
+/// Verifies the chain of one writer and names its breaks. Takes the events in their stored order.
 struct ChainVerifier {
     /// How far from its place an event is looked for when it does not fit there.
     static let searchDistance: Int64 = 64
@@ -51,7 +51,7 @@ struct ChainVerifier {
         report = ChainReport(writer: writer)
         self.cutoff = cutoff
         horizon = now + Self.clockTolerance
-        // What is signed holds no more of a name: two longer ones could share a chain.
+        // The signed message has no room for a longer name: two longer ones could share a chain.
         hasName = writer.utf8.count <= ChainFront.writerLimit
         self.keys = keys
         front = ChainFront(of: writer)

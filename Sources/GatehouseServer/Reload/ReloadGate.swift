@@ -13,7 +13,7 @@ package enum ReloadCause: Sendable {
 /// Decides whether a file that could be read is taken now: a machine without clock or file. Times are since any fixed point.
 ///
 /// A file that holds still may still be half of one: a copy that stalled, or was cut, loses its end, and with it an `allow` or a deny list.
-/// What narrows access is never kept waiting.
+/// A file that narrows access is never held.
 struct ReloadGate: Sendable {
     /// How long a file that may be half of one must have been the same.
     static let settling: Duration = .seconds(10)
