@@ -16,6 +16,6 @@ mkdir -p "$root/etc/gatehouse" "$root/tmp"
 echo 'gatehouse:x:65532:65532:gatehouse:/var/lib/gatehouse:/nonexistent' >"$root/etc/passwd"
 echo 'gatehouse:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
-# What the process may write: the spool, an embedded database, the sockets. Volumes take over owner and mode.
+# The folders that the process may write: the spool, an embedded database, the sockets. Volumes take over owner and mode.
 install -d -m 0700 -o 65532 -g 65532 "$root/var/lib/gatehouse" "$root/run/gatehouse"
 chmod 1777 "$root/tmp"

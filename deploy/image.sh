@@ -32,7 +32,7 @@ if revision=$(git rev-parse HEAD 2>/dev/null); then
 fi
 "$engine" build "${options[@]}" --tag "$tag" --file deploy/Dockerfile "$@" . >&2
 
-# What engines call the size of an image is compressed here, doubled there: the bytes of its files are the same everywhere.
+# Engines report the size of an image differently, compressed or doubled; the bytes of its files are the same everywhere.
 container=$("$engine" create "$tag")
 trap '"$engine" rm "$container" >/dev/null' EXIT
 size=$("$engine" export "$container" | wc -c)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Installs Debian packages that are not there yet. Sourced by demo.sh and test.sh.
 
-# What the product needs to compile and link.
+# The packages that the product needs to compile and link.
 # shellcheck disable=SC2034  # used where this file is sourced
 build_packages=(
   libcurl4-openssl-dev libpq-dev libsqlite3-dev libssl-dev libyaml-dev pkg-config

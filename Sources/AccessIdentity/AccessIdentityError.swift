@@ -1,4 +1,4 @@
-/// What goes wrong around keys: a bad URL, a key set that cannot be fetched or read, a key file that cannot be used.
+/// An error about keys: a bad URL, a key set that cannot be fetched or read, a key file that cannot be used.
 ///
 /// A failed verification is no error but an ``AssertionRejection``.
 public struct AccessIdentityError: Error, Sendable, CustomStringConvertible {
@@ -17,7 +17,7 @@ public struct AccessIdentityError: Error, Sendable, CustomStringConvertible {
         case fileUnusable
     }
 
-    /// Who has to do something about it.
+    /// The party that has to act on an error.
     public enum Source: String, Hashable, Sendable {
         /// The issuer, or the way to it.
         case upstream

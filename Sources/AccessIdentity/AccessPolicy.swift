@@ -1,13 +1,13 @@
 internal import GatehouseCore
 
-/// What an assertion must satisfy beside its signature and audience.
+/// The requirements on an assertion beside its signature and audience.
 public struct AccessPolicy: Hashable, Sendable {
     /// The default of ``clockSkew``, in seconds.
     public static let defaultClockSkew: Int64 = 30
     /// The largest ``clockSkew``, in seconds. More would keep ended sessions alive rather than bridge clocks.
     public static let maximumClockSkew: Int64 = 600
 
-    /// What `iss` must be, byte for byte, such as `https://example.cloudflareaccess.com`.
+    /// The required `iss`, byte for byte, such as `https://example.cloudflareaccess.com`.
     public let issuer: String
     /// How far the issuer's clock and this one may differ, in seconds: 0 to ``maximumClockSkew``, clamped. Applies to
     /// every comparison with the time.

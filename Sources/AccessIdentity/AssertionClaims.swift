@@ -30,7 +30,7 @@ package struct AssertionClaims {
     private(set) var expiresAt: Claim<Int64> = .absent
     private(set) var issuedAt: Claim<Int64> = .absent
     private(set) var notBefore: Claim<Int64> = .absent
-    /// Without control characters, or invalid: these end up in header fields and log lines.
+    /// Texts with control characters are invalid, because these texts end up in header fields and log lines.
     private(set) var email: Claim<String> = .absent
     private(set) var commonName: Claim<String> = .absent
     private(set) var subject: Claim<String> = .absent
@@ -66,7 +66,7 @@ package struct AssertionClaims {
     }
 
     /// The one principal: `email` or `common_name`, exactly one of them there, not empty, and a `sub` that is text if it
-    /// is there. `sub` alone is nobody: all service tokens share an empty one.
+    /// is there. `sub` alone identifies no principal: all service tokens share an empty one.
     package var principal: (VerifiedAssertion.Kind, String)? {
         if subject.isInvalid { return nil }
         if commonName.isAbsent, let name = email.value, !name.isEmpty { return (.user, name) }

@@ -34,10 +34,10 @@ public struct AssertionExplanation: Sendable {
 
     /// One entry for each ``Step``, in order.
     public let entries: [Entry]
-    /// What the assertion is refused for; nil when it is verified. Missing keys are told in `entries` and refuse as
+    /// The reason why the assertion is refused; nil when it is verified. Missing keys are reported in `entries`, and as
     /// ``AssertionRejection/keyUnknown`` here.
     public let rejection: AssertionRejection?
-    /// Whom the assertion establishes; nil when it is refused.
+    /// The verified assertion; nil when it is refused.
     public let assertion: VerifiedAssertion?
     /// The claims in the order of the payload; empty unless the signature holds.
     public let claims: [Claim]
@@ -113,7 +113,7 @@ final class ExplainingObserver: StepObserver {
 
     func claims(_ payload: UnsafeRawBufferPointer) {
         let used = ["type", "iss", "aud", "exp", "iat", "nbf", "email", "common_name", "sub"]
-        // The payload was read strictly before: this walk cannot fail.
+        // The payload was parsed strictly before, so this scan cannot fail.
         guard var scanner = try? JSONScanner(payload), (try? scanner.beginObject()) != nil else { return }
         while let name = try? scanner.nextMember(), let range = try? scanner.skip() {
             let text = String(decoding: payload[range], as: UTF8.self)

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 
-/// What counts of a JOSE header. `jwk`, `jku`, `x5u` and `x5c` are passed over: a key that the token brings along proves
-/// nothing.
+/// The members of a JOSE header (RFC 7515 section 4) that are used. `jwk`, `jku`, `x5u` and `x5c` are ignored: a key that the token brings along
+/// proves nothing.
 struct AssertionHeader {
     /// Members of a header, at most: the header is read before the signature holds.
     static let maximumMembers = 32

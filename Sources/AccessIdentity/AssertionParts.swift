@@ -8,7 +8,7 @@ struct AssertionParts {
     let header: UnsafeRawBufferPointer
     let payload: UnsafeRawBufferPointer
     let signature: UnsafeRawBufferPointer
-    /// What is signed: header and payload with the dot between.
+    /// The signing input (RFC 7515 section 5.1): header and payload with the dot between.
     let signed: UnsafeRawBufferPointer
 
     /// Nil unless the token is three parts. Empty ones fail where they are read: `alg` of an unsigned token is the more

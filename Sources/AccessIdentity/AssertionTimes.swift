@@ -5,7 +5,7 @@ struct AssertionTimes {
     let issuedAt: Int64
     let notBefore: Int64?
 
-    /// Not past: RFC 7519 section 4.1.4 wants the time before `exp`.
+    /// Expired at `exp` itself: RFC 7519 section 4.1.4 requires the time to be before it.
     func isExpired(now: Int64, skew: Int64) -> Bool { now >= expiresAt.addingSaturated(skew) }
 
     func isIssuedInFuture(now: Int64, skew: Int64) -> Bool { issuedAt > now.addingSaturated(skew) }

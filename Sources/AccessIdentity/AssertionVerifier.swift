@@ -16,7 +16,7 @@ public final class AssertionVerifier {
     public static let defaultCacheEntries = 10_000
     static let scratchBytes = maximumTokenBytes / 4 * 3
 
-    /// What became of an assertion.
+    /// The result of verifying an assertion.
     public enum Verdict {
         case verified(VerifiedAssertion)
         case rejected(AssertionRejection)
@@ -117,7 +117,7 @@ public final class AssertionVerifier {
         }
     }
 
-    /// What may have changed since the verdict: the keys' age, the wanted audience, the time.
+    /// Checks again the conditions that may have changed since the verdict: the keys' age, the wanted audience, the time.
     private func recheck(
         _ assertion: VerifiedAssertion,
         _ digest: TokenDigest,

@@ -17,7 +17,7 @@ struct JWK {
     private var exponent: [UInt8]?
     private var problem: Unusable?
 
-    /// Reads as much as can be read; what cannot is told by ``key()``.
+    /// Reads as much as can be read; ``key()`` reports the rest.
     init(reading bytes: UnsafeRawBufferPointer) {
         do throws(JSONFault) {
             try read(bytes)

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Tells the time and waits, for ``SigningKeySource``; injected, so that tests script it.
+/// The clock of a ``SigningKeySource``, with its waits; injected, so that tests script it.
 public protocol KeyClock: Sendable {
     /// Seconds since 1970.
     func now() -> Int64

@@ -34,8 +34,8 @@ struct KeyFile {
         syncDirectory()
     }
 
-    /// What was written for this URL; nil when there is no file. Refuses a file that others may write: it would let them
-    /// sign anyone in.
+    /// The contents that were written for this URL; nil when there is no file. Refuses a file that others may write: it would let them sign anyone
+    /// in.
     func read(url: SigningKeysURL) throws(AccessIdentityError) -> Contents? {
         let file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {

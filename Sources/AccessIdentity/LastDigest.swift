@@ -14,8 +14,8 @@ struct LastDigest {
         return new
     }
 
-    /// In a time that tells nobody how much of a guess was right. That the last sixteen characters of the signature are other ones,
-    /// which they are of nearly every other token, is told at once; nobody guesses those either.
+    /// Compares in a time that does not depend on how much of a guess is right, except for the last sixteen characters of the signature: they differ
+    /// for nearly every other token, which is then rejected at once, and they cannot be guessed either.
     private func isSame(_ other: UnsafeRawBufferPointer) -> Bool {
         let count = token.count
         guard other.count == count, count >= 16 else { return false }

@@ -11,16 +11,16 @@ extension SigningKeySource {
         public static let defaultJitter = 0.1
 
         public var url: SigningKeysURL
-        /// Between two background refreshes. At least 1.
+        /// Seconds between two background refreshes. At least 1.
         public var refreshInterval: Int64
         /// How long keys serve after they were fetched while no newer ones can be. At least 0.
         public var maximumStaleness: Int64
-        /// After which one more refresh may be spent on an unknown key id; three may follow each other at once. At least 0.
+        /// Seconds after which one more refresh may be spent on an unknown key id; three may follow each other at once. At least 0.
         public var unknownKeyInterval: Int64
-        /// By which part each wait is longer or shorter, so that many replicas do not ask at once. 0 to 0.5.
+        /// The fraction by which each wait is randomly longer or shorter, so that many replicas do not fetch at once. 0 to 0.5.
         public var jitter: Double
-        /// Where the last good keys are kept, nil for nowhere. Written atomically with mode 0600; read only when the first
-        /// fetch fails, and refused when others may write it.
+        /// The file of the last good keys, nil for none. Written atomically with mode 0600; read only when the first fetch fails, and refused when
+        /// others may write it.
         public var path: String?
 
         /// Values out of bounds are clamped.
@@ -41,9 +41,9 @@ extension SigningKeySource {
         }
     }
 
-    /// What operators want to see of the keys. All times in seconds since 1970.
+    /// The state of the keys, for operators. All times in seconds since 1970.
     public struct Status: Sendable {
-        /// Where the keys in use came from.
+        /// The source of the keys in use.
         public enum Origin: String, Hashable, Sendable {
             case issuer, file
         }
@@ -57,7 +57,7 @@ extension SigningKeySource {
         /// When the keys in use were fetched; nil while there never were any.
         public internal(set) var fetchedAt: Int64?
         public internal(set) var origin: Origin?
-        /// Until when the keys in use serve.
+        /// The time until which the keys in use serve.
         public internal(set) var servesUntil: Int64?
         public internal(set) var keyIDs: [String] = []
         /// Keys of the set in use that are not used.

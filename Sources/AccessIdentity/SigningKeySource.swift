@@ -13,7 +13,7 @@ public actor SigningKeySource {
 
     /// The largest key set, in bytes; a larger one counts as a failed fetch.
     public static let maximumResponseBytes = 1 << 20
-    /// After a failed fetch the next comes after this many seconds, twice as many each time, up to the refresh interval.
+    /// Seconds between a failed fetch and the next one, doubled at each further failure up to the refresh interval.
     public static let firstRetry: Int64 = 1
     /// How far the time in the file may be ahead of the clock, in seconds, before the file is refused.
     public static let maximumFileLead: Int64 = 300
@@ -181,7 +181,7 @@ public actor SigningKeySource {
             throw AccessIdentityError(.keySetTooLarge, "the key set is larger than \(maximumResponseBytes) bytes")
         }
         let keys = try SigningKeys(jwkSet: body)
-        // A set that nobody could pass with is taken for a fault at the other end; the last good keys go on.
+        // A set without a usable key is taken for a fault of the issuer; the last good keys stay in use.
         guard keys.count > 0 else {
             let reasons = keys.skipped.map(\.reason).joined(separator: "; ")
             throw AccessIdentityError(

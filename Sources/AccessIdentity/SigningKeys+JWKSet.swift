@@ -5,7 +5,7 @@ extension SigningKeys {
     /// Reads a JWK set (RFC 7517 section 5): the array `keys`; every other member is ignored, also Access's `public_cert`
     /// and `public_certs`.
     ///
-    /// One unusable key is skipped and told in ``skipped``, it does not spoil the set. Two different keys with one `kid`
+    /// One unusable key is skipped and reported in ``skipped``, it does not spoil the set. Two different keys with one `kid`
     /// are both skipped, because nothing says which is meant; the same key twice is one key.
     ///
     /// - Throws: `.keySetMalformed` when the bytes are not strict JSON, not an object, or have no array `keys`. A set

@@ -6,7 +6,7 @@ public struct SigningKeys: Sendable {
     public static let maximumCount = 64
     /// The shortest modulus, in bits (RFC 7518 section 3.3).
     public static let minimumModulusBits = 2048
-    /// The longest modulus, in bits. Verification slows with its square, and whoever serves the set chooses it.
+    /// The longest modulus, in bits. Verification slows with its square, and the server of the key set chooses it.
     public static let maximumModulusBits = 8192
     /// The longest `kid`, in bytes of UTF-8. A longer one is unusable in a set and unknown in an assertion.
     public static let maximumKeyIDBytes = 256
@@ -31,8 +31,8 @@ public struct SigningKeys: Sendable {
     let keys: [String: Key]
     /// Keys of the set that are not used, and why.
     public let skipped: [Skipped]
-    /// Until when the snapshot may be used, in seconds since 1970; nil without limit. ``SigningKeySource`` sets it, so
-    /// that keys which can no longer be refreshed end even when nobody looks after them.
+    /// The time until which the snapshot may be used, in seconds since 1970; nil without limit. ``SigningKeySource`` sets it, so that keys which can
+    /// no longer be refreshed end even when no refresh runs.
     public let servesUntil: Int64?
 
     init(keys: [String: Key], skipped: [Skipped], servesUntil: Int64?) {

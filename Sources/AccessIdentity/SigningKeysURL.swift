@@ -1,7 +1,7 @@
 internal import GatehouseCore
 
-/// Where an issuer publishes its signing keys: `https` only, because whoever answers there decides who is let in.
-/// `http` is taken for loopback hosts alone, for tests and demonstrations.
+/// The URL at which an issuer publishes its signing keys: `https` only, because the server there decides who is let in. `http` is accepted for
+/// loopback hosts alone, for tests and demonstrations.
 public struct SigningKeysURL: Hashable, Sendable, CustomStringConvertible {
     /// The longest URL, in bytes.
     public static let maximumBytes = 2048
@@ -29,7 +29,7 @@ public struct SigningKeysURL: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
-    /// Where Access publishes the keys of this issuer: `<issuer>/cdn-cgi/access/certs`.
+    /// The URL of Access for this issuer's keys: `<issuer>/cdn-cgi/access/certs`.
     public init(issuer: String) throws(AccessIdentityError) {
         try self.init((issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer) + "/cdn-cgi/access/certs")
     }

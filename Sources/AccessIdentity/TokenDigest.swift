@@ -2,9 +2,9 @@ internal import GatehouseCore
 
 /// The name of a token's verdict: 128 bits of a keyed function of the whole token.
 ///
-/// The function is ``SipHash`` with 128 bits, under a key that is drawn for each verifier and never leaves it. Without the key nobody can tell two tokens that
-/// share a digest, so whoever hopes for the verdict of another token has one chance in 2^128 with each request. It costs an eighth
-/// of SHA-256 where the processor has no instructions for that.
+/// The function is ``SipHash`` with 128 bits, under a key that is drawn for each verifier and never leaves it. Without the key nobody can tell two
+/// tokens that share a digest, so an attacker who hopes for the verdict of another token has one chance in 2^128 with each request. It costs an
+/// eighth of SHA-256 where the processor has no instructions for that.
 struct TokenDigest: Hashable {
     let low: UInt64
     let high: UInt64

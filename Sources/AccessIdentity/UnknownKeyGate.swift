@@ -18,7 +18,7 @@ struct UnknownKeyGate {
     /// A refresh is under way, on whatever account.
     private(set) var isRefreshing = false
     private var remembered: [String: (since: Int64, seconds: Int64)] = [:]
-    /// In the order of their arrival, the oldest at `oldest`.
+    /// The ids in the order of their arrival, the oldest at `oldest`.
     private var order: [String] = []
     private var oldest = 0
 
@@ -65,7 +65,7 @@ struct UnknownKeyGate {
     /// A refresh succeeded and did not bring this id.
     mutating func remained(_ keyID: String, now: Int64) { remember(keyID, now: now, for: memory) }
 
-    /// A refresh for this id failed: who waits for it must not spend the rest of the budget by asking again.
+    /// A refresh for this id failed: its waiting requests must not spend the rest of the budget by asking again.
     mutating func failed(_ keyID: String, now: Int64) { remember(keyID, now: now, for: interval) }
 
     /// A refresh for expired keys failed: as ``failed(_:now:)``.

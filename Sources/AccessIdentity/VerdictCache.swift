@@ -1,7 +1,7 @@
 /// Verified assertions by token, bounded, replaced by second chance (the clock algorithm): a hand goes round the slots,
 /// spares once what was used since it last came by, and takes the first that was not.
 struct VerdictCache {
-    /// Slots looked at for expired verdicts at each insertion, so that those nobody asks for again go too.
+    /// Slots looked at for expired verdicts at each insertion, so that those that are not presented again are removed too.
     static let sweptAtInsertion = 4
 
     private struct Slot {
@@ -54,7 +54,7 @@ struct VerdictCache {
         }
     }
 
-    /// Ends within two rounds: the first takes every mark away.
+    /// Terminates within two rounds: the first removes every mark.
     private mutating func evict(now: Int64) {
         while true {
             if hand >= slots.count { hand = 0 }

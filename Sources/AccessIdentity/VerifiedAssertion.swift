@@ -1,7 +1,6 @@
-/// Who an assertion speaks for, once everything about it held. Immutable, and shared by all requests that carry the same
-/// assertion.
+/// The identity in an assertion, once every check has passed. Immutable, and shared by all requests that carry the same assertion.
 public final class VerifiedAssertion: Sendable {
-    /// What kind of principal Access signed in.
+    /// The kind of principal that Access signed in.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A person; the assertion carries `email`.
         case user
@@ -12,7 +11,7 @@ public final class VerifiedAssertion: Sendable {
     public let kind: Kind
     /// The e-mail address of a person, the client id of a service token. Never empty, no control characters.
     public let name: String
-    /// The `sub` claim. Empty for service tokens, so it tells nobody from another alone.
+    /// The `sub` claim. Empty for service tokens, so it alone does not distinguish principals.
     public let subject: String
     /// The `aud` claim, in its order.
     public let audiences: [String]
@@ -24,7 +23,7 @@ public final class VerifiedAssertion: Sendable {
     public let expiresAt: Int64
     /// The `kid` of the key that signed.
     public let keyID: String
-    /// What the verifier's `attach` closure made for this assertion.
+    /// The object that the verifier's `attach` closure made for this assertion.
     public let attachment: (any AnyObject & Sendable)?
 
     init(_ claims: borrowing VerifiedClaims, attachment: (any AnyObject & Sendable)? = nil) {
@@ -60,7 +59,7 @@ public final class VerifiedAssertion: Sendable {
     }
 }
 
-/// What the pipeline hands on when every step passed.
+/// The claims that the pipeline hands on when every step passed.
 struct VerifiedClaims {
     let kind: VerifiedAssertion.Kind
     let name: String

@@ -6,8 +6,8 @@ enum WeakKeys {
         11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
     ]
 
-    /// Primes below 2^14. A modulus of two large primes has none of them; one that has was made by no generator of keys, and whoever divides it out may
-    /// have the rest (NIST SP 800-89 section 5.3.3 asks for this check).
+    /// Primes below 2^14. A modulus of two large primes has none of them; one that has was made by no generator of keys, and an attacker who divides
+    /// it out may have the rest (NIST SP 800-89 section 5.3.3 asks for this check).
     private static let smallPrimes: [UInt64] = {
         let limit = 1 << 14
         var isComposite = [Bool](repeating: false, count: limit)

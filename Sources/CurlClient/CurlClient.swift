@@ -83,7 +83,7 @@ enum CurlThreads {
         while let next = finished() { next(nil) }
     }
 
-    /// No thread could be started: what waits would wait for ever if no other thread runs.
+    /// No thread could be started: queued jobs would wait for ever if no other thread runs.
     private static func drain(after job: Job) {
         let refusal = CurlError(.overloaded, "no thread could be started")
         job(refusal)

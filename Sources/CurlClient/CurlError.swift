@@ -5,7 +5,7 @@ package struct CurlError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
         /// A URL, method or header that cannot be sent.
         case invalidRequest
-        /// The name does not resolve, or nobody listens.
+        /// The name does not resolve, or no process listens at the address.
         case unreachable
         /// The connect timeout or the whole timeout has passed.
         case timeout

@@ -1,6 +1,6 @@
 internal import CCurl
 
-/// What a call has received so far. libcurl's callbacks fill it on the call's thread.
+/// The data that a call has received so far. libcurl's callbacks fill it on the call's thread.
 final class CurlReceived {
     private var body: CurlBodyBuilder
     private var headers: [(name: String, value: String)] = []
@@ -9,7 +9,7 @@ final class CurlReceived {
     /// Whether the call was ended because there was enough of the body.
     private(set) var hasStopped = false
     private let isEnough: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
-    /// Whose certificate the server must show.
+    /// The host that the server's certificate must name.
     var host = ""
     /// Lives as long as the transfer.
     var connectTo: UnsafeMutablePointer<curl_slist>?
@@ -53,7 +53,7 @@ final class CurlReceived {
         return true
     }
 
-    /// Has `easy` call this object, which must outlive the transfer.
+    /// Makes `easy` call this object, which must outlive the transfer.
     func receive(from easy: UnsafeMutableRawPointer) {
         let context = Unmanaged.passUnretained(self).toOpaque()
         gatehouse_setopt_pointer(easy, CURLOPT_WRITEDATA, context)

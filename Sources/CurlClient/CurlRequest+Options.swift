@@ -15,7 +15,7 @@ extension CurlRequest {
         // Without it libcurl's resolver would use SIGALRM, which belongs to the whole process.
         gatehouse_setopt_long(easy, CURLOPT_NOSIGNAL, 1)
         gatehouse_setopt_string(easy, CURLOPT_URL, url)
-        // What the caller asks for is what the server gets: dot segments are not resolved on the way.
+        // The server gets the path as the caller wrote it: dot segments are not resolved on the way.
         gatehouse_setopt_long(easy, CURLOPT_PATH_AS_IS, 1)
         gatehouse_setopt_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         gatehouse_setopt_long(easy, CURLOPT_FOLLOWLOCATION, 0)
@@ -28,7 +28,7 @@ extension CurlRequest {
         // An empty proxy overrides the variables of the environment.
         if !usesProxyFromEnvironment { gatehouse_setopt_string(easy, CURLOPT_PROXY, "") }
         if let authorities = authoritiesFile ?? Self.authoritiesOfEnvironment {
-            // libcurl would wait for who writes to a pipe, beyond every timeout.
+            // libcurl would wait for a pipe's writer, beyond every timeout.
             var status = stat()
             guard stat(authorities, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
                 throw CurlError(.invalidRequest, "the file of certificate authorities is not a file")
@@ -45,7 +45,7 @@ extension CurlRequest {
         if let body, body.count > 0 {
             body.withUnsafeBytes { bytes in
                 gatehouse_setopt_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, bytes.count)
-                // Not copied: the body lives as long as the request, which outlives the transfer.
+                // The body is not copied: it lives as long as the request, which outlives the transfer.
                 gatehouse_setopt_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress)
             }
         } else if body != nil || method == "POST" {
@@ -60,8 +60,8 @@ extension CurlRequest {
         requireServerName(easy, of: received)
     }
 
-    /// The file that OpenSSL, and with it the way to upstreams, reads its authorities from when the variable is set. Of libcurl only the
-    /// command knows it: https://curl.se/docs/sslcerts.html.
+    /// The file of `SSL_CERT_FILE`, from which OpenSSL, and so every connection to an upstream, reads its authorities when the variable is set. The
+    /// library libcurl ignores the variable, only the command `curl` reads it: https://curl.se/docs/sslcerts.html.
     package static var authoritiesOfEnvironment: String? {
         guard let name = getenv("SSL_CERT_FILE"), name.pointee != 0 else { return nil }
         return String(cString: name)
@@ -162,7 +162,7 @@ private func isToken(_ text: String) -> Bool {
 }
 
 extension Duration {
-    /// At least 1: zero would mean libcurl's own default, and at most what fits a C int.
+    /// At least 1, because zero would mean libcurl's own default, and at most the largest C int.
     fileprivate var wholeMilliseconds: Int {
         let (seconds, attoseconds) = components
         guard seconds < 2_000_000 else { return 2_000_000_000 }

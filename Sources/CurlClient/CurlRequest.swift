@@ -1,11 +1,11 @@
 /// One request of the control plane: a key set, a probe, a call to a secret store.
 ///
 /// Redirects are never followed, only `http` and `https` are spoken, and the proxy variables of the environment are
-/// ignored unless asked for: each would let somebody else choose where a credential goes.
+/// ignored unless asked for: each would let another party choose where a credential goes.
 package struct CurlRequest: Sendable {
-    /// From the call to the last byte of the body, waiting for a thread included; beyond it ``CurlError/Code/timeout``.
+    /// Time from the call to the last byte of the body, waiting for a thread included; beyond it ``CurlError/Code/timeout``.
     package static let defaultTimeout: Duration = .seconds(5)
-    /// Until the connection and its TLS stand; beyond it ``CurlError/Code/timeout``.
+    /// Time until the connection and its TLS are established; beyond it ``CurlError/Code/timeout``.
     package static let defaultConnectTimeout: Duration = .seconds(3)
     /// Bytes of a response body; beyond it ``CurlError/Code/tooLarge``.
     package static let defaultMaximumBody = 1 << 20
@@ -20,8 +20,7 @@ package struct CurlRequest: Sendable {
     package var timeout = CurlRequest.defaultTimeout
     package var connectTimeout = CurlRequest.defaultConnectTimeout
     package var maximumBody = CurlRequest.defaultMaximumBody
-    /// Asked about what there is of the body each time more of it came; true ends the call, and the response has that much: for streams
-    /// that have no end.
+    /// Called with the body so far each time more of it came; true ends the call, and the response has that much of the body: for endless streams.
     package var isEnough: (@Sendable (_ body: UnsafeRawBufferPointer) -> Bool)?
     /// A PEM file that replaces the system's certificate authorities.
     package var authoritiesFile: String?
@@ -48,7 +47,7 @@ extension CurlRequest: CustomStringConvertible, CustomReflectable {
 
 /// One header field of a request. Its value never shows when printed.
 package struct CurlHeader: Sendable {
-    /// Gives bytes to what it is passed, for the time of that call only.
+    /// Lends the body's bytes to the closure that it is passed, for the time of that call only.
     package typealias Reading = @Sendable (_ body: (UnsafeRawBufferPointer) -> Void) -> Void
 
     package let name: String
@@ -75,10 +74,10 @@ extension CurlHeader: CustomStringConvertible, CustomReflectable {
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
-/// What came back, whatever its status: a 500 is an answer, not an error.
+/// The server's answer, whatever its status: a 500 is an answer, not an error.
 package struct CurlResponse: Sendable {
     package let status: Int
-    /// As they came, in order; names in the case of the wire.
+    /// The header fields in their order; names in the case of the wire.
     package let headers: [(name: String, value: String)]
     package let body: CurlBody
 

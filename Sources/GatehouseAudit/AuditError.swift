@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import Glibc
 
-/// What can go wrong with the audit.
+/// An error of the audit.
 package struct AuditError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
         /// A setting is out of bounds.
@@ -14,7 +14,7 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case spoolFull = "spool_full"
         /// The spool's directory or a file of it was taken away while it was in use.
         case spoolGone = "spool_gone"
-        /// A ring's file was shortened, or written by somebody else, while it was in use.
+        /// A ring's file was shortened, or written by another process, while it was in use.
         case spoolTruncated = "spool_truncated"
         /// A file in the spool is not what was written there.
         case spoolDamaged = "spool_damaged"
@@ -34,7 +34,7 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         case empty
     }
 
-    /// Whose doing an error is.
+    /// The party that causes an error.
     package enum Source: String, Sendable {
         case client
         case upstream
@@ -62,7 +62,7 @@ package struct AuditError: Error, Sendable, CustomStringConvertible {
         self.number = number
     }
 
-    /// What to do where the system refused a place that the operator gives.
+    /// Advice where the system refused access to a place that the operator configured.
     package var hint: String? {
         guard code == .spoolUnusable, number == EACCES || number == EPERM else { return nil }
         return "the user that runs Gatehouse must own the folder of the spool and everything in it: chown -R"

@@ -1,7 +1,7 @@
 package import GatehouseCore
 internal import Glibc
 
-/// What the audit says about itself at one moment: for metrics, readiness and the status page.
+/// The audit's state at one moment: for metrics, readiness and the status page.
 package struct AuditState: Sendable {
     /// One word for readiness.
     package enum Word: String, Sendable, CaseIterable {
@@ -24,7 +24,7 @@ package struct AuditState: Sendable {
         case spoolDenied = "spool_denied"
         /// The spool was taken away; it is made again where that is possible.
         case spoolGone = "spool_gone"
-        /// A ring's file was shortened or written by somebody else, so that what stood in it is lost; it is made again.
+        /// A ring's file was shortened or written by another process, so that its events are lost; it is made again.
         case spoolTruncated = "spool_truncated"
         /// The spool cannot be written, for another reason.
         case spoolBlocked = "spool_blocked"
@@ -48,7 +48,7 @@ package struct AuditState: Sendable {
     /// Beyond it a sink counts as slow.
     package static let slowLag: Duration = .seconds(30)
 
-    /// How long readiness names what was noticed once and needs somebody to look.
+    /// How long readiness reports a condition that was noticed once and needs attention.
     package static let noticeLifetime: Duration = .seconds(600)
 
     /// Events recorded by all lanes since the start.
@@ -59,7 +59,7 @@ package struct AuditState: Sendable {
     package var lostOutcomes = 0
     /// Decisions that were not on the disk within the budget.
     package var late = 0
-    /// Requests of nobody established that were told by number, or will be.
+    /// Requests without an established caller that were counted and not recorded one by one.
     package var counted = 0
     /// Places in rings or segments that could not be read back.
     package var damaged = 0
@@ -75,7 +75,7 @@ package struct AuditState: Sendable {
     package var deliveredThrough: Int64 = 0
     package var writerTrouble: AuditError?
     package var sinkTrouble: AuditError?
-    /// What was noticed in the last ``noticeLifetime``, although recording and delivery go on.
+    /// The last condition that needs attention within ``noticeLifetime``, although recording and delivery go on.
     package var notice: AuditError?
     /// How often the sink was found without events that it had taken.
     package var replacements = 0

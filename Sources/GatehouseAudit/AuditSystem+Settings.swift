@@ -26,8 +26,8 @@ extension AuditSystem {
         package static let defaultMaxSpool = 1 << 30
         package var maxSpool = Self.defaultMaxSpool
 
-        /// What events of nobody established may fill of the spool and of each ring: an eighth. Beyond it they are counted and not recorded, so that
-        /// they never take the room of a caller who is established.
+        /// Events without an established caller may fill an eighth of the spool and of each ring. Beyond it they are counted and not recorded, so that
+        /// they never take the room of an established caller.
         static let nobodysShare = 8
 
         /// How long `durability: disk` may keep a request waiting; beyond it ``AuditFailurePolicy`` says what happens.
@@ -55,25 +55,25 @@ extension AuditSystem {
         package static let defaultRetry: (first: Duration, last: Duration) = (.milliseconds(100), .seconds(10))
         package var retry = Self.defaultRetry
 
-        /// What is deleted once it is older than so long; nil for a sink that keeps nothing.
+        /// The database whose events are deleted, and the age beyond which they are; nil for a sink that keeps nothing.
         package var retention: (database: EventDatabase, keep: Duration)?
-        /// Told what each run of the retention came to, on its thread. For the log.
+        /// Called on the retention's thread with the outcome of each run. For the log.
         package var onRetention: @Sendable (RetentionState.Outcome) -> Void = { _ in }
 
-        /// How far this machine's clock is ahead of one that is not the database's; nil when nobody has said so. The retention asks before it
+        /// How far this machine's clock is ahead of one that is not the database's; nil when it is not known. The retention asks before it
         /// deletes.
         package var clockLead: @Sendable () -> Duration? = { nil }
 
-        /// Without keys nothing is chained, and nothing is kept of arguments.
+        /// Without keys nothing is chained, and no arguments are kept.
         package var keys: AuditKeys?
-        /// Told every head of the chain, on the writer's thread. For the log.
+        /// Called on the writer's thread with every head of the chain. For the log.
         package var onHead: @Sendable (AuditHead) -> Void = { _ in }
-        /// Told when trouble comes, changes and goes, on the writer's or the drain's thread. For the log.
+        /// Called on the writer's or the drain's thread when trouble begins, changes and ends. For the log.
         package var onChange: @Sendable (AuditState.Word, AuditError?) -> Void = { _, _ in }
 
         package init(spool: String) { self.spool = spool }
 
-        /// What of a call's arguments goes into its event.
+        /// Selects the part of a call's arguments that goes into its event; nil when nothing is kept.
         var keeper: ArgumentsKeeper? {
             keys.flatMap { arguments == .omit ? nil : ArgumentsKeeper($0, records: arguments == .record) }
         }

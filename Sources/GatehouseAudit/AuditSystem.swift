@@ -7,7 +7,7 @@ internal import Threads
 ///
 /// Make it, take the lanes, ``start()`` it, and ``shutdown(within:)`` it once no loop records any more.
 package final class AuditSystem: Sendable {
-    /// What the start found of an earlier process.
+    /// The leftovers of an earlier process that the start found.
     package let report: SpoolReport
     let settings: AuditSystem.Settings
     let directory: SpoolDirectory
@@ -94,7 +94,7 @@ package final class AuditSystem: Sendable {
     /// Moves everything from the lanes to the spool, and to the sink what it takes in time; the rest stays for the next start.
     /// To be called once, when no event loop records any more, on a thread that may block.
     ///
-    /// - Parameter bound: for the sink. One that hangs in a call, as standard output does that nobody reads, is left to its thread: what
+    /// - Parameter bound: for the sink. One that hangs in a call, as standard output without a reader does, is left to its thread: what
     ///   it did not take is in the spool.
     package func shutdown(within bound: Duration) {
         let end = ContinuousClock.now + bound
@@ -117,14 +117,14 @@ package final class AuditSystem: Sendable {
         if !writer.hasWork { directory.removeRings() }
     }
 
-    /// Has another sink take everything from now on, also what waits in the spool: for a failover that comes as another address. What the new one
-    /// lacks of what the old one had is sent again as far as the spool has it.
+    /// Replaces the sink, which from now on takes everything, also the events that are still in the spool: for a failover to another address. Events
+    /// that the new sink lacks are sent again as far as the spool has them.
     package func replaceSink(_ make: @escaping @Sendable () -> any AuditSink) {
         drain.replaceSink(make)
         drainBell.ring()
     }
 
-    /// Has every lane say what it has only counted, on its own loop.
+    /// Makes every lane record its counts, each on its own loop.
     private func tellCounts() {
         let lanes = running.withLock { $0.lanes }
         let bell = Doorbell()
@@ -189,7 +189,7 @@ package final class AuditSystem: Sendable {
         }
     }
 
-    /// How long a writer without work waits before it looks whether the spool is still there.
+    /// Time after which an idle writer checks that the spool's files still exist.
     private static let lookAfter: Duration = .seconds(5)
 
     private var stops: Bool { isStopping.load(ordering: .sequentiallyConsistent) }
@@ -216,7 +216,7 @@ package final class AuditSystem: Sendable {
             if idleTicks > quietTicks {
                 let wait = min(writer.headWait ?? Self.lookAfter, Self.lookAfter)
                 writerBell.wait(.parked, atMost: wait, unless: { stops || writer.hasWork })
-                // Whoever only looked parks again at once.
+                // A thread that found nothing parks again at once.
                 idleTicks = writer.hasWork ? 0 : quietTicks
             } else {
                 writerBell.wait(.napping, atMost: settings.tick, unless: { stops || isDisk && writer.hasWork })

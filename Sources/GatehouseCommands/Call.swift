@@ -108,7 +108,7 @@ struct Call: AsyncParsableCommand {
         DataOutput.standard.flush()
     }
 
-    /// With one decimal below ten.
+    /// Formats milliseconds, with one decimal below ten.
     private static func milliseconds(_ duration: Duration) -> String {
         let tenths = duration.microseconds / 100
         return tenths < 100 ? "\(tenths / 10).\(tenths % 10)" : "\(tenths / 10)"

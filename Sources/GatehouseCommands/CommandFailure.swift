@@ -27,8 +27,8 @@ struct CommandFailure: Error {
         lines = ["gatehouse: error: \(message.visible)"] + (hint.map { ["gatehouse: hint: \($0.visible)"] } ?? [])
     }
 
-    /// What a module says about its failure. Underlying errors are left out where the module's own words are enough:
-    /// those know what may be shown.
+    /// Translates a module's error. Underlying errors are left out where the module's own message is enough: the module knows which details may be
+    /// shown.
     init(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure

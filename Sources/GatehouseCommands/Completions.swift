@@ -13,7 +13,7 @@ enum Completions {
         return Configuration.names(path: option.path)
     }
 
-    /// What stands behind `--config` in the line that is being typed.
+    /// The text behind `--config` in the line that is being typed.
     private static func given(_ words: [String]) -> String? {
         for (index, word) in words.enumerated().reversed() {
             if word == "--config", index + 1 < words.count { return words[index + 1] }

@@ -39,7 +39,7 @@ struct ConfigurationOption: ParsableArguments {
         try Self.load(path, warn: warn)
     }
 
-    /// What a command needs of the configuration, whatever else is wrong with it, which standard error is told.
+    /// Loads the sections that a command needs, whatever else is wrong with the file. Diagnostics of the rest go to standard error.
     ///
     /// - Parameter whole: sections of which no part may be left out.
     /// - Throws: ``CommandFailure`` with every diagnostic and exit code 78 when it concerns one of `sections`.

@@ -1,7 +1,6 @@
 internal import Glibc
 
-/// Where a command's data goes, gathered into large writes. Flushed at the end of the command, and by those that wait for
-/// more to come.
+/// The output for a command's data, gathered into large writes. Flushed at the end of the command, and by commands that wait for more data.
 final class DataOutput {
     /// Bytes gathered before they are written.
     static let bufferSize = 64 << 10
@@ -22,7 +21,7 @@ final class DataOutput {
         buffer.reserveCapacity(Self.bufferSize)
     }
 
-    /// Whether writing more makes sense: nobody has closed the other end, and no write has failed.
+    /// Whether writing more makes sense: the other end is open, and no write has failed.
     var takesMore: Bool { !isClosed && failure == nil }
 
     func write(_ bytes: [UInt8]) {

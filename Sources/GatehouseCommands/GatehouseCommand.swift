@@ -38,7 +38,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
 
     static let version = "0.1.0"
 
-    /// Of every command: it may stand before the verb.
+    /// The file's option belongs to every command: it may stand before the verb.
     @OptionGroup var file: ConfigurationOption
 
     public init() {}
@@ -46,7 +46,8 @@ public struct GatehouseCommand: AsyncParsableCommand {
     /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
     public static func start() async -> Never {
         CoreDumps.forbid()
-        // Where TLS libraries are told to write the keys of their sessions, and libcurl does: whoever sets it could read every token.
+        // TLS libraries, libcurl among them, write the keys of their sessions to the file that this variable names: a user who sets it could read
+        // every token.
         unsetenv("SSLKEYLOGFILE")
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
@@ -62,7 +63,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             try DataOutput.standard.finish()
             Glibc.exit(0)
         } catch {
-            // What was printed before the failure is data all the same.
+            // Output that was printed before the failure is data all the same.
             DataOutput.standard.flush()
             end(error)
         }

@@ -23,7 +23,7 @@ struct Health: AsyncParsableCommand {
             }
         }
         if !form.json {
-            // What does not stop every request. The exit code is about sending requests here, so it is 0.
+            // Findings that do not stop every request. The exit code only says whether requests may be sent here, so it is 0.
             for finding in readiness.findings where readiness.isReady {
                 let subject = finding.subject.isEmpty ? "" : "\(finding.subject): "
                 Terminal.print("warn  \(finding.probe.rawValue): \(subject)\(finding.detail)".visible)

@@ -35,7 +35,7 @@ enum HiddenTyping {
 
     private static let ends = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
-    /// A terminal that stays mute after ^C or ^Z is a nuisance to whoever typed it, and one that is not mute after `fg` shows the secret.
+    /// A terminal that stays mute after ^C or ^Z is a nuisance to its user, and one that is not mute after `fg` shows the secret.
     private static func handleSignals() {
         for number in ends {
             signal(number) { number in
@@ -46,7 +46,7 @@ enum HiddenTyping {
         }
         signal(SIGTSTP) { _ in
             tcsetattr(STDIN_FILENO, TCSANOW, &HiddenTyping.shown)
-            // Cannot be handled: whoever sends it, everything stops here until SIGCONT.
+            // SIGSTOP cannot be handled: everything stops here until SIGCONT.
             raise(SIGSTOP)
         }
         signal(SIGCONT) { _ in tcsetattr(STDIN_FILENO, TCSANOW, &HiddenTyping.hidden) }

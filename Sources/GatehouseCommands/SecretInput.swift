@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import GatehouseCore
 internal import Glibc
 
-/// Where the value of a token comes from: standard input, a variable or a file. Never an argument, which `ps` would show.
+/// The source of a token's value: standard input, a variable or a file. Never an argument, which `ps` would show.
 struct SecretInput: ParsableArguments {
     @Option(
         name: .customLong("from-env"),

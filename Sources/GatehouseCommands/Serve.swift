@@ -39,7 +39,7 @@ struct Serve: AsyncParsableCommand {
         let form = GatehouseLogHandler.formOfStandardError
         let log = GatehouseLogHandler.queue(form)
         defer { log.flush(within: Self.logFlush) }
-        // By the queue: a reader that takes nothing must not hold up the start.
+        // Warnings go through the queue: a stalled reader of the log must not hold up the start.
         let configuration = try file.load { log.put(Array("\($0)\n".utf8)) }
         let level = LogLevel(fixed ?? configuration.log.level.ofLogger, isFixed: fixed != nil)
         let logger = Logger(label: "gatehouse") { _ in
@@ -91,7 +91,7 @@ private struct Reloading {
             for await cause in asked {
                 let outcome = await gatehouse.reload(path: path, cause: cause)
                 guard let seconds = outcome.secondsLeft else { continue }
-                // By then it has been the same for long enough, or another reading was asked for.
+                // After that time the file has been unchanged for long enough, or another reading was asked for.
                 group.addTask {
                     guard (try? await Task.sleep(for: .seconds(seconds))) != nil, gatehouse.isHoldingReload else {
                         return

@@ -19,7 +19,7 @@ struct Status: AsyncParsableCommand {
     @Flag(name: .long, help: "Ask again every two seconds until interrupted; with --json one document a line.")
     var watch = false
 
-    /// Between two looks of --watch.
+    /// Time between two readings of --watch.
     private static let interval: Duration = .seconds(2)
 
     func validate() throws {

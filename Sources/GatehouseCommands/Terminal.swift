@@ -11,9 +11,9 @@ enum Terminal {
     static func warning(_ text: String) { say("gatehouse: warning: \(text)") }
     static func hint(_ text: String) { say("gatehouse: hint: \(text)") }
 
-    /// Whether somebody types into standard input.
+    /// Whether standard input is a terminal.
     static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
-    /// Whether somebody reads standard error as it comes.
+    /// Whether standard error is a terminal.
     static var showsProgress: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Whether standard output is a terminal whose owner has nothing against colours (no-color.org).

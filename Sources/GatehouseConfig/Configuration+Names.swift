@@ -2,10 +2,10 @@ internal import GatehouseCore
 internal import YAMLReader
 
 extension Configuration {
-    /// What a file calls its routes, tokens and stores, as far as it can be read, whatever is wrong with it: for who completes a word in a shell.
+    /// The names of a file's routes, tokens and stores, as far as it can be read, whatever is wrong with it: for the completion of words in a shell.
     package struct Names: Sendable, Equatable {
         package var routes: [String] = []
-        /// Of the routes that inject one, and those that a template names.
+        /// Tokens that routes inject, and those that a template names.
         package var tokens: [String] = []
         package var stores: [String] = []
     }

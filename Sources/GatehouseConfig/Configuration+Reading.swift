@@ -31,8 +31,8 @@ extension Configuration {
         case routes
     }
 
-    /// Reads what a command needs of a file, whatever else is wrong with it: whoever has to rotate a token at night is not kept from it by
-    /// somebody's half-written route. Never for what serves.
+    /// Reads the sections that a command needs, whatever else is wrong with the file: rotating a token at night must not be kept from it by
+    /// another's half-written route. Never used for serving.
     ///
     /// - Parameter whole: sections of which not even a part, as a store or a route, may be left out.
     /// - Throws: ``ConfigurationError`` with everything that is wrong when that concerns one of `sections` or `whole`.
@@ -62,7 +62,7 @@ extension Configuration {
         }
     }
 
-    /// Of a text that is no YAML what is there without the part that is none.
+    /// The tree of a text that is not YAML, read without the one section that breaks it.
     private static func root(of text: [UInt8], _ decoding: Decoding) -> YAMLNode? {
         let reading = YAMLReader.read(text)
         if let root = reading.root { return root }
@@ -73,7 +73,7 @@ extension Configuration {
         return YAMLReader.read(broken.rest).root
     }
 
-    /// The folder of the spool as far as a file says it, whatever else is wrong with it: for who looks for the instance that runs.
+    /// The folder of the spool as far as the file states it, whatever else is wrong with it: for commands that look for the running instance.
     package static func spool(path: String, environment: Environment = .process) -> String {
         func value(_ key: String, in node: YAMLNode?) -> YAMLNode? {
             guard case .mapping(let entries)? = node?.content else { return nil }

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What `gatehouse.yaml` says, as values that cannot be wrong. Immutable; a reload reads a new one.
+/// The content of `gatehouse.yaml`, as values that cannot be wrong. Immutable; a reload reads a new one.
 package struct Configuration: Sendable {
     package static let version = 1
     package static let defaultListen = Endpoint.tcp(host: "127.0.0.1", port: 8080)
@@ -8,7 +8,7 @@ package struct Configuration: Sendable {
     /// Event loops by default, however many cores there are.
     package static let maximumDefaultThreads = 4
     package static let threadsRange = 1...64
-    /// Between two readings of the store.
+    /// Time between two readings of the store.
     package static let defaultStoreRefresh: Duration = .seconds(30)
     package static let storeRefreshRange: ClosedRange<Duration> = .milliseconds(100)...(.seconds(86_400))
     /// How long the last good tokens serve while the store is down.
@@ -25,7 +25,7 @@ package struct Configuration: Sendable {
     /// Event loops.
     package let threads: Int
     package let access: AccessSettings
-    /// In the order of the file. Never empty.
+    /// The stores in the order of the file. Never empty.
     package let stores: [NamedStore]
     /// The one of ``stores`` that requests use.
     package let store: NamedStore
@@ -37,7 +37,7 @@ package struct Configuration: Sendable {
     package let log: LogSettings
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
-    /// What the author should look at again; of a lenient reading the errors as well.
+    /// Warnings to the file's author; after a lenient reading the errors as well.
     package let warnings: [Diagnostic]
     /// Parts that a lenient reading could not read, and that must not be used: others stand in their place.
     package let unread: Set<Section>

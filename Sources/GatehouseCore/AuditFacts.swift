@@ -6,12 +6,12 @@ package enum Ending: String, Sendable, CaseIterable {
     case timeout
     /// The caller's assertion ran out while a stream was open.
     case expired
-    /// The process was told to stop while a stream was open.
+    /// The process began to shut down while a stream was open.
     case drained
 }
 
-/// What one audit event says, as the data plane hands it over. Byte pointers are valid during the call only; an empty
-/// one means that there is nothing to say.
+/// The content of one audit event, as the data plane hands it over. Byte pointers are valid during the call only; an empty buffer means that the
+/// field has no value.
 package struct AuditFacts {
     package enum Kind: String, Sendable {
         /// Recorded before anything is forwarded; a refusal is a decision too.
@@ -26,7 +26,7 @@ package struct AuditFacts {
     package var requestID: RequestID
     package var at: Timestamp
 
-    // Of a decision, and repeated by nothing else: an outcome joins it by request id.
+    // Fields of a decision only: an outcome is joined to its decision by request id.
     package var route: Route?
     package var caller: Caller?
     /// Nil means allowed.
@@ -50,8 +50,8 @@ package struct AuditFacts {
     /// How many requests the event stands for, where it is not one; 0 for one.
     package var requests: Int64 = 0
 
-    // Of an outcome.
-    /// Nobody was established by the request's end. A decision says so by having no caller.
+    // Fields of an outcome only.
+    /// Whether no caller was established by the request's end. A decision says so by having no caller.
     package var isOfNobody = false
     /// The status that the client got; 0 when it got none.
     package var status = 0
@@ -87,7 +87,7 @@ package enum AuditReceipt: Equatable, Sendable {
     case recorded
     /// The event is on its way to the disk: forward once `whenDurable` says so.
     case pending(ticket: UInt64)
-    /// Nobody was established, and there are many such: one event will say how many. No outcome follows.
+    /// No caller was established, and there are many such requests: one event will state their number. No outcome follows.
     case counted
     /// The event could not be recorded and the operator chose to deny then.
     case unavailable

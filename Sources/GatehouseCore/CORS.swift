@@ -1,4 +1,4 @@
-/// Which other sites' pages may call a route from a browser: the route's `cors`.
+/// The sites whose pages may call a route from a browser: the route's `cors`.
 package struct CORS: Hashable, Sendable {
     /// Origins of one route; more are an error.
     package static let maximumOrigins = 64
@@ -51,11 +51,11 @@ package struct Origin: Hashable, Sendable, CustomStringConvertible {
         guard given.isEmpty || Self.isPort(given.dropFirst()) else {
             throw InvalidValue("an origin's port is a number from 1 to 65535")
         }
-        // What browsers would send: they leave the scheme's own port out.
+        // Browsers leave the scheme's default port out of `Origin`, so it is left out here.
         text = scheme + host.name + (given == port ? "" : given)
     }
 
-    /// Kept as it is written: such an origin is compared byte for byte, and nothing in it has a default.
+    /// The origin of a program, kept as it is written: such an origin is compared byte for byte, and nothing in it has a default.
     private static func ofProgram(_ raw: String) throws(InvalidValue) -> String {
         let scheme = raw.utf8.prefix { $0 != 0x3A }
         let host = raw.utf8.dropFirst(scheme.count + 3)

@@ -2,13 +2,13 @@ internal import Synchronization
 
 /// The rules under which callers were let in, as they change: who holds a caller for long asks it whether they still let it in.
 ///
-/// Whoever establishes callers tells of a change once; each caller looks at it once, so a stream that goes on costs one comparison a sweep.
+/// The authenticator publishes a change once; each caller is compared with it once, so a stream that goes on costs one comparison a sweep.
 package final class CallerRules: Sendable {
     package typealias Judgement = @Sendable (Caller) -> Bool
 
     private struct State {
         var admits: Judgement?
-        /// Callers that were let in before this change are out, whoever they are.
+        /// All callers that were admitted before this change are no longer admitted.
         var oldestAdmitted = 0
     }
 
@@ -28,7 +28,7 @@ package final class CallerRules: Sendable {
         }
     }
 
-    /// Nobody who was let in before is any more.
+    /// Invalidates the admission of every caller that was admitted before.
     package func changedForAll() {
         state.withLock { $0.oldestAdmitted = current.add(1, ordering: .releasing).newValue }
     }

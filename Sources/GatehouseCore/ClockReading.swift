@@ -1,12 +1,12 @@
-/// Another clock, read once: that of a server that said what time it is. How far this machine's clock is from it later follows from the time that
-/// has passed since, by a clock that nobody sets: a step of the wall clock shows at once and not with the next reading.
+/// One reading of another server's clock. The lead of this machine's clock at a later time is computed from the monotonic time that has passed since:
+/// a step of the wall clock shows at once and not with the next reading.
 package struct ClockReading: Hashable, Sendable {
     private let theirs: Timestamp
     private let at: ContinuousClock.Instant
 
     /// - Parameters:
     ///   - theirs: what the answer said.
-    ///   - asked: when it was asked for. The answer was made between then and `answered`, in the middle unless somebody knows better.
+    ///   - asked: when it was asked for. The answer was made between then and `answered`, in the middle unless the caller knows better.
     package init(
         _ theirs: Timestamp,
         asked: ContinuousClock.Instant,

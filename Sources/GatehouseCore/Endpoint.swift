@@ -1,4 +1,4 @@
-/// Where a socket listens or connects.
+/// The address that a socket listens on or connects to.
 package enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// The host is a name or an address without brackets; as a listener's, port 0 lets the system choose one.
     case tcp(host: String, port: Int)

@@ -1,6 +1,6 @@
-/// The paths below a route's prefix at which its upstream speaks MCP. All others are nobody's.
+/// The paths below a route's prefix at which its upstream speaks MCP. No caller may use another path.
 package struct EndpointPaths: Hashable, Sendable {
-    /// On whole segments; `/` is the route's prefix itself and nothing below it.
+    /// The paths, matched on whole segments; `/` is the route's prefix itself and nothing below it.
     package let paths: [PathPrefix]
 
     package init(_ paths: [PathPrefix]) { self.paths = paths }

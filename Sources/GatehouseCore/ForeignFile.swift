@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Whose a file is, where that is why this user may not use it: "Permission denied" alone sends an operator to the wrong file.
+/// Names the owner of a file where the ownership is why this user may not use it: "Permission denied" alone sends an operator to the wrong file.
 package enum ForeignFile {
     /// - Parameter number: why the system refused the path.
     /// - Returns: the system's words, and behind them whose the file is where that is why.
@@ -13,7 +13,7 @@ package enum ForeignFile {
     package static func owner(of path: String) -> String {
         var place = path
         var status = stat()
-        // What lies in a folder that this user may not search does not tell whose it is. The folder does.
+        // A file in a folder that this user may not search cannot be examined. The folder's owner is named instead.
         while stat(place, &status) != 0 {
             guard errno == EACCES, let slash = place.lastIndex(of: "/"), slash > place.startIndex else { return "" }
             place = String(place[..<slash])

@@ -51,7 +51,7 @@ package struct GatedPlaces: Sendable {
 }
 
 extension Route {
-    /// Where its upstream is reached through the gate; empty text for everywhere.
+    /// The upstream paths that are reached through the gate; the empty text stands for every path.
     fileprivate var gatedPaths: [String] {
         guard let endpoints else { return [upstream.path] }
         return endpoints.paths.map { $0 == .root ? upstream.path : upstream.path + $0.text }

@@ -1,6 +1,6 @@
 /// The name of a header field (RFC 9110 section 5.1), compared without case.
 package struct HeaderName: Hashable, Sendable, CustomStringConvertible {
-    /// As the operator wrote it; sent upstream so.
+    /// The name as the operator wrote it, and as it is sent upstream.
     package let text: String
     /// Lower case, with `_` and `.` read as `-`: some servers fold one into the other (CGI, WSGI, PHP), so a client's
     /// `x_coda_api_key` or `x.coda.api.key` must count as a copy of `X-Coda-Api-Key`.

@@ -22,7 +22,7 @@ package struct Injection: Hashable, Sendable {
             case assertion
         }
 
-        /// As a hint names them.
+        /// The placeholders, as a hint lists them.
         package static let placeholders = "{token} {token:NAME} {email} {subject} {principal} {assertion}"
 
         package let parts: [Part]

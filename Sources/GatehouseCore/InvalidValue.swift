@@ -2,7 +2,7 @@
 /// never repeats a secret.
 package struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
     package let message: String
-    /// What could be written instead, when something near is known.
+    /// A value that could be written instead, when a similar valid one is known.
     package let suggestion: String?
 
     package init(_ message: String, suggestion: String? = nil) {

@@ -73,7 +73,7 @@ package struct JSONText: Sendable {
         needsComma = true
     }
 
-    /// What would drive a terminal, or turn the direction of what stands around it, is written as an escape, which says the same.
+    /// Characters that would control a terminal or change the direction of the text around them are written as JSON escapes, which mean the same.
     private mutating func quoted(_ value: some StringProtocol) {
         bytes.append(0x22)
         if value.utf8.allSatisfy({ $0 < 0x80 }) {

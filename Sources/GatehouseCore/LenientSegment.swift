@@ -1,6 +1,6 @@
 /// A segment of a path as the most lenient of readers has it: what any reader leaves out or folds is left out or folded here.
 struct LenientSegment: Equatable, Sendable {
-    /// In lower case, without parameters, what is not seen, white space around it and dots behind it.
+    /// The segment in lower case, without parameters, invisible characters, white space around it and dots behind it.
     private let text: String
     /// Whether characters were left out of the text that some reader takes for others: ligatures, letters in circles, the long s, bytes that are
     /// no UTF-8. What they become is not asked; a name that holds one may be any that has the rest of it.
@@ -19,7 +19,7 @@ struct LenientSegment: Equatable, Sendable {
         guard hasFolded else { return false }
         var rest = other.text.unicodeScalars[...]
         for scalar in text.unicodeScalars {
-            // What stands behind the name may be its suffix.
+            // The text behind the name may be a format suffix.
             if scalar == "." || rest.isEmpty { return true }
             guard let place = rest.firstIndex(of: scalar) else { return false }
             rest = rest[rest.index(after: place)...]
@@ -27,8 +27,8 @@ struct LenientSegment: Equatable, Sendable {
         return true
     }
 
-    /// The segments of a path: decoded as often as it is encoded, without empty and dot segments, and without what stands behind an encoded `?`
-    /// or `#`, which a reader that decodes first takes for the query, or behind a NUL, where C ends a text.
+    /// The segments of a path: decoded as often as it is encoded, without empty and dot segments, and cut at an encoded `?` or `#`, which a reader
+    /// that decodes first takes for the start of the query, and at a NUL, where C ends a text.
     static func segments(of path: some Collection<UInt8>) -> [LenientSegment] {
         var segments: [LenientSegment] = []
         let decoded = String(decoding: decoded(path), as: UTF8.self).unicodeScalars.map { narrow($0) }

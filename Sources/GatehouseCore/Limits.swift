@@ -24,9 +24,9 @@ package struct RouteLimits: Hashable, Sendable {
 
 /// How long one route's exchanges may wait. A zero duration means no limit.
 package struct RouteTimeouts: Hashable, Sendable {
-    /// Until the upstream connection stands; beyond it `upstream_unreachable`.
+    /// Time until the upstream connection is established; beyond it `upstream_unreachable`.
     package static let defaultConnect: Duration = .seconds(5)
-    /// From the end of the request to the head of the response; beyond it `upstream_timeout`.
+    /// Time from the end of the request to the head of the response; beyond it `upstream_timeout`.
     package static let defaultResponse: Duration = .seconds(300)
     /// Silence on a response body or tunnel. No limit by default: SSE streams are silent for hours.
     package static let defaultIdle: Duration = .zero
@@ -46,11 +46,11 @@ package struct RouteTimeouts: Hashable, Sendable {
     }
 }
 
-/// Bounds and waits of the listener, the same for every route.
+/// Bounds and timeouts of the listener, the same for every route.
 package struct ServerLimits: Hashable, Sendable {
     /// Client connections open at once; beyond it a new one is answered 503 `overloaded` and closed.
     package static let defaultConnections = 10_000
-    /// From the first byte of a request head to its end, and from accept to the first byte; beyond it the connection closes.
+    /// Time from the first byte of a request head to its end, and from accept to the first byte; beyond it the connection closes.
     package static let defaultHeadTimeout: Duration = .seconds(10)
     /// How long a request body may stall; beyond it the connection closes.
     package static let defaultBodyTimeout: Duration = .seconds(60)
@@ -64,7 +64,7 @@ package struct ServerLimits: Hashable, Sendable {
     package static let defaultUpstreamKeepAlive: Duration = .seconds(3)
     /// Idle upstream connections kept for each upstream and event loop; beyond it the oldest is closed.
     package static let defaultUpstreamIdle = 256
-    /// From SIGTERM to the end of what is in flight; beyond it connections are closed.
+    /// Time from SIGTERM to the end of the last exchange; beyond it connections are closed.
     package static let defaultDrain: Duration = .seconds(25)
 
     /// How much longer than its caller's credential an event stream may last that answers a POST: a call that was begun in time ends in

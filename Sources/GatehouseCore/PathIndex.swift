@@ -8,7 +8,7 @@ struct PathIndex: Sendable {
         let enclosing: Int?
     }
 
-    /// In the order of their bytes.
+    /// The entries in the order of their paths' bytes.
     private let entries: [Entry]
 
     /// - Parameter routes: paths, each once, with the position of their route.
@@ -17,7 +17,8 @@ struct PathIndex: Sendable {
             .sorted { $0.path.lexicographicallyPrecedes($1.path) }
         var entries: [Entry] = []
         for (path, prefix, route) in sorted {
-            // What encloses it stands before it, and so does all that the last of those encloses.
+            // In sorted order a prefix that encloses this path comes before it. Candidates are the previous entry and the entries that enclose that
+            // one.
             var enclosing = entries.indices.last
             while let index = enclosing, !path.starts(with: entries[index].path) {
                 enclosing = entries[index].enclosing

@@ -1,5 +1,5 @@
-/// What one principal may do on one route: the grants that name it, gathered once and asked for each call. Serving, `explain` and the tests
-/// ask the same.
+/// The effective grants of one principal on one route, gathered once and evaluated for each call. Serving, `explain` and the tests use the same
+/// evaluation.
 package final class Permits: Sendable {
     /// Why the principal may not use the route at all, nil when it may.
     package let refusal: Reason?
@@ -9,7 +9,7 @@ package final class Permits: Sendable {
     private let prompts: Targets
     private let resources: Targets
 
-    /// What of one kind is allowed, and by which entry of `allow`.
+    /// The allowed targets of one kind, and the entry of `allow` that allows each.
     private enum Targets {
         /// Everything: some grant that names the principal leaves its list out, or the principal is let in without a grant.
         case all(grant: Int?)
@@ -23,7 +23,7 @@ package final class Permits: Sendable {
         refusal = entries != nil && naming.isEmpty ? .principalDenied : nil
         grants = naming.map(\.offset)
         func gather(_ list: (Grant) -> [Glob]?) -> Targets {
-            // Whom the route admits without a grant, no grant limits.
+            // A principal whom the route admits without a grant is limited by none.
             guard !naming.isEmpty else { return .all(grant: nil) }
             if let whole = naming.first(where: { list($1) == nil }) { return .all(grant: whole.offset) }
             return .listed(naming.flatMap { entry in (list(entry.element) ?? []).map { ($0, entry.offset) } })
@@ -49,12 +49,12 @@ package final class Permits: Sendable {
     package var restrictsAny: Bool { restricts(.tool) || restricts(.prompt) || restricts(.resource) }
 
     package enum Coverage: Equatable {
-        /// By the entry of `allow` at this position; nil where the principal is let in without one.
+        /// The entry of `allow` at this position covers the target; nil where the principal is admitted without an entry.
         case covered(grant: Int?)
         case uncovered
     }
 
-    /// The first entry of `allow` that covers a target. Of those that list targets none covers what two readers could take differently.
+    /// The first entry of `allow` that covers a target. An entry that lists targets never covers one that two readers could read differently.
     ///
     /// - Parameter target: UTF-8, escapes resolved.
     package func coverage(of kind: Policy.TargetKind, _ target: UnsafeRawBufferPointer) -> Coverage {
@@ -72,7 +72,7 @@ package final class Permits: Sendable {
         if case .uncovered = coverage(of: kind, target) { false } else { true }
     }
 
-    /// Whether something that a URI template (RFC 6570) can lead to may be allowed, judged by what stands before its first expression.
+    /// Whether some expansion of a URI template (RFC 6570) may be allowed, judged by the text before its first expression.
     package func allowsSome(_ kind: Policy.TargetKind, of template: UnsafeRawBufferPointer) -> Bool {
         guard let expression = template.firstIndex(of: 0x7B) else { return allows(kind, template) }
         guard case .listed(let listed) = targets(kind) else { return true }

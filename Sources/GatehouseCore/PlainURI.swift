@@ -1,6 +1,6 @@
 /// The one form of a URI that every reader takes as it stands.
 ///
-/// What a resource URI means is for the upstream's parser to say, and parsers differ: WHATWG's `URL` (Node; Python's pydantic through
+/// The meaning of a resource URI is up to the upstream's parser, and parsers differ: WHATWG's `URL` (Node; Python's pydantic through
 /// Rust), Go's `net/url` and RFC 3986 section 5.2.4 take out dot segments, plain or encoded, turn `\` into `/`, lower the scheme
 /// and the host, drop tabs, default ports and empty parts, encode what they do not allow. A text in this form is one that none of them changes, nor a
 /// reader that decodes it once: so what the grants are asked of is what is read. Nothing is normalised here, which would be one more reader.
@@ -73,7 +73,7 @@ package enum PlainURI {
 
     // MARK: - Authority
 
-    /// A host and a port. Names of users are left to nobody: what stands before an `@` reads like a host and is none.
+    /// A host and a port. User information is refused: readers differ about the text before an `@`, which looks like a host and is none.
     private static func isPlainAuthority(_ text: Slice<UnsafeRawBufferPointer>, _ scheme: Scheme) -> Bool {
         let host = text.prefix { $0 != 0x3A }
         if host.endIndex < text.endIndex {
@@ -100,7 +100,8 @@ package enum PlainURI {
         let labels = host.split(separator: 0x2E, omittingEmptySubsequences: false)
         // Older readers write `xn--a-` as the `a` that it encodes.
         guard !labels.contains(where: { $0.starts(with: "xn--".utf8) && $0.last == 0x2D }) else { return false }
-        // What ends in a number is an IPv4 address in one of many forms, `127.1`, `0x7f000001`; only four decimals stay as they are.
+        // A host whose last label is a number is an IPv4 address in one of many forms, `127.1`, `0x7f000001`; only four decimal parts are read by all
+        // alike.
         guard let last = labels.last(where: { !$0.isEmpty }),
             last.allSatisfy(\.isASCIIDigit) || last.starts(with: "0x".utf8)
         else { return true }
@@ -170,7 +171,7 @@ package enum PlainURI {
             }
             index += 1
         }
-        // What stands first is the end of the segment before the `?` or `#`.
+        // The first part is the end of the segment before the `?` or `#`.
         return decoded.split(omittingEmptySubsequences: false) { $0 == 0x2F || $0 == 0x5C }.dropFirst()
             .contains { $0 == [0x2E] || $0 == [0x2E, 0x2E] }
     }
@@ -229,7 +230,7 @@ extension PlainURI {
         while let opening = rest.firstIndex(of: 0x7B) {
             filled += rest[..<opening]
             guard let closing = rest[opening...].firstIndex(of: 0x7D), opening + 1 < closing else { return false }
-            // What these operators begin with stands in what they lead to.
+            // These operators put their own character before the expansion.
             switch rest[opening + 1] {
             case 0x2F, 0x3F, 0x23, 0x26, 0x3B, 0x2E: filled.append(rest[opening + 1])
             case _: break
@@ -239,7 +240,7 @@ extension PlainURI {
             rest = rest[(closing + 1)...]
         }
         filled += rest
-        // Where nothing else says the scheme, the first expression leads to it.
+        // Without a literal scheme, the first expression supplies it.
         if let first, !filled.contains(0x3A) { filled.insert(contentsOf: [0x3A, 0x78], at: first) }
         return filled.withUnsafeBytes { isPlain($0) }
     }

@@ -1,4 +1,4 @@
-/// Who may use a route, and what of it: the route's `allow` list.
+/// The route's `allow` list: the principals that may use a route, and the targets that each may call.
 package struct Policy: Hashable, Sendable {
     /// Nil when the route has no `allow`: everyone whom Access admits for its audience, every tool.
     package let grants: [Grant]?
@@ -7,7 +7,7 @@ package struct Policy: Hashable, Sendable {
 
     package static let everyone = Policy(grants: nil)
 
-    /// What an MCP call is aimed at.
+    /// The kind of target of an MCP call.
     package enum TargetKind: Hashable, Sendable, CaseIterable {
         case tool, prompt, resource
 
@@ -114,7 +114,8 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
         return p == bytes.count
     }
 
-    /// Whether some text that begins so could match. What stands behind a `*` is not looked at, so this may say yes in vain.
+    /// Whether some text with this beginning could match. The pattern behind a `*` is not examined, so a true answer may be wrong; a false one never
+    /// is.
     package func mayMatch(beginning: UnsafeRawBufferPointer) -> Bool {
         let star = bytes.firstIndex(of: 0x2A)
         let fixed = bytes[..<(star ?? bytes.count)]

@@ -1,4 +1,4 @@
-/// Who makes a request, as established by an assertion or a break-glass credential.
+/// The identity that makes a request, established by an assertion or a break-glass credential.
 package struct Principal: Hashable, Sendable {
     /// How the principal was established. The raw value is the `principal_kind` column of the audit.
     package enum Kind: String, Sendable, CaseIterable {
@@ -8,7 +8,7 @@ package struct Principal: Hashable, Sendable {
         case service
         /// A break-glass credential issued by `gatehouse bearer issue`.
         case bearer
-        /// Nobody: the request was refused before anyone was established.
+        /// No principal: the request was refused before a caller was established.
         case none
     }
 
@@ -17,8 +17,8 @@ package struct Principal: Hashable, Sendable {
     package let name: String
     /// The `sub` claim. Empty for service tokens: Access gives all of them the same.
     package let subject: String
-    /// What tells principals of a kind apart: a user's address in the form under which addresses are compared, else the name. Made once,
-    /// when somebody is established.
+    /// The text that distinguishes principals of one kind: a user's address in the form under which addresses are compared, otherwise the name. Made
+    /// once, when the principal is established.
     package let identity: String
 
     package init(kind: Kind, name: String, subject: String = "") {

@@ -14,10 +14,10 @@ package struct PurposeKeys: Sendable {
 
     package let current: Secret
     package let older: [Secret]
-    /// Only for what carries a time that whoever has the key cannot choose alone, as the events of a chain do.
+    /// Used only for data that carries a time which a holder of the key cannot choose alone, as the events of a chain do.
     package let ended: [Ended]
 
-    /// Those without an end.
+    /// The keys that have no end: the current one and the older ones.
     package var all: [Secret] { [current] + older }
 
     package init(current: Secret, older: [Secret] = [], ended: [Ended] = []) {

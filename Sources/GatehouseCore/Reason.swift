@@ -33,7 +33,7 @@ package enum Reason: String, Sendable, CaseIterable {
     case pathDenied = "path_denied"
     case sessionUnknown = "session_unknown"
 
-    /// The client went away or stalled before the body that the decision waited for was whole. Nobody is told.
+    /// The client went away or stalled before the body that the decision waited for was whole. No response is sent.
     case bodyIncomplete = "body_incomplete"
     case bodyTooLarge = "body_too_large"
     case targetTooLong = "target_too_long"
@@ -63,7 +63,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case resourceDenied = "resource_denied"
     /// A call without a target that could be asked of the grants, or nested deeper than is looked at.
     case targetMalformed = "target_malformed"
-    /// Of a message that went down with its batch, in which another was denied. Said in the audit; callers are told that one's reason.
+    /// The reason of a message that was refused with its batch because another message in it was denied. It stands in the audit only; the caller gets
+    /// the reason of the denied message.
     case batchDenied = "batch_denied"
 
     /// A task that the caller does not have.
@@ -88,7 +89,7 @@ package enum PublicCode: String, Sendable {
     case upstreamTimeout = "upstream_timeout"
 }
 
-/// The one table that maps a reason to what the caller is told.
+/// The one table that maps a reason to the caller's response.
 extension Reason {
     package struct Answer: Sendable {
         package let status: Int

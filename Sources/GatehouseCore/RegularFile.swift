@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// Reads files that the configuration names, or that it is itself. What stands at such a path is not always a file: opening a pipe waits for
-/// somebody who writes to it, and a device may never end. So nothing but a regular file is read, and no more of it than is wanted.
+/// Reads files that the configuration names, and the configuration itself. The path may lead to something other than a file: opening a pipe waits for
+/// a writer, and a device may never end. So only a regular file is read, and no more of it than the limit.
 package enum RegularFile {
     /// - Parameter limit: bytes that are read at most.
     /// - Throws: ``InvalidValue`` that says why, without the path.
     package static func read(_ path: String, atMost limit: Int) throws(InvalidValue) -> [UInt8] {
-        // Without O_NONBLOCK the opening itself waits (fifo(7)); a regular file takes no notice of it.
+        // Without O_NONBLOCK, opening a pipe blocks (fifo(7)); a regular file ignores the flag.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else {
             let reason = ForeignFile.reason(path)

@@ -1,9 +1,9 @@
-/// Which requests the log tells of. What fails behind Gatehouse, or in it, is told whatever this says.
+/// The requests that are logged. Failures of Gatehouse or behind it are logged whatever this setting says.
 package enum RequestLogging: String, Sendable, CaseIterable {
-    /// None.
+    /// No requests.
     case off
-    /// Those whose caller was refused: a line for each reason, route and caller, with their number.
+    /// Requests whose caller was refused: a line for each reason, route and caller, with the number of requests.
     case refused
-    /// Those, and a line for each request when it ends.
+    /// Refused requests, and a line for each request when it ends.
     case all
 }

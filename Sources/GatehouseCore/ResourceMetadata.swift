@@ -1,4 +1,4 @@
-/// What a route says of itself to clients that look for its authorization server (RFC 9728): the route's `resource_metadata`.
+/// The route's `resource_metadata`: the document for clients that look for the route's authorization server (RFC 9728).
 package struct ResourceMetadata: Hashable, Sendable {
     /// The path under which clients look, before the path of the resource (RFC 9728 section 3.1).
     package static let wellKnownPath = "/.well-known/oauth-protected-resource"
@@ -44,7 +44,7 @@ package struct ResourceMetadata: Hashable, Sendable {
         return json.bytes
     }
 
-    /// Where it is served, as a 401 tells it: the well-known path stands between the host and the path of the resource.
+    /// The document's URL, as a 401 names it: the well-known path stands between the host and the path of the resource.
     package var url: String {
         let scheme = resource.hasPrefix("http://") ? 7 : 8
         let rest = resource.dropFirst(scheme)

@@ -1,6 +1,6 @@
 /// One route: what it matches, whom it admits, where it leads. Immutable; a reload makes new ones.
 package final class Route: Sendable {
-    /// What the upstream speaks.
+    /// The protocol that the upstream speaks.
     package enum Speech: String, Sendable {
         /// JSON-RPC over streamable HTTP: bodies pass the MCP gate.
         case mcp
@@ -33,7 +33,7 @@ package final class Route: Sendable {
     /// Whether a call that fails with a 5xx is answered with HTTP 200 and the JSON-RPC error alone, for clients that give their
     /// session up on a 5xx.
     package let answersErrorsAs200: Bool
-    /// Where the upstream speaks MCP; nil for everywhere.
+    /// The upstream's MCP endpoints; nil when every path is one.
     package let endpoints: EndpointPaths?
     /// Nil when pages of no other site may call the route.
     package let cors: CORS?
@@ -41,7 +41,7 @@ package final class Route: Sendable {
     /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
     package let autoRevert: Bool
 
-    /// What is stripped from requests beyond what always is.
+    /// Headers and query parameters that are stripped from requests beyond those that always are.
     package struct Strip: Hashable, Sendable {
         package var headers: [HeaderPattern]
         /// Query parameter names, compared exactly after percent-decoding.
@@ -53,7 +53,7 @@ package final class Route: Sendable {
         }
     }
 
-    /// A request that tells whether a token works.
+    /// A request that shows whether a token works.
     package struct Probe: Hashable, Sendable {
         package let url: String
         package let headers: [Injection]

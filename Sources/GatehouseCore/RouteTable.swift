@@ -56,7 +56,7 @@ package struct RouteTable: Sendable {
     ///   - path: the path without query, already found unambiguous.
     package func route(host: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> (route: Int, prefix: Int)? {
         let slot = Self.hash(host) & (slots.count - 1)
-        // By index: an entry in hand would be retained, part by part.
+        // Reading by index avoids retaining each part of an entry.
         for index in slots[slot].indices where Self.equal(slots[slot][index].host, host) {
             if let found = slots[slot][index].paths.route(path) { return found }
         }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Where a secret is found: the configuration names the place and never holds the secret itself.
+/// The place of a secret: the configuration names the place and never holds the secret itself.
 package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
     case environment(String)
     case file(String)
@@ -28,7 +28,7 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
             }
             return try Self.trimmed(UnsafeRawBufferPointer(start: value, count: strlen(value)), from: description)
         case .file(let path):
-            // Opening a pipe that nobody writes to waits for somebody who does.
+            // Without O_NONBLOCK, opening a pipe that has no writer would block.
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
                 let reason = ForeignFile.reason(path)

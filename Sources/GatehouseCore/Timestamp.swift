@@ -122,7 +122,7 @@ extension Int64 {
 }
 
 extension Duration {
-    /// Whole microseconds, rounded toward zero. Clamped to Int64 for durations beyond 290,000 years.
+    /// The duration in whole microseconds, rounded toward zero. Clamped to Int64 for durations beyond 290,000 years.
     package var microseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
@@ -130,7 +130,7 @@ extension Duration {
     }
 }
 
-/// Tells the time. Injected, so that tests script it.
+/// The wall clock. Injected, so that tests script it.
 package protocol WallClock: Sendable {
     func now() -> Timestamp
 }

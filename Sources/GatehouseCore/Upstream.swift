@@ -1,9 +1,9 @@
-/// Where a route sends its requests.
+/// The upstream that a route sends its requests to.
 package struct Upstream: Hashable, Sendable {
     package let endpoint: Endpoint
     /// Whether TLS is spoken (`https`). The certificate is verified against the host of ``authority``.
     package let isSecure: Bool
-    /// What `Host` says upstream, with the port when it is not the scheme's own.
+    /// The value of `Host` upstream, with the port when it is not the scheme's default.
     package let authority: String
     /// How the certificate is verified; only where TLS is spoken.
     package private(set) var tls = TLS()
@@ -87,7 +87,7 @@ package struct Upstream: Hashable, Sendable {
         authority = port == (isSecure ? 443 : 80) ? host.name : "\(host.name):\(port)"
     }
 
-    /// Without the brackets of an IPv6 address.
+    /// The host without the brackets of an IPv6 address.
     package static func bareHost(_ host: Host) -> String {
         host.name.hasPrefix("[") ? String(host.name.dropFirst().dropLast()) : host.name
     }

@@ -1,11 +1,11 @@
-/// Where a server is taken to speak MCP whose route does not say so with `mcp.paths`.
+/// The paths on which a server is assumed to speak MCP when its route has no `mcp.paths`.
 ///
-/// A caller whom grants limit may write there and nowhere else: a REST API beside MCP does something for every `POST`, whatever its body says,
-/// and for a `DELETE`, whatever session it names.
+/// A caller whom grants limit may write to these paths and no others: a REST API beside MCP acts on every `POST`, whatever its body says, and on a
+/// `DELETE`, whatever session it names.
 package enum UsualEndpoint: Equatable, Sendable {
     /// An endpoint of streamable HTTP.
     case endpoint
-    /// Where the legacy transport's messages are posted, each with the session that it belongs to. REST has words like these, too.
+    /// The path to which a client of the legacy transport posts messages, each with the session that it belongs to. REST has words like these, too.
     case messages
 
     /// - Parameter rest: what follows the route's prefix in a path: empty, or starting with `/`. Nil where no MCP is to be expected.
@@ -30,7 +30,7 @@ package enum UsualEndpoint: Equatable, Sendable {
         segment.split { $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }.contains { equals($0, word) }
     }
 
-    /// Without regard to case: a server that has it finds the same place, and another has nothing there.
+    /// Compares without regard to case: a server that ignores case finds the same place, and another has nothing there.
     private static func equals(_ segment: Slice<UnsafeRawBufferPointer>, _ word: StaticString) -> Bool {
         let word = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
         return segment.elementsEqual(word) { $0.lowercasedASCII == $1 }

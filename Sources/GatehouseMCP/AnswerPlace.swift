@@ -2,12 +2,12 @@ internal import GatehouseCore
 
 /// A place in a JSON-RPC answer, or in a message of the server's own, where names mean something to the gate.
 enum AnswerPlace: UInt8, Sendable {
-    /// Before, between and behind messages.
+    /// Outside of messages: before, between or behind them.
     case top
     case batch
     case message
     case result
-    /// `result` of a task, in its own result or in what the server tells of it (the tasks extension): the result of the call that it is of.
+    /// `result` of a task, in its own result or in the server's messages about it (the tasks extension): the result of the task's call.
     case taskResult
     case error
     case list
@@ -17,10 +17,10 @@ enum AnswerPlace: UInt8, Sendable {
     case meta, relatedTask
     /// `task` of a result.
     case task
-    /// Within text that is no message.
+    /// Inside text that is no message.
     case foreign
 
-    /// What the value under a name is.
+    /// The meaning of the value under a name.
     enum Key: Equatable, Sendable {
         case other
         /// When it is an object, a place where names mean something.

@@ -5,11 +5,11 @@ internal import Glibc
 /// what the caller may not use, binds to the caller what it is handed, and gives the legacy `endpoint` event a new address. Every
 /// byte that is none of these passes as it came.
 ///
-/// Holds one entry of a list at a time, or one address, and nothing else: what is put in stands behind text that has passed. A class, because it is handed from read to read and
-/// would be copied each time.
+/// Holds one entry of a list at a time, or one address, and nothing else: what is put in stands behind text that has passed. A class, because it is
+/// handed from read to read and would be copied each time.
 @usableFromInline
 package final class AnswerReader {
-    /// What is edited. Without any of it the reader only observes, and hands out no bytes.
+    /// The kinds of edit to make. With none of them the reader only observes, and emits no bytes.
     @usableFromInline
     package struct Edits: OptionSet, Sendable {
         @usableFromInline package let rawValue: UInt8
@@ -29,7 +29,7 @@ package final class AnswerReader {
     package static let maximumEntry = 1 << 20
     /// Bytes of the data of an `endpoint` event; what goes beyond them passes as it is.
     package static let maximumEndpoint = 8 << 10
-    /// Bytes of an event's id; a longer one is handed on as it is, and nobody can come back with it.
+    /// Bytes of an event's id; a longer one is passed on unchanged, and cannot be presented again.
     package static let maximumEventID = 1024
     /// Bytes of an answer, or of one event, that an observer follows; what comes behind them says nothing about the outcome.
     package static let observedBytes = 256 << 10
@@ -55,7 +55,7 @@ package final class AnswerReader {
     /// List entries that were withheld because they were longer than ``maximumEntry`` or named nothing clearly.
     package var unreadableEntries: Int { hold.unreadable }
 
-    /// What the audit says of the outcome: the code of a JSON-RPC error, or that a tool's result says it failed.
+    /// The outcome as the audit records it: the code of a JSON-RPC error, or that a tool's result says it failed.
     package var outcome: String? {
         switch walker.outcome {
         case .none: nil
@@ -107,11 +107,11 @@ package final class AnswerReader {
         walker.walk(bytes, range) { _, _ in }
     }
 
-    /// Takes bytes and hands out those that the client gets.
+    /// Takes bytes of the answer and emits those that the client gets.
     ///
     /// - Parameters:
-    ///   - tag: makes the tag that binds what is handed out to the caller.
-    ///   - address: makes of the data of an `endpoint` event what the client is told.
+    ///   - tag: makes the tag that binds a value to the caller.
+    ///   - address: makes the client's `endpoint` event data from the upstream's.
     ///   - emit: gets bytes that are valid during the call.
     package func edit(
         _ bytes: UnsafeRawBufferPointer,
@@ -201,7 +201,7 @@ package final class AnswerReader {
         hold.insert(tag, emit)
     }
 
-    /// Hands out the address of an `endpoint` event, which is whole when something else follows.
+    /// Emits the address of an `endpoint` event, which is whole when another field or event follows.
     private func release(
         _ address: (UnsafeRawBufferPointer) -> [UInt8],
         _ emit: (UnsafeRawBufferPointer) -> Void

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Follows JSON as it passes, in slices of any size, and tells where the parts of JSON-RPC answers stand: errors, results, the lists in
+/// Follows JSON as it passes, in slices of any size, and reports where the parts of JSON-RPC answers stand: errors, results, the lists in
 /// results and their entries, and what is handed out to the caller. What the names mean says ``AnswerPlace``. Reads no deeper than it must;
 /// whether the JSON is valid is its reader's affair.
 struct AnswerWalker: Sendable {
@@ -15,11 +15,11 @@ struct AnswerWalker: Sendable {
         /// The text of a string begins behind its quote, or ends before it.
         case valueBegan(AnsweredValue)
         case valueEnded(AnsweredValue)
-        /// From here on it is no message, up to the end of the document.
+        /// The rest of the document is no message.
         case foreignBegan
     }
 
-    /// What was said of the outcome.
+    /// The outcome as the answer states it.
     enum Outcome: Equatable, Sendable {
         case none
         /// A result that says `isError`.
@@ -72,7 +72,7 @@ struct AnswerWalker: Sendable {
         self.outcome = outcome
     }
 
-    /// - Parameter event: what stands at an offset of `bytes`.
+    /// - Parameter event: called with each event and its offset in `bytes`.
     @inline(__always)
     mutating func walk(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ event: (Event, Int) -> Void) {
         guard place != .foreign else { return }
@@ -218,7 +218,7 @@ struct AnswerWalker: Sendable {
 
     // MARK: - Values that are not looked into
 
-    /// Goes to the end of a value in brackets, or of the bytes.
+    /// Advances to the end of a value in brackets, or of the bytes.
     private mutating func walkOpaque(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start
         if quoted != .none { at = walkText(bytes, at, end) }
@@ -244,7 +244,7 @@ struct AnswerWalker: Sendable {
 
     // MARK: - Strings
 
-    /// Goes behind the quote that ends a string, or to the end of the bytes.
+    /// Advances behind the quote that ends a string, or to the end of the bytes.
     @inline(__always)
     private mutating func walkText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var at = start

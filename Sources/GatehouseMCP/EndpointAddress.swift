@@ -1,4 +1,4 @@
-/// What the legacy transport's `endpoint` event tells the client: where to post, with the session in the query or at the end of the path.
+/// The address in the legacy transport's `endpoint` event: the path to post to, with the session in the query or at the end of the path.
 package struct EndpointAddress {
     package private(set) var text: [UInt8]
     /// The session as the client has it; nil when the address names none.
@@ -6,7 +6,7 @@ package struct EndpointAddress {
     /// The path before the session, when that is its last segment.
     package private(set) var directory: ArraySlice<UInt8>?
     private let path: ArraySlice<UInt8>
-    /// Where posts go, without the session.
+    /// The path for posts without the session.
     package var place: ArraySlice<UInt8> { directory ?? path }
 
     /// Puts a tag behind the session of an address; an address without one stays.
@@ -49,7 +49,7 @@ package struct EndpointAddress {
         }
     }
 
-    /// Behind the scheme and authority, when the address has them.
+    /// The start of the path, behind the scheme and authority when the address has them.
     private static func pathStart(of address: [UInt8]) -> Int {
         guard let colon = address.firstIndex(of: 0x3A), address[colon...].starts(with: "://".utf8),
             !address[..<colon].contains(0x2F)

@@ -1,16 +1,16 @@
 internal import GatehouseCore
 
-/// Hands on the bytes of an answer, and keeps those of a list entry back until it is decided whether the caller may see it.
+/// Passes the bytes of an answer on, and holds those of a list entry until it is decided whether the caller may see it.
 struct EntryHold: Sendable {
     private var isHolding = false
     private var list = AnsweredList.tools
     /// The separator before an entry, and the entry.
     private var held: [UInt8] = []
-    /// What of it is an event stream's framing.
+    /// The parts of `held` that are framing of the event stream.
     private var frames: [Range<Int>] = []
     private var entry = 0
     private var hasKept = false
-    /// Where the bytes of the present slice begin that are not handed on.
+    /// The start of the bytes in the present slice that are not handed on.
     private var run = 0
     /// The entry under way is longer than may be held, and withheld.
     private var isDropping = false
@@ -19,7 +19,7 @@ struct EntryHold: Sendable {
 
     mutating func begin() { run = 0 }
 
-    /// Hands on or keeps what lies before `end`.
+    /// Passes on or holds the bytes before `end`.
     mutating func advance(
         _ bytes: UnsafeRawBufferPointer,
         to end: Int,
@@ -33,7 +33,7 @@ struct EntryHold: Sendable {
         if !isDropping { held.append(contentsOf: part) }
     }
 
-    /// Gives up the entry under way, but for what frames it.
+    /// Discards the entry under way, except for the event stream's framing.
     private mutating func drop(_ emit: (UnsafeRawBufferPointer) -> Void) {
         emitFrames(emit)
         forget()
@@ -42,7 +42,7 @@ struct EntryHold: Sendable {
 
     mutating func skip(to end: Int) { run = end }
 
-    /// Puts bytes in where the last ones were handed on or kept; in an event stream's framing, while an entry is held.
+    /// Inserts bytes at the present place; in an event stream's framing, while an entry is held.
     mutating func insert(_ bytes: [UInt8], _ emit: (UnsafeRawBufferPointer) -> Void) {
         guard isHolding, !isDropping else { return bytes.withUnsafeBytes(emit) }
         frames.append(held.count..<held.count + bytes.count)
@@ -103,7 +103,7 @@ struct EntryHold: Sendable {
         isDropping = false
     }
 
-    /// The event ends within a list: nobody can read that, and none of what is held gets out.
+    /// The event ends within a list: no client can read that, and none of the held bytes are emitted.
     mutating func abandon(_ emit: (UnsafeRawBufferPointer) -> Void) {
         guard isHolding else { return }
         emitFrames(emit)

@@ -1,11 +1,11 @@
 internal import GatehouseCore
 
-/// Looks for the member that names a list entry. Strict about that one only: the rest of an entry is for whoever shows it, and an
+/// Looks for the member that names a list entry. Strict about that one only: the rest of an entry is for the client that shows it, and an
 /// odd description (a lone surrogate, a schema however deep) must not hide a tool that its caller may use.
 enum EntryMembers {
     enum Found {
         case one(JSONString)
-        /// Not there, or so that two readers could find different names.
+        /// The member is absent, or two readers could find different names.
         case unclear
     }
 

@@ -1,4 +1,4 @@
-/// Follows an event stream and tells whether it stands between two events, where a comment may be put or the stream
+/// Follows an event stream and knows whether it stands between two events, where a comment may be put or the stream
 /// ended without cutting an event (WHATWG HTML section 9.2.5: an event ends with a blank line; a line ends with CR LF, LF or
 /// CR).
 ///

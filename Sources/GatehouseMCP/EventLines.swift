@@ -17,7 +17,7 @@ struct EventLines: Sendable {
     }
 
     private enum Place {
-        /// Before the stream's first byte, where a byte order mark may stand.
+        /// Before the stream's first byte, which may begin a byte order mark.
         case start
         case lineStart
         case name
@@ -26,7 +26,7 @@ struct EventLines: Sendable {
         case data
         case eventStart
         case event
-        /// As with data.
+        /// Behind the colon of `id`, where one space is no part of the value.
         case idStart
         case id
         case other

@@ -1,8 +1,8 @@
 internal import GatehouseCore
 
-/// The header fields that mirror a message from 2026-07-28 on, for those who route without reading bodies. They must say what
-/// the body says: whoever trusted them would else act on another call than the upstream. A field that is missing misleads nobody; whether it
-/// may be is for the upstream to say, which knows what of a message has to be mirrored (a notification has no need of it).
+/// The header fields that mirror a message from 2026-07-28 on, for those who route without reading bodies. They must say what the body says: a proxy
+/// that trusted them would otherwise decide on another call than the upstream. A field that is missing misleads nobody; whether it may be is for the
+/// upstream to say, which knows what of a message has to be mirrored (a notification has no need of it).
 package struct MirroredFields {
     /// The value of a field, nil when it is not there; an empty one agrees with nothing.
     package var method: UnsafeRawBufferPointer?
@@ -21,7 +21,7 @@ package struct MirroredFields {
         return Self.equal(name, target.string(in: body))
     }
 
-    /// What a field says that names the task of a message, with the task's tag left out; nil when it names another.
+    /// The value of a field that names the message's task, without the task's tag; nil when the field names another task.
     package static func untaggedTask(
         _ value: UnsafeRawBufferPointer,
         of message: RPCMessage,

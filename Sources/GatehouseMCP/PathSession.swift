@@ -8,7 +8,7 @@ package enum PathSession {
     /// Bytes of a segment that is taken for an id: a shorter one is a word, and could be guessed. UUIDs have 36, nanoids 21.
     package static let minimumID = 16
 
-    /// Where the last segment stands; empty when the path ends with a slash.
+    /// The position of the last segment; empty when the path ends with a slash.
     package static func lastSegment(of path: UnsafeRawBufferPointer) -> Range<Int> {
         (path.lastIndex(of: 0x2F).map { $0 + 1 } ?? 0)..<path.count
     }
@@ -46,7 +46,8 @@ package enum PathSession {
         return folded
     }
 
-    /// The same of a path that an `endpoint` event has told for posts, without a slash at its end. Never equal to a path that has sessions below it.
+    /// The folded form of a path that an `endpoint` event named for posts, without a slash at its end. Never equal to a path that has sessions below
+    /// it.
     package static func told(_ path: some BidirectionalCollection<UInt8>) -> [UInt8] {
         [0] + folded(path.last == 0x2F ? path.dropLast() : path[...])
     }

@@ -1,8 +1,8 @@
 package import GatehouseCore
 
 extension Reason {
-    /// The code of the JSON-RPC error that says so to someone who waits for an answer, nil for what no call is told in its
-    /// own terms. Ours are outside -32768…-32000, which JSON-RPC keeps for itself; the others are MCP's and JSON-RPC's own.
+    /// The code of the JSON-RPC error for this reason, sent to a caller that waits for an answer; nil for a reason that no JSON-RPC call is answered
+    /// with. Gatehouse's own codes are outside -32768…-32000, which JSON-RPC keeps for itself; the others are MCP's and JSON-RPC's.
     package var rpcCode: Int? {
         switch self {
         case .toolDenied, .promptDenied, .resourceDenied: 4030
@@ -20,7 +20,7 @@ extension Reason {
         }
     }
 
-    /// What `data.reason` says: of a denial why, of all else no more than the public code.
+    /// The value of `data.reason`: the exact reason of a denial, and no more than the public code of everything else.
     fileprivate var rpcReason: String {
         switch self {
         case .toolDenied, .promptDenied, .resourceDenied, .targetMalformed, .rpcHeaderMismatch, .taskUnknown,
@@ -47,9 +47,9 @@ package enum RPCAnswer {
         Array("event: message\ndata: ".utf8) + message + Array("\n\n".utf8)
     }
 
-    /// What ends a `subscriptions/listen` in order: without it a client takes its stream for lost.
+    /// The answer that ends a `subscriptions/listen` in order: without it a client takes its stream for lost.
     ///
-    /// - Parameter id: of the request, as it was written, which names the subscription too.
+    /// - Parameter id: the request's id as it was written, which names the subscription too.
     package static func listenEnded(id: [UInt8]) -> [UInt8] {
         Array(#"{"jsonrpc":"2.0","id":"#.utf8) + id
             + Array(#","result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":"#.utf8) + id

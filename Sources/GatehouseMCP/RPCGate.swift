@@ -10,12 +10,12 @@ package enum RPCGate {
     package static let maximumMethod = 128
     /// Bytes of a call's target as it is written; a longer one is not asked of the grants.
     package static let maximumTarget = 8 << 10
-    /// Objects and arrays open at once; whoever may not make every call may make none that is nested deeper.
+    /// Objects and arrays open at once; a caller who may not make every call may make none that is nested deeper.
     package static let maximumDepth = 512
     /// Tasks that the filter of one `subscriptions/listen` may name; one more and none of them is known.
     package static let maximumListenedTasks = 64
-    /// Resources that one `subscriptions/listen` may name; of more, nobody with grants on resources may listen to any. Each is asked of the
-    /// grants, and the event loop has others to serve.
+    /// Resources that one `subscriptions/listen` may name; with more of them, no caller with grants on resources may listen to any. Each is asked of
+    /// the grants, and the event loop has others to serve.
     package static let maximumListenedResources = 256
     /// Integers beyond it lose digits in a reader that holds numbers as doubles.
     static let maximumInteger: Int64 = 1 << 53 - 1
@@ -49,7 +49,7 @@ package enum RPCGate {
             guard message.known != .initialize,
                 messages.first.map({ ($0.kind == .response) == (message.kind == .response) }) ?? true
             else { throw RPCFault(.batch, at: start) }
-            // Two answers with one id could not be told apart.
+            // Two answers with one id could not be distinguished.
             if let id = message.id {
                 for other in messages {
                     guard let same = other.id, scanner.equal(id, same) else { continue }

@@ -8,7 +8,7 @@ enum RPCMember: UInt8, CaseIterable {
     case meta, task, taskID, requestState
     case other
 
-    /// An object and the names that mean something in it. What a method has no use for is nobody's business.
+    /// An object and the names that mean something in it. Other members of a method are not judged.
     enum Level {
         case message
         /// The params of `tools/call` and `prompts/get`; of `resources/read`, `subscribe` and `unsubscribe`; of `completion/complete`; of
@@ -113,8 +113,7 @@ extension RPCMember {
     }
 }
 
-/// Walks the members of one object: names a known one exactly, refuses one that stands twice or that a lenient reader could
-/// take for a known one.
+/// Visits the members of one object: names a known one exactly, refuses one that stands twice or that a lenient reader could take for a known one.
 struct RPCMembers {
     private let level: RPCMember.Level
     private var seen: UInt32 = 0

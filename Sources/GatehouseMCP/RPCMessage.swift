@@ -45,15 +45,15 @@ package struct RPCMessage: Sendable {
     }
 
     package internal(set) var kind = Kind.notification
-    /// As it was written, quotes included; nil for a notification.
+    /// The id as it was written, quotes included; nil for a notification.
     package internal(set) var id: Range<Int>?
     /// Nil for a response.
     package internal(set) var method: Text?
     package internal(set) var known = RPCMethod.other
-    /// What the call is aimed at, and which one: the tool or prompt by name, the resource by URI or template, several of them as an array.
+    /// The kind of the call's target, and the target: the tool or prompt by name, the resource by URI or template, several of them as an array.
     package internal(set) var targetKind: Policy.TargetKind?
     package internal(set) var target: Text?
-    /// What it presents that belongs to a caller.
+    /// Values in the message that belong to a caller: tasks and request states.
     package internal(set) var owned: [OwnedValue] = []
     /// Whether it asks for a task to be made of it (`params.task`, 2025-11-25).
     package internal(set) var asksForTask = false
@@ -62,17 +62,17 @@ package struct RPCMessage: Sendable {
     /// Whether the call says what it is aimed at in no way that could be asked of the grants: not at all, too long, or in a body
     /// that is nested deeper than is looked at.
     package internal(set) var isMalformed = false
-    /// Whether the method, which is not known here, is written so that somebody may take it for another one.
+    /// Whether the method, which is not known here, is written so that a lenient server may take it for another one.
     package internal(set) var isUnclear = false
     /// Whether a rate may refuse it.
     package internal(set) var isRated = false
     /// Whether the message has members beside those of JSON-RPC.
     package internal(set) var hasOtherMembers = false
 
-    /// Whether it opens a stream of changes (2026-07-28), which lasts until somebody ends it.
+    /// Whether it opens a stream of changes (2026-07-28), which lasts until one side ends it.
     package var isListen: Bool { known == .listen && kind == .request }
 
-    /// Whether its answer may list something that the caller may not see: by its method, or because nobody knows what its method is answered with.
+    /// Whether its answer may list something that the caller may not see: by its method, or because the answer to its method is not known here.
     package func mayBeAnsweredWithLists(beyond permits: Permits) -> Bool {
         guard kind == .request else { return false }
         if let lists = known.lists { return permits.restricts(lists) }
@@ -116,12 +116,12 @@ extension RPCMessage.Text {
     }
 }
 
-/// What one body holds.
+/// The content of one body.
 package enum RPCBody: Sendable {
     case single(RPCMessage)
     case batch([RPCMessage])
 
-    /// Whether someone waits for an answer.
+    /// Whether a sender waits for an answer.
     package var hasRequests: Bool { contains { $0.kind == .request } }
 
     package func contains(where condition: (RPCMessage) -> Bool) -> Bool {

@@ -9,10 +9,10 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     case complete
     /// Asks to hear of resources as they change: what `resources/subscribe` was before 2026-07-28.
     case listen
-    /// Of one task, named by `taskId` (2025-11-25 and the tasks extension).
+    /// Methods on one task, named by `taskId` (2025-11-25 and the tasks extension).
     case tasksGet, tasksResult, tasksCancel, tasksUpdate
     case tasksList
-    /// Any other that begins with `tasks/`: whatever a later version does with a task, it does it with one of somebody's.
+    /// Any other method that begins with `tasks/`: whatever a later version does with a task, the task belongs to a caller.
     case tasksOther
     case initialize, initialized, discover, ping
     case other
@@ -44,7 +44,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// What kind of thing a call of this method is aimed at, nil for a method that no grant speaks of or that says itself what it is aimed at.
+    /// The kind of target of a call of this method; nil for a method that grants do not cover, or whose params name the kind.
     var calls: Policy.TargetKind? {
         switch self {
         case .toolsCall: .tool
@@ -54,7 +54,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// What the answer lists.
+    /// The kind of list in the method's answer.
     package var lists: Policy.TargetKind? {
         switch self {
         case .toolsList: .tool
@@ -64,11 +64,11 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether its answer may hold a list of things that grants speak of. That of a call holds what was called; that of a task what the task is
-    /// of; and nobody knows what that of an unknown method holds.
+    /// Whether the answer may hold a list of targets that grants cover. The answer to a call holds the result of the target that was called, that of
+    /// a task may hold any result, and the answer to an unknown method may hold anything.
     package var mayList: Bool { calls == nil && self != .complete }
 
-    /// Where its params say what it is aimed at, nil for a method whose params mean nothing here.
+    /// The place of the target in the method's params; nil for a method whose params mean nothing here.
     var parameters: RPCMember.Level? {
         switch self {
         case .toolsCall, .promptsGet: .call
@@ -114,7 +114,7 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
 
     private static let tasks = Array("tasks/".utf8)
 
-    /// Told by the length first, so that no text is compared with more than four names.
+    /// The length selects the candidates, so that no text is compared with more than four names.
     private static func exact(_ text: JSONString) -> RPCMethod {
         switch text.range.count {
         case 4 where text == "ping": .ping
@@ -143,11 +143,11 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
 
     /// How a lenient server could take a text that names no method known here.
     enum Likeness {
-        /// As itself.
+        /// No reader can take the text for a method that is known here.
         case none
-        /// As what nobody here can say: it holds something that is no visible ASCII, which readers trim, fold or leave out in their own ways.
+        /// The text holds characters other than visible ASCII, which readers trim, fold or leave out in different ways.
         case unclear
-        /// As one that grants speak of.
+        /// Readers may take the text for a method that grants cover.
         case governed
     }
 

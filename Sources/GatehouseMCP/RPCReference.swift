@@ -1,10 +1,10 @@
 internal import GatehouseCore
 
-/// What `completion/complete` completes an argument of (2025-11-25, server utilities, completion).
+/// The `ref` of `completion/complete`: the prompt or resource whose argument is completed (2025-11-25, server utilities, completion).
 struct RPCReference {
     /// Nil for a type that is not known here.
     private(set) var kind: Policy.TargetKind?
-    /// Of the member that the type calls for, when it is a string.
+    /// The value of the member that the type calls for, when it is a string.
     private(set) var target: JSONString?
     private(set) var hasType = false
 

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// A ``JSONScanner`` whose faults are those of the gate, and which passes over what nobody reads without judging it.
+/// A ``JSONScanner`` whose faults are those of the gate, and which skips values that are not used without judging them.
 struct RPCScanner {
     private var json: JSONScanner
 
@@ -10,9 +10,9 @@ struct RPCScanner {
 
     var next: JSONKind? { json.next }
     var offset: Int { json.offset }
-    /// As ``JSONScanner/tokenEnd``.
+    /// See ``JSONScanner/tokenEnd``.
     var tokenEnd: Int { json.tokenEnd }
-    /// As ``JSONScanner/deepest``.
+    /// See ``JSONScanner/deepest``.
     var deepest: Int {
         get { json.deepest }
         set { json.deepest = newValue }
@@ -48,7 +48,7 @@ struct RPCScanner {
         try read { json throws(JSONFault) in try json.null() }
     }
 
-    /// As ``JSONScanner/skipUnread()``.
+    /// See ``JSONScanner/skipUnread()``.
     @discardableResult
     mutating func skip() throws(RPCFault) -> Range<Int> {
         try read { json throws(JSONFault) in try json.skipUnread() }

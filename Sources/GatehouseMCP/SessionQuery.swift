@@ -5,13 +5,13 @@ internal import GatehouseCore
 package enum SessionQuery {
     package enum Found: Equatable, Sendable {
         case none
-        /// Where the value stands in the query.
+        /// The position of the one value in the query.
         case one(Range<Int>)
         /// Twice, or under a name or value that one reader decodes and another does not.
         case ambiguous
     }
 
-    /// In their normal form: letters and digits alone, in lower case.
+    /// The names in their normal form: letters and digits alone, in lower case.
     private static let names: [StaticString] = ["sessionid", "mcpsessionid", "transportid"]
 
     /// `;` separates too: some servers still read it so.

@@ -64,7 +64,7 @@ package final class SessionTags: Sendable {
         return tag.tag(of: id)
     }
 
-    /// What an audit row says of a session: the first 16 bytes of its tagged id's SHA-256, in hexadecimal.
+    /// The session's hash in an audit row: the first 16 bytes of its tagged id's SHA-256, in hexadecimal.
     package static func hash(of tagged: UnsafeRawBufferPointer) -> [UInt8] {
         var hash = SHA256()
         hash.update(bufferPointer: tagged)

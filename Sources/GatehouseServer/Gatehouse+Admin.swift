@@ -1,8 +1,8 @@
 internal import GatehouseCore
 internal import Synchronization
 
-/// What the admin listener answers. `/healthz` says that the process answers and touches nothing; everything else is told only to who asks
-/// by a name that is this machine's, and what changes something only to who holds the key of the run file.
+/// The admin listener's answers. `/healthz` says that the process answers and touches nothing; every other page needs a `Host` that is this
+/// machine's, and requests that change something need the key of the run file.
 extension Gatehouse {
     func page(_ request: AdminServer.Request) async -> AdminServer.Page? {
         let isPOST = request.method == "POST"

@@ -7,9 +7,9 @@ internal import GatehouseTokens
 internal import Logging
 internal import Synchronization
 
-/// What is wrong with what the instance rests on: looked for from the start on, whether or not anybody calls.
+/// Looks for findings from the start on, whether or not requests come.
 extension Gatehouse {
-    /// Between two looks.
+    /// Time between two rounds of checks.
     static let findingsInterval: Duration = .seconds(1)
 
     func facts(_ traffic: LoopMetrics.Snapshot) async -> InstanceFacts {
@@ -48,14 +48,14 @@ extension Gatehouse {
         var standing = StandingFindings()
         repeat {
             let inForce = inForce.withLock { $0 }
-            // Looking may block for as long as the file system does; readiness tells what was seen last.
+            // The check may block for as long as the file system does; readiness reports the last result.
             let files =
                 [path.flatMap { Finding.replacedFile($0, .configuration) }]
                 + inForce.secretFiles.map { Finding.replacedFile($0, .secrets) }
             fileFindings.withLock { $0 = files.compactMap { $0 } }
             let findings = await facts(await traffic().snapshot).findings
             for (word, finding) in standing.update(findings, at: ContinuousClock.now - launchedAt) {
-                // The reload itself has said every error of a file that it refused, and what waits for a restart.
+                // The reload itself has logged every error of a file that it refused, and the changes that need a restart.
                 if word == .began, finding.probe == .configuration, ["", Finding.restart].contains(finding.subject) {
                     continue
                 }

@@ -2,9 +2,9 @@ package import GatehouseConfig
 internal import GatehouseProxy
 package import Logging
 
-/// What the log tells of requests.
+/// The log's lines about requests.
 extension Gatehouse {
-    /// Between two lines of one reason, route and caller.
+    /// Time between two lines of one reason, route and caller.
     static let requestLinesInterval: Duration = .seconds(1)
 
     /// Takes what the event loops have counted and logs it, until the task is cancelled.

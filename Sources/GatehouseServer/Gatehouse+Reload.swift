@@ -7,11 +7,11 @@ internal import Synchronization
 
 extension Gatehouse {
     /// Reads the file again and puts its routes, limits and store in force, dropping no connection. A bad file, or a store that cannot take over,
-    /// keeps the old ones serving; what cannot change while running is named and waits for a restart; and what widens access may be held.
+    /// keeps the old ones serving; changes that need a restart are named; and a file that widens access may be held.
     ///
     /// - Parameters:
     ///   - isConfirmed: an operator says that the file which is there now is meant.
-    ///   - cause: who asks; one change is one reload, whoever sees it first.
+    ///   - cause: the cause of the reload; one change is one reload, whichever cause comes first.
     @discardableResult
     package func reload(
         path: String,
@@ -29,7 +29,7 @@ extension Gatehouse {
         return await task.value
     }
 
-    /// Whether a file waits to be taken.
+    /// Whether a file is held.
     package var isHoldingReload: Bool { reloadGate.withLock { $0.isHolding } }
 
     private func reloadAlone(path: String, isConfirmed: Bool, cause: ReloadCause) async -> ReloadOutcome {
@@ -44,7 +44,7 @@ extension Gatehouse {
                 return known
             }
             let new = try Configuration(parsing: read, file: path, environment: .process)
-            // The same twice, or somebody writes to it while it is read.
+            // Two equal readings are needed, because the file may be written while it is read.
             guard try Configuration.bytes(of: path) == new.text else {
                 return refuse(.refused, ["the file changed while it was read"], nil)
             }
@@ -73,7 +73,7 @@ extension Gatehouse {
             case .hold(let why, let remaining):
                 outcome.result = .held
                 outcome.problems = [why]
-                // Up, so that who waits for so long finds it taken.
+                // Rounded up, so that a client that waits this long finds the file taken.
                 outcome.secondsLeft = remaining.map { Int(($0.microseconds + 999_999) / 1_000_000) }
                 hold(outcome)
                 return outcome
@@ -107,7 +107,7 @@ extension Gatehouse {
         AuditAssembly.change(audit, to: new.audit, from: old.audit)
     }
 
-    /// What a file that is in force now asks of the store in vain, in the words of every other place.
+    /// Tokens that the new file needs and the store does not have, in the words of the findings.
     private func lackingTokens(_ new: Configuration) -> [String] {
         let served = tokens.source.refresher.snapshot.tokens
         return new.tokenNames.filter { served[$0] == nil }.sorted().map { name in

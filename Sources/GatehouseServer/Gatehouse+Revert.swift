@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import GatehouseProxy
 
 extension Gatehouse {
-    /// Puts into the audit that Gatehouse went back to a token's version before: a decision that no caller made, with an outcome of its own.
+    /// Records in the audit that Gatehouse rolled a token back: a decision that no caller made, with an outcome of its own.
     ///
     /// Its columns: `rpc_method` is `gatehouse/auto_revert`, `target` and `token_name` the token, `token_version` the version that is current
     /// again, `route` the route whose upstream answered 401, `principal_kind` none.

@@ -2,14 +2,14 @@ internal import GatehouseConfig
 internal import GatehouseCore
 internal import Logging
 
-/// What the start waits for, and what it cannot have.
+/// The readings that the start waits for.
 extension Gatehouse {
     /// How long the start waits for the first readings of keys, tokens and bearers.
     static let firstReadings: Duration = .seconds(3)
 
-    /// Waits for the first readings, so that nobody is refused for a key or a token that is there. But not for long: a store that somebody
-    /// filled takes its time, and who is refused by name knows more than who finds nobody listening. An instance that takes over from
-    /// another one waits to the end, for that one serves meanwhile.
+    /// Waits for the first readings, so that no request is refused for a key or a token that exists. The wait is bounded: a large store takes its
+    /// time, and a refusal with a reason says more than a closed port. An instance that takes over from another one waits to the end, because the
+    /// other one serves meanwhile.
     func first(_ readings: Task<Void, Never>) async {
         guard !configuration.reusesPort else { return await readings.value }
         let (ends, teller) = AsyncStream.makeStream(of: Bool.self)

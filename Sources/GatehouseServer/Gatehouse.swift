@@ -11,28 +11,28 @@ internal import SocketLoop
 internal import Synchronization
 internal import Threads
 
-/// The composition root: makes every part from the configuration, joins them, and runs them until told to stop.
+/// The composition root: makes every part from the configuration, joins them, and runs them until it is stopped.
 package final class Gatehouse: Sendable {
     let configuration: Configuration
     let logger: Logger
     let live: LiveState
     let startedAt = SystemClock().now()
-    /// As `--version` says it.
+    /// The version, as `--version` prints it.
     let version: String
-    /// Of a clock that is never set.
+    /// The start on the monotonic clock.
     let launchedAt = ContinuousClock.now
     /// The file that is read again, nil for an instance without one.
     let path: String?
-    /// What the last file taken says; ``configuration`` is what the start read.
+    /// The last configuration that was taken; ``configuration`` is the one that the start read.
     let inForce: Mutex<Configuration>
     let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
     let reloadGate = Mutex(ReloadGate())
     /// Nil until the listeners stand.
     let runFile = Mutex<RunFile?>(nil)
     private let eventLoops: [EpollLoop]
-    /// Of the admin listener: what is asked there never delays a request.
+    /// The admin listener's loop: its requests never delay those of the proxy.
     private let adminLoop: EpollLoop
-    /// Where the log's lines go, for what it could not write.
+    /// The queue of log lines, asked for the number of lines that it could not write.
     private let logQueue: LogQueue?
     let logLevel: LogLevel?
     let audit: AuditSystem
@@ -50,7 +50,7 @@ package final class Gatehouse: Sendable {
     let adminHost: AdminHost
     let isListening = Mutex(false)
     let isDraining = Mutex(false)
-    /// Of files, as they were looked at last.
+    /// The findings about files, as of the last check.
     let fileFindings = Mutex<[Finding]>([])
     /// Ends when ``stop()`` was called.
     private let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
@@ -59,8 +59,8 @@ package final class Gatehouse: Sendable {
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
     /// - Parameters:
-    ///   - path: the file that the configuration was read from, for who asks the instance to read it again.
-    ///   - logQueue: whose lost lines the metrics tell; nil when the logger writes elsewhere.
+    ///   - path: the file that the configuration was read from, for reloads.
+    ///   - logQueue: the queue whose lost lines the metrics count; nil when the logger writes elsewhere.
     ///   - logLevel: follows the configuration; nil when the logger has a level of its own.
     ///   - version: what the status page calls this build.
     ///   - onReady: called once both listeners stand, with their ports; nil for a unix socket.
@@ -209,7 +209,7 @@ package final class Gatehouse: Sendable {
         let keyTask = Task { [keys] in await keys.run() }
         let requestsTask = Task { [self] in await watchRequests() }
         let findingsTask = Task { [self] in await watchFindings() }
-        // Before all that may take its time, so that who asks is told what is waited for.
+        // The admin listener starts before the slow steps, so that a client can learn what the start waits for.
         let isShared = configuration.reusesPort
         let admin = try await listening(on: configuration.admin, key: "admin") {
             try await AdminServer.start(
@@ -306,7 +306,7 @@ package final class Gatehouse: Sendable {
         runFile.withLock { $0.take() }?.remove(spool: configuration.audit.spool)
     }
 
-    /// Has ``run()`` drain and return.
+    /// Makes ``run()`` drain and return.
     package func stop() { stopping.finish() }
 
     /// How long a stop may wait for the audit's sink within `limits.drain`; what it did not take stays in the spool.
@@ -316,7 +316,7 @@ package final class Gatehouse: Sendable {
 
     func readiness() async -> Readiness { Readiness(await facts(await traffic().snapshot)) }
 
-    /// What all loops have counted, together.
+    /// The sum of all loops' metrics.
     func traffic() async -> (snapshot: LoopMetrics.Snapshot, openExchanges: Int) {
         var traffic = LoopMetrics.Snapshot()
         var exchanges = 0

@@ -20,7 +20,7 @@ package struct TokenProbe: Sendable {
         case works
         /// The upstream answered, and not as a good token is answered.
         case fails(String)
-        /// Nobody answered, or who did speaks of itself (5xx, 408, 425, 429): nothing is known of the token.
+        /// No answer came, or one that says nothing about the token (5xx, 408, 425, 429).
         case unclear(String)
     }
 

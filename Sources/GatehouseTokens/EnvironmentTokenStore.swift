@@ -4,7 +4,7 @@ package import GatehouseCore
 /// Tokens in environment variables: the first phase, read-only. The token `coda` is `$CODA_API_TOKEN`, or the variable that the configuration
 /// maps it to.
 ///
-/// The environment cannot be listed by token, so the store is told the names that routes use.
+/// The environment cannot be listed by token, so the store is given the names that routes use.
 package struct EnvironmentTokenStore: TokenStore {
     package let capabilities: TokenStoreCapabilities = []
 

@@ -1,20 +1,20 @@
 package import GatehouseCore
 
-/// Follows which versions of tokens are served and rejected, and says when a new one is worth a proof: a machine without store, clock or
-/// network. Times are since any fixed point of a clock that is never set.
+/// Tracks the versions of tokens that are served and rejected, and decides when a new version is worth a probe: a machine without store, clock or
+/// network. Times are since any fixed point of a monotonic clock.
 ///
-/// A rejection says little: a 401 may mean the token, or the caller, or one page. So it decides nothing, and only has the new version and
-/// the one before tried by the route's probe, at most once in ``interval`` for a token however often it is rejected.
+/// A rejection says little: a 401 may mean the token, or the caller, or one page. So it decides nothing, and only has the new version and the one
+/// before tried by the route's probe, at most once in ``interval`` for a token however often it is rejected.
 ///
-/// What it knows does not outlive the process: after a restart a promotion made before it is not gone back from.
+/// The state does not outlive the process: a promotion made before a restart is not rolled back after it.
 package struct PromotionWatch: Sendable {
     /// How long after a promotion a rejection may be its fault.
     package static let window: Duration = .seconds(600)
-    /// Between two proofs of a token.
+    /// Time between two probes of a token.
     package static let interval: Duration = .seconds(30)
 
     package enum Verdict: Equatable, Sendable {
-        /// Of a version that is not current any more.
+        /// The rejected version is not current any more.
         case ignore
         /// The store may know a newer version: read it again.
         case refresh
@@ -41,7 +41,7 @@ package struct PromotionWatch: Sendable {
                 continue
             }
             guard version != old.current else { continue }
-            // A lower version is one that somebody went back to.
+            // A lower version is the result of a rollback.
             tokens[name] = Token(current: version, promotedAt: version > old.current ? now : nil)
         }
         // A token that is away for a while keeps its past.

@@ -28,15 +28,15 @@ package struct TokenError: Error, Sendable, CustomStringConvertible {
     }
 
     package enum Source: Sendable {
-        /// What the operator asked or configured.
+        /// The operator's request or configuration.
         case client
-        /// What the store holds or answers.
+        /// The content of the store, or its answer.
         case store
     }
 
     package let code: Code
     package let message: String
-    /// What to do about it, when there is something.
+    /// Advice to the operator, when there is some.
     package let hint: String?
     package let underlying: (any Error)?
 

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 
-/// Which tokens may be served, and when the store is read next: a machine without clock or store. Times are since any fixed point of
-/// a clock that is never set, so a step of the wall clock drops no token.
+/// Decides which tokens may be served, and when the store is read next: a machine without clock or store. Times are since any fixed point of a
+/// monotonic clock, so a step of the wall clock drops no token.
 struct TokenFreshness {
     /// A failed reading is tried again after this, then after twice as long, up to `refresh`.
     static let firstRetry: Duration = .seconds(1)

@@ -24,7 +24,7 @@ package struct TokenMigration: Sendable {
         package let source: Int?
         package let target: Int?
         package let problem: TokenError?
-        /// Of a token that is to be set by hand.
+        /// The line for a token that is to be set by hand.
         package let line: EnvironmentLine?
     }
 

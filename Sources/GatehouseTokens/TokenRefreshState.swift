@@ -10,9 +10,9 @@ package struct TokenRefreshState: Sendable {
     package internal(set) var error: TokenError?
     /// Tokens that the last reading could not give.
     package internal(set) var problems: [TokenProblem] = []
-    /// Of the tokens of the last reading, where the store knows them.
+    /// The dates of the last reading's tokens, where the store knows them.
     package internal(set) var dates: [TokenName: TokenDates] = [:]
-    /// The clock of the store's server as the last reading found it, where it tells.
+    /// The clock of the store's server as the last reading found it, where it can be read.
     package internal(set) var clock: ClockReading?
     /// When the store's file was last found to be another one than before; nil where that was not so.
     package internal(set) var replacedAt: ContinuousClock.Instant?

@@ -11,13 +11,13 @@ package actor TokenRefresher {
     /// How often the store is asked whether something changed.
     package static let pollInterval: Duration = .seconds(1)
 
-    /// Where the refresher's time and chance come from. Tests give their own.
+    /// The sources of the refresher's time and randomness. Tests give their own.
     package struct Surroundings: Sendable {
         package var wall: any WallClock
         /// Time since any fixed point, on a clock that is never set.
         package var uptime: @Sendable () -> Duration
         package var sleep: @Sendable (Duration) async throws -> Void
-        /// From 0 to 1.
+        /// A random number from 0 to 1.
         package var jitter: @Sendable () -> Double
 
         package init(
@@ -73,7 +73,7 @@ package actor TokenRefresher {
     /// May be read anywhere, at any time.
     package nonisolated var state: TokenRefreshState { published.withLock { $0.state } }
 
-    /// What was handed on last. May be read anywhere, at any time.
+    /// The snapshot that was handed on last. May be read anywhere, at any time.
     package nonisolated var snapshot: TokenSnapshot { published.withLock { $0.snapshot } }
 
     /// Every token of the live store without its value, read from it now.
@@ -83,9 +83,9 @@ package actor TokenRefresher {
     /// is read at most every 10 s for it.
     package nonisolated func requestRefresh() { published.withLock { $0.isRequested = true } }
 
-    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store tells of a change.
+    /// Reads the store until the task is cancelled. The first reading starts at once; one more as soon as the store notifies of a change.
     package func run() async {
-        // However many changes are told during a reading, one more reading covers them all.
+        // However many changes are notified during a reading, one more reading covers them all.
         let (told, teller) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [store] in await store.watch { teller.yield() } }
@@ -120,7 +120,7 @@ package actor TokenRefresher {
         }
         if isRequested { freshness.readRequested() }
         // Asking costs a thread hop and a look at shared memory, or a round trip. A store that could not be read is not asked: its retry is due
-        // at its time, and a store that tells of its changes tells when it is back.
+        // at its time, and a store that notifies of changes does so when it is back.
         let stamp = freshness.state.error == nil ? try? await store.changeStamp() : nil
         if freshness.isReadDue(at: surroundings.uptime(), stamp: stamp) { await refreshNow() }
         if freshness.expire(at: surroundings.uptime()) { handOn() }
@@ -159,7 +159,7 @@ package actor TokenRefresher {
         readingsEnded += 1
     }
 
-    /// Kept before it is told, so that whoever is told of one finds no older one here.
+    /// The snapshot is stored before the notification, so that a notified reader never finds an older one here.
     private func handOn() {
         let snapshot = freshness.snapshot
         published.withLock { $0.snapshot = snapshot }

@@ -10,18 +10,18 @@ package protocol TokenStore: Sendable {
     /// Reads the current value of every token. One that cannot be read is a problem of its own and does not keep the others back.
     func load() async throws(TokenError) -> TokenLoad
 
-    /// Something that differs from its last value when tokens may have changed, cheap enough to ask each second; nil
-    /// from a store that can only be read whole.
+    /// A stamp that differs from its last value when tokens may have changed, cheap enough to read each second; nil from a store that can only be
+    /// read whole.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
-    /// Calls `changed` whenever the store tells of a change by itself, until the task is cancelled. Returns at once for a store that
-    /// tells nothing: it is then asked for its stamp.
+    /// Calls `changed` whenever the store notifies of a change by itself, until the task is cancelled. Returns at once for a store that
+    /// cannot notify: its stamp is read instead.
     func watch(_ changed: @escaping @Sendable () -> Void) async
 
     /// Every token without its value, by name.
     func list() async throws(TokenError) -> [TokenSummary]
 
-    /// What happened to a token, the newest first; also after it was deleted.
+    /// The changes of a token, the newest first; also after it was deleted.
     ///
     /// - Throws: ``TokenError`` `notFound` for a name that never was.
     func history(of name: TokenName) async throws(TokenError) -> [TokenEvent]
@@ -33,7 +33,7 @@ package protocol TokenStore: Sendable {
 
     /// Makes `value` the current version: the first of a new token or the next of an old one.
     ///
-    /// - Throws: ``TokenError`` `invalidValue`, `limit`; `keyUnknown` or `tampered` when what stands there cannot be trusted.
+    /// - Throws: ``TokenError`` `invalidValue`, `limit`; `keyUnknown` or `tampered` when the stored rows cannot be trusted.
     @discardableResult
     func set(_ name: TokenName, to value: Secret, _ change: TokenChange) async throws(TokenError) -> TokenSummary
 
@@ -88,13 +88,13 @@ package struct TokenStoreCapabilities: OptionSet, Sendable {
     package static let sealing = TokenStoreCapabilities(rawValue: 4)
 }
 
-/// What one reading of a store gave.
+/// The result of one reading of a store.
 package struct TokenLoad: Sendable {
     package var tokens: [TokenName: TokenValue]
     package var problems: [TokenProblem]
-    /// Of the tokens whose store knows them.
+    /// The dates of the tokens whose store knows them.
     package var dates: [TokenName: TokenDates] = [:]
-    /// The clock of the store's server, where it tells.
+    /// The clock of the store's server, where it has one that can be read.
     package var clock: ClockReading?
     /// When the store's file was last found to be another one than before.
     package var replacedAt: ContinuousClock.Instant?

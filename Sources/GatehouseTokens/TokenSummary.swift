@@ -15,12 +15,12 @@ package struct TokenSummary: Sendable {
     package let problem: TokenError?
 }
 
-/// What an operator says with a change.
+/// An operator's record of a change.
 package struct TokenChange: Sendable {
     /// Bytes of an actor and of a note; longer ones are refused.
     package static let maximumLength = 256
 
-    /// Who does it.
+    /// The person or system that makes the change.
     package let actor: String
     package let note: String
     package let expiresAt: Timestamp?
@@ -59,7 +59,7 @@ package struct TokenEvent: Sendable {
     package let at: Timestamp
     package let actor: String
     package let note: String
-    /// Of the value, while its version is kept and opens.
+    /// The fingerprint of the value, while its version is kept and opens.
     package let fingerprint: Fingerprint?
     package let isCurrent: Bool
     /// Set when the record itself cannot be trusted.

@@ -2,7 +2,7 @@
 /// a value, a statement's text or a password.
 package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
-        /// Not a `postgres://` or `postgresql://` URL that libpq understands.
+        /// The URL is not a `postgres://` or `postgresql://` URL that libpq understands.
         case invalidURL
         /// No server answered, or it refused the connection: user, password, database, TLS, too many clients.
         case connectionFailed

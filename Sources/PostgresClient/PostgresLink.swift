@@ -56,7 +56,7 @@ final class PostgresLink {
         guard sent == 1 else { throw fail() }
     }
 
-    /// Hands everything to the socket. Reads meanwhile: a server that waits for us to read would not take the rest.
+    /// Writes everything to the socket. Reads meanwhile: a server whose own output is not read would stop taking the rest.
     func flush(until deadline: ContinuousClock.Instant) throws(PostgresError) {
         while true {
             switch PQflush(connection) {

@@ -1,6 +1,6 @@
 /// How to reach a database. Prints without the URL, which may carry a password.
 package struct PostgresOptions: Sendable {
-    /// Until the session is ready, over all hosts of the URL; beyond it ``PostgresError/Code/timeout``. Resolving a name
+    /// Time until the session is ready, over all hosts of the URL; beyond it ``PostgresError/Code/timeout``. Resolving a name
     /// is the system's work and not bounded by it.
     package static let defaultConnectTimeout: Duration = .seconds(5)
     /// One statement or batch, on the server; beyond it ``PostgresError/Code/timeout``.
@@ -11,7 +11,7 @@ package struct PostgresOptions: Sendable {
     let url: String
     package var connectTimeout: Duration
     package var statementTimeout: Duration
-    /// What the server shows for this connection, unless the URL says otherwise.
+    /// The name that the server shows for this connection, unless the URL says otherwise.
     package var applicationName: String
 
     /// - Parameters:

@@ -1,4 +1,4 @@
-/// What stands between a connection and the server.
+/// The kind of pooler between a connection and the server.
 package enum PostgresPooling: String, Sendable {
     /// Nothing, or what passes bytes on.
     case none

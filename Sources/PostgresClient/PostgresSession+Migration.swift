@@ -6,7 +6,7 @@ extension PostgresSession {
     /// How long ``takeTurn(_:)`` waits for others.
     static let turnPatience: Duration = .seconds(3)
 
-    /// Brings the tables of one component to the schema that this release knows.
+    /// Migrates the tables of one component to the schema of this release.
     ///
     /// Several components may share a database, so the version is kept for each in the table `schema_versions`.
     ///
@@ -22,8 +22,8 @@ extension PostgresSession {
         through scripts: [[String]],
         usableFrom oldest: Int? = nil
     ) throws(PostgresError) {
-        // Read first: a user who may not create tables needs nothing more when they are up to date, and must be told which it is when
-        // they are newer.
+        // The version is read first: a user who may not create tables needs nothing more when they are up to date, and needs to know their version
+        // when they are newer.
         let version = try checkedVersion(of: component, scripts)
         if version == scripts.count { return }
         do throws(PostgresError) {
@@ -60,11 +60,11 @@ extension PostgresSession {
         return try rows.first.map { (row) throws(PostgresError) in Int(try row.int(0)) } ?? 0
     }
 
-    /// Waits for its turn, until the end of the transaction, to make what can be made once: of two who begin together the second finds it
-    /// made.
+    /// Waits for the advisory lock, until the end of the transaction, to make objects that can be made once: of two that begin together the second
+    /// one finds them made.
     ///
-    /// Any user of the database can hold an advisory lock. So it is courtesy and protects nothing: after ``turnPatience`` it goes on without,
-    /// and the catalog lets one of two makers fail.
+    /// Any user of the database can hold an advisory lock. So it is a courtesy and protects nothing: after ``turnPatience`` the caller goes on
+    /// without it, and the catalog lets one of two makers fail.
     package func takeTurn(_ lock: Int64) throws(PostgresError) {
         let end = ContinuousClock.now + Self.turnPatience
         while true {

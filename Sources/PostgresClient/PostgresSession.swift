@@ -1,12 +1,12 @@
 internal import CPostgres
 
-/// What LISTEN brings.
+/// A notification received by LISTEN.
 package struct PostgresNotification: Sendable, Hashable {
     package let channel: String
     package let payload: String
 }
 
-/// What a transaction sees of others.
+/// The isolation of a transaction from others.
 package enum PostgresIsolation: Sendable {
     /// Each statement sees what is committed before it.
     case readWrite
@@ -34,7 +34,7 @@ package final class PostgresSession {
     private let statementTimeout: Duration
     /// Whether a pooler, such as PgBouncer, stands between this connection and the server.
     package let isPooled: Bool
-    /// Behind a pooler: what is set at the beginning of each transaction.
+    /// Settings for the beginning of each transaction behind a pooler.
     private var settings: [(name: String, value: String)] = []
     private var isInTransaction = false
 
@@ -92,7 +92,7 @@ package final class PostgresSession {
         PostgresRows(try result(of: sql, values))
     }
 
-    /// What time it is by the server, in microseconds since 1970.
+    /// The server's time, in microseconds since 1970.
     package func clock() throws(PostgresError) -> Int64 {
         try query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].int(0)
     }
@@ -133,7 +133,7 @@ package final class PostgresSession {
     }
 
     private func pipeline(_ statements: [PostgresStatement]) throws(PostgresError) -> [PostgresResult] {
-        // What cannot be sent is refused before anything is.
+        // Values that cannot be sent are refused before any statement is sent.
         for statement in statements { _ = try PostgresParameters(statement.values) }
         let deadline = self.deadline
         try link.enterPipeline()

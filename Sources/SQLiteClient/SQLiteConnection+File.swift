@@ -66,7 +66,7 @@ extension SQLiteConnection {
     /// Writes the write-ahead log into the database and makes it empty. Waits half a second at most for readers of an older state, since writers
     /// wait meanwhile.
     ///
-    /// - Returns: whether nobody kept it from being emptied.
+    /// - Returns: whether the log was emptied: no reader kept it.
     package func truncateLog() throws(SQLiteError) -> Bool {
         try execute("PRAGMA busy_timeout=500")
         defer { try? execute("PRAGMA busy_timeout=\(busyMilliseconds)") }
@@ -84,7 +84,7 @@ extension SQLiteConnection {
         let inode: ino_t
     }
 
-    /// Of the file at the end of the path; nil when there is none.
+    /// The identity of the file at the end of the path; nil when there is none.
     package static func identity(of file: String) -> Identity? {
         var status = stat()
         return stat(file, &status) == 0 ? Identity(device: status.st_dev, inode: status.st_ino) : nil

@@ -1,5 +1,5 @@
 extension SQLiteConnection {
-    /// Brings the tables of one component to the schema that this release knows.
+    /// Migrates the tables of one component to the schema of this release.
     ///
     /// Several components may share a file, so the version is kept for each in the table `schema_versions` and not in the one
     /// `user_version` of the file.

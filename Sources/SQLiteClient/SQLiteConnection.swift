@@ -14,7 +14,7 @@ package final class SQLiteConnection {
         case readWrite
         /// Never writes to the database. The file must be there; its mode is left alone. A `-wal` and a `-shm` may be made beside it.
         case readOnly
-        /// The same, and makes no file either. A database that has no `-wal` is one that nobody has open: it is read as it lies there
+        /// The same, and makes no file either. A database that has no `-wal` is not open anywhere: it is read as it lies there
         /// (`immutable=1`, https://www.sqlite.org/uri.html).
         case untouched
     }
@@ -35,7 +35,7 @@ package final class SQLiteConnection {
     let file: String
     let identity: Identity?
     let busyMilliseconds: Int
-    /// Of the write-ahead log of this file.
+    /// The identity of this database's write-ahead log.
     var logIdentity: Identity?
 
     /// Opens the database file at `path`, which is a path in the file system and never a URI or `:memory:`.

@@ -80,7 +80,7 @@ package final class SQLiteStatement {
 
     // MARK: Rows
 
-    /// Goes to the next row.
+    /// Steps to the next row.
     ///
     /// - Returns: whether there is one; after the last the statement is ready for its next use.
     package func step() throws(SQLiteError) -> Bool {
@@ -99,7 +99,7 @@ package final class SQLiteStatement {
         while try step() {}
     }
 
-    /// Makes the statement ready for its next use and lets go of its read lock. Parameters keep their values.
+    /// Makes the statement ready for its next use and releases its read lock. Parameters keep their values.
     package func reset() {
         hasRow = false
         // The result repeats the error of the last step, which was thrown then.

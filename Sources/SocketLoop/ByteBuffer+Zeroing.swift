@@ -2,7 +2,7 @@ internal import Glibc
 package import NIOCore
 
 extension ByteBuffer {
-    /// Overwrites all that was written into the buffer with zeros, whoever else holds its memory: for secrets that nobody needs any more.
+    /// Overwrites everything that was written into the buffer with zeros, also for other holders of its memory: for secrets that are needed no more.
     package func zero() {
         var all = self
         all.moveReaderIndex(to: 0)

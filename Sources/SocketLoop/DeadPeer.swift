@@ -4,12 +4,12 @@ internal import Glibc
 /// options an idle connection to such a peer stands for hours, and one with data under way for a quarter of an hour (tcp(7),
 /// `tcp_keepalive_time` and `tcp_retries2`).
 package struct DeadPeer: Sendable {
-    /// From the last sign of life to the end of the connection (TCP_USER_TIMEOUT). It also ends a connection whose peer takes nothing
+    /// Time from the last sign of life to the end of the connection (TCP_USER_TIMEOUT). It also ends a connection whose peer takes nothing
     /// for as long, as other proxies do after the same time.
     package static let defaultTimeout: TimeSpan = .seconds(60)
     /// Silence before the kernel asks the peer whether it lives (TCP_KEEPIDLE).
     package static let defaultIdle: TimeSpan = .seconds(20)
-    /// From one question to the next (TCP_KEEPINTVL).
+    /// Time from one probe to the next (TCP_KEEPINTVL).
     package static let defaultInterval: TimeSpan = .seconds(10)
 
     package let timeout: TimeSpan

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// How many descriptors the process may have open (getrlimit(2), RLIMIT_NOFILE), and how many of them connections may take.
 ///
-/// The kernel gives the lowest free number, so the number of a new descriptor tells how many are in use.
+/// The kernel gives the lowest free number, so the number of a new descriptor shows how many are in use.
 package struct DescriptorLimit: Equatable, Sendable {
     /// Descriptors that the data plane leaves for the admin listener, the spool, databases, key sets and look-ups.
     package static let reserved = 256
@@ -29,7 +29,7 @@ package struct DescriptorLimit: Equatable, Sendable {
         return current
     }
 
-    /// The first number that no connection of the data plane may have. Of very few descriptors half are left.
+    /// The first descriptor number that no connection of the data plane may have. When descriptors are very few, half of them are reserved.
     package var ceiling: Int { count - min(Self.reserved, count / 2) }
 
     /// Client connections that fit: each may need one more to its upstream.

@@ -18,7 +18,7 @@ package final class EpollLoop: @unchecked Sendable {
     private var onStop: [@Sendable () -> Void] = []
     /// When the present event began. One reading of the clock serves all that one event sets off.
     package private(set) var now = MonotonicTime.now()
-    /// The buffer that sockets read into; its memory serves again as soon as nobody holds what was read.
+    /// The buffer that sockets read into; its memory is reused as soon as the bytes that were read are released.
     var receiving = ByteBuffer()
 
     // MARK: - Life
@@ -90,7 +90,7 @@ package final class EpollLoop: @unchecked Sendable {
         schedule(at: .now() + span, body)
     }
 
-    /// Without effect once its time has come.
+    /// Cancels a timer; without effect once its time has come.
     package func cancel(_ timer: UInt64) { timers.cancel(timer) }
 
     /// Runs a closure when the present event is done with.

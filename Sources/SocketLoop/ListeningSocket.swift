@@ -88,7 +88,7 @@ enum ListeningSocket {
         guard isShared else {
             return try UnixPath.claim(path, address) { () throws(SocketError) in
                 let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
-                // The mode before it listens: until then nobody can connect.
+                // The mode is set before listening: until then no client can connect.
                 return try listen(descriptor, at: address, isShared: false, backlog: backlog) { chmod(path, mode) == 0 }
             }
         }

@@ -10,7 +10,7 @@ package struct LoopBound<Value>: @unchecked Sendable {
         self.loop = loop
     }
 
-    /// To be asked for on the loop.
+    /// The value, to be used on the loop only.
     package var value: Value {
         loop.preconditionInLoop()
         return bound

@@ -9,9 +9,9 @@ struct NameTable<Waiter> {
         case known([SocketAddress])
         /// The caller's waiter was taken in. `fallsBack`: an old answer is there to fall back to after ``patience``.
         case wait(fallsBack: Bool)
-        /// As `wait`; and the caller begins the look-up.
+        /// The caller waits, and begins the look-up.
         case lookUp(fallsBack: Bool)
-        /// More look-ups or waiters than ``maximumLookups`` and ``maximumWaiting``.
+        /// There are more look-ups or waiters than ``maximumLookups`` and ``maximumWaiting``.
         case refused
     }
 
@@ -66,7 +66,7 @@ struct NameTable<Waiter> {
     /// The look-up of a name has ended.
     ///
     /// - Parameter isAnswer: whether a resolver spoke: a name that it does not know is no failure of its own, and ends what was known.
-    /// - Returns: who waits, and the old addresses that serve in place of a failure.
+    /// - Returns: the callers that wait, and the old addresses that serve in place of a failure.
     mutating func ended(
         _ name: String,
         _ addresses: [SocketAddress]?,

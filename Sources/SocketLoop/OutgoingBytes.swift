@@ -6,7 +6,7 @@ internal import NIOCore
 struct OutgoingBytes {
     private struct Part {
         var bytes = ByteBuffer()
-        /// Whether it is a copy, which nobody else holds.
+        /// Whether the buffer is a copy, which has no other holder.
         var isOwn = false
 
         func leave() { if isOwn { bytes.zero() } }
@@ -14,7 +14,7 @@ struct OutgoingBytes {
         /// Puts bytes behind those of an own part.
         mutating func add(_ more: ByteBuffer) {
             if bytes.writableBytes < more.readableBytes {
-                // Not left to the allocator, which would leave a copy behind.
+                // The buffer is grown by hand, because the allocator would leave a copy behind.
                 var larger = ByteBuffer()
                 larger.reserveCapacity(max(2 * bytes.readableBytes, bytes.readableBytes + more.readableBytes))
                 larger.writeImmutableBuffer(bytes)
@@ -31,7 +31,7 @@ struct OutgoingBytes {
         case failed
     }
 
-    /// In most cases the only one.
+    /// The first part, in most cases the only one.
     private var first = Part()
     private var rest: [Part] = []
     private(set) var count = 0

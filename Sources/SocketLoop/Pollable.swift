@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Something with a descriptor that a loop watches.
+/// An object with a descriptor that a loop watches.
 package class Pollable {
     package let loop: EpollLoop
     let descriptor: CInt
-    /// Tells this use of the descriptor from those before it.
+    /// Distinguishes this use of the descriptor number from earlier ones.
     var generation: UInt32 = 0
 
     init(_ descriptor: CInt, on loop: EpollLoop) {
@@ -12,7 +12,7 @@ package class Pollable {
         self.loop = loop
     }
 
-    /// The key that epoll tells with each event.
+    /// The key that epoll returns with each event.
     final var key: UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
 
     func ready(_ events: UInt32) { preconditionFailure("each kind of pollable serves its own events") }

@@ -1,10 +1,10 @@
 /// How far the bytes of a socket's peer have been read. Edge-triggered: what the kernel has said once it does not say again.
 struct ReadState {
     private enum Input {
-        /// All that the kernel has told of is read.
+        /// Everything that the kernel has reported is read.
         case drained
         case readable
-        /// The kernel has told that the peer says no more: reading goes on to its end.
+        /// The kernel has reported that the peer sends no more: reading goes on to the end of the input.
         case ending
         /// The peer has ended its side, and gets what its handler still has for it.
         case halfClosed
@@ -41,7 +41,7 @@ struct ReadState {
     /// The kernel has no more, and will say so when it has. An end it has said already.
     mutating func emptied() { if input == .readable { input = .drained } }
 
-    /// Reading told that nothing is there, whatever was said.
+    /// Reading found nothing, whatever the kernel has reported.
     mutating func blocked() { input = .drained }
 
     /// The peer has ended its side, and the connection goes on.

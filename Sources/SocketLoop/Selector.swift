@@ -15,7 +15,7 @@ struct Selector: ~Copyable {
 
     private let epoll: CInt
     private let events: UnsafeMutableRawBufferPointer
-    /// By descriptor.
+    /// Indexed by descriptor.
     private var registered: [Pollable?] = []
     private var generation: UInt32 = 0
 

@@ -161,7 +161,7 @@ extension SocketConnector: StreamSocketHandler {
 
     package func secured() {
         guard let socket else { return }
-        // Whoever takes it sets a handler before more is read.
+        // The socket's new owner sets a handler before more is read.
         socket.handler = nil
         succeed(socket)
     }

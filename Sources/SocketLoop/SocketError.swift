@@ -26,7 +26,7 @@ package struct SocketError: Error, CustomStringConvertible {
 
     package var description: String { message }
 
-    /// With the reason of the system call that has just failed.
+    /// An error of the system call that has just failed.
     static func system(_ call: String, _ number: Int32 = errno) -> SocketError {
         SocketError(code: .system(errno: number), message: "\(call): \(String(cString: strerror(number)))")
     }

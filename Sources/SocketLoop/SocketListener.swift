@@ -13,8 +13,8 @@ package final class SocketListener: Pollable {
     private static let acceptsInTurn = 64
     /// How long nothing is accepted when descriptors or memory have run out.
     private static let pause = TimeSpan.milliseconds(100)
-    /// Held for when no descriptor is left: given up, it lets one connection after the other be accepted and closed, so that clients learn
-    /// that they are not served. Negative while it could not be had.
+    /// A reserved descriptor: closed when no other is left, it lets one connection after the other be accepted and closed, so that clients learn that
+    /// they are not served. Negative while none could be reserved.
     private var spare = SocketListener.makeSpare()
 
     /// Binds and listens.
@@ -64,7 +64,7 @@ package final class SocketListener: Pollable {
         }
     }
 
-    /// Accepts what waits, for the kernel would reset it, and stops listening.
+    /// Accepts the queued connections, which the kernel would reset, and stops listening.
     package func close() {
         guard isOpen else { return }
         loop.forget(self)
@@ -91,7 +91,7 @@ package final class SocketListener: Pollable {
         spare = -1
     }
 
-    // Level-triggered, so that what is left over is told again.
+    // Level-triggered, so that the connections left over are reported again.
     override func ready(_ events: UInt32) {
         for _ in 0..<Self.acceptsInTurn {
             guard isOpen else { return }
@@ -104,14 +104,14 @@ package final class SocketListener: Pollable {
             case EMFILE, ENFILE:
                 guard shed() else { return rest() }
             case ENOBUFS, ENOMEM: return rest()
-            // The client has gone again, or nobody waits.
+            // The client has gone, or no connection is queued.
             case ECONNABORTED, EINTR: continue
             case _: return
             }
         }
     }
 
-    /// Closes one connection that waits, with the descriptor that is held for this.
+    /// Closes one queued connection, with the descriptor that is reserved for this.
     ///
     /// - Returns: false when that descriptor is not there: another thread may have taken its place.
     private func shed() -> Bool {

@@ -10,7 +10,7 @@ extension StreamSocket {
         return descriptor
     }
 
-    /// Closes a descriptor that nobody takes.
+    /// Closes a descriptor that no socket takes over.
     package static func discard(_ descriptor: CInt) { Glibc.close(descriptor) }
 
     /// Small messages leave at once (TCP_NODELAY). Best effort: without it they only leave later.
@@ -19,7 +19,7 @@ extension StreamSocket {
         setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
     }
 
-    /// Lets the kernel send a reset when the descriptor is closed (socket(7), SO_LINGER).
+    /// Makes the kernel send a reset when the descriptor is closed (socket(7), SO_LINGER).
     func resetAtClose() {
         var now = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))

@@ -6,7 +6,7 @@ package import TLSClient
 /// One connected stream socket: reads when its handler can use it, keeps what the kernel does not take yet. The end of the peer's
 /// sending is the end of the connection.
 package final class StreamSocket: Pollable {
-    /// Kept until the connection has ended; may be replaced.
+    /// The handler, retained until the connection has ended; may be replaced.
     package var handler: (any StreamSocketHandler)?
     package private(set) var isOpen = true
     /// TLS, where it is spoken.
@@ -37,24 +37,24 @@ package final class StreamSocket: Pollable {
         }
     }
 
-    /// Takes over a connection that is watched already, and what has been told of it.
+    /// Takes over a connection that is watched already, with the events that were reported for it.
     init(succeeding attempt: Pollable, events: UInt32, tls: TLSSession?) {
         self.tls = tls
         super.init(attempt.descriptor, on: attempt.loop)
         loop.hand(attempt, to: self)
         guard events & ~gatehouse_epoll_out != 0 else { return }
-        // Once whoever gets the socket has set a handler.
+        // Only after the new owner of the socket has set a handler.
         loop.soon { [self] in ready(events) }
     }
 
-    /// The number of its descriptor: the kernel gives the lowest that is free, so it tells how many are in use.
+    /// The number of its descriptor: the kernel gives the lowest that is free, so it shows how many are in use.
     package var number: Int { Int(descriptor) }
 
     /// Both directions, from the start.
     static let interest =
         gatehouse_epoll_in | gatehouse_epoll_out | gatehouse_epoll_read_hangup | gatehouse_epoll_edge
 
-    /// Whom the socket is connected with, as text; empty once it is closed.
+    /// The address of the peer, as text; empty once the socket is closed.
     package var peerAddress: String { isOpen ? SocketAddress.peerText(of: descriptor) : "" }
 
     // MARK: - Events
@@ -105,7 +105,7 @@ package final class StreamSocket: Pollable {
         var reads = 0
         var isDelivered = false
         while isOpen, reading.mayRead, let handler {
-            // What cannot be written any more has nobody to wait for.
+            // When nothing can be written any more, reading need not wait for the handler.
             guard handler.mayRead || writing.isFailed else {
                 holdReading()
                 break
@@ -170,7 +170,7 @@ package final class StreamSocket: Pollable {
 
     // MARK: - TLS
 
-    /// Begins the handshake; ``StreamSocketHandler/secured()`` tells its end, ``StreamSocketHandler/closed(isBroken:)`` its failure.
+    /// Begins the handshake; ``StreamSocketHandler/secured()`` reports its end, ``StreamSocketHandler/closed(isBroken:)`` its failure.
     package func beginHandshake() {
         guard let tls else { preconditionFailure("a handshake needs a TLS session") }
         do throws(TLSError) {
@@ -242,7 +242,7 @@ package final class StreamSocket: Pollable {
     /// Whether the other side may go on sending what is to be written here.
     package var isWritable: Bool { isOpen && !writing.isAboveHighWater }
 
-    /// Puts bytes behind those that wait. They leave with the next ``flush()``.
+    /// Appends bytes to the output. They leave with the next ``flush()``.
     package func write(_ bytes: ByteBuffer) {
         guard isOpen, !writing.isFailed, bytes.readableBytes > 0 else { return }
         if let tls {
@@ -258,7 +258,7 @@ package final class StreamSocket: Pollable {
         writing.queued(outgoing.count)
     }
 
-    /// Gives the kernel what it takes; the rest follows when it can.
+    /// Writes as much as the kernel takes; the rest follows when it can.
     ///
     /// - Returns: false when the connection takes nothing any more: it reads what there is and ends.
     @discardableResult
@@ -303,7 +303,7 @@ package final class StreamSocket: Pollable {
 
     // MARK: - Ending
 
-    /// Says that nothing follows; what comes is read on.
+    /// Ends the output; input is still read.
     package func shutOutput() {
         guard isOpen else { return }
         shutdown(descriptor, Int32(SHUT_WR))

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Who uses a connection. Called on the socket's loop, never within a call of its own but for ``written()``.
+/// The user of a connection. Called on the socket's loop, never within a call of its own but for ``written()``.
 package protocol StreamSocketHandler: AnyObject {
     /// Whether what comes can be used now. Asked before each reading; when it becomes true, ``StreamSocket/resumeReading()`` is to be
     /// called.
@@ -21,7 +21,7 @@ package protocol StreamSocketHandler: AnyObject {
     func written()
     /// The TLS handshake is done, the server's certificate verified.
     func secured()
-    /// The connection is no more, whoever closed it.
+    /// The connection has ended, whichever side closed it.
     ///
     /// - Parameter isBroken: it ended by an error, or over TLS without the alert that TLS ends with.
     func closed(isBroken: Bool)

@@ -16,7 +16,7 @@ struct TimerQueue {
     /// - Returns: what ``cancel(_:)`` wants.
     mutating func add(at time: MonotonicTime, _ body: @escaping () -> Void) -> UInt64 {
         lastID += 1
-        // Those of the same time keep their order.
+        // Entries of the same time keep their order.
         let place = entries.firstIndex { $0.time <= time } ?? entries.endIndex
         entries.insert(Entry(time: time, id: lastID, body: body), at: place)
         return lastID

@@ -7,8 +7,8 @@ enum UnixPath {
     /// Microseconds.
     private static let pause: UInt32 = 10_000
 
-    /// Makes room for a listener at a path and calls `bind`. A socket that nobody listens on any more was left behind, and is replaced; one
-    /// that a process listens on is that process's: taken away, it would run on and be reached by nobody.
+    /// Makes room for a listener at a path and calls `bind`. A socket without a listening process was left behind, and is replaced; one
+    /// that a process listens on is that process's: taken away, that process would run on and could not be reached.
     ///
     /// The folder is locked meanwhile (flock(2)), for of two processes that start at once both could find the same leftover, and
     /// the second would take away the first one's new socket.
@@ -20,7 +20,7 @@ enum UnixPath {
         let folder = lockFolder(of: path)
         defer { if folder >= 0 { Glibc.close(folder) } }
         var status = stat()
-        // Another file there is somebody's: binding will say so.
+        // Another kind of file is left alone: binding fails with an error.
         if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK {
             guard try isLeftover(address) else {
                 throw SocketError(code: .system(errno: EADDRINUSE), message: "another process listens there")
@@ -30,7 +30,7 @@ enum UnixPath {
         return try bind()
     }
 
-    /// Whether nobody listens. What is not known counts as listened on.
+    /// Whether no process listens at the path. When it cannot be known, one is assumed to.
     private static func isLeftover(_ address: SocketAddress) throws(SocketError) -> Bool {
         let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
         defer { Glibc.close(descriptor) }

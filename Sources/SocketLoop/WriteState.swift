@@ -1,4 +1,4 @@
-/// Whether a socket takes bytes, and who has to be told when it has taken them.
+/// Whether a socket takes bytes, and whether its handler has to be called when it has taken them.
 struct WriteState {
     private enum Output {
         case open
@@ -9,7 +9,7 @@ struct WriteState {
     }
 
     private var output = Output.open
-    /// More waits than the other side should go on adding to.
+    /// More bytes are queued than the producer should go on adding to.
     private(set) var isAboveHighWater = false
     private var isAwaited = false
 
@@ -39,11 +39,11 @@ struct WriteState {
         return true
     }
 
-    /// Somebody waits until all has left.
+    /// The handler waits until all output has left.
     mutating func expect() { isAwaited = true }
 
     /// - Parameter count: bytes that still wait.
-    /// - Returns: whether whoever waits is to be told, which is done once.
+    /// - Returns: whether the waiting handler is to be called now, which is done once.
     mutating func isWritten(leaving count: Int) -> Bool {
         guard isAwaited, count == 0 else { return false }
         isAwaited = false

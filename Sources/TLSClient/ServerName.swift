@@ -1,18 +1,18 @@
 internal import COpenSSL
 internal import Glibc
 
-/// Whose certificate a server must show: the host that was asked for, under the one set of rules that all of Gatehouse's TLS follows.
+/// The name that a server's certificate must have: the host that was asked for, under the one set of rules that all of Gatehouse's TLS follows.
 package enum ServerName {
     /// `w*.example.com` stands for nothing, and a common name that looks like a host is not one: authorities verify the names of the
     /// extension alone (RFC 9525 sections 2 and 6.3).
     private static let rules = UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
 
-    /// Has every connection of a context of another library's verify that the certificate names the host, by these rules.
+    /// Makes every connection of an `SSL_CTX` of another library verify that the certificate names the host, by these rules.
     ///
     /// - Parameters:
     ///   - context: an `SSL_CTX`.
     ///   - host: a name, or an address without brackets.
-    /// - Returns: whether it will.
+    /// - Returns: whether the rules could be set.
     package static func require(_ host: String, ofContext context: UnsafeMutableRawPointer) -> Bool {
         require(host, of: SSL_CTX_get0_param(OpaquePointer(context)))
     }

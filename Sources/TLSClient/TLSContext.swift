@@ -1,23 +1,23 @@
 internal import COpenSSL
 internal import Glibc
 
-/// What client connections over TLS share: the certificate authorities that servers are verified against, and the rules. TLS 1.2 at
-/// least, HTTP/1.1 by ALPN (RFC 7301).
+/// The state that client connections over TLS share: the certificate authorities that servers are verified against, and the rules. TLS 1.2 at least,
+/// HTTP/1.1 by ALPN (RFC 7301).
 ///
 /// `@unchecked Sendable`: an `SSL_CTX` is not changed after it is made, and counts its references atomically.
 package final class TLSContext: @unchecked Sendable {
     package enum TrustRoots: Sendable {
-        /// Those of the file that `SSL_CERT_FILE` names, else of the system's bundle.
+        /// The certificates of the file that `SSL_CERT_FILE` names, else of the system's bundle.
         case system
-        /// Those of a file, PEM.
+        /// The certificates of a file in PEM.
         case file(String)
-        /// These, PEM.
+        /// Certificates given in PEM.
         case certificates([UInt8])
     }
 
     let pointer: OpaquePointer
 
-    /// Where systems keep their bundle: Debian and Alpine, Fedora, openSUSE.
+    /// The paths of the bundle on Debian and Alpine, Fedora, openSUSE.
     private static let bundles = [
         "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
     ]
@@ -57,7 +57,7 @@ package final class TLSContext: @unchecked Sendable {
             }
             count += 1
         }
-        // The end of what is there is told as an error, and so is a certificate that cannot be made out.
+        // OpenSSL reports the end of the input as an error, and so it does a certificate that cannot be parsed.
         let isEnd = gatehouse_is_end_of_pem(ERR_peek_last_error()) == 1
         guard isEnd else { throw .latest("one of its certificates cannot be read") }
         ERR_clear_error()
@@ -67,7 +67,7 @@ package final class TLSContext: @unchecked Sendable {
     private func trustSystem() throws(TLSError) {
         // Empty is as if it were not set, as in libcurl's case.
         if let path = getenv("SSL_CERT_FILE"), path.pointee != 0 {
-            // OpenSSL would wait for who writes to a pipe, for ever.
+            // OpenSSL would wait for a pipe's writer for ever.
             var status = stat()
             guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
                 throw TLSError(message: "what SSL_CERT_FILE names is not a file")

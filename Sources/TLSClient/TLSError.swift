@@ -6,7 +6,7 @@ package struct TLSError: Error, CustomStringConvertible {
 
     package var description: String { message }
 
-    /// With the oldest error that OpenSSL has kept on this thread: the others follow from it.
+    /// An error with the oldest reason that OpenSSL has kept on this thread: the others follow from it.
     static func latest(_ message: String) -> TLSError {
         let code = ERR_get_error()
         ERR_clear_error()

@@ -54,7 +54,7 @@ package final class TLSSession {
         }
     }
 
-    /// Goes on with the handshake, as far as what has come allows.
+    /// Continues the handshake, as far as the received bytes allow.
     package func handshake() throws(TLSError) -> Handshake {
         ERR_clear_error()
         let result = SSL_do_handshake(session)
@@ -66,9 +66,9 @@ package final class TLSSession {
         return .waiting
     }
 
-    /// Gives what the server has said.
+    /// Reads plain bytes from the server.
     ///
-    /// - Throws: ``TLSError`` for what cannot be made out, or was tampered with.
+    /// - Throws: ``TLSError`` for records that cannot be decrypted or were tampered with.
     package func read(into bytes: UnsafeMutableRawBufferPointer) throws(TLSError) -> Reading {
         ERR_clear_error()
         let count = SSL_read(session, bytes.baseAddress, CInt(clamping: bytes.count))
@@ -80,7 +80,7 @@ package final class TLSSession {
         }
     }
 
-    /// Takes what the server is to be told.
+    /// Takes plain bytes for the server.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSError) {
         var rest = bytes
         while !rest.isEmpty {
@@ -92,7 +92,7 @@ package final class TLSSession {
         }
     }
 
-    /// Says that nothing follows.
+    /// Ends the output with a `close_notify`.
     package func end() {
         guard isSecured else { return }
         ERR_clear_error()

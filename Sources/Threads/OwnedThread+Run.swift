@@ -1,7 +1,7 @@
 extension OwnedThread {
-    /// Runs what blocks on a thread of its own, and waits for its result without holding up one of Swift's threads, which are few.
+    /// Runs a blocking `body` on a thread of its own, and waits for its result without holding up one of Swift's threads, which are few.
     ///
-    /// - Throws: ``ThreadError`` when the system gives no thread, and what `body` throws.
+    /// - Throws: ``ThreadError`` when the system gives no thread, and every error of `body`.
     package static func run<Value: Sendable>(
         named name: String,
         _ body: @escaping @Sendable () throws -> Value

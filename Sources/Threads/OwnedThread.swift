@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A thread of our own: Foundation's would bring all of Foundation with it.
 ///
-/// It takes no signals, which so go to the threads that wait for them; only faults of its own reach it, for whoever reports those.
+/// It takes no signals, which so go to the threads that wait for them; only faults of its own reach it, for a handler that reports them.
 package struct OwnedThread: Sendable {
     private let thread: pthread_t
 
@@ -14,7 +14,7 @@ package struct OwnedThread: Sendable {
         thread = try Self.start(name, stackSize: nil, isDetached: false, run)
     }
 
-    /// Starts a thread that nobody waits for.
+    /// Starts a thread that is never joined.
     ///
     /// - Parameters:
     ///   - name: as for ``init(named:_:)``.
@@ -30,7 +30,7 @@ package struct OwnedThread: Sendable {
     /// Waits until the thread has ended. To be called once.
     package func join() { pthread_join(thread, nil) }
 
-    /// Waits until the thread has ended, and no longer than the bound; a thread that goes on is let go. To be called once, in place of
+    /// Waits until the thread has ended, and no longer than the bound; a thread that has not ended is detached. To be called once, in place of
     /// ``join()``.
     ///
     /// - Returns: whether it has ended.

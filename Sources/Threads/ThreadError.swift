@@ -1,5 +1,5 @@
 /// The system gives no thread.
 package struct ThreadError: Error {
-    /// What pthread_create(3) says: an `errno`.
+    /// The error of pthread_create(3): an `errno`.
     package let number: Int32
 }

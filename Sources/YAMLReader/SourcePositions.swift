@@ -1,6 +1,6 @@
 /// Turns libyaml's marks, which count characters, into marks that also count bytes.
 ///
-/// Marks come nearly in order, so walking on from the last one makes the whole text cost one pass, however long its lines are.
+/// Marks come nearly in order, so counting on from the last one makes the whole text cost one pass, however long its lines are.
 struct SourcePositions {
     private let bytes: [UInt8]
     private var character = 0
@@ -24,7 +24,7 @@ struct SourcePositions {
             while offset > 0, bytes[offset] & 0xC0 == 0x80 { offset -= 1 }
             character -= 1
         }
-        // At its end libyaml counts a line that the text does not have, when no line break ends it.
+        // At the text's end libyaml counts one line too many when no line break ends it.
         if offset == bytes.count { return end }
         return YAMLMark(line: line + 1, column: column + 1, offset: offset)
     }

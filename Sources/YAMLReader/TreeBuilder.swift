@@ -17,7 +17,7 @@ struct TreeBuilder {
         let start: YAMLMark
         var items: [YAMLNode] = []
         var entries: [YAMLEntry] = []
-        /// Where each key was first seen.
+        /// The first position of each key.
         var keys: [String: YAMLMark] = [:]
         /// The key whose value comes next.
         var key: YAMLNode?

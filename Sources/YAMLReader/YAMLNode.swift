@@ -2,9 +2,9 @@
 package struct YAMLMark: Hashable, Sendable {
     /// Counts from 1.
     package let line: Int
-    /// In characters (Unicode scalars), counts from 1.
+    /// The column in characters (Unicode scalars), from 1.
     package let column: Int
-    /// In bytes from the start of the text, after a byte order mark.
+    /// The offset in bytes from the start of the text, after a byte order mark.
     package let offset: Int
 
     package init(line: Int, column: Int, offset: Int) {
@@ -16,7 +16,7 @@ package struct YAMLMark: Hashable, Sendable {
     package static let start = YAMLMark(line: 1, column: 1, offset: 0)
 }
 
-/// From the first character of something to just after its last.
+/// The range from the first character of an element to just after its last.
 package struct YAMLSpan: Hashable, Sendable {
     package let start: YAMLMark
     package let end: YAMLMark
@@ -34,7 +34,7 @@ package struct YAMLNode: Sendable {
     package enum Content: Sendable {
         case scalar(YAMLScalar)
         case sequence([YAMLNode])
-        /// In the order of the text; the second of two equal keys is left out and reported.
+        /// A mapping in the order of the text; the second of two equal keys is left out and reported.
         case mapping([YAMLEntry])
         /// An alias: reported where it stands, so nothing more is to be said about it.
         case refused
@@ -51,7 +51,7 @@ package struct YAMLNode: Sendable {
 
 package struct YAMLScalar: Hashable, Sendable {
     package enum Style: Hashable, Sendable {
-        /// Without quotes: `true`, `12` and nothing at all are not text.
+        /// Without quotes: such scalars may be null, a truth value or a number, as `true` and `12`.
         case plain
         /// In single or double quotes.
         case quoted

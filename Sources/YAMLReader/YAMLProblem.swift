@@ -17,7 +17,7 @@ package struct YAMLProblem: Error, Hashable, Sendable {
     package let code: Code
     package let message: String
     package let span: YAMLSpan
-    /// What to write instead, when that is known.
+    /// The text to write instead, when it is known.
     package let suggestion: String?
 
     package init(_ code: Code, _ message: String, at span: YAMLSpan, suggestion: String? = nil) {

@@ -1,10 +1,10 @@
 internal import CYAML
 
-/// What a text turned out to be: its tree as far as it could be read, and everything wrong with it.
+/// The result of reading a text: its tree as far as it could be read, and everything wrong with it.
 package struct YAMLReading: Sendable {
     /// Nil when the text is empty or broken.
     package let root: YAMLNode?
-    /// At most ``YAMLReader/maximumProblems``.
+    /// The problems, at most ``YAMLReader/maximumProblems``.
     package let problems: [YAMLProblem]
 }
 

@@ -3,7 +3,7 @@ import GatehouseCore
 import GatehouseTestSupport
 import Testing
 
-/// What is refused for what the payload says, and what must pass although it looks odd.
+/// Payloads that are refused, and payloads that must pass although they look odd.
 @Suite struct ClaimTests {
     let gate = Gate()
     var issuer: TestIssuer { gate.issuer }
@@ -189,7 +189,7 @@ import Testing
         #expect(Gate(denied: .init(users: ["x.access"])).verdict(service) == "service x.access")
     }
 
-    /// Of several faults the first in the order of the verification is told.
+    /// Of several faults, the first in the order of the verification is reported.
     @Test func stopsAtTheFirstFailure() {
         var faults: KeyValuePairs<String, String?> {
             ["type": #""x""#, "iss": #""x""#, "aud": #""x""#, "exp": "1", "iat": "\(Gate.now * 2)", "email": #""""#]

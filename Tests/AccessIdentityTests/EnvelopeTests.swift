@@ -3,7 +3,7 @@ import GatehouseCore
 import GatehouseTestSupport
 import Testing
 
-/// What is refused before the payload is read: the field, the parts, the encoding, the header, the key, the signature.
+/// Refusals before the payload is read: the field, the parts, the encoding, the header, the key, the signature.
 @Suite struct EnvelopeTests {
     let gate = Gate()
     var issuer: TestIssuer { gate.issuer }

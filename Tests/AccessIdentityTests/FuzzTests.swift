@@ -52,7 +52,7 @@ import Testing
             let head = Bool.random(using: &random) ? header : damaged(header, &random)
             let verdict = gate.verdict(gate.issuer.mint(header: head, payload: payload))
             if verdict.hasPrefix("user ") {
-                // What still verifies still says so: the claims that are judged are there, whole.
+                // A token that is still verified has the claims that are judged, whole.
                 let text = String(decoding: payload, as: UTF8.self)
                 #expect(
                     text.contains(gate.issuer.issuer) && text.contains(gate.issuer.audience) && text.contains(#""app""#)

@@ -89,7 +89,7 @@ import Testing
     }
 }
 
-/// What the article leaves to the reader's own program, with Foundation.
+/// The parts that the article leaves to the reader's own program, written with Foundation.
 enum ReadersOwn {
     struct Client: Sendable {
         func body(of url: String) async throws -> [UInt8] {

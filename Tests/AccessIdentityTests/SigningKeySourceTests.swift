@@ -170,7 +170,7 @@ import Testing
         await source.refresh()
         certs.fail()
         #expect(await !source.lookUp("9b8e7d6c5a"))
-        // Who waited for it verifies again at once, and must not spend the budget.
+        // A request that waited for the refresh verifies again at once, and must not spend the budget.
         #expect(!source.mayLookUp("9b8e7d6c5a"))
         #expect(source.mayLookUp("another"))
         certs.serve([TestIssuer.secondKey])

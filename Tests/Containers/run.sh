@@ -154,7 +154,7 @@ up() {
   within 30 answers
 }
 
-# What both compose files promise.
+# The promises of both compose files.
 common() {
   check "a token is set by a command in the container" token set coda coda-token-one
   check "the instance is healthy" within 20 gatehouse health

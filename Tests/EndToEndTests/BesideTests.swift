@@ -3,7 +3,7 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-/// What real servers would answer beside MCP, and whether a caller whom grants limit gets any of it.
+/// Answers of real servers beside MCP, and whether a caller whom grants limit gets any of them.
 @Suite("What an upstream has beside MCP", .needsKit, .timeLimit(.minutes(3)))
 struct BesideTests {
     private static func route(_ name: String, _ upstream: String, more: [String]) -> String {
@@ -178,7 +178,7 @@ struct BesideTests {
         )
         #expect(missing.status == 404 && missing.body.text.isEmpty)
         #expect(try await received()["items"].elements.map(\.text) == ["one", "two"])
-        // Who has no limits has all of it, but where the route names its endpoints.
+        // A caller without limits gets all of it, unless the route names its endpoints.
         let all = gateway.assertion()
         #expect(try await gateway.request("/wide/items/2", assertion: all).body.text.contains("two"))
         #expect(try await gateway.request("/narrow/items/2", assertion: all).status == 404)

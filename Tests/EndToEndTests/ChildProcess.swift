@@ -102,7 +102,7 @@ final class ChildProcess: Sendable {
     }
 }
 
-/// What a process has written so far, read as it comes so that it never blocks on a full pipe.
+/// The output of a process so far, read as it comes so that the process never blocks on a full pipe.
 final class ChildOutput: Sendable {
     private let bytes = Mutex<[UInt8]>([])
     private let first = Signalled<String?>()

@@ -44,7 +44,7 @@ struct CommandTests {
         let folder = try Kit.Folder()
         let binary = "\(folder.path)/gatehouse"
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
-        // By a process of its own: a file that a child of ours may have inherited open for writing cannot be run.
+        // A process of its own copies the file: one that a child of ours may have inherited open for writing cannot be run.
         let install = try ChildProcess("/usr/bin/install", ["-m", "755", Kit.gatehouse, binary])
         #expect(await install.exit() == .code(0))
         let process = try ChildProcess(

@@ -6,7 +6,7 @@ import Testing
 /// The database of audit and tokens is there and says nothing any more: its processes are stopped, its connections stand.
 @Suite("A frozen database", .needsPostgres, .timeLimit(.minutes(4)))
 struct FrozenDatabaseTests {
-    /// What the audit's sink may take of the end, and what ending costs a busy machine.
+    /// The time that the audit's sink may take of the shutdown, and the time that ending takes a busy machine.
     private static let bound: Duration = .seconds(5) + .seconds(3)
 
     private func start(_ upstream: RawListener, _ server: PostgresServer) async throws -> Gateway {

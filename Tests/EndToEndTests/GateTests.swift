@@ -33,7 +33,7 @@ struct GateTests {
                 #expect(error["data"]["reason"].text == reason)
             }
             #expect(steps["templates"].elements.isEmpty && steps["templates"]["error"] == .null)
-            // What follows the denials goes over the same session.
+            // The calls after the denials go over the same session.
             #expect(steps["parallel"].elements.map(\.text) == (0..<8).map { "\($0)" })
             let received = try await server.received()
             #expect(!received.contains { $0.body.contains("delete_everything") || $0.body.contains("memo://one") })
@@ -210,7 +210,7 @@ struct GateTests {
             #expect(refused.status == 200 && refused.body.text.contains("resource_denied"), "\(uri)")
             #expect(try JSON(parsing: refused.body.text)["error"]["code"].number == 4030)
             #expect(try await server.received().isEmpty)
-            // Whom nothing limits passes unread, and the server resolves it: that is what is refused above.
+            // A caller without limits passes unread, and the server resolves the URI: that is why it is refused above.
             if try await read(uri, unlimited, as: Gateway.user).body.text.contains("the secret") { reached += 1 }
             try await server.reset()
         }

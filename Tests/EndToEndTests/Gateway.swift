@@ -93,7 +93,7 @@ final class Gateway: Sendable {
         let headers = headers + (assertion.map { [CurlHeader("Cf-Access-Jwt-Assertion", $0)] } ?? [])
         let body = body.map { CurlBody($0) }
         var request = CurlRequest(url + path, method: method, headers: headers, body: body)
-        // Of which all tests that begin at once wait for a thread.
+        // All tests that begin at once wait for a thread of CurlClient, which is part of this timeout.
         request.timeout = .seconds(45)
         return try await CurlClient().perform(request)
     }
@@ -242,7 +242,7 @@ final class Gateway: Sendable {
         """
     }
 
-    /// Asks until it says yes or has ended. There is nothing to await: readiness is only told when asked.
+    /// Polls until readiness is true or the process has ended. Readiness gives no notice, so there is nothing to await.
     static func isReady(_ process: ChildProcess, socket: String) async -> Bool {
         var request = CurlRequest("http://localhost/readyz")
         request.unixSocket = socket

@@ -1,6 +1,6 @@
 import Testing
 
-/// What the official SDKs do without Gatehouse between them: what the other tests compare with.
+/// Runs the official SDKs without Gatehouse between them, as the reference for the other tests.
 @Suite("The SDKs face to face", .needsKit, .timeLimit(.minutes(2)))
 struct InteroperationTests {
     @Test(arguments: SDK.allCases)

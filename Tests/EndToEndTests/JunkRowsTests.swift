@@ -7,7 +7,7 @@ import Testing
 /// token is there, or serves those that are.
 @Suite("A token database full of junk", .needsKit, .needsPostgres, .timeLimit(.minutes(6)))
 struct JunkRowsTests {
-    /// From the start of the process to an answer; the binary waits three seconds for its first readings, the rest is the machine's.
+    /// The time from the start of the process to an answer; the binary waits three seconds for its first readings, the rest is the machine's.
     private static let bound: Duration = .seconds(8)
 
     enum Junk: String, CaseIterable {

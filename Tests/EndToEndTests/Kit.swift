@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Where the parts of the end-to-end tests are found.
+/// The places of the parts of the end-to-end tests.
 enum Kit {
     /// Interpreters that have mcp 1.30.0 and mcp 2.3.0.
     static let python1 = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_1"]

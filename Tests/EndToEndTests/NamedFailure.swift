@@ -6,12 +6,12 @@ import Testing
 /// Something that goes wrong, how it is brought about, and the words of its cause and its remedy.
 struct NamedFailure: Sendable, CustomTestStringConvertible {
     let testDescription: String
-    /// What is other about the configuration. A failure that is there from the start has nothing else.
+    /// The change to the configuration that causes the failure. A failure that exists from the start has no other cause.
     var draft: @Sendable (inout Draft) -> Void = { _ in }
     /// Brings it about in an instance that is ready; nil when it is there from the start.
     var happens: (@Sendable (Instance) async throws -> Void)?
     let words: @Sendable (Instance) -> [String]
-    /// Of `/readyz`, while it lasts.
+    /// The status of `/readyz` while the failure lasts.
     var status = 200
     /// Further lines that the log has, said once as it happens.
     var log: [String] = []
@@ -55,7 +55,7 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// A running `gatehouse serve` with what stands around it.
+    /// A running `gatehouse serve` with the servers and files around it.
     final class Instance: Sendable {
         let process: ChildProcess
         let folder: Kit.Folder
@@ -71,7 +71,7 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
             let file = "\(folder.path)/gatehouse.yaml"
             try folder.write(draft.yaml, to: "gatehouse.yaml")
             descriptor = open(file, O_RDONLY)
-            // What a mount of the file alone shows once the file has been replaced: an inode without a name.
+            // A mount of a single file shows this once the file has been replaced: an inode without a name.
             if unlinked { unlink(file) }
             path = unlinked ? "/proc/\(getpid())/fd/\(descriptor)" : file
             process = try ChildProcess(
@@ -105,7 +105,7 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
             return try await CurlClient().perform(request)
         }
 
-        /// Where an operator looks, with what stands there now.
+        /// The present text at a place where an operator looks.
         func text(of place: String) async -> String {
             if place == "log" { return Self.plain(process.errors.text) }
             return Self.plain((try? await page(place))?.body.text ?? "")
@@ -190,7 +190,7 @@ extension NamedFailure {
         ),
     ]
 
-    /// Whose configuration is a file without a name.
+    /// The failure of an instance whose configuration is a file without a name.
     static let unlinkedFile = "a file that was replaced behind its mount"
 
     private static let ofUpstreams: [NamedFailure] = [
@@ -260,7 +260,7 @@ extension NamedFailure {
             happens: { instance in
                 let folder = "\(instance.folder.path)/spool"
                 #expect(rename(folder, folder + "-elsewhere") == 0)
-                // Where a folder was, so that not even root makes one.
+                // A file in the place of a folder, so that not even root can make one.
                 try instance.folder.write("", to: "spool")
                 // The writer may have noticed before the call, which is refused then.
                 try await instance.call("/one", answers: nil)

@@ -3,7 +3,7 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-/// What goes wrong is named with cause and remedy in the log, on /readyz, by `gatehouse status` and on the status page within five seconds.
+/// A failure is named with cause and remedy in the log, on /readyz, by `gatehouse status` and on the status page within five seconds.
 @Suite("A failure is named", .needsKit, .serialized, .timeLimit(.minutes(5)))
 struct NamedFailureTests {
     /// From the failure to the last of the four places; time that the machine gave to others does not count.

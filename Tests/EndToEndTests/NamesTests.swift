@@ -113,8 +113,8 @@ private final class Rig: Sendable {
         }
     }
 
-    /// The same by sockets of the test's own. The other client makes ``CurlClient/maximumRunning`` calls at once, and what comes behind them waits in
-    /// the test and not in Gatehouse.
+    /// Makes the same calls over sockets of the test's own. The other client makes ``CurlClient/maximumRunning`` calls at once, and further ones wait
+    /// in the test and not in Gatehouse.
     func callApart(_ path: String, times: Int) async throws -> [Int] {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
             let request =
@@ -128,9 +128,9 @@ private final class Rig: Sendable {
 
 private final class NameServer: Sendable {
     let address: String
-    /// Of the HTTP server beside it.
+    /// The port of the HTTP server beside it.
     let port: Int
-    /// Of the one that keeps connections.
+    /// The port of the server that keeps connections.
     let kept: Int
     private let process: ChildProcess
     private let lines: LineCounter

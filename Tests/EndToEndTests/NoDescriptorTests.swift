@@ -19,7 +19,7 @@ struct NoDescriptorTests {
         #expect(await tool.exit() == .code(0))
     }
 
-    /// Of all threads, in hundredths of a second.
+    /// The processor time of all threads, in hundredths of a second.
     private static func processorTime(of process: ChildProcess) throws -> Int {
         let line = try String(contentsOfFile: "/proc/\(process.pid)/stat", encoding: .utf8)
         // Behind the name in parentheses: utime and stime are fields 14 and 15 of proc(5), the state is field 3.
@@ -27,7 +27,7 @@ struct NoDescriptorTests {
         return try #require(Int(fields[11])) + #require(Int(fields[12]))
     }
 
-    /// Connections that wait are told again and again that they are there. Nothing may ask for them without end.
+    /// The kernel reports queued connections again and again. Nothing may try to accept them without end.
     @Test func `connections that wait cost no processor, and are served once there are descriptors again`() async throws
     {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
@@ -40,18 +40,18 @@ struct NoDescriptorTests {
                     """
             )
             let admin = RawSocket.Address.unix(path: "\(gateway.folder.path)/admin.sock")
-            // None is left to give up, so none can be accepted and closed either.
+            // No descriptor is left to give up, so no connection can be accepted and closed either.
             try await Self.limit(gateway.process, to: 3)
             let waiting = try (0..<20).map { _ in try RawSocket(connectingTo: admin) }
             let callers = try (0..<20).map { _ in try RawSocket(connectingTo: .tcp(port: gateway.port)) }
             let before = try Self.processorTime(of: gateway.process)
-            // What is measured is a time, not waited for.
+            // The test measures a time here, it does not wait for an event.
             try await Task.sleep(for: .seconds(2))
             let used = try Self.processorTime(of: gateway.process) - before
             print("out of descriptors: \(used) hundredths of a second of processor in two seconds")
             #expect(used < 40, "\(used)")
             try await Self.limit(gateway.process, to: 1024)
-            // Those that were closed learned it; who comes now is served.
+            // The clients of closed connections learn it; a client that comes now is served.
             for socket in waiting + callers { socket.close() }
             var request = CurlRequest("http://localhost/healthz")
             request.unixSocket = "\(gateway.folder.path)/admin.sock"

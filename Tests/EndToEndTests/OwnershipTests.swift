@@ -7,7 +7,7 @@ extension Rigs {
     /// Gatehouse does not stand between.
     @Suite("What belongs to a caller, through Gatehouse", .needsKit, .timeLimit(.minutes(6)))
     struct OwnershipTests {
-        /// What the scripts of this suite are run with.
+        /// The kind of value that the scripts of this suite are run with.
         private enum Kind: String {
             case tasks, state
             case `extension`
@@ -46,7 +46,7 @@ extension Rigs {
             return try await Gateway.start(.environment, routes: route)
         }
 
-        /// What the two did.
+        /// Runs both clients and returns their steps.
         private func steps(_ kind: String, _ python: String?, _ url: String, _ gateway: Gateway? = nil) async throws
             -> JSON
         {
@@ -79,7 +79,7 @@ extension Rigs {
             for step in ["stolen", "seen", "cancelled"] { expectUnknown(steps[step], "The task is unknown.") }
             #expect(steps["listed"]["error"]["code"].number == -32601)
             #expect(steps["own"].text == "the secret of the day")
-            // The id is the same wherever the owner is told it.
+            // The id is the same wherever the owner gets it.
             #expect(steps["polled"].elements.map(\.text) == ["completed", steps["task"].text])
         }
 

@@ -79,7 +79,7 @@ final class MCPServer: Sendable {
     }
 }
 
-/// What a server or client is made with. fastmcp stands beside the newer SDK.
+/// The library that a server or client is made with. fastmcp stands beside the newer SDK.
 enum Framework: String, Sendable {
     case sdk
     case fastmcp
@@ -96,7 +96,7 @@ enum MCPClient {
         case auto
     }
 
-    /// What client.py prints.
+    /// Runs client.py and returns its output.
     static func run(
         _ sdk: SDK,
         _ mode: Mode,

@@ -124,7 +124,7 @@ final class PostgresServer: Sendable {
         guard await process.exit() == .code(0) else {
             throw ChildProcess.Failure(description: "\(program) failed: \(process.errors.text)")
         }
-        // Not to the end of its output: the server that pg_ctl starts holds that open.
+        // The output is not read to its end: the server that pg_ctl starts holds the pipe open.
         return program == "pg_dump" ? await process.output.whole : ""
     }
 }

@@ -52,7 +52,7 @@ struct ReaderFuzzTests {
 
     // MARK: - Comparing
 
-    /// What one run found.
+    /// The counts of one run.
     private struct Tally {
         var passed = 0
         var allowed = 0
@@ -89,7 +89,7 @@ struct ReaderFuzzTests {
 
     private static func compare(_ gate: Read, _ reader: JSON, _ tally: inout Tally) throws {
         tally.passed += 1
-        // What a reader cannot read, its server does not do.
+        // A server does not act on a body that its reader cannot read.
         guard case .array(let messages) = reader else { return }
         let text = gate.text
         try #require(messages.count == gate.messages.count, "\(text)")
@@ -128,7 +128,7 @@ struct ReaderFuzzTests {
     }
 }
 
-/// What the gate has read in a body, and whether a caller may send it who is limited to everything that can be named.
+/// The gate's reading of a body, and whether a caller may send it whose grants limit everything that can be named.
 private struct Read {
     struct Message {
         let method: String?

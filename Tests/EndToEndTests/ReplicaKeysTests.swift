@@ -37,7 +37,7 @@ struct ReplicaKeysTests {
         let second = try #require(try await rig.call().header("mcp-session-id"))
         #expect(second != first)
         try await replica.eventually { try await rig.call(to: "other.sock", session: second).status == 200 }
-        // Those of before go on.
+        // The sessions of before go on.
         #expect(try await rig.call(session: first).status == 200)
 
         _ = try await rig.command("key", "rotate")

@@ -6,7 +6,7 @@ import Testing
 @Suite("The SDKs through Gatehouse", .needsKit, .timeLimit(.minutes(3)))
 struct ServeTests {
     private static let ping = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
-    /// What a client may send to smuggle a credential, or to overwrite the injected one.
+    /// Header fields by which a client may try to smuggle a credential, or to overwrite the injected one.
     private static let smuggled = [
         "Authorization": "Bearer stolen-1", "X-Coda-Api-Key": "stolen-2", "X_Coda_Api_Key": "stolen-3",
         "x-caller": "stolen-4", "Cf-Access-Client-Secret": "stolen-5", "Cf_Access_Client_Id": "stolen-6",

@@ -4,7 +4,7 @@ import GatehouseTestSupport
 import Testing
 
 extension Rigs {
-    /// What needs the MCP gate, with real servers and clients: sessions bound to people, denied calls, the legacy transport under a prefix.
+    /// Tests of the MCP gate with real servers and clients: sessions bound to people, denied calls, the legacy transport under a prefix.
     @Suite("Sessions and denied calls through Gatehouse", .needsKit, .timeLimit(.minutes(6)))
     struct SessionsTests {
         private static let json = [

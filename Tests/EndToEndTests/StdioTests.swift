@@ -70,7 +70,7 @@ extension Rigs {
             return try JSON(parsing: await process.output.whole)
         }
 
-        /// Waits until mcp-proxy answers. It tells nobody when it does.
+        /// Polls until mcp-proxy answers, because it gives no notice.
         private func stand(_ port: Int, _ process: ChildProcess) async throws {
             let request = CurlRequest("http://127.0.0.1:\(port)/status")
             try await process.eventually { (try? await CurlClient().perform(request))?.status == 200 }

@@ -12,7 +12,7 @@ struct TokenLifeTests {
         let rig = try await TokenRig.start(
             store: "environment",
             postgres: try await PostgresServer.start(),
-            // What the operator has put there for the first day, for a rotation by configuration, and for the way back.
+            // Tokens that the operator has put there for the first day, for a rotation by configuration, and for the way back.
             environment: [
                 "CODA_API_TOKEN": tokens[0], "CODA_SECOND": tokens[1], "CODA_BACK": tokens[7], "CODA_LAST": tokens[8],
             ],

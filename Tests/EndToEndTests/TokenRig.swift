@@ -4,11 +4,11 @@ import GatehouseTestSupport
 import Synchronization
 import Testing
 
-/// `gatehouse serve` with one route, whose upstream takes only the tokens it is told to, and with a store of every kind.
+/// `gatehouse serve` with one route, whose upstream accepts only given tokens, and with a store of every kind.
 final class TokenRig: Sendable {
     static let user = "david@example.com"
 
-    /// What is asked for again and again, and what came of it.
+    /// The number of repeated calls, and their results.
     struct Calls: Sendable {
         var count = 0
         var failures: [String] = []
@@ -26,7 +26,7 @@ final class TokenRig: Sendable {
     private let environment: [String: String]
     private let calls = Mutex(Calls())
 
-    /// What the upstream accepts, and what it was sent last.
+    /// The tokens that the upstream accepts, and the one that it was sent last.
     final class Accepted: Sendable {
         let state = Mutex<(tokens: Set<String>, last: String, probes: Int)>(([], "", 0))
     }

@@ -3,7 +3,7 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-/// What no caller notices at first: a clock that is wrong, and a store whose file has gone.
+/// Conditions that no caller notices at first: a clock that is wrong, and a store whose file has gone.
 @Suite("A wrong clock and a lost store are named", .needsKit, .timeLimit(.minutes(5)))
 struct WrongClockTests {
     private func page(_ path: String, of folder: Kit.Folder) async throws -> CurlResponse {

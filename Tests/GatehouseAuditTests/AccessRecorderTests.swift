@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatehouseAudit
 
-/// Remembers what it was handed, and answers as it is told to.
+/// Keeps the facts that it gets, and answers with a given receipt.
 private final class Listening: AuditRecorder {
     var receipt = AuditReceipt.recorded
     var kinds: [AuditFacts.Kind] = []
@@ -61,7 +61,7 @@ private final class Listening: AuditRecorder {
         #expect(line["principal"] as? String == "ada@example.com" && line["rpc_method"] as? String == "tools/call")
         #expect(line["decision"] as? String == "allow" && line["reason"] as? String == "upstream_error")
         #expect(line["status"] as? Int == 503 && line["duration_us"] as? Int == 1500)
-        // What only the audit gives a meaning.
+        // Columns that have a meaning in the audit only.
         for name in ["kind", "event_id", "seq", "hash"] { #expect(line[name] == nil) }
     }
 

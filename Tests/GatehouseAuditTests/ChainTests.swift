@@ -132,7 +132,7 @@ struct ChainTests {
             for number in 10..<20 as Range<UInt64> { _ = Sample.decision(number) { lane.record($0) } }
             ring = scratch.bytes(of: "lane-0.ring")
         }
-        // Of before the release of the first ten.
+        // The ring as it was before the release of the first ten events.
         var whole = ring
         for index in 0..<8 { whole[SpoolRing.releasedOffset + index] = 0 }
         for _ in 0..<3 {

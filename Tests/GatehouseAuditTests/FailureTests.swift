@@ -6,8 +6,8 @@ import Threads
 
 @testable import GatehouseAudit
 
-/// What can fail around the audit, each with what requests are told, the metric that counts it, the word that readiness says, and
-/// that it heals without anybody's help once its cause is gone.
+/// The failures around the audit, each with the answer to requests, the metric that counts it, the word in readiness, and the proof that it heals
+/// without anybody's help once its cause is gone.
 struct FailureTests {
     /// Records until the lane refuses.
     private func fill(_ lane: SpoolLane, _ system: AuditSystem, from first: UInt64 = 0) -> UInt64 {
@@ -292,6 +292,6 @@ enum Alone {
 
     static func unmount(_ path: String) { _ = call("umount", as: Unmount.self)(path) }
 
-    /// Whom the file system takes the thread for. Gives up root's right to everything on files.
+    /// Changes the user that the file system takes the thread for. Gives up root's right to everything on files.
     static func become(_ user: UInt32) { _ = call("setfsuid", as: SetUser.self)(user) }
 }

@@ -6,7 +6,7 @@ import Testing
 
 /// Plays somebody who can write the spool's volume and has no key: what they put into rings is chained by nobody, and named.
 struct ForgedRingTests {
-    /// What a process that was killed has recorded in its first lane, under the writer's name of this spool.
+    /// The ring of a killed process's first lane, under the writer's name of this spool.
     private func ring(_ numbers: Range<UInt64>, of scratch: Scratch, _ keys: AuditKeys?) throws -> [UInt8] {
         let other = Scratch()
         other.put(scratch.bytes(of: "writer"), into: "writer")
@@ -25,7 +25,7 @@ struct ForgedRingTests {
         return scratch
     }
 
-    /// Has the next process start, and checks that it recovers events with these numbers alone and sets the file aside.
+    /// Starts the next process, and checks that it recovers events with these numbers alone and sets the file aside.
     private func start(
         _ scratch: Scratch,
         _ keys: AuditKeys = Sample.keys(1),

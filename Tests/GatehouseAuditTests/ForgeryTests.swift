@@ -176,7 +176,7 @@ struct ForgeryTests {
         try scratch.change("UPDATE audit_events SET at = 1 WHERE seq > 10")
         let found = try scratch.report(prunableBefore: cutoff)
         #expect(!found.holds)
-        // And has put everything right before it is walked: then the walk sees the times that it verifies.
+        // The attacker has restored everything before the verification, which then sees the times that it verifies.
         try scratch.change(
             "UPDATE audit_events SET at = \(Sample.start.microseconds) + (seq - 1) * 1000 WHERE seq > 10"
         )

@@ -46,7 +46,7 @@ struct MessageRowTests {
         query.requestID = Sample.requestID(1)
         query.isEnded = true
         #expect(try self.rows(archive, query).count == 3)
-        // What `tail --follow` polls.
+        // The query that `tail --follow` polls.
         let first = try archive.messages(endedAfter: AuditPlace(), AuditQuery(), limit: 1)
         #expect(first.messages.map(\.target) == ["list_docs"])
         let rest = try archive.messages(endedAfter: first.place, AuditQuery(), limit: 10)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseAudit
 
-/// Events of nobody established: few are recorded one by one, all are told, and none takes an established caller's room.
+/// Events without an established caller: few are recorded one by one, all are counted, and none takes an established caller's room.
 struct NobodyTests {
     /// A refusal before anybody was established, with its outcome.
     @discardableResult
@@ -36,7 +36,7 @@ struct NobodyTests {
             refuse(number, from: "203.0.113.9", at: Sample.start, in: lanes[Int(number % 2)])
             if number % 20 == 0 { system.settleAll() }
         }
-        // Of another address, and of the next second.
+        // A refusal of another address, and one in the next second.
         #expect(refuse(1000, from: "203.0.113.10", at: Sample.start, in: lanes[0]) == .recorded)
         #expect(refuse(1001, from: "203.0.113.9", at: Sample.start + .seconds(1), in: lanes[0]) == .recorded)
         #expect(system.state(at: Sample.start).counted == 350)
@@ -97,7 +97,7 @@ struct NobodyTests {
         }
         system.writeAll()
         #expect(system.state(at: Sample.start).lostDecisions == 0)
-        // The sink is back: so is their share, and what was counted is told.
+        // The sink is back: so is the share of these events, and the counted ones are recorded.
         sink.fail(0)
         system.settleAll()
         #expect(refuse(30_000, from: "203.0.113.9", at: Sample.start + .seconds(9999), in: lane) == .recorded)

@@ -15,9 +15,9 @@ struct PostgresInsiderTests {
         try session.migrate(PostgresSchema.component, through: [PostgresSchema.scripts[0]])
     }
 
-    /// Has the partition function, which runs as the owner, meet names of the caller's own.
+    /// Makes the partition function, which runs as the owner, resolve names of the caller's own.
     ///
-    /// - Returns: whether something of the attacker's ran as another user.
+    /// - Returns: whether code of the attacker ran as another user.
     private func becomesOwner(_ url: String) throws -> Bool {
         let attacker = try PostgresSession(PostgresOptions(url: url))
         let loot = "pg_temp.loot"
@@ -52,7 +52,7 @@ struct PostgresInsiderTests {
         #expect(try !becomesOwner(database.insertOnlyURL()))
     }
 
-    /// What the attacker above meets depends on the server's version; what was installed does not.
+    /// The effect of the attack above depends on the server's version; the installed function does not.
     private func expectHardened(_ database: AuditDatabase) throws {
         let functions = try database.session().query(
             """
@@ -124,7 +124,7 @@ struct PostgresInsiderTests {
             ).map { row throws(PostgresError) in try row.text(0) }
         }
         #expect(try places() == ["public"])
-        // Where it was split already, everyone goes on in the older part.
+        // Where the schemas were split already, every session goes on in the older part.
         let split = try database.session()
         try split.settle(in: try session.query("SELECT current_user::text")[0].text(0))
         try split.migrate(PostgresSchema.component, through: PostgresSchema.scripts)

@@ -63,7 +63,7 @@ struct PruningTests {
             $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
         }
         _ = try pruning.prune(marks, before: time(20)) { _ in }
-        // What it would look like had it stopped half-way: some of the old ones are still there.
+        // The state of a prune that stopped half-way: some of the old events are still there.
         try scratch.change(
             """
             ATTACH '\(whole)' AS w;

@@ -4,8 +4,7 @@ import Testing
 
 @testable import GatehouseAudit
 
-/// What a killed process leaves behind is what its files hold: these tests let go of a system without ending it, or put the
-/// files of two moments together.
+/// A killed process leaves the contents of its files: these tests drop a system without ending it, or put the files of two moments together.
 struct RecoveryTests {
     @Test func nothingRecordedIsLostWhenTheProcessDies() throws {
         let scratch = Scratch()

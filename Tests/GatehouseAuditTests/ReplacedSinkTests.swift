@@ -73,7 +73,7 @@ struct ReplacedSinkTests {
         try FileManager.default.moveItem(atPath: "\(scratch.path)/data", toPath: "\(scratch.path)/old")
         record(10..<15, lane, system)
         #expect(system.state(at: Sample.start).word == .sinkDown)
-        // What was moved is whole and holds nothing of what came later.
+        // The moved database is whole and holds no later event.
         #expect(try stored(.sqlite(path: "\(scratch.path)/old/audit.db")) == 10)
         scratch.makeDirectory("data")
         system.settleAll()

@@ -309,7 +309,7 @@ struct PostgresRetentionTests {
         try record(Sample.days(0..<20), scratch, database.url)
         let session = try database.session()
         let user = try session.query("SELECT CURRENT_USER::text")[0].text(0)
-        // What 0.1.0 did after a restart: the schema that is called like the user comes first.
+        // 0.1.0 did this after a restart: the schema that is named like the user comes first.
         try session.query("CREATE SCHEMA AUTHORIZATION CURRENT_USER")
         try session.query("SET search_path = \(user)")
         try session.migrate(PostgresSchema.component, through: Array(PostgresSchema.scripts.prefix(2)))

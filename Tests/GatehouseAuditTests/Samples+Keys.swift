@@ -71,7 +71,7 @@ extension Scratch {
         system.settleAll()
     }
 
-    /// What a walk along the chains of the database finds.
+    /// The chains as verifying the database finds them.
     func verify(
         _ keys: AuditKeys = Sample.keys(1),
         heads: [AuditHead] = [],
@@ -80,7 +80,7 @@ extension Scratch {
         try report(keys, heads: heads, besideSpool: besideSpool).chains
     }
 
-    /// What verifying the database finds.
+    /// The report of verifying the database.
     func report(
         _ keys: AuditKeys = Sample.keys(1),
         heads: [AuditHead] = [],
@@ -96,14 +96,14 @@ extension Scratch {
         )
     }
 
-    /// What may be pruned, as verifying finds it.
+    /// The chains that may be pruned, as verifying finds them.
     func prunable(before cutoff: Timestamp) throws -> [PrunableChain] {
         try report(prunableBefore: cutoff).chains.compactMap(\.prunable)
     }
 }
 
 extension Scratch {
-    /// What recovery would read in the bytes of the first lane's ring.
+    /// The events that recovery would read in the bytes of the first lane's ring.
     func ring(_ bytes: [UInt8], _ keys: AuditKeys? = nil) -> RingImage {
         let writer = String(decoding: self.bytes(of: "writer").dropLast(), as: UTF8.self)
         return RingImage(bytes, writer: writer, lane: 0, keys: keys?.ring ?? .known)

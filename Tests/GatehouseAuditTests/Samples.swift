@@ -148,7 +148,7 @@ enum Sample {
     }
 }
 
-/// A sink that keeps what it gets and fails when told.
+/// A sink that keeps the events that it gets and fails on demand.
 final class MemorySink: AuditSink, Sendable {
     private let state = Mutex<(records: [SpoolRecord], failures: Int)>(([], 0))
 

@@ -59,7 +59,7 @@ struct SearchTests {
         #expect(try count { $0.clientIP = "203.0.113.7" } == 300)
         #expect(try count { $0.clientIP = "203.0.113.*" } == 300)
         #expect(try count { $0.clientIP = "203.0.113" } == 0)
-        // None has ended.
+        // No request has ended.
         #expect(try count { $0.status = 100...599 } == 0)
     }
 

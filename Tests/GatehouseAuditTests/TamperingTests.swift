@@ -177,7 +177,7 @@ struct TamperingTests {
         let scratch = Scratch()
         // A path that is cut at its limit.
         try scratch.store(0..<100, scratch.chained(), path: "/" + String(repeating: "a", count: 3000))
-        // That the test itself does nothing: the log held before.
+        // Proof that the test itself changes nothing: the log held before.
         #expect(try #require(try scratch.verify(besideSpool: true).first).holds)
         try scratch.change(deed.sql)
         let reports = try scratch.verify(besideSpool: true)

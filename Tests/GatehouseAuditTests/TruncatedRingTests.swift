@@ -42,7 +42,7 @@ struct TruncatedRingTests {
         system.settleAll()
         #expect(sink.events.map(\.requestID.low) == Array(0..<10) + [17, 18, 19])
         #expect(zip(sink.records, sink.records.dropFirst()).allSatisfy { $0.hash == $1.previousHash })
-        // It is a whole ring again: what stands there outlives the process.
+        // The ring is whole again: its events outlive the process.
         _ = record(20..<22, lane)
         #expect(scratch.ring(scratch.bytes(of: "lane-0.ring"), Sample.keys(1)).events.count == 2)
     }

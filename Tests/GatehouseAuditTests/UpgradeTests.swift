@@ -62,11 +62,11 @@ struct UpgradeTests {
         let session = try database.session()
         try session.migrate(PostgresSchema.component, through: Array(PostgresSchema.scripts.prefix(1)))
         let url = try database.insertOnlyURL()
-        // Until then whoever reads is told.
+        // Until then readers get an error that says so.
         #expect { try EventDatabase.postgres(url: database.url).archive() } throws: {
             "\($0)".contains("those of an older release")
         }
-        // The gateway goes on, but for what says something in columns that are not there yet, which waits in its spool.
+        // The gateway goes on, but events with values for missing columns stay in its spool.
         let gateway = Scratch()
         let system = try AuditSystem(gateway.chained(), sink: PostgresSink(url: url))
         let lane = try system.lane(for: 0)

@@ -114,7 +114,7 @@ struct AuditCommandTests {
     @Test func `an export that fails leaves nothing behind and harms nothing`() async throws {
         let workplace = try filled()
         func files() throws -> [String] {
-            // Not counting what our own runs leave, nor SQLite's companions of a database that is open.
+            // The files of our own runs do not count, nor SQLite's companions of a database that is open.
             try FileManager.default.contentsOfDirectory(atPath: workplace.path)
                 .filter { !$0.hasPrefix("run") && !$0.hasPrefix("audit.db-") }.sorted()
         }
@@ -253,7 +253,7 @@ struct AuditVerifyCommandTests {
     {
         let workplace = try await filled()
         let newer = try newer(workplace)
-        // What the spool still has would be sent to the new sink at once.
+        // Events that the spool still has would be sent to the new sink at once.
         for name in try FileManager.default.contentsOfDirectory(atPath: "\(workplace.path)/spool")
         where name.hasSuffix(".seg") {
             try FileManager.default.removeItem(atPath: "\(workplace.path)/spool/\(name)")

@@ -64,7 +64,7 @@ struct BackupTests {
         #expect(!names.contains { $0.hasSuffix(".restoring") || $0.contains(".before-") })
     }
 
-    /// Of a byte of each file, of the manifest's digest, of its end.
+    /// A byte of each file, of the manifest's digest, or of the end is changed.
     @Test(arguments: ["database", "manifest", "header", "cut"])
     func `an archive that was changed is refused, and nothing else happens`(place: String) async throws {
         let (workplace, archive) = try await saved()

@@ -3,7 +3,8 @@ import GatehouseTestSupport
 import Synchronization
 import Testing
 
-/// `gatehouse call` where something is wrong: each is told apart, with what to do. Servers that work have tests of their own, with the SDKs.
+/// `gatehouse call` where something is wrong: each fault has its own message, with a remedy. Servers that work have tests of their own, with the
+/// SDKs.
 @Suite("gatehouse call", .timeLimit(.minutes(2)))
 struct CallTests {
     private typealias Answer = LoopbackHTTP.Answer

@@ -76,7 +76,7 @@ struct DocumentTests {
         #expect(Set(Self.names).subtracting(reached).isEmpty)
     }
 
-    /// Of README itself, so that a reader of the index finds each page without reading another first.
+    /// README itself has the links, so that a reader of the index finds each page without reading another first.
     @Test func `README links each page of docs`() throws {
         let text = try Self.text("README.md")
         for name in Self.names where name.hasPrefix("docs/") { #expect(text.contains("(\(name))"), "\(name)") }

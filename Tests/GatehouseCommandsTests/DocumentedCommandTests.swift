@@ -91,7 +91,7 @@ struct DocumentedCommandTests {
         }
     }
 
-    /// What serves is told to stop as soon as it is ready; what speaks to an instance has one beside it.
+    /// A command that serves is stopped as soon as it is ready; a command that calls an instance has one beside it.
     private static func ending(_ line: String) -> String {
         let asksInstance = ["gatehouse reload", "gatehouse status"].contains { line.hasPrefix($0) }
         guard asksInstance || line.hasPrefix("gatehouse serve") else { return line }
@@ -105,7 +105,7 @@ struct DocumentedCommandTests {
             """
     }
 
-    /// What an MCP server answers to `gatehouse call`.
+    /// An MCP server's answer to `gatehouse call`.
     private static func message(_ request: LoopbackHTTP.Request) -> LoopbackHTTP.Answer {
         let message = try? JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any]
         guard let id = message?["id"] as? Int else { return LoopbackHTTP.Answer(202, "") }

@@ -3,9 +3,9 @@ import Foundation
 /// The commands of a document, in the order in which they stand there.
 struct DocumentedCommand: Sendable, CustomStringConvertible {
     let line: String
-    /// What the document says that the command complains of: then it fails.
+    /// Errors that the document shows: the command then fails.
     var errors: [String] = []
-    /// What the document says that it answers in place of yes: then it fails, too.
+    /// Refusals that the document shows: the command then fails, too.
     var denials: [String] = []
 
     var fails: Bool { !errors.isEmpty || !denials.isEmpty }
@@ -51,7 +51,7 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
 
     var isRun: Bool { !Self.notRun.contains { line.hasPrefix($0.beginning) } }
 
-    /// What a reader would have done before, where the document leaves it to them. Run once, before the first command that begins so.
+    /// Steps that a reader would have done before, where the document leaves them out. Run once, before the first command that begins so.
     static let preparations: [(beginning: String, fails: Bool, commands: String)] = [
         ("gatehouse key generate --out", false, "rm -f secrets/gatehouse_key local.db* phase2.db* phase3.db*"),
         // The file of the test's own reader stands aside for the one that init writes, until that one was checked.

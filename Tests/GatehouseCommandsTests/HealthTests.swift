@@ -22,7 +22,7 @@ struct HealthTests {
 
     private func prepared() async throws -> Workplace {
         let workplace = try Workplace()
-        // What this version does not enforce it refuses to serve.
+        // `serve` refuses a setting that this version does not enforce.
         let plain = workplace.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
         try workplace.write(plain, to: "gatehouse.yaml")
         #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)

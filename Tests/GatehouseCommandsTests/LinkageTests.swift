@@ -28,7 +28,7 @@ struct LinkageTests {
         for module in ["8NIOPosix", "8NIOHTTP1"] {
             #expect(product.range(of: Data(module.utf8)) == nil)
         }
-        // What names a module of SwiftNIO that is linked.
+        // A mangled name of a SwiftNIO module that is linked.
         #expect(product.range(of: Data("7NIOCore".utf8)) != nil)
     }
 

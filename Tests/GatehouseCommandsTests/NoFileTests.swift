@@ -2,7 +2,7 @@ import GatehouseTestSupport
 import Glibc
 import Testing
 
-/// What is no file at a path where a file is read: opening a pipe waits for who writes to it, and a device may never end.
+/// Paths that lead to no file where a file is read: opening a pipe waits for a writer, and a device may never end.
 @Suite("paths that are no files", .timeLimit(.minutes(2)))
 struct NoFileTests {
     /// Puts something else in a file's place.

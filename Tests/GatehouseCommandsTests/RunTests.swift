@@ -171,9 +171,9 @@ struct RunTests {
     }
 }
 
-/// A program for the shell that tells its token through a pipe, waits without end, and ends with 3 when it is told to.
+/// A program for the shell that writes its token to a pipe, waits without end, and ends with 3 when it is asked to.
 private struct WaitingProgram {
-    // Ours for both ends, so that neither side waits for the other to open it.
+    // The test opens both ends, so that neither side waits for the other to open it.
     let log: (path: String, descriptor: Int32)
     private let never: (path: String, descriptor: Int32)
     let script: String

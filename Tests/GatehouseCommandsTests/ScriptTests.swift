@@ -10,8 +10,8 @@ import Testing
 ///     ! a line of standard error
 ///     = the exit code, where it is not 0
 ///
-/// What differs from run to run stands as TIME, HEX, KEY, BEARER, USER and FOLDER, and runs of spaces as two. With
-/// `GATEHOUSE_TEST_RECORD=1` the files are written anew, to be read before they are committed.
+/// Values that differ from run to run stand as TIME, HEX, KEY, BEARER, USER and FOLDER, and runs of spaces as two. With `GATEHOUSE_TEST_RECORD=1` the
+/// files are written anew, to be read before they are committed.
 @Suite("Golden scripts", .timeLimit(.minutes(2)))
 struct ScriptTests {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Scripts")
@@ -52,7 +52,7 @@ struct ScriptTests {
 }
 
 enum Script {
-    /// What `$SCRIPT_VALUE` holds.
+    /// The value of `$SCRIPT_VALUE`.
     static let variable = "from-a-variable-5f1d8a"
 
     struct Step {

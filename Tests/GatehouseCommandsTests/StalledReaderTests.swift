@@ -68,7 +68,7 @@ struct StalledReaderTests {
             let asked = ContinuousClock.now
             #expect(await Command.exit(of: pid) == 0)
             #expect(ContinuousClock.now - asked < .seconds(20), "limits.drain is 2 s")
-            // What nobody took is in the spool for the next start.
+            // Lines that were not read are in the spool for the next start.
             #expect(try FileManager.default.contentsOfDirectory(atPath: "\(workplace.path)/spool").count > 1)
         }
     }
@@ -115,12 +115,12 @@ struct StalledReaderTests {
             #expect(workplace.read("serve.log").contains("fewer connections fit"))
             let path = RawSocket.Address.unix(path: "\(workplace.path)/proxy.sock")
             let held = try (0..<400).map { _ in try RawSocket(connectingTo: path) }
-            // Behind those that wait, each is told.
+            // Connections behind the waiting ones are each answered.
             let last = held[399]
             let answer = try last.receiveTextToEnd(orReset: true)
             #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 503 "))
             #expect(try held[100].receiveTextToEnd(orReset: true).hasPrefix("HTTP/1.1 503 "))
-            // Those that were let in are served, and the instance can be asked.
+            // The admitted connections are served, and the instance can be reached.
             try held[0].send("GET / HTTP/1.1\r\nHost: coda.example.com\r\n\r\n")
             #expect(try held[0].receiveAnswer().status == 401)
             #expect(try await workplace.run("health").output.contains("store: 1 token"))

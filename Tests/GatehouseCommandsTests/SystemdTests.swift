@@ -22,7 +22,7 @@ struct SystemdTests {
         // The man page is installed with the binary.
         let verified = try await workplace.run(["verify", "--man=no", path], by: Self.analyze)
         #expect(verified.exit == 0 && verified.errors.isEmpty, "\(verified)")
-        // Of ten; 1.2 as of systemd 252.
+        // The exposure level, out of ten; 1.2 as of systemd 252.
         let secure = try await workplace.run(
             ["security", "--offline=true", "--threshold=15", "--no-pager", path],
             by: Self.analyze

@@ -45,7 +45,7 @@ struct ToleranceTests {
         let findings = try #require(json["findings"] as? [[String: Any]])
         #expect(findings.contains { $0["probe"] as? String == "configuration" && $0["verdict"] as? String == "fail" })
         #expect(findings.contains { $0["probe"] as? String == "store" && $0["verdict"] as? String == "ok" })
-        // What serves, and what writes the file, takes no half of it.
+        // Commands that serve, or that write the file, accept no half of it.
         for arguments in [["serve"], ["route", "show", "coda"], ["route", "remove", "coda"]] {
             #expect(try await workplace.run(arguments).exit == 78, "\(arguments)")
         }

@@ -29,7 +29,7 @@ final class Typing: Sendable {
 
     func type(_ text: String) { _ = write(master, text, text.utf8.count) }
 
-    /// What appears until a text has, or until the command has ended.
+    /// The screen's text until it contains `text`, or until the command has ended.
     func screen(until text: String? = nil) async -> String {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

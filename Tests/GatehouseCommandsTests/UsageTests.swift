@@ -1,6 +1,6 @@
 import Testing
 
-/// What the golden script cannot write: no words at all.
+/// The case that the golden script cannot write: no words at all.
 @Suite("No command", .timeLimit(.minutes(1)))
 struct UsageTests {
     @Test(arguments: [[], ["token"], ["--config", "x.yaml"], ["audit", "--config=x.yaml"]])

@@ -52,7 +52,7 @@ final class Workplace: Sendable {
         return (path, descriptor)
     }
 
-    /// What every command finds in its environment.
+    /// The environment of every command.
     private func environment(_ more: [String: String] = [:]) -> [String: String] {
         ["GATEHOUSE_CONFIG": "\(path)/gatehouse.yaml"].merging(more) { $1 }
     }

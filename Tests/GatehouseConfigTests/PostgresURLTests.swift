@@ -2,7 +2,7 @@ import GatehouseConfig
 import GatehouseCore
 import Testing
 
-/// What variables put into a database URL, and what of it is never told.
+/// Variables in a database URL, and the parts of it that are never shown.
 @Suite struct PostgresURLTests {
     private func url(_ written: String, _ environment: Environment) throws -> String {
         let sink = "audit: { spool: /spool, sink: { kind: postgres, url: \"\(written)\" } }\n"

@@ -11,7 +11,7 @@ import Testing
         "master_keys: [&a hunter2]", "master_keys: [!x hunter2]", "url: \"postgres://u:hunter2@h/d\"",
         "url: 'postgresql://u:x${A:-hunter2}@h'", "url: \"postgres://h/d?sslpassword=hunter2\"",
         "url: \"http://u:hunter2@h\"",
-        // Not YAML at all.
+        // Texts that are not YAML.
         "master_keys: [hunter2", "master_keys: hunter2: x", "client_secret: \"hunter2", "password: [hunter2, }",
         "url: \"postgres://u:hunter2@h/d\" x",
     ])

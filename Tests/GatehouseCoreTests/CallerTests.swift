@@ -32,7 +32,7 @@ import Testing
         let old = caller("ann")
         rules.changedForAll()
         let new = caller("ann")
-        // What follows does not bring the old ones back.
+        // Later changes do not admit the old callers again.
         rules.changed { _ in true }
         #expect(old.isShutOut && !new.isShutOut)
     }

@@ -54,10 +54,10 @@ import Testing
         "/mcp%c2%a0", "/%e3%80%80mcp", "/mcp%e2%80%a8", "/mcp%c2%85", "/m%c2%adcp", "/mcp%ef%bb%bf",
         "/m%e2%80%8bc%e2%81%a0p",
         "/mcp%ef%b8%8f",
-        // What NFKC or a best fit makes of it: full width, a letter in a circle, the Kelvin sign's like, a ligature, broken UTF-8.
+        // Spellings that NFKC or a best fit turns into it: full width, a letter in a circle, the Kelvin sign's like, a ligature, broken UTF-8.
         "/%ef%bd%8dcp", "/%ef%bc%ad%ef%bc%a3%ef%bc%b0", "/%e2%93%9ccp", "/m%e1%b6%9cp", "/mcp%cd%bex",
         "/%c1%adcp", "/mcp%ef%bc%9bx", "/mcp%ef%bc%8fx", "/x%ef%bc%8f..%ef%bc%8fmcp", "/mcp%ef%bc%8ejson",
-        // What a reader that decodes first takes for a query, a fragment or the end.
+        // Spellings that a reader that decodes first takes for a query, a fragment or the end.
         "/mcp%3fx", "/mcp%3Fx=1", "/mcp%23", "/mcp%2523x", "/mcp%3f/x", "/mcp%2500x", "/mcp%ef%bc%9fx",
         // The suffix of a format.
         "/mcp.json", "/mcp.JSON", "/mcp.json/x", "/mcp.tar.gz", "/mcp%2ejson",

@@ -2,7 +2,7 @@ import Foundation
 import GatehouseCore
 import Testing
 
-/// What a grant that lists targets may cover: only what every reader takes as it is written.
+/// Targets that a grant with a list may cover: only those that every reader takes as written.
 @Suite struct PlainTargetTests {
     private struct Cases: Decodable {
         struct Case: Decodable {
@@ -58,7 +58,7 @@ import Testing
         "docs:/../x", "docs:..", "docs://x/%2E", "docs://x/a%2Eb", "docs://x/..%2F..%2Fb", "docs://x/a%2Fb",
         "docs://x/a%5Cb",
         #"docs://x/a\b"#, #"https:\\x/a"#, #"https://x\@y/"#,
-        // What readers drop, add, lower or write anew.
+        // Characters that readers drop, add, lower or rewrite.
         "docs://x/a\tb", "docs://x/a\n", "\u{FEFF}docs://x", "docs://x/ ", " docs://x", "docs://x/\u{0}",
         "docs://x/a%00",
         "docs://x/%0A", "docs://x/%7F", "https://example.com", "https://example.com?x", "https:/example.com/",
@@ -80,7 +80,7 @@ import Testing
         "docs://x/[a]", "docs://x/%", "docs://x/%4", "docs://x/%zz", "docs://x/%41", "docs://x/%7e", "docs://x/%c3%bc",
         "docs://%c3%bc/x", "docs://x/%C3", "docs://x/%C0%AE", "docs://x/%FF", "docs://x/a?%", "docs://x/a#%4",
         "docs://x/a?b c",
-        // What a server opens as a file that takes off the scheme and nothing else.
+        // URIs that a server opens as a file when it takes off the scheme and nothing else.
         "docs://x/a?/../../b", "docs://x/a#'/../", "docs://x/a?b%2F..%2Fc", "docs://x/a?b%5C%2e%2e%5Cc",
         "docs://x/a?b/.",
         "docs://x/a?b#/..",

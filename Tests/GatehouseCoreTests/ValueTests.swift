@@ -4,7 +4,7 @@ import GatehouseTestSupport
 import Testing
 
 @Suite struct CalendarTests {
-    /// Walks the calendar day by day.
+    /// Visits the calendar day by day.
     private static func eachDay(
         from first: Int,
         through last: Int,

@@ -95,7 +95,7 @@ import Testing
                 #expect(Self.pass(text, cut: { _ in size }) == passed, "\(text)")
                 #expect(Self.pass(text, .values, cut: { _ in size }) == text)
             }
-            // What stands in an event is no answer to anybody but a reader of messages.
+            // Data of an event counts as an answer for readers of messages only.
             let stream = "data: x\nid: 4\n\ndata: \(list)\n\nevent: x\ndata: hello\ndata: there\n\n"
             let passed = stream.replacing(list, with: empty)
             #expect(Self.pass(stream, isEventStream: true, cut: { _ in size }) == passed)
@@ -264,7 +264,7 @@ import Testing
             reader.edit(bytes, permits: Bodies.permits(["get_*"]), address: { Array($0) }) { passed += $0 }
         }
         #expect(String(decoding: passed, as: UTF8.self) == #"{"result":{"tools":[{"name":"get_c"}]}}"#)
-        // What is denied clearly is not counted.
+        // An entry that is denied clearly is not counted.
         #expect(reader.unreadableEntries == 1)
     }
 

@@ -1,7 +1,7 @@
 import GatehouseCore
 import GatehouseMCP
 
-/// What the gate found in a body, with its places made text.
+/// The gate's reading of a body, with its positions made text.
 struct Reading: Equatable {
     var kind: RPCMessage.Kind
     var id: String?

@@ -1,7 +1,7 @@
 import GatehouseMCP
 import Testing
 
-/// Where an event stream stands between two events, against a reader that keeps all it has seen.
+/// The boundaries between events of a stream, compared with a reader that keeps all bytes.
 @Suite struct EventBoundaryTests {
     /// Splits into lines as WHATWG HTML section 9.2.6 says: CR LF, LF and CR end one.
     private static func naive(_ bytes: [UInt8]) -> Bool {

@@ -26,7 +26,7 @@ import Testing
     @Test(
         arguments: [
             ("tools/call", "echo", "echo", true), ("tools/call", "echo", "ech\\u006f", true),
-            // What is missing says nothing wrong.
+            // A missing field contradicts nothing.
             (nil, "echo", "echo", true), ("tools/call", nil, "echo", true), (nil, nil, "echo", true),
             (nil, "other", "echo", false), ("tools/list", nil, "echo", false), ("", "echo", "echo", false),
             ("tools/call", "", "echo", false), ("tools/list", "echo", "echo", false),

@@ -4,9 +4,9 @@ import Testing
 
 @testable import GatehouseMCP
 
-/// What an answer hands out gets a tag behind it, however the answer is cut, and every other byte stays.
+/// A value that an answer hands out gets a tag behind it, however the answer is cut, and every other byte stays.
 @Suite struct OwnedAnswerTests {
-    /// A tag that can be told from the text, and says what it binds.
+    /// A tag that can be distinguished from the text, and names the kind that it binds.
     private static func mark(_ what: HandedOut, _ value: UnsafeRawBufferPointer) -> [UInt8]? {
         let kind =
             switch what {

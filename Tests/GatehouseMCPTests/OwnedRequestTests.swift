@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseMCP
 
-/// What a request presents must be its caller's; then it goes up as the upstream knows it, and every other byte as it came.
+/// A value that a request presents must be its caller's; then it goes up as the upstream knows it, and every other byte as it came.
 @Suite struct OwnedRequestTests {
     private enum Result: Equatable {
         case passed(String)
@@ -11,7 +11,7 @@ import Testing
         case fault(RPCFault.Code)
     }
 
-    /// What the upstream would get.
+    /// The body that the upstream would get.
     private func pass(_ body: String, of principal: Principal = OwnedTagTests.ann) throws -> Result {
         let route = try RouteName(parsing: "coda")
         let bytes = Array(body.utf8)
@@ -53,7 +53,7 @@ import Testing
         #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#
     }
 
-    // What a later version may do with a task is done with one of somebody's, too.
+    // Whatever a later version does with a task, the task belongs to a caller.
     private static let methods = [
         "tasks/get", "tasks/result", "tasks/cancel", "tasks/update", "tasks/pause", "tasks/input/x", #"tasks\/resume"#,
         "tasks/",

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseMCP
 
-/// What an upstream hands to one caller is that caller's, on that route, as that kind of thing, by a tag alone.
+/// A value that an upstream hands to one caller is that caller's, on that route, as that kind of value, by its tag alone.
 @Suite struct OwnedTagTests {
     static let ann = Principal(kind: .user, name: "ann@example.com")
     static let bob = Principal(kind: .user, name: "bob@example.com")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseMCP
 
-/// What the gate reads in a body, and what it refuses because another reader could read it otherwise.
+/// The gate's reading of bodies, and the bodies that it refuses because another reader could read them differently.
 @Suite struct RPCGateTests {
     @Test func `a call is read with its id as written, its target and its arguments`() throws {
         let body =
@@ -350,7 +350,7 @@ import Testing
     func `a completion is asked of the grants by what it refers to`(params: String, refusal: Reason?) throws {
         let body = #"{"jsonrpc":"2.0","id":1,"params":\#(params),"method":"completion/complete"}"#
         #expect(try Self.refusal(body, Bodies.permits(["get_*", "memo://*"])) == refusal)
-        // Whom nothing limits may complete also what is not known here.
+        // A caller without limits may also complete a reference that is not known here.
         #expect(try Self.refusal(body, Permits(.everyone, of: .nobody)) == nil)
     }
 

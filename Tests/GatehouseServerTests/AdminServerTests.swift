@@ -124,7 +124,7 @@ struct AdminServerTests {
             let other = try RawSocket(connectingTo: address)
             try other.send(Self.get())
             #expect(try other.receiveAnswer().status == 200)
-            // What the server has taken it answers, once the client reads.
+            // Requests that the server has taken are answered, once the client reads.
             for _ in 0..<1000 { #expect(try client.receiveAnswer().body.count == Self.page.utf8.count) }
         }
     }

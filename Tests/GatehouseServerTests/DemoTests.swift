@@ -7,7 +7,7 @@ import Testing
 
 // One after the other, so that the folder of a demo is the only one of this process.
 @Suite(.serialized) struct TheDemo {
-    /// What was said, line by line.
+    /// The demo's output, line by line.
     private final class Listener: Sendable {
         private let heard = Mutex<[String]>([])
         var lines: [String] { heard.withLock { $0 } }

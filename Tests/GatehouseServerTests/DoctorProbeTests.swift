@@ -7,7 +7,7 @@ import GatehouseTestSupport
 import SQLiteClient
 import Testing
 
-/// What the doctor says about what answers it: servers on loopback stand in for Access, upstreams and databases.
+/// The doctor's findings about servers: servers on loopback stand in for Access, upstreams and databases.
 @Suite(.timeLimit(.minutes(2))) struct TheDoctorsProbes {
     private static let keys = String(decoding: TestIssuer().jwkSet, as: UTF8.self)
 

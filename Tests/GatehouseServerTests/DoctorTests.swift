@@ -24,7 +24,7 @@ import Testing
         #expect(found[.store] == .fail)
         #expect(found[.upstream] == .fail)
         #expect(found[.secrets] == .warn)
-        // What the first start makes is no mistake.
+        // Files that the first start makes are no fault.
         #expect(found[.spool] == .ok && found[.auditSink] == .ok && found[.listener] == .ok)
         // And nothing runs.
         #expect(found[.admin] == .warn)

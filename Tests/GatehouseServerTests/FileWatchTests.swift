@@ -7,7 +7,7 @@ import Testing
     private let new = FileWatch.Stamp(inode: 2)
     private let newer = FileWatch.Stamp(inode: 2, size: 9)
 
-    /// What each of some looks, one after the other, asks for.
+    /// Whether each of these looks, one after the other, asks for a reload.
     private func asks(_ looks: [FileWatch.Stamp?]) -> [Bool] {
         var watch = FileWatch(read: old)
         return looks.map { watch.looked($0) }

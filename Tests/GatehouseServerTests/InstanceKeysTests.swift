@@ -87,7 +87,7 @@ struct InstanceKeysTests {
     @Test func `a key that an operator adopted opens what is older than that, and makes nothing`() async throws {
         let own = try await InstanceKeys.made(for: configuration(store: "phase1"))
         let (now, sealed) = (Timestamp(seconds: 1_800_000_000), try sealed())
-        // Whose id the operator does not know is not adopted by mistake.
+        // A key whose id the operator does not know is not adopted by mistake.
         for id in [nil, "0011223344556677"] {
             let error = await #expect(throws: GatehouseError.self) { try await InstanceKeys.adopt(id, sealed, at: now) }
             #expect(error?.hint?.contains(own.current.description) == true)

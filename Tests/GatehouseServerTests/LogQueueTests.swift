@@ -40,7 +40,7 @@ struct LogQueueTests {
         #expect(lost > 4000 && lost < 10_000 - LogQueue.maximumLines + 1)
         #expect(!queue.flush(within: .milliseconds(20)))
         await withTaskExecutorPreference(BlockingExecutor.shared) {
-            // Told behind each lot of lines that the thread has written: how many there are is the scheduler's affair.
+            // The notice stands behind each lot of lines that the thread has written; their number depends on the scheduler.
             func told(_ lines: [String]) -> Int {
                 lines.reduce(0) { $0 + ($1.hasPrefix("lost ") ? Int($1.dropFirst(5)) ?? 0 : 0) }
             }
@@ -48,7 +48,7 @@ struct LogQueueTests {
             #expect(told(lines) == lost)
             #expect(lines.count { $0.hasPrefix("x") } == 10_000 - lost)
             #expect(queue.flush(within: .seconds(45)))
-            // It flows again, and nothing is told twice.
+            // The queue flows again, and no loss is reported twice.
             queue.put(Array("more\n".utf8))
             #expect(Self.lines(reader, through: "more") == ["more"])
             #expect(queue.lost == lost)

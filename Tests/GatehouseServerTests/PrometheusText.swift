@@ -64,7 +64,7 @@ struct PrometheusText {
                 rest = rest.dropFirst(label.count)
                 guard !label.isEmpty, rest.hasPrefix("=\"") else { throw Failure("not a label", line) }
                 rest = rest.dropFirst(2)
-                // What would have to be escaped is not expected at all.
+                // Values that would have to be escaped are not expected.
                 let value = rest.prefix { $0 != "\"" && $0 != "\\" }
                 rest = rest.dropFirst(value.count)
                 guard rest.first == "\"" else { throw Failure("a label value without end", line) }

@@ -140,7 +140,7 @@ import Testing
         defer { close(descriptor) }
         let path = "/proc/self/fd/\(descriptor)"
         #expect(Finding.replacedFile(path, .configuration) == nil)
-        // What a mount of a file that was replaced goes on showing: an inode without a name.
+        // A mount of a file that was replaced goes on showing this: an inode without a name.
         unlink(template)
         files = [try #require(Finding.replacedFile(path, .configuration))]
         #expect(readiness().state == .degraded)

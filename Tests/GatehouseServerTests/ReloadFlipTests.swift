@@ -12,7 +12,7 @@ import Testing
 struct ReloadFlipTests {
     private static let flips = 1500
 
-    /// What the clients saw, and whether they go on.
+    /// The clients' observations, and whether they go on.
     private final class Load: Sendable {
         let goesOn = Atomic(true)
         let statuses = Mutex<[String: Set<Int>]>([:])

@@ -119,7 +119,7 @@ import Testing
             }
         }
         #expect(try Self.judge(&gate, wider, over: old, at: 10_001, isConfirmed: true) == .take)
-        // That nobody is asked any more is asked about, too.
+        // The removal of the confirmation itself needs confirmation, too.
         guard case .hold(_, nil) = try Self.judge(&gate, Self.yaml(), over: old, at: 0) else {
             Issue.record("the question was switched off without one")
             return

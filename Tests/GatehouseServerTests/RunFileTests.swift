@@ -40,7 +40,7 @@ import Testing
         }
         // Each run has another.
         #expect(!Self.file().opens(key))
-        // Of an instance that has taken over from this one: process 1 lives on every machine.
+        // The file of an instance that has taken over from this one: process 1 lives on every machine.
         let path = RunFile.path(spool: folder)
         let own = try String(contentsOfFile: path, encoding: .utf8)
         try own.replacing("\"pid\":\(getpid())", with: "\"pid\":1").write(

@@ -6,7 +6,7 @@ import GatehouseCore
 extension StatusFacts {
     static let sampleTime = Timestamp(seconds: 1_795_424_400)
 
-    /// Of an instance that has run for two minutes and lacks nothing: keys of the issuer, a store that was just read.
+    /// The facts of an instance that has run for two minutes and lacks nothing: keys of the issuer, a store that was just read.
     static func sample(routes: [Route] = []) -> StatusFacts {
         let now = sampleTime
         var keys = SigningKeySource.Status()

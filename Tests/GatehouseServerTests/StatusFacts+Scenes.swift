@@ -6,7 +6,7 @@ import GatehouseCore
 @testable import GatehouseServer
 @testable import GatehouseTokens
 
-/// What the page is looked at with: no route, some, many; nobody asking, and much that fails.
+/// The scenes for the page: no route, some, many; no traffic, and much that fails.
 struct StatusScene: CustomStringConvertible {
     let routes: Int
     let isFailing: Bool

@@ -15,12 +15,12 @@ import Testing
 struct StatusLayoutTests {
     static let widths = [390, 768, 1280]
 
-    /// What the script says of one page.
+    /// The script's measurements of one page.
     private struct Measure: Decodable {
         let scene: String
         let width: Int
         let isDark: Bool
-        /// Of the whole content, for pictures.
+        /// The height of the whole content, for pictures.
         let height: Int
         /// How far the content goes beyond the window.
         let overflow: Int
@@ -63,7 +63,7 @@ struct StatusLayoutTests {
             #expect(measure.faint.isEmpty, "\(place): \(measure.faint)")
             #expect(measure.covered.isEmpty, "\(place): \(measure.covered)")
             let scene = try #require(StatusScene.all.first { $0.description == measure.scene })
-            // Of routes, tokens and what was refused: the script has looked at something.
+            // Routes, tokens and refusals have cells: the script has measured something.
             #expect(measure.cells >= scene.routes * 11, "\(place)")
             #expect(
                 measure.headerClass == (scene.header.isGood ? "pill good" : "pill \(scene.header.pill)"),
@@ -208,7 +208,7 @@ struct StatusLayoutTests {
 }
 
 extension StatusScene {
-    /// What the header must say.
+    /// The expected header.
     fileprivate var header: (words: String, pill: String, isGood: Bool) {
         switch (routes, isFailing) {
         case (_, false): ("ready", "good", true)

@@ -7,7 +7,7 @@ import GatehouseCore
 @testable import GatehouseTokens
 import Testing
 
-/// What `gatehouse status` prints: the page's facts as text, Markdown and JSON.
+/// The output of `gatehouse status`: the page's facts as text, Markdown and JSON.
 @Suite struct TheStatusReport {
     private static let now = StatusFacts.sampleTime
 

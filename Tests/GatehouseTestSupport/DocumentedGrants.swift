@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// What the documents grant to roles of PostgreSQL, so that a test plays a role with exactly those rights.
+/// The grants that the documents give to roles of PostgreSQL, so that a test plays a role with exactly those rights.
 package enum DocumentedGrants {
     /// The statements of a document that grant or revoke, one each, without comments.
     package static func statements(in document: String) throws -> [String] {

@@ -1,8 +1,8 @@
 internal import Foundation
 internal import Synchronization
 
-/// What an Infisical server does, as its published API (v4) describes it, for tests: no real one can run where they do. It knows one machine
-/// identity, one project and one folder.
+/// An Infisical server for tests, as its published API (v4) describes it: no real one can run where they do. It knows one machine identity, one
+/// project and one folder.
 package final class InfisicalStandIn: Sendable {
     package static let clientID = "machine-1"
     package static let clientSecret = "client-secret-7d1f"

@@ -19,7 +19,7 @@ package final class LoopbackHTTP: Sendable {
     package struct Answer: Sendable {
         package enum Ending: Sendable {
             case complete
-            /// What there is of the body is sent, and no end ever.
+            /// The bytes of the body are sent, and no end ever.
             case open
             /// Nothing is sent, as by a proxy that waits for the end of a stream.
             case held

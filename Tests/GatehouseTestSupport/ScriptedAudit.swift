@@ -92,7 +92,7 @@ package final class ScriptedAudit: Sendable {
         return balance.filter { $0.value != (1, 1) }.map(\.key)
     }
 
-    /// Lets go of the event loops, which this would keep alive in a cycle.
+    /// Releases the event loops, which this would keep alive in a cycle.
     package func forget() { state.update { $0.settle = [] } }
 
     /// The recorder of one event loop.

@@ -1,7 +1,7 @@
 package import GatehouseCore
 package import SocketLoop
 
-/// Who the assertions of a test stand for. Shared by the authenticators of all event loops.
+/// The callers that the assertions of a test stand for. Shared by the authenticators of all event loops.
 package final class ScriptedCallers: Sendable {
     package enum Verdict: Sendable {
         case caller(Caller)
@@ -52,7 +52,7 @@ package final class ScriptedCallers: Sendable {
         for each in settle { each() }
     }
 
-    /// Lets go of the event loops, which this would keep alive in a cycle.
+    /// Releases the event loops, which this would keep alive in a cycle.
     package func forget() { state.update { $0.settle = [] } }
 
     /// The authenticator of one event loop.

@@ -30,7 +30,7 @@ import Testing
         let error = await #expect(throws: TokenError.self) { try await store.load() }
         #expect(error?.code == .tampered && error?.message.contains("more than 10000 tokens") == true)
         _ = try await store.changeStamp()
-        // What is asked for by name is still there.
+        // A token that is read by name is still there.
         #expect(try await store.value(of: .coda).secret.text == "one")
     }
 

@@ -149,7 +149,7 @@ struct PostgresTokenStoreTests {
     {
         let bench = try await PostgresBench()
         try await bench.store().prepare()
-        // What the store's own session writes tells the path that it resolves names by.
+        // The rows of the store's own session record the path that it resolves names by.
         try await bench.sql(
             "ALTER TABLE gatehouse.token_versions ADD COLUMN seen_path text DEFAULT pg_catalog.current_setting('search_path')"
         )
@@ -231,7 +231,7 @@ struct PostgresTokenStoreTests {
         place.password = "pw"
         let url = try #require(place.string)
         let holder = try await PostgresConnection.open(PostgresOptions(url: url))
-        // What the first release waited for, and every lock on the table that the role can have.
+        // The locks that the first release waited for, and every lock on the table that the role can have.
         for lock in [0x6761_7465_686F_7573, 0x6761_7465_686F_7574, 0x6761_7465_6861_7573] as [Int64] {
             try await holder.query("SELECT pg_advisory_lock($1)", [.int(lock)])
         }
@@ -242,7 +242,7 @@ struct PostgresTokenStoreTests {
             try await holder.query("LOCK TABLE gatehouse.token_heads IN ROW EXCLUSIVE MODE")
         }
         try await holder.query("ROLLBACK")
-        // A first start waits for its turn, and then goes on.
+        // A first start waits for the lock, and then goes on.
         try await PostgresBench().store().prepare()
         try await bench.sql("UPDATE schema_versions SET version = 99")
         #expect(await code { try await bench.store(url: url).prepare() } == .schemaTooNew)

@@ -69,7 +69,7 @@ import Testing
         let watching = Task { [store] in await store.watch { teller.yield() } }
         defer { watching.cancel() }
         var changes = told.makeAsyncIterator()
-        // When the watch begins is not known from here, so the file comes and goes until it is told; each state lasts longer than one interval.
+        // The start of the watch is not known here, so the file comes and goes until a change is reported; each state lasts longer than one interval.
         let moving = Task { [file = bench.file] in
             while !Task.isCancelled {
                 try FileManager.default.moveItem(atPath: file, toPath: "\(file).away")

@@ -2,13 +2,13 @@ import GatehouseCore
 @testable import GatehouseTokens
 import Synchronization
 
-/// A store that answers as told, and counts.
+/// A store with scripted answers, which counts its calls.
 final class ScriptedStore: TokenStore {
     struct Script {
         var answer: Result<TokenLoad, TokenError> = .success(TokenLoad())
         var stamp: TokenChangeStamp?
         var loads = 0
-        /// Loads that wait until they are let go.
+        /// Loads that are held until the test releases them.
         var isHeld = false
         var waiting: [CheckedContinuation<Void, Never>] = []
         var arrived: [CheckedContinuation<Void, Never>] = []
@@ -92,7 +92,7 @@ final class ScriptedStore: TokenStore {
     func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) { throw .notFound(name) }
 }
 
-/// A clock that moves when told, and what a refresher handed on.
+/// A clock that the test moves, and the snapshots that a refresher handed on.
 final class Stage: Sendable {
     private let time = Mutex(Duration.zero)
     private let handed = Mutex<[[String: String]]>([])

@@ -52,7 +52,7 @@ import Testing
         let load = try await bench.store().load()
         #expect(load.tokens[.coda]?.secret.text == "theirs")
         #expect(load.problems.map(\.name) == [.other])
-        // Who ran meanwhile knows better.
+        // A process that ran meanwhile notices it.
         #expect(await #expect(throws: TokenError.self) { try await running.load() }?.code == .tampered)
     }
 
@@ -75,7 +75,7 @@ import Testing
         let key = try MasterKey(parsing: SecretSource.file(place.appendingPathComponent("master-key").path).read())
         let store = try old.store(key)
         #expect(try await !store.isBound())
-        // What is not bound is written as that release reads it.
+        // Rows of a store that is not bound are written as that release reads them.
         try await store.rotate(.coda, "three")
         #expect(try old.blob("SELECT DISTINCT substr(sealed, 1, 4) FROM token_versions") == Array("GHS1".utf8))
         let report = try await store.rewrap(by: "ann")

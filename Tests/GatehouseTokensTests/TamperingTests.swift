@@ -3,7 +3,7 @@ import GatehouseCore
 import SQLiteClient
 import Testing
 
-/// What someone does who can write to the database and has no master key. Each test has a fresh process look afterwards.
+/// Changes by an attacker who can write to the database and has no master key. In each test a fresh process reads it afterwards.
 @Suite struct TamperedStores {
     let bench: Workbench
     let store: SealedTokenStore

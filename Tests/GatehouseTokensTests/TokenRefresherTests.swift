@@ -125,7 +125,7 @@ import Testing
         store.hold()
         async let first = refresher.refreshNow()
         await store.loadIsHeld()
-        // What is set now may have been missed by the reading that is under way, so those who ask now share the next one.
+        // A token that is set now may have been missed by the reading under way, so callers that ask now share the next one.
         try store.answer(["coda": "new"])
         let joiners = (0..<20).map { _ in Task { await self.refresher.refreshNow() } }
         while await refresher.waiters < 21 { await Task.yield() }

@@ -142,7 +142,7 @@ def replace_bridge():
         def capture_signals(self):
             yield
 
-    # By the application: a session belongs to a route, so that whoever comes back to a server has to find it where it was.
+    # By the application: a session belongs to a route, so a client that comes back to a server has to find it at the same path.
     running = {}
 
     class Running:

@@ -243,7 +243,7 @@ final class TemporaryDirectory {
             }
         }
         #expect(try count() == 1)
-        // The failed one has let go of the lock.
+        // The failed transaction has released the lock.
         _ = try connection.transaction { () throws(SQLiteError) in try connection.run("INSERT INTO t VALUES (3)") }
         #expect(try count() == 2)
     }

@@ -18,7 +18,7 @@ import Testing
         case failed(String)
     }
 
-    /// Connects and closes what stands.
+    /// Connects, and closes an established connection.
     private static func connect(to endpoint: Endpoint, within timeout: TimeSpan? = nil) async throws
         -> Outcome
     {
@@ -108,7 +108,7 @@ import Testing
         await loop.stop()
     }
 
-    /// The kernel resets what waits in the queue of a listener that closes.
+    /// The kernel resets queued connections of a listener that closes.
     @Test func `a listener that closes accepts what waits`() async throws {
         let loop = try EpollLoop.start(named: "test")
         let accepted = Watched<[Int32]>([])

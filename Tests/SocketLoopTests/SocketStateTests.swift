@@ -40,7 +40,7 @@ import Testing
     static let expected: [Input: [Input]] = [
         .drained: [.readable, .ending, .drained, .drained, .halfClosed],
         .readable: [.readable, .ending, .drained, .drained, .halfClosed],
-        // An end that the kernel has told is not told again.
+        // An end that the kernel has reported is not reported again.
         .ending: [.ending, .ending, .ending, .drained, .halfClosed],
     ]
 

@@ -66,7 +66,7 @@ import Testing
         #expect(throws: TLSError.self) { try named.connect() }
     }
 
-    /// Authorities do not verify what stands in a common name (RFC 9525 section 2).
+    /// Authorities do not verify the common name (RFC 9525 section 2).
     @Test func `a common name is no name of the server`() throws {
         let pair = try Pair(trusting: .commonName, showing: .commonName, host: "gatehouse.example")
         #expect(throws: TLSError.self) { try pair.connect() }

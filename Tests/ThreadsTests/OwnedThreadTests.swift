@@ -4,7 +4,7 @@ import Testing
 import Threads
 
 struct OwnedThreadTests {
-    /// What a thread of ours says of itself when it has ended.
+    /// The result that a thread hands over before it has ended.
     private func told<Value: Sendable>(by thread: String = "told", _ body: @escaping @Sendable () -> Value) throws
         -> Value?
     {

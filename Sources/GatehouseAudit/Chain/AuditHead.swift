@@ -1,7 +1,6 @@
 package import GatehouseCore
 
-/// Where a chain stood at one moment, signed with its key: whoever keeps one elsewhere can tell later whether the log up to
-/// there is still the same.
+/// The state of a chain at one moment, signed with its key: a copy that is kept elsewhere later shows whether the log up to there is unchanged.
 ///
 /// Its text is one word without spaces, so that it is found in the lines of any log.
 package struct AuditHead: Hashable, Sendable, CustomStringConvertible {

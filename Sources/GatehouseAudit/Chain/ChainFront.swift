@@ -1,8 +1,8 @@
-/// What stands in front of everything that a ``ChainKey`` signs:
+/// The bytes in front of every message that a ``ChainKey`` signs:
 ///
 ///     purpose 1 · sequence 8 · hash 32 · length of the writer's name 1 · the name
 ///
-/// Made once for a writer; only what changes is written anew. Used by one thread at a time.
+/// Made once for a writer; only the parts that change are written again. Used by one thread at a time.
 final class ChainFront {
     /// Bytes of a writer's name.
     static let writerLimit = 64

@@ -8,9 +8,9 @@ package struct ChainKeys: Sendable {
     static let skew: Duration = .seconds(60)
 
     let current: ChainKey
-    /// Those without an end first.
+    /// All keys, those without an end first.
     let all: [ChainKey]
-    /// Of the last ones of ``all``.
+    /// The ends of the last keys of ``all``.
     private let ends: [Timestamp]
 
     package init(_ keys: PurposeKeys) {
@@ -31,7 +31,7 @@ package struct ChainKeys: Sendable {
 
 /// One key of the chain.
 struct ChainKey: Sendable {
-    /// What a code stands for. In front of every message, so that no code is ever taken for another kind's.
+    /// The kind of message that a code signs. It stands in front of every message, so that no code is accepted for another kind.
     enum Purpose: UInt8 {
         /// An event, after the one before it.
         case event = 0x45

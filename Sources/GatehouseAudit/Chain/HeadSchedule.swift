@@ -11,7 +11,7 @@ struct HeadSchedule {
     /// - Parameter covered: the event that needs no head: that of the start.
     init(covered: Int64) { self.covered = covered }
 
-    /// Says how far the chain goes now.
+    /// Notes the present end of the chain.
     ///
     /// - Returns: whether a head is due.
     mutating func reached(_ sequence: Int64, at now: Timestamp) -> Bool {

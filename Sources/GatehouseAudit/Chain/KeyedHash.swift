@@ -10,7 +10,7 @@ final class KeyedHash: Sendable {
     static let length = Int(SHA256_DIGEST_LENGTH)
     private static let blockLength = Int(SHA256_CBLOCK)
 
-    /// What has taken in the key with the inner and with the outer padding. Written in init only; zeroed and freed in deinit.
+    /// Two states that have hashed the key, one with the inner and one with the outer padding. Written in init only; zeroed and freed in deinit.
     private nonisolated(unsafe) let states: UnsafeMutablePointer<SHA256_CTX>
 
     init(_ key: Secret) {
@@ -53,7 +53,7 @@ final class KeyedHash: Sendable {
         state = states[1]
         gatehouse_sha256_update(&state, place, Self.length)
         gatehouse_sha256_end(&state, place)
-        // What is left of it would tell the key as well as the key's own bytes.
+        // The remaining state would reveal as much as the key's own bytes.
         explicit_bzero(&state, MemoryLayout<SHA256_CTX>.size)
     }
 }

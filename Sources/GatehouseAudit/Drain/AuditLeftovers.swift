@@ -1,9 +1,9 @@
 internal import GatehouseCore
 internal import Glibc
 
-/// Brings what instances of this machine left in their folders of a shared spool to the sink, when they have ended.
+/// Delivers the events that ended instances of this machine left in their folders of a shared spool.
 package struct AuditLeftovers: Sendable {
-    /// Between two looks: an instance that has just ended may be started again, and would go on with its folder itself.
+    /// Time between two looks: an instance that has just ended may be started again, and would go on with its folder itself.
     package static let defaultInterval: Duration = .seconds(10)
     /// How long one folder is held; what the sink has not taken by then is tried again.
     static let patience: Duration = .seconds(60)
@@ -33,7 +33,7 @@ package struct AuditLeftovers: Sendable {
         return count
     }
 
-    /// Of a folder whose process runs the lock is not to be had, and that is all there is to do.
+    /// The lock of a folder whose process still runs cannot be taken, and then there is nothing to do.
     private func bring(_ folder: String, _ isStopping: () -> Bool) throws -> Int {
         var own = settings
         own.spool = folder

@@ -6,7 +6,7 @@ package enum AuditRedelivery {
     package struct Result: Hashable, Sendable {
         /// Events that the sink had taken once and that the spool still has.
         package var found = 0
-        /// Of those, the ones that were sent.
+        /// The found events that were sent.
         package var sent = 0
         /// Events that the sink did not have; nil when it cannot tell, and then all were sent.
         package var missing: Int? = 0
@@ -15,12 +15,12 @@ package enum AuditRedelivery {
 
         package init() {}
 
-        /// Of another spool.
+        /// Adds the result of another spool.
         package mutating func add(_ other: Result) {
             found += other.found
             sent += other.sent
             missing = missing.flatMap { missing in other.missing.map { missing + $0 } }
-            // What none of them has any more is gone: the youngest of the beginnings tells.
+            // Events older than the beginning of some spool may be lost, so the latest of the beginnings counts.
             oldest = [oldest, other.oldest].compactMap(\.self).max()
         }
     }
@@ -56,7 +56,7 @@ package enum AuditRedelivery {
             records.removeAll(keepingCapacity: true)
             progress(result.found)
         }
-        // What the sink never had, the gateway sends by itself.
+        // Events that the sink never had are sent by the gateway itself.
         let delivered = spool.delivered.sequence
         let damage = try spool.rows(behind: 0) { row in
             guard failure == nil, row.sequence <= delivered, let record = row.record,

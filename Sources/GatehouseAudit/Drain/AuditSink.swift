@@ -1,8 +1,8 @@
 package import GatehouseCore
 
-/// Where audit events end up. Used by one thread at a time.
+/// The destination of audit events. Used by one thread at a time.
 ///
-/// A batch may come again after a crash or an error, whole or in part, so a sink that can tell events apart stores each
+/// A batch may come again after a crash or an error, whole or in part, so a sink that can distinguish events stores each
 /// `event_id` once.
 package protocol AuditSink: AnyObject {
     /// Takes a batch. Once this returns, the events are as safe as the sink makes them, and the spool forgets them.
@@ -15,7 +15,7 @@ package protocol AuditSink: AnyObject {
     /// - Returns: another number after each opening: what is open may then lack events that were delivered before.
     func open() throws(AuditError) -> Int
 
-    /// How long the drain may leave the sink alone before it calls ``open()`` again; nil for a sink that nobody can replace.
+    /// How long the drain may leave the sink alone before it calls ``open()`` again; nil for a sink that cannot be replaced.
     var checkInterval: Duration? { get }
 
     /// The time that a batch may take; nil for a sink that knows none.
@@ -31,7 +31,7 @@ package protocol AuditSink: AnyObject {
     func count(of writer: String, in sequences: ClosedRange<Int64>) throws(AuditError) -> Int?
 }
 
-/// What holds for a sink that only passes events on.
+/// Defaults for a sink that only passes events on.
 extension AuditSink {
     package func open() throws(AuditError) -> Int { 0 }
     package var checkInterval: Duration? { nil }

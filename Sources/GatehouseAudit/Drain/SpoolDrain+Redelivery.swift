@@ -1,11 +1,11 @@
 internal import GatehouseCore
 internal import Synchronization
 
-/// What the sink had and has no more.
+/// Detects events that the sink had and has lost, and sends them again.
 extension SpoolDrain {
-    /// Sees to it that the sink is the one that it was. After each opening the sink is asked how far it has this spool's chain: its file may have been
-    /// deleted or restored from a backup meanwhile, or a standby may have taken over that lagged behind. A sink that cannot be opened is
-    /// told at the start so, and not when the first event comes.
+    /// Verifies that the sink is the same one as before. After each opening the sink is asked how far it has this spool's chain: its file may have
+    /// been deleted or restored from a backup meanwhile, or a standby that lagged behind may have taken over. A sink that cannot be opened is
+    /// reported at the start, and not when the first event comes.
     func attend() throws(AuditError) {
         let opening = try sink.open()
         try readClock(isNew: opening != attended)
@@ -44,7 +44,7 @@ extension SpoolDrain {
         note(.twin(of: directory.writer))
     }
 
-    /// Goes back to what the sink lacks, as far as there are segments. What it has of that already it leaves alone.
+    /// Goes back to the first event that the sink lacks, as far as there are segments. Events that the sink has are not stored twice.
     private func rewind(behind last: Int64) throws(AuditError) {
         let before = cursor
         var start: SpoolCursor?
@@ -84,7 +84,7 @@ extension SpoolDrain {
         return sum
     }
 
-    /// Tells the log and, for a while, readiness.
+    /// Reports the error to the log and, for a while, to readiness.
     private func note(_ error: AuditError) {
         if gauges.note(error) { settings.onChange(AuditState.Word(error), error) }
     }

@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
-/// Hands what is in the segments to the sink, at least once and in order, and deletes segments that the sink has whole.
+/// Delivers the events of the segments to the sink, at least once and in order, and deletes segments that the sink has whole.
 ///
 /// `@unchecked Sendable`: one thread at a time uses it: its maker, then the drain's, and that of the last flush once the drain's has ended.
 final class SpoolDrain: @unchecked Sendable {
@@ -21,7 +21,7 @@ final class SpoolDrain: @unchecked Sendable {
     private let nextSink = Mutex<(@Sendable () -> any AuditSink)?>(nil)
     var cursor: SpoolCursor
     var reader: SegmentReader?
-    /// What the sink has not taken yet, with the cursor behind it.
+    /// The batch that was sent to the sink and is not yet accepted, with the cursor behind it.
     var offered: (records: [SpoolRecord], behind: SpoolCursor)?
     private var size: BatchSize
     /// The opening of the sink after which it was asked how much it has.
@@ -30,7 +30,7 @@ final class SpoolDrain: @unchecked Sendable {
     var isAnother = false
     /// When the sink's clock was asked for last.
     var clockReadAt = ContinuousClock.now
-    /// Before it the sink has had everything once.
+    /// The sink has had every event before this position once.
     var takenOnce: SpoolPosition
 
     init(_ directory: SpoolDirectory, settings: AuditSystem.Settings, gauges: SpoolGauges, sink: any AuditSink) {
@@ -43,7 +43,7 @@ final class SpoolDrain: @unchecked Sendable {
         takenOnce = cursor.position
     }
 
-    /// Has another sink take what comes from the next step on. On any thread.
+    /// Replaces the sink before the next step. On any thread.
     func replaceSink(_ make: @escaping @Sendable () -> any AuditSink) { nextSink.withLock { $0 = make } }
 
     private var hasNextSink: Bool { nextSink.withLock { $0 != nil } }
@@ -90,7 +90,7 @@ final class SpoolDrain: @unchecked Sendable {
                 size.timedOut()
                 offered = nil
             }
-            // What was read and is not offered is read again.
+            // Records that were read and are not offered any more are read again.
             if offered == nil { reader = nil }
             gauges.sinkTrouble.withLock { $0 = error }
             return .failed
@@ -105,19 +105,19 @@ final class SpoolDrain: @unchecked Sendable {
         size = BatchSize(most: settings.batch)
     }
 
-    /// Gives back what events of nobody established took of their share.
+    /// Returns the share that delivered events without an established caller took.
     private func freeShare(of records: [SpoolRecord]) {
         let bytes = records.reduce(0) { sum, record in
             record.event.withUnsafeBytes { EventDecoder.isOfNobody($0) } ? sum + record.event.count : sum
         }
         if bytes > 0 { gauges.nobodysBytes.wrappingSubtract(bytes, ordering: .relaxed) }
-        // Those of a segment that was lost or set aside are never taken.
+        // Events of a segment that was lost or set aside are never delivered.
         if cursor.position >= (gauges.end.withLock { $0 }) { gauges.nobodysBytes.store(0, ordering: .relaxed) }
     }
 
     // MARK: Heads
 
-    /// Those that cover nothing but what the sink has.
+    /// The heads that cover only events that the sink has.
     private func heads(through sequence: Int64) -> [AuditHead] {
         gauges.heads.withLock { heads in heads.filter { $0.sequence <= sequence } }
     }
@@ -155,7 +155,7 @@ final class SpoolDrain: @unchecked Sendable {
                 case .end:
                     break reading
                 case .damaged where !records.isEmpty:
-                    // What is whole goes first; the damage is met again with the next batch.
+                    // Intact records go first; the damage is met again with the next batch.
                     break reading
                 case .damaged:
                     try setAside(reader.header.number, from: reader.offset)
@@ -196,7 +196,7 @@ final class SpoolDrain: @unchecked Sendable {
         }
     }
 
-    /// Puts a segment with bytes that are no record aside, for somebody to look at, and goes on with the next one.
+    /// Sets a segment with bytes that are no record aside, for an operator to examine, and goes on with the next one.
     private func setAside(_ number: Int, from offset: Int) throws(AuditError) {
         guard number < (gauges.end.withLock { $0.segment }) else {
             throw AuditError(.spoolDamaged, "\(directory.segment(number)) has no record at byte \(offset)")

@@ -6,10 +6,10 @@ internal import GatehouseCore
 struct ArgumentsKeeper: Sendable {
     /// Bytes of arguments that are recorded; of longer ones so many, and their whole length. The digest covers all.
     static let maximumRecorded = 16 << 10
-    /// What sealing adds: the length of the whole, a nonce and a tag.
+    /// Bytes that sealing adds: the length of the whole, a nonce and a tag.
     static let overhead = 4 + 12 + 16
 
-    /// Keyed: digests of arguments that are easily guessed tell nothing to those without the key.
+    /// Keyed: digests of arguments that are easily guessed reveal nothing without the key.
     private let digest: KeyedHash
     private let sealing: SymmetricKey?
 
@@ -62,7 +62,7 @@ struct ArgumentsKeeper: Sendable {
 
 /// The arguments of one call, opened.
 package struct RevealedArguments: Sendable {
-    /// As they were written; the beginning of them when they were longer than is recorded.
+    /// The arguments as they were written; the beginning of them when they were longer than is recorded.
     package let bytes: [UInt8]
     /// How many they were.
     package let length: Int

@@ -54,7 +54,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case time
         /// 32 bytes.
         case hash
-        /// At most so many bytes that only a key opens.
+        /// Encrypted bytes, at most so many.
         case sealed(limit: Int)
     }
 

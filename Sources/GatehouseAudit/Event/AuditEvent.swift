@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What an event is about. The raw value is the byte in a stored event.
+/// The kind of an event. The raw value is the byte in a stored event.
 package enum EventKind: UInt8, Sendable, CaseIterable {
     case decision = 1
     case outcome = 2
@@ -36,7 +36,7 @@ package struct AuditEvent: Hashable, Sendable {
     package var at: Timestamp
     /// Empty until the event is in a segment.
     package var writer = ""
-    /// From 1; 0 until the event is in a segment.
+    /// The event's number in its chain, from 1; 0 until the event is in a segment.
     package var sequence: Int64 = 0
     package var previousHash: [UInt8] = []
     package var hash: [UInt8] = []

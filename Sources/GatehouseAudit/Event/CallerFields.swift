@@ -16,7 +16,7 @@ final class CallerFields {
     }
 
     private struct Slot {
-        /// Held, so that its address cannot become another's.
+        /// The caller is retained, so that its address cannot become another's.
         var caller: Unmanaged<Caller>?
         var principalLength = 0
         var keyLength = 0

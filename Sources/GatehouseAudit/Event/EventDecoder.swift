@@ -23,7 +23,7 @@ enum EventDecoder {
         )
     }
 
-    /// Whether the event is one of nobody established, by the first of its fields alone.
+    /// Whether the event has no established caller, by the first of its fields alone.
     static func isOfNobody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var offset = EventEncoder.fixedLength
         if bytes.count > offset + 3, bytes[offset] == AuditColumn.route.rawValue {
@@ -54,7 +54,7 @@ enum EventDecoder {
         case sealed(UnsafeRawBufferPointer)
     }
 
-    /// Hands over the tagged fields in order.
+    /// Passes the tagged fields on in order.
     ///
     /// - Returns: whether the bytes ended with a whole field, tags ascending and known.
     @inline(__always)

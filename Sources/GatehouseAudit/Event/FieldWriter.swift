@@ -1,7 +1,7 @@
 internal import Crypto
 internal import Glibc
 
-/// Writes tagged fields one behind the other. Whoever makes one vouches for the room.
+/// Writes tagged fields one behind the other. Its maker guarantees the room.
 struct FieldWriter {
     private(set) var place: UnsafeMutableRawPointer
 
@@ -128,7 +128,7 @@ struct FieldWriter {
     /// Writes text that is too long or not plain: what is no UTF-8 and each NUL becomes U+FFFD, and what is too long ends in `…`.
     @inline(never)
     private mutating func putMended(_ column: AuditColumn, _ limit: Int, _ start: UnsafeRawPointer, _ count: Int) {
-        // Of more than that nothing is kept, however it is mended.
+        // Bytes beyond the limit are never kept, so only these have to be mended.
         let bytes = UnsafeRawBufferPointer(start: start, count: min(count, limit + 4))
         var mended = Array(String(decoding: bytes, as: UTF8.self).replacing("\0", with: "\u{FFFD}").utf8)
         if mended.count > limit {
@@ -144,7 +144,8 @@ struct FieldWriter {
         mended.withUnsafeBytes { if let first = $0.baseAddress { memcpy(place, first, mended.count) } }
         place += mended.count
     }
-    /// In place of what is cut off a target, which decided about the call: the digest of all of it, so that the row proves which it was.
+    /// The replacement for the end that is cut off a target, which decided about the call: the digest of the whole, so that the row proves which
+    /// target it was.
     private static func ending(of target: UnsafeRawBufferPointer) -> String {
         let digits = SHA256.hash(data: target).flatMap { [digit($0 >> 4), digit($0 & 15)] }
         return "…sha256:\(String(decoding: digits, as: UTF8.self))"

@@ -9,10 +9,10 @@ extension AuditQuery {
 }
 
 extension AuditArchive {
-    /// The newest messages, newest first, searched for piece by piece of time, so that who waits sees how far the search has come. The pieces grow up to a
-    /// part of all there is.
+    /// The newest messages, newest first. The search goes back in pieces of time, so that the user sees its progress. The pieces grow up to a part of
+    /// the whole time.
     ///
-    /// - Parameter progress: told from which time on everything was searched.
+    /// - Parameter progress: called with the time from which on everything was searched.
     package func newestMessages(
         _ query: AuditQuery,
         progress: (Timestamp) -> Void,

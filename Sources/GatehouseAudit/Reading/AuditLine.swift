@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// One message as one line for somebody who watches: when, what became of it, who, what, how long.
+/// One message as one line for a terminal: time, outcome, principal, call, duration.
 struct AuditLine {
     let isColoured: Bool
 

@@ -1,6 +1,6 @@
 /// Copies what one sink keeps into another, so that a chain stays whole when the sink is changed in its middle.
 package enum AuditMigration {
-    /// What became of one writer's events.
+    /// The number of one writer's events that were copied.
     package struct Copied: Hashable, Sendable {
         package let writer: String
         package var events = 0
@@ -25,7 +25,7 @@ package enum AuditMigration {
         var all: [Copied] = []
         try archive.snapshot { () throws(AuditError) in
             all = try copyAll(archive, sink, progress)
-            // Those of names that are no text: nothing can be asked for them.
+            // Events whose writer's name is no text are counted only: no query can name them.
             let met = all.reduce(0) { $0 + $1.events + $1.unreadable }
             let others = try archive.count(AuditQuery()) - met
             if others > 0 { all.append(Copied(writer: "?", unreadable: others)) }

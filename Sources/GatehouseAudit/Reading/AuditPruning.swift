@@ -1,7 +1,7 @@
 package import GatehouseCore
 
-/// The beginning of a chain that is older than it is to be kept, as the walk that verified it has seen it: what the database is asked again may
-/// have been changed meanwhile.
+/// The beginning of a chain that is older than the retention, as its verification has seen it: rows that are read from the database again may have
+/// been changed meanwhile.
 package struct PrunableChain: Hashable, Sendable {
     package let writer: String
     /// The last event of it, and its hash; empty when that is not chained.
@@ -16,7 +16,7 @@ package struct PrunableChain: Hashable, Sendable {
     }
 }
 
-/// Where old events are deleted. Used by one thread at a time.
+/// A store from which old events are deleted. Used by one thread at a time.
 ///
 /// A chain is only ever shortened from its beginning, and through an event of its own: of a chain whose clock was set back some events
 /// that are old enough may stay a while.
@@ -37,7 +37,7 @@ package protocol AuditPruning: AnyObject {
     /// - Returns: how many.
     func joinSchemas() throws(AuditError) -> Int
 
-    /// Stores the checkpoints, then deletes what is behind them, in steps that keep nobody waiting. Safe to run again after it was
+    /// Stores the checkpoints, then deletes the events that they cover, in steps that block no other client for long. Safe to run again after it was
     /// interrupted.
     ///
     /// - Returns: how many events were deleted.

@@ -1,15 +1,15 @@
 package import GatehouseCore
 
-/// Which events to read. A filter that is nil lets everything through.
+/// Selects the events to read. A filter that is nil lets everything through.
 package struct AuditQuery: Sendable, Hashable {
     package enum Order: Sendable {
         case oldestFirst
         case newestFirst
     }
 
-    /// From this time on.
+    /// The earliest time of an event, inclusive.
     package var from: Timestamp?
-    /// Before this time.
+    /// The latest time of an event, exclusive.
     package var until: Timestamp?
     package var route: String?
     /// Exact, or with `*` for any characters; so is ``target``.
@@ -20,12 +20,12 @@ package struct AuditQuery: Sendable, Hashable {
     package var reason: String?
     /// The caller's address; `*` stands for any characters.
     package var clientIP: String?
-    /// Of the answer to the caller.
+    /// The status of the answer to the caller.
     package var status: ClosedRange<Int64>?
-    /// Any of these digests of the call's arguments; empty for all calls.
+    /// Digests of which the call's arguments have one; empty for all calls.
     package var digests: [String] = []
     package var requestID: RequestID?
-    /// Of messages only those whose request has ended.
+    /// Whether only messages whose request has ended are selected.
     package var isEnded = false
     /// Rows at most; nil for all.
     package var limit: Int?
@@ -34,7 +34,7 @@ package struct AuditQuery: Sendable, Hashable {
     package init() {}
 }
 
-/// Where stored events are read. Used by one thread at a time.
+/// A store from which events are read. Used by one thread at a time.
 package protocol AuditArchive: AnyObject {
     /// Hands over events one by one, without holding them, until `body` returns false. An outcome matches when it or the decision of
     /// its request does.
@@ -68,7 +68,7 @@ package protocol AuditArchive: AnyObject {
     /// Why events stand in two places, for `doctor`; nil when they do not.
     func splitTrouble() throws(AuditError) -> String?
 
-    /// What is wrong with the tables and the view themselves.
+    /// The faults of the tables and the view themselves.
     func faults() throws(AuditError) -> [StoreFault]
 
     /// The place behind the newest event, from which ``events(after:_:limit:)`` follows.
@@ -84,7 +84,7 @@ package protocol AuditArchive: AnyObject {
         events: [AuditEvent], place: AuditPlace
     )
 
-    /// Hands over the events of one writer as they are stored, by their sequence, until `body` returns false: what `verify` walks along.
+    /// Hands over the stored events of one writer, ordered by sequence, until `body` returns false: the input of `verify`.
     func chain(of writer: String, _ body: (ChainRow) -> Bool) throws(AuditError)
 
     /// The heads and checkpoints of a writer.

@@ -5,7 +5,7 @@ package final class AuditRenderer {
     package enum Form: String, Sendable, CaseIterable {
         /// Aligned columns for people; one line an event or request.
         case table
-        /// One line an event or request, for who watches.
+        /// One line an event or request, for a terminal.
         case line
         /// One array of JSON, of objects with the columns that say something.
         case json
@@ -32,7 +32,7 @@ package final class AuditRenderer {
         self.write = write
     }
 
-    /// Writes what stands above the first event.
+    /// Writes the text above the first event.
     package func begin() {
         switch form {
         case .table: write(Array((table.header + "\n").utf8))
@@ -42,7 +42,7 @@ package final class AuditRenderer {
         }
     }
 
-    /// Writes what stands below the last event.
+    /// Writes the text below the last event.
     package func end() {
         if form == .json { write(Array((isEmpty ? "]\n" : "\n]\n").utf8)) }
     }

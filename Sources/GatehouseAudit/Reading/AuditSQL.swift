@@ -6,7 +6,7 @@ protocol AuditSQL {
 
     static var dialect: QueryDialect { get }
 
-    /// What the view `audit_requests` selects. Read in its place, so that nobody who replaces the view decides what is shown.
+    /// The statement of the view `audit_requests`. Used instead of the view, so that nobody who replaces the view decides what is shown.
     static var messages: String { get }
 
     /// Hands over the rows of a small result until `body` returns false.
@@ -29,7 +29,7 @@ protocol AuditSQL {
 
     func store(_ head: AuditHead) throws(Row.Failure)
 
-    /// Runs `body` on what is stored at one moment, in which walks take part.
+    /// Runs `body` on the rows as they are stored at one moment, for scans in pieces.
     func snapshot(_ body: () throws(AuditError) -> Void) throws(AuditError)
 
     func faults() throws(Row.Failure) -> [StoreFault]
@@ -44,7 +44,7 @@ protocol AuditSQL {
     /// Why the audit is in two places, for people; nil when it is in one.
     func splitTrouble() throws(Row.Failure) -> String?
 
-    /// Gives back what a step of deleting has taken of the disk.
+    /// Returns the disk space of a deleting step to the file system.
     func settleStep() throws(Row.Failure)
 
     /// Deletes in one go what ended before a time and has nothing behind its writer's last event to go.
@@ -52,13 +52,13 @@ protocol AuditSQL {
     /// - Returns: how many events went.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(Row.Failure) -> Int
 
-    /// What a failure is to who reads, and to who prunes.
+    /// The error for a failure while reading, and the one for a failure while pruning.
     static func unreadable(_ failure: Row.Failure) -> AuditError
     static func failed(_ failure: Row.Failure) -> AuditError
 }
 
 extension AuditSQL {
-    /// From one writer to the next by the index: not through all their rows. A name that is no text is left out: nothing can be asked for it.
+    /// Visits one writer after the other through the index, without reading all their rows. A name that is no text is left out: no query can name it.
     ///
     /// - Parameter table: `audit_events` or `audit_heads`.
     func writers(in table: String) throws(Row.Failure) -> [String] {

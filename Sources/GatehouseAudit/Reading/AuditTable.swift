@@ -35,14 +35,14 @@ struct AuditTable {
     ]
     private static let gap = 2
 
-    /// What stands in the first line of a message, and in a narrow terminal in a second one.
+    /// The columns of a message's first line, and in a narrow terminal of its second one.
     private let lines: [[(column: Column, width: Int)]]
     private let isCut: Bool
 
     /// Titles of the first of two lines; the others follow in the second. Reason and id are what one copies: neither is ever cut or left out.
     private static let front: Set<String> = ["TIME", "DECISION", "REASON", "WHO"]
     private static let rear: Set<String> = ["REQUEST", "STATUS", "ROUTE", "TARGET", "MS"]
-    /// Before a second line.
+    /// Blanks before a message's second line.
     private static let indent = 2
 
     /// - Parameter width: of a line, in characters; nil for no limit.
@@ -117,7 +117,7 @@ struct AuditTable {
     static func call(_ event: AuditEvent) -> String {
         let method = event.text(.rpcMethod)
         let path = event.text(.path)
-        // Of nobody, or of a batch that was refused before it counted.
+        // Requests without an established caller, or messages of a batch that was refused before they were counted.
         if let count = event.integer(.requests) {
             return "\(count) \(event.text(.httpMethod).isEmpty ? "requests" : "messages")"
         }
@@ -130,7 +130,7 @@ struct AuditTable {
         return "\(tenths / 10).\(abs(tenths % 10))"
     }
 
-    /// Text from the network must not drive the terminal of whoever reads it.
+    /// Text from the network must not control the terminal that shows it.
     static func visible(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: \.isInvisible) else { return text }
         return text.unicodeScalars.reduce(into: "") { shown, scalar in

@@ -15,7 +15,7 @@ package struct AuditTally: Sendable {
     package init() {}
 
     package mutating func add(_ event: AuditEvent) {
-        // Requests of nobody may be told by number.
+        // One event may stand for several requests without an established caller.
         let count = event.integer(.requests).map { max(1, Int(clamping: $0)) } ?? 1
         messages += count
         if event.isAllowed == false { denied += count }

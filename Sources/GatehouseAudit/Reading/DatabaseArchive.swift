@@ -109,7 +109,7 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
             conditions.add("r.ended_writer =", .text(writer))
             conditions.add("r.ended_seq >", .integer(behind))
             conditions.add("r.ended_seq <=", .integer(last))
-            // By the index to the requests that ended, and not through all of them.
+            // This condition uses the index on outcomes, and does not scan all of them.
             conditions.add(
                 """
                 r.request_id IN (SELECT n.request_id FROM audit_events n WHERE n.kind = 'outcome' AND n.writer = @1 \

@@ -3,7 +3,7 @@ package enum EventDatabase: Sendable {
     case sqlite(path: String)
     case postgres(url: String)
 
-    /// What stores events in it. Opens it when it is given the first.
+    /// The sink that stores events in this database. It opens the database when it is given the first event.
     package func sink() -> sending any AuditSink {
         switch self {
         case .sqlite(let path): SQLiteSink(path: path)
@@ -13,7 +13,7 @@ package enum EventDatabase: Sendable {
 
     /// Opens it for reading, without keeping the sink from storing more.
     ///
-    /// - Parameter isUntouched: for who only looks: no file is made, and no table brought up to date.
+    /// - Parameter isUntouched: for reading only: no file is made, and no table migrated.
     /// - Throws: `.unreadable` when there is no such database, `.empty` when it has no audit tables.
     package func archive(isUntouched: Bool = false) throws(AuditError) -> any AuditArchive {
         switch self {

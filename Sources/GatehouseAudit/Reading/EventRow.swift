@@ -75,7 +75,7 @@ extension EventRow {
     }
 }
 
-/// Room for one event, kept for a whole walk.
+/// Memory for one event, reused for a whole scan.
 final class EventRoom {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EventEncoder.maximumLength + 8, alignment: 8)
     deinit { bytes.deallocate() }

@@ -2,13 +2,13 @@ internal import GatehouseCore
 internal import Glibc
 internal import PostgresClient
 
-/// What ``PostgresSink`` stored. Walks fetch their rows in pieces, so that memory does not grow with them.
+/// Reads the events that ``PostgresSink`` stored. Scans fetch their rows in pieces, so that memory does not grow with them.
 struct PostgresAuditSQL: AuditSQL {
     static let dialect = QueryDialect.postgres
     static let messages = PostgresSchema.messages
-    /// Of one piece of a result; sorting many rows takes its time.
+    /// The timeout of the statement for one piece of a result; sorting many rows takes its time.
     static let statementTimeout: Duration = .seconds(300)
-    /// Rows.
+    /// The number of rows in one piece.
     private static let piece = 2000
 
     private let session: PostgresSession
@@ -151,11 +151,11 @@ struct PostgresAuditSQL: AuditSQL {
         )
     }
 
-    /// Of a prune ("gatehaus" in ASCII, and one). The session's end releases it.
+    /// The advisory lock of a prune ("gatehaus" in ASCII, and one). The session's end releases it.
     private static let pruneLock: Int64 = 0x6761_7465_6861_7574
 
-    /// Behind a pooler the lock of a session would stay with one of the pool's, for ever and whoever has it next. Nothing holds one there: two prunes
-    /// at once do the same work twice and no more, see ``AuditPruning/prune(_:before:progress:)``.
+    /// Behind a pooler a session's lock would stay with one of the pool's sessions for ever, whichever client uses it next. So no lock is held there:
+    /// two prunes at once do the same work twice and no more, see ``AuditPruning/prune(_:before:progress:)``.
     func lock() throws(PostgresError) -> Bool {
         let function = session.isPooled ? "pg_try_advisory_xact_lock" : "pg_try_advisory_lock"
         return try session.query("SELECT \(function)($1)", [.int(Self.pruneLock)])[0].bool(0)
@@ -174,12 +174,13 @@ struct PostgresAuditSQL: AuditSQL {
 
     /// How long one attempt to drop a month waits for its locks: every insert queues behind one that waits.
     private static let dropWait = "100ms"
-    /// Between two attempts.
+    /// The pause between two attempts.
     private static let dropPause: Duration = .seconds(1)
     /// Attempts, behind which the events of the month are deleted one by one.
     private static let dropAttempts = 15
 
-    /// By dropping their partitions. One that an auditor is reading is left to the deletion by rows, which waits for nobody.
+    /// Deletes months by dropping their partitions. A partition that an auditor is reading is left to the deletion by rows, which needs no lock on
+    /// the table.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(PostgresError) -> Int {
         let months = try session.query(
             """

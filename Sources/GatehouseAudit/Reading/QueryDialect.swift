@@ -28,7 +28,7 @@ enum QueryDialect {
         }
     }
 
-    /// What orders events that have one number.
+    /// The expression that orders events with equal sequence numbers.
     var arrival: String {
         switch self {
         case .sqlite: "e.rowid"

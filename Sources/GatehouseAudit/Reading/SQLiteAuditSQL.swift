@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import SQLiteClient
 
-/// What ``SQLiteSink`` stored.
+/// Reads the events that ``SQLiteSink`` stored.
 struct SQLiteAuditSQL: AuditSQL {
     static let dialect = QueryDialect.sqlite
     static let messages = SQLiteSchema.messages
@@ -14,7 +14,7 @@ struct SQLiteAuditSQL: AuditSQL {
             let reader = try SQLiteConnection(path: path, access: isUntouched ? .untouched : .readOnly)
             version = try reader.schemaVersion(of: SQLiteSchema.component)
             if !isUntouched, (1..<SQLiteSchema.scripts.count).contains(version) {
-                // Of the release before: nobody else brings it up to date while no proxy runs.
+                // A database of an earlier release is migrated here: no proxy need run that would do it.
                 let writer = try SQLiteConnection(path: path, access: .readWrite)
                 try writer.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)
                 connection = try SQLiteConnection(path: path, access: .readOnly)
@@ -133,7 +133,7 @@ struct SQLiteAuditSQL: AuditSQL {
         }
     }
 
-    /// There are no months: every event goes by its number.
+    /// SQLite tables have no partitions by month: every event is deleted by its number.
     func deleteWholeMonths(before time: QueryValue, through last: [String: Int64]) throws(SQLiteError) -> Int { 0 }
 
     static func unreadable(_ failure: SQLiteError) -> AuditError {

@@ -1,4 +1,4 @@
-/// What is wrong with the place where events are kept, other than with a chain.
+/// A fault of the place where events are kept, other than of a chain.
 package struct StoreFault: Hashable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         /// `audit_requests` is not the view that Gatehouse made.

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What a prune would delete, as the walk that verified the audit has seen it, and what speaks against it.
+/// The events that a prune would delete, as the verification of the audit has seen them, and the objections to it.
 package struct PrunePlan: Sendable {
     /// How far this machine's clock may be from the database's.
     package static let clockTolerance: Duration = .seconds(300)
@@ -8,7 +8,7 @@ package struct PrunePlan: Sendable {
     package let report: AuditReport
     package let cutoff: Timestamp
 
-    /// - Parameter report: of a walk that was asked what is prunable before `cutoff`.
+    /// - Parameter report: of a verification that was asked for the events prunable before `cutoff`.
     package init(_ report: AuditReport, before cutoff: Timestamp) {
         self.report = report
         self.cutoff = cutoff
@@ -45,7 +45,7 @@ package struct PrunePlan: Sendable {
         }
     }
 
-    /// Why nothing is to be deleted unless somebody says that it is meant; nil when nothing speaks against it.
+    /// The objection to deleting unless a person confirms it; nil when there is none.
     ///
     /// - Parameters:
     ///   - isMeant: a person has named the time before which events go.

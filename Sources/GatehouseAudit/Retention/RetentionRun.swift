@@ -12,7 +12,7 @@ struct RetentionRun {
     /// As ``AuditSystem.Settings/clockLead``.
     let clockLead: @Sendable () -> Duration?
 
-    /// - Parameter moved: told how many events stood in a second schema.
+    /// - Parameter moved: called with the number of events that were moved from a second schema.
     func run(at now: Timestamp, moved: (Int) -> Void) -> RetentionState.Outcome {
         // The sink makes the file with the first event.
         if case .sqlite(let path) = database, access(path, F_OK) != 0, errno == ENOENT { return .notDue }
@@ -46,7 +46,7 @@ struct RetentionRun {
         )
         let plan = PrunePlan(report, before: cutoff)
         let databaseClock = try pruning.clock()
-        // By the clock as it is now: a walk takes its time, and `now` was before it.
+        // `now` was read before the verification: one that takes longer than the tolerance of the clocks is refused like a wrong clock.
         let objection = plan.objection(at: now, databaseClock: databaseClock, certsLead: clockLead())
         if let objection { return .refused(objection) }
         let checkpoints = plan.chains.map { $0.checkpoint(at: now, keys: keys) }

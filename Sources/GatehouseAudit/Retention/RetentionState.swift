@@ -1,17 +1,17 @@
 package import GatehouseCore
 
-/// What the retention of the audit says about itself.
+/// The state of the audit's retention.
 package struct RetentionState: Sendable {
-    /// What a run came to.
+    /// The result of one run.
     package enum Outcome: Sendable {
         /// Nothing is older than it is to be kept.
         case notDue
         case pruned(Int)
-        /// Something speaks against deleting, see ``PrunePlan/Objection``.
+        /// An objection to deleting, see ``PrunePlan/Objection``.
         case refused(PrunePlan.Objection)
         /// The database user may not delete: it is left to the owner of the tables.
         case notAllowed
-        /// Another instance is at it.
+        /// Another instance runs the retention now.
         case elsewhere
         case failed(AuditError)
     }

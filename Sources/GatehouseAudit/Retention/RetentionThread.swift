@@ -5,13 +5,13 @@ internal import Threads
 
 /// Keeps the audit as long as it is to be kept: a run shortly after the start and then daily, on a thread of its own that gives way to every other.
 final class RetentionThread: Sendable {
-    /// After the start, so that it does not meet the first requests.
+    /// Time from the start to the first run, so that it does not compete with the first requests.
     static let firstWait: Duration = .seconds(30)
     static let interval: Duration = .seconds(86_400)
-    /// After a run that failed or was refused.
+    /// Time to the next run after one that failed or was refused.
     static let retryInterval: Duration = .seconds(3600)
 
-    /// What is to be kept, and for how long. Nil: nothing is stored where it could be pruned.
+    /// The database to prune, and how long its events are kept. Nil: nothing is stored where it could be pruned.
     struct Target: Sendable {
         let database: EventDatabase
         let keep: Duration

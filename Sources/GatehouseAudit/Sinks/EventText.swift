@@ -25,7 +25,7 @@ extension AuditEvent {
 }
 
 extension AuditValue {
-    /// For people and CSV; empty when there is nothing.
+    /// The text for people and CSV; empty when there is no value.
     package var text: String {
         switch self {
         case .none: ""

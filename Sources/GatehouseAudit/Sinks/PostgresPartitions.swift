@@ -1,13 +1,13 @@
-/// The function that makes a partition with the rights of the tables' owner, so that whoever may only INSERT still gets one for a new month.
+/// The function that makes a partition with the rights of the tables' owner, so that a user who may only INSERT still gets one for a new month.
 enum PostgresPartitions {
-    /// Puts the function in the place of the first release's.
+    /// Replaces the function of the first release.
     ///
     /// A function with its owner's rights must resolve no name by what its caller can make. That is why it names each schema, and why its
     /// own path ends in `pg_temp`: a path without it begins with it, and then a temporary domain named `text` is what `text` means
     /// (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely").
     ///
-    /// It serves months around now alone, so that it is good for nothing else. It waits for nobody: who may insert could hold the table, so after
-    /// two seconds the events of the month go to the default partition.
+    /// It makes partitions for months around the present only, so that it is good for nothing else. Its lock timeout is two seconds: a user with the
+    /// right to INSERT could hold the table, and then the events of the month go to the default partition.
     static let hardened = """
         DO $do$ BEGIN EXECUTE pg_catalog.format($function$
         CREATE OR REPLACE FUNCTION %1$I.audit_make_partition(wanted pg_catalog.timestamptz) RETURNS pg_catalog.bool

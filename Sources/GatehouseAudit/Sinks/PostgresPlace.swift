@@ -11,10 +11,10 @@ struct PostgresPlace: Sendable {
     /// Other schemas of the user's path that have such tables too: what another release, or the path, has split.
     let others: [String]
 
-    /// Has the session find the tables where they are, or make them where the user's `search_path` first lets it.
+    /// Finds the schema in which the session's tables are, or the first schema of the user's `search_path` in which they can be made.
     static func enter(_ session: PostgresSession) throws(PostgresError) -> PostgresPlace {
-        // Where tables are in two schemas, the one that is not called like the user holds the older ones. New ones are not made among the
-        // tokens' while there is another place.
+        // Where tables are in two schemas, the one that is not named like the user holds the older ones. New tables are not made in the tokens'
+        // schema while another one is usable.
         let found = try session.query(
             """
             SELECT s.name::pg_catalog.text, pg_catalog.quote_ident(s.name), t.is_there
@@ -33,7 +33,7 @@ struct PostgresPlace: Sendable {
         return PostgresPlace(schema: try first.text(1), others: others)
     }
 
-    /// What the audit makes in its schema.
+    /// The names of the audit's objects in its schema.
     private static let names = ["audit_events", "audit_heads", "audit_make_partition", "schema_versions"]
 
     /// The statement with its schema before each name of the audit's. Ours are written with a space before such a name, and values are bound.

@@ -36,7 +36,7 @@ enum PostgresSchema {
                 PRIMARY KEY (writer, seq, kind)
             )
             """,
-            // By subqueries that are asked for each row, so that a query for the newest rows reads only those.
+            // Subqueries that are evaluated for each row let a query for the newest rows read only those.
             """
             CREATE VIEW audit_requests AS
                 SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal,
@@ -56,7 +56,7 @@ enum PostgresSchema {
                         ORDER BY n.at DESC, n.event_id DESC LIMIT 1
                     )
             """,
-            // With the rights of the tables' owner, so that whoever may only INSERT still gets a partition for a new month; for
+            // With the rights of the tables' owner, so that a user who may only INSERT still gets a partition for a new month; for
             // months around now alone, so that it is good for nothing else.
             """
             CREATE FUNCTION audit_make_partition(wanted timestamptz) RETURNS boolean
@@ -134,8 +134,8 @@ enum PostgresSchema {
     /// One statement for a whole batch. Without a conflict target, so that the right to INSERT is enough.
     static let insert = insert(AuditColumn.allCases)
 
-    /// The same for events that say nothing in the columns that came after the first release: a gateway may meet tables that their owner
-    /// has not brought up to date yet. What does say something there waits in the spool.
+    /// The same statement for events that have no value in the columns added after the first release: a gateway may meet tables that their owner has
+    /// not migrated yet. An event with such a value stays in the spool.
     static let firstInsert = insert(AuditColumn.firstRelease)
 
     private static func insert(_ columns: [AuditColumn]) -> String {

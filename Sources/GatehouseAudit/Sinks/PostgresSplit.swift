@@ -6,7 +6,7 @@ enum PostgresSplit {
     /// Events moved in one step.
     private static let step = 2000
 
-    /// What is wrong, for people; nil when all events are in one schema. Where the second may not be read, that is what is said.
+    /// A description of the trouble, for people; nil when all events are in one schema. A second schema that may not be read counts as trouble.
     static func trouble(_ place: PostgresPlace, _ session: PostgresSession) throws(PostgresError) -> String? {
         for other in place.others {
             do throws(PostgresError) {

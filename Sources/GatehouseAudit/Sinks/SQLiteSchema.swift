@@ -120,7 +120,7 @@ enum SQLiteSchema {
         WHERE d.kind = 'decision'
         """
 
-    /// As it stands in the database: SQLite keeps its text.
+    /// The view's text as SQLite stores it.
     static let view = "CREATE VIEW audit_requests AS \(messages)"
 
     static func columns(of table: String) -> [String] {

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-/// How many events of nobody established are recorded one by one: ``perSecond`` an address, over all event loops together. No lock: an
-/// address is one atomic pair of words, its name and how many there were in which second.
+/// The number of events without an established caller that are recorded one by one: ``perSecond`` an address, over all event loops together. No lock:
+/// an address is one atomic pair of words, its name, and its count with the second it belongs to.
 ///
-/// Bounded: ``places`` addresses a second. One that finds all places taken that it may have is told so, and counted with all others of that kind.
+/// Bounded: ``places`` addresses a second. An address whose possible places are all taken is counted with all others of that kind.
 final class AddressLimits: Sendable {
     /// Addresses in one second: 64 KiB.
     static let places = 4096
@@ -62,7 +62,7 @@ final class AddressLimits: Sendable {
         return free
     }
 
-    /// Seeded anew in each process, so that nobody can look for addresses that meet. Never 0, which is nobody's.
+    /// Seeded anew in each process, so that nobody can search for colliding addresses. Never 0, which marks a free place.
     static func owner(_ address: UnsafeRawBufferPointer) -> UInt {
         var hasher = Hasher()
         hasher.combine(bytes: address)

@@ -5,7 +5,7 @@ internal import Synchronization
 final class Counter: Sendable {
     private let number = Atomic<Int>(0)
 
-    /// Without a locked instruction: there is one counter.
+    /// Needs no locked instruction, because one thread alone counts.
     @inline(__always) func add(_ count: Int) {
         number.store(number.load(ordering: .relaxed) &+ count, ordering: .relaxed)
     }
@@ -13,10 +13,10 @@ final class Counter: Sendable {
     var value: Int { number.load(ordering: .relaxed) }
 }
 
-/// What one lane has counted.
+/// The counters of one lane.
 final class LaneCounters: Sendable {
     let recorded = Counter()
-    /// Of those, the ones that are in a segment, or gone. Counted by the writer.
+    /// Recorded events that are in a segment, or lost. Counted by the writer.
     let written = Counter()
     /// Decisions that found the ring full: refused, or with `on_failure: allow` served without a record.
     let lostDecisions = Counter()
@@ -24,17 +24,17 @@ final class LaneCounters: Sendable {
     let lostOutcomes = Counter()
     /// Decisions that were not on the disk in time.
     let late = Counter()
-    /// Requests of nobody established that are, or will be, told by number.
+    /// Requests without an established caller that are counted and not recorded one by one.
     let counted = Counter()
 }
 
-/// What the writer and the drain say about themselves, for whoever asks on any thread.
+/// The state of the writer and the drain, readable on any thread.
 final class SpoolGauges: Sendable {
     /// Bytes of all segment files.
     let segmentBytes = Atomic<Int>(0)
     /// Bytes of events in segments that the sink has not taken.
     let pendingBytes = Atomic<Int>(0)
-    /// Of those, bytes of events of nobody established. Their share is ``AuditSystem.Settings/nobodysShare`` of the whole.
+    /// Pending bytes of events without an established caller. Their share is ``AuditSystem.Settings/nobodysShare`` of the whole.
     let nobodysBytes = Atomic<Int>(0)
     /// The sequence of the newest event in a segment.
     let writtenThrough = Atomic<Int>(0)
@@ -46,7 +46,7 @@ final class SpoolGauges: Sendable {
     let damaged = Atomic<Int>(0)
     let writerTrouble = Mutex<AuditError?>(nil)
     let sinkTrouble = Mutex<AuditError?>(nil)
-    /// What writer or drain have noticed last that needs somebody to look, and when.
+    /// The last condition of the writer or the drain that needs attention, and its time.
     let notice = Mutex<(error: AuditError, at: ContinuousClock.Instant)?>(nil)
     /// The sink's clock as it was read last.
     let clock = Mutex<ClockReading?>(nil)

@@ -19,7 +19,7 @@ struct Descriptor: ~Copyable {
         return fstat(number, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    /// Tells this file from every other that has its path; 0 when there is none.
+    /// Distinguishes this file from every other that had its path; 0 when there is none.
     var identity: UInt64 {
         var status = stat()
         return fstat(number, &status) == 0 ? Self.identity(of: status) : 0

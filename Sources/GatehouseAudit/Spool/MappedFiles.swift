@@ -1,23 +1,23 @@
 internal import Glibc
 internal import Synchronization
 
-/// The file mappings of this process that somebody else may shorten.
+/// The file mappings of this process that another process may shorten.
 ///
-/// A page of a mapping whose file was cut off under it is SIGBUS for whoever touches it (mmap(2)), and no size that was asked for before
+/// A page of a mapping whose file was cut off under it raises SIGBUS when it is touched (mmap(2)), and no size that was asked for before
 /// holds: seals exist for memory files only. So the fault is taken: ordinary memory is put in the mapping's place, which is marked as
 /// lost, and the instruction runs again. A fault anywhere else ends the process as it would without this.
 ///
 /// The handler makes system calls and reads atomics, and nothing else.
 enum MappedFiles {
     struct Slot: ~Copyable {
-        /// Where the mapping begins; 0 is free, 1 is being filled.
+        /// The address of the mapping; 0 means free, 1 means being filled.
         fileprivate let start = Atomic<UInt>(0)
         fileprivate let length = Atomic<Int>(0)
         /// Whether the memory there is no more the file's.
         let isLost = Atomic<Bool>(false)
     }
 
-    /// More mappings at once are refused: one for each event loop is what a process has.
+    /// Mappings at most; further ones are refused. A process has one for each event loop.
     static let capacity = 1024
     private static let beingFilled: UInt = 1
 
@@ -28,7 +28,7 @@ enum MappedFiles {
         return slots
     }()
 
-    /// What SIGBUS did before. Written once, by the call that puts the handler in its place, and only read from then on.
+    /// The action on SIGBUS before this handler. Written once, by the call that installs the handler, and only read from then on.
     private nonisolated(unsafe) static let former: UnsafeMutablePointer<sigaction> = {
         let former = UnsafeMutablePointer<sigaction>.allocate(capacity: 1)
         former.initialize(to: sigaction())
@@ -67,7 +67,7 @@ enum MappedFiles {
         return nil
     }
 
-    /// To be called before the mapping goes: its addresses may be somebody else's then.
+    /// To be called before the memory is unmapped: its addresses may belong to another mapping then.
     static func remove(_ slot: UnsafeMutablePointer<Slot>) { slot.pointee.start.store(0, ordering: .releasing) }
 
     private static func replace(around place: UInt) -> Bool {
@@ -76,7 +76,7 @@ enum MappedFiles {
             let start = slot.pointee.start.load(ordering: .acquiring)
             let length = slot.pointee.length.load(ordering: .relaxed)
             guard start > beingFilled, place >= start, place &- start < UInt(bitPattern: length) else { continue }
-            // Of several threads that meet the fault one repairs; the others run into it again until that is done.
+            // Of several threads that meet the fault one repairs the mapping; the others fault again until that is done.
             if slot.pointee.isLost.exchange(true, ordering: .sequentiallyConsistent) { return true }
             return mmap(
                 UnsafeMutableRawPointer(bitPattern: start),

@@ -1,13 +1,14 @@
 internal import GatehouseCore
 
-/// Requests of nobody established that are not recorded one by one, until one event for each address, route and reason says how many there were.
+/// Requests without an established caller that are not recorded one by one, until one event for each address, route and reason says how many there
+/// were.
 ///
 /// Bounded: ``maximumRows``. What is beyond is counted in one row without an address.
 struct RequestTally {
     static let maximumRows = 256
 
     struct Key: Hashable {
-        /// Of the address; 0 for all that found no room.
+        /// The identity of the address; 0 for all addresses that found no room.
         let owner: UInt
         let route: ObjectIdentifier?
         let refusal: Reason?
@@ -43,7 +44,7 @@ struct RequestTally {
         }
     }
 
-    /// Hands rows over for as long as `body` takes them; the others stay.
+    /// Passes rows to `body` until it refuses one; that row and the rest stay.
     mutating func drain(_ body: (Row) -> Bool) {
         for (key, row) in rows {
             guard body(row) else { return }

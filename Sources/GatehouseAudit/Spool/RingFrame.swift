@@ -2,14 +2,14 @@ internal import GatehouseCore
 
 /// One event in a ring: a length of 8 bytes, a sum of 8, the event, and zeroes up to a multiple of 8.
 ///
-/// The sum is SipHash-2-4 over the frame's position and the event, under the ring's own key (``RingKeys``): whoever can write the file, but
+/// The sum is SipHash-2-4 over the frame's position and the event, under the ring's own key (``RingKeys``): a process that can write the file, but
 /// has no key, makes no frame that counts, and moves none to another place, ring or process. It is no HMAC, as the
 /// chain's hash is, since the event loop pays for it.
 enum RingFrame {
     static let headerLength = 16
     static let sumOffset = 8
     static let maximumLength = headerLength + (EventEncoder.maximumLength + 15) & ~7
-    /// What must be free before an event without recorded arguments is written without asking for its length first.
+    /// Bytes that must be free before an event without recorded arguments is written without computing its length first.
     static let plainLength = headerLength + (EventEncoder.plainLength + 15) & ~7
 
     /// The length of a frame in the ring.

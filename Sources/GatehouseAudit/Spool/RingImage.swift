@@ -2,7 +2,7 @@ internal import GatehouseCore
 
 /// The events that a ring file of a dead process still holds, as far as a key vouches for them.
 struct RingImage {
-    /// In canonical form, oldest first.
+    /// The events in canonical form, oldest first.
     private(set) var events: [[UInt8]] = []
     /// Bytes between the last event that a key vouches for and the committed position. 0 after every mere kill.
     private(set) var cut = 0
@@ -10,7 +10,7 @@ struct RingImage {
     /// Reads the bytes of a ring file. Anything that is not one has no events.
     ///
     /// A ring of the release before, whose sums anybody can make, is cut as a whole: a mark in the spool that would tell a genuine one from
-    /// one that somebody has laid there could be taken away by the same hand.
+    /// a planted one could be removed by the same attacker.
     init(_ bytes: [UInt8], writer: String, lane: Int, keys: RingKeys) {
         bytes.withUnsafeBytes { read($0, writer, lane, keys) }
     }

@@ -1,19 +1,19 @@
 internal import GatehouseCore
 internal import Glibc
 
-/// The keys that vouch for what stands in rings: the first one makes, all of them check.
+/// The keys that authenticate the frames in rings: the first one makes sums, all of them check.
 ///
-/// Those that have ended are not among them. What is recovered from a ring is chained under the key of today, so whoever has an ended key
-/// could choose the time of what it vouches for.
+/// Keys that have ended are not among them. A frame that is recovered from a ring is chained under the current key, so a holder of an ended key could
+/// choose the time of what it vouches for.
 struct RingKeys: Sendable {
     private let keys: [KeyedHash]
 
     init(_ keys: PurposeKeys) { self.keys = keys.all.map { KeyedHash($0) } }
 
-    /// Of an audit without keys, which chains nothing: a key that everybody knows, so that a sum is against damage alone.
+    /// The keys of an audit without keys, which chains nothing: a key that everybody knows, so that a sum only detects damage.
     static let known = RingKeys(PurposeKeys(current: Secret([])))
 
-    /// What the key of one ring is made for, so that no frame counts in another lane, under another writer or in another process's ring.
+    /// The ring that a derived key belongs to, so that no frame is accepted in another lane, under another writer or in another process's ring.
     struct Place {
         let writer: String
         let lane: Int

@@ -14,7 +14,7 @@ final class SegmentReader {
     private static let chunk = 256 << 10
 
     let header: Segment.Header
-    /// Behind the record that was read last.
+    /// The offset behind the record that was read last.
     private(set) var offset: Int
     private let file: Descriptor
     /// The hash of the record that was read last, or before the first; empty when that is not chained.
@@ -71,7 +71,7 @@ final class SegmentReader {
         return .record(record)
     }
 
-    /// Has the next `count` bytes in the buffer.
+    /// Reads the next `count` bytes into the buffer unless they are there.
     ///
     /// - Returns: false when there are not so many before `end`.
     private func fill(_ count: Int, before end: Int) throws(AuditError) -> Bool {

@@ -27,10 +27,11 @@ package enum SharedSpool {
         (0..<maximumInstances).map { folder($0, of: path) }.filter { access("\($0)/writer", F_OK) == 0 }
     }
 
-    /// What every instance of this machine has recorded and the sink may not have yet. A folder that cannot be read is left out.
+    /// Readers of the events that the instances of this machine have recorded and the sink may not have yet. A folder that cannot be read is left
+    /// out.
     package static func walks(of path: String) -> [SpoolWalk] { folders(of: path).compactMap { try? SpoolWalk($0) } }
 
-    /// Of these, the ones with events that the sink has not taken.
+    /// The folders that hold events which the sink has not taken.
     static func foldersWithRest(of path: String) -> [String] {
         folders(of: path).filter { folder in
             guard let directory = try? SpoolDirectory(reading: folder) else { return false }

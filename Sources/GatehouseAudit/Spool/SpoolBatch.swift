@@ -14,7 +14,7 @@ final class SpoolBatch {
     private var count = 0
     private var sequence: Int64
     private var isChained: Bool
-    /// Bytes of events of nobody established.
+    /// Bytes of events without an established caller.
     private(set) var nobodysBytes = 0
     /// The time of the first event in the batch.
     private(set) var firstTime = 0

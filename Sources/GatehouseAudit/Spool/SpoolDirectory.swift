@@ -50,7 +50,7 @@ struct SpoolDirectory: Sendable {
         try Self.replace(file("writer"), with: "\(writer)\n")
     }
 
-    /// What to do about a folder that cannot be made.
+    /// Advice about a folder that cannot be made.
     private static let advice =
         "the folder above it must exist and be writable for this user, or audit.spool names another place"
 
@@ -144,7 +144,7 @@ struct SpoolDirectory: Sendable {
         guard fsync(directory.number) == 0 else { throw .system("synchronize", path) }
     }
 
-    /// Replaces a small file at once: whoever reads it finds the old text or the new one.
+    /// Replaces a small file atomically: a reader finds the old text or the new one.
     static func replace(_ file: String, with text: String) throws(AuditError) {
         let fresh = "\(file).new"
         try Descriptor(opening: fresh, O_WRONLY | O_CREAT | O_TRUNC).write(Array(text.utf8), at: 0)

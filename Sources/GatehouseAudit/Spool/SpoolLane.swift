@@ -1,7 +1,7 @@
 package import GatehouseCore
 internal import Synchronization
 
-/// What a lane needs of its event loop, for `durability: disk`.
+/// The parts of an event loop that its lane needs for `durability: disk`.
 package struct LaneLoop: Sendable {
     /// Runs a closure on the loop soon. Called on the writer's thread.
     package let execute: @Sendable (@escaping @Sendable () -> Void) -> Void
@@ -37,24 +37,24 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     private let loop: LaneLoop?
     private var random = FastRandom()
 
-    /// Where the next event goes.
+    /// The position of the next event.
     private var position: UInt64 = 0
-    /// Before it everything is free; behind the ring's own by at most one lap.
+    /// Everything before this position is free. At most one lap behind the ring's own.
     private var releasedPosition: UInt64 = 0
-    /// What must be free. An eighth of the ring is kept for outcomes: what was let through shall be able to say how it ended.
+    /// Bytes that must be free. An eighth of the ring is kept for outcomes: a request that was let through shall get its outcome recorded.
     private let decisionRoom: Int
     private let outcomeRoom: Int
     private let callers = CallerFields()
     private let keeper: ArgumentsKeeper?
-    /// Where a frame is made, before it is copied to the ring: who can write the ring's file must not reach an event that has no sum yet.
+    /// A frame is made here, before it is copied to the ring: a process that can write the ring's file must not reach an event that has no sum yet.
     private let frame = UnsafeMutableRawPointer.allocate(byteCount: RingFrame.maximumLength, alignment: 8)
 
-    // Of nobody established.
+    // Events without an established caller.
     private let limits: AddressLimits
     private let gauges: SpoolGauges
     private var tally = RequestTally()
     private var isTelling = false
-    /// Whether the process ends: what is counted has been told. On the loop.
+    /// Whether the process ends and the counts are recorded. On the loop.
     private var isEnding = false
 
     /// Everything before it is on the disk. Stored by the writer.
@@ -99,7 +99,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     /// With `durability: disk` a decision is `.pending`; an outcome never is, for nothing waits for it.
     package func record(_ facts: borrowing AuditFacts) -> AuditReceipt {
         let isDecision = if case .decision = facts.kind { true } else { false }
-        // What Gatehouse itself does has no caller and no address.
+        // Gatehouse's own requests have no caller and no address.
         if facts.caller == nil, isDecision ? facts.clientIP.count > 0 : facts.isOfNobody {
             return recordOfNobody(facts, isDecision)
         }
@@ -128,7 +128,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         case .napping: if isDisk && isDecision || isHalfFull { bell.ring() }
         case .parked: bell.ring()
         }
-        // What was just written does not stand in the file any more.
+        // The file no longer holds the event that was just written.
         if ring.isLost { return full(isDecision) }
         counters.recorded.add(1)
         return isDecision && isDisk ? .pending(ticket: position) : .recorded
@@ -145,7 +145,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         time(loop, settings.durabilityBudget)
     }
 
-    /// Calls back whoever waits for what is durable by now, or has waited too long. On the lane's loop.
+    /// Calls back the waiters whose event is durable by now, or whose deadline has passed. On the lane's loop.
     package func settle() {
         guard let loop, !waiters.isEmpty else { return }
         let reached = durable.load(ordering: .acquiring)
@@ -155,11 +155,11 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         waiters.removeFirst(done.count)
         if !waiters.isEmpty { isAwaited.store(true, ordering: .sequentiallyConsistent) }
         for waiter in done { waiter.callback(waiter.ticket <= reached || passesLate()) }
-        // Those who came, or became durable, meanwhile.
+        // Waiters may have been added, or have become durable, meanwhile.
         if let first = waiters.first, durable.load(ordering: .sequentiallyConsistent) >= first.ticket { settle() }
     }
 
-    /// Says that everything before `position` is on the disk. On the writer's thread.
+    /// Marks everything before `position` as being on the disk. On the writer's thread.
     func becameDurable(_ position: UInt64) {
         durable.store(position, ordering: .sequentiallyConsistent)
         guard isAwaited.exchange(false, ordering: .sequentiallyConsistent), let loop else { return }
@@ -169,7 +169,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     /// Takes no more events, or takes them again. On the writer's thread.
     func cut(_ isCut: Bool) { self.isCut.store(isCut, ordering: .sequentiallyConsistent) }
 
-    /// Tells whoever waits for a disk that what they wait for is gone. On the writer's thread, before anything that comes later is durable.
+    /// Tells the waiters for the disk that their events are lost. On the writer's thread, before any later event is durable.
     func becameLost() {
         guard let loop else { return }
         loop.execute {
@@ -179,9 +179,9 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         }
     }
 
-    // MARK: Nobody established
+    // MARK: Without an established caller
 
-    /// How often it is told what was only counted.
+    /// The interval at which counted requests are recorded.
     static let tellInterval: Duration = .seconds(1)
 
     /// Records an event of a request whose caller was not established: so many a second an address, and for as long as such events
@@ -204,7 +204,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         return .counted
     }
 
-    /// Whether the spool and the ring have room for more of nobody.
+    /// Whether the spool and the ring have room for more events without an established caller.
     private var hasShare: Bool {
         gauges.nobodysBytes.load(ordering: .relaxed) < settings.maxSpool / AuditSystem.Settings.nobodysShare
             && hasRoom(for: ring.size - ring.size / AuditSystem.Settings.nobodysShare)
@@ -220,7 +220,8 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         }
     }
 
-    /// Says how many requests were only counted, by one decision and outcome for each address, route and reason. What has no room waits.
+    /// Records how many requests were only counted, as one decision and outcome for each address, route and reason. A count that finds no room is
+    /// kept for later.
     func tellCounts() {
         guard !isEnding else { return }
         tally.drain { row in hasShare && tell(row) }
@@ -271,7 +272,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         return settings.onFailure == .deny ? .unavailable : .recorded
     }
 
-    /// Counts one who waited in vain, and says what it is told.
+    /// Counts a waiter whose event is not durable in time, and returns whether its request may go on.
     private func passesLate() -> Bool {
         counters.late.add(1)
         return settings.onFailure == .allow

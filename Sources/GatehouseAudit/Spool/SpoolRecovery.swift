@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// What was found of an earlier process at start. The server logs it.
+/// The leftovers of an earlier process that were found at the start. The server logs them.
 package struct SpoolReport: Hashable, Sendable {
     /// Events that stood in rings only and were moved to a segment.
     package var recovered = 0
@@ -15,7 +15,7 @@ package struct SpoolReport: Hashable, Sendable {
     package init() {}
 }
 
-/// Brings a spool that an earlier process left into a state to go on from.
+/// Recovers a spool that an earlier process left, so that a writer can go on with it.
 enum SpoolRecovery {
     static func run(
         _ directory: SpoolDirectory,
@@ -40,7 +40,7 @@ enum SpoolRecovery {
                 position = SpoolPosition(segment: last, offset: reader.offset)
             } catch {
                 guard error.code == .spoolDamaged else { throw error }
-                // The process died while it made the file: then it holds no event. Otherwise somebody shall look at it.
+                // The process died while it made the file: then it holds no event. Otherwise an operator shall examine it.
                 report.cut += length
                 if length > Segment.headerLength {
                     report.damagedFiles.append(path)
@@ -68,7 +68,8 @@ enum SpoolRecovery {
                 gauges.pendingBytes.wrappingAdd(length - max(from, Segment.headerLength), ordering: .relaxed)
             }
         }
-        // Whose the events are is not looked at: until the sink has them, new ones of nobody have that much less room.
+        // The callers of recovered events are not examined: until the sink has them, new events without an established caller have that much less
+        // room.
         let share = settings.maxSpool / AuditSystem.Settings.nobodysShare
         gauges.nobodysBytes.store(min(gauges.pendingBytes.load(ordering: .relaxed), share), ordering: .relaxed)
         gauges.end.withLock { $0 = position }
@@ -84,7 +85,7 @@ enum SpoolRecovery {
             tip: tip
         )
         let rings = try directory.rings()
-        // A recovery that was killed itself may have begun a segment: what stands in a ring is then in the one before.
+        // A recovery that was killed itself may have begun a segment: events in a ring may then also be in the segment before.
         if !rings.isEmpty, let before = try directory.segments().last(where: { $0 < position.segment }),
             let reader = try? SegmentReader(opening: directory.segment(before))
         {
@@ -116,7 +117,7 @@ enum SpoolRecovery {
         return (writer, report)
     }
 
-    /// Keeps a ring with bytes that no key vouches for, for somebody to look at. They are chained by nobody.
+    /// Keeps a ring with bytes that no key authenticates, for an operator to examine. They are not chained.
     private static func setAside(
         _ path: String,
         _ cut: Int,

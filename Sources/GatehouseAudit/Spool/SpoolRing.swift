@@ -2,21 +2,21 @@ internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
-/// A ring of events in a shared file mapping: one event loop writes, one writer thread reads. Its pages belong to the kernel,
-/// so what stands in it before the committed position outlives the process.
+/// A ring of events in a shared file mapping: one event loop writes, one writer thread reads. Its pages belong to the kernel, so the bytes before the
+/// committed position outlive the process.
 ///
 /// The file begins with a header of 64 KiB (a multiple of every page size): magic, size, mark, and the two positions, each on a
 /// cache line of its own. Positions count bytes since the ring was made and never wrap. The data behind it is mapped twice in
 /// a row, so that no event is ever split. The positions of the file are for recovery: this process goes by its own, which nobody who
 /// can write the file can move.
 ///
-/// A file that is cut off under the mapping loses what stood in it, and ``isLost`` says so: see ``MappedFiles``.
+/// A file that is truncated under the mapping loses its events, and ``isLost`` says so: see ``MappedFiles``.
 ///
 /// `@unchecked Sendable`: the positions are atomics; the bytes between them belong to the producer or the consumer alone.
 final class SpoolRing: @unchecked Sendable {
     static let headerLength = 1 << 16
     static let magic: UInt64 = 0x0200_474E_4952_4847  // "GHRING", version 2
-    /// Of the release before, whose sums have no key.
+    /// The magic of release 0.1.0, whose sums have no key.
     static let formerMagic: UInt64 = 0x0100_474E_4952_4847
     static let sizeOffset = 8
     static let markOffset = 16
@@ -25,20 +25,20 @@ final class SpoolRing: @unchecked Sendable {
 
     let size: Int
     let path: String
-    /// Tells the frames of this ring from those of every other that was under its path.
+    /// Distinguishes the frames of this ring from those of every other that was under its path.
     private let mark: SipHash.Key
-    /// Of the sums of its frames.
+    /// The key of the sums of the ring's frames.
     let key: SipHash.Key
-    /// Of the file that is mapped.
+    /// The identity of the mapped file.
     private let identity: Atomic<UInt64>
     private let base: UnsafeMutableRawPointer
     private let data: UnsafeMutableRawPointer
     private let slot: UnsafeMutablePointer<MappedFiles.Slot>
     /// This process's own positions, laid out as in the file's header.
     private let positions = UnsafeMutableRawPointer.allocate(byteCount: 192, alignment: 64)
-    /// Behind the last whole event. Stored by the producer.
+    /// The position behind the last whole event. Stored by the producer.
     private let committed: UnsafeMutablePointer<Atomic<UInt64>>
-    /// Before the first event that is in no segment. Stored by the consumer.
+    /// The position of the first event that is in no segment. Stored by the consumer.
     private let released: UnsafeMutablePointer<Atomic<UInt64>>
     /// Their copies in the file.
     private let committedInFile: UnsafeMutablePointer<Atomic<UInt64>>
@@ -97,7 +97,7 @@ final class SpoolRing: @unchecked Sendable {
         base.storeBytes(of: Self.magic.littleEndian, as: UInt64.self)
     }
 
-    /// A file of its own: what stands at the path, maybe a link to somewhere else, is not written.
+    /// Makes a new file: whatever stands at the path, maybe a link to somewhere else, is not written.
     private static func file(_ path: String, _ size: Int) throws(AuditError) -> Descriptor {
         guard unlink(path) == 0 || errno == ENOENT else { throw .system("delete", path) }
         let file = try Descriptor(opening: path, O_RDWR | O_CREAT | O_EXCL)
@@ -119,8 +119,8 @@ final class SpoolRing: @unchecked Sendable {
         else { throw .system("map", file.path) }
     }
 
-    /// Whether the file is still there: otherwise what stands in the ring ends with the process. One that has another length is lost,
-    /// although nobody may have met that yet.
+    /// Whether the file still exists: otherwise the events in the ring end with the process. A ring whose file has another length is lost, although
+    /// no access may have met that yet.
     func hasFile() -> Bool {
         var status = stat()
         guard stat(path, &status) == 0, Descriptor.identity(of: status) == identity.load(ordering: .relaxed) else {
@@ -130,14 +130,14 @@ final class SpoolRing: @unchecked Sendable {
         return true
     }
 
-    /// Whether the file was cut off, or written by somebody else: nothing that is in no segment yet can be read.
+    /// Whether the file was cut off, or written by another process: events that are in no segment yet cannot be read.
     @inline(__always) var isLost: Bool { slot.pointee.isLost.load(ordering: .relaxed) }
 
-    /// Says that it is.
+    /// Marks the ring as lost.
     func lose() { slot.pointee.isLost.store(true, ordering: .sequentiallyConsistent) }
 
-    /// Makes the file again, with all that stands in the ring unless that is lost, and maps it in the old one's place. On the consumer's
-    /// thread, when the producer has been told to stay away for a while.
+    /// Makes the file again, with all events in the ring unless they are lost, and maps it in place of the old one. On the consumer's thread, while
+    /// the producer is cut off.
     func restore() throws(AuditError) {
         let file = try Self.file(path, size)
         if isLost {
@@ -176,7 +176,7 @@ final class SpoolRing: @unchecked Sendable {
         committed.pointee.store(position, ordering: .sequentiallyConsistent)
     }
 
-    /// Gives the room before `position` back to the producer, who may write over it once recovery would not look there any more.
+    /// Returns the room before `position` to the producer, which may overwrite it once recovery would not look there any more.
     func release(_ position: UInt64) {
         releasedInFile.pointee.store(position, ordering: .releasing)
         released.pointee.store(position, ordering: .releasing)

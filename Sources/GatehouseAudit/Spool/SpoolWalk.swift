@@ -27,9 +27,9 @@ package final class SpoolWalk {
         self.readers = readers
     }
 
-    /// Hands over the rows behind an event.
+    /// Passes on the rows behind an event.
     ///
-    /// - Returns: the event behind which a segment has bytes that are no record, and their file; nil when all are.
+    /// - Returns: the event behind which a segment has bytes that are no record, and their file; nil when every byte belongs to a record.
     func rows(behind sequence: Int64, _ body: (ChainRow) -> Void) throws(AuditError) -> (sequence: Int64, file: String)?
     {
         var last = sequence

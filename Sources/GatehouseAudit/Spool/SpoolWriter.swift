@@ -23,19 +23,20 @@ final class SpoolWriter: @unchecked Sendable {
     private var file: Descriptor?
     private var position: SpoolPosition
     private let batch: SpoolBatch
-    /// Where a frame is looked at and taken from: who can write the ring's file must not reach an event whose sum was found right.
+    /// A frame is copied here before it is verified and used: a process that can write the ring's file must not reach an event whose sum was found
+    /// right.
     private let frame = UnsafeMutableRawPointer.allocate(byteCount: RingFrame.maximumLength, alignment: 8)
     private var heads: HeadSchedule
-    /// Whether the lanes were told to take nothing.
+    /// Whether the lanes are cut off, so that they take no events.
     private var isCut = false
-    /// Where the next step begins, so that a lane that is always full keeps none from its turn.
+    /// The lane with which the next step begins, so that a lane that is always full does not starve the others.
     private var turn = 0
-    /// What the step takes from each lane, and up to where.
+    /// The lanes that the step takes events from, and up to which position.
     private var taken: [(lane: SpoolLane, position: UInt64, events: Int)] = []
     /// Whether the last step left events in the rings because its batch was full.
     private(set) var isBehind = false
 
-    /// Goes on behind what recovery found.
+    /// Continues behind the events that recovery found.
     ///
     /// - Parameter continues: whether the segment at `position` takes more; otherwise the next one is begun.
     init(
@@ -108,7 +109,7 @@ final class SpoolWriter: @unchecked Sendable {
     // MARK: What was taken away
 
     /// Whether directory, rings and segment are still there. When they are not, the lanes take nothing, and with the next step all is made
-    /// again: until then whoever was just recording has long finished.
+    /// again: by then a lane that was just recording has long finished.
     private func isWhole() -> Bool {
         let isGone = lanes.reduce(!directory.isThere) { isGone, lane in !lane.ring.hasFile() || isGone }
         let isTruncated = lanes.contains { $0.ring.isLost }
@@ -214,7 +215,7 @@ final class SpoolWriter: @unchecked Sendable {
             var position = start
             var events = 0
             while position != end {
-                // Somebody else wrote into the file: nothing in it can be trusted.
+                // Another process wrote into the file: nothing in it can be trusted.
                 guard let event = event(in: lane.ring, at: position, end: end) else { return lane.ring.lose() }
                 isBehind = !batch.append(event)
                 if isBehind { break }

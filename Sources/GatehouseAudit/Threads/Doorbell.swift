@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// Where one thread waits for others. Ringing costs a system call only when the thread waits.
+/// Lets one thread sleep until others have work for it. Ringing costs a system call only when the thread sleeps.
 ///
 /// `@unchecked Sendable`: the state is atomic, and the pthread objects are made for being shared.
 final class Doorbell: @unchecked Sendable {
@@ -9,9 +9,9 @@ final class Doorbell: @unchecked Sendable {
         case none = 0
         /// Sleeping through a tick: only the impatient ring.
         case napping = 1
-        /// Until somebody rings.
+        /// Waiting until another thread rings.
         case parked = 2
-        /// Waiting out a failure: nobody can help by ringing.
+        /// Waiting out a failure: a ring does not end the wait.
         case resting = 3
     }
 
@@ -35,8 +35,8 @@ final class Doorbell: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// How the thread waits just now. Whoever makes work stores it (sequentially consistent), then asks this; the waiting
-    /// thread says that it waits, then looks for work: one of the two always sees the other.
+    /// The way in which the thread waits at this moment. A producer stores its work (sequentially consistent), then reads this; the waiting thread
+    /// announces the wait, then looks for work: one of the two always sees the other.
     @inline(__always) var waiting: Wait { Wait(rawValue: state.load(ordering: .sequentiallyConsistent)) ?? .none }
 
     func ring() {
@@ -46,8 +46,8 @@ final class Doorbell: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Waits until somebody rings or the time is over; without a time, for a ring only. `hasWork` is asked once the wait is
-    /// announced, and true ends it at once.
+    /// Waits for a ring or for the end of the time; without a time, for a ring only. `hasWork` is called once the wait is announced, and true ends it
+    /// at once.
     func wait(_ wait: Wait, atMost duration: Duration?, unless hasWork: () -> Bool) {
         state.store(wait.rawValue, ordering: .sequentiallyConsistent)
         defer { state.store(Wait.none.rawValue, ordering: .sequentiallyConsistent) }

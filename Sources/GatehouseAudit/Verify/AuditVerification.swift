@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What a walk through everything that is kept has found.
+/// The result of verifying everything that is kept.
 package struct AuditReport: Sendable {
     package var chains: [ChainReport] = []
     package var faults: [StoreFault] = []
@@ -10,15 +10,15 @@ package struct AuditReport: Sendable {
     package var holds: Bool { faults.allSatisfy { $0.kind == .unseen } && chains.allSatisfy(\.holds) }
 }
 
-/// Walks along every chain in a sink or spool.
+/// Verifies every chain in a sink or spool.
 package enum AuditVerification {
     /// Verifies the chains that an archive has, all at one moment. Those of the spools beside it are followed on into them.
     ///
     /// - Parameters:
-    ///   - heads: from elsewhere. Those of writers that the archive has not are breaks.
-    ///   - spools: made before this is called, so that nothing falls between the two.
-    ///   - now: events that are dated a day after it were made by a clock that was wrong.
-    ///   - cutoff: to be told how much of each chain is from before this time.
+    ///   - heads: signed heads that were kept elsewhere. Heads of writers that the archive does not have are breaks.
+    ///   - spools: made before this is called, so that no event is in neither of the two.
+    ///   - now: events that are dated a day or more after it were made by a clock that was wrong.
+    ///   - cutoff: makes each report say how much of its chain is from before this time.
     package static func verify(
         _ archive: any AuditArchive,
         spools: [SpoolWalk] = [],
@@ -30,7 +30,7 @@ package enum AuditVerification {
     ) throws(AuditError) -> AuditReport {
         var report = AuditReport()
         report.faults = try archive.faults()
-        // A view in a table's place shows whoever asks what it likes.
+        // A view in the place of a table can show every reader something else.
         guard report.faults.allSatisfy({ $0.kind != .table }) else { return report }
         try archive.snapshot { () throws(AuditError) in
             report.chains = try chains(archive, spools, keys, heads, now, cutoff, progress)
@@ -82,7 +82,7 @@ package enum AuditVerification {
                 return true
             }
             let delivered = beside?.delivered.sequence ?? 0
-            // What the sink should have and has not is missing there, although the spool may still have it.
+            // Events that the sink should have and has not are missing there, although the spool may still have them.
             let stored = max(verifier.report.last ?? verifier.report.prunedThrough ?? 0, delivered)
             verifier.enterSpool()
             let damage = try beside?.rows(behind: stored) { verifier.take($0) } ?? nil

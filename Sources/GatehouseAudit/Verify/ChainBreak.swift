@@ -1,9 +1,9 @@
 package import GatehouseCore
 
-/// What is wrong at one place of a chain.
+/// A fault at one place of a chain.
 package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Sendable, CaseIterable {
-        /// Events are gone; what stands around the gap is unchanged.
+        /// Events are gone; the events around the gap are unchanged.
         case missing
         /// An event's hash does not fit what it says.
         case altered
@@ -36,7 +36,7 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
     /// The event's own id and time, as they stand there.
     package var id: EventID?
     package var at: Timestamp?
-    /// More, for people.
+    /// Further details, for people.
     package var detail: String?
 
     init(
@@ -81,10 +81,10 @@ package struct ChainBreak: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Events that are dated ahead of the time of the walk by a day or more.
+/// Events that are dated ahead of the time of the verification by a day or more.
 package struct MisdatedEvents: Hashable, Sendable {
     package let first: Int64
-    /// Of the first.
+    /// The time of the first one.
     package let at: Timestamp
     package var count: Int
 
@@ -95,7 +95,7 @@ package struct MisdatedEvents: Hashable, Sendable {
     }
 }
 
-/// What the walk along one writer's chain found.
+/// The result of verifying one writer's chain.
 package struct ChainReport: Hashable, Sendable {
     /// Breaks that are kept; of more only the number is.
     package static let maximumBreaks = 20
@@ -112,7 +112,7 @@ package struct ChainReport: Hashable, Sendable {
     package var chainedFrom: Int64?
     /// Events before the chain began, as a release before it wrote them: nothing proves them.
     package var unproven = 0
-    /// Through here everything was pruned; nil when nothing was.
+    /// The last event that was pruned; nil when none was.
     package var prunedThrough: Int64?
     /// Events that were pruned and are still there: a prune was interrupted, and the next one goes on.
     package var leftOver = 0

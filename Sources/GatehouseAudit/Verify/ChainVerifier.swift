@@ -1,12 +1,12 @@
 internal import GatehouseCore
 
-/// Walks along the chain of one writer and names what is wrong with it. Takes the events in the order in which they stand.
+/// Verifies the chain of one writer and names its breaks. Takes the events in their stored order.
 struct ChainVerifier {
     /// How far from its place an event is looked for when it does not fit there.
     static let searchDistance: Int64 = 64
     /// How far ahead an event may be dated: clocks of several machines differ, and one that is set right is not.
     static let clockTolerance: Duration = .seconds(86_400)
-    /// The numbers that a writer gives. What has another was put there by somebody else; no arithmetic with one of these overflows.
+    /// The numbers that a writer gives. A row with another number was not made by a writer; no arithmetic with one of these overflows.
     static let numbers: ClosedRange<Int64> = 1...1 << 62
 
     private(set) var report: ChainReport
@@ -19,9 +19,9 @@ struct ChainVerifier {
     private let checkpoint: AuditHead?
     private let mayBeginAnywhere: Bool
     private let hasName: Bool
-    /// Before it events may be pruned; nil once one is met that may not, and when nobody asks.
+    /// Events before this time may be pruned; nil once one is met that may not, and when pruning was not asked for.
     private var cutoff: Timestamp?
-    /// Behind it a clock was wrong.
+    /// Events dated after this time were made by a clock that was wrong.
     private let horizon: Timestamp
     /// Events that may be pruned if one behind them may.
     private var pending = 0
@@ -35,10 +35,10 @@ struct ChainVerifier {
     private var hasMovedOn = false
 
     /// - Parameters:
-    ///   - heads: heads and checkpoints of this writer, from wherever they were kept.
+    ///   - heads: heads and checkpoints of this writer, wherever they were kept.
     ///   - expected: nil when nothing is known.
-    ///   - cutoff: to be told in ``ChainReport/prunable`` how much of the chain is from before this time.
-    ///   - mayBeginAnywhere: for a spool, which forgets what the sink has.
+    ///   - cutoff: makes ``ChainReport/prunable`` say how much of the chain is from before this time.
+    ///   - mayBeginAnywhere: for a spool, which deletes events that the sink has.
     init(
         _ writer: String,
         keys: ChainKeys,
@@ -51,7 +51,7 @@ struct ChainVerifier {
         report = ChainReport(writer: writer)
         self.cutoff = cutoff
         horizon = now + Self.clockTolerance
-        // What is signed holds no more of a name: two longer ones could share a chain.
+        // The signed message has no room for a longer name: two longer ones could share a chain.
         hasName = writer.utf8.count <= ChainFront.writerLimit
         self.keys = keys
         front = ChainFront(of: writer)
@@ -111,7 +111,7 @@ struct ChainVerifier {
         }
         guard fits(record, at: row.sequence) else {
             report.add(displaced(record, head) ?? ChainBreak(.altered, row.sequence, of: head))
-            // Its own hash may be what was altered; the next event's tells.
+            // Its own hash may be what was altered; the next event's shows it.
             return move(to: row.sequence, nil, stored: record.hash)
         }
         judgeKey(at: row.sequence, head)
@@ -119,10 +119,10 @@ struct ChainVerifier {
         move(to: row.sequence, record.hash)
     }
 
-    /// Says that what follows stands in the spool: nothing of it is pruned from the sink.
+    /// Begins the part of the chain that is in the spool: nothing of it is pruned from the sink.
     mutating func enterSpool() { cutoff = nil }
 
-    /// Says that there are no more events.
+    /// Ends the chain.
     mutating func finish() -> ChainReport {
         endLeftovers()
         let last = tip?.sequence ?? 0
@@ -174,7 +174,7 @@ struct ChainVerifier {
         }
         guard let cutoff, let head, let record = row.record else { return }
         if row.sequence > checkpoint?.sequence ?? 0 { pending += 1 }
-        // It was made before the next one, whatever its clock said: how old it is, those behind it tell.
+        // It was made before the next one, whatever its clock said: the events behind it show how old it is.
         if head.at > horizon { return }
         guard head.at < cutoff else {
             self.cutoff = nil

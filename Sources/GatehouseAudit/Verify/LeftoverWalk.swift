@@ -1,5 +1,5 @@
 /// Judges what is left of events that a checkpoint says were pruned: a prune that was interrupted leaves some. Gaps between them are no
-/// matter; whatever else is wrong with them is, because whoever reads the log is shown them.
+/// matter; whatever else is wrong with them is, because readers of the log are shown them.
 struct LeftoverWalk {
     private let checkpoint: AuditHead
     /// The event before.
@@ -42,7 +42,7 @@ struct LeftoverWalk {
     }
 
     private mutating func takeUnhashed(_ sequence: Int64) -> ChainBreak? {
-        // Where the last event that was pruned had no hash, none before it had one.
+        // When the last pruned event had no hash, no event before it had one.
         if checkpoint.hash.isEmpty { return nil }
         guard let run = unhashed else {
             unhashed = sequence...sequence

@@ -48,7 +48,7 @@ extension Audit {
                 renderer.end()
                 return count
             }
-            // One more than is shown tells whether there are more.
+            // One row more than is shown is read, to know whether there are more.
             query.limit = min(limit, .max - 1) + 1
             query.order = .newestFirst
             var rows: [AuditEvent] = []

@@ -43,7 +43,7 @@ extension Audit {
             }
             for event in newest.reversed() { renderer.add(event) }
             query.limit = nil
-            // What came between the two questions was answered by both.
+            // Events that came between the two queries are in the results of both.
             let shown = Set(newest.map(\.id))
             while follow, DataOutput.standard.takesMore {
                 DataOutput.standard.flush()

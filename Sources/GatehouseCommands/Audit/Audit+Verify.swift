@@ -99,7 +99,7 @@ extension Audit {
         }
 
         private static func read(_ path: String) throws -> [AuditHead] {
-            // A pipe may be meant, as in `--heads <(zcat heads.log.gz)`. Opened without waiting, one that nobody writes to has its end at once.
+            // A pipe may be meant, as in `--heads <(zcat heads.log.gz)`. Opened without waiting, one without a writer has its end at once.
             let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
             guard descriptor >= 0 else {
                 throw CommandFailure("\(path) cannot be read: \(String(cString: strerror(errno)))")
@@ -152,7 +152,7 @@ extension Audit {
 }
 
 extension ChainReport {
-    /// Its members, into an object that is open.
+    /// Writes the members into an open object.
     fileprivate func write(to line: inout JSONText) {
         line.string("writer", writer)
         line.bool("ok", holds)

@@ -14,7 +14,7 @@ struct Audit: AsyncParsableCommand {
         ]
     )
 
-    /// Which rows are wanted.
+    /// The options that select rows.
     struct Filter: ParsableArguments {
         @OptionGroup var file: ConfigurationOption
         @Option(
@@ -42,12 +42,11 @@ struct Audit: AsyncParsableCommand {
         @Option(name: .long, help: "One request, by id.")
         var request: String?
 
-        /// Opens the archive, and says which rows are wanted.
+        /// Opens the archive and makes the query.
         ///
-        /// What an option says is judged before the archive is needed: a mistyped time is what the caller can mend, also where nothing was ever
-        /// recorded.
+        /// Options are parsed before the archive is opened: a mistyped time is the caller's to correct, also where nothing was ever recorded.
         ///
-        /// - Throws: a usage error for a value that means nothing.
+        /// - Throws: a usage error for an option's value that means nothing.
         func open(
             needing needs: Set<Configuration.Section> = [.audit]
         ) throws -> (configuration: Configuration, archive: any AuditArchive, query: AuditQuery) {
@@ -64,7 +63,7 @@ struct Audit: AsyncParsableCommand {
             if let reason, Reason(rawValue: reason) == nil {
                 try Self.meet("reason", reason, among: Reason.allCases.map(\.rawValue), archive) { $0.reason = reason }
             }
-            // Of a file that has a broken line the routes may not all be known.
+            // In a file with a broken line some routes may be unknown.
             if let route, !configuration.unread.contains(.routes) {
                 let names = configuration.routes.routes.map(\.name.text)
                 if !names.contains(route) { try Self.meet("route", route, among: names, archive) { $0.route = route } }
@@ -180,7 +179,7 @@ extension Audit {
 }
 
 extension AuditRenderer {
-    /// To standard output, a table no wider than the terminal.
+    /// Renders to standard output, a table no wider than the terminal.
     static func standard(_ form: Form) -> AuditRenderer {
         AuditRenderer(form, width: Terminal.width, isColoured: Terminal.isColoured) { DataOutput.standard.write($0) }
     }

@@ -1,9 +1,9 @@
 internal import GatehouseConfig
 internal import GatehouseCore
 
-/// What `init` has to know: from its options, or else asked for on the terminal until an answer can be used.
+/// The values that `init` needs: from its options, or else asked for on the terminal until an answer can be used.
 struct InitAnswers {
-    /// Whether somebody can be asked.
+    /// Whether a person at a terminal can be asked.
     let asks: Bool
 
     /// Wrong answers to one question, after which nothing is written.
@@ -133,7 +133,7 @@ struct InitAnswers {
 }
 
 extension String {
-    /// Without the spaces around it, which stay behind when something is pasted.
+    /// The text without the spaces around it, which pasting often adds.
     fileprivate var trimmed: String {
         var text = self[...]
         while let last = text.last, last.isWhitespace { text.removeLast() }

@@ -88,7 +88,7 @@ struct InitCommand: ParsableCommand {
     }
 
     private func write(_ text: String) throws(ConfigurationError) {
-        // O_EXCL: whoever was faster keeps their file. It holds no secret.
+        // O_EXCL: a file that was made meanwhile is kept. It holds no secret.
         let descriptor = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         let number: Int32
         if descriptor < 0 {

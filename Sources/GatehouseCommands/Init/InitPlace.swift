@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Where a first configuration stands, and what follows from that for what it says.
+/// The place of a first configuration, and the values in it that depend on the place.
 struct InitPlace {
     /// The folder of the product's data.
     private static let ordinary = "/var/lib/gatehouse"
@@ -32,7 +32,7 @@ struct InitPlace {
         isFound = ([named].compactMap { $0 } + ConfigurationOption.places).contains { Self.absolute($0) == file }
     }
 
-    /// The folder beside the file is made here; the product's own belongs to whoever installs it.
+    /// The folder beside the file is made here; the product's own is made by its installation.
     func makeData() throws(CommandFailure) {
         guard data != Self.ordinary else { return }
         guard mkdir(data, 0o700) == 0 || errno == EEXIST else {

@@ -149,7 +149,7 @@ struct Key: AsyncParsableCommand {
             }
         }
 
-        /// Those beside the live store. What another machine keeps is issued anew there.
+        /// Reseals the credentials beside the live store. Those that another machine keeps are issued anew there.
         private func resealBearers() async throws -> Int {
             let configuration = try place.file.load(needing: [.store, .stores, .audit])
             guard try configuration.named(place.store).name == configuration.store.name else { return 0 }

@@ -5,7 +5,7 @@ internal import Glibc
 /// long as it lives, so that what was read is what is replaced.
 struct ConfigurationFile: ~Copyable {
     let bytes: [UInt8]
-    /// Where the file really lies: a symlink stays one.
+    /// The path with symlinks resolved: a symlink to the file stays one.
     private let path: String
     private let status: stat
     private let lock: Int32
@@ -36,7 +36,7 @@ struct ConfigurationFile: ~Copyable {
 
     deinit { close(lock) }
 
-    /// Writes beside it and renames, so that whoever reads sees the old file or the new one. Where that would not leave the same file with
+    /// Writes beside it and renames, so that a reader sees the old file or the new one. Where that would not leave the same file with
     /// the same owner, or is not possible, as for a file that is mounted by itself, it is written in its place.
     func replace(with text: [UInt8]) throws(CommandFailure) {
         if try !replaceWhole(with: text) { try overwrite(with: text) }
@@ -47,7 +47,7 @@ struct ConfigurationFile: ~Copyable {
     /// - Returns: false when nothing was changed, because it cannot be done so.
     private func replaceWhole(with text: [UInt8]) throws(CommandFailure) -> Bool {
         let fresh = "\(path).\(getpid()).new"
-        // Nobody else's until it has its owner.
+        // Closed to all other users until it has its owner.
         let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             guard [EACCES, EPERM, EROFS].contains(errno) else { throw Self.failure("make", fresh) }

@@ -131,7 +131,7 @@ extension ConfigurationFile {
         }
     }
 
-    /// As ``replace(with:)``, with an error like those of the file's content.
+    /// Does what ``replace(with:)`` does, with an error like those of the file's content.
     borrowing func put(_ text: [UInt8], _ path: String) throws(ConfigurationError) {
         do throws(CommandFailure) { try replace(with: text) } catch {
             let message = error.lines.joined(separator: " ")

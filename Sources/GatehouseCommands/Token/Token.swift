@@ -35,7 +35,7 @@ struct Token: AsyncParsableCommand {
         }
     }
 
-    /// What is recorded with every change.
+    /// Options whose values are recorded with every change.
     struct Record: ParsableArguments {
         @Option(name: .long, help: "A few words for the history.")
         var note = ""
@@ -52,7 +52,7 @@ struct Token: AsyncParsableCommand {
             try TokenChange(actor: by ?? Self.user, note: note, expiresAt: end)
         }
 
-        /// Whoever became root by sudo is the one who did it: `root` names nobody.
+        /// The user who became root by sudo, because `root` names no person.
         static var user: String {
             if geteuid() == 0, let name = getenv("SUDO_USER").map({ String(cString: $0) }), !name.isEmpty {
                 return name
@@ -85,7 +85,7 @@ struct Token: AsyncParsableCommand {
         }
     }
 
-    /// Says what of a new value is likely to be a mistake and may be meant.
+    /// Warns of a new value that is probably a mistake and may be meant.
     static func warn(
         of value: Secret,
         for name: TokenName,
@@ -162,7 +162,7 @@ enum TokenTable {
         show([["REVISION", "ACTION", "VERSION", "", "FINGERPRINT", "AT", "BY", "NOTE"]] + rows)
     }
 
-    /// Whole days or hours: whether a token is old is asked, not when it was born.
+    /// The age in whole days or hours, which says more to an operator than the date.
     private static func age(of summary: TokenSummary) -> String {
         guard let created = summary.createdAt else { return "-" }
         let hours = (SystemClock().now() - created).components.seconds / 3600

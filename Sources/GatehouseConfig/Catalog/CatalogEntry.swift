@@ -5,14 +5,14 @@ internal import GatehouseCore
 package struct CatalogEntry: Sendable {
     /// The name of the route, of its token and of the example in config/.
     package let name: String
-    /// One line for who chooses from a list.
+    /// A one-line title, for a user who chooses from a list.
     package let title: String
     package let upstream: String
     package let isMCP: Bool
     package let inject: [(name: String, value: String)]
     package let stripHeaders: [String]
     package let stripQuery: [String]
-    /// Whether a route to it is warned of that lets through what stands in ``stripHeaders`` and ``stripQuery``.
+    /// Whether a route to this upstream gets a warning when it does not strip all of ``stripHeaders`` and ``stripQuery``.
     package let needsStrip: Bool
 
     package init(
@@ -35,7 +35,7 @@ package struct CatalogEntry: Sendable {
         self.needsStrip = needsStrip
     }
 
-    /// Whether a route leads to this server, as far as a route tells: by the host of its upstream, or by a header that no other server takes.
+    /// Whether a route leads to this server, as far as a route shows it: by the host of its upstream, or by a header that no other server takes.
     func isUpstream(of route: Route) -> Bool {
         if case .tcp(let host, _) = route.upstream.endpoint, let own = try? Upstream(parsing: upstream),
             case .tcp(let ownHost, _) = own.endpoint, host == ownHost
@@ -57,7 +57,7 @@ package struct CatalogEntry: Sendable {
 }
 
 extension HeaderPattern {
-    /// Whether it strips everything that the other one does.
+    /// Whether this pattern covers every name that `other` covers.
     fileprivate func covers(_ other: HeaderPattern) -> Bool {
         isPrefix ? other.folded.hasPrefix(folded) : !other.isPrefix && other.folded == folded
     }

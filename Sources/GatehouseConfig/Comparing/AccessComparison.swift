@@ -1,11 +1,11 @@
 internal import GatehouseCore
 
-/// Who may do more, and who less, under one configuration than under another.
+/// The access that callers gain, and the access that they lose, between two configurations.
 ///
-/// It errs on one side: what is not told of is no gain, and a grant that others cover only together is told of although nobody gains.
+/// It errs on one side: every gain is reported, and a grant that others cover only together is reported although nobody gains.
 package struct AccessComparison: Sendable {
     package let gains: [AccessGain]
-    /// What the other way round would be gained.
+    /// The gains of the change in the other direction.
     package let losses: [AccessGain]
 
     package init(from old: Configuration, to new: Configuration) {
@@ -72,7 +72,7 @@ package struct AccessComparison: Sendable {
         let host: HostPattern
         let path: PathPrefix
 
-        /// In the order of the tables.
+        /// The points in the order of the tables.
         static func all(of tables: [RouteTable]) -> [Point] {
             let routes = tables.flatMap(\.routes)
             let hosts = routes.map(\.host)

@@ -1,17 +1,17 @@
-/// One thing that somebody may do under one configuration and not under another.
+/// One access that a principal has under one configuration and not under another.
 package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// A route has no `allow` any more.
         case allowGone = "allow_gone"
-        /// Somebody is named who was not, or may call what they could not.
+        /// A principal is granted access that it did not have, or may call more.
         case grant
-        /// Somebody is denied no more.
+        /// A principal is no longer denied.
         case denyGone = "deny_gone"
         /// Another application's assertions are accepted.
         case audience
         /// Another kind of credential is accepted.
         case credential
-        /// Something is served that was not.
+        /// A route serves requests that were not served before.
         case route
         /// Calls are not looked at any more.
         case ungated
@@ -22,11 +22,11 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
     }
 
     package let kind: Kind
-    /// The route, nil for what holds on all.
+    /// The route; nil for a gain on all routes.
     package let route: String?
-    /// Who may do what, in words.
+    /// The callers and what they may do, in words.
     package let words: String
-    /// What is said when it is the other way round.
+    /// The words for the same change in the other direction.
     let loss: String
 
     init(kind: Kind, route: String?, words: String, loss: String? = nil) {
@@ -36,7 +36,7 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
         self.loss = loss ?? "no more: \(words)"
     }
 
-    /// The words for who may do it no more.
+    /// The words for the loss of the same access.
     package var asLoss: String { Self.told(loss, route) }
 
     package var description: String { Self.told(words, route) }

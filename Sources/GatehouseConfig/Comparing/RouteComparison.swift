@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// Who may do more where one route serves what another one served.
+/// The access that callers gain when one route is replaced by another.
 enum RouteComparison {
     static func gains(from old: Route?, to new: Route, at point: AccessComparison.Point) -> [AccessGain] {
         func gain(_ kind: AccessGain.Kind, _ words: String, loss: String? = nil) -> AccessGain {
@@ -41,7 +41,7 @@ enum RouteComparison {
         return gains
     }
 
-    /// What a grant allows beyond others that name the same principals.
+    /// The access of a grant beyond the other grants that name the same principals.
     private static func words(_ grant: Grant, over known: [Grant]) -> [String] {
         guard !known.isEmpty else { return ["use it"] }
         let kinds: [(what: String, list: (Grant) -> [Glob]?)] = [

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import YAMLReader
 
-/// One walk over a file: collects everything there is to say, and what must not be quoted.
+/// One reading of a file: collects every diagnostic, and the ranges of text that must not be quoted.
 final class Decoding {
     /// Diagnostics of one file; further ones are only counted.
     static let maximumProblems = 200
@@ -13,8 +13,7 @@ final class Decoding {
     private(set) var hasFailed = false
     /// Errors so far, unreported ones included.
     private(set) var errors = 0
-    /// What each route is called and matches, as far as it could be read: routes are compared even when something else about them
-    /// is wrong.
+    /// The name and match of each route, as far as they could be read: routes are compared even when another part of one is wrong.
     var claims: [RouteClaim] = []
     /// Warnings that hold where Access itself signs, whose tags and ids have known forms.
     private(set) var doubtsUnderAccess: [Problem] = []
@@ -30,9 +29,9 @@ final class Decoding {
 
     /// Whether what can be read is wanted though something else cannot: for commands that need only a part.
     let isLenient: Bool
-    /// What a lenient reading could not read.
+    /// Sections that a lenient reading could not read.
     var unread: Set<Configuration.Section> = []
-    /// What it could read in part.
+    /// Sections that a lenient reading could read only in part.
     var incomplete: Set<Configuration.Section> = []
 
     init(_ environment: Environment, isLenient: Bool = false) {
@@ -169,7 +168,7 @@ final class Decoding {
 }
 
 extension YAMLScalar {
-    /// What the core schema of YAML 1.2 reads as nothing.
+    /// Whether the core schema of YAML 1.2 reads the scalar as null.
     var isNull: Bool { style == .plain && ["", "~", "null", "Null", "NULL"].contains(text) }
 }
 

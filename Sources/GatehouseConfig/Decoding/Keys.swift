@@ -39,7 +39,7 @@ struct Keys {
         self.meant = meant
     }
 
-    /// In the order of the fields, whatever the order of the file.
+    /// The keys in the order of the fields, whatever the order of the file.
     var inOrder: Shown {
         .mapping(shown.sorted { order[$0.key] ?? .max < order[$1.key] ?? .max })
     }
@@ -80,7 +80,7 @@ struct Keys {
         shown.append((key, value))
     }
 
-    /// Where a key's value stands; the mapping's start when it is absent.
+    /// The position of a key's value; the mapping's start when the key is absent.
     ///
     /// - Parameter other: the key to point at instead when `key` is absent.
     func place(of key: String, _ other: String? = nil) -> YAMLSpan {

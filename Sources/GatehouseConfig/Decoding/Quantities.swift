@@ -27,7 +27,7 @@ package struct DurationText: Hashable, Sendable, CustomStringConvertible {
         duration = .milliseconds(milliseconds)
     }
 
-    /// In the largest unit that gives a whole number.
+    /// The quantity in the largest unit that gives a whole number.
     package var description: String {
         let milliseconds = duration.microseconds / 1000
         if milliseconds == 0 { return "0s" }

@@ -1,12 +1,12 @@
 internal import GatehouseCore
 internal import YAMLReader
 
-/// What a route is called and matches, and where that is written.
+/// The name and the match of a route, with their positions in the file.
 struct RouteClaim {
     let name: RouteName?
     let host: HostPattern?
     let path: PathPrefix?
     let nameSpan: YAMLSpan
-    /// Of what it matches.
+    /// The position of the match.
     let span: YAMLSpan
 }

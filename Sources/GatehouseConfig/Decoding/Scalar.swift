@@ -4,17 +4,17 @@ internal import YAMLReader
 /// A scalar after substitution.
 struct Scalar {
     let text: String
-    /// As it stands in the file: what messages and `--print` repeat.
+    /// The text as it is written in the file: messages and `--print` repeat it.
     let written: String
     let isSubstituted: Bool
-    /// Without quotes and without substitution, so that it may be a number, a truth value or nothing.
+    /// Whether the scalar has no quotes and no substitution, so that it may be a number, a truth value or null.
     let isPlain: Bool
     let span: YAMLSpan
 
     var isNull: Bool { isPlain && ["", "~", "null", "Null", "NULL"].contains(text) }
     var isBoolean: Bool { isPlain && ["true", "True", "TRUE", "false", "False", "FALSE"].contains(text) }
 
-    /// What the core schema of YAML 1.2 reads as a number; JSON Schema checkers in editors do so, too.
+    /// Whether the core schema of YAML 1.2 reads the scalar as a number; JSON Schema checkers in editors do so, too.
     var isNumber: Bool {
         guard isPlain else { return false }
         var rest = text.utf8[...]

@@ -71,7 +71,7 @@ struct Substitution {
         self.isSubstituted = isSubstituted
     }
 
-    /// Of parts that were substituted one by one.
+    /// Joins parts that were substituted one by one.
     init(_ parts: [Substitution]) {
         text = parts.map(\.text).joined()
         isSubstituted = parts.contains { $0.isSubstituted }

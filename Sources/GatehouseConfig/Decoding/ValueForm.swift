@@ -1,4 +1,4 @@
-/// What may stand as a value, in words that a schema and a reference page can be made of.
+/// The form of a value, in words for a schema and a reference page.
 package indirect enum ValueForm: Sendable {
     /// `wanted` completes "… is wanted": "a host name".
     case text(wanted: String)
@@ -17,7 +17,7 @@ package indirect enum ValueForm: Sendable {
     /// A mapping whose keys the operator chooses.
     case table(key: String, value: ValueForm)
     case mapping([FieldForm])
-    /// A mapping that `kind` tells what it is.
+    /// A mapping whose `kind` selects its form.
     case variants([(kind: String, documentation: String, fields: [FieldForm])])
 }
 
@@ -26,7 +26,7 @@ package struct FieldForm: Sendable {
     package enum Presence: Sendable {
         case required
         case optional
-        /// As it would be written.
+        /// The default as it would be written.
         case fallback(String)
     }
 

@@ -2,7 +2,7 @@ internal import GatehouseCore
 
 /// The reference page of the file, in Markdown. Made of the same fields that read the file.
 package enum ConfigurationReference {
-    /// Where the project keeps it.
+    /// The path of the document in the project.
     package static let path = "docs/CONFIGURATION.md"
 
     package static var text: String {

@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// The JSON Schema of the file, for editors. Made of the same fields that read the file; what fields say to each other
 /// (`team` or `issuer`, routes that match the same requests) only `gatehouse check` knows.
 package enum ConfigurationSchema {
-    /// Where the project keeps it.
+    /// The path of the document in the project.
     package static let path = "config/gatehouse.schema.json"
 
     /// `${NAME}` may stand in every value.
@@ -115,7 +115,7 @@ package enum ConfigurationSchema {
         json.bool("additionalProperties", false)
     }
 
-    /// Of single values alone: what a mapping falls back to, its own fields say.
+    /// Writes the default of a single value; the defaults of a mapping are in its own fields.
     private static func write(fallback yaml: String, _ form: ValueForm, _ json: inout JSONText) {
         let text = FieldForm.Presence.plain(yaml)
         switch form {

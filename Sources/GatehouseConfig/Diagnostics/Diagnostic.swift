@@ -11,7 +11,7 @@ package struct Diagnostic: Hashable, Sendable, CustomStringConvertible {
     package let file: String
     /// Counts from 1; 0 when the file could not be read at all.
     package let line: Int
-    /// In characters, counts from 1; 0 when the file could not be read at all.
+    /// The column in characters, from 1; 0 when the file could not be read at all.
     package let column: Int
     /// Never holds a secret or the value of an environment variable.
     package let message: String
@@ -67,7 +67,7 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
     }
 
     package let code: Code
-    /// In the order of the file, warnings among them; at least one error.
+    /// The diagnostics in the order of the file, warnings among them; at least one error.
     package let diagnostics: [Diagnostic]
 
     package init(_ code: Code, _ diagnostics: [Diagnostic]) {

@@ -40,7 +40,7 @@ enum SecretLooks {
         }
     }
 
-    /// The byte ranges of literals under keys with such names, wherever in the tree: also under keys that nobody knows.
+    /// The byte ranges of literals under keys with such names, wherever in the tree: also under unknown keys.
     static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {
         switch node.content {
         case .refused:
@@ -93,7 +93,7 @@ enum SecretLooks {
         return found
     }
 
-    /// What follows the first key with such a name, whatever it is: without a tree nobody can say what is a literal.
+    /// The text behind the first key with such a name, whatever it is: without a tree a literal cannot be recognised.
     private static func value(in bytes: [UInt8], _ line: Range<Int>) -> Range<Int>? {
         var word: [UInt8] = []
         for index in line {

@@ -5,7 +5,7 @@ package struct ConfigurationDraft: Sendable {
     package var team: String
     /// `HOST:PORT`.
     package var listen: String
-    /// Where the spool and the audit's database lie; absolute.
+    /// The folder of the spool and the audit's database; an absolute path.
     package var data: String
     package var entry: CatalogEntry
     package var host: String

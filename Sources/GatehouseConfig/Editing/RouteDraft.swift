@@ -62,7 +62,7 @@ package struct RouteDraft: Sendable {
         return (whole, added, configuration)
     }
 
-    /// Where the entry goes: behind the last line of the last route, comments that belong to it included.
+    /// The position of the new entry: behind the last line of the last route, comments that belong to it included.
     private static func place(in text: [UInt8]) -> (offset: Int, indent: Int, isSpaced: Bool)? {
         guard let routes = RouteLines(text), let last = routes.routes.last?.lines else { return nil }
         let isSpaced = routes.routes.count > 1 && routes.isBlank(line: last.lowerBound - 1)

@@ -1,8 +1,8 @@
 internal import YAMLReader
 
-/// Where the routes stand in a file's text, each on lines of its own; what is between and around them belongs to nobody here.
+/// The positions of the routes in a file's text, each on lines of its own. Lines between and around them belong to no route.
 struct RouteLines {
-    /// Of the whole file, without their ends.
+    /// The lines of the whole file, without their line breaks.
     let lines: [ArraySlice<UInt8>]
     /// The lines of each route, from its dash to its last; comments within it included.
     let routes: [(name: String, lines: Range<Int>)]

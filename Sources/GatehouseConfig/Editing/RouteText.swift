@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// A route as a file writes it, and the file without it.
 package struct RouteText: Sendable {
-    /// With the comments in it and directly above it.
+    /// The route's lines, with the comments in it and directly above it.
     package let lines: [String]
     /// The whole file without these lines; everything else in it, comments too, stays as it is.
     package let rest: [UInt8]
@@ -16,7 +16,7 @@ package struct RouteText: Sendable {
     ) throws(ConfigurationError) {
         let configuration = try Configuration(parsing: text, file: file, environment: environment)
         guard let index = configuration.routes.routes.firstIndex(where: { $0.name == name }) else { return nil }
-        // By position: a name may be substituted.
+        // The route is found by its position, because its name may be substituted.
         guard let routes = RouteLines(text), routes.routes.count == configuration.routes.routes.count else {
             throw .unplaceable(file)
         }

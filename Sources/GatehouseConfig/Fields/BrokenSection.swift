@@ -1,7 +1,7 @@
 internal import YAMLReader
 
-/// The one key at the top level whose lines keep a text from being YAML: without them the rest can be read, by a command that does not need
-/// what stands there. Never for what serves.
+/// The one key at the top level whose lines keep a text from being YAML: without them the rest can be read, for a command that does not need that
+/// section. Never used for serving.
 struct BrokenSection {
     let key: String
     /// The text with these lines empty, so that all others keep their numbers.
@@ -29,7 +29,7 @@ struct BrokenSection {
         return nil
     }
 
-    /// What the key says when it can be read.
+    /// The sections that the broken key would fill.
     var sections: Set<Configuration.Section> {
         typealias Fields = ConfigurationFields
         return switch key {
@@ -43,7 +43,7 @@ struct BrokenSection {
         case Fields.reload.key: [.reload]
         case Fields.log.key: [.log]
         case Fields.routes.key: [.routes]
-        // Of a key that nobody knows nothing is needed.
+        // An unknown key fills no section.
         case _: []
         }
     }

@@ -109,7 +109,7 @@ package enum ConfigurationFields {
     ]
 }
 
-/// What `store:` says, before the stores are known.
+/// The value of `store:`, before the stores are known.
 struct StoreChoice: Sendable {
     let name: String
     let written: String

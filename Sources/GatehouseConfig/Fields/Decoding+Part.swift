@@ -1,5 +1,5 @@
 extension Decoding {
-    /// A part of the file, or what stands in its place when a lenient reading could not read it.
+    /// A part of the file, or its stand-in when a lenient reading could not read it.
     func part<Value>(_ section: Configuration.Section, _ value: Value?, _ standIn: KeyPath<Draft, Value>) -> Value? {
         guard value == nil, isLenient else { return value }
         unread.insert(section)

@@ -94,7 +94,7 @@ struct Draft: Sendable {
         )
     }
 
-    /// What stands in place of the parts that a lenient reading could not read. Nobody is told it, and it leads nowhere.
+    /// Stand-ins for the parts that a lenient reading could not read. They are never shown, and name no real host.
     static let standIn: Draft = {
         let text = """
             version: 1

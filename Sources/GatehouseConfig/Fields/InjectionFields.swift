@@ -21,7 +21,7 @@ enum InjectionFields {
         "expect", "accept-encoding", "x-request-id", "mcp-session-id", "mcp-method", "mcp-name", "mcp-protocol-version",
     ]
     private static let reservedPrefixes = ["proxy-", "cf-access-"]
-    /// What an upstream wants that stands behind Access itself: a service token, or the caller's assertion.
+    /// Header fields for an upstream that is itself behind Access: those of a service token, or the one with the caller's assertion.
     private static let forAccess: Set<String> = ["cf-access-client-id", "cf-access-client-secret", assertionField]
     private static let assertionField = "cf-access-token"
 

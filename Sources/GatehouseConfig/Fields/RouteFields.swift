@@ -127,7 +127,7 @@ enum RouteFields {
         resourceMetadata.form, autoRevert.form,
     ]
 
-    /// Stands for the name of a route that has none, so that its other keys are still checked.
+    /// A stand-in for the name of a route that has none, so that its other keys are still checked.
     private static let nameless = try? RouteName(parsing: "nameless")
 
     static let shape = Shape<Route>.mapping(all, wanted: "a route") { keys, decoding in
@@ -227,7 +227,7 @@ enum RouteFields {
         )
     }
 
-    /// Whether something tells a token that does not work from a 401 that some caller causes. A route without it goes on, as it did before
+    /// Whether the route has a way to distinguish a broken token from a 401 that some caller causes. A route without it goes on, as it did before
     /// that was asked for, and does not go back by itself.
     private static func canRevert(
         _ injections: [Injection],

@@ -1,11 +1,11 @@
 package import GatehouseCore
 
-/// Whose assertions are believed, and how their keys are kept.
+/// The issuer whose assertions are believed, and how its keys are kept.
 package struct AccessSettings: Hashable, Sendable {
     /// How far clocks may differ.
     package static let defaultClockSkew: Duration = .seconds(30)
     package static let clockSkewRange: ClosedRange<Duration> = .zero...(.seconds(600))
-    /// Between two background refreshes of the keys.
+    /// Time between two background refreshes of the keys.
     package static let defaultKeysRefresh: Duration = .seconds(3600)
     package static let keysRefreshRange: ClosedRange<Duration> = .seconds(1)...(.seconds(7 * 86_400))
     /// How long the last good keys serve while the certs URL is down.
@@ -13,7 +13,7 @@ package struct AccessSettings: Hashable, Sendable {
     package static let keysMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(90 * 86_400))
     package static let callGraceRange: ClosedRange<Duration> = .zero...(.seconds(86_400))
     package static let maxTokenAgeRange: ClosedRange<Duration> = .seconds(1)...(.seconds(365 * 86_400))
-    /// What follows the issuer in the default `certs_url`.
+    /// The path behind the issuer in the default `certs_url`.
     package static let certsPath = "/cdn-cgi/access/certs"
 
     package let issuer: Issuer

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What is recorded of each request, and where.
+/// The parts of each request that are recorded, and the sink for them.
 package struct AuditSettings: Equatable, Sendable {
     package static let defaultSpool = "/var/lib/gatehouse/spool"
     package static let defaultSink = Sink.sqlite(path: "/var/lib/gatehouse/gatehouse.db")
@@ -39,7 +39,7 @@ package struct AuditSettings: Equatable, Sendable {
         /// Events stay in the spool.
         case none
 
-        /// As `kind` says it.
+        /// The values of `kind`.
         package enum Kind: String, Sendable, CaseIterable {
             case sqlite, postgres, stdout, none
         }

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What the log of `serve` tells.
+/// The settings of the log of `serve`.
 package struct LogSettings: Hashable, Sendable {
     /// The raw values are those of swift-log.
     package enum Level: String, Sendable, CaseIterable {

@@ -1,10 +1,10 @@
 package import GatehouseCore
 
-/// Where a PostgreSQL database is: `postgres://user@host:port/database?options`, with the password when a variable gave one.
+/// The URL of a PostgreSQL database: `postgres://user@host:port/database?options`, with the password when a variable gave one.
 package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
     /// The whole URL, for libpq alone.
     package let secret: Secret
-    /// Without password and options.
+    /// The URL without password and options.
     package let description: String
 
     /// - Throws: ``InvalidValue``, never repeating the text, for anything but a `postgres` or `postgresql` URL.
@@ -37,8 +37,8 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
         description = "\(scheme)://\(user)\(server)"
     }
 
-    /// Puts variables in their places. In a user and a password that stand apart, what a variable holds is percent-encoded (RFC 3986
-    /// section 3.2.1), so that no character of it ends them; everywhere else it is taken as it is.
+    /// Substitutes variables. Where user and password are written apart, a variable's value is percent-encoded (RFC 3986 section 3.2.1), so that no
+    /// character of it ends them; everywhere else it is taken unchanged.
     static func substitute(
         _ written: String,
         _ environment: Environment
@@ -69,7 +69,7 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
         return encoded
     }
 
-    /// The ':' between user and password of what stands behind the scheme, as it is written.
+    /// The ':' between user and password in the text behind the scheme, as it is written.
     private static func passwordColon(_ rest: Substring) -> String.Index? {
         let place = rest.prefix { $0 != "?" }
         guard let at = place.lastIndex(of: "@") else { return nil }
@@ -91,7 +91,7 @@ package struct PostgresURL: Equatable, Sendable, CustomStringConvertible {
     /// Whether the text, as it stands in the file, holds a password that no variable gives.
     static func hasLiteralPassword(_ written: String) -> Bool {
         guard let (_, rest) = split(written) else {
-            // Not a URL, or one that a variable gives whole or in part: look for a password with a literal default.
+            // The text is no URL, or a variable gives it whole or in part: look for a password with a literal default.
             return literal(written[...]) && written.contains("@")
         }
         let query = rest.firstIndex(of: "?").map { rest[$0...].dropFirst() } ?? ""

@@ -1,10 +1,10 @@
-/// What a reload does by itself.
+/// Settings of automatic reloads.
 package struct ReloadSettings: Hashable, Sendable {
-    /// What becomes of a file that lets somebody do more than the one in force.
+    /// The treatment of a file that grants somebody more than the one in force.
     package enum Widening: String, Sendable, CaseIterable {
-        /// It is taken; when it may be half a file, once it has been the same for a while.
+        /// The file is taken; one that may be half written is taken once it has been unchanged for a while.
         case apply
-        /// It waits for `gatehouse reload --yes`.
+        /// The file is held until `gatehouse reload --yes`.
         case confirm
     }
 

@@ -1,13 +1,13 @@
 package import GatehouseCore
 
-/// Where upstream tokens are kept.
+/// The store of upstream tokens.
 package enum StoreSettings: Equatable, Sendable {
     case environment(EnvironmentStoreSettings)
     case sqlite(path: String, masterKeys: MasterKeys)
     case postgres(url: PostgresURL, masterKeys: MasterKeys)
     case infisical(InfisicalStoreSettings)
 
-    /// As `kind` says it.
+    /// The values of `kind`.
     package enum Kind: String, Sendable, CaseIterable {
         case env, sqlite, postgres, infisical
     }
@@ -22,7 +22,7 @@ package enum StoreSettings: Equatable, Sendable {
     }
 }
 
-/// Where the keys are that seal tokens: the first one seals, all of them open. Never empty.
+/// The places of the keys that seal tokens: the first key seals, all of them open. Never empty.
 package struct MasterKeys: Hashable, Sendable {
     package let current: SecretSource
     package let older: [SecretSource]

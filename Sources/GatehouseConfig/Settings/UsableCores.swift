@@ -3,10 +3,10 @@ internal import Glibc
 
 /// The cores that the process may use: those it may be scheduled on, and no more than its cgroup's share of time fills.
 enum UsableCores {
-    /// Bytes read of a file that tells about them.
+    /// Bytes read of a file of the kernel about them.
     private static let maximumLength = 8192
 
-    /// At least 1.
+    /// The number of usable cores, at least 1.
     static func count() -> Int {
         let scheduled = allowed(in: text(of: "/proc/self/status")) ?? 1
         let quota = share(in: text(of: "/sys/fs/cgroup/cpu.max")) ?? scheduled

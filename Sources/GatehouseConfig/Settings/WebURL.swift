@@ -3,13 +3,13 @@ package import GatehouseCore
 /// An absolute `http` or `https` URL that Gatehouse itself asks: no user information and no fragment, so that it may be
 /// logged.
 package struct WebURL: Hashable, Sendable, CustomStringConvertible {
-    /// As it was written.
+    /// The URL as it was written.
     package let text: String
     package let isSecure: Bool
-    /// In lower case, an IPv6 address without its brackets.
+    /// The host in lower case, an IPv6 address without its brackets.
     package let host: String
     package let port: Int
-    /// With the query; empty when there is none.
+    /// The path with the query; empty when there is none.
     package let target: String
 
     package static let maximumLength = 2048
@@ -67,7 +67,7 @@ package struct WebURL: Hashable, Sendable, CustomStringConvertible {
     package var description: String { text }
 }
 
-/// Who signs assertions: the `iss` claim, compared exactly, and where `certs_url` starts.
+/// The signer of assertions: the `iss` claim, compared exactly, and the beginning of `certs_url`.
 package struct Issuer: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
@@ -85,7 +85,7 @@ package struct Issuer: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
-    /// Behind a team's name.
+    /// The domain behind a team's name.
     private static let domain = ".cloudflareaccess.com"
 
     /// Whether Access itself signs.

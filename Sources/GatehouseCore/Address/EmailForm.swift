@@ -42,7 +42,7 @@ package enum EmailForm {
     }
 
     /// The U-label of an A-label that has one; anything else as it is. What only looks like an A-label (RFC 5891 section 5.4) has none, so that
-    /// it is nobody else's name.
+    /// it is no other person's name.
     private static func label(_ text: Substring) -> String {
         guard text.hasPrefix("xn--"), let decoded = Punycode.decode(text.dropFirst(4)) else { return String(text) }
         let isHostName = decoded.utf8.allSatisfy {

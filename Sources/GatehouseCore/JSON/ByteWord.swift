@@ -1,8 +1,8 @@
 /// Eight bytes at a time within a 64-bit word: portable, and faster here than the vector types, whose any-of reductions compile to
 /// long sequences. Little-endian order is assumed: lowest address, lowest bits.
 ///
-/// What of this module is asked for single bytes or words is inlined into others. For that the type must be usable from inline code too:
-/// without it Swift passes over an `@inlinable` member of a package type and emits a call.
+/// Members that are called for single bytes or words are inlined into other modules. For that the type must be usable from inline code too: without
+/// it Swift ignores `@inlinable` on a member of a package type and emits a call.
 @usableFromInline
 package enum ByteWord {
     @inlinable package static var ones: UInt64 { 0x0101_0101_0101_0101 }

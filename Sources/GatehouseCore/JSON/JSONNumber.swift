@@ -1,9 +1,9 @@
 /// A number inside JSON bytes, kept as written. Borrows the bytes that were scanned: use it only while they live.
 package struct JSONNumber {
     let base: UnsafeRawPointer
-    /// Where it stands in the scanned bytes.
+    /// The number's position in the scanned bytes.
     package let range: Range<Int>
-    /// Written without fraction and exponent; says nothing about its size.
+    /// Whether the number is written without fraction and exponent; this says nothing about its size.
     package let isInteger: Bool
 
     init(base: UnsafeRawPointer, range: Range<Int>, isInteger: Bool) {
@@ -12,7 +12,7 @@ package struct JSONNumber {
         self.isInteger = isInteger
     }
 
-    /// As written.
+    /// The number as it is written.
     package var raw: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
     }

@@ -49,10 +49,10 @@ extension JSONScanner {
 
     // MARK: Text
 
-    /// Goes from a string's first quote to its last, and tells whether there are escapes between. Nearly all strings are plain to
-    /// their end, so that is the short way.
+    /// Advances from a string's first quote to its last, and returns whether there are escapes between. Nearly all strings are plain to their end, so
+    /// that is the short way.
     ///
-    /// - Parameter isRead: whether somebody here may resolve it: then half a surrogate pair, which is no character, is a fault.
+    /// - Parameter isRead: whether this process may resolve the string: then half a surrogate pair, which is no character, is a fault.
     @inline(__always)
     mutating func passText(isRead: Bool = true) throws(JSONFault) -> Bool {
         offset = Self.plainEnd(base, offset &+ 1, count)

@@ -1,9 +1,9 @@
 /// Pulls one JSON value (RFC 8259) out of contiguous bytes: strictly, without a tree and without allocating.
 ///
 /// Stricter than the RFC asks where two parsers could read the same bytes differently: valid UTF-8 only, no byte order
-/// mark, no lone surrogate in an escape, and, where the caller passes a ``JSONNames``, no member twice. Numbers stay as
-/// they are written. The caller walks the value in order and must take or ``skip()`` every member's value before it
-/// asks for the next member; a walk that does not is refused as `.unexpected`, never a trap.
+/// mark, no lone surrogate in an escape, and, where the caller passes a ``JSONNames``, no member twice. Numbers stay as they are written. The caller
+/// takes the value's parts in order and must take or ``skip()`` every member's value before it asks for the next member; a caller that does not gets
+/// `.unexpected`, never a trap.
 ///
 /// The bytes must outlive the scanner and all that it hands out.
 @usableFromInline
@@ -18,8 +18,8 @@ package struct JSONScanner {
     /// The position just after the last token, before the white space behind it.
     package private(set) var tokenEnd = 0
     package private(set) var depth = 0
-    /// Objects and arrays open at once in what ``skipUnread()`` passed, when they were more than ``maximumDepth``. Whoever walks several
-    /// values sets it back between them.
+    /// The largest number of objects and arrays that were open at once in what ``skipUnread()`` passed, when it exceeded ``maximumDepth``. A caller
+    /// that scans several values resets it between them.
     package var deepest = 0
     /// One bit for each open level, the innermost lowest: whether it is an object, and whether it had an entry yet.
     private var objects: UInt64 = 0
@@ -38,7 +38,7 @@ package struct JSONScanner {
         pass(0)
     }
 
-    /// What comes next, told by its first byte alone; nil at the end of the bytes or before anything but a value.
+    /// The kind of the next value, judged by its first byte alone; nil at the end of the bytes or before anything but a value.
     @inlinable package var next: JSONKind? {
         switch byte {
         case 0x7B: return .object
@@ -90,14 +90,14 @@ package struct JSONScanner {
 
     package mutating func null() throws(JSONFault) { try literal("null") }
 
-    /// Passes over the next value, checking it as strictly as if it were read. Duplicate members pass inside it.
+    /// Skips the next value, checking it as strictly as if it were read. Duplicate members are accepted inside it.
     ///
     /// - Returns: where the value stands in the bytes, without white space around it.
     @discardableResult
     package mutating func skip() throws(JSONFault) -> Range<Int> { try skip(isRead: true) }
 
-    /// Passes over the next value, which is somebody else's to read: as ``skip()``, but a string may hold an escape of half a surrogate
-    /// pair, and nesting is noted in ``deepest`` and not bounded.
+    /// Skips the next value, which only another reader uses: as ``skip()``, but a string may hold an escape of half a surrogate pair, and nesting is
+    /// noted in ``deepest`` and not bounded.
     ///
     /// - Returns: where the value stands in the bytes, without white space around it.
     @discardableResult
@@ -136,8 +136,8 @@ package struct JSONScanner {
         return start..<tokenEnd
     }
 
-    /// Passes over an object or array that is nested deeper than there are bits for. Its levels are kept one bit each in memory of their own, so
-    /// they take an eighth of the bytes that they are made of.
+    /// Skips an object or array that is nested deeper than ``maximumDepth``. Its levels are kept one bit each in memory of their own, so they take an
+    /// eighth of the bytes that they are made of.
     @inline(never)
     private mutating func passNested() throws(JSONFault) {
         var levels: [UInt64] = []
@@ -217,7 +217,7 @@ package struct JSONScanner {
     /// The bytes, for what is seldom asked of them.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
-    /// Passes the last bytes of a token and the white space behind it.
+    /// Consumes the last bytes of a token and the white space behind it.
     @inline(__always)
     mutating func pass(_ count: Int) {
         offset &+= count
@@ -230,7 +230,7 @@ package struct JSONScanner {
         while byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { offset &+= 1 }
     }
 
-    /// Passes a member's name and the colon.
+    /// Consumes a member's name and the colon.
     @inline(__always)
     private mutating func name(isRead: Bool = true) throws(JSONFault) -> JSONString {
         guard byte == 0x22 else { throw fault(.unexpected) }
@@ -253,7 +253,7 @@ package struct JSONScanner {
         pass(1)
     }
 
-    /// Passes the comma or the closing bracket. False when the level was closed.
+    /// Consumes the comma or the closing bracket. False when the level was closed.
     @inline(__always)
     private mutating func nextEntry(closing bracket: UInt8) throws(JSONFault) -> Bool {
         if byte == bracket {
@@ -281,7 +281,7 @@ package struct JSONScanner {
     }
 }
 
-/// What kind of value comes next.
+/// The kind of a JSON value.
 @usableFromInline
 package enum JSONKind: Hashable, Sendable {
     case object, array, string, number, bool, null
@@ -291,7 +291,7 @@ package enum JSONKind: Hashable, Sendable {
 package struct JSONFault: Error, Hashable, Sendable {
     package enum Code: String, Sendable {
         case byteOrderMark, invalidUTF8, invalidEscape, controlCharacter, invalidNumber
-        /// Another token than the grammar, or the caller's walk, has at this place; also the end of the bytes.
+        /// A token that the grammar, or the caller's order of calls, does not allow at this place; also the end of the bytes.
         case unexpected
         case tooDeep, duplicateMember, tooManyMembers, trailingBytes
     }

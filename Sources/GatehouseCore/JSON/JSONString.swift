@@ -5,9 +5,9 @@ internal import Glibc
 /// Four words, which a function returns in registers.
 @usableFromInline
 package struct JSONString {
-    /// Where the scanned bytes begin.
+    /// The address of the first scanned byte.
     @usableFromInline let base: UnsafeRawPointer
-    /// Where it stands in the scanned bytes, without the quotes.
+    /// The string's position in the scanned bytes, without the quotes.
     @usableFromInline package let range: Range<Int>
     @usableFromInline package let hasEscapes: Bool
 
@@ -23,7 +23,7 @@ package struct JSONString {
         self.init(base: bytes.start, range: range, hasEscapes: hasEscapes)
     }
 
-    /// As written between the quotes.
+    /// The string as it is written between the quotes.
     @inlinable package var raw: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
     }
@@ -116,7 +116,7 @@ package struct JSONString {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Where the bytes begin; of none, an address that is never read.
+    /// The address of the first byte; for an empty buffer without one, an address that is never read.
     var start: UnsafeRawPointer { baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped }
 }
 

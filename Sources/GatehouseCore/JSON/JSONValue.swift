@@ -1,10 +1,10 @@
-/// A JSON document of somebody else, whole: for the few documents that commands look into. What requests carry is scanned and never made a
+/// A JSON document of another system as a tree: for the few documents that commands read. What requests carry is scanned and never made a
 /// tree of.
 package indirect enum JSONValue: Hashable, Sendable {
     case object([Member])
     case array([JSONValue])
     case string(String)
-    /// As written.
+    /// A number as it is written.
     case number(String)
     case bool(Bool)
     case null
@@ -58,7 +58,7 @@ package indirect enum JSONValue: Hashable, Sendable {
         return members.first { $0.name == name }?.value
     }
 
-    /// Of an array; of everything else none.
+    /// The elements of an array; empty for every other kind of value.
     package var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
     package var text: String? { if case .string(let text) = self { text } else { nil } }
     package var integer: Int? { if case .number(let text) = self { Int(text) } else { nil } }
@@ -66,7 +66,7 @@ package indirect enum JSONValue: Hashable, Sendable {
 }
 
 extension JSONText {
-    /// A document of somebody else's as it is, inside this one.
+    /// A document of another system, embedded unchanged in this one.
     package mutating func value(_ name: String? = nil, _ value: JSONValue) {
         switch value {
         case .object(let members):

@@ -4,21 +4,21 @@ internal import GatehouseCore
 enum AnsweredValue: Sendable {
     /// `taskId` of a task that the server keeps.
     case task
-    /// The same in a message's own parameters, where it may be a task that the client keeps, unless the message tells of a task.
+    /// `taskId` in a message's own parameters, where it may be a task that the client keeps, unless the message is about a task of the server.
     case toldTask
     case requestState
-    /// Who may be given an answer out of a cache (2026-07-28).
+    /// `cacheScope`: the callers that may be given the answer out of a cache (2026-07-28).
     case cacheScope
-    /// Of a message of the server's own.
+    /// The method of a message that the server itself sends.
     case method
 }
 
-/// What an upstream hands out to a caller, as it must be bound to that caller.
+/// A value that an upstream hands out to a caller, by the way in which it is bound to that caller.
 package enum HandedOut: Sendable {
     case task, event, requestState
 }
 
-/// Follows the values in an answer, and tells what is put in where they end.
+/// Follows the values in an answer, and gives the bytes to insert where they end.
 struct AnsweredValues: Sendable {
     /// Bytes of a value as it is written; a longer one is handed on as it is, and cannot be presented again.
     static let maximumValue = 64 << 10

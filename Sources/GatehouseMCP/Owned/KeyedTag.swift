@@ -1,8 +1,8 @@
 internal import Crypto
 internal import GatehouseCore
 
-/// What stands behind an id to bind it to its owner: a dot and the first 16 bytes of an HMAC-SHA256 in base64url. No character
-/// of it needs an escape in a header field, a query, a JSON string or a line of an event stream.
+/// The tag behind an id that binds it to its owner: a dot and the first 16 bytes of an HMAC-SHA256 in base64url. No character of it needs an escape
+/// in a header field, a query, a JSON string or a line of an event stream.
 struct KeyedTag {
     /// Bytes of a tag with its dot.
     static let length = 23
@@ -42,7 +42,7 @@ struct KeyedTag {
         return [0x2E] + code.finalize().withUnsafeBytes { Array(Base64URL.encode($0.prefix(16)).utf8) }
     }
 
-    /// Whether two tags are the same, in a time that does not tell where they differ.
+    /// Whether two tags are the same, in a time that does not depend on where they differ.
     static func equal(_ expected: [UInt8], _ presented: UnsafeRawBufferPointer) -> Bool {
         guard presented.count == expected.count else { return false }
         var difference: UInt8 = 0

@@ -1,8 +1,8 @@
 internal import Crypto
 package import GatehouseCore
 
-/// What an upstream hands to a caller and takes back from whoever presents it. The upstream sees one identity, the route's token,
-/// so that each of these is bound to its caller by a keyed tag.
+/// A kind of value that an upstream hands to a caller and later accepts from anybody who presents it. The upstream sees one identity, the route's
+/// token, so each such value is bound to its caller by a keyed tag.
 package enum OwnedKind {
     /// `taskId` of 2025-11-25 and of the tasks extension.
     case task
@@ -59,7 +59,7 @@ package final class OwnedTags: Sendable {
         return Self.tag(kind, value, route, principal, current)
     }
 
-    /// By which of the keys a value that is presented has its caller's tag.
+    /// The age of the key by which a presented value has its caller's tag.
     package enum Acceptance {
         case current
         /// One that may end before the current one does.

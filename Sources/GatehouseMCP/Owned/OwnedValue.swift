@@ -16,7 +16,7 @@ package struct OwnedValue: Sendable {
     }
 
     package let kind: Kind
-    /// Nil for what is no string, which is nobody's.
+    /// Nil for a value that is no string, which belongs to no caller.
     package let text: RPCMessage.Text?
 
     init(_ kind: Kind, _ text: RPCMessage.Text?) {
@@ -107,7 +107,7 @@ extension OwnedValue {
 
     private static var duplicate: RPCFault.Code { .json(JSONFault.Code.duplicateMember.rawValue) }
 
-    /// Walks the members of the value that is next, and passes over those that `take` leaves, or over anything but an object.
+    /// Visits the members of the next value, and skips those that `take` leaves; a value that is no object is skipped whole.
     @inline(__always)
     private static func members(
         _ scanner: inout RPCScanner,

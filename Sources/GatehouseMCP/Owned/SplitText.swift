@@ -3,7 +3,7 @@ struct SplitText: Sendable {
     /// Bytes that are kept; of a longer text nothing is known.
     private let limit: Int
     private(set) var isOpen = false
-    /// Where it begins or goes on in the present slice.
+    /// The text's start in the present slice, or the start of its continuation.
     private var start = 0
     private var kept: [UInt8] = []
     private var isTooLong = false
@@ -15,7 +15,7 @@ struct SplitText: Sendable {
         if !kept.isEmpty { kept.removeAll() }
     }
 
-    /// Goes on in another slice.
+    /// Continues the text in another slice.
     mutating func resume(at offset: Int) { start = offset }
 
     /// The slice ends.
@@ -29,7 +29,7 @@ struct SplitText: Sendable {
         kept.append(contentsOf: bytes[start..<end])
     }
 
-    /// Ends it, and lends all of it unless it was too long.
+    /// Ends the text, and lends all of it unless it was too long.
     mutating func finish<Result>(
         _ bytes: UnsafeRawBufferPointer,
         at end: Int,

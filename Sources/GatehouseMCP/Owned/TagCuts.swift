@@ -2,9 +2,9 @@ package import GatehouseCore
 
 /// The tags in a body, found to be the caller's: what the upstream gets has them left out.
 package struct TagCuts: Sendable {
-    /// Where they stand, in ascending order.
+    /// The positions of the tags in the body, in ascending order.
     package private(set) var places: [Range<Int>] = []
-    /// Whether one of them is by a key that is not the current one.
+    /// Whether a tag was made by a key other than the current one.
     package private(set) var isUnderOlderKey = false
 
     package init() {}
@@ -49,7 +49,7 @@ package struct TagCuts: Sendable {
         _ route: RouteName,
         _ principal: Principal
     ) -> OwnedTags.Acceptance? {
-        // The tag stands there without escapes, or its end could not be told from the value's: no escape holds a dot.
+        // A tag is accepted only without escapes, otherwise its end could not be separated from the value's: no escape holds a dot.
         guard KeyedTag.ends(text.raw) else { return nil }
         return text.withResolvedBytes { value in
             guard kind == .requestState else {
@@ -62,7 +62,7 @@ package struct TagCuts: Sendable {
         }
     }
 
-    /// Goes through what remains of a part of the payload.
+    /// Visits the ranges that remain of a part of the payload.
     ///
     /// - Parameter part: of the payload.
     package func remaining(of part: Range<Int>, _ take: (Range<Int>) -> Void) {

@@ -17,7 +17,7 @@ enum Archive {
     struct Entry: Sendable {
         let name: String
         let size: Int64
-        /// Where its bytes begin in the archive.
+        /// The offset of the entry's bytes in the archive.
         let offset: Int64
     }
 
@@ -131,7 +131,7 @@ enum Archive {
         return bytes
     }
 
-    /// Puts a file beside where it will stand.
+    /// Unpacks a file beside its destination.
     ///
     /// - Returns: its SHA-256 in hex.
     static func extract(_ entry: Entry, of path: String, to target: String) throws(GatehouseError) -> String {

@@ -125,7 +125,7 @@ package struct Backup: Sendable {
         return files
     }
 
-    /// What other systems keep, and how it is saved there.
+    /// Descriptions of data that other systems keep, and of how it is saved there.
     private var elsewhere: [String] {
         var words: [String] = []
         for store in configuration.stores {

@@ -2,8 +2,8 @@ internal import Crypto
 package import GatehouseCore
 internal import GatehouseTokens
 
-/// What a backup holds, with the digest of each file, sealed by the master key that was first when it was made: whoever changes the archive,
-/// and has no key, is noticed.
+/// The contents of a backup, with the digest of each file, sealed by the master key that was first when it was made: a change of the archive by
+/// anybody without that key is noticed.
 package struct BackupManifest: Sendable {
     static let fileName = "manifest.json"
     static let sealName = "manifest.seal"
@@ -11,7 +11,7 @@ package struct BackupManifest: Sendable {
     private static let purpose = "gatehouse backup manifest v1"
 
     package struct File: Sendable {
-        /// In the archive.
+        /// The file's name in the archive.
         package let name: String
         package let role: Role
         /// The store's name; empty for what there is one of.
@@ -33,7 +33,7 @@ package struct BackupManifest: Sendable {
     package let version: String
     package let madeAt: Timestamp
     package let files: [File]
-    /// What belongs to the installation and is not in it, and how it is saved.
+    /// Parts of the installation that are not in the backup, and how they are saved.
     package let leftOut: [String]
 
     init(version: String, madeAt: Timestamp, files: [File], leftOut: [String]) {

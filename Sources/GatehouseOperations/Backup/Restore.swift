@@ -5,8 +5,8 @@ internal import GatehouseTokens
 internal import Glibc
 internal import SQLiteClient
 
-/// Puts a backup back. Everything is unpacked beside its place and verified first: digests, the seal, the pages of databases, whether the
-/// master keys here open the tokens. Only then are files exchanged; those that were there stay beside, under another name.
+/// Restores a backup. Everything is unpacked beside its destination and verified first: digests, the seal, the pages of databases, whether the master
+/// keys here open the tokens. Only then are files exchanged; the former ones stay beside them, under another name.
 package struct Restore: Sendable {
     /// A file of the backup, and where it goes.
     package struct Step: Sendable {
@@ -132,10 +132,10 @@ package struct Restore: Sendable {
 
     // MARK: -
 
-    /// Where a file goes, by the configuration that is here; nil for what is only kept in the archive to be looked at.
+    /// The destination of a file by the present configuration; nil for a file that is only kept in the archive for reading.
     private func target(of file: BackupManifest.File) -> String? {
         switch file.role {
-        // Whoever restores has one already, which says where all else goes.
+        // The configuration is there already: it names the destinations of the other files.
         case .configuration: return nil
         case .tokens:
             guard case .sqlite(let path, _)? = configuration.store(named: file.subject)?.settings else { return nil }

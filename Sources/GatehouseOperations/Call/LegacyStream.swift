@@ -9,7 +9,7 @@ final class LegacyStream: Sendable {
         case timeUp(Int)
     }
 
-    /// Of the whole conversation; each answer has the time that a message has.
+    /// The timeout of the whole conversation; each answer has the timeout of its message.
     private static let lifetime: Duration = .seconds(3600)
 
     private let received = Mutex<[UInt8]>([])
@@ -73,7 +73,7 @@ final class LegacyStream: Sendable {
         task.withLock { $0 = running }
     }
 
-    /// Waits until what has come so far has it.
+    /// Waits until the bytes received so far contain a match.
     private func wait<Found>(_ timeout: Duration, _ find: ([UInt8]) -> Found?) async throws(CallFailure) -> Found {
         let number = waits.withLock { waits in
             waits += 1

@@ -17,20 +17,20 @@ package struct MCPCall: Sendable {
         package let half: Half
         package let url: String
         package let steps: [CallStep]
-        /// Nil when nobody asked for them.
+        /// Nil when the list was not asked for.
         package let tools: [String]?
-        /// Of the tool; nil when none was called.
+        /// The tool's result; nil when none was called.
         package let result: JSONValue?
         package let failure: CallFailure?
     }
 
     package static let defaultTimeout: Duration = .seconds(30)
 
-    /// Of the message that waits longest.
+    /// The longest time to wait for one message.
     package var timeout = MCPCall.defaultTimeout
     /// Below the route; nil for where its configuration says that MCP is spoken.
     package var path: String?
-    /// Of the protocol; nil to find out.
+    /// The protocol version to speak; nil to negotiate it.
     package var version: String?
     package var lists = false
     package var tool: (name: String, arguments: JSONValue)?

@@ -18,7 +18,7 @@ struct MCPConversation {
     private let place: MCPPlace
     private let clientVersion: String
     private var session: String?
-    /// Where the server speaks the legacy transport alone.
+    /// The stream of a server that speaks only the legacy transport, and its address for posts.
     private var legacy: (stream: LegacyStream, endpoint: String)?
     private var version = MCPConversation.handshakeVersion
     private var lastID = 0
@@ -37,7 +37,7 @@ struct MCPConversation {
         if let wanted { version = wanted }
         if isPlain { return try await discover() }
         do throws(CallFailure) { try await initialize() } catch {
-            // What a client does on these (2025-11-25, transports, backwards compatibility).
+            // A client falls back to the legacy transport on these statuses (2025-11-25, transports, backwards compatibility).
             guard [400, 404, 405].contains(lastStatus), await openLegacy() else { throw error }
             try await initialize()
         }
@@ -110,7 +110,7 @@ struct MCPConversation {
         return result
     }
 
-    /// Ends the session, where there is one. What comes of it changes nothing.
+    /// Ends the session, when there is one. Its answer changes nothing.
     mutating func close() async {
         legacy?.stream.close()
         guard let session else { return }
@@ -147,7 +147,7 @@ struct MCPConversation {
         return answer
     }
 
-    /// In the response, or on the stream of the legacy transport.
+    /// Reads the answer from the response, or from the stream of the legacy transport.
     private mutating func answer(
         to id: Int,
         _ method: String,

@@ -2,13 +2,13 @@ internal import CurlClient
 internal import GatehouseCore
 internal import GatehouseTokens
 
-/// Where an MCP server is spoken to, and with which header fields.
+/// The address of an MCP server, and the header fields of requests to it.
 struct MCPPlace: Sendable {
     let url: String
     var unixSocket: String?
     /// A PEM file, in place of the system's authorities.
     var authoritiesFile: String?
-    /// Where the connection goes when the URL names the server as its certificate does.
+    /// The host to connect to when the URL has the server's name as its certificate has it.
     var connectHost: String?
     var headers: [CurlHeader] = []
     var connectTimeout = CurlRequest.defaultConnectTimeout
@@ -53,7 +53,7 @@ struct MCPPlace: Sendable {
             case .token(let name):
                 guard let value = tokens[name] else { return nil }
                 parts.append(value.secret)
-            // Nobody calls: the operator asks, and has no assertion.
+            // The operator makes the call, and has no assertion.
             case .assertion: return nil
             case .email, .subject, .principal: parts.append(Secret("gatehouse-call"))
             }

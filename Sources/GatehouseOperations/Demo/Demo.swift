@@ -9,7 +9,7 @@ internal import SocketLoop
 internal import Synchronization
 
 /// Everything on loopback: an issuer like Access, a small MCP server, and Gatehouse in front of it, put together as `gatehouse serve`
-/// would. Tells a story of calls; each step is checked, so a demo that ends well has shown what it says.
+/// would. Makes a series of calls and checks each, so a demo that ends well has shown what it says.
 package struct Demo: Sendable {
     /// Gets each line of the story.
     private let say: @Sendable (String) -> Void
@@ -20,7 +20,7 @@ package struct Demo: Sendable {
         self.usesColor = usesColor
     }
 
-    /// - Parameter lingering: waits, with everything still running, until the caller wants the end; nil to end at once.
+    /// - Parameter lingering: returns when the caller wants the end; everything keeps running until then. Nil to end at once.
     /// - Throws: ``GatehouseError`` when a step did not do what it should.
     package func run(lingering: (@Sendable () async -> Void)? = nil) async throws {
         let loop = try EpollLoop.start(named: "demo")

@@ -15,7 +15,7 @@ struct DemoIssuer: Sendable {
         key = try _RSA.Signing.PrivateKey(keySize: .bits2048)
     }
 
-    /// What the certs URL answers.
+    /// The answer of the certs URL.
     var keySet: String {
         get throws {
             let primitives = try key.publicKey.getKeyPrimitives()

@@ -2,11 +2,11 @@ internal import GatehouseCore
 internal import GatehouseServer
 internal import Synchronization
 
-/// An MCP server that knows nothing of sign-in: JSON-RPC over HTTP with a few tools. It tells what it received, so that one can
+/// An MCP server that knows nothing of sign-in: JSON-RPC over HTTP with a few tools. Its answers name what it received, so that a reader can
 /// see what Gatehouse did on the way.
 final class DemoMCP: Sendable {
     static let header = "X-Demo-Api-Key"
-    /// Events of a `watch` that waits in vain: half a minute.
+    /// The largest number of events of a `watch` without a rotation: half a minute.
     static let maximumProgress = 600
     static let progressInterval: Duration = .milliseconds(50)
     private static let json = "application/json"
@@ -68,7 +68,7 @@ final class DemoMCP: Sendable {
         }
     }
 
-    /// The fields that tell who calls, as JSON by lower-case name.
+    /// The fields that name the caller, as JSON by lower-case name.
     private func whoami(_ request: LoopbackServer.Request) -> String {
         var json = JSONText()
         json.object { fields in
@@ -123,7 +123,7 @@ final class DemoMCP: Sendable {
 
     /// One JSON-RPC message: what the demo's server needs of it.
     private struct Call {
-        /// As it was written; nil for a notification.
+        /// The request's id as it was written; nil for a notification.
         var id: String?
         var method = ""
         var tool = ""

@@ -4,7 +4,7 @@ internal import GatehouseCore
 internal import GatehouseServer
 internal import GatehouseTokens
 
-/// The calls of the demo, told in plain words and checked one by one.
+/// The calls of the demo, described in plain words and checked one by one.
 struct DemoStory: Sendable {
     let port: Int
     let issuer: DemoIssuer
@@ -79,7 +79,7 @@ struct DemoStory: Sendable {
         say("Every step did what it says.")
     }
 
-    /// What a person may try by hand while everything stays up.
+    /// Prints commands that a person may try by hand while everything stays up.
     func invite(admin: Int, configuration: String) throws {
         say("")
         say(bold("Still running.") + " Try it; Ctrl-C ends it.")
@@ -116,13 +116,13 @@ struct DemoStory: Sendable {
     ) async throws -> CurlResponse {
         var headers = [
             CurlHeader("Content-Type", "application/json"), CurlHeader("Accept", "application/json, text/event-stream"),
-            // What a client must not be able to pass on.
+            // Header fields that a client must not be able to pass on.
             CurlHeader("Authorization", "Bearer from-the-client"), CurlHeader(DemoMCP.header, "from-the-client"),
         ]
         if let assertion { headers.append(CurlHeader("Cf-Access-Jwt-Assertion", assertion)) }
         let body = CurlBody(Self.body(tool))
         var request = CurlRequest("http://127.0.0.1:\(port)/mcp", method: "POST", headers: headers, body: body)
-        // A stream stays open as long as the story waits for a rotation.
+        // A stream stays open as long as the demo waits for a rotation.
         request.timeout = Self.patience
         let response = try await CurlClient().perform(request)
         if !quietly {

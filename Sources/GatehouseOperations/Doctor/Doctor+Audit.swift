@@ -3,7 +3,7 @@ internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
 
-/// Where audit events wait, and where they end up.
+/// Checks of the spool of audit events, and of their sink.
 extension Doctor {
     func auditSink() -> [Finding] {
         switch configuration.audit.sink {
@@ -25,7 +25,7 @@ extension Doctor {
         }
     }
 
-    /// Of a database that cannot be read, ``archive()`` says so.
+    /// A database that cannot be read is reported by ``archive()``.
     private func clock() -> [Finding] {
         let asked = ContinuousClock.now
         let time = try? AuditAssembly.archive(configuration.audit, isUntouched: true).clock()

@@ -41,7 +41,7 @@ extension Doctor {
         return String(cString: name)
     }
 
-    /// What every TLS connection of this process trusts, where the operator chose it.
+    /// The certificate authorities that every TLS connection of this process trusts, where the operator chose them.
     func authorities() -> [Finding] {
         guard let path = CurlRequest.authoritiesOfEnvironment else { return [] }
         guard let file = FileStatus(path), file.isReadable, file.isRegular else {

@@ -6,7 +6,7 @@ internal import Glibc
 
 /// Upstreams and listeners: what reaches them, and what should not.
 extension Doctor {
-    /// Any answer will do: what a server says to a bare GET is its own affair.
+    /// Asks the upstream. Any answer will do: the status of a bare GET is up to the server.
     func upstream(_ route: Route) async -> Finding {
         let place = route.upstream.isUnix ? "its unix socket" : route.upstream.authority
         var request = CurlRequest("\(route.upstream.isSecure ? "https" : "http")://\(route.upstream.authority)/")
@@ -102,8 +102,8 @@ extension Doctor {
         return findings
     }
 
-    /// What only the instance that runs can know: what its requests met, a second writer to its audit, a file that it refused. What the doctor
-    /// has looked at itself is left out.
+    /// A finding that only the running instance can have: about its requests, a second writer to its audit, a file that it refused. Findings that the
+    /// doctor makes itself are left out.
     private static func told(_ finding: Finding) -> Finding? {
         switch finding.probe {
         case .certs, .store, .token, .secrets: nil

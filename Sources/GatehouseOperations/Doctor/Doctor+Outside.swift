@@ -22,7 +22,7 @@ package struct ServiceToken: Sendable {
         return ServiceToken(id: String(cString: id), secret: Secret(String(cString: secret)))
     }
 
-    /// As Access takes it at the edge.
+    /// The header fields by which Access takes the service token at its edge.
     var headers: [CurlHeader] {
         [
             CurlHeader("CF-Access-Client-Id", id),
@@ -31,13 +31,13 @@ package struct ServiceToken: Sendable {
     }
 }
 
-/// From outside, by the address that clients use.
+/// Checks from outside, by the address that clients use.
 extension Doctor {
     func outside(_ url: String) async -> [Finding] {
         await signIn(url) + [await isGuarded(url), await isStreaming(url)]
     }
 
-    /// Without credentials nobody may come as far as Gatehouse.
+    /// Checks that a request without credentials does not reach Gatehouse.
     private func isGuarded(_ url: String) async -> Finding {
         let response: CurlResponse
         do throws(CurlError) {

@@ -19,7 +19,7 @@ extension Doctor {
         }
     }
 
-    /// Where orchestrators put secrets: readable for every user of the container, which is one.
+    /// Folders in which orchestrators put secrets: readable for every user of the container, which is one.
     private static let ownPlaces = ["/run/secrets/", "/var/run/secrets/", "/run/credentials/"]
 
     func secretFiles() -> [Finding] {

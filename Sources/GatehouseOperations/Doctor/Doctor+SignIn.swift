@@ -23,7 +23,7 @@ extension Doctor {
             let advice =
                 "a person's client needs a 401 that leads to a sign-in: is there an Allow policy, and is Managed OAuth on?"
             return [Finding(.signIn, .warn, url, "answers 403 to an MCP request", advice: advice)]
-        // What else is wrong says the probe of the public address.
+        // Other statuses are reported by the probe of the public address.
         case _: return []
         }
     }

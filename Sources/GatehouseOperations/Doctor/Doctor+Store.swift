@@ -111,7 +111,7 @@ extension Doctor {
             case .token(let name):
                 guard let value = tokens[name] else { return nil }
                 value.secret.withUnsafeBytes { bytes += $0 }
-            // Nobody calls: the doctor asks for itself.
+            // The doctor makes the call, and has no assertion.
             case .email, .subject, .principal, .assertion: bytes += "gatehouse-doctor".utf8
             }
         }

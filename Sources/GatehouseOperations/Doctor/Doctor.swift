@@ -17,7 +17,7 @@ package struct Doctor: Sendable {
     /// The address that clients use, to look from outside; nil to leave that out.
     let publicURL: String?
     let now: Timestamp
-    /// With which it opens an event stream at the public URL.
+    /// The service token with which the doctor opens an event stream at the public URL.
     let serviceToken: ServiceToken?
     /// How soon the first bytes of an event stream must come: Gatehouse sends a comment at once.
     let firstBytes: Duration

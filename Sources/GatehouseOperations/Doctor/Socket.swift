@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// Names, addresses and whether somebody listens there.
+/// Resolves names, and checks whether a process listens at an address.
 enum Socket {
     /// How long a connection may take.
     static let timeout: Int32 = 2000
 
     struct Address {
         let family: Int32
-        /// Of `sockaddr_in` or `sockaddr_in6`.
+        /// The bytes of a `sockaddr_in` or `sockaddr_in6`.
         let bytes: [UInt8]
         /// The four or sixteen bytes of the address itself.
         let host: [UInt8]
@@ -49,7 +49,7 @@ enum Socket {
         return addresses
     }
 
-    /// Whether somebody takes a connection there in time.
+    /// Whether a connection to the address is accepted in time.
     static func connects(_ address: Address) -> Bool {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(address.family, kind, 0)

@@ -29,7 +29,7 @@ package struct ChildProgram: Sendable {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
     }
 
-    /// Becomes the program: its signals, exit status and streams are then ours by nature. Returns only when that fails.
+    /// Replaces this process with the program, which then has its signals, exit status and streams. Returns only when that fails.
     package func replaceProcess(_ environment: ChildEnvironment) -> GatehouseError {
         Self.closeOnExec()
         signal(SIGPIPE, SIG_DFL)
@@ -72,7 +72,7 @@ package struct ChildProgram: Sendable {
         return body(pointers + [nil])
     }
 
-    /// Nothing but the three standard streams goes to the program, whatever was left open by whoever started us.
+    /// Nothing but the three standard streams goes to the program, whatever our own parent process left open.
     private static func closeOnExec() {
         guard let folder = opendir("/proc/self/fd") else { return }
         defer { closedir(folder) }

@@ -3,9 +3,9 @@ struct Supervision: ~Copyable {
     private enum State {
         /// The program runs. To: restarting, ending, over.
         case running
-        /// It was told to end, and is started again when it has. To: running, ending.
+        /// The program was asked to end, and is started again when it has. To: running, ending.
         case restarting
-        /// Somebody told us to end, and so the program. To: over.
+        /// The supervisor was asked to end, and has asked the program to. To: over.
         case ending
         case over
     }
@@ -22,12 +22,12 @@ struct Supervision: ~Copyable {
     }
 
     private var state = State.running
-    /// Signals by which somebody tells a process to end.
+    /// Signals that ask a process to end.
     private let endings: Set<Int32>
 
     init(endings: Set<Int32>) { self.endings = endings }
 
-    /// - Parameter status: as a shell tells it.
+    /// - Parameter status: in the form of a shell's `$?`.
     mutating func exited(_ status: Int32) -> Action {
         switch state {
         case .running, .ending:

@@ -78,7 +78,7 @@ package final class Supervisor: Sendable {
 /// Signals and rotations as bytes in a pipe: a signal handler may do little else than write.
 private enum Notices {
     static let rotation: UInt8 = 0
-    /// Set in the byte of a signal that the terminal sent to the whole group.
+    /// A flag in the byte of a signal: the terminal sent it to the whole process group.
     private static let shared: UInt8 = 0x80
 
     enum Notice {

@@ -2,7 +2,7 @@ package import GatehouseCore
 internal import GatehouseServer
 internal import Glibc
 
-/// A file that holds one token, for a program that must not reach the store: whoever has the store writes it, `gatehouse run` reads it.
+/// A file that holds one token, for a program that must not reach the store: a process with access to the store writes it, `gatehouse run` reads it.
 package struct TokenFile: Hashable, Sendable {
     /// A variable that a program finds the token in.
     package let variable: String
@@ -19,7 +19,7 @@ package struct TokenFile: Hashable, Sendable {
         variable = String(text[..<equals])
         path = String(text[text.index(after: equals)...])
         guard path.hasPrefix("/") else {
-            // Not repeated: somebody may have typed the value there.
+            // The path is not repeated: the user may have typed the value there.
             throw InvalidValue(
                 "what follows \(variable)= is no absolute path",
                 suggestion: "--env-from \(variable)=/run/token/coda"

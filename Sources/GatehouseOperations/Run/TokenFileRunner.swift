@@ -5,7 +5,7 @@ internal import Synchronization
 /// `gatehouse run --env-from`: a program with tokens from files in its environment. It reads no configuration and opens no store, so that nothing
 /// but these tokens has to be where the program is.
 package struct TokenFileRunner: Sendable {
-    /// Between two readings of the files.
+    /// Time between two readings of the files.
     package static let interval: Duration = .seconds(1)
 
     private let files: [TokenFile]
@@ -32,7 +32,7 @@ package struct TokenFileRunner: Sendable {
         return ChildEnvironment(inherited: TokenRunner.inherited, keeping: kept, tokens: values)
     }
 
-    /// Becomes the program. Returns only by an error.
+    /// Replaces this process with the program. Returns only by an error.
     package func exec(_ program: ChildProgram) throws -> Never {
         throw program.replaceProcess(environment(try tokens()))
     }

@@ -53,7 +53,7 @@ package struct TokenRunner: Sendable {
         var values: [(variable: String, value: Secret)] = []
         for variable in variables {
             guard let value = tokens[variable.token] else {
-                // Its name is not repeated: somebody may have typed the value there.
+                // The name is not repeated: the user may have typed the value there.
                 throw GatehouseError(
                     .unusable,
                     "the store '\(configuration.store.name)' has no token of the name that stands behind \(variable.variable)=",
@@ -65,7 +65,7 @@ package struct TokenRunner: Sendable {
         return ChildEnvironment(inherited: Self.inherited, keeping: kept, tokens: values)
     }
 
-    /// Becomes the program. Returns only by an error.
+    /// Replaces this process with the program. Returns only by an error.
     package func exec(_ program: ChildProgram) async throws -> Never {
         throw program.replaceProcess(try environment(await tokens()))
     }

@@ -5,7 +5,7 @@ package struct TokenVariable: Hashable, Sendable {
     package let variable: String
     package let token: TokenName
 
-    /// - Throws: ``InvalidValue`` that does not repeat what stands behind the `=`: somebody may take it for the place of the value.
+    /// - Throws: ``InvalidValue`` that does not repeat the text behind the `=`: a user may have typed the token's value there.
     package init(parsing text: String) throws(InvalidValue) {
         guard let equals = text.firstIndex(of: "="), ChildEnvironment.isName(text[..<equals]) else {
             throw InvalidValue("a variable and a token's name are wanted", suggestion: "--env CODA_API_TOKEN=coda")

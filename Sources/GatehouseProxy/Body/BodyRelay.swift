@@ -34,7 +34,7 @@ struct BodyRelay {
 
     static let none = BodyRelay(.none, trailers: .response, malformed: .requestMalformed)
 
-    /// Bytes of payload still to come, nil when only the body itself will tell.
+    /// Bytes of payload still to come, nil when only the body itself shows it.
     var remaining: Int? {
         switch framing {
         case .none: 0

@@ -34,7 +34,7 @@ package struct BodyScanner: Sendable {
         /// `left` bytes of payload remain.
         case length
         case untilClose
-        /// Before or within the digits of a size.
+        /// Before the digits of a chunk's size, or within them.
         case size
         case chunkExtension
         /// The LF that ends a size line.

@@ -105,7 +105,7 @@ enum ByteScan {
 }
 
 extension UInt8 {
-    /// As ``HeaderName/fold(_:)``, within reach of the optimizer: lower case, and `_` and `.` read as `-`.
+    /// The byte folded as in ``HeaderName/fold(_:)``, inlinable here: lower case, and `_` and `.` read as `-`.
     @inline(__always) var foldedInName: UInt8 {
         self &- 0x41 < 26 ? self | 0x20 : self == 0x5F || self == 0x2E ? 0x2D : self
     }

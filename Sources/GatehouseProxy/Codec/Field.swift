@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// One header field, as ranges of the head's bytes.
 package struct Field: Sendable {
     package let name: ByteRange
-    /// Without the whitespace around it.
+    /// The value without the whitespace around it.
     package let value: ByteRange
     package let known: KnownField
     /// Whether `Connection` names the field, which makes it hop-by-hop (RFC 9110 section 7.6.1).
@@ -31,7 +31,7 @@ package struct Field: Sendable {
 package enum FieldOccurrence: Equatable, Sendable {
     case missing
     case one(ByteRange)
-    /// Two fields, or one that holds a comma: a server that joins fields cannot tell these apart (RFC 9110 section 5.3).
+    /// Two fields, or one that holds a comma: a server that joins fields cannot distinguish these (RFC 9110 section 5.3).
     case duplicate
 
     mutating func add(_ value: ByteRange, in bytes: Span<UInt8>) {

@@ -10,9 +10,9 @@ struct HeadLines {
         case tooLong
     }
 
-    /// Where the next line starts.
+    /// The start of the next line.
     private(set) var start = 0
-    /// How far the search for its end got.
+    /// The offset up to which the end of that line was searched for.
     private var scanned = 0
 
     /// Skips one empty line before the start line (RFC 9112 section 2.2).
@@ -21,7 +21,7 @@ struct HeadLines {
         scanned = start
     }
 
-    /// Goes on with bytes of which the first `count`, all of them in finished lines, are gone.
+    /// Continues after the first `count` bytes, all of them in finished lines, were removed.
     mutating func rebase(_ count: Int) {
         start -= count
         scanned -= count

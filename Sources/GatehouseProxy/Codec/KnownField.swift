@@ -3,19 +3,19 @@ package enum KnownField: UInt8, Sendable {
     case other
     case host, contentLength, transferEncoding
     case connection, keepAlive, te, upgrade
-    /// Any `Proxy-*`.
+    /// Any other `Proxy-*` field.
     case proxy
     case trailer, expect
     case cookie, authorization, origin, acceptEncoding, accept
     /// `Cf-Access-Jwt-Assertion` in any case, written with `-`.
     case assertion
-    /// Any other `Cf-Access-*`, and the assertion written with `_`.
+    /// Any other `Cf-Access-*` field, and the assertion's name written with `_`.
     case accessOther
     case cfRay, cfConnectingIP
     /// `X-Request-Id`, with `-` or `_`.
     case requestID
     case traceparent
-    /// Any `Access-Control-*`.
+    /// Any `Access-Control-*` field.
     case accessControl
     case contentType, contentEncoding, location, cacheControl, xAccelBuffering, setCookie
     case mcpSessionID, mcpProtocolVersion, mcpMethod, mcpName, lastEventID
@@ -23,7 +23,7 @@ package enum KnownField: UInt8, Sendable {
     /// ``OverrideField``.
     case override
     /// A field that would be one of the above, or `X-Forwarded-For` or `-Proto`, if `_` or `.` were `-`, as CGI, WSGI and PHP read it.
-    /// Never forwarded: such a server could not tell it from the real one.
+    /// Never forwarded: such a server could not distinguish it from the real one.
     case shadow
 
     @inline(__always) var bit: UInt64 { 1 &<< UInt64(rawValue) }

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// A whole response of Gatehouse's own: a refusal, or what it tells everybody.
+/// A whole response of Gatehouse's own: a refusal, or a public document.
 package struct LocalResponse: Equatable, Sendable {
     package enum Content: Equatable, Sendable {
         /// No content, and no field that would speak of one.
@@ -15,7 +15,7 @@ package struct LocalResponse: Equatable, Sendable {
 
     package var status: Int
     package var content: Content
-    /// Whole lines.
+    /// Further header lines, each with its CRLF.
     package var lines: [UInt8] = []
     /// The addition of a 401 to its challenge: more parameters, each after a comma.
     package var challenge: [UInt8] = []
@@ -59,7 +59,7 @@ package struct LocalResponse: Equatable, Sendable {
     /// Writes the response and returns its length in bytes.
     ///
     /// - Parameters:
-    ///   - isHEAD: whether the request was HEAD: the content is left out, its length is told.
+    ///   - isHEAD: whether the request was HEAD: the content is left out, and `Content-Length` stays.
     ///   - output: at least ``bound`` bytes.
     package func write(
         requestID: RequestID,

@@ -67,7 +67,7 @@ struct MessageFields {
     /// Marks the fields that `Connection` names. Those that frame or route the message cannot be nominated away: what is left
     /// would mean something else to the next server.
     ///
-    /// - Returns: the known fields that are thereby gone for whoever comes next, a bit each.
+    /// - Returns: the known fields that the next hop must not see for that reason, a bit each.
     func mark(_ fields: inout [Field], in bytes: Span<UInt8>) -> UInt64 {
         guard !nominations.isEmpty else { return 0 }
         var gone: UInt64 = 0

@@ -1,8 +1,8 @@
 /// The fields that say what the request line says, and may say it otherwise. Servers take the path or the method from them in the belief
 /// that a proxy of their own has set them; none stands between the edge and the upstream, so only a client can have.
 enum OverrideField {
-    /// Whether the name of a field, in any case and with `-`, `_` and `.` alike, is one of these. Every field that is not known is asked, so the
-    /// names are told apart by a letter and a length before a text is compared.
+    /// Whether the name of a field, in any case and with `-`, `_` and `.` alike, is one of these. Every unknown field is looked up, so a letter and a
+    /// length exclude most names before a text is compared.
     ///
     /// Beginnings of names: IIS, Symfony and Zend (`X-Original-URL`, `X-Rewrite-URL`, `X-Override-URL`), nginx's and Envoy's authorization
     /// (`X-Original-URI`, `X-Original-Method`, `X-Envoy-Original-Path`), Rails, Express, Django and Laravel (`X-HTTP-Method*`, `X-Method*`).

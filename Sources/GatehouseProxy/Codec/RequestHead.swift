@@ -1,16 +1,16 @@
 /// One request head. Ranges are offsets into the bytes that were parsed, which start with the head.
 ///
-/// A class, because each step of a request's walk would otherwise copy it. Its parser reuses it: what is to be known of a head when the
-/// next one is parsed has to be noted elsewhere.
+/// A class, because each step of a request would otherwise copy it. Its parser reuses it: a value that is needed after the next head is parsed has to
+/// be stored elsewhere.
 package final class RequestHead {
     /// Bytes of the head, the empty line at its end included.
     package internal(set) var length = 0
     package internal(set) var method = ByteRange.empty
-    /// As it came; in absolute-form with scheme and authority.
+    /// The request target as it came; in absolute-form with scheme and authority.
     package internal(set) var target = ByteRange.empty
     /// Starts with `/`. Unambiguous: the path that routes is the path that is forwarded.
     package internal(set) var path = ByteRange.empty
-    /// Without the `?`; nil when there is none.
+    /// The query without the `?`; nil when there is none.
     package internal(set) var query: ByteRange?
     /// Host and port, as `Host` says.
     package internal(set) var authority = ByteRange.empty
@@ -28,7 +28,7 @@ package final class RequestHead {
     package internal(set) var cfRay: ByteRange?
     package internal(set) var cfConnectingIP: ByteRange?
     package internal(set) var fields: [Field] = []
-    /// Which of the known fields are there and not nominated away: a bit each, at ``KnownField``'s raw value.
+    /// The known fields that are present and not nominated away: a bit each, at ``KnownField``'s raw value.
     var present: UInt64 = 0
 
     /// Fields that there is room for from the start: as many as most heads have.

@@ -29,8 +29,8 @@ package struct RequestHeadParser: ~Copyable {
         self.requiresHost = requiresHost
     }
 
-    /// Lets the memory of the fields go while no head is needed, as during a long stream; the next head takes it anew. All else of
-    /// the present head stays.
+    /// Frees the memory of the fields while no head is needed, as during a long stream; the next head allocates it again. Everything else in the
+    /// present head stays.
     package mutating func releaseFields() { head.fields = [] }
 
     /// Forgets a head that was begun.

@@ -4,7 +4,7 @@ package enum RequestMethod: Sendable {
     /// `TRACE` and `TRACK`, whose answer holds the fields of the request and so the injected token, and `CONNECT`, which asks for a
     /// tunnel. In any case: some servers read methods so.
     case neverForwarded
-    /// Also one of the first five in another case: methods are case-sensitive (RFC 9110 section 9.1).
+    /// Any other method, also one of the first five in another case: methods are case-sensitive (RFC 9110 section 9.1).
     case other
 
     /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.

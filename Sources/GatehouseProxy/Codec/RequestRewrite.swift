@@ -16,9 +16,9 @@ package final class RequestRewrite: Sendable {
     package struct Untagging: Sendable {
         /// Bytes at the end of `Mcp-Session-Id`.
         package var field = 0
-        /// In the query.
+        /// The position of the tag in the query.
         package var query: ByteRange?
-        /// At the end of the path.
+        /// The position of the tag at the end of the path.
         package var path: ByteRange?
         package var event = Event.passes
         /// The value of `Mcp-Name` without the tag; empty when the field passes as it came.
@@ -29,9 +29,9 @@ package final class RequestRewrite: Sendable {
         /// The treatment of `Last-Event-ID`.
         package enum Event: Equatable, Sendable {
             case passes
-            /// So many bytes at its end are left out.
+            /// The tag is left out: so many bytes at the end.
             case cut(Int)
-            /// It is not the caller's.
+            /// The field is dropped, because the event is not the caller's.
             case dropped
         }
 
@@ -191,7 +191,7 @@ package final class RequestRewrite: Sendable {
         writer.append(source, run, head.length &- 2)
     }
 
-    /// Writes what stands before a field, and the field without the tag in it.
+    /// Writes the head up to a field, and the field without the tag in it.
     private func writeUntagged(
         _ field: Field,
         _ source: UnsafeRawBufferPointer,

@@ -15,7 +15,7 @@ struct RequestTarget {
             guard let scheme = schemeLength(bytes, range) else { return .failure(.malformed) }
             let from = start + scheme
             start = ByteScan.first(0x2F, bytes, from: from, to: range.upper)
-            // An absolute-form without a path, or with a query in the place of one, is left to nobody's guess.
+            // An absolute-form without a path, or with a query in the place of one, is refused, because readers guess differently.
             guard start < range.upper, start > from else { return .failure(.malformed) }
             authority = ByteRange(from, start)
         }

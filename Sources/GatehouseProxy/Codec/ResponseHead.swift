@@ -16,7 +16,7 @@ package final class ResponseHead {
     package internal(set) var contentType: ByteRange?
     package internal(set) var location: ByteRange?
     package internal(set) var fields: [Field] = []
-    /// Which of the known fields are there and not nominated away: a bit each, at ``KnownField``'s raw value.
+    /// The known fields that are present and not nominated away: a bit each, at ``KnownField``'s raw value.
     var present: UInt64 = 0
 
     /// Fields that there is room for from the start: as many as most heads have.

@@ -22,8 +22,8 @@ package struct ResponseHeadParser: ~Copyable {
 
     package init(limits: HeadLimits = .response) { self.limits = limits }
 
-    /// Lets the memory of the fields go while no head is needed, as during a long stream; the next head takes it anew. All else of
-    /// the present head stays.
+    /// Frees the memory of the fields while no head is needed, as during a long stream; the next head allocates it again. Everything else in the
+    /// present head stays.
     package mutating func releaseFields() { head.fields = [] }
 
     /// Forgets a head that was begun.

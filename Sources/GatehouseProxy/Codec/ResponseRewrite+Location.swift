@@ -37,12 +37,12 @@ extension ResponseRewrite {
         func isAuthority(_ other: some Sequence<UInt8>) -> Bool {
             authority.elementsEqual(other) { $0.lowercasedASCII == $1.lowercasedASCII }
         }
-        // Where `Host` is the public one, an upstream takes that for its own name, and the scheme by which Gatehouse came for its own.
+        // When `Host` is the public authority, an upstream takes it for its own name, and the scheme of Gatehouse's connection for its own scheme.
         let isPublic = preservesHost && isAuthority(publicAuthority)
         guard isPublic || isAuthority(upstreamAuthority) else { return nil }
         let path = ByteRange(end, value.upper)
         let isBelow = isBelow(upstreamPath, path, source)
-        // Such an upstream may also have been told its public prefix.
+        // Such an upstream may also know its public prefix.
         let hasPublicPath = isPublic && upstreamPath.isEmpty && self.isBelow(publicPath, path, source)
         let isMapped = isBelow && !hasPublicPath
         return OwnLocation(
@@ -63,7 +63,7 @@ extension ResponseRewrite {
             writer.append(publicAuthority)
         }
         if location.isBelowPrefix { writer.append(publicPath) }
-        // Of a path that was the prefix alone no path is left, and a query alone would belong to the request's path.
+        // A path that was the prefix alone becomes empty; a query alone would be relative to the request's path.
         if !location.namesAuthority, publicPath.isEmpty, !hasPrefix(source, location.rest, "/") { writer.append(0x2F) }
         writer.append(source, location.rest.lower, location.rest.upper)
     }
@@ -76,7 +76,7 @@ extension ResponseRewrite {
             || source[below] == 0x23
     }
 
-    /// The address that the legacy transport's `endpoint` event tells, as the public knows it: an address that names the upstream's own
+    /// The address that the legacy transport's `endpoint` event names, in its public form: an address that names the upstream's own
     /// authority like a `Location`, and a path with the route's prefix in place of the upstream's. Anything else stays.
     func publicAddress(of address: UnsafeRawBufferPointer, _ publicAuthority: UnsafeRawBufferPointer) -> [UInt8] {
         guard let own = ownLocation(ByteRange(0, address.count), address, publicAuthority) else {

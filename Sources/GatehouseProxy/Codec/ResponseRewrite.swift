@@ -7,7 +7,7 @@ package final class ResponseRewrite: Sendable {
         /// Nothing: HTTP/1.1 stays open.
         case implied
         case close
-        /// For an HTTP/1.0 client that asked for it.
+        /// `Connection: keep-alive`, for an HTTP/1.0 client that asked for it.
         case keepAlive
     }
 
@@ -121,7 +121,7 @@ package final class ResponseRewrite: Sendable {
         var dropped = KnownField.droppedFromResponses
         if head.isUpgrade { dropped &= ~KnownField.upgrade.bit }
         if ownsCORS { dropped |= KnownField.accessControl.bit }
-        // What a body would have been (RFC 9110 section 8.6): a 204 or 1xx must not say it, a 304 and the answer to HEAD may.
+        // `Content-Length` without a body (RFC 9110 section 8.6): a 204 or 1xx must not have it, a 304 and the answer to HEAD may.
         if head.framing == .none, head.status >= 200, head.status != 204 { dropped &= ~KnownField.contentLength.bit }
         var special = KnownField.location.bit
         var joins = joinsCacheControl

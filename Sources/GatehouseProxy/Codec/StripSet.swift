@@ -1,7 +1,7 @@
 package import GatehouseCore
 
-/// Which fields of a client never reach the upstream, beside those that mean something to the gateway: every copy of an
-/// injected name, whatever its case and with `_` and `.` read as `-`, and what the route's `strip` says.
+/// The client's fields that never reach the upstream, beside those that mean something to the gateway: every copy of an injected name, whatever its
+/// case and with `_` and `.` read as `-`, and the fields of the route's `strip`.
 package struct StripSet: Sendable {
     private struct Entry: Sendable {
         let folded: [UInt8]
@@ -10,7 +10,7 @@ package struct StripSet: Sendable {
 
     private let entries: [Entry]
     /// A bit for each folded first byte, modulo 64, and one for each third: most names are let pass by two tests. The second byte
-    /// would tell little, being a `-` so often.
+    /// would distinguish little, being a `-` so often.
     private let firsts: UInt64
     private let thirds: UInt64
 
@@ -47,14 +47,14 @@ package struct StripSet: Sendable {
 }
 
 extension KnownField {
-    /// Dropped from every request. Some are written anew by the rewrite.
+    /// The known fields that are dropped from every request. The rewrite writes some of them anew.
     @inline(__always) static var droppedFromRequests: UInt64 {
         host.bit | connection.bit | keepAlive.bit | te.bit | upgrade.bit | proxy.bit | authorization.bit | origin.bit
             | acceptEncoding.bit | assertion.bit | accessOther.bit | requestID.bit | override.bit
             | shadow.bit
     }
 
-    /// Dropped from every response. Some are written anew by the rewrite.
+    /// The known fields that are dropped from every response. The rewrite writes some of them anew.
     @inline(__always) static var droppedFromResponses: UInt64 {
         contentLength.bit | transferEncoding.bit | connection.bit | keepAlive.bit | te.bit | upgrade.bit | proxy.bit
             | requestID.bit | shadow.bit

@@ -132,7 +132,7 @@ extension ClientConnection {
 
     func recordDecision() -> ExchangeAction { machine.decisionRecorded(record()) }
 
-    /// Hands the decision to the audit, before anything is forwarded or refused.
+    /// Records the decision in the audit, before anything is forwarded or refused.
     @discardableResult
     func record() -> AuditReceipt {
         guard let exchange else { preconditionFailure("a decision belongs to an exchange") }

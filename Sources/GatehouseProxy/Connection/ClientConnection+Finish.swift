@@ -4,13 +4,13 @@ internal import Logging
 internal import NIOCore
 internal import SocketLoop
 
-/// Answers of Gatehouse's own, and the end of an exchange, however it comes: its outcome is recorded.
+/// Gatehouse's own answers, and the end of an exchange, however it comes: its outcome is recorded.
 extension ClientConnection {
     /// Answers in place of the upstream.
     func refuse(_ reason: Reason, close: Bool) -> ExchangeAction {
         guard let exchange else { return .wait }
         exchange.answer.refusal = reason
-        // Nobody is there to be told; the end of the connection records it.
+        // The client has gone, so no answer is sent; the end of the connection records the refusal.
         guard socket.isOpen else { return .wait }
         var answer = RefusalPhase.answer(reason, exchange)
         if case .answer = answer.content, exchange.isLegacyPost, tellOnStream(reason, exchange) {
@@ -22,7 +22,7 @@ extension ClientConnection {
         if exchange.caller == nil { refusals.refused(at: loop.eventLoop.now) }
         tell(reason, exchange)
         link.takeConnection()?.close()
-        // What was decided on stays in `inbound` until here; its body, if any, begins behind it.
+        // The request head that was decided on stays in `inbound` until here; its body, if any, begins behind it.
         if inbound.hasHead {
             inbound.passHead()
             if machine.isRequestWhole { dropWholeBody() }
@@ -32,7 +32,8 @@ extension ClientConnection {
         return write(answer, close: close, exchange)
     }
 
-    /// Answers what everybody may ask. Recorded like a forwarded request, but nothing depends on the record: nothing was given away.
+    /// Answers a request that needs no authentication. It is recorded like a forwarded one, but nothing depends on the record: the answer holds no
+    /// secret.
     func answerPublicly(_ answer: LocalResponse, close: Bool) -> ExchangeAction {
         guard let exchange else { return .wait }
         exchange.answer.status = answer.status
@@ -65,7 +66,7 @@ extension ClientConnection {
         }
     }
 
-    /// Tells the log of a refusal, with the client's address where no caller was established and the head is still there.
+    /// Counts the refusal for the log, with the client's address where no caller was established and the head is still there.
     private func tell(_ reason: Reason, _ exchange: Exchange) {
         guard exchange.caller == nil, inbound.hasHead, let address = inbound.head.cfConnectingIP else {
             return peer.bytes.count == 0
@@ -91,7 +92,7 @@ extension ClientConnection {
     private func recordOutcome(_ ending: Ending, _ exchange: Exchange) {
         if let reader = response.reader { note(reader, exchange) }
         if exchange.decision == .open, exchange.caller != nil {
-            // It ended before anything was decided: while its body was gathered. Whoever was verified leaves a decision.
+            // The exchange ended before its decision, while its body was gathered. A verified caller leaves a decision.
             exchange.answer.refusal = exchange.answer.refusal ?? .bodyIncomplete
             record()
         }

@@ -24,7 +24,7 @@ extension ClientConnection {
                 link.connected(connection)
                 carryOut(machine.connected())
             case .success:
-                // One that closed before it could be used would never tell its holder.
+                // One that closed before it could be used would never notify its holder.
                 exchange.upstream.connectFailure = "it closed the connection at once"
                 carryOut(machine.connectFailed())
             case .failure(let error):

@@ -10,7 +10,7 @@ extension ClientConnection {
         zeroSpentHead()
         relay(received)
         guard link.connection == nil else { return }
-        // The upstream is no longer ours, so the end of this read will not be told.
+        // The upstream connection is released, so no event will report the end of this read.
         useInbound()
         flushIfNeeded()
     }
@@ -85,7 +85,7 @@ extension ClientConnection {
             exchange.answer.refusal = .upstreamError
             loop.count(.upstreamError, exchange)
         }
-        // What came of the body rides behind the head in one write when it is small.
+        // The part of a small body that has arrived is written together with the head.
         let joined = min(received.readableBytes - head.length, ForwardPhase.joinedBody)
         var bytes = loop.answerHeads.take(
             capacity: route.responseRewrite.bound(head, publicAuthorityCount: exchange.authority.count) + joined

@@ -9,7 +9,7 @@ extension ClientConnection {
         }
         response.reset()
         link.takeConnection()?.close()
-        // Another request may have been told so before.
+        // Another request may have fetched the newer token before.
         if takeNewerToken() { return machine.tokenRenewed(true) }
         let waiting = LoopBound(self, on: loop.eventLoop)
         loop.renewal(token.name, token.version) { [awaited = exchange.id] in
@@ -18,7 +18,7 @@ extension ClientConnection {
         return .wait
     }
 
-    /// Another snapshot is in force.
+    /// A new snapshot came into force.
     func snapshotReplaced() {
         guard machine.isAwaitingToken, takeNewerToken() else { return }
         goOn(machine.tokenRenewed(true))
@@ -36,7 +36,7 @@ extension ClientConnection {
         flushIfNeeded()
     }
 
-    /// Puts the version that is in force into the kept request. The request goes on under the snapshot that holds it, provided that this lets the
+    /// Puts the token's newer version into the kept request. The request goes on under the snapshot that holds it, provided that this snapshot
     /// same callers through to the same upstream: the decision stands then.
     ///
     /// - Returns: false while the rejected version is the newest.

@@ -17,8 +17,8 @@ extension ClientConnection {
 
     // MARK: - End
 
-    /// Ends a stream whose caller is let in no more, whose route is gone or lets in others, or whose keys have ended, at once; one that has no
-    /// end of its own, when its caller's credential has run out or the process drains, where an event ends; and one that answers a call, when it has
+    /// Ends a stream at once whose caller is no longer admitted, whose route is gone or admits others, or whose keys have ended. A stream without an
+    /// end of its own ends behind an event when its caller's credential has expired or the process drains; one that answers a call ends when it has
     /// outlasted the credential by the grace that calls have.
     ///
     /// - Parameter wall: the time, nil when only the end of an event is looked for.
@@ -51,7 +51,7 @@ extension ClientConnection {
         response.stream?.end(by: loop.eventLoop.now + TimeSpan(ServerLimits.eventGrace))
     }
 
-    /// Says to the client of a stream that it ends here.
+    /// Writes the end of the stream to its client.
     func endStreamCleanly() {
         if let exchange, exchange.call.isListening, let id = exchange.call.waiting.all.first {
             write(response.framed(ByteBuffer(bytes: RPCAnswer.event(RPCAnswer.listenEnded(id: id)))))
@@ -60,8 +60,8 @@ extension ClientConnection {
     }
 }
 
-/// The legacy HTTP+SSE transport: its clients post to an address that an event stream tells, and look for every answer on that stream. One that is
-/// given in the answer to the post is never read, and its caller waits for ever.
+/// The legacy HTTP+SSE transport: its clients post to an address that an event stream names, and expect every answer on that stream. An answer in the
+/// response to the post is never read, and its caller waits for ever.
 extension ClientConnection: EventStreamHolder {
     /// The `endpoint` event has passed: from now on answers to what is posted there can be put into this stream.
     func note(_ endpoint: EndpointAddress, in exchange: Exchange?) {
@@ -76,7 +76,7 @@ extension ClientConnection: EventStreamHolder {
         legacy.opened(hash, on: LoopBound(self, on: loop.eventLoop), by: exchange.id)
     }
 
-    /// Answers what was posted on the stream of its session, one error for each request.
+    /// Answers the posted requests on the stream of their session, with one error for each.
     ///
     /// - Returns: false when the stream is not open here.
     func tellOnStream(_ reason: Reason, _ exchange: Exchange) -> Bool {
@@ -87,7 +87,7 @@ extension ClientConnection: EventStreamHolder {
         return loop.gate.legacy.send(errors, to: session.hash)
     }
 
-    /// Puts messages into the stream as soon as it stands between events.
+    /// Writes messages into the stream as soon as it stands between events.
     func tell(_ messages: [[UInt8]], in awaited: RequestID) {
         guard let exchange, exchange.id == awaited, response.isEventStream else { return }
         guard response.stream?.queue(messages) == true else { return carryOut(machine.streamStalled()) }

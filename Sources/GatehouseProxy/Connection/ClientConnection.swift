@@ -7,7 +7,7 @@ internal import SocketLoop
 final class ClientConnection: ServedConnection {
     let socket: StreamSocket
     let loop: ProxyLoop
-    /// Tells the listener that a place is free.
+    /// Called when the connection ends, so that the listener counts one less.
     private let onClose: () -> Void
     var machine = ExchangeMachine()
     var inbound = InboundBytes()
@@ -40,7 +40,7 @@ final class ClientConnection: ServedConnection {
         socket.handler = self
         loop.add(self)
         beginWait()
-        // Accepted before the listener closed, set up after the others were told.
+        // A connection accepted before the listener closed may be set up after the others began to drain.
         if loop.isDraining { drainBegan() }
     }
 
@@ -147,8 +147,8 @@ final class ClientConnection: ServedConnection {
         if endsCleanly { endStreamCleanly() }
         let isCutSilently = !endsCleanly && response.endsWithClient
         endExchange(ending, .close)
-        // What an upstream sent before it broke off still reaches the client, which sees by its framing that it is cut; where there is no
-        // framing, only a reset tells it.
+        // Bytes that an upstream sent before it broke off still reach the client, whose framing shows that the body is cut; without framing, only a
+        // reset shows it.
         if isCutSilently {
             socket.reset()
         } else if endsCleanly || ending == .upstreamClosed {
@@ -175,7 +175,7 @@ final class ClientConnection: ServedConnection {
         resumeReading()
     }
 
-    /// Nothing follows what has come: a state that waits for more waits in vain.
+    /// The client's input has ended: a state that waits for more of it ends too.
     private func endWithInput() {
         switch machine.disposition {
         case .hold: break
@@ -183,7 +183,7 @@ final class ClientConnection: ServedConnection {
         }
     }
 
-    /// Finds out whether the client has gone as a whole, which its kernel then answers with a reset: an answer that nobody waits for is
+    /// Finds out whether the client has gone as a whole, which its kernel then answers with a reset: an answer without a recipient is
     /// not to be made (the closed connection is how MCP of 2026-07-28 cancels a request). An interim response means nothing to a client
     /// that waits (RFC 9110 section 15.2), nor a comment to one that reads events.
     private func probeHalfClosed() {

@@ -19,8 +19,8 @@ struct Deadline {
     static let handOver: TimeSpan = .seconds(5)
 
     /// - Parameters:
-    ///   - route: the route's own limits, where one is found.
-    ///   - body: asked for how much of it has come, where the gate waits for it.
+    ///   - route: the route's own limits, when a route is found.
+    ///   - body: returns how much of the body has come, while the gate waits for it.
     mutating func begin(
         _ wait: ExchangeWait,
         at now: MonotonicTime,
@@ -57,7 +57,7 @@ struct Deadline {
         if time.map({ end < $0 }) ?? true { time = end }
     }
 
-    /// - Returns: whether the wait is over; it is told once.
+    /// - Returns: whether the wait is over; true is returned once.
     mutating func passes(at now: MonotonicTime) -> Bool {
         guard let time, now >= time else { return false }
         self = Deadline()

@@ -6,7 +6,7 @@ struct Flushing {
     mutating func readBegan() { isReading = true }
     mutating func readEnded() { isReading = false }
     mutating func written() { isDue = true }
-    /// Something else flushes what was written.
+    /// The written bytes are flushed by another path.
     mutating func done() { isDue = false }
 
     /// - Returns: whether it is time to flush, which is then taken for done.

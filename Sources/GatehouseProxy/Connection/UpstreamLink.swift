@@ -2,8 +2,8 @@ internal import GatehouseCore
 internal import NIOCore
 internal import SocketLoop
 
-/// The upstream connection of the exchange under way, and the bytes that began its request: they may have to be sent again over another connection, and a
-/// token stands in them.
+/// The upstream connection of the exchange under way, and the bytes that began its request: they may have to be sent again over another connection,
+/// and a token stands in them.
 ///
 /// Nothing here writes or closes: a socket that does may ask its client's side at once, which would read this while it is being changed.
 struct UpstreamLink {
@@ -16,7 +16,7 @@ struct UpstreamLink {
 
     mutating func keep(_ bytes: OpeningBytes) { opening = bytes }
 
-    /// The bytes that were sent over another connection in vain.
+    /// The bytes that were sent over a connection that failed.
     mutating func takeOpening() -> OpeningBytes? {
         defer { opening = nil }
         return opening
@@ -25,7 +25,7 @@ struct UpstreamLink {
     /// - Precondition: the bytes were kept, and their connection is given up.
     mutating func inject(_ new: Secret, inPlaceOf old: Secret) { opening?.inject(new, inPlaceOf: old) }
 
-    /// The head that began the request, once nobody needs its bytes any more: it is not sent again, and the kernel has taken it.
+    /// The head that began the request, once its bytes are needed no more: it is not sent again, and the kernel has taken it.
     mutating func takeSpentHead() -> ByteBuffer? {
         guard let head = opening?.head, connection.map({ !$0.isOpen || !$0.socket.hasOutput }) ?? true else {
             return nil

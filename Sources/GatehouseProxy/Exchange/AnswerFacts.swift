@@ -1,14 +1,14 @@
 internal import GatehouseCore
 internal import SocketLoop
 
-/// The facts of an exchange's answer that log, metrics and audit tell.
+/// The facts of an exchange's answer for log, metrics and audit.
 struct AnswerFacts {
     /// Status sent to the client, 0 while none is.
     var status = 0
     var refusal: Reason?
-    /// Seconds after which the caller may try again, told with a refusal.
+    /// Seconds after which the caller may try again, sent with a refusal.
     var retryAfter: Int?
-    /// The JSON-RPC outcome as the audit tells it.
+    /// The JSON-RPC outcome as the audit records it.
     var rpcError = ""
     var stream = LegacyStream()
 }

@@ -61,8 +61,8 @@ struct AnswerPlan {
             edits.insert(.lists)
         }
         guard isPlain else {
-            // What cannot be read cannot be filtered, and must not pass unfiltered. What is handed out without a tag can only not
-            // come back.
+            // An answer that cannot be read cannot be filtered, and must not pass unfiltered. A value that is handed out without a tag does no harm:
+            // it cannot be presented again.
             if !edits.isEmpty { refusal = .upstreamMalformed }
             return
         }
@@ -95,7 +95,7 @@ struct AnswerPlan {
         }
     }
 
-    /// - Returns: false when the upstream names its session so that nobody could come back with it.
+    /// - Returns: false when the upstream names its session in a form that its caller could not present.
     private mutating func bindSession(
         _ head: ResponseHead,
         _ bytes: Span<UInt8>,
@@ -107,7 +107,7 @@ struct AnswerPlan {
         guard head.has(.mcpSessionID) else { return true }
         var found: ByteRange?
         for field in head.fields where field.known == .mcpSessionID && !field.isNominated {
-            // Which of two would be the session?
+            // With two session ids it is ambiguous which one is meant.
             guard found == nil else { return false }
             found = field.value
         }

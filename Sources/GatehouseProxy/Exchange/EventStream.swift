@@ -4,9 +4,9 @@ internal import SocketLoop
 
 /// A response that is an event stream: where its events end, and the bytes of Gatehouse's own that wait for such an end.
 struct EventStream {
-    /// Nil for a stream that is compressed all the same: nobody but its reader knows where an event ends.
+    /// Nil for a stream that is compressed although the request asked for none: the ends of its events are not known here.
     var boundary: EventBoundary?
-    /// Set where bytes of Gatehouse's own went before the stream's first.
+    /// The state of a possible byte order mark, when bytes of Gatehouse's own were sent before the upstream's first.
     var mark: LeadingMark?
     private var lastByte: MonotonicTime
     private var messages: [[UInt8]] = []

@@ -2,10 +2,10 @@ internal import GatehouseCore
 internal import GatehouseMCP
 
 extension Exchange {
-    /// Whether what opened the stream is still taken, by keys that came into force since.
+    /// Whether the credentials that opened the stream are still accepted under keys that came into force since.
     ///
-    /// Who has a key that leaked can make the tag of anybody's session. Once it has ended nothing opens under it, and what is open ends: a
-    /// session or anything else that was presented by it, and a stream without an end of its own that goes on handing out what it makes.
+    /// A holder of a leaked key can make the tag of anybody's session. Once the key has ended nothing opens under it, and open streams under it end:
+    /// those of a session or of another value that was presented by it, and those without an end of their own that go on handing out tagged values.
     func isOpened(by keys: SessionTags) -> Bool {
         guard let route = route?.route, route.speech == .mcp, let caller else { return true }
         if let session = session.bound {

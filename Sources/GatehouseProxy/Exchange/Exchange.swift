@@ -25,7 +25,7 @@ final class Exchange {
     private(set) var prefix = 0
     private(set) var caller: Caller?
     private(set) var permits: Permits?
-    /// The admitted origin of another site's page, which is told so with every answer.
+    /// The admitted origin of another site's page, named in every answer.
     var crossOrigin: CrossOrigin?
     var session = PresentedSession()
     var call = PresentedCall()
@@ -44,7 +44,7 @@ final class Exchange {
     enum Decision: Equatable {
         case open
         case recorded
-        /// It was only counted, with others of nobody established, and has no outcome of its own.
+        /// The decision was only counted, with others that have no established caller, and has no outcome of its own.
         case counted
     }
 
@@ -76,7 +76,7 @@ final class Exchange {
         heldAgainst = new
     }
 
-    /// It waited for a newer token, and is sent by another configuration that decides the same of it.
+    /// Goes on after the wait for a newer token, under another configuration whose decision is the same.
     func resumes(under new: ProxySnapshot, on route: PreparedRoute, injecting lines: Secret) {
         snapshot = new
         self.route = route

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// From the head to the upstream: every phase ends in the next, in a wait, or in a refusal.
+/// The transitions from the head to the upstream: every phase ends in the next, in a wait, or in a refusal.
 extension ExchangeMachine {
     /// Bytes of a head have come. A head that is refused or whole ends what this begins.
     ///
@@ -47,7 +47,7 @@ extension ExchangeMachine {
     }
 
     package enum PublicAnswer: Equatable {
-        /// The request asks for nothing that Gatehouse tells everybody.
+        /// The request asks for no public answer of Gatehouse.
         case none
         case found(LocalResponse)
         case refused(Reason)
@@ -171,7 +171,7 @@ extension ExchangeMachine {
         switch state {
         case .deciding(.record, let request):
             switch receipt {
-            // Of callers who are established each is recorded.
+            // Decisions about established callers are always recorded one by one, never only counted.
             case .recorded, .counted:
                 state = .connecting(request)
                 return .connect(again: false)
@@ -199,7 +199,7 @@ extension ExchangeMachine {
         .refuse(reason, close: drop(request))
     }
 
-    /// Goes on with dropping what is left of a request whose answer is Gatehouse's own. A client that still waits for `100 Continue` may
+    /// Begins to drop the rest of a request whose answer is Gatehouse's own. A client that still waits for `100 Continue` may
     /// or may not send it, so where its next request would start is unknown and the connection closes.
     ///
     /// - Returns: whether the connection closes after the answer.

@@ -44,14 +44,14 @@ extension ExchangeMachine {
     /// The caller's assertion has run out. Ends what is still streaming; a short exchange is left to its end.
     package mutating func assertionExpired() -> ExchangeAction { endStream(.expired) }
 
-    /// The process is told to stop.
+    /// The process begins to shut down.
     ///
     /// An idle connection on which a request may be on its way is kept for a short time: closed at once, it would lose one that no client
     /// may safely send again.
     ///
     /// - Parameters:
     ///   - handsOver: another instance takes new connections meanwhile.
-    ///   - hasUnread: bytes have come that nobody has used.
+    ///   - hasUnread: bytes have come that are not used yet.
     package mutating func drainBegan(handsOver: Bool = false, hasUnread: Bool = false) -> ExchangeAction {
         isDraining = true
         guard case .idle(let idle) = state else { return .wait }

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// From the upstream connection to the end of the request.
+/// The transitions from the upstream connection to the end of the request.
 extension ExchangeMachine {
     /// - Parameter isReused: the connection has served another exchange, so the upstream may have closed it already.
     package mutating func connected(isReused: Bool = false) -> ExchangeAction {
@@ -23,14 +23,14 @@ extension ExchangeMachine {
         state = .forwarding(request, .awaitingHead(.unsent))
     }
 
-    /// More of the request was sent than is kept: it is not sent again.
+    /// More of the request was sent than is kept, so it cannot be sent again.
     package mutating func bodyPassed() {
         guard case .forwarding(var request, .awaitingHead) = state else { return }
         request.isRenewable = false
         state = .forwarding(request, .awaitingHead(.final))
     }
 
-    /// Something has come back: only the rejection of its token lets the request be sent again.
+    /// Bytes of an answer came: from now on only the rejection of its token lets the request be sent again.
     package mutating func answerBegan() {
         guard case .forwarding(let request, .awaitingHead) = state else { return }
         state = .forwarding(request, .awaitingHead(.final))

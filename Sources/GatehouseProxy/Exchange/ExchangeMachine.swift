@@ -10,7 +10,7 @@ package import GatehouseCore
 /// can be forwarded without a verdict, a judgement of the gate and a recorded decision. Bytes do not pass through; ``disposition`` says
 /// what becomes of them.
 package struct ExchangeMachine: ~Copyable {
-    /// A step of the decision. None of them waits; what waits is a state of its own.
+    /// A step of the decision. No step waits; each wait is a state of its own.
     package enum Phase: Equatable, CaseIterable {
         case route, publicAnswer, authentication, authorization, gate, token, record
     }
@@ -101,7 +101,7 @@ package struct ExchangeMachine: ~Copyable {
     package static let droppedBody = 64 << 10
 
     var state = State.idle(.accepted)
-    /// Set once the process drains: no connection outlives its exchange.
+    /// True once the process drains: no connection outlives its exchange.
     var isDraining = false
 
     package init() {}
@@ -216,7 +216,7 @@ extension ExchangeMachine {
     }
 }
 
-/// The thing that the present state waits for, by which its time is limited.
+/// The event that the present state waits for, by which its time is limited.
 package enum ExchangeWait: Equatable, CaseIterable {
     /// A head, from its first byte on; on a new connection from the start.
     case head
@@ -233,7 +233,7 @@ package enum ExchangeWait: Equatable, CaseIterable {
     /// The client's next bytes of a body that is passed on.
     case requestBody
     case responseHead
-    /// Any byte of a response or tunnel.
+    /// Any byte of a response or tunnel, before the idle timeout.
     case silence
     /// The client, to take what was written before the connection ends.
     case output

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import NIOCore
 
-/// The bytes of a client that nobody has used yet. The head of a request stays at their start until it is forwarded or refused, so that the
+/// The bytes of a client that are not used yet. The head of a request stays at their start until it is forwarded or refused, so that the
 /// phases read its parts where they lie.
 struct InboundBytes: ~Copyable {
     private enum Start {
@@ -75,7 +75,7 @@ struct InboundBytes: ~Copyable {
         }
     }
 
-    /// Gives the head's storage back: a stream may be idle for hours, and needs it no more.
+    /// Frees the head's storage: a stream may be idle for hours, and needs it no more.
     mutating func releaseHead() { parser.releaseFields() }
 
     // MARK: - Body

@@ -2,13 +2,13 @@ internal import GatehouseCore
 internal import NIOCore
 internal import SocketLoop
 
-/// The first bytes of a request as they are sent: its head with what rides behind it, and what is too long for that.
+/// The first bytes of a request as they are sent: its head with the bytes written together with it, and those too long for that.
 struct OpeningBytes {
     var head: ByteBuffer
     private(set) var body = ByteBuffer()
-    /// Where the injected lines begin in `head`.
+    /// The start of the injected lines in `head`.
     var injectedAt = 0
-    /// Bytes that `head` may have with what rides behind it.
+    /// Bytes that `head` may have, those written together with it included.
     private let bound: Int
 
     init(head: ByteBuffer, bound: Int) {
@@ -27,7 +27,7 @@ struct OpeningBytes {
         }
     }
 
-    /// Puts other injected lines in the place of those in it. The bytes with the old ones are zeroed.
+    /// Replaces the injected lines. The bytes with the old ones are zeroed.
     ///
     /// - Precondition: the head was written with `old`, and the kernel has taken it.
     mutating func inject(_ new: Secret, inPlaceOf old: Secret) {

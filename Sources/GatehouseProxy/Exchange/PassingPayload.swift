@@ -106,7 +106,7 @@ struct PassingPayload: ~Copyable {
         }
     }
 
-    /// Where the legacy transport's client posts: under the public name, with the session bound to the caller.
+    /// The address to which the legacy transport's client posts: under the public name, with the session bound to the caller.
     private func address(of told: UnsafeRawBufferPointer, _ exchange: Exchange) -> [UInt8] {
         guard let route = exchange.route, let caller = exchange.caller else { return Array(told) }
         let address = exchange.authority.withUnsafeBytes { route.responseRewrite.publicAddress(of: told, $0) }

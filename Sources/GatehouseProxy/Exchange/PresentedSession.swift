@@ -8,7 +8,7 @@ struct PresentedSession {
     var queryTag: ByteRange?
     /// The same at the end of the path.
     var pathTag: ByteRange?
-    /// The path up to the session that it ends with: a row tells a session by its hash only.
+    /// The path up to the session that it ends with: an audit row has a session's hash only.
     var pathWithoutSession: ByteRange?
 
     var isLegacy: Bool { queryTag != nil || pathTag != nil }
@@ -16,7 +16,7 @@ struct PresentedSession {
 
 /// The legacy transport's event stream that a response is: where its client posts, and whose session it carries.
 struct LegacyStream {
-    /// The address for posts that the stream told, until it is noted.
+    /// The address for posts that the stream named, until it is registered.
     var endpoint: EndpointAddress?
     /// The hash of the session whose answers the caller looks for on this stream.
     var session: [UInt8]?

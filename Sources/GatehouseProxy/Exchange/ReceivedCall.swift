@@ -4,12 +4,12 @@ internal import NIOCore
 
 /// A request's body as the gate has read it. Places are offsets into the payload.
 ///
-/// A class, because whoever looks at it would otherwise copy all of it.
+/// A class, because each reader would otherwise copy all of it.
 final class ReceivedCall {
     let body: RPCBody
-    /// Where the payload stands in the bytes that start with the head.
+    /// The position of the payload in the bytes that start with the head.
     let place: Range<Int>
-    /// The payload, chunked coding taken off, when it is not contiguous there.
+    /// The payload without its chunked coding, when it is not contiguous there.
     let payload: ByteBuffer?
 
     init(body: RPCBody, place: Range<Int>, payload: ByteBuffer?) {

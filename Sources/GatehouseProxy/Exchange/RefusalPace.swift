@@ -1,7 +1,7 @@
 internal import SocketLoop
 
-/// How fast one connection is refused before anybody is established. Whoever is refused more than ``perSecond`` times a second is told that the
-/// connection closes: through one pipe a million refusals a second were asked for.
+/// The rate at which one connection is refused before a caller is established. Beyond ``perSecond`` refusals a second the connection is closed:
+/// through one pipe a million refusals a second were asked for.
 struct RefusalPace {
     static let perSecond = 100
 

@@ -1,12 +1,12 @@
 internal import GatehouseCore
 
-/// Which requests a route takes, told by their heads alone.
+/// Decides by a request's head alone whether its route admits it.
 ///
-/// Grants speak of tools, prompts and resources. They would limit nobody who could reach something else of the upstream than its MCP
+/// Grants speak of tools, prompts and resources. They would not limit a caller who could reach another part of the upstream than its MCP
 /// endpoint, or who could give a request another meaning there: a server that has REST beside MCP answers `GET /items/2` with the same
 /// token.
 enum RequestAdmission {
-    /// Why nobody's request of this kind is forwarded.
+    /// Why no request of this kind is forwarded.
     static func refusal(
         _ method: RequestMethod,
         path: UnsafeRawBufferPointer,
@@ -57,16 +57,16 @@ enum RequestAdmission {
         }
     }
 
-    /// The part of an answer that a limited caller gets. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it may not
-    /// see, in words that nobody here can read.
+    /// The part of an answer that a limited caller gets. Only event streams and, to a POST, JSON carry MCP: anything else could be a list of what it
+    /// may not see, in a form that Gatehouse cannot read.
     enum Answered {
         case passes
-        /// The status tells what there is to tell; the body could be anything.
+        /// The status says enough; the body could be anything.
         case passesWithoutBody
         case refused
     }
 
-    /// - Parameter isAwaited: somebody looks for something in the answer. Servers of the legacy transport take a message with a 202 and a word in it.
+    /// - Parameter isAwaited: the caller expects content in the answer. Servers of the legacy transport take a message with a 202 and a word in it.
     static func answer(toLimited method: RequestMethod, _ answer: AnsweredHead, isAwaited: Bool) -> Answered {
         switch method {
         case .delete: return .passesWithoutBody

@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import NIOCore
 internal import SocketLoop
 
-/// The body of the request under way: its framing, and what is held of it while the gate waits for the whole.
+/// The body of the request under way: its framing, and the bytes that are held while the gate waits for the whole.
 struct RequestBody {
     var relay = BodyRelay.none
     /// The payload of a chunked body, put together beside its chunks.
@@ -13,7 +13,7 @@ struct RequestBody {
     private var askedAt = MonotonicTime.now()
 
     var isComplete: Bool { relay.isComplete }
-    /// Bytes of payload still to come, nil when only the body itself will tell.
+    /// Bytes of payload still to come, nil when only the body itself shows it.
     var remaining: Int? { relay.remaining }
 
     mutating func begin(_ framing: BodyFraming, trailers: @autoclosure () -> TrailerFilter) {
@@ -22,7 +22,7 @@ struct RequestBody {
 
     // MARK: - Gathering
 
-    /// Where the payload stands behind its head: in place, or put together where chunks lie between its parts.
+    /// The payload behind its head: its position there, or a copy without chunk framing where chunks lie between its parts.
     struct Whole {
         let place: Range<Int>
         let payload: ByteBuffer?

@@ -15,9 +15,9 @@ struct ResponseRelay: ~Copyable {
         case asItComes
         /// Chunk framing is taken off, for a client of HTTP/1.0.
         case bare
-        /// In chunks of Gatehouse's own: what is edited has another length, and what ends with its connection none.
+        /// In chunks of Gatehouse's own: an edited body has another length, and a body that ends with its connection states none.
         case rechunked
-        /// Not at all: the client has got the head, which says that there is none.
+        /// No body: the client has got the head, which says that there is none.
         case withheld
     }
 
@@ -45,7 +45,7 @@ struct ResponseRelay: ~Copyable {
 
     // MARK: - Receiving
 
-    /// Puts what was kept before what has come.
+    /// Puts kept bytes before the received ones.
     mutating func join(_ received: inout ByteBuffer) {
         guard pending.readableBytes > 0 else { return }
         pending.writeBuffer(&received)
@@ -90,7 +90,7 @@ struct ResponseRelay: ~Copyable {
             head.isEventStream && !plan.withholdsBody ? EventStream(isReadable: isReadable, at: now) : nil
     }
 
-    /// A body that ends with its connection goes on in chunks: one that is cut, which the upstream's connection tells, would else end at
+    /// A body that ends with its connection goes on in chunks: one that is cut, which the upstream's connection shows, would otherwise end at
     /// the client as a whole one does (RFC 9112 section 8).
     private static func delivery(
         of head: ResponseHead,
@@ -107,14 +107,14 @@ struct ResponseRelay: ~Copyable {
         }
     }
 
-    /// Gives the head's storage back: a stream may be idle for hours, and needs it no more.
+    /// Frees the head's storage: a stream may be idle for hours, and needs it no more.
     mutating func releaseHead() { parser.releaseFields() }
 
     // MARK: - Framing
 
     var isComplete: Bool { body.isComplete }
 
-    /// Whether the upstream tells the end of the response by closing, and may do so now.
+    /// Whether the upstream marks the end of the response by closing, and may do so now.
     var endsWithConnection: Bool { hasHead && body.framing == .untilClose }
 
     /// Whether the client learns the end of this response only from the end of its connection.
@@ -164,7 +164,7 @@ struct ResponseRelay: ~Copyable {
         }
         if stream?.mark?.isFramed == true { return takeFramedPart(of: &received) }
         let before = received
-        // Until its first byte tells whether a mark is taken off, which needs chunks of another size.
+        // Until the first byte shows whether a mark is taken off, which needs chunks of another size.
         let isOpening = stream?.mark != nil && delivery == .asItComes
         let passed = isOpening ? Delivery.rechunked : delivery
         var passing = PassingPayload(stream?.boundary, stream?.mark, reader, passed, exchange)
@@ -179,7 +179,7 @@ struct ResponseRelay: ~Copyable {
         guard case .part = step else { return step }
         if isOpening {
             if !passing.isBegun {
-                // Of a chunk only its size, or a part of that: nothing waits here.
+                // Only a chunk's size, or a part of it, has come: no payload is held here.
                 stream?.mark?.noteFraming()
                 return step
             }

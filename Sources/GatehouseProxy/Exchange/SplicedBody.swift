@@ -15,7 +15,7 @@ struct SplicedBody {
         payload = call.payload
     }
 
-    /// Passes on the rest of the next part, as it came.
+    /// Passes on the rest of the next part, unchanged.
     mutating func pass(_ part: ByteBuffer, _ take: (ByteBuffer) -> Void) {
         guard payload == nil else { return }
         pieces(of: part, from: position, take)

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A connection that an event stream passes over.
 protocol EventStreamHolder: AnyObject {
-    /// Puts messages into the stream.
+    /// Writes messages into the stream.
     ///
-    /// - Parameter exchange: the one whose response the stream is; it may be over.
+    /// - Parameter exchange: the exchange whose response is the stream; it may be over.
     func tell(_ messages: [[UInt8]], in exchange: RequestID)
 }
 
@@ -24,7 +24,7 @@ package final class LegacySessions: Sendable {
     /// Paths with sessions below them that are remembered, of all routes; beyond them a session there is checked only when it has a tag.
     static let maximumDirectories = 256
 
-    /// By the hash of the session as the client has it. One for each connection at most, which the listener bounds.
+    /// Keyed by the hash of the session as the client has it. At most one for each connection, which the listener bounds.
     private let streams = Mutex<[[UInt8]: Stream]>([:])
     private let directories = Mutex<Set<Directory>>([])
     private let changes = Atomic(0)
@@ -49,7 +49,7 @@ package final class LegacySessions: Sendable {
         }
     }
 
-    /// Puts messages into the stream of a session, whichever loop holds it.
+    /// Writes messages into the stream of a session, whichever loop holds it.
     ///
     /// - Returns: false when no stream of the session is open here.
     func send(_ messages: [[UInt8]], to session: [UInt8]) -> Bool {
@@ -79,7 +79,7 @@ package final class LegacySessions: Sendable {
 
     var knowsDirectories: Bool { changes.load(ordering: .acquiring) > 0 }
 
-    /// Whether a path, as ``PathSession/told(_:)`` has it, is one that a stream of a route has told for posts.
+    /// Whether a stream of the route has named this path, in the form of ``PathSession/told(_:)``, for posts.
     func tells(_ route: RouteName, _ path: [UInt8], _ copy: inout Directories) -> Bool {
         holdsSessions(route, path, &copy)
     }

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// A client connection as its loop sees it.
 protocol ServedConnection: AnyObject {
-    /// In the loop's list of connections.
+    /// The connection's position in the loop's list.
     var position: Int { get set }
     var isIdle: Bool { get }
     /// Called a few times a second: deadlines, silence, expiry.
@@ -21,7 +21,7 @@ protocol ServedConnection: AnyObject {
 /// loop, so requests take no lock.
 package final class ProxyLoop {
     package let eventLoop: EpollLoop
-    /// For heads of requests, in which tokens stand, and apart from them for what clients are sent.
+    /// Buffers for heads of requests, in which tokens stand, are separate from the buffers for heads that clients are sent.
     var requestHeads = SpareBuffer()
     var answerHeads = SpareBuffer()
     package let metrics = LoopMetrics()
@@ -30,7 +30,7 @@ package final class ProxyLoop {
     private(set) var recorder: any AuditRecorder
     private let auditRecorder: any AuditRecorder
     private let accessLog: AccessLog?
-    /// The requests that the log is to tell of.
+    /// The requests that the log is to mention.
     private(set) var tally = RefusalTally()
     let clock: any WallClock
     let connector: UpstreamConnector
@@ -57,8 +57,8 @@ package final class ProxyLoop {
     /// An upstream answered 401 to a token that was injected.
     package typealias TokenRejection = @Sendable (Route, TokenName, _ version: Int) -> Void
 
-    /// Asks for a newer version of a token that an upstream rejected, and returns at once. A newer version comes in a snapshot; where none comes, what
-    /// is handed over is called, from anywhere.
+    /// Asks for a newer version of a token that an upstream rejected, and returns at once. A newer version comes in a snapshot; where none comes,
+    /// what is handed over is called, from anywhere.
     package typealias TokenRenewal =
         @Sendable (
             TokenName, _ version: Int, _ stays: @escaping @Sendable () -> Void
@@ -103,7 +103,7 @@ package final class ProxyLoop {
         if snapshot.logging == .all { self.recorder = accessLog?(recorder) ?? recorder }
     }
 
-    /// Puts a new snapshot in force for requests from now on. Idle connections to upstreams that stay are kept.
+    /// Puts a new snapshot in force for later requests. Idle connections to upstreams that stay are kept.
     package func replaceSnapshot(_ new: ProxySnapshot) {
         eventLoop.preconditionInLoop()
         var old: [PooledUpstream: UpstreamPool] = [:]
@@ -121,7 +121,7 @@ package final class ProxyLoop {
         for connection in connections where !connection.isIdle { connection.snapshotReplaced() }
     }
 
-    /// Tells the log of a request that was refused or failed.
+    /// Counts a request that was refused or failed, for the log.
     func count(_ reason: Reason, _ exchange: Exchange, address: UnsafeRawBufferPointer = AuditFacts.nothing) {
         if case .off = snapshot.logging, !RefusalTally.isFailure(reason) { return }
         tally.count(reason, exchange, address: address)

@@ -1,9 +1,9 @@
 internal import NIOCore
 internal import SocketLoop
 
-/// Memory of the head that was written last: serves the next one when its socket has let go of it, which it mostly has.
+/// The buffer of the head that was written last, reused for the next head. Usually its socket has released it by then.
 struct SpareBuffer {
-    /// Bytes that are kept for the next head; what is larger is let go.
+    /// Bytes of the largest buffer that is kept for the next head; a larger one is freed.
     private static let bound = 32 << 10
 
     private var spare = ByteBuffer()
@@ -12,7 +12,7 @@ struct SpareBuffer {
     mutating func take(capacity: Int) -> ByteBuffer {
         var bytes = ByteBuffer()
         swap(&bytes, &spare)
-        // Has memory of its own when somebody else still holds the old.
+        // Allocates new memory while the socket still holds the old one.
         bytes.clear(minimumCapacity: capacity)
         return bytes
     }
@@ -22,7 +22,7 @@ struct SpareBuffer {
         if head.capacity <= Self.bound { spare = head }
     }
 
-    /// The same for a head in which a token stands, once nobody needs it any more.
+    /// Does the same for a head that holds a token, once it is needed no more.
     mutating func keepZeroed(_ head: ByteBuffer) {
         head.zero()
         keep(head)

@@ -26,7 +26,7 @@ package struct LastHour: Sendable {
         if slots[slot].minute != minute { slots[slot] = (minute, Minute()) }
         slots[slot].counts.requests += 1
         guard let reason else { return }
-        // Well answered, but not what its caller may have: nobody's request makes a route look ill to others.
+        // The upstream answered, but not in a form that this caller may have: no caller's request makes a route look ill to others.
         if case .upstreamNotMCP = reason { return slots[slot].counts.refused += 1 }
         if reason.status >= 500 { slots[slot].counts.failed += 1 } else { slots[slot].counts.refused += 1 }
     }

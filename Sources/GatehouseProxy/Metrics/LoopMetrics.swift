@@ -26,7 +26,7 @@ package final class LoopMetrics {
         package var overloaded = 0
         /// List entries withheld because they could not be read, by route.
         package var unreadable: [RouteName: Int] = [:]
-        /// By route, nil for requests that found none.
+        /// Keyed by route; nil for requests that found none.
         package var hours: [RouteName?: LastHour] = [:]
         package var health: [RouteName: RouteHealth] = [:]
         package var refusals = LastRefusals()
@@ -63,8 +63,7 @@ package final class LoopMetrics {
 
     package init() {}
 
-    /// Statuses of one route and reason that are told apart; an upstream that answers more different ones has the rest counted as
-    /// the last of these.
+    /// Distinct statuses of one route and reason; further ones are counted as the last of these.
     static let seriesBound = 64
 
     /// The minute on the clock that ``LastHour`` counts by.

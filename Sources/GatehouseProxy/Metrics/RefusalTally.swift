@@ -1,12 +1,12 @@
 package import GatehouseCore
 
-/// Requests of one event loop that were refused or failed, by number: what the log tells of them, each second. A flood of either costs the log
+/// Counts the requests of one event loop that were refused or failed, for the log, which is written once a second. A flood of either costs the log
 /// as many lines as there are places here, and the loop a look into a small table.
 package struct RefusalTally: Sendable {
-    /// Places for refusals of callers, and as many for failures, so that neither hides the other. What finds none is told by number alone.
+    /// Places for refusals of callers, and as many for failures, so that neither hides the other. Events that find no place are counted only.
     package static let places = 32
 
-    /// Who, or what, the line is about.
+    /// The caller or the failure that the line is about.
     package enum Subject: Hashable, Sendable {
         case caller(Principal)
         /// The address of a caller who was not established.

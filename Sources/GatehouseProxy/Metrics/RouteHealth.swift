@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// How a route's upstream last did, as the requests that reached for it tell.
+/// The last success and failure of a route's upstream, as its requests met them.
 package struct RouteHealth: Sendable {
     /// When the last request came that the upstream answered.
     package private(set) var lastAnswer: Timestamp?
@@ -13,7 +13,7 @@ package struct RouteHealth: Sendable {
         (self.lastAnswer, self.lastFailure) = (lastAnswer, lastFailure)
     }
 
-    /// Nil while no request has told.
+    /// Nil while no request has succeeded or failed.
     package var isGood: Bool? {
         guard let failure = lastFailure else { return lastAnswer == nil ? nil : true }
         return lastAnswer.map { $0 > failure.at } ?? false
@@ -21,7 +21,7 @@ package struct RouteHealth: Sendable {
 
     mutating func finished(_ exchange: Exchange) {
         if case .upstreamNotMCP = exchange.answer.refusal {
-            // Well answered, but not what its caller may have: nobody's request makes a route look ill to others.
+            // The upstream answered, but not in a form that this caller may have: no caller's request makes a route look ill to others.
             lastAnswer = exchange.startedAt
         } else if let reason = exchange.answer.refusal {
             if reason.followsAllow { lastFailure = (exchange.startedAt, reason, exchange.failureDetail) }

@@ -1,13 +1,13 @@
 internal import GatehouseCore
 internal import NIOCore
 
-/// The caller, told by the assertion or, on a route that takes them, by a break-glass credential.
+/// Establishes the caller by the assertion or, on a route that takes them, by a break-glass credential.
 ///
-/// An assertion, good or bad, goes first: whoever has come through Access is judged by it, and a bearer never rescues a bad one.
+/// An assertion, good or bad, goes first: a request that came through Access is judged by it, and a bearer never rescues a bad one.
 enum AuthenticatePhase {
     struct Result {
         let verdict: ExchangeMachine.Authentication
-        /// Named also where it is refused: the audit tells who tried.
+        /// Set also for a refused credential, so that the audit records who tried.
         var caller: Caller?
     }
 

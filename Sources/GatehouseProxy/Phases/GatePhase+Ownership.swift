@@ -76,7 +76,7 @@ extension GatePhase {
         exchange.call.owned.call = (message.known, target.withResolvedBytes { ShortBytes($0) })
     }
 
-    /// Lets a stream begin where the caller left it, or anew when it was not the caller's.
+    /// Decides whether a stream resumes after the caller's last event, or begins anew because the presented event is not the caller's.
     static func noteLastEvent(_ fields: GatedFields, _ inbound: borrowing InboundBytes, _ exchange: Exchange) {
         guard fields.hasLastEvent else { return }
         let acceptance = inbound.withBytes(fields.lastEvent) { id -> OwnedTags.Acceptance? in

@@ -64,7 +64,7 @@ extension GatePhase {
         }
     }
 
-    /// A session of another instance, or of this one before a restart, shows the path that this one has not seen told.
+    /// A session of another instance, or of this one before a restart, shows a path for posts that no stream of this process has named.
     private static func learn(_ directory: [UInt8], of route: Route, _ tables: inout GateTables) {
         guard !tables.legacy.holdsSessions(route.name, directory, &tables.paths) else { return }
         tables.legacy.learn(route.name, directory)

@@ -45,7 +45,7 @@ enum GatePhase {
         }
         noteLastEvent(fields, inbound, exchange)
         if exchange.method != .post, exchange.isLimited {
-            // A tunnel's calls are not seen, so whoever may not make every call gets none.
+            // A tunnel's calls are not seen, so a caller who may not make every call gets no tunnel.
             if head.isWebSocketUpgrade { return .refused(.principalDenied) }
             let refusal = RequestAdmission.refusal(
                 ofLimited: exchange.method,

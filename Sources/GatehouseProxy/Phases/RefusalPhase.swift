@@ -18,7 +18,7 @@ enum RefusalPhase {
         return answer
     }
 
-    /// The refusal in the words of JSON-RPC, when someone waits for an answer that can say it so.
+    /// The refusal as JSON-RPC errors, when a caller waits for an answer of that form.
     private static func rpcErrors(_ reason: Reason, _ exchange: Exchange) -> [UInt8]? {
         let waiting = exchange.call.waiting
         guard !waiting.isEmpty, let code = reason.rpcCode else { return nil }

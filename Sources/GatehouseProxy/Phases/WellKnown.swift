@@ -17,7 +17,7 @@ enum WellKnown {
         guard path.count >= count,
             name.withUTF8Buffer({ $0.elementsEqual(path.prefix(count), by: { $0 == $1.lowercasedASCII }) })
         else { return false }
-        // `%` begins an encoded `;`; whatever else it is, nobody has a path of his own so near to this one.
+        // `%` begins an encoded `;`; whatever else it is, no server needs a path of its own so near to this one.
         return path.count == count || path[count] == 0x2F || path[count] == 0x3B || path[count] == 0x25
     }
 

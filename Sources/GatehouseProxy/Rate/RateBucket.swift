@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// The arithmetic of one principal's allowance on one route: a bucket that holds as many requests as the rate allows in its time and
 /// fills evenly (the generic cell rate algorithm of ITU-T I.371, which needs one number a bucket).
 ///
-/// That number is when the bucket will be full again, on a clock that is never set. One in the past means full: such a bucket may be forgotten.
+/// That number is when the bucket will be full again, on the monotonic clock. A time in the past means full: such a bucket may be forgotten.
 struct RateBucket: Equatable {
     enum Verdict: Equatable {
         /// `fullAt` is what to remember.

@@ -93,7 +93,7 @@ package final class RateTable: Sendable {
         return (best, bestSeen)
     }
 
-    /// Seeded anew in each process, so that nobody can look for names that meet. Never 0, which is nobody's.
+    /// Seeded anew in each process, so that nobody can search for colliding names. Never 0, which marks a free place.
     private static func owner(_ principal: Principal, _ route: RouteName) -> UInt {
         var hasher = Hasher()
         hasher.combine(route)

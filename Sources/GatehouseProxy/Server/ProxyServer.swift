@@ -98,12 +98,12 @@ package final class ProxyServer: Sendable {
     /// - Parameter handsOver: whether another instance takes new connections: then idle ones get the time to bring one more request, whose
     ///   answer tells the client to connect anew.
     package func drain(within grace: Duration, handsOver: Bool = false) async {
-        // Let go of, because it holds what accepts for it, which is this.
+        // The reference is dropped, because the listeners hold this server and the server held them.
         let closing = listeners.withLock { listeners in
             defer { listeners = nil }
             return listeners
         }
-        // What these accept at their end is on its loop before the loop is told to drain.
+        // Connections that the closing listeners still accept are on their loops before the loops begin to drain.
         if let closing { try? await closing.loop.submit { for listener in closing.value { listener.close() } } }
         _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         let deadline = ContinuousClock.now + grace
@@ -111,7 +111,7 @@ package final class ProxyServer: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         _ = try? await onEachLoop { $0.closeEverything() }
-        // A socket tells its end once the turn is over in which it was closed.
+        // A socket reports its end after the turn of the loop in which it was closed.
         _ = try? await onEachLoop { _ in }
     }
 }

@@ -30,7 +30,7 @@ final class BoundSession {
 }
 
 /// The findings of one event loop about the callers it saw last: whether sessions are theirs, which costs an HMAC, and what
-/// routes permit them. Direct-mapped; whoever meets an occupied place takes it over.
+/// routes permit them. Direct-mapped; a caller that meets an occupied place takes it over.
 ///
 /// Places hold the objects that they are found by, so that the address of none can become another's.
 struct CallerCaches {

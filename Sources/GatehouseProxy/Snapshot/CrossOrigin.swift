@@ -18,7 +18,7 @@ struct CrossOrigin: Sendable {
     /// The fields that pages may read beyond those that any page may.
     private static let exposed = "Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate, Retry-After, X-Request-Id"
     private static let methods = "GET, POST, DELETE, HEAD, OPTIONS"
-    /// Named when the browser asks for none, or for more than it is worth repeating.
+    /// The allowed request fields when the browser asks for none, or for too many to repeat.
     private static let fields =
         "Accept, Authorization, Content-Type, Last-Event-Id, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id"
     /// Bytes of asked-for field names that are repeated.

@@ -4,7 +4,7 @@ internal import GatehouseCore
 enum InjectedFields: Sendable {
     /// The same for every caller: the lines are rendered already.
     case fixed(Secret)
-    /// Some value names the caller: rendered for each request from these pieces.
+    /// Some value contains data of the caller: rendered for each request from these pieces.
     case perCaller([Piece])
     /// A token that the route needs is not in the store.
     case unavailable(TokenName)

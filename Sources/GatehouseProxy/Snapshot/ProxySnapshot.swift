@@ -4,7 +4,7 @@ package import GatehouseCore
 /// refresh or a rotation. Requests under way keep the one they began with.
 package final class ProxySnapshot: Sendable {
     package let table: RouteTable
-    /// In the order of `table.routes`.
+    /// The routes in the order of `table.routes`.
     let routes: [PreparedRoute]
     /// The distinct upstreams of all routes; ``PreparedRoute/upstream`` is a position here.
     let upstreams: [PooledUpstream]
@@ -75,7 +75,7 @@ final class PreparedRoute: Sendable {
     let token: (name: TokenName, version: Int)?
     /// The first of its tokens that renews itself.
     let renewed: (name: TokenName, version: Int)?
-    /// In the order of the route's `cors.origins`.
+    /// The origins in the order of the route's `cors.origins`.
     let crossOrigins: [CrossOrigin]
     /// The route's resource metadata as JSON.
     let metadata: [UInt8]?

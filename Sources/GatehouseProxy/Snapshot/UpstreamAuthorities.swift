@@ -12,7 +12,7 @@ package struct UpstreamAuthorities: Sendable {
     /// Bytes of a file; a system's bundle of all authorities has some 200 KiB.
     static let maximumLength = 4 << 20
 
-    /// By the file's path.
+    /// Keyed by the file's path.
     private let entries: [String: Entry]
 
     package static let none = UpstreamAuthorities()

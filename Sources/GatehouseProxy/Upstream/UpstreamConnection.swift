@@ -13,19 +13,19 @@ protocol UpstreamHolder: AnyObject {
     func resumeReading()
 }
 
-/// The handler of one connection to an upstream. Hands what happens to whoever holds it; idle in a pool otherwise.
+/// The handler of one connection to an upstream. Passes events on to its holder; idle in a pool otherwise.
 final class UpstreamConnection {
     let socket: StreamSocket
-    /// Who uses the connection now. Both are on one event loop; cleared when the exchange ends.
+    /// The exchange that uses the connection now. Both are on one event loop; cleared when the exchange ends.
     private var holder: (any UpstreamHolder)?
-    /// Where the connection goes when it is idle, and is dropped from when it closes there.
+    /// The pool that keeps the connection while it is idle, and drops it when it closes there.
     var pool: UpstreamPool?
     var idleSince: MonotonicTime
     /// The revision of the pool's addresses with which this connection's was last compared.
     var revision = 0
     /// Whether the connection ended in an error: a body that ends with it may be cut short (RFC 9112 section 9.8).
     private(set) var isBroken = false
-    /// Within a read, of which more may come.
+    /// Whether a read is under way, of which more may come.
     private var isInRead = false
     /// Released within a read: goes back to the pool when nothing has followed.
     private var isReleased = false
@@ -81,7 +81,7 @@ extension UpstreamConnection: StreamSocketHandler {
         if let holder {
             holder.upstreamBytesReceived(bytes)
         } else {
-            // Bytes that nobody asked for: whatever they are, the next response must not begin with them.
+            // Unsolicited bytes: whatever they are, the next response must not begin with them.
             socket.close()
         }
     }

@@ -6,7 +6,7 @@ package import TLSClient
 /// Makes connections to upstreams: TCP, TLS over TCP, unix sockets.
 package final class UpstreamConnector: Sendable {
     private let trustRoots: TLSContext.TrustRoots
-    /// Made for the first `https` upstream: reading the system's certificate authorities takes milliseconds and megabytes.
+    /// Made for the first `https` upstream, because reading the system's certificate authorities takes milliseconds and megabytes.
     private let context = Mutex<TLSContext?>(nil)
 
     /// - Parameter trustRoots: certificates that `https` upstreams are verified against whose routes name none.

@@ -11,7 +11,7 @@ final class UpstreamPool {
     private let ceiling: Int
     private var idle: [UpstreamConnection] = []
 
-    // Where the upstream is a name, it may move while connections to its former address go on being reused.
+    // A named upstream may move while connections to its former address are still reused, so its addresses are compared.
     private let name: String?
     private var addresses: Set<String>?
     /// Counts the changes of ``addresses``; connections are compared with each once.
@@ -19,7 +19,7 @@ final class UpstreamPool {
     private var isUsed = false
     private var nextLook: MonotonicTime?
 
-    /// From one look at a name's addresses to the next, while connections to it are used.
+    /// Time between two look-ups of a name's addresses, while connections to it are used.
     static let followInterval: TimeSpan = .seconds(10)
 
     init(_ upstream: PooledUpstream, bound: Int, ceiling: Int) {

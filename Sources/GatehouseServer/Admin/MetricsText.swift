@@ -112,7 +112,7 @@ struct MetricsText {
         }
     }
 
-    /// What is wrong, by what was looked at: the same as `/readyz`.
+    /// The number of findings for each probe: the same findings as on `/readyz`.
     mutating func addProblems(_ facts: InstanceFacts) {
         let readiness = Readiness(facts)
         family("gatehouse_ready", "gauge", "1 when requests can be served, on some route at least.")

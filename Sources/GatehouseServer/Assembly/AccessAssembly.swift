@@ -37,7 +37,7 @@ package enum AccessAssembly {
         )
     }
 
-    /// - Parameter onClock: told what time it is by the server, also when it has no keys to give.
+    /// - Parameter onClock: called with the server's time, also when it has no keys to give.
     package static func fetch(_ url: String, onClock: (ClockReading) -> Void = { _ in }) async throws -> [UInt8] {
         let asked = ContinuousClock.now
         var request = CurlRequest(url)
@@ -60,7 +60,7 @@ package enum AccessAssembly {
 
     package static func answer(_ status: Int) -> GatehouseError { GatehouseError(.unusable, "it answers \(status)") }
 
-    /// What ``SigningKeySource`` says of an error that ``fetch(_:onClock:)`` threw.
+    /// The error that ``SigningKeySource`` reports for an error thrown by ``fetch(_:onClock:)``.
     package static func fetchFailure(_ error: any Error) -> AccessIdentityError {
         AccessIdentityError(.fetchFailed, "the signing keys could not be fetched", underlying: error)
     }

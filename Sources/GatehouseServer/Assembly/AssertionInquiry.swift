@@ -4,7 +4,7 @@ package import GatehouseCore
 
 /// An assertion looked into, under the rules by which `gatehouse serve` would judge it.
 package enum AssertionInquiry {
-    /// Where the keys come from.
+    /// The source of the keys.
     package enum Keys: Sendable {
         /// The configured certs URL.
         case issuer
@@ -39,7 +39,7 @@ package enum AssertionInquiry {
     private static func bytes(of keys: Keys, _ configuration: Configuration) async throws -> [UInt8] {
         switch keys {
         case .file(let path):
-            // Not a secret, but read and bounded like one.
+            // The key set is no secret, but it is read and bounded like one.
             do throws(InvalidValue) {
                 return try SecretSource.file(path).read().withUnsafeBytes { Array($0) }
             } catch {

@@ -18,13 +18,13 @@ package enum AuditAssembly {
         return try AuditSystem(settings, sink: sink(configuration.audit.sink))
     }
 
-    /// What brings the events of instances to the sink that have ended beside this one.
+    /// Makes the part that delivers the events of ended instances of this machine to the sink.
     static func leftovers(_ configuration: Configuration, keys: InstanceKeys, logger: Logger) -> AuditLeftovers {
         let sink = configuration.audit.sink
         return AuditLeftovers(settings(configuration, keys: keys, logger: logger)) { Self.sink(sink) }
     }
 
-    /// - Parameter logger: told every head of the chain, and of trouble.
+    /// - Parameter logger: gets every head of the chain, and trouble.
     private static func settings(
         _ configuration: Configuration,
         keys: InstanceKeys,
@@ -94,7 +94,7 @@ package enum AuditAssembly {
         )
     }
 
-    /// Where the events are read that the sink has taken.
+    /// Opens the archive of the events that the sink has taken.
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing to read, `AuditError` when it cannot be opened.
     package static func archive(
@@ -104,14 +104,14 @@ package enum AuditAssembly {
         try database(settings, "read").archive(isUntouched: isUntouched)
     }
 
-    /// Where old events are deleted.
+    /// Opens the store from which old events are deleted.
     ///
     /// - Throws: as ``archive(_:)``.
     package static func pruning(_ settings: AuditSettings) throws -> any AuditPruning {
         try database(settings, "prune").pruning()
     }
 
-    /// Where the events of another sink may be copied to.
+    /// Makes the sink to which the events of another one may be copied.
     ///
     /// - Throws: ``GatehouseError`` for a sink that keeps nothing.
     package static func keeper(_ settings: AuditSettings) throws -> any AuditSink {
@@ -142,7 +142,7 @@ package enum AuditAssembly {
         )
     }
 
-    /// What the lane of an event loop needs of it.
+    /// The parts of an event loop that its audit lane needs.
     static func laneLoop(_ eventLoop: EpollLoop) -> LaneLoop {
         LaneLoop(
             execute: { body in eventLoop.execute { body() } },

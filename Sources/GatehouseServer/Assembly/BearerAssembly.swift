@@ -3,7 +3,7 @@ internal import GatehouseCore
 package import GatehouseTokens
 internal import Glibc
 
-/// Where break-glass credentials are kept: beside the tokens when the live store is a SQLite file, else in a file of their own in the spool's
+/// Opens the store of break-glass credentials: beside the tokens when the live store is a SQLite file, else in a file of its own in the spool's
 /// directory.
 package enum BearerAssembly {
     package static let fileName = "bearer.db"
@@ -20,12 +20,12 @@ package enum BearerAssembly {
         BearerStore(path: path(configuration), keys: keys.keys(for: .bearer))
     }
 
-    /// The same for who serves, whose keys may change.
+    /// The store for serving, while keys may change.
     static func store(_ configuration: Configuration, keys: LiveKeys) -> BearerStore {
         BearerStore(path: path(configuration), keys: keys.keys(for: .bearer))
     }
 
-    /// The same for who only looks: nil while no credential was ever issued, so that looking makes no file.
+    /// The store for reading: nil while no credential was ever issued, so that reading makes no file.
     ///
     /// - Throws: ``GatehouseError`` or `TokenError` when the instance's keys cannot be read.
     package static func existing(_ configuration: Configuration) async throws -> BearerStore? {

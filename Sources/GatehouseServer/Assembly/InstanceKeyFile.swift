@@ -4,8 +4,8 @@ internal import Glibc
 
 /// The file in the spool's directory that holds the machine's own key, in the form of a master key, and beside it what an operator said of it.
 ///
-/// Whoever can write the directory can put a file there. So it must be this user's, and for nobody else to read or write; and beside a live store
-/// that has master keys it counts for nothing unless an operator has adopted it.
+/// Every user who can write the directory can put a file there. So it must be this user's, and for nobody else to read or write; and beside a live
+/// store that has master keys it counts for nothing unless an operator has adopted it.
 package struct InstanceKeyFile {
     package static let name = "instance-key"
     package static let adoptionName = "instance-key.adopted"
@@ -56,7 +56,7 @@ package struct InstanceKeyFile {
 
     // MARK: - Adoption
 
-    /// Until when an operator holds the key for the installation's own; nil when nobody said so who had a master key.
+    /// The time until which an operator declared the key to be the installation's own; nil without a declaration sealed under a master key.
     package func end(of key: MasterKey, under keyring: MasterKeyring, _ ends: [MasterKey.ID: Timestamp]) -> Timestamp? {
         let descriptor = open(adoptionPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }

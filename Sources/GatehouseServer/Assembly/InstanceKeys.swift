@@ -10,9 +10,9 @@ package import GatehouseTokens
 ///
 /// A master key that `key rotate` retired, and a machine's own key that an operator has adopted, open what is older than their end. For the audit
 /// they do so without standing in `master_keys` any more: what it needs of them is kept in the store. A file of that
-/// name that nobody has adopted counts for nothing beside master keys: whoever can write the spool could have put it there.
+/// name that nobody has adopted counts for nothing beside master keys: any user who can write the spool could have put it there.
 ///
-/// Only who serves makes that key: made by a command that somebody runs as another user, the proxy could not read it.
+/// Only `serve` makes that key: the proxy could not read one that a command made under another user.
 package struct InstanceKeys: Sendable {
     package enum Purpose: String, Sendable, CaseIterable {
         case session = "gatehouse session v1"
@@ -33,7 +33,7 @@ package struct InstanceKeys: Sendable {
     /// Stores that may keep keys for the audit and could not be asked for them, and why.
     package let unasked: [String]
 
-    /// What is kept of a master key once it is retired.
+    /// The purposes whose keys are kept when a master key is retired.
     package static let keptPurposes: [Purpose] = [.auditChain, .argumentsDigest, .argumentsSealing]
 
     /// The keys as they are, for a command.
@@ -45,7 +45,7 @@ package struct InstanceKeys: Sendable {
         try self.init(configuration, ends, makesOwn: false)
     }
 
-    /// The same for who serves: a key of the machine's own that is missing is made, and a store that is away stops nothing.
+    /// The keys for serving: a key of the machine's own that is missing is made, and a store that is away stops nothing.
     package static func made(for configuration: Configuration) async throws -> InstanceKeys {
         try InstanceKeys(configuration, await KeyEnds(readingStoresOf: configuration), makesOwn: true)
     }
@@ -106,7 +106,7 @@ package struct InstanceKeys: Sendable {
         problem = ends.problem
     }
 
-    /// The key that makes; in the log of an installation without master keys it tells later which key was its own.
+    /// The key that makes; its id in the log shows later which key an installation without master keys had.
     package var current: MasterKey.ID { keys[0].id }
 
     /// - Parameter more: keys that have ended since these were read.
@@ -126,10 +126,11 @@ package struct InstanceKeys: Sendable {
 }
 
 extension InstanceKeys {
-    /// Has the key in the spool open what this installation made under it until now, as after a change from a store without master keys to one with.
+    /// Lets the key in the spool open everything that this installation made under it until now, as after a change from a store without master keys
+    /// to one with.
     ///
-    /// - Parameter id: of the key, as the operator knows it; nil to be told which it is.
-    /// - Throws: ``GatehouseError`` or `TokenError` when there is no such key, or none to seal with.
+    /// - Parameter id: the key's id, as the operator knows it; nil makes the error name it.
+    /// - Throws: ``GatehouseError`` or `TokenError` when there is no such key, or no master key to seal the statement with.
     package static func adopt(_ id: String?, _ configuration: Configuration, at now: Timestamp) async throws
         -> MasterKey.ID
     {
@@ -157,7 +158,7 @@ extension InstanceKeys {
         return key.id
     }
 
-    /// What is to be kept of the machine's own key, when an operator has adopted it: the statement is sealed under a key that may leave.
+    /// The kept keys of the machine's own key, when an operator has adopted it: the statement is sealed under a key that may be retired later.
     package static func adopted(_ configuration: Configuration) async throws -> [KeptKey] {
         guard let sources = configuration.store.settings.masterKeys?.all, !sources.isEmpty else { return [] }
         let file = InstanceKeyFile(folder: configuration.audit.spool)
@@ -171,7 +172,7 @@ extension InstanceKeys {
 }
 
 extension StoreSettings {
-    /// Where the keys are that seal this store; nil for one that seals nothing itself.
+    /// The master keys that seal this store; nil for a store that does not seal.
     package var masterKeys: MasterKeys? {
         switch self {
         case .sqlite(_, let keys), .postgres(_, let keys): keys

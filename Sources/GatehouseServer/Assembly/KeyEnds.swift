@@ -2,7 +2,7 @@ internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseTokens
 
-/// What the sealed stores of a configuration say of master keys that were retired: when, and what is kept of them. Asking makes no database.
+/// The sealed stores' records of retired master keys: their ends, and the keys that are kept of them. Reading them makes no database.
 struct KeyEnds: Sendable {
     var ends: [MasterKey.ID: Timestamp] = [:]
     var kept: [KeptKey] = []

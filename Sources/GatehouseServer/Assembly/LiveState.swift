@@ -7,12 +7,12 @@ internal import GatehouseTokens
 internal import SocketLoop
 internal import Synchronization
 
-/// What changes while Gatehouse runs, and its way to the event loops: keys, tokens, routes. Each change makes a new snapshot of all of
-/// it. The sources are made before the loops that use them, so what is published before that is kept.
+/// The state that changes while Gatehouse runs, and its way to the event loops: keys, tokens, routes. Each change makes a new snapshot of all of it.
+/// The sources are made before the loops that use them, so a value that is published before that is kept.
 final class LiveState: Sendable {
     private struct State {
         var proxy: ProxyServer?
-        /// In the order of the proxy's loops.
+        /// The authenticators in the order of the proxy's loops.
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         var keys: SigningKeys?
         var bearers = BearerSnapshot()
@@ -74,7 +74,7 @@ final class LiveState: Sendable {
         }
     }
 
-    /// Those that the loops were made with are in force without it.
+    /// The session tags that the loops were made with are in force without this call.
     func publish(_ sessions: SessionTags) { state.withLock { $0.proxy?.replaceSessions(sessions) } }
 
     /// Whether some route takes break-glass credentials.
@@ -82,10 +82,10 @@ final class LiveState: Sendable {
         state.withLock { $0.routes.routes.contains { $0.credentials.contains(.bearer) } }
     }
 
-    /// Puts all that a file decides in force, on each loop in one step: whom the routes admit and whom the policy denies are never of two files.
-    /// Verdicts that rest on the old policy are gone then.
+    /// Puts everything that a file decides in force, on each loop in one step: the routes' grants and the policy's deny lists are never from two
+    /// files. Verdicts under the old policy are dropped.
     ///
-    /// - Parameter tokens: of another store; nil leaves those that are there.
+    /// - Parameter tokens: the tokens of another store; nil keeps the present ones.
     func publish(
         _ configuration: Configuration,
         _ authorities: UpstreamAuthorities,

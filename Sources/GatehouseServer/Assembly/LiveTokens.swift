@@ -4,8 +4,8 @@ internal import GatehouseTokens
 internal import Logging
 internal import Synchronization
 
-/// The live store and what keeps its tokens at hand. A reload puts another store in its place without a gap: the new one is read before the
-/// old one is let go.
+/// The live store and the refresher that caches its tokens. A reload puts another store in its place without a gap: the new one is read before the
+/// old one is released.
 final class LiveTokens: Sendable {
     /// A store and its refresher, for as long as the configuration asks for exactly them.
     struct Source: Sendable {
@@ -81,7 +81,7 @@ final class LiveTokens: Sendable {
         }
     }
 
-    /// For readiness, metrics and the status page.
+    /// The refresher's state, for readiness, metrics and the status page.
     var refreshState: TokenRefreshState { source.refresher.state }
 
     /// How often Gatehouse went back by itself, by token.
@@ -175,7 +175,7 @@ final class LiveTokens: Sendable {
         )
     }
 
-    /// Lets the snapshots of the live store through, and no other's.
+    /// Passes the snapshots of the live store on, and no other's.
     private func took(_ snapshot: TokenSnapshot, from id: Int) {
         state.withLock { state in
             guard state.source?.id == id else { return }

@@ -10,7 +10,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
     private let source: SigningKeySource
     private let eventLoop: EpollLoop
     private var bearers = BearerSnapshot()
-    /// Which callers are still let in, for streams that were opened before a change.
+    /// The rules by which callers are still admitted, for streams that were opened before a change.
     private let rules = CallerRules()
     /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
     private var waiting: [() -> Void] = []
@@ -57,7 +57,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
         tellRules()
     }
 
-    /// As the verifier would judge a caller's assertion again: by its key and by the deny lists.
+    /// Publishes the rules by which the verifier would judge a caller's assertion again: its key and the deny lists.
     private func tellRules() {
         let denied = verifier.policy.denied
         let keyIDs = verifier.keys.map { Set($0.keyIDs) }

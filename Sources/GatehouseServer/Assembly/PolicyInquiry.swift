@@ -3,9 +3,9 @@ package import GatehouseConfig
 package import GatehouseCore
 internal import GatehouseMCP
 
-/// What a route would decide about a principal and a call, and by what.
+/// A route's decision about a principal and a call, with its ground.
 package struct PolicyInquiry: Sendable {
-    /// What the decision rests on.
+    /// The ground of the decision.
     package enum Ground: Hashable, Sendable {
         /// One of the lists of `access.deny`, by its key.
         case denyList(String)
@@ -17,9 +17,9 @@ package struct PolicyInquiry: Sendable {
         case noGrant
         /// These entries name the principal, and none covers the target.
         case noTarget(grants: [Int])
-        /// These entries name the principal and list targets, and what the target means depends on who reads it.
+        /// These entries name the principal and list targets, and readers differ about the meaning of the call's target.
         case ambiguousTarget(grants: [Int])
-        /// These entries name the principal and list targets, and the call has none that could be compared.
+        /// These entries name the principal and list targets, and the call has no target that could be compared.
         case malformedTarget(grants: [Int])
     }
 

@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Lets go of the code that only the start needed.
+/// Releases the code that only the start needed.
 ///
-/// The kernel maps code in windows around what is called, so a start leaves nearly the whole program resident: 17 MB of which a running
-/// instance needs a few. What is called again comes back from the page cache.
+/// The kernel maps code in windows around what is called, so a start leaves nearly the whole program resident: 17 MB of which a running instance
+/// needs a few. A page that is used again comes back from the page cache.
 enum StartupPages {
     static func release() {
         guard let maps = fopen("/proc/self/maps", "re") else { return }

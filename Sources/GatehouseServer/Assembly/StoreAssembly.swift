@@ -4,7 +4,7 @@ package import GatehouseTokens
 
 /// Makes the token store that a configuration names.
 package enum StoreAssembly {
-    /// - Parameter isUntouched: for who only looks: no database, schema or file is made, and none brought up to date.
+    /// - Parameter isUntouched: for reading only: no database, schema or file is made, and none migrated.
     /// - Throws: ``TokenError`` when a master key cannot be read.
     package static func store(
         _ settings: StoreSettings,

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseTokens
 
-/// The list of tokens as the status page shows it: asked of the store when somebody looks, and kept for a moment, so that however many look
+/// The list of tokens as the status page shows it: read from the store when the page is opened, and kept for a moment, so that however many look
 /// and however often, a store that counts its calls or is slow to fail is asked little.
 actor TokenListing {
     /// How old a list may be; a reading that failed is kept as long. A version that the proxy serves and the list does not know ends it at once.
@@ -13,7 +13,7 @@ actor TokenListing {
         let source: Int
         let versions: [TokenName: Int]
         let startedAt: ContinuousClock.Instant
-        /// Those who look while it is under way wait for the same.
+        /// The reading under way, which all callers share.
         let reading: Task<Outcome, Never>
     }
 

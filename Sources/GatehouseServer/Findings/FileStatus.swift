@@ -1,6 +1,6 @@
 package import Glibc
 
-/// What the file system says of a path.
+/// The file system's status of a path.
 package struct FileStatus {
     package let mode: mode_t
     package let isDirectory: Bool
@@ -24,7 +24,7 @@ package struct FileStatus {
         isWritable = access(path, W_OK) == 0
     }
 
-    /// As `ls` and `chmod` write it: `0640`.
+    /// The mode as `ls` and `chmod` write it: `0640`.
     package var octal: String {
         let digits = String(mode, radix: 8)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits

@@ -1,7 +1,7 @@
 internal import GatehouseAudit
 internal import GatehouseCore
 
-/// What to do about what a request or an event met: by its reason, because the remedy of one misleads in the case of another.
+/// Remedies for failures of requests and events, by their reason, because the remedy for one misleads in the case of another.
 extension Finding {
     /// - Parameter tokens: those that the route injects.
     static func remedy(of reason: Reason?, _ route: RouteName, tokens: Set<TokenName> = []) -> String {

@@ -50,10 +50,10 @@ extension Finding {
         return Finding(.token, .warn, name.text, "version \(version), ends at \(end.rfc3339)", advice: advice)
     }
 
-    /// How long before a token ends somebody is told.
+    /// Time before a token's end from which on a finding warns of it.
     static let expiryNotice: Duration = .seconds(14 * 86_400)
 
-    /// The subject of the finding that a change of the file waits for a restart.
+    /// The subject of the finding that a change of the file takes effect only after a restart.
     package static let restart = "restart"
 
     /// A file that was mounted alone and then replaced: the mount goes on showing the one that was deleted, so nothing that is written outside

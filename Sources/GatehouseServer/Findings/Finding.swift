@@ -1,13 +1,13 @@
 package import GatehouseCore
 
-/// What was found at one place: one line. The one form in which `doctor`, the running instance's log, `/readyz`, `status` and the status page
-/// say what is wrong, so that an operator meets the same words everywhere; `Finding+Words.swift` has those that more than one of them says.
+/// One finding at one place, in one line. The one form in which `doctor`, the running instance's log, `/readyz`, `status` and the status page report
+/// trouble, so that an operator meets the same words everywhere; `Finding+Words.swift` has those that more than one of them uses.
 package struct Finding: Hashable, Sendable {
     package enum Verdict: String, Sendable, Comparable {
         case ok
-        /// It works, and somebody should look.
+        /// The part works, and an operator should look at it.
         case warn
-        /// It does not work, or will not.
+        /// The part does not work, or will not.
         case fail = "FAIL"
 
         package static func < (one: Verdict, other: Verdict) -> Bool { one.rank < other.rank }
@@ -21,7 +21,7 @@ package struct Finding: Hashable, Sendable {
         }
     }
 
-    /// What is looked at. Each has its entry in the runbook.
+    /// The subject of a check. Each has its entry in the runbook.
     package enum Probe: String, Sendable, CaseIterable {
         case configuration
         case authorities
@@ -49,11 +49,11 @@ package struct Finding: Hashable, Sendable {
 
     package let probe: Probe
     package let verdict: Verdict
-    /// Which of several: a route, a token, a file. Empty when there is one.
+    /// The one of several that is meant: a route, a token, a file. Empty when there is only one.
     package let subject: String
     /// Words without secrets.
     package let detail: String
-    /// What to do; nil when there is nothing to do.
+    /// Advice to the operator; nil when there is nothing to do.
     package let advice: String?
 
     package init(_ probe: Probe, _ verdict: Verdict, _ detail: String, advice: String? = nil) {
@@ -70,7 +70,7 @@ package struct Finding: Hashable, Sendable {
 }
 
 extension Finding {
-    /// Its members, into an object that is open.
+    /// Writes the members into an open object.
     package func write(to json: inout JSONText) {
         json.string("probe", probe.rawValue)
         json.string("verdict", verdict.rawValue.lowercased())

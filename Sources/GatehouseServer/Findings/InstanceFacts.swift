@@ -3,7 +3,7 @@ internal import GatehouseAudit
 internal import GatehouseCore
 internal import GatehouseTokens
 
-/// What a running instance rests on, at one moment, and the findings that follow from it. Holds no secret.
+/// The state that a running instance depends on, at one moment, and the findings that follow from it. Holds no secret.
 struct InstanceFacts: Sendable {
     /// How long the first reading of keys and tokens may take before its absence is something wrong.
     static let patience: Duration = .seconds(3)
@@ -21,15 +21,15 @@ struct InstanceFacts: Sendable {
     /// The versions of the tokens that are served.
     var served: [TokenName: Int] = [:]
     var routes: [Route] = []
-    /// In the order of ``routes``.
+    /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
     var audit = AuditState()
     /// How far this machine's clock is ahead of others.
     var leads: [OtherClock: Duration] = [:]
-    /// What verifying assertions bears of that.
+    /// The clock difference that the verification of assertions tolerates.
     var clockSkew: Duration = .zero
     var reload: ReloadState
-    /// Of files, which are looked at apart from all else.
+    /// Findings about files, which are examined apart from everything else.
     var files: [Finding] = []
 
     /// Tokens that a route injects and that are not served.
@@ -75,7 +75,7 @@ struct InstanceFacts: Sendable {
         guard let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? failure.at else {
             return isReady || uptime < Self.patience ? nil : .certs(certsURL, "the signing keys were not fetched yet")
         }
-        // A source that serves keys of its file has asked in vain since the start.
+        // A source that serves the keys of its file has had no successful fetch since the start.
         guard isReady else { return .certs(certsURL, failure.message) }
         let end = keys.servesUntil.map { Timestamp(seconds: $0).rfc3339 } ?? ""
         return .certs(certsURL, "\(failure.message); the last good keys serve until \(end)", .warn)

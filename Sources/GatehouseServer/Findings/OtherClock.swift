@@ -2,7 +2,7 @@ package import CurlClient
 package import GatehouseCore
 internal import Synchronization
 
-/// Who else says what time it is.
+/// The other clocks that this machine's clock is compared with.
 package enum OtherClock: String, Sendable, CaseIterable {
     /// The server of the signing keys, by the `Date` of its answers. Assertions are made by the clocks behind it.
     case certs
@@ -20,7 +20,7 @@ package enum OtherClock: String, Sendable, CaseIterable {
     }
 }
 
-/// The certs server's clock, as its last answer said it. Written by whoever fetches keys, read by metrics, findings and the retention.
+/// The certs server's clock, as its last answer stated it. Written by the fetch of keys, read by metrics, findings and the retention.
 package final class CertsClock: Sendable {
     private let reading = Mutex<ClockReading?>(nil)
 
@@ -33,8 +33,8 @@ package final class CertsClock: Sendable {
 }
 
 extension ClockReading {
-    /// What an HTTP answer says by its `Date` (RFC 9110 section 6.6.1), which a cache passes on as it was with the answer's `Age` beside it
-    /// (RFC 9111 section 5.1). Nil without a date.
+    /// The time in an HTTP answer's `Date` (RFC 9110 section 6.6.1), which a cache passes on unchanged with the answer's `Age` beside it (RFC 9111
+    /// section 5.1). Nil without a date.
     package init?(_ response: CurlResponse, asked: ContinuousClock.Instant) {
         guard let field = response.header("date"), let date = HTTPDate.parse(field) else { return nil }
         let age = response.header("age").flatMap { UInt32($0) } ?? 0

@@ -1,14 +1,14 @@
 internal import GatehouseCore
 internal import GatehouseProxy
 
-/// How a route does now, as its requests and its tokens tell.
+/// The condition of a route now, judged by its requests and its tokens.
 struct RouteCondition: Sendable {
     /// The better ones first.
     enum State: Int, Comparable, Sendable {
-        /// Nobody has asked yet.
+        /// No request has come yet.
         case untried
         case answers
-        /// Answers now, and did not for a part of the last hour.
+        /// The upstream answers now, and did not for a part of the last hour.
         case unsteady
         /// Fails for a part of the requests, or for the last one.
         case degraded
@@ -18,13 +18,13 @@ struct RouteCondition: Sendable {
         static func < (one: State, other: State) -> Bool { one.rawValue < other.rawValue }
     }
 
-    /// The minutes that the state is told from.
+    /// The number of minutes whose requests decide the state.
     static let window = 5
-    /// One failure in so many requests is borne.
+    /// One failure in so many requests is tolerated.
     static let borne = 20
 
     let state: State
-    /// What fails, in words that do not change while it lasts.
+    /// The failure, in words that do not change while it lasts.
     let words: String
     let reason: Reason?
     /// Requests of the last hour that the caller was not refused, and those that failed.
@@ -71,7 +71,7 @@ struct RouteCondition: Sendable {
         }
     }
 
-    /// Nil for a route that does well, and for one that lacks a token, of which the token's finding tells.
+    /// Nil for a route in good condition, and for one that lacks a token, which has a finding of its own.
     func finding(_ route: Route) -> Finding? {
         guard reason != .tokenUnavailable else { return nil }
         let remedy = Finding.remedy(of: reason, route.name, tokens: route.tokens)
@@ -86,7 +86,7 @@ struct RouteCondition: Sendable {
 extension Upstream {
     package var isLocalSocket: Bool { if case .unix = endpoint { true } else { false } }
 
-    /// Where it is, for who looks for it.
+    /// The upstream's address, for an operator who looks for it.
     package var place: String {
         switch endpoint {
         case .unix(let path): "unix:\(path)"

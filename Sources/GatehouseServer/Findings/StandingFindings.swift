@@ -1,13 +1,13 @@
-/// Which findings are said now: each when it begins, again while it lasts, and once when it has ended. A machine without clock; times are
-/// since any fixed point. Bounded by what there is to be wrong: the probes times their subjects.
+/// Decides which findings are logged now: each when it begins, again while it lasts, and once when it has ended. A machine without clock; times are
+/// since any fixed point. Bounded by the number of possible findings: the probes times their subjects.
 struct StandingFindings {
     /// A failure is said again after this.
     static let failureInterval: Duration = .seconds(300)
     /// A warning is said again after this: it may stand for days, as before a token ends.
     static let warningInterval: Duration = .seconds(3600)
-    /// Other words for what stands are said no sooner than this after the last ones.
+    /// A finding whose words change is logged no sooner than this after the last time.
     static let changeInterval: Duration = .seconds(60)
-    /// What is gone for less has not ended, so that what comes and goes each second does not fill the log.
+    /// A finding that is gone for less has not ended, so that one that comes and goes each second does not fill the log.
     static let settlingTime: Duration = .seconds(3)
 
     enum Word: Sendable {

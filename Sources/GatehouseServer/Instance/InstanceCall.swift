@@ -73,16 +73,16 @@ package struct InstanceCall: Sendable {
                 .unusable,
                 "no instance answers on \(address)",
                 hint: "gatehouse serve starts one; `admin` in the configuration says where it is asked",
-                // Of a socket libcurl says only that the host, which is none, does not answer.
+                // For a Unix socket libcurl's error names only the host, which means nothing there.
                 underlying: request.unixSocket == nil ? error : nil
             )
         }
     }
 
-    /// How long an instance may take to tell its state; a slow store is asked for it.
+    /// How long an instance may take to report its state, for which it may ask a slow store.
     package static let statusTimeout: Duration = .seconds(15)
 
-    /// What the instance says of itself.
+    /// Fetches the instance's status.
     package func status(_ form: StatusForm) async throws(GatehouseError) -> [UInt8] {
         let response = try await perform("GET", form.path, timeout: Self.statusTimeout, maximumBody: 16 << 20)
         guard response.status == 200 else {
@@ -106,7 +106,7 @@ package struct InstanceCall: Sendable {
     /// How long an instance may take to read its file again; another store may have to be read for it.
     package static let reloadTimeout: Duration = .seconds(120)
 
-    /// Has the instance read its file again.
+    /// Makes the instance read its file again.
     ///
     /// - Parameter isConfirmed: whether wider access is meant.
     package func reload(isConfirmed: Bool) async throws(GatehouseError) -> ReloadOutcome {

@@ -1,9 +1,9 @@
 internal import CurlClient
 internal import GatehouseCore
 
-/// What a running instance answers on `/readyz` of its admin listener.
+/// The answer of a running instance to `/readyz` on its admin listener.
 package struct InstanceReadiness: Sendable {
-    /// From the call to the end of the answer. A container's health check has a timeout of its own, which is rarely shorter.
+    /// Time from the call to the end of the answer. A container's health check has a timeout of its own, which is rarely shorter.
     package static let timeout: Duration = .seconds(2)
     /// Bytes of an answer.
     static let maximumBytes = 256 << 10
@@ -15,12 +15,12 @@ package struct InstanceReadiness: Sendable {
     /// Whether it is ready and something fails all the same.
     package let isDegraded: Bool
     package let checks: [Check]
-    /// What is wrong, in the words of the doctor. Empty also for an instance of 0.1.0, which does not say it.
+    /// The findings, in the words of the doctor. Empty also for an instance of 0.1.0, which sends none.
     package let findings: [Finding]
 
     /// Asks an instance.
     ///
-    /// - Throws: ``GatehouseError`` when nobody answers there in ``timeout``, or not as Gatehouse does.
+    /// - Throws: ``GatehouseError`` when no answer comes in ``timeout``, or one that is not Gatehouse's.
     package static func ask(_ instance: InstanceCall) async throws(GatehouseError) -> InstanceReadiness {
         let response = try await instance.perform("GET", "/readyz", timeout: timeout, maximumBody: maximumBytes)
         guard response.status == 200 || response.status == 503, let answer = InstanceReadiness(response.body.bytes)

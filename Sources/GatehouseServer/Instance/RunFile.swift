@@ -1,11 +1,11 @@
 package import GatehouseCore
 internal import Glibc
 
-/// What a running instance says of itself to the commands of this machine: where it is asked, and a key that proves that who asks it to do
-/// something may read its files. It lies in the spool's folder, mode 0600, from the moment the listeners stand until the end.
+/// A running instance's address for the commands of this machine, and a key that proves that a client which asks for a change may read the instance's
+/// files. It lies in the spool's folder, mode 0600, from the moment the listeners stand until the end.
 ///
-/// The key is of one run. Without it, whatever can reach the admin listener, a web page or an upstream that fetches URLs, could have the
-/// instance do things.
+/// Each run has its own key. Without it, anything that can reach the admin listener, a web page or an upstream that fetches URLs, could make the
+/// instance act.
 package struct RunFile: Sendable {
     package static let fileName = "run.json"
     /// The field that carries the key.
@@ -14,7 +14,7 @@ package struct RunFile: Sendable {
     static let maximumBytes = 64 << 10
 
     package let processID: Int
-    /// With the port that was bound.
+    /// The admin listener's address, with the port that was bound.
     package let admin: Endpoint
     /// The configuration file that the instance reads, absolute.
     package let configuration: String
@@ -24,7 +24,7 @@ package struct RunFile: Sendable {
 
     package static func path(spool: String) -> String { "\(spool)/\(fileName)" }
 
-    /// Of this process, with a new key.
+    /// The run file of this process, with a new key.
     static func ofThisProcess(
         admin: Endpoint,
         configuration: String,
@@ -59,7 +59,7 @@ package struct RunFile: Sendable {
         self.key = key
     }
 
-    /// Whether a field's value is the key, in a time that does not tell where they differ.
+    /// Whether a field's value is the key, in a time that does not depend on where they differ.
     func opens(_ presented: String?) -> Bool {
         guard let presented else { return false }
         let bytes = Array(presented.utf8)
@@ -73,7 +73,7 @@ package struct RunFile: Sendable {
 
     // MARK: - On disk
 
-    /// Written beside and put in place, so that nobody reads half of it.
+    /// Writes a temporary file and renames it, so that no reader gets half of it.
     func write(spool: String) throws(GatehouseError) {
         let path = Self.path(spool: spool)
         let fresh = "\(path).new"
@@ -111,7 +111,7 @@ package struct RunFile: Sendable {
         guard count > 0, let file = RunFile(json: Array(bytes[..<count])) else {
             throw GatehouseError(.unusable, "\(path) is not a run file", hint: "gatehouse serve writes it anew")
         }
-        // Asked for with no signal: EPERM means that it is there and somebody else's.
+        // Signal 0 only checks: EPERM means that the process exists and belongs to another user.
         guard kill(pid_t(truncatingIfNeeded: file.processID), 0) == 0 || errno == EPERM else { return nil }
         return file
     }

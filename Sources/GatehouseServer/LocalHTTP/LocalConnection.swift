@@ -113,7 +113,7 @@ final class LocalConnection {
         case .complete:
             begun = nil
             answer(request)
-        // Nobody here would read trailers.
+        // Trailers have no reader here.
         case .trailers, .refused: refuse(.badRequest)
         }
     }
@@ -216,7 +216,7 @@ extension LocalConnection: StreamSocketHandler {
     func received(_ bytes: ByteBuffer) {
         guard case .reading = phase else { return }
         if begun == nil, inbound.readableBytes == 0 { enter(.reading, atMost: server.bounds.requestTimeout) }
-        // Of its own memory: the loop's serves the next reading.
+        // The bytes are copied, because the loop's buffer serves the next reading.
         if inbound.readableBytes == 0 { inbound = ByteBuffer() }
         inbound.writeImmutableBuffer(bytes)
         useInbound()
@@ -225,7 +225,7 @@ extension LocalConnection: StreamSocketHandler {
 
     func readCompleted() {}
 
-    /// What was asked is answered, and nothing more will be.
+    /// The request is answered to its end, and no other one is read.
     func inputEnded() -> Bool {
         switch phase {
         case .reading: return false

@@ -4,7 +4,7 @@ internal import NIOCore
 /// A request to a ``LocalServer``, whole.
 package struct LocalRequest: Sendable {
     package var method = ""
-    /// Without the query.
+    /// The path without the query.
     package var path = ""
     /// The value of `Host`.
     package var host: String?
@@ -12,7 +12,7 @@ package struct LocalRequest: Sendable {
     package var body: [UInt8] = []
 }
 
-/// What a ``LocalServer`` answers.
+/// An answer of a ``LocalServer``.
 package struct LocalAnswer: Sendable {
     package struct Status: Equatable, Sendable {
         package let code: Int
@@ -39,7 +39,7 @@ package struct LocalAnswer: Sendable {
             case last(String)
         }
 
-        /// From one event to the next.
+        /// Time between two events.
         package let interval: Duration
         /// The data of the next event, by its position. Called on the server's loop.
         package let next: @Sendable (Int) -> Piece

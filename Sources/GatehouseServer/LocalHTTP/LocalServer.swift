@@ -1,7 +1,7 @@
 package import GatehouseCore
 package import SocketLoop
 
-/// A small HTTP/1.1 server for what is not the data plane: the admin listener, and the servers of the demo. Whoever reaches it may send
+/// A small HTTP/1.1 server for what is not the data plane: the admin listener, and the servers of the demo. Anything that reaches it may send
 /// what it likes, so all that a connection can hold is bounded, and so is the number of connections.
 package final class LocalServer: Sendable {
     package struct Bounds: Sendable {
@@ -9,9 +9,9 @@ package final class LocalServer: Sendable {
         /// with half requests keeps nobody else out. More than a listener accepts in one turn of its loop, so that each is read before it
         /// has to go.
         package static let defaultConnections = 128
-        /// From the first byte of a request to its end, and from accept to the first byte; beyond it the connection closes.
+        /// Time from the first byte of a request to its end, and from accept to the first byte; beyond it the connection closes.
         package static let defaultRequestTimeout: TimeSpan = .seconds(10)
-        /// Between requests; beyond it the connection closes.
+        /// Time between requests; beyond it the connection closes.
         package static let defaultIdleTimeout: TimeSpan = .seconds(130)
         /// How long a client may take nothing of an answer; beyond it the connection closes.
         package static let defaultWriteTimeout: TimeSpan = .seconds(10)
@@ -79,7 +79,7 @@ final class LocalConnections {
     let loop: EpollLoop
     let bounds: LocalServer.Bounds
     let answer: LocalServer.Answering
-    /// At most ``LocalServer/Bounds/connections``.
+    /// The open connections, at most ``LocalServer/Bounds/connections``.
     private var open: [LocalConnection] = []
     private var isSweeping = false
 

@@ -11,7 +11,7 @@ package struct GatehouseLogHandler: LogHandler {
 
     private let level: LogLevel
     private var ownLevel: Logger.Level?
-    /// What the process logs, unless this logger was given a level of its own.
+    /// The level of the process, unless this logger was given its own.
     package var logLevel: Logger.Level {
         get { ownLevel ?? level.current }
         set { ownLevel = newValue }
@@ -26,7 +26,7 @@ package struct GatehouseLogHandler: LogHandler {
         self.queue = queue
     }
 
-    /// A queue to standard error that tells in the same form what it lost.
+    /// A queue to standard error that reports lost lines in the same form.
     package static func queue(_ form: Form) -> LogQueue {
         LogQueue { lost in
             line(

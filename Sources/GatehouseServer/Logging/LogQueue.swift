@@ -3,8 +3,8 @@ internal import Glibc
 internal import Synchronization
 internal import Threads
 
-/// Log lines on their way to a descriptor, written by a thread of their own: a reader that stalls, as a container's log driver may, stops
-/// that thread and nothing else. No one who logs ever waits.
+/// Log lines on their way to a descriptor, written by a thread of their own: a reader that stalls, as a container's log driver may, stops that thread
+/// and nothing else. Logging never blocks its caller.
 ///
 /// `@unchecked Sendable`: the state is behind a lock, and a semaphore is made for being shared.
 package final class LogQueue: @unchecked Sendable {
@@ -19,7 +19,7 @@ package final class LogQueue: @unchecked Sendable {
         /// Lines that the thread has taken and not written yet count as waiting.
         var taken = 0
         var lost = 0
-        /// Those of `lost` that the log itself does not tell of yet.
+        /// Lost lines that the log does not mention yet.
         var untold = 0
         var hasThread = false
     }
@@ -28,12 +28,12 @@ package final class LogQueue: @unchecked Sendable {
     private let state = Mutex(State())
     /// Posted for each line, and once the thread is to look.
     private let work: UnsafeMutablePointer<sem_t>
-    /// What the log says of the lines that it lost.
+    /// Makes the log line about lost lines.
     private let notice: @Sendable (_ lost: Int) -> [UInt8]
 
     /// - Parameters:
     ///   - descriptor: stays the caller's.
-    ///   - notice: the line that tells of lost ones, with its end.
+    ///   - notice: makes the line about lost ones, with its end.
     package init(_ descriptor: Int32 = STDERR_FILENO, notice: @escaping @Sendable (_ lost: Int) -> [UInt8]) {
         self.descriptor = descriptor
         self.notice = notice
@@ -49,7 +49,7 @@ package final class LogQueue: @unchecked Sendable {
     /// Lines that were dropped so far.
     package var lost: Int { state.withLock(\.lost) }
 
-    /// Puts a line, with its end, behind those that wait. Never blocks.
+    /// Appends a line, with its end, to the queue. Never blocks.
     package func put(_ line: [UInt8]) {
         let (isTaken, needsThread) = state.withLock { state in
             guard state.lines.count + state.taken < Self.maximumLines, state.bytes + line.count <= Self.maximumBytes
@@ -67,10 +67,9 @@ package final class LogQueue: @unchecked Sendable {
         if isTaken { sem_post(work) }
     }
 
-    /// Waits until everything is written, and no longer than the bound: a process that ends has its last words written where somebody
-    /// reads them.
+    /// Waits until everything is written, and no longer than the bound, so that the last lines of a process that ends reach the log.
     ///
-    /// - Returns: whether all of it was.
+    /// - Returns: whether everything was written.
     @discardableResult
     package func flush(within bound: Duration) -> Bool {
         let deadline = ContinuousClock.now + bound

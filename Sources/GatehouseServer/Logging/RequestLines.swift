@@ -2,8 +2,8 @@ internal import GatehouseCore
 internal import GatehouseProxy
 internal import Logging
 
-/// What the event loops have counted in one second as lines of the log: one for each reason, route and caller, or cause. Bounded as one loop's
-/// tally is, however many loops there are.
+/// The log lines for the requests that the event loops have counted in one second: one for each reason, route and caller, or cause. Bounded as one
+/// loop's tally is, however many loops there are.
 struct RequestLines {
     private struct Place: Hashable {
         let reason: Reason

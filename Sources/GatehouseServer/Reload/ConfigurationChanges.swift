@@ -1,7 +1,6 @@
 internal import GatehouseConfig
 
-/// Which parts of two configurations differ, in words: their canonical texts are held against each other, top-level key by top-level key and
-/// route by route.
+/// The differences of two configurations, in words: their canonical texts are compared, top-level key by top-level key and route by route.
 enum ConfigurationChanges {
     static func between(_ old: Configuration, _ new: Configuration) -> [String] {
         let (before, after) = (parts(of: old), parts(of: new))

@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// Tells when a file has changed, by looking at it again and again: whether it was written in place, put in place of the
-/// old one, or whether a symlink on its path leads elsewhere now, as with a mounted ConfigMap. Looking works on every file system,
+/// Detects changes of a file by polling: whether it was written in place, renamed over the old one, or whether a symlink on its path leads elsewhere
+/// now, as with a mounted ConfigMap. Polling works on every file system,
 /// network and overlay mounts included, where notifications do not.
 package struct FileWatch: Sendable {
-    /// Between two looks.
+    /// Time between two polls.
     package static let interval: Duration = .seconds(1)
 
-    /// What is different after a change. `stat` follows symlinks, so it is that of the file at the end of the path.
+    /// The attributes that differ after a change. `stat` follows symlinks, so they are those of the file at the end of the path.
     package struct Stamp: Hashable, Sendable {
         let device: UInt64
         let inode: UInt64
@@ -32,9 +32,9 @@ package struct FileWatch: Sendable {
         }
     }
 
-    /// What was read last; nil for a file that was not there.
+    /// The stamp of the file that was read last; nil for a file that did not exist.
     private var read: Stamp?
-    /// What the last look saw, when it was not that.
+    /// The stamp that the last check saw, when it differed.
     private var pending: Stamp??
 
     /// - Parameter stamp: taken before the file was read, so that no change in between is missed.

@@ -1,6 +1,6 @@
 internal import GatehouseConfig
 
-/// Who has the file read again.
+/// The cause of a reload.
 package enum ReloadCause: Sendable {
     /// `gatehouse reload`.
     case command
@@ -13,7 +13,7 @@ package enum ReloadCause: Sendable {
 /// Decides whether a file that could be read is taken now: a machine without clock or file. Times are since any fixed point.
 ///
 /// A file that holds still may still be half of one: a copy that stalled, or was cut, loses its end, and with it an `allow` or a deny list.
-/// What narrows access is never kept waiting.
+/// A file that narrows access is never held.
 struct ReloadGate: Sendable {
     /// How long a file that may be half of one must have been the same.
     static let settling: Duration = .seconds(10)
@@ -27,10 +27,10 @@ struct ReloadGate: Sendable {
     }
 
     private var held: (text: [UInt8], since: Duration)?
-    /// What was refused last, as long as it was the last.
+    /// The file that was refused last, while no other reading came after it.
     private var refused: (text: [UInt8], result: ReloadOutcome.Result)?
 
-    /// Whether a file waits.
+    /// Whether a file is held.
     var isHolding: Bool { held != nil }
 
     /// - Parameters:
@@ -57,9 +57,9 @@ struct ReloadGate: Sendable {
         return .hold(why: doubt, remaining: Self.settling - (now - since))
     }
 
-    /// What has become of this text already, for who is not first to see it: of a file in force nothing is left to do, and one that was
-    /// refused is not told of again because the watch sees it, too. A command always has its own answer, and a signal after a
-    /// refusal tries again: the store that was away may be back.
+    /// The outcome of a text that was read already: for a file in force nothing is left to do, and a refused one is not reported again because the
+    /// watch sees it, too. A command always gets its own answer, and a signal after a refusal tries again: a store that could not be reached may be
+    /// back.
     func known(_ text: [UInt8], isInForce: Bool, to cause: ReloadCause) -> ReloadOutcome? {
         guard cause != .command else { return nil }
         if isInForce { return ReloadOutcome(.taken) }

@@ -1,11 +1,11 @@
 package import GatehouseCore
 
-/// What became of one reading of the file.
+/// The outcome of one reading of the file.
 package struct ReloadOutcome: Hashable, Sendable {
     package enum Result: String, Hashable, Sendable, CaseIterable {
-        /// It is in force.
+        /// The file is in force.
         case taken
-        /// It is good and waits: for an operator, or until it has been the same for a while.
+        /// The file is good and held: for an operator, or until it has been unchanged for a while.
         case held
         /// The file has errors.
         case invalid
@@ -18,7 +18,7 @@ package struct ReloadOutcome: Hashable, Sendable {
     package var problems: [String] = []
     /// Parts of the file that differ from what was in force.
     package var changes: [String] = []
-    /// Who may do more, and who less.
+    /// The access that callers gain, and the access that they lose.
     package var gains: [String] = []
     package var losses: [String] = []
     /// Sections that wait for a restart.

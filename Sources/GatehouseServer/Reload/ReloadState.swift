@@ -14,7 +14,7 @@ struct ReloadState: Sendable {
     /// Sections of the last file taken that wait for a restart.
     private(set) var waiting: [String] = []
 
-    /// Why the last file waits, nil when it does not.
+    /// The reason why the last file is held; nil when it is not.
     private(set) var holding: String?
 
     /// Problems that are kept: the first ones say what there is to do.
@@ -40,7 +40,7 @@ struct ReloadState: Sendable {
         self.problems = problems.isEmpty ? ["unknown"] : Array(problems.prefix(Self.maximumProblems))
     }
 
-    /// The last file is good and waits.
+    /// The last file is good and held.
     mutating func held(at time: Timestamp, _ why: String) {
         lastAttempt = time
         problems = []

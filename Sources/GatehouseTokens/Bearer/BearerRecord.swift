@@ -37,7 +37,7 @@ struct BearerRecord: Equatable {
     private static let prefix = Array("GHB1".utf8)
 
     /// The format prefix, and HMAC-SHA256 over the record under the instance's key: who could write the row had that key. A retired key vouches
-    /// for none: the time in a record is chosen by whoever seals it.
+    /// for none: the time in a record is chosen by the holder of the key that seals it.
     func sealed(under keys: PurposeKeys) -> [UInt8] {
         Self.prefix + Array(HMAC<SHA256>.authenticationCode(for: framed, using: Self.symmetric(keys.current)))
     }

@@ -5,7 +5,7 @@ internal import SQLiteClient
 /// Break-glass credentials in a SQLite file, which they may share with tokens and audit rows. Only a digest of each is kept, and each
 /// row is sealed under the instance's keys.
 ///
-/// Whoever can write to the file but has no key can neither add a credential nor change one: such a row is ``BearerSummary/Status/untrusted``.
+/// A user who can write to the file but has no key can neither add a credential nor change one: such a row is ``BearerSummary/Status/untrusted``.
 /// They can delete one, and put a row back as it was before it was revoked. A process that has seen the revocation refuses it all the same;
 /// one that starts afterwards does not notice, until the credential ends by itself.
 package actor BearerStore {
@@ -27,7 +27,7 @@ package actor BearerStore {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private nonisolated let executor = DatabaseExecutor(label: "gatehouse.bearers")
 
-    /// Asked for whenever rows are judged: a key may end while the process runs.
+    /// Called whenever rows are judged: a key may end while the process runs.
     private let currentKeys: @Sendable () -> PurposeKeys
     let clock: any WallClock
     private var connection: SQLiteConnection?
@@ -130,9 +130,9 @@ package actor BearerStore {
         return ended.map { summary($0, isTrusted: true, now) }
     }
 
-    /// Puts every credential that is alive under the first key, before the others end.
+    /// Seals every live credential under the first key, before the others end.
     ///
-    /// - Returns: how many were under another one.
+    /// - Returns: how many were under another key.
     package func reseal() throws(TokenError) -> Int {
         guard let database = try existing() else { return 0 }
         let (now, keys) = (clock.now(), keys)
@@ -156,9 +156,9 @@ package actor BearerStore {
         return try records(database).map { summary($0.record, isTrusted: isTrusted($0, now, keys), now) }
     }
 
-    /// What requests may come with.
+    /// The credentials that requests may present.
     ///
-    /// - Parameter known: callers made before, by id, so that a stream and the request after it have the same one.
+    /// - Parameter known: callers made before, by id, so that a stream and the request after it have the same caller.
     package func load(keeping known: [String: KnownBearer]) throws(TokenError) -> BearerSnapshot {
         guard let database = try existing() else { return BearerSnapshot() }
         let now = clock.now()
@@ -199,7 +199,7 @@ package actor BearerStore {
     package struct Stamp: Equatable, Sendable {
         let connection: Int
         let version: Int64
-        /// Those that are trusted.
+        /// The trusted keys.
         let keys: [Secret]
     }
 

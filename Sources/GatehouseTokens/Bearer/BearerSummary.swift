@@ -6,7 +6,7 @@ package struct BearerSummary: Sendable, Equatable {
         case live
         case expired
         case revoked
-        /// Its row was changed outside Gatehouse, or sealed under a key that is no longer there: it opens nothing.
+        /// The credential's row was changed outside Gatehouse, or sealed under a key that is no longer there: it opens nothing.
         case untrusted
     }
 
@@ -39,7 +39,7 @@ package struct BearerSnapshot: Sendable {
 
     /// The caller that a text stands for.
     ///
-    /// Compares with all of them, however many bytes agree: time tells nothing about any.
+    /// Compares with all of them, however many bytes agree, so that the time reveals nothing about any.
     ///
     /// - Parameter text: what follows `Bearer ` in the request's `Authorization`.
     package func verdict(on text: UnsafeRawBufferPointer, at now: Timestamp) -> AssertionVerdict {

@@ -4,7 +4,7 @@ package import GatehouseCore
 /// A break-glass credential as its bearer holds it: `gh_`, 64 hex digits of 32 random bytes, 8 hex digits of checksum (the first 4 bytes of
 /// SHA-256 over everything before).
 ///
-/// The prefix lets secret scanners find a leaked one; the checksum tells a mistyped one from a revoked one. Nothing of it is stored but its
+/// The prefix lets secret scanners find a leaked one; the checksum distinguishes a mistyped one from a revoked one. Nothing of it is stored but its
 /// ``BearerDigest``: with 256 random bits there is nothing to guess, so the digest needs neither salt nor slowness.
 package struct BearerText: Sendable {
     package static let prefix = "gh_"
@@ -53,7 +53,7 @@ package struct BearerText: Sendable {
     }
 }
 
-/// What is kept of a credential: SHA-256 over `gatehouse bearer v1`, a zero byte and its text.
+/// The stored digest of a credential: SHA-256 over `gatehouse bearer v1`, a zero byte and its text.
 package struct BearerDigest: Hashable, Sendable {
     static let length = 32
     let bytes: [UInt8]

@@ -11,7 +11,7 @@ package actor BearerWatch {
     /// How long the known ones serve while the file cannot be read.
     package static let maximumStaleness: Duration = .seconds(600)
 
-    /// For readiness, metrics and the status page.
+    /// The watch's state for readiness, metrics and the status page.
     package struct State: Sendable {
         /// Credentials that open something now, with their ends.
         package var live: [(name: String, expiresAt: Timestamp)] = []
@@ -95,7 +95,7 @@ package actor BearerWatch {
 
     private func replace(_ snapshot: BearerSnapshot) {
         let new = Dictionary(snapshot.bearers.map { ($0.digest.id, $0) }) { first, _ in first }
-        // Those that are gone were revoked, or can no longer be trusted.
+        // Credentials that are missing now were revoked, or can no longer be trusted.
         for (id, bearer) in known where new[id] == nil { bearer.caller.revoke() }
         known = new
         let live = snapshot.bearers.map { (name: $0.name, expiresAt: $0.caller.expiresAt) }

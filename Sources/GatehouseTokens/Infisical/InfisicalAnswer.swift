@@ -20,7 +20,7 @@ struct InfisicalSecret {
     var isHidden = false
     /// 0 when the server says one that is none.
     var version = 1
-    // Where the server says that it is; nil when it does not say.
+    // The secret's place as the server states it; nil when it does not.
     var project: String?
     var environment: String?
     var path: String?
@@ -80,7 +80,7 @@ enum InfisicalAnswer {
         return answer ?? nil
     }
 
-    /// What signing in or renewing gives.
+    /// Reads the answer to signing in or renewing.
     static func grant(_ body: CurlBody) throws(TokenError) -> (accessToken: Secret?, expiresIn: Int64) {
         try read(body) { scanner throws(JSONFault) in
             var token: Secret?

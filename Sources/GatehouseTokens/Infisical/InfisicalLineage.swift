@@ -1,7 +1,7 @@
-/// Which versions came before the current one, as Gatehouse keeps it beside the secret.
+/// The versions that came before the current one, as Gatehouse keeps them beside the secret.
 ///
-/// Infisical's versions only go up: going back writes the old value as a new version. Where that leads to is kept in the secret's metadata as
-/// the versions whose values were current, the oldest first; the last one is the value that is current now.
+/// Infisical's versions only go up: a rollback writes the old value as a new version. So the secret's metadata keep the versions whose values were
+/// current, the oldest first; the last one is the value that is current now.
 struct InfisicalLineage: Equatable {
     static let chainKey = "gatehouse-chain"
     static let versionKey = "gatehouse-version"
@@ -13,7 +13,7 @@ struct InfisicalLineage: Equatable {
     /// - Parameter version: the current version. One that Gatehouse did not write is taken for a rotation.
     init(of secret: InfisicalSecret) {
         let noted = secret.metadata(Self.versionKey).flatMap { Int($0) }
-        // Written beside the secret by whoever may write there: no version can be newer than the secret is.
+        // Anybody who may write the secret may write this metadata: no version can be newer than the secret is.
         chain = (secret.metadata(Self.chainKey) ?? "").split(separator: ",").suffix(Self.maximumCount)
             .compactMap { Int($0) }.filter { $0 > 0 && $0 <= secret.version }
         if noted != secret.version || chain.isEmpty {
@@ -22,7 +22,7 @@ struct InfisicalLineage: Equatable {
         }
     }
 
-    /// Of a secret that does not exist yet.
+    /// The lineage of a secret that does not exist yet.
     init() { chain = [] }
 
     /// The version to go back to.
@@ -40,7 +40,7 @@ struct InfisicalLineage: Equatable {
         return next
     }
 
-    /// As metadata of the version that is about to be written.
+    /// The metadata of the version that is about to be written.
     func metadata(at version: Int) -> [InfisicalSecret.Metadata] {
         [
             InfisicalSecret.Metadata(key: Self.chainKey, value: chain.map(String.init).joined(separator: ",")),

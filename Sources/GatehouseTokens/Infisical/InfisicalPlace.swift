@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// Where the tokens are in an Infisical instance, and who asks for them.
+/// The place of the tokens in an Infisical instance, and the identity that reads them.
 package struct InfisicalPlace: Sendable {
     /// `https://host`, without a slash at the end.
     package let site: String

@@ -8,7 +8,7 @@ actor InfisicalSession {
     static let renewAfter = 0.75
     /// A 429 that asks for no more than this is waited out; a longer one is an error, and nothing is sent before its time.
     static let longestWait: Duration = .seconds(10)
-    /// What a 429 without a legible delay is taken for.
+    /// The delay assumed for a 429 whose own delay cannot be read.
     static let defaultDelay: Duration = .seconds(5)
     static let requestTimeout: Duration = .seconds(10)
     static let maximumBody = 16 << 20

@@ -70,7 +70,7 @@ extension InfisicalTokenStore {
             throw TokenError(.limit, "the token '\(name)' has no version number left")
         }
         let before = current.map { InfisicalLineage(of: $0) } ?? InfisicalLineage()
-        // What others keep in the metadata stays.
+        // Metadata of others stays.
         let ours = [InfisicalLineage.chainKey, InfisicalLineage.versionKey, Self.expiresKey, Self.actorKey]
         var metadata = (current?.metadata ?? []).filter { !ours.contains($0.key) }
         metadata += lineage(before, next).metadata(at: next)

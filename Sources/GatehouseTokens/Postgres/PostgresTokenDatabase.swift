@@ -22,18 +22,18 @@ extension SealedTokenStore {
 
 /// The tables in a PostgreSQL database. One connection serves all calls, one after the other; a second one only listens.
 actor PostgresTokenDatabase: TokenDatabase {
-    /// The schema of every table, and the channel on which a change is told.
+    /// The schema of every table, and the channel on which changes are notified.
     static let schema = "gatehouse"
     static let channel = "gatehouse_tokens"
     /// One statement; a lock that another change holds is part of it.
     static let statementTimeout: Duration = .seconds(10)
-    /// Between two tries to connect while the server is away: the first, doubled up to the last.
+    /// Time between two attempts to connect while the server is away: the first, doubled up to the last.
     static let retryRange: ClosedRange<Duration> = .milliseconds(250)...(.seconds(5))
     /// How long a listening connection may be silent before it is asked whether it still stands.
     static let heartbeat: Duration = .seconds(15)
-    /// Behind a pooler that does not pass on what is told: how often it is looked whether that is still so.
+    /// The interval at which a pooler that does not pass on notifications is checked again.
     static let poolerInterval: Duration = .seconds(60)
-    /// Until a listener behind a pooler must have heard what it was told.
+    /// The time within which a listener behind a pooler must get its test notification.
     static let hearing: Duration = .seconds(2)
 
     private let options: PostgresOptions
@@ -41,7 +41,7 @@ actor PostgresTokenDatabase: TokenDatabase {
     private var isMigrated: Bool
     /// Opening: those who come meanwhile wait for the same connection.
     private var opening: Task<Result<PostgresConnection, TokenError>, Never>?
-    /// What the listener has heard; odd marks of its own make a lost connection a change.
+    /// The state of the listener; a lost connection counts as a change.
     private let heard = Mutex<(isListening: Bool, changes: UInt64)>((false, 0))
     private var lastStamp: (changes: UInt64, stamp: TokenChangeStamp)?
 
@@ -144,10 +144,10 @@ actor PostgresTokenDatabase: TokenDatabase {
 
     // MARK: - Listening
 
-    /// Listens until the task is cancelled, connecting anew whenever the connection is lost. A new one counts as a change: nobody knows
-    /// what was told while there was none.
+    /// Listens until the task is cancelled, connecting anew whenever the connection is lost. A new connection counts as a change: notifications sent
+    /// while there was none are lost.
     ///
-    /// Behind a pooler of transactions nothing is heard. There each ``changeStamp()`` asks the tables.
+    /// Behind a pooler in transaction mode no notification arrives. There each ``changeStamp()`` queries the tables.
     func watch(_ changed: @escaping @Sendable () -> Void) async {
         var wait = Self.retryRange.lowerBound
         while !Task.isCancelled {
@@ -177,7 +177,7 @@ actor PostgresTokenDatabase: TokenDatabase {
         note(isListening: false)
     }
 
-    /// Whether what is told arrives. Without a pooler it does.
+    /// Whether notifications arrive. Without a pooler they do.
     private func hears(_ listener: PostgresConnection) async throws(PostgresError) -> Bool {
         guard try await listener.run({ session throws(PostgresError) in session.isPooled }) else { return true }
         let teller = try await PostgresConnection.open(options)
@@ -208,7 +208,7 @@ actor PostgresTokenDatabase: TokenDatabase {
     // MARK: - Connecting
 
     /// The connection, opened when there is none. One that may have broken meanwhile is tried before a change, whose outcome would be
-    /// unknown if it broke under it; and before a reading, so that a restarted server costs nobody an error.
+    /// unknown if it broke under it; and before a reading, so that a restarted server causes no error.
     private func healthy(for access: TokenAccess) async throws(TokenError) -> PostgresConnection {
         if let connection {
             do throws(PostgresError) {
@@ -260,11 +260,11 @@ actor PostgresTokenDatabase: TokenDatabase {
             return try session.transaction(.snapshot, { TokenError($0) }) { () throws(TokenError) in try body(rows) }
         case .changing:
             return try session.transaction(.readWrite, { TokenError($0) }) { () throws(TokenError) in
-                // One change at a time, also of a token that has no row to lock yet. Whoever may only read cannot hold this lock, as any user
+                // One change at a time, also of a token that has no row to lock yet. A user who may only read cannot hold this lock, as any user
                 // can an advisory one.
                 _ = try sql.run("LOCK TABLE token_heads IN SHARE ROW EXCLUSIVE MODE", [])
                 let value = try body(rows)
-                // Told when the transaction commits, and not at all when it does not.
+                // The notification is sent when the transaction commits, and not at all when it does not.
                 _ = try sql.read("SELECT pg_notify($1, '')", [.text(channel)]) { _ throws(TokenError) in }
                 return value
             }
@@ -272,6 +272,6 @@ actor PostgresTokenDatabase: TokenDatabase {
         }
     }
 
-    /// Whose turn it is to make the schema: "gatehout", as a number, for the advisory lock.
+    /// The advisory lock for making the schema: "gatehout" as a number.
     static let making: Int64 = 0x6761_7465_686F_7574
 }

@@ -1,6 +1,6 @@
 internal import PostgresClient
 
-/// Brings the tables to the schema that this release knows.
+/// Migrates the tables to the schema of this release.
 enum PostgresTokenSchema {
     /// The tables have a schema of their own. A user who may not make it, or tables in it, still gets along with tables that are up to
     /// date.

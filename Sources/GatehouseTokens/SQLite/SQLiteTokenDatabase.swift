@@ -96,7 +96,7 @@ actor SQLiteTokenDatabase: TokenDatabase {
         }
     }
 
-    /// A file tells nobody what is written to it: for that the stamp costs little enough to be asked for each second. Whether it is still the same
+    /// A file gives no notice of changes, but its stamp is cheap enough to be read each second. Whether it is still the same
     /// file is looked for here, so that one that was taken away, and one that is back, are noticed as soon.
     func watch(_ changed: @escaping @Sendable () -> Void) async {
         var last = SQLiteConnection.identity(of: path)

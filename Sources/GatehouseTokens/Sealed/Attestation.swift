@@ -80,7 +80,7 @@ extension AttestedRecord {
     }
 }
 
-/// Which version of a token is current.
+/// The record that names the current version of a token.
 struct TokenHead: AttestedRecord, Equatable {
     static let prefix = Array("GHH1".utf8)
 

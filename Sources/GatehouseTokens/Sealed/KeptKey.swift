@@ -1,8 +1,8 @@
 internal import Crypto
 package import GatehouseCore
 
-/// What is left of a retired master key: the keys derived from it by which the audit made before its end is verified and opened. No token, session or
-/// bearer opens by them, and nothing tells the master key itself.
+/// The part of a retired master key that is kept: the keys derived from it by which the audit made before its end is verified and opened. No token,
+/// session or bearer opens by them, and they do not reveal the master key itself.
 ///
 /// It stands in the store as a value sealed under the first master key:
 ///
@@ -80,7 +80,7 @@ extension SealedTokenStore {
     /// Keys that are kept; another one is refused `limit`.
     package static let maximumKept = 500
 
-    /// What the store says of master keys that were retired.
+    /// The store's record of retired master keys.
     package struct KeyRecord: Sendable {
         package var ends: [MasterKey.ID: Timestamp] = [:]
         package var kept: [KeptKey] = []

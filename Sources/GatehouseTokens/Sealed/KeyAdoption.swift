@@ -1,8 +1,8 @@
 internal import Crypto
 package import GatehouseCore
 
-/// What an operator said of a key that stood in a file: until then it was the installation's own. Sealed under a master key, so that whoever
-/// can write the file's folder, and has none, says nothing of the kind.
+/// An operator's statement about a key in a file: until its end it was the installation's own key. Sealed under a master key, so that nobody who can
+/// write the file's folder, but has no master key, can make such a statement.
 ///
 /// Text: one line, `gatehouse-adopted-key 1`, the key's id, its end in microseconds since 1970, and the ``Attestation`` in hex.
 package struct KeyAdoption: AttestedRecord, Sendable {

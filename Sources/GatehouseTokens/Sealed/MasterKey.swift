@@ -5,7 +5,7 @@ package import GatehouseCore
 /// A key that wraps the data keys of a sealed store: 32 random bytes.
 ///
 /// Text form: `ghk1_`, 64 hex digits of the key, 8 hex digits of checksum (the first 4 bytes of SHA-256 over everything before). The
-/// prefix lets secret scanners find a leaked one; the checksum tells a mistyped key from a wrong one. Prints its id only.
+/// prefix lets secret scanners find a leaked one; the checksum distinguishes a mistyped key from a wrong one. Prints its id only.
 package struct MasterKey: Sendable, CustomStringConvertible {
     /// The first 8 bytes of SHA-256 over the key: names the key in rows and messages without telling of it.
     package struct ID: Hashable, Sendable, CustomStringConvertible {
@@ -21,7 +21,7 @@ package struct MasterKey: Sendable, CustomStringConvertible {
 
     package let id: ID
     private let bytes: Secret
-    // One key for each purpose (HKDF, RFC 5869), so that no use of one tells of another.
+    // One key for each purpose (HKDF, RFC 5869), so that no use of one reveals another.
     let wrapping: SymmetricKey
     let attesting: SymmetricKey
     let fingerprinting: SymmetricKey
@@ -85,7 +85,7 @@ package struct MasterKey: Sendable, CustomStringConvertible {
         }
     }
 
-    /// The key of another module's purpose (HKDF-SHA256 without salt, `info` is the purpose): 32 bytes that tell nothing of this key.
+    /// The key of another module's purpose (HKDF-SHA256 without salt, `info` is the purpose): 32 bytes that reveal nothing of this key.
     package func derived(for purpose: String) -> Secret {
         let material = bytes.withUnsafeBytes { SymmetricKey(data: $0) }
         let key = HKDF<SHA256>.deriveKey(inputKeyMaterial: material, info: Array(purpose.utf8), outputByteCount: 32)

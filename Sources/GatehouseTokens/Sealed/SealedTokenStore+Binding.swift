@@ -6,7 +6,7 @@ internal import GatehouseCore
 /// A new store is bound by its first change. One of an older release is bound by `key rotate`, all rows in one transaction, and not before:
 /// instances of that release do not open rows that are bound.
 extension SealedTokenStore {
-    /// Not a ``TokenName``.
+    /// The name of the binding's record, which is no valid ``TokenName``.
     static let storeName = "*store"
     static let bindAction = "bind"
 

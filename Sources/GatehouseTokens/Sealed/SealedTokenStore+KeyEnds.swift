@@ -6,11 +6,11 @@ internal import Synchronization
 /// The ends stand in the store as the changes of a token that no route can mean, for its name is none: sealed, in their order, and missed by a
 /// running process when they are taken away, like those of any token. The first release passes them over.
 ///
-/// Once `key rotate` has put every row under the first key, a row under another one was put there by somebody who has that key. A process
+/// Once `key rotate` has put every row under the first key, a row under another one was put there by a holder of that key. A process
 /// that starts afterwards cannot know what was there when all records of the ends are removed: a key that leaked leaves `master_keys` as soon as
 /// every instance has the new one. What the audit needs of it is kept: see ``KeptKey``.
 extension SealedTokenStore {
-    /// Not a ``TokenName``.
+    /// The name of the record of the keys' ends, which is no valid ``TokenName``.
     static let keysName = "*keys"
     static let endAction = "end_key"
 
@@ -22,7 +22,7 @@ extension SealedTokenStore {
     /// The ends that this process has seen. May be read anywhere, at any time.
     package nonisolated var knownKeyEnds: [MasterKey.ID: Timestamp] { known.ends }
 
-    /// Has `body` called with all ends, on any thread, whenever this store says of another one. It must not block.
+    /// Sets the closure that is called with all ends, on any thread, whenever this store reports a new one. It must not block.
     package nonisolated func onKeyEnd(_ body: @escaping @Sendable ([MasterKey.ID: Timestamp]) -> Void) {
         known.follow(body)
     }
@@ -31,7 +31,7 @@ extension SealedTokenStore {
     func ends(_ rows: TokenRows) throws(TokenError) -> [MasterKey.ID: Timestamp] {
         guard sealer.keyring.keys.count > 1 else { return [:] }
         if let ends = rows.view.ends { return ends }
-        // Not judged by ends while they are read.
+        // The records of the ends are read without being judged by ends themselves.
         rows.view.ends = [:]
         var ends: [MasterKey.ID: Timestamp] = [:]
         do throws(TokenError) {
@@ -72,10 +72,10 @@ extension SealedTokenStore {
         throw .firstKeyEnded(sealer.keyring.first, end)
     }
 
-    /// Ends every key but the first, and keeps what is derived from them for `purposes`.
+    /// Ends every key but the first, and keeps the keys derived from them for `purposes`.
     ///
-    /// - Returns: those that had no end yet, and those that were not kept; nil, and nothing is ended, when a row stands under one of them:
-    ///   another process has just written it, and it must not stop opening.
+    /// - Returns: the keys that had no end yet, and those that were not kept; nil, and nothing is ended, when a row is under one of them: another
+    ///   process has just written it, and it must not stop opening.
     func endOlderKeys(
         by actor: String,
         keeping purposes: [String]
@@ -125,7 +125,7 @@ extension TokenError {
     }
 }
 
-/// What a process knows of the ends of keys.
+/// The ends of keys that a process knows.
 final class KnownKeyEnds: Sendable {
     typealias Follower = @Sendable ([MasterKey.ID: Timestamp]) -> Void
 
@@ -150,7 +150,7 @@ final class KnownKeyEnds: Sendable {
     }
 }
 
-/// What was read once for a view of the rows.
+/// Values that are read once for a view of the rows.
 final class TokenView {
     struct Binding {
         let id: StoreID?

@@ -53,7 +53,7 @@ extension SealedTokenStore {
             guard !records.isEmpty else { throw problem ?? .notFound(name) }
             var events: [TokenEvent] = []
             for (record, seal) in records {
-                // What is wrong with the token as a whole is said at its newest change.
+                // A problem of the token as a whole is reported at its newest change.
                 events.append(event(record, seal, isCurrent: record.revision == head?.revision, problem, rows))
                 problem = nil
             }
@@ -73,7 +73,7 @@ extension SealedTokenStore {
     /// The head of a token after every check that shows that it is the newest one; nil when there never was one.
     func trustedHead(of name: String, _ rows: TokenRows) throws(TokenError) -> TokenHead? {
         let found = try rows.head(of: name)
-        // Before anything else is asked: a head that somebody else wrote costs one statement, and there may be thousands.
+        // Verified before anything else is read: a forged head costs one statement, and there may be thousands.
         if let (head, seal) = found { try attestation.verify(head, seal, of: try binding(of: name, rows)) }
         let newest = try rows.events(of: name, limit: 1).first
         let latest = try rows.latestVersion(of: name)
@@ -142,7 +142,7 @@ extension SealedTokenStore {
 
     /// Names that no token can have are not ours, and no route can mean them.
     private func names(_ rows: TokenRows) throws(TokenError) -> [TokenName] {
-        // Those seen before too: that all rows of one are gone is news.
+        // Names seen before are included, so that the loss of all rows of a token is noticed.
         return Set(try rows.names()).union(seen.names).compactMap { try? TokenName(parsing: $0) }.sorted()
     }
 
@@ -150,7 +150,7 @@ extension SealedTokenStore {
         Fingerprint(of: value.secret, key: sealer.keyring.first.fingerprinting)
     }
 
-    /// What the tables say of a token that cannot be trusted or opened, with the reason.
+    /// The summary of a token that cannot be trusted or opened, from the unverified tables, with the reason.
     private func unreadable(_ name: TokenName, _ rows: TokenRows, _ problem: TokenError) -> TokenSummary {
         let version = (try? rows.head(of: name.text))?.head.current ?? 0
         return TokenSummary(

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What `key rotate` did.
+/// The result of `key rotate`.
 package struct RewrapReport: Sendable {
     /// Rows of values and records that were put under the first master key.
     package internal(set) var rewrapped = 0
@@ -20,12 +20,12 @@ package struct RewrapReport: Sendable {
 }
 
 extension SealedTokenStore {
-    /// Puts every row under the first master key; values stay closed. Each row is changed only if it is still the one that was read, and is
-    /// whole at any time, so this may be stopped, run again, and run beside a serving instance that has both keys.
+    /// Seals every row under the first master key; values stay closed. Each row is changed only if it is still the one that was read, and is whole at
+    /// any time, so this may be stopped, run again, and run beside a serving instance that has both keys.
     ///
     /// When every row is under it, the other keys of the ring end. A store of an older release is bound first: see ``StoreID``.
     ///
-    /// - Parameter purposes: for which the keys that end are kept, sealed under the first.
+    /// - Parameter purposes: the purposes for which the ended keys are kept, sealed under the first.
     /// - Throws: ``TokenError`` `keyUnknown` naming every key id that is missing, before anything is changed.
     package func rewrap(by actor: String = "", keeping purposes: [String] = []) async throws(TokenError)
         -> RewrapReport

@@ -171,7 +171,7 @@ extension SealedTokenStore {
         let found = try rows.head(of: name)?.head
         let versions = max(try rows.latestVersion(of: name), found?.latest ?? 0)
         let revisions = max(try rows.latestRevision(of: name), found?.revision ?? 0, seen[name] ?? 0)
-        // Numbers that nobody vouches for; one near the end of the range would leave no room.
+        // These numbers are not authenticated; one near the end of the range would leave no room.
         head.latest = min(max(0, versions), Self.lastNumber / 2)
         head.revision = min(max(0, revisions), Self.lastNumber / 2)
         try rows.removeEvents(of: name)

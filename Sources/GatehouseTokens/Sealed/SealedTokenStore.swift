@@ -1,16 +1,16 @@
 internal import GatehouseCore
 internal import Synchronization
 
-/// Tokens in an encrypted database. Values are sealed as ``SealedValue`` says; which version is current, and every change, is a record
-/// sealed as ``Attestation`` says. Both are the same bytes in every database.
+/// Tokens in an encrypted database. Values are sealed as ``SealedValue`` says; the current version, and every change, is a record sealed as
+/// ``Attestation`` says. Both are the same bytes in every database.
 ///
-/// Whoever can write to the database but has no master key:
+/// A user who can write to the database but has no master key:
 /// - cannot read a value, nor put a value of their own in;
 /// - is noticed, and the token refused as `tampered`, when they edit a value or what stands beside it, exchange rows, put in rows of another
 ///   store (see ``StoreID``), move the current version by hand, put back an old head, or remove the newest change, a head or a version in use;
 /// - is *not* noticed by a process that starts afterwards when they put back the whole past of a token: its head, its changes and its versions
 ///   together, without what came later, or the whole database. That is what restoring a backup does too, and nothing inside the database can
-///   tell the two apart. Nor is it noticed then that every row of a token is gone. A process that runs meanwhile remembers the newest
+///   distinguish the two. Nor is it noticed then that every row of a token is gone. A process that runs meanwhile remembers the newest
 ///   revision of each token it has seen, and refuses an older one until it is restarted.
 ///
 /// One write transaction covers each change, so two processes may rotate at once: both new versions are kept, one after the other.

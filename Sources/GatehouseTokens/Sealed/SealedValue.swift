@@ -53,7 +53,7 @@ struct SealedValue {
     static func keyID(of bytes: [UInt8]) -> MasterKey.ID? { SealedValue(bytes)?.keyID }
 }
 
-/// Which row a sealed value stands in, and what stands beside it there.
+/// The row of a sealed value, and the row's other columns.
 struct SealedRow: Equatable {
     /// Part of the authenticated data in every database, whatever its table is called there.
     static let table = "token_versions"

@@ -2,11 +2,11 @@ internal import Crypto
 internal import GatehouseCore
 internal import Synchronization
 
-/// Which store a row was sealed for: 16 random bytes, drawn when the store is bound.
+/// The identity of the store that a row was sealed for: 16 random bytes, drawn when the store is bound.
 ///
-/// Without it a sealed row opens in each store under the same master key, so who can write to a database could put a row of another one there: a
-/// token of a test system, or one that was deleted here. Whoever has the whole of another database can still put it in the place of this one, as a
-/// restored backup is put there; a process that runs meanwhile notices that the id is another one.
+/// Without it a sealed row opens in each store under the same master key, so a user who can write to a database could put a row of another one there:
+/// a token of a test system, or one that was deleted here. The whole of another database can still be put in the place of this one, as a restored
+/// backup is; a process that runs meanwhile notices that the id differs.
 struct StoreID: Hashable, Sendable {
     static let length = 16
     let bytes: [UInt8]

@@ -15,19 +15,19 @@ protocol TokenDatabase: Sendable {
         _ body: @escaping @Sendable (TokenRows) throws(TokenError) -> Result
     ) async throws(TokenError) -> Result?
 
-    /// As ``TokenStore/changeStamp()``.
+    /// See ``TokenStore/changeStamp()``.
     func changeStamp() async throws(TokenError) -> TokenChangeStamp?
 
-    /// As ``TokenStore/watch(_:)``.
+    /// See ``TokenStore/watch(_:)``.
     func watch(_ changed: @escaping @Sendable () -> Void) async
 
     /// The database's own clock; nil where it has none.
     func clock() async throws(TokenError) -> ClockReading?
 
-    /// When what holds the tables was last found to be another one than before; nil where that was not so.
+    /// The time at which the file or server with the tables was last found to be another one than before; nil when it never was.
     var replacedAt: ContinuousClock.Instant? { get async }
 
-    /// What stands between this process and the database; nil for one that is reached without a network.
+    /// The kind of pooler between this process and the database; nil for a database that is reached without a network.
     func pooling() async throws(TokenError) -> StorePooling?
 
     /// Called once versions were destroyed: what is left of them beside the tables goes, too.
@@ -43,13 +43,13 @@ extension TokenDatabase {
 /// How a database's server is reached.
 package enum StorePooling: Sendable {
     case direct
-    /// By a pooler that keeps a session for each client.
+    /// Through a pooler that keeps a session for each client.
     case sessions
-    /// By one that shares them, where no change is told.
+    /// Through a pooler that shares sessions, where no notification arrives.
     case transactions
 }
 
-/// What a body does to the rows.
+/// The access of a body to the rows.
 enum TokenAccess: Sendable {
     /// Reads one unchanging view.
     case reading

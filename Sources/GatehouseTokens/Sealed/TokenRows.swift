@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// Rows as they stand in the tables of any database, read and written without judging them.
 struct TokenRows {
     let sql: any TokenSQL
-    /// Of the transaction that these rows are read in.
+    /// The view of the transaction in which these rows are read.
     let view = TokenView()
 
     init(sql: any TokenSQL) { self.sql = sql }
@@ -70,7 +70,7 @@ struct TokenRows {
     /// Every name that any of the tables knows.
     ///
     /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumNames``: Gatehouse
-    ///   writes no more, so somebody else does, and reading all of theirs could take for ever.
+    ///   writes no more, so another writer has made more, and reading all of them could take for ever.
     func names() throws(TokenError) -> [String] {
         let limit = SealedTokenStore.maximumNames + 1
         let tables = ["token_heads", "token_versions", "token_events"]

@@ -1,6 +1,6 @@
 /// The tables of a ``SealedTokenStore``: script n brings version n - 1 to n. Times are microseconds since 1970.
 enum TokenSchema {
-    /// What the tables are called where several components share a database.
+    /// The name of the tables' component where several components share a database.
     static let component = "tokens"
 
     static let sqlite = [

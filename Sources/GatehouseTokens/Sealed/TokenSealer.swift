@@ -7,7 +7,7 @@ internal import Glibc
 struct TokenSealer: Sendable {
     let keyring: MasterKeyring
 
-    /// What must never repeat; given only by the test of the format.
+    /// Random values that must never repeat; given only by the test of the format.
     struct Randomness {
         var dataKey = SymmetricKey(size: .bits256)
         var wrapNonce = AES.GCM.Nonce()

@@ -4,7 +4,7 @@ import GatehouseBenchmarkSamples
 import GatehouseCore
 import Synchronization
 
-/// What a request waits for its decision: nothing without an audit, so every time here is added.
+/// The time that a request waits for its decision to be recorded. Without an audit there is no wait, so every time here is added.
 struct Recording {
     private static let requests = 20_000
     private let place: String
@@ -48,7 +48,7 @@ struct Recording {
         return times
     }
 
-    /// So many requests that wait at once, as on one event loop; each one that is told begins the next.
+    /// Keeps so many requests waiting at once, as on one event loop; each one that is called back begins the next.
     private func disk(waiting: Int, requests: Int) throws -> Times {
         var settings = Work.settings("\(place)/disk-\(waiting)")
         settings.durability = .disk

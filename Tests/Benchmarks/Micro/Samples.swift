@@ -1,4 +1,4 @@
-/// What a client of an MCP server sends and gets.
+/// Messages that a client of an MCP server sends and gets.
 enum Samples {
     static let now: Int64 = 1_795_520_000
     static let issuer = "https://example.cloudflareaccess.com"

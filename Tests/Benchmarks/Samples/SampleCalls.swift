@@ -1,7 +1,7 @@
 package import GatehouseAudit
 package import GatehouseCore
 
-/// Calls of a tool, each told to the audit as the proxy tells it: a decision and its outcome.
+/// Calls of a tool, each recorded as the proxy records it: a decision and its outcome.
 package struct SampleCalls: Sendable {
     package static let keys: AuditKeys = {
         func key(_ byte: UInt8) -> PurposeKeys { PurposeKeys(current: Secret([UInt8](repeating: byte, count: 32))) }

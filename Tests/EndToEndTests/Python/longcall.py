@@ -43,7 +43,7 @@ async def with_sdk_1():
             async with ClientSession(read, write) as session:
                 await session.initialize()
                 await call(session)
-                # What the SDK says at the end of a session is not the matter here, and may be refused.
+                # The SDK's last messages of a session do not matter here, and may be refused.
                 os._exit(0)
 
 

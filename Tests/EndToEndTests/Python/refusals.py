@@ -19,7 +19,7 @@ import sys
 from contextlib import asynccontextmanager
 
 REQUEST_ID = "0123456789abcdef0123456789abcdef"
-# What Gatehouse says; see Reason.swift.
+# The words of Gatehouse; see Reason.swift.
 PUBLIC = {
     401: ("unauthenticated", "The caller could not be authenticated."),
     403: ("forbidden", "The caller may not use this route."),

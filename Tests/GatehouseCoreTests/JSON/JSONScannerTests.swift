@@ -2,7 +2,7 @@ import Testing
 
 @testable import GatehouseCore
 
-/// What became of walking bytes to their end.
+/// The fault of scanning bytes to their end; nil without one.
 private func fault(_ text: String, depthLimit: Int = JSONScanner.maximumDepth) -> JSONFault.Code? {
     fault(Array(text.utf8), depthLimit: depthLimit)
 }

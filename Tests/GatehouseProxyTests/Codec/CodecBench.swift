@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// What the codec's tests share: bytes in, text out.
+/// The codec tests' shared functions: bytes in, text out.
 enum Bench {
     static let requestID = RequestID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210)
     static let idText = "0123456789abcdeffedcba9876543210"

@@ -68,7 +68,7 @@ struct Message: CustomStringConvertible {
     enum State { case incomplete, complete, refused }
 
     var state = State.incomplete
-    /// Of a message that is complete; bytes.
+    /// The end of a complete message, in bytes.
     var end: Int?
     var start = ""
     var fields: [String] = []

@@ -29,7 +29,7 @@ import Testing
                     into: output
                 ).count
             }
-            // What goes upstream is itself a request that Gatehouse would take, with nothing of the client's left in it.
+            // The head that goes upstream is itself one that Gatehouse would accept, with no field of the client's left in it.
             var second = RequestHeadParser(
                 limits: HeadLimits(maximumFields: 110, maximumHeadBytes: 64 << 10, maximumTarget: 9000)
             )

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// Every state against every event that can come in it at any time: what the walk's own scripts do not show.
+/// Every state with every event that can come in it at any time, beyond the scripts of the machine's own tests.
 @Suite struct ExchangeMachinePairTests {
     enum Place: CaseIterable {
         case accepted, reading, idle, deciding, awaitingKeys, awaitingRecord, gathering, connecting, awaitingHead,
@@ -109,7 +109,7 @@ import Testing
         case .drainBegan: [([.idle], .close), ([.accepted, .reading], .hasten(.ends))]
         case .drainBeganForAnother: [([.accepted, .reading, .idle], .hasten(.handsOver))]
         case .inputExhausted:
-            // What is whole is answered.
+            // A whole request is answered.
             [
                 ([.closed], .wait), (atRest, .close),
                 (
@@ -139,7 +139,7 @@ import Testing
             var machine = Self.machine(at: place)
             let got = Self.happen(event, to: &machine)
             #expect(got == Self.expected(event, at: place), "\(event) while \(place)")
-            // What ends an exchange or a connection leaves nothing to wait for.
+            // An action that ends an exchange or a connection leaves nothing to wait for.
             switch got {
             case .abort, .cut: #expect(machine.isClosed == true, "\(event) while \(place)")
             case .close: #expect(machine.disposition == .discard, "\(event) while \(place)")

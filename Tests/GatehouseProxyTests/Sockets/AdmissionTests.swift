@@ -5,7 +5,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// Which requests a route takes at all, and what a caller whom it limits may ask for.
+/// The requests that a route admits at all, and those of a caller whom it limits.
 @Suite struct AdmissionTests {
     private static let stream = "Accept: application/json, text/event-stream"
     private static let okay =
@@ -325,7 +325,7 @@ import Testing
                 #expect(try pass(gateway, Gateway.post(path, body: body)).answer.status == 200, "\(path)")
             }
         }
-        // Who is not limited posts anywhere.
+        // A caller without limits posts anywhere.
         try await MCPGateway.run { gateway in
             let passed = try pass(gateway, Gateway.post("/items", body: body))
             #expect(passed.answer.status == 200)

@@ -10,7 +10,7 @@ import Testing
 
     private func refused(_ request: AmbiguousRequest, by gateway: Gateway, behind prefix: [UInt8] = []) throws {
         let client = try gateway.client()
-        // A request behind the ambiguous one: if the two were told apart wrongly, this is what would be smuggled.
+        // A request behind the ambiguous one: if Gatehouse found the wrong boundary between the two, this one would be smuggled.
         let smuggled = Array("GET /smuggled HTTP/1.1\r\nHost: a.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n".utf8)
         try? client.send(prefix + request.raw + smuggled)
         let answer = try client.receiveAnswer()
@@ -55,7 +55,7 @@ import Testing
                         .utf8
                 )
                 try refused(AmbiguousRequest(request.name, bytes: raw, request.reason), by: gateway)
-                // Where a connection was made before the body was read, not one byte went over it.
+                // When a connection was made before the body was read, not one byte went over it.
                 if gateway.upstream.hasConnection {
                     let connection = try gateway.upstream.accept()
                     #expect(try connection.receiveToEnd(orReset: true).isEmpty, "\(request.name)")

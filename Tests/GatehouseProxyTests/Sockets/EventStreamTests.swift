@@ -13,7 +13,7 @@ import Testing
 
     static func chunk(_ text: String) -> String { String(text.utf8.count, radix: 16) + "\r\n\(text)\r\n" }
 
-    /// Short waits; the sweep looks four times a second.
+    /// Short timeouts; the sweep runs four times a second.
     static var impatient: ServerLimits {
         var limits = ServerLimits()
         limits.streamSilence = .milliseconds(1)
@@ -246,7 +246,7 @@ import Testing
         }
     }
 
-    /// What comes with the head is first, and stays as it came; so does what only begins like a mark.
+    /// Bytes that come with the head are first, and stay unchanged; so do those that only begin like a mark.
     @Test func aByteOrderMarkThatIsFirstStays() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()

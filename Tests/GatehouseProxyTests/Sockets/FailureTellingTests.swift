@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// What the log, the metric and the audit are told of a request that was refused or failed.
+/// The log line, the metric and the audit row of a request that was refused or failed.
 @Suite(.timeLimit(.minutes(1))) struct FailureTellingTests {
     private func tally(_ gateway: Gateway) async throws -> [RefusalTally.Line] {
         try await gateway.server.onEachLoop { $0.takeTally() }.flatMap(\.all)
@@ -36,7 +36,7 @@ import Testing
             let lines = try await tally(gateway)
             #expect(lines.map(\.reason) == [.upstreamError] && lines.first?.isFailure == true)
             #expect(lines.first?.subject == .failure("it answered \(status)"))
-            // Told once.
+            // The line is written once.
             #expect(try await tally(gateway).isEmpty)
         }
     }

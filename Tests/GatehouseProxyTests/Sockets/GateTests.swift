@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// What passes the MCP gate, what does not, and what is recorded of it.
+/// Requests that pass the MCP gate, requests that do not, and their records.
 @Suite struct GateTests {
     @Test func `a call passes byte for byte and is recorded with what it says`() async throws {
         try await MCPGateway.run(["sea*"]) { gateway in

@@ -6,7 +6,7 @@ import Testing
 
 /// Clients that end their side once they have asked (shutdown(2), SHUT_WR), as many scripts and HTTP/1.0 programs do.
 @Suite struct HalfClosedTests {
-    /// What an HTTP/1.1 client gets first, by which one that has gone as a whole would be found out.
+    /// The interim response that an HTTP/1.1 client gets first, by which a client that has gone as a whole would be found out.
     private static let probe = "HTTP/1.1 100 Continue\r\n\r\n"
 
     @Test(arguments: ["GET", "POST"])

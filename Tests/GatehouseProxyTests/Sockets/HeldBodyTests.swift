@@ -234,7 +234,7 @@ import Testing
             bob.close()
             single.close()
             try gateway.audit.waitForOutcomes(3)
-            // What is given back may be held again.
+            // Room that was released may be used again.
             let again = try gateway.client()
             try again.send(Gateway.request("POST", ["Content-Length: \(Self.body.utf8.count)"]) + Self.body.prefix(5))
             try await waitUntilHeld(0)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// What the upstream gets in place of what the client sent.
+/// The header fields that the upstream gets in place of the client's.
 @Suite struct InjectionTests {
     /// Sends one GET with these fields and returns the head that the upstream got.
     private func head(

@@ -12,7 +12,7 @@ import Testing
     private struct Stream {
         let client: RawSocket
         let upstream: RawSocket
-        /// Where the client posts.
+        /// The address that the client posts to.
         let address: String
     }
 
@@ -195,7 +195,7 @@ import Testing
                 #expect(answer.status == 404, "\(stolen) \(thief)")
                 #expect(gateway.audit.decisions.last?.refusal == .sessionUnknown)
             }
-            // What is no id is no session.
+            // A segment that is no id is no session.
             let other = try gateway.client()
             try other.send(Gateway.post("/pub/messages/status", body: body))
             let posted = try gateway.upstream.accept()

@@ -7,7 +7,7 @@ import Testing
 
 /// A gateway whose one route speaks MCP.
 enum MCPGateway {
-    /// Who may use which tools, prompts and resources; nil for all.
+    /// The policy that allows tools, prompts and resources by these patterns; nil allows all.
     static func policy(_ globs: [String]?) -> Policy {
         let list = globs.map { $0.map { Glob($0) } }
         return Policy(grants: [

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// Which upstream connections serve again, and what happens when one dies at that moment.
+/// The reuse of upstream connections, and requests on one that dies at that moment.
 @Suite struct PoolTests {
     /// Waits until the loops count this many idle upstream connections.
     private func waitForIdle(_ count: Int, _ gateway: Gateway) async throws {

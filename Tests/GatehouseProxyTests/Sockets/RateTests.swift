@@ -117,7 +117,7 @@ import Testing
             #expect(try client.receiveAnswer().status == 200)
             try client.send(batch(1...2))
             #expect(try client.receiveAnswer().status == 429)
-            // What was refused has taken nothing.
+            // Refused messages have used none of the allowance.
             try client.send(batch(1...1))
             _ = try connection.receive(through: "discover\"}]")
             try connection.send(Gateway.okay)

@@ -183,7 +183,7 @@ import Testing
         try await Gateway.run { gateway in
             gateway.callers.leaveUndecided("stranger", then: .refused(.assertionKeyUnknown))
             let client = try gateway.client()
-            // A second request is behind the first: it waits its turn.
+            // A second request is behind the first: it is read after it.
             try client.send(Gateway.get(as: "stranger") + Gateway.get(as: "forged"))
             try gateway.callers.waitUntilUndecided()
             gateway.callers.settleKeys()

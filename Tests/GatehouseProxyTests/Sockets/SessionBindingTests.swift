@@ -30,7 +30,7 @@ import Testing
                 try client.send(Gateway.request(method, ["Mcp-Session-Id: \(session)"]))
                 let head = try connection.receive(through: "\r\n\r\n")
                 #expect(head.contains("\r\nMcp-Session-Id: abc.def\r\n"))
-                // The same session again is told under the same name.
+                // The same session gets the same name again.
                 try connection.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: abc.def\r\nContent-Length: 0\r\n\r\n")
                 #expect(try client.receiveAnswer()["Mcp-Session-Id"] == session)
             }

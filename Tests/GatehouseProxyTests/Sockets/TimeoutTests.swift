@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-/// Waits that end, and upstreams that fail.
+/// Timeouts, and upstreams that fail.
 @Suite struct TimeoutTests {
     @Test(arguments: ["", "GET /mcp HTTP/1.1\r\nHost: cod"])
     func aHeadThatDoesNotComeClosesTheConnection(begun: String) async throws {

@@ -6,7 +6,7 @@ import Testing
 
 /// An upstream answers 401 to a token that renews itself.
 @Suite struct TokenRenewalTests {
-    /// What was asked of the renewal.
+    /// A request for a newer token.
     struct Asked: Sendable {
         let version: Int
         let stays: @Sendable () -> Void
@@ -24,7 +24,7 @@ import Testing
             routes: { [try Gateway.route($0.url, speech: speech)] }
         ) { gateway in
             try await body(gateway, asked)
-            // Whoever waits holds its connection.
+            // A waiting request holds its connection.
             asked.update { $0 = [] }
         }
     }

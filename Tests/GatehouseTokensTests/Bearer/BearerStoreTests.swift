@@ -171,7 +171,7 @@ import Testing
         #expect(try await store.list().count { $0.status == .live } == 1)
     }
 
-    /// What someone does who can write to the file and has no key.
+    /// Changes by an attacker who can write to the file and has no key.
     @Test(arguments: [
         "UPDATE bearers SET routes = 'coda,other'", "UPDATE bearers SET expires_at = expires_at + 1000000",
         "UPDATE bearers SET name = 'david'", "UPDATE bearers SET digest = zeroblob(32)",

@@ -1,4 +1,4 @@
-/// The runbook as a page of the admin listener: whoever follows a reason of the status page at night needs neither the repository nor a way
+/// The runbook as a page of the admin listener: an operator who follows a reason of the status page at night needs neither the repository nor a way
 /// out. The text is docs/OAUTH_TROUBLESHOOTING.md, of which only the marks that stand in it are read.
 enum RunbookPage {
     static let path = "/runbook"

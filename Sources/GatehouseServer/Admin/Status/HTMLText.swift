@@ -1,5 +1,4 @@
-/// Writes HTML. Markup is what stands in the source; whatever comes from elsewhere goes in as text and is escaped, so that a name that a
-/// caller chose cannot become markup.
+/// Writes HTML. Markup comes from literals in the source only; every other text is escaped, so that a name that a caller chose cannot become markup.
 struct HTMLText {
     private(set) var text = ""
 
@@ -53,7 +52,7 @@ struct HTMLText {
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
             case "'": result += "&#39;"
-            // What would turn the direction of the text around it, or show nothing.
+            // Characters that would change the direction of the text around them, or show nothing.
             case _ where scalar.properties.generalCategory == .format || scalar.properties.generalCategory == .control:
                 result += scalar == "\n" ? "\n" : "\u{FFFD}"
             case _: result.unicodeScalars.append(scalar)

@@ -8,9 +8,9 @@ struct Readiness: Sendable {
     enum State: Sendable {
         /// Requests can be served.
         case ready
-        /// Some can: a route lacks its token or fails for every request, or something fails that does not stop requests yet.
+        /// Some requests can be served: a route lacks its token or fails for every request, or something fails that does not stop requests yet.
         case degraded
-        /// None can.
+        /// No request can be served.
         case missing
     }
 
@@ -28,7 +28,7 @@ struct Readiness: Sendable {
         findings = facts.findings
         let areKeysReady = facts.keys.isReady(now: now)
         let lacking = facts.routes.filter { !facts.missing($0).isEmpty }
-        // Where the store was never read, it and not the routes is what is missing.
+        // When the store was never read, the store is reported as missing, and not the routes.
         let isAnyServed = facts.routes.isEmpty || lacking.count < facts.routes.count
         var checks = [
             Check(
@@ -57,7 +57,7 @@ struct Readiness: Sendable {
             // A refused file stops nothing: the old configuration goes on.
             Check(name: "configuration", isReady: true, detail: facts.reload.detail),
         ]
-        // A clock that is wrong refuses some requests and takes others: who sends requests here cannot tell which.
+        // A clock that is wrong refuses some requests and takes others: a load balancer cannot know which.
         let clocks = facts.clockFindings
         if !clocks.isEmpty {
             checks.append(Check(name: "clock", isReady: true, detail: clocks.map(\.detail).joined(separator: "; ")))
@@ -69,7 +69,7 @@ struct Readiness: Sendable {
         state = !checks.allSatisfy(\.isReady) ? .missing : isWhole ? .ready : .degraded
     }
 
-    /// What a check that passes still has to say: its part serves, and not wholly.
+    /// Whether a check passes although findings concern its part: it serves, but not fully.
     func isUneven(_ check: Check) -> Bool { findings.contains { Self.check(of: $0.probe) == check.name } }
 
     private static func check(of probe: Finding.Probe) -> String {

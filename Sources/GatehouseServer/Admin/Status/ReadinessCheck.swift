@@ -7,7 +7,7 @@ package struct ReadinessCheck: Hashable, Sendable {
     /// One word, or a sentence without secrets.
     package let detail: String
 
-    /// Its members, into an object that is open.
+    /// Writes the members into an open object.
     package func write(to json: inout JSONText) {
         json.string("name", name)
         json.bool("ready", isReady)

@@ -1,4 +1,4 @@
-/// The forms in which an instance tells its state to `gatehouse status`: the page's facts, without the page.
+/// The forms in which an instance reports its state to `gatehouse status`: the page's facts, without the page.
 package enum StatusForm: String, Sendable, CaseIterable {
     case json
     case text = "txt"

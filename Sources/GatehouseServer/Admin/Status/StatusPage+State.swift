@@ -3,9 +3,9 @@ internal import GatehouseAudit
 internal import GatehouseCore
 internal import GatehouseTokens
 
-/// What Gatehouse rests on: keys, tokens, audit, configuration.
+/// The sections on keys, tokens, audit and configuration.
 extension StatusPage {
-    /// What is wrong, each with its remedy; no section when all is well.
+    /// The findings, each with its remedy; no section when there is none.
     func problems(_ html: inout HTMLText) {
         let findings = facts.instance.findings
         guard !findings.isEmpty else { return }
@@ -96,7 +96,7 @@ extension StatusPage {
         store(&html)
     }
 
-    /// Where the tokens come from; closes their section.
+    /// The line on the token store; closes the tokens' section.
     private func store(_ html: inout HTMLText) {
         html.markup("<p class=\"legend\">")
         var words = "store \(facts.instance.storeName), kind \(facts.storeKind)"

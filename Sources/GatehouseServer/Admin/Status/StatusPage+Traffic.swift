@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import GatehouseProxy
 
-/// What passes, and how each route does.
+/// The sections on traffic and on the condition of each route.
 extension StatusPage {
     func traffic(_ html: inout HTMLText) {
         let hour = facts.hour
@@ -31,7 +31,7 @@ extension StatusPage {
         }
     }
 
-    /// What needs somebody first, the rest in the order of the file.
+    /// The routes that need attention first, the rest in the order of the file.
     private var routesByNeed: [(route: Route, condition: RouteCondition)] {
         let all = Array(zip(facts.instance.routes, facts.instance.conditions).enumerated())
         return all.sorted { one, other in

@@ -1,14 +1,14 @@
 internal import Crypto
 internal import GatehouseCore
 
-/// The status page: one self-contained document for people. Without script, form or outside asset; it asks for itself again from time to time.
+/// The status page: one self-contained document for people. Without script, form or outside asset; it reloads itself from time to time.
 struct StatusPage {
     /// Seconds between two loads by a browser that is left open.
     static let refreshSeconds = 15
 
     let facts: StatusFacts
 
-    /// What a browser may do with the page: show it, in its own style, and nothing else.
+    /// The page's Content-Security-Policy: a browser may show it in its own style, and nothing else.
     static let policy: String = {
         let digest = SHA256.hash(data: Array(StatusStyle.css.description.utf8))
         let style = String(decoding: Base64.encode(Array(digest)), as: UTF8.self)

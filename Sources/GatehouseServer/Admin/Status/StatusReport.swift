@@ -4,7 +4,7 @@ internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
 
-/// What an instance says of itself in words: sections of terms and tables, written as plain text or as Markdown.
+/// An instance's status in words: sections of terms and tables, written as plain text or as Markdown.
 struct StatusReport {
     struct Section {
         let title: String
