@@ -109,8 +109,8 @@ let package = Package(
         .target(
             name: "GatehouseTestSupport",
             dependencies: [
-                "GatehouseCore", "SocketLoop", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto,
-                cryptoExtras,
+                "GatehouseCore", "SocketLoop", "Threads", "CLinux", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                nioSSL, crypto, cryptoExtras,
             ],
             path: "Tests/GatehouseTestSupport",
             swiftSettings: house
@@ -151,12 +151,11 @@ let package = Package(
             [
                 "GatehouseOperations", "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens",
                 "GatehouseAudit", "GatehouseConfig", "GatehouseCore", "CurlClient", "SocketLoop", "SQLiteClient",
-                "GatehouseTestSupport",
-                logging,
+                "PostgresClient", "GatehouseTestSupport", logging,
             ]
         ),
         tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"], exclude: ["Cases"]),
-        tests("GatehouseConfigTests", ["GatehouseConfig", "GatehouseCore"], exclude: ["Golden"]),
+        tests("GatehouseConfigTests", ["GatehouseConfig", "GatehouseCore", "YAMLReader"], exclude: ["Golden"]),
         tests("YAMLReaderTests", ["YAMLReader"]),
         tests(
             "GatehouseProxyTests",
@@ -192,7 +191,7 @@ let package = Package(
         tests("SQLiteClientTests", ["SQLiteClient"]),
         tests(
             "SocketLoopTests",
-            ["SocketLoop", "GatehouseCore", "GatehouseTestSupport", "Threads", "CLinux", nio("NIOCore")]
+            ["SocketLoop", "GatehouseCore", "GatehouseTestSupport", "Threads", nio("NIOCore")]
         ),
         tests(
             "TLSClientTests",

@@ -27,6 +27,12 @@ struct FrozenDatabaseTests {
         "GET \(path) HTTP/1.1\r\nHost: a\r\nCf-Access-Jwt-Assertion: \(gateway.assertion())\r\n\r\n"
     }
 
+    private func metrics(_ gateway: Gateway) async throws -> String {
+        var request = CurlRequest("http://localhost/metrics")
+        request.unixSocket = "\(gateway.folder.path)/admin.sock"
+        return try await CurlClient().perform(request).body.text
+    }
+
     /// One call that ends before the database freezes, so that the sink has a connection, and one that is in flight when it does.
     @Test func `holds up neither a call in flight nor the end of the process`() async throws {
         let server = try await PostgresServer.start()
@@ -42,6 +48,12 @@ struct FrozenDatabaseTests {
             #expect(try first.receiveAnswer().text == "hi")
             try await gateway.eventually {
                 try await gateway.command("audit", "tail", "--json").contains("/slow/first")
+            }
+
+            // While it answers, its clock is held against this one, for both.
+            let metrics = try await metrics(gateway)
+            for source in ["audit", "store"] {
+                #expect(metrics.contains("gatehouse_clock_skew_seconds{source=\"\(source)\"} "), "\(source)")
             }
 
             let caller = try RawSocket(connectingTo: address)
@@ -79,10 +91,7 @@ struct FrozenDatabaseTests {
             try call.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ncall")
             #expect(try caller.receiveAnswer().text == "call")
             try await gateway.eventually {
-                var request = CurlRequest("http://localhost/metrics")
-                request.unixSocket = "\(gateway.folder.path)/admin.sock"
-                let text = try await CurlClient().perform(request).body.text
-                return text.contains(#/gatehouse_audit_spool_events [1-9]/#)
+                try await metrics(gateway).contains(#/gatehouse_audit_spool_events [1-9]/#)
             }
             gateway.process.send(signal: SIGTERM)
             let began = ContinuousClock.now

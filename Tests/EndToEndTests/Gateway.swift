@@ -143,7 +143,11 @@ final class Gateway: Sendable {
     /// The product without a single capability, as a container runs it, also where the tests run as root.
     ///
     /// - Parameter resolver: a file that the process sees as /etc/resolv.conf.
-    private static func unprivileged(_ arguments: [String], _ resolver: String?) throws -> ChildProcess {
+    static func unprivileged(
+        _ arguments: [String],
+        _ resolver: String? = nil,
+        environment: [String: String] = Gateway.environment
+    ) throws -> ChildProcess {
         guard getuid() == 0 else { return try ChildProcess(Kit.gatehouse, arguments, environment: environment) }
         let words = ["--bounding-set=-all", "--inh-caps=-all", "--", Kit.gatehouse] + arguments
         guard let resolver else { return try ChildProcess("/usr/bin/setpriv", words, environment: environment) }

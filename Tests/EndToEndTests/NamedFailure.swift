@@ -1,6 +1,7 @@
 import CurlClient
 import Foundation
 import GatehouseTestSupport
+import Synchronization
 import Testing
 
 /// Something that goes wrong, how it is brought about, and the words of its cause and its remedy.
@@ -8,6 +9,10 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
     let testDescription: String
     /// The change to the configuration that causes the failure. A failure that exists from the start has no other cause.
     var draft: @Sendable (inout Draft) -> Void = { _ in }
+    /// What is done with the configuration at this path before it is served.
+    var prepares: (@Sendable (_ path: String) async throws -> Void)?
+    /// Leads an instance that is ready to where it is about to happen. This takes time that is not the failure's.
+    var nears: (@Sendable (Instance) async throws -> Void)?
     /// Brings it about in an instance that is ready; nil when it is there from the start.
     var happens: (@Sendable (Instance) async throws -> Void)?
     let words: @Sendable (Instance) -> [String]
@@ -21,8 +26,12 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
         var certs: String
         var store = "{ kind: env }"
         var sink: String
+        /// More keys of `audit`.
+        var audit = ""
         var routes: [String]
         var more = ""
+        /// Whether root's instance has no capability, as in a container: with them it may use what others own.
+        var isUnprivileged = false
         let folder: String
         let server: String
         let deadPort: Int
@@ -35,12 +44,17 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
             access: { issuer: "\(TestIssuer.defaultIssuer)", certs_url: "\(certs)" }
             stores: { live: \(store) }
             store_refresh: 1s
-            audit: { spool: \(folder)/spool/own, sink: \(sink) }
+            audit: { spool: \(folder)/spool/own, sink: \(sink)\(audit) }
             \(more)
             routes:
             \(routes.joined(separator: "\n"))
 
             """
+        }
+
+        /// A store whose tokens are set by the command.
+        mutating func usesDatabase() {
+            store = "{ kind: sqlite, path: \(folder)/tokens.db, master_keys: [ { file: \(folder)/key } ] }"
         }
 
         static func route(_ name: String, _ upstream: String, token: String? = "{token}") -> String {
@@ -74,11 +88,12 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
             // A mount of a single file shows this once the file has been replaced: an inode without a name.
             if unlinked { unlink(file) }
             path = unlinked ? "/proc/\(getpid())/fd/\(descriptor)" : file
-            process = try ChildProcess(
-                Kit.gatehouse,
-                ["serve", "--config", path],
-                environment: ["LC_ALL": "C.UTF-8", "ONE_API_TOKEN": "a-token"]
-            )
+            let words = ["serve", "--config", path]
+            let environment = ["LC_ALL": "C.UTF-8", "ONE_API_TOKEN": "a-token"]
+            process =
+                draft.isUnprivileged
+                ? try Gateway.unprivileged(words, environment: environment)
+                : try ChildProcess(Kit.gatehouse, words, environment: environment)
         }
 
         deinit { close(descriptor) }
@@ -93,13 +108,48 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
 
         /// - Parameter status: nil where it depends on which of two notices first.
         func call(_ path: String, answers status: Int?) async throws {
-            let assertion = issuer.user("ada@example.com", now: Int64(Date.now.timeIntervalSince1970))
-            let answer = try await ask(path, "proxy.sock", [CurlHeader("Cf-Access-Jwt-Assertion", assertion)])
+            let answer = try await ask(path, "proxy.sock", [assertion])
             if let status { #expect(answer.status == status) }
         }
 
-        private func ask(_ path: String, _ socket: String, _ headers: [CurlHeader]) async throws -> CurlResponse {
-            var request = CurlRequest("http://localhost\(path)", headers: headers)
+        /// Calls with long arguments until one is refused.
+        func fillSpool(_ path: String) async throws {
+            let text = String(repeating: "x", count: 15_000)
+            let call = """
+                {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"a":"\(text)"}}}
+                """
+            var status = 200
+            while status == 200 {
+                status = try await withThrowingTaskGroup { group in
+                    for _ in 0..<32 {
+                        group.addTask { [self] in
+                            try await ask(path, "proxy.sock", [assertion], body: CurlBody(call)).status
+                        }
+                    }
+                    return try await group.reduce(0) { max($0, $1) }
+                }
+            }
+            #expect(status == 503)
+        }
+
+        private var assertion: CurlHeader {
+            let text = issuer.user("ada@example.com", now: Int64(Date.now.timeIntervalSince1970))
+            return CurlHeader("Cf-Access-Jwt-Assertion", text)
+        }
+
+        private func ask(
+            _ path: String,
+            _ socket: String,
+            _ headers: [CurlHeader],
+            body: CurlBody? = nil
+        ) async throws -> CurlResponse {
+            let type = body.map { _ in [CurlHeader("Content-Type", "application/json")] } ?? []
+            var request = CurlRequest(
+                "http://localhost\(path)",
+                method: body == nil ? "GET" : "POST",
+                headers: headers + type,
+                body: body
+            )
             request.unixSocket = "\(folder.path)/\(socket)"
             request.timeout = .seconds(45)
             return try await CurlClient().perform(request)
@@ -180,6 +230,33 @@ extension NamedFailure {
             words: { _ in ["TWO_API_TOKEN is not set; needed by two", "set TWO_API_TOKEN where Gatehouse is started"] }
         ),
         NamedFailure(
+            testDescription: "a token that ends while it is served",
+            draft: { $0.usesDatabase() },
+            prepares: { configuration in
+                let end = Date.now.addingTimeInterval(15).ISO8601Format()
+                let set = try ChildProcess(
+                    Kit.gatehouse,
+                    ["token", "set", "one", "--expires-at", end, "--config", configuration],
+                    environment: ["LC_ALL": "C.UTF-8"]
+                )
+                try set.write("a-token")
+                set.closeInput()
+                #expect(await set.exit() == .code(0))
+            },
+            nears: { instance in
+                let end = Mutex("")
+                try await instance.process.eventually {
+                    let text = await instance.text(of: "/status.txt")
+                    guard let found = text.firstMatch(of: #/version 1, ends at (\S+)Z/#) else { return false }
+                    end.withLock { $0 = String(found.output.1) }
+                    return true
+                }
+                try await instance.process.eventually { Date.now.ISO8601Format() >= end.withLock { $0 } }
+            },
+            happens: { _ in },
+            words: { _ in ["gatehouse token rotate one", "needed by one", "version 1 ended at"] }
+        ),
+        NamedFailure(
             testDescription: "a sink that cannot be opened",
             draft: { $0.sink = "{ kind: sqlite, path: \($0.folder)/nowhere/audit.db }" },
             words: { _ in ["sink_down", "nowhere/audit.db", "bring the sink back"] }
@@ -242,6 +319,23 @@ extension NamedFailure {
         ),
     ]
 
+    /// Only root may give a file to another user.
+    static let foreignFile = NamedFailure(
+        testDescription: "a store's file of another user",
+        draft: { draft in
+            draft.usesDatabase()
+            draft.isUnprivileged = true
+            let path = "\(draft.folder)/tokens.db"
+            #expect(FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]))
+            #expect(chown(path, 65_534, 65_534) == 0)
+        },
+        words: {
+            let path = "\($0.folder.path)/tokens.db"
+            return ["\(path) belongs to uid 65534, and this process runs as uid 0", "must own the file"]
+        },
+        status: 503
+    )
+
     private static let ofTheAudit: [NamedFailure] = [
         NamedFailure(
             testDescription: "a sink whose file is lost",
@@ -254,6 +348,24 @@ extension NamedFailure {
                 try await instance.call("/one", answers: 200)
             },
             words: { _ in ["sink_down", "sink/audit.db", "bring the sink back"] }
+        ),
+        NamedFailure(
+            testDescription: "a spool that is full, because the sink is away",
+            draft: { draft in
+                draft.sink = "{ kind: sqlite, path: \(draft.folder)/sink/audit.db }"
+                draft.audit = ", max_spool: 64MiB, arguments: record"
+                draft.routes.append(
+                    Draft.route("tools", draft.server, token: nil).replacing("protocol: http", with: "protocol: mcp")
+                )
+            },
+            nears: { instance in
+                let folder = "\(instance.folder.path)/sink"
+                #expect(rename(folder, folder + "-elsewhere") == 0)
+                try await instance.fillSpool("/tools")
+            },
+            happens: { _ in },
+            words: { _ in ["has reached its quota of 67108864 bytes", "or raise audit.max_spool"] },
+            status: 503
         ),
         NamedFailure(
             testDescription: "a spool that is gone and cannot be made again",

@@ -10,7 +10,12 @@ struct NamedFailureTests {
     private static let limit: Duration = .seconds(5)
 
     @Test(arguments: NamedFailure.all)
-    func `in each place, within five seconds`(failure: NamedFailure) async throws {
+    func `in each place, within five seconds`(failure: NamedFailure) async throws { try await expectNamed(failure) }
+
+    @Test(.enabled(if: getuid() == 0, "only root may give a file to another user"))
+    func `whose a file is that Gatehouse may not use`() async throws { try await expectNamed(.foreignFile) }
+
+    private func expectNamed(_ failure: NamedFailure) async throws {
         let folder = try Kit.Folder()
         for name in ["sink", "spool"] {
             try FileManager.default.createDirectory(atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
@@ -39,6 +44,10 @@ struct NamedFailureTests {
             deadPort: nobody.number
         )
         failure.draft(&draft)
+        if let prepares = failure.prepares {
+            try folder.write(draft.yaml, to: "gatehouse.yaml")
+            try await prepares("\(folder.path)/gatehouse.yaml")
+        }
         let isUnlinked = failure.testDescription == NamedFailure.unlinkedFile
         var start = ContinuousClock.now
         let instance = try NamedFailure.Instance(draft, folder, issuer, unlinked: isUnlinked)
@@ -48,6 +57,7 @@ struct NamedFailureTests {
             for words in failure.words(instance).suffix(1) {
                 for place in NamedFailure.Instance.places { #expect(!(await instance.text(of: place)).contains(words)) }
             }
+            try await failure.nears?(instance)
             start = .now
             try await happens(instance)
         }

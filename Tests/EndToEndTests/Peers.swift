@@ -22,13 +22,17 @@ final class MCPServer: Sendable {
     var root: String { "http://127.0.0.1:\(port)" }
     var url: String { "\(root)\(kind == .sse ? "/sse" : "/mcp")" }
 
+    /// - Parameter publicHost: the only `Host` that it admits; any without it.
     static func start(
         _ sdk: SDK,
         _ kind: Kind = .streamable,
-        framework: Framework = .sdk
+        framework: Framework = .sdk,
+        publicHost: String? = nil
     ) async throws -> MCPServer {
         let environment = ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
-        let options = ["--framework", framework.rawValue, "--transport", kind.rawValue]
+        let options =
+            ["--framework", framework.rawValue, "--transport", kind.rawValue]
+            + (publicHost.map { ["--public-host", $0] } ?? [])
         let process = try ChildProcess(
             try Kit.python(sdk),
             [Kit.script("server.py")] + options,

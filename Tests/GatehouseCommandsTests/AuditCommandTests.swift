@@ -34,6 +34,22 @@ struct AuditCommandTests {
         }
     }
 
+    @Test func `an option that means nothing is named first where there is no archive`() async throws {
+        let workplace = try Workplace()
+        for (arguments, hint) in [
+            (["--route", "coad"], "did you mean 'coda'?"), (["--reason", "tool_denid"], "did you mean 'tool_denied'?"),
+            (["--status", "600"], "502, 5xx or 400-499"), (["--since", "soonish"], "yesterday"),
+        ] {
+            for verb in ["query", "tail", "export", "stats"] {
+                let outcome = try await workplace.run(["audit", verb] + arguments)
+                #expect(outcome.exit == 64 && outcome.errors.contains(hint), "\(outcome)")
+                #expect(!outcome.errors.contains("audit.db"), "\(outcome)")
+            }
+        }
+        let query = try await workplace.run("audit", "query", "--since", "1h")
+        #expect(query.exit == 1 && query.errors.contains("audit.db"), "\(query)")
+    }
+
     @Test func `stats count what there is`() async throws {
         let workplace = try filled()
         let json = try await workplace.run("audit", "stats", "--since", "30000d", "--json")
@@ -316,6 +332,28 @@ struct AuditVerifyCommandTests {
         #expect(try await workplace.run("audit", "verify").exit == 0)
         let again = try await workplace.run("audit", "redeliver", "--since", "30000d")
         #expect(again.output.hasPrefix("0 events were missing"))
+    }
+
+    /// Under `reuse_port` an instance that began beside another has a folder of its own below the spool.
+    @Test func `the spool of an instance that ran beside another counts as well`() async throws {
+        let workplace = try await filled()
+        let second = try workplace.recordRequests(count: 12, from: 100, chained: true, beside: 1)
+        #expect(FileManager.default.fileExists(atPath: "\(workplace.path)/spool/instance-1/writer"))
+        let spools = try await workplace.run("audit", "verify", "--spool")
+        #expect(spools.exit == 0 && spools.output.split(separator: "\n").count == 2, "\(spools)")
+        #expect(spools.output.contains("\(second)  ok  24 events"), "\(spools)")
+        // Only its own folder knows of the newest.
+        try workplace.changeAudit(
+            "DELETE FROM audit_events WHERE writer = '\(second)' AND seq > 20; DELETE FROM audit_heads WHERE writer = '\(second)'"
+        )
+        let found = try await workplace.run("audit", "verify")
+        #expect(found.exit == 1 && found.output.contains("\(second)  BROKEN"), "\(found)")
+        let prune = try await workplace.run("audit", "prune", "--before", "2030-01-01T00:00:00Z", "--yes")
+        #expect(prune.exit == 1 && prune.errors.contains("nothing was deleted"), "\(prune)")
+        let done = try await workplace.run("audit", "redeliver", "--since", "30000d", "--json")
+        #expect(done.exit == 0 && done.output.contains(#""found":48,"missing":4"#), "\(done)")
+        let whole = try await workplace.run("audit", "verify")
+        #expect(whole.exit == 0, "\(whole)")
     }
 
     @Test func `sealed arguments are shown to whoever asks for them, and nowhere else`() async throws {

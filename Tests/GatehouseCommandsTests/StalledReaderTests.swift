@@ -16,16 +16,6 @@ struct StalledReaderTests {
         return workplace
     }
 
-    /// A pipe in which there is room for nothing more.
-    private func fullPipe(_ workplace: Workplace, _ name: String) throws -> String {
-        let (path, descriptor) = try workplace.pipe(name, O_RDWR)
-        _ = fcntl(descriptor, F_SETFL, O_RDWR | O_NONBLOCK)
-        let page = [UInt8](repeating: 0x2E, count: 4096)
-        while write(descriptor, page, page.count) > 0 {}
-        while write(descriptor, page, 1) > 0 {}
-        return path
-    }
-
     /// Waits until the data plane answers.
     private func awaitAnswer(_ workplace: Workplace) async throws {
         try await Polling.until("the data plane") {
@@ -45,7 +35,7 @@ struct StalledReaderTests {
     @Test func `a log that nobody reads holds up neither requests nor the end`() async throws {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
             let workplace = try await prepared()
-            let errors = try fullPipe(workplace, "errors")
+            let errors = try workplace.fullPipe("errors")
             let pid = try workplace.start(["serve"], streams: ["/dev/null", "\(workplace.path)/out", errors])
             defer { kill(pid, SIGKILL) }
             try await awaitAnswer(workplace)
@@ -60,7 +50,7 @@ struct StalledReaderTests {
     @Test func `an audit on standard output that nobody reads does not hold up the end`() async throws {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
             let workplace = try await prepared(sink: "stdout")
-            let output = try fullPipe(workplace, "output")
+            let output = try workplace.fullPipe("output")
             let pid = try workplace.start(["serve"], streams: ["/dev/null", output, "\(workplace.path)/errors"])
             defer { kill(pid, SIGKILL) }
             try await awaitAnswer(workplace)

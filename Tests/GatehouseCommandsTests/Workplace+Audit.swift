@@ -1,4 +1,4 @@
-import GatehouseAudit
+@testable import GatehouseAudit
 import GatehouseConfig
 import GatehouseCore
 @testable import GatehouseServer
@@ -16,15 +16,25 @@ extension Workplace {
     /// - Parameters:
     ///   - chained: in the proxy's own spool, by its keys and with arguments, as it would.
     ///   - database: a file in the folder.
-    func recordRequests(count: Int, from first: Int = 0, chained: Bool = false, into database: String = "audit.db")
-        throws
-    {
+    ///   - others: instances that share the spool and run meanwhile.
+    /// - Returns: its writer.
+    @discardableResult
+    func recordRequests(
+        count: Int,
+        from first: Int = 0,
+        chained: Bool = false,
+        into database: String = "audit.db",
+        beside others: Int = 0
+    ) throws -> String {
         var settings = AuditSystem.Settings(spool: "\(path)/\(chained ? "spool" : "recorded")")
         if chained {
             let configuration = try Configuration.read(path: "\(path)/gatehouse.yaml")
             settings.keys = AuditAssembly.keys(try InstanceKeys(configuration, KeyEnds(), makesOwn: true))
             settings.arguments = .record
         }
+        settings.sharesSpool = others > 0
+        let running = try (0..<others).map { _ in try AuditSystem(settings, sink: DiscardingSink()) }
+        defer { withExtendedLifetime(running) {} }
         let audit = try AuditSystem(settings, sink: SQLiteSink(path: "\(path)/\(database)"))
         let lane = try audit.lane(for: 0)
         try audit.start()
@@ -58,6 +68,7 @@ extension Workplace {
             guard isRecorded, lane.record(outcome) == .recorded else { throw NotRecorded() }
         }
         audit.shutdown(within: .seconds(30))
+        return audit.directory.writer
     }
 
     /// Changes the audit database behind its back.

@@ -52,6 +52,16 @@ final class Workplace: Sendable {
         return (path, descriptor)
     }
 
+    /// A pipe in which there is room for nothing more.
+    func fullPipe(_ name: String) throws -> String {
+        let (path, descriptor) = try pipe(name, O_RDWR)
+        _ = fcntl(descriptor, F_SETFL, O_RDWR | O_NONBLOCK)
+        let page = [UInt8](repeating: 0x2E, count: 4096)
+        while Glibc.write(descriptor, page, page.count) > 0 {}
+        while Glibc.write(descriptor, page, 1) > 0 {}
+        return path
+    }
+
     /// The environment of every command.
     private func environment(_ more: [String: String] = [:]) -> [String: String] {
         ["GATEHOUSE_CONFIG": "\(path)/gatehouse.yaml"].merging(more) { $1 }

@@ -31,6 +31,19 @@ struct PostgresTokenStoreTests {
         #expect(await code { try await store.rotate(.other, "x") } == .notFound)
     }
 
+    /// By it an instance knows that its own clock is wrong.
+    @Test func `tells the clock of its server, which a file has not`() async throws {
+        let bench = try await PostgresBench()
+        let load = try await bench.store().load()
+        let now = SystemClock().now()
+        let lead = try #require(load.clock?.lead(of: now))
+        #expect(abs(lead.microseconds) < 10_000_000)
+        let ahead = try #require(load.clock?.lead(of: now + .seconds(600)))
+        #expect(abs(ahead.microseconds - 600_000_000) < 10_000_000)
+        let file = try Workbench()
+        #expect(try await file.store().load().clock == nil)
+    }
+
     @Test func `takes the rows of an SQLite store byte for byte`() async throws {
         let file = try Workbench()
         let old = try file.store()

@@ -106,6 +106,18 @@ struct PostgresFailureTests {
         #expect(!error.message.contains("s3cret"))
     }
 
+    /// "Wrong state [25006]" tells an operator nothing after a failover.
+    @Test(.needsDatabase) func `a database that takes no changes is called read-only`() async throws {
+        let connection = try await Database.open()
+        try await connection.query("SET default_transaction_read_only = on")
+        let error = await failure { () throws(PostgresError) in try await connection.query("CREATE TABLE t (i int)") }
+        #expect(error?.sqlState == "25006")
+        #expect(
+            error?.message
+                == "the database is read-only: a standby, or default_transaction_read_only is set [25006]"
+        )
+    }
+
     @Test(.needsDatabase) func `a closed connection refuses calls`() async throws {
         let connection = try await Database.open()
         await connection.close()

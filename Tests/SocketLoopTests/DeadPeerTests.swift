@@ -1,11 +1,9 @@
 import GatehouseCore
-import CLinux
 import GatehouseTestSupport
 import Glibc
 import NIOCore
 import Synchronization
 import Testing
-import Threads
 
 @testable import SocketLoop
 
@@ -54,8 +52,8 @@ import Threads
         await loop.stop()
     }
 
-    /// A network of the test's own, which only root may make: with its one interface down, packets vanish.
-    @Test(.enabled(if: getuid() == 0, "only root may make a network namespace"), .timeLimit(.minutes(1)))
+    /// In a network of the test's own: with its one interface down, packets vanish.
+    @Test(.enabled(if: OwnNetwork.isAllowed, "\(OwnNetwork.need)"), .timeLimit(.minutes(1)))
     func `an idle connection to a peer that vanished is broken in time`() async throws {
         let events = Watched(Events())
         let network = try OwnNetwork()
@@ -82,7 +80,7 @@ import Threads
         }
         let peer = try listener.accept()
         try events.wait("the connection") { $0.stands }
-        try network.run { try OwnNetwork.command("ip link set lo down") }
+        try network.goDown()
         try events.wait("the end") { $0.isBroken != nil }
         #expect(events.read { $0.isBroken } == true)
         peer.close()
@@ -109,46 +107,4 @@ import Threads
         func becameWritable() {}
         func closed(isBroken: Bool) { events.update { $0.isBroken = isBroken } }
     }
-}
-
-/// A thread in a network namespace of its own (unshare(2)), and all that it starts.
-private final class OwnNetwork: Sendable {
-    private let tasks = Watched<[@Sendable () -> Void]?>([])
-
-    init() throws {
-        try OwnedThread.detach(named: "network") { [tasks] in
-            while true {
-                try? tasks.wait("work", within: 120) { $0?.isEmpty != true }
-                guard
-                    let work = tasks.update({ tasks in
-                        defer { if tasks != nil { tasks = [] } }
-                        return tasks
-                    }), !work.isEmpty
-                else { return }
-                for task in work { task() }
-            }
-        }
-        try run {
-            guard gatehouse_leave_network() == 0 else { throw SocketFailure("unshare", errno) }
-            try Self.command("ip link set lo up")
-        }
-    }
-
-    static func command(_ words: String) throws {
-        guard system(words) == 0 else { throw SocketFailure(words, 0) }
-    }
-
-    func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) throws -> Value {
-        let result = Watched<Result<Value, any Error>?>(nil)
-        tasks.update {
-            $0?.append {
-                let made = Result { try body() }; result.update { $0 = made }
-            }
-        }
-        try result.wait("the network's thread") { $0 != nil }
-        guard let made = result.read({ $0 }) else { preconditionFailure("it was waited for") }
-        return try made.get()
-    }
-
-    func close() { tasks.update { $0 = nil } }
 }

@@ -9,14 +9,8 @@ extension Doctor {
         guard let sealed = store as? SealedTokenStore else { return [] }
         let name = configuration.store.name.text
         var findings: [Finding] = []
-        switch try? await sealed.pooling() {
-        case .transactions:
-            let words = "behind a pooler in transaction mode: changes are not told, and asked for every second"
-            findings.append(Finding(.store, .ok, name, words))
-        case .sessions:
-            let words = "behind a pooler in session mode: each process takes two of its connections for good"
-            findings.append(Finding(.store, .ok, name, words))
-        case .direct, nil: break
+        if let pooling = try? await sealed.pooling(), let finding = Self.finding(pooling, of: name) {
+            findings.append(finding)
         }
         if (try? await sealed.isBound()) == false {
             findings.append(
@@ -30,5 +24,26 @@ extension Doctor {
             )
         }
         return findings
+    }
+
+    /// Nil where nothing stands between Gatehouse and the server.
+    static func finding(_ pooling: StorePooling, of store: String) -> Finding? {
+        switch pooling {
+        case .direct: nil
+        case .sessions:
+            Finding(
+                .store,
+                .ok,
+                store,
+                "behind a pooler in session mode: each process takes two of its connections for good"
+            )
+        case .transactions:
+            Finding(
+                .store,
+                .ok,
+                store,
+                "behind a pooler in transaction mode: changes are not told, and asked for every second"
+            )
+        }
     }
 }

@@ -1,5 +1,5 @@
 internal import GatehouseCore
-internal import SocketLoop
+package import SocketLoop
 internal import Synchronization
 package import TLSClient
 
@@ -9,8 +9,15 @@ package final class UpstreamConnector: Sendable {
     /// Made for the first `https` upstream, because reading the system's certificate authorities takes milliseconds and megabytes.
     private let context = Mutex<TLSContext?>(nil)
 
-    /// - Parameter trustRoots: certificates that `https` upstreams are verified against whose routes name none.
-    package init(trustRoots: TLSContext.TrustRoots = .system) { self.trustRoots = trustRoots }
+    private let deadPeer: DeadPeer
+
+    /// - Parameters:
+    ///   - trustRoots: certificates that `https` upstreams are verified against whose routes name none.
+    ///   - deadPeer: when an upstream that says nothing any more is given up.
+    package init(trustRoots: TLSContext.TrustRoots = .system, deadPeer: DeadPeer = .standard) {
+        self.trustRoots = trustRoots
+        self.deadPeer = deadPeer
+    }
 
     /// Makes ready for `https` upstreams, so that the first request to one does not wait for it.
     ///
@@ -38,6 +45,7 @@ package final class UpstreamConnector: Sendable {
                 to: upstream.upstream.endpoint,
                 tls: try session(for: upstream),
                 within: timeout,
+                deadPeer: deadPeer,
                 on: eventLoop
             ) { result in
                 completion(result.map { UpstreamConnection($0) }.mapError { $0 })

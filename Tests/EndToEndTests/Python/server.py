@@ -19,13 +19,16 @@ SDK = importlib.metadata.version("mcp")
 parser = argparse.ArgumentParser()
 parser.add_argument("--framework", choices=["sdk", "fastmcp"], default="sdk")
 parser.add_argument("--transport", choices=["streamable", "resumable", "sse"], default="streamable")
+parser.add_argument("--public-host", help="the only Host that is admitted")
 chosen = parser.parse_args()
 
 
 def open_hosts():
-    """Any Host: what reaches the server comes through a gateway."""
+    """Any Host: what reaches the server comes through a gateway. Or one alone, as the SDKs' guard against DNS rebinding has it."""
     from mcp.server.transport_security import TransportSecuritySettings
 
+    if chosen.public_host:
+        return TransportSecuritySettings(enable_dns_rebinding_protection=True, allowed_hosts=[chosen.public_host])
     return TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 

@@ -44,6 +44,7 @@ final class Gateway: Sendable {
     ///   - routes: made once the upstream stands; by default one for everything.
     ///   - listener: a unix socket to listen on instead of a port.
     ///   - renewal: asked for newer versions of the token, which renews itself then.
+    ///   - network: where its loops and so its upstream are; its clients are not.
     static func run(
         limits: ServerLimits = ServerLimits(),
         threads: Int = 1,
@@ -51,6 +52,8 @@ final class Gateway: Sendable {
         listener: String? = nil,
         upstream: RawListener? = nil,
         renewal: ProxyLoop.TokenRenewal? = nil,
+        network: OwnNetwork? = nil,
+        deadPeer: DeadPeer = .standard,
         routes: (RawListener) throws -> [Route] = { [try route($0.url)] },
         _ body: (Gateway) async throws -> Void
     ) async throws {
@@ -60,7 +63,18 @@ final class Gateway: Sendable {
         await turns.take()
         do {
             try await withTaskExecutorPreference(BlockingExecutor.shared) {
-                try await start(limits, threads, trustRoots, listener, upstream ?? RawListener(), renewal, routes, body)
+                let connector = UpstreamConnector(trustRoots: trustRoots, deadPeer: deadPeer)
+                try await start(
+                    limits,
+                    threads,
+                    connector,
+                    listener,
+                    upstream ?? RawListener(),
+                    renewal,
+                    network,
+                    routes,
+                    body
+                )
             }
         } catch {
             await turns.giveBack()
@@ -74,10 +88,11 @@ final class Gateway: Sendable {
     private static func start(
         _ limits: ServerLimits,
         _ threads: Int,
-        _ trustRoots: TLSContext.TrustRoots,
+        _ connector: UpstreamConnector,
         _ listener: String?,
         _ upstream: RawListener,
         _ renewal: ProxyLoop.TokenRenewal?,
+        _ network: OwnNetwork?,
         _ routes: (RawListener) throws -> [Route],
         _ body: (Gateway) async throws -> Void
     ) async throws {
@@ -88,9 +103,11 @@ final class Gateway: Sendable {
             callers.forget()
         }
         let clock = ScriptedClock()
-        let eventLoops = try (0..<threads).map { try EpollLoop.start(named: "loop-\($0)") }
+        let eventLoops = try (0..<threads).map { number in
+            guard let network else { return try EpollLoop.start(named: "loop-\(number)") }
+            return try network.run { try EpollLoop.start(named: "loop-\(number)") }
+        }
         let snapshot = try Self.snapshot(routes(upstream), renews: renewal != nil, limits: limits)
-        let connector = UpstreamConnector(trustRoots: trustRoots)
         let rates = RateTable()
         let legacy = LegacySessions()
         let rejections = Watched(0)

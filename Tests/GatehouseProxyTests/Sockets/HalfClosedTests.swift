@@ -140,4 +140,30 @@ import Testing
             #expect(try gateway.audit.waitForOutcomes().first?.ending == .clientClosed)
         }
     }
+
+    /// No interim response may be sent to HTTP/1.0 (RFC 9110, section 15.2), so the answer itself finds out that nobody waits for it.
+    @Test func whoHasGoneFromHTTP10IsFoundOutByTheAnswer() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            client.close()
+            try upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nhalf")
+            #expect(try upstream.receiveToEnd(orReset: true).isEmpty)
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .clientClosed)
+        }
+    }
+
+    @Test func aResetOfHTTP10EndsTheCallAtOnce() async throws {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
+            let upstream = try gateway.upstream.accept()
+            _ = try upstream.receive(through: "\r\n\r\n")
+            client.reset()
+            #expect(try upstream.receiveToEnd(orReset: true).isEmpty)
+            #expect(try gateway.audit.waitForOutcomes().first?.ending == .clientClosed)
+        }
+    }
 }

@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+import YAMLReader
+
+/// What every container of the compose files has: bounded logs, bounded memory, no capability that is not named, an image that does not change by itself.
+@Suite struct ComposeFileTests {
+    static let names = ["deploy/docker-compose.yml", "deploy/compose.embedded.yml", "deploy/template/compose.yml"]
+
+    private typealias Keys = [String: YAMLNode]
+
+    private static func keys(_ node: YAMLNode?) throws -> Keys {
+        guard case .mapping(let entries) = try #require(node).content else { return [:] }
+        return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
+    }
+
+    private static func text(_ node: YAMLNode?) -> String? {
+        guard case .scalar(let scalar) = node?.content else { return nil }
+        return scalar.text
+    }
+
+    private static func lines(_ name: String) throws -> [Substring] {
+        try String(contentsOf: TestFiles.root.appendingPathComponent(name), encoding: .utf8).split(separator: "\n")
+    }
+
+    /// The services, with what `<<: *common` gives them. The reader of Gatehouse's own files refuses anchors, so these are taken out before.
+    private static func services(_ name: String) throws -> [String: Keys] {
+        let text = try lines(name).joined(separator: "\n")
+            .replacing("x-common: &common", with: "x-common:").replacing("<<: *common", with: "x-common: yes")
+        let reading = YAMLReader.read(Array(text.utf8))
+        #expect(reading.problems.isEmpty, "\(reading.problems)")
+        let root = try keys(reading.root)
+        let common = try root["x-common"].map { try keys($0) } ?? [:]
+        return try keys(root["services"]).mapValues { node in
+            let own = try keys(node)
+            return own["x-common"] == nil ? own : common.merging(own) { $1 }
+        }
+    }
+
+    @Test(arguments: names)
+    func `logs and memory are bounded`(name: String) throws {
+        let services = try Self.services(name)
+        #expect(services.count > 1)
+        // The template adds a network to a service that stands whole in the other file.
+        for (service, keys) in services where name != "deploy/template/compose.yml" || service != "gatehouse" {
+            let logging = try Self.keys(keys["logging"])
+            let options = try Self.keys(logging["options"])
+            #expect(Self.text(logging["driver"]) == "json-file", "\(service)")
+            #expect(Self.text(options["max-size"])?.wholeMatch(of: #/[0-9]+m/#) != nil, "\(service)")
+            #expect(Self.text(options["max-file"]).flatMap { Int($0) } != nil, "\(service)")
+            #expect(Self.text(keys["mem_limit"])?.wholeMatch(of: #/[0-9]+[mg]/#) != nil, "\(service)")
+            guard case .sequence(let dropped) = keys["cap_drop"]?.content else {
+                Issue.record("\(service) keeps its capabilities")
+                continue
+            }
+            #expect(dropped.map { Self.text($0) } == ["ALL"], "\(service)")
+        }
+    }
+
+    /// By version and digest, of those that come from a registry.
+    @Test(arguments: names)
+    func `images are pinned`(name: String) throws {
+        let lines = try Self.lines(name)
+        var count = 0
+        for (index, line) in lines.enumerated() {
+            guard let image = line.firstMatch(of: #/^ +image: (.+)$/#)?.output.1 else { continue }
+            count += 1
+            // What the operator must name, and what is built here.
+            if image.contains(":?") || image.hasPrefix("gatehouse:${GATEHOUSE_VERSION:-") { continue }
+            let around = lines[max(0, index - 3)...index].joined(separator: "\n")
+            #expect(around.contains(#/sha256:[0-9a-f]{64}/#), "\(image)")
+            #expect(around.contains(#/[0-9]+\.[0-9]+/#), "\(image)")
+            #expect(!image.contains("latest"), "\(image)")
+        }
+        #expect(count > 0)
+    }
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Takes the promises of the tables away, one after the other, and holds the tests to failing then.
+#
+#   Tests/Mutations/run.sh                        every mutation of every table
+#   Tests/Mutations/run.sh insiders.toml          those of one table
+#   Tests/Mutations/run.sh trace expired-key      some, by name
+#   Tests/Mutations/run.sh --check [TABLE|NAME]…  whether the tables fit the sources; builds nothing
+#
+# Works on a copy under .build/mutations with a build folder of its own: the first build takes as long as one from nothing, the next ones
+# build what changed. All mutations are built at once, and each asks for its flag file when its place is reached.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=deploy/packages.sh
+. deploy/packages.sh
+# shellcheck source=deploy/postgres.sh
+. deploy/postgres.sh
+# shellcheck source=deploy/python.sh
+. deploy/python.sh
+
+if [ "${1:-}" = --check ]; then
+  exec /usr/bin/python3 Tests/Mutations/mutate.py "$@"
+fi
+need_swift
+install_packages "${build_packages[@]}" postgresql pgbouncer python3-venv chromium apache2-bin prometheus fish zsh
+trap postgres_stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+postgres_start
+python_environments
+/usr/bin/python3 Tests/Mutations/mutate.py "$@"
