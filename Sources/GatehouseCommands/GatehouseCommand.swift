@@ -1,5 +1,6 @@
 public import ArgumentParser
 internal import Glibc
+internal import SQLiteClient
 
 /// `gatehouse`: one subcommand for each verb.
 public struct GatehouseCommand: AsyncParsableCommand {
@@ -48,6 +49,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         CoreDumps.forbid()
         // Where TLS libraries are told to write the keys of their sessions, and libcurl does: whoever sets it could read every token.
         unsetenv("SSLKEYLOGFILE")
+        SQLiteConnection.boundMemory()
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
         do {
