@@ -53,7 +53,7 @@ let package = Package(
             "GatehouseCommands",
             [
                 "GatehouseOperations", "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
-                "GatehouseConfig", "GatehouseCore", "CLinux",
+                "GatehouseConfig", "GatehouseCore", "SQLiteClient", "CLinux",
                 argumentParser, logging, unixSignals,
             ]
         ),

@@ -27,6 +27,16 @@ package final class SQLiteConnection {
         case full = "FULL"
     }
 
+    /// Bytes of a value that is bound or read; beyond it `tooLarge`. Gatehouse writes none of a tenth of that, and whoever can write the file may
+    /// put in one of a gigabyte.
+    package static let maximumValue = 256 << 10
+    /// Bytes that SQLite holds in a process, the caches of all connections included; beyond it `tooLarge`. A look-up by an index compares whole
+    /// rows on its way, so that of a table without row ids reads some that nobody asked for, however long they are.
+    package static let maximumMemory: Int64 = 64 << 20
+
+    /// Holds this process to ``maximumMemory``.
+    package static func boundMemory() { _ = sqlite3_hard_heap_limit64(maximumMemory) }
+
     /// How long a statement waits for another connection's lock; beyond it `busy`.
     package static let defaultBusyTimeout: Duration = .seconds(5)
 
@@ -75,6 +85,7 @@ package final class SQLiteConnection {
         handle = opened
         busyMilliseconds = Int(max(0, min(busyTimeout / .milliseconds(1), 3_600_000)))
         sqlite3_busy_timeout(handle, Int32(busyMilliseconds))
+        sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Int32(Self.maximumValue))
         try execute("PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON; PRAGMA synchronous=\(synchronous.rawValue)")
         if !isReading {
             // Only a new database takes this: what is deleted can then be given back to the file system. One that has it would be written to.

@@ -19,6 +19,8 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
         case readOnly
         /// The database was written by a newer release.
         case schemaTooNew
+        /// A value, or the rows on the way to one, beyond what a connection or the process holds.
+        case tooLarge
         /// Everything else: usually a statement that does not fit the schema.
         case other
     }
@@ -37,10 +39,12 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
     init(result: Int32, of handle: OpaquePointer?) {
         // A handle that could not be allocated has no message; the bare code has.
         let words = handle.flatMap { sqlite3_errmsg($0) } ?? sqlite3_errstr(result)
+        let code = Code(primary: result & 0xFF)
+        let told = words.map { String(cString: $0) } ?? "SQLite error \(result)"
         self.init(
-            Code(primary: result & 0xFF),
+            code,
             extendedCode: handle.map { sqlite3_extended_errcode($0) } ?? result,
-            words.map { String(cString: $0) } ?? "SQLite error \(result)"
+            code == .tooLarge ? "a row holds more than Gatehouse ever writes: \(told)" : told
         )
     }
 
@@ -60,6 +64,7 @@ extension SQLiteError.Code {
             case SQLITE_CANTOPEN: .notOpened
             case SQLITE_PERM, SQLITE_AUTH: .permission
             case SQLITE_READONLY: .readOnly
+            case SQLITE_TOOBIG, SQLITE_NOMEM: .tooLarge
             case _: .other
             }
     }

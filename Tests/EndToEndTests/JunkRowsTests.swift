@@ -89,6 +89,42 @@ struct JunkRowsTests {
         }
     }
 
+    /// The most that a process has held, in bytes.
+    private static func peak(_ process: ChildProcess) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return try #require(line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }) << 10
+    }
+
+    /// Beside the token and in its own row, as bytes and as text.
+    @Test(arguments: ["sqlite", "postgres"])
+    func `with values of hundreds of megabytes takes no memory`(store: String) async throws {
+        let database = store == "postgres" ? try await PostgresServer.start() : nil
+        let rig = try await TokenRig.start(store: store, postgres: database, tokens: ["one-1a"], set: "one-1a")
+        #expect(try await rig.call().status == 200)
+        let usual = try Self.peak(rig.process)
+        rig.process.send(signal: SIGTERM)
+        #expect(await rig.process.exit() == .code(0))
+        let (text, bytes, tables) =
+            database == nil
+            ? ("printf('%.*c', 200000000, 'x')", "zeroblob(200000000)", "")
+            : ("repeat('x', 200000000)", "decode(repeat('00', 200000000), 'hex')", "gatehouse.")
+        for statement in [
+            "INSERT INTO \(tables)token_versions VALUES ('cod', 1, NULL, 0, NULL, '', '', \(bytes))",
+            "INSERT INTO \(tables)token_events VALUES ('coda', 9, 'set', 1, 0, '', \(text), \(bytes))",
+            "UPDATE \(tables)token_versions SET note = \(text) WHERE name = 'coda'",
+        ] {
+            try await execute(statement + ";", rig, database)
+            let process = try ChildProcess(Kit.gatehouse, ["serve", "--config", "\(rig.folder.path)/gatehouse.yaml"])
+            try await process.eventually { (try? await rig.call().status) != nil }
+            let peak = try Self.peak(process)
+            print("\(store): \(usual >> 20) MiB, \(peak >> 20) MiB with \(statement.prefix(60))")
+            #expect(peak < usual + (100 << 20))
+            process.send(signal: SIGTERM)
+            #expect(await process.exit() == .code(0))
+        }
+    }
+
     private func execute(_ statements: String, _ rig: TokenRig, _ database: PostgresServer?) async throws {
         let process: ChildProcess
         if let database {

@@ -133,6 +133,37 @@ struct ForgedRingTests {
         #expect(other.ring(second, Sample.keys(1)).events.isEmpty)
     }
 
+    @Test func `an older copy of the own ring brings nothing that was chained a moment ago`() throws {
+        let scratch = try spool()
+        let copy = try ring(10..<15, of: scratch, Sample.keys(1))
+        scratch.put(copy, into: "lane-0.ring")
+        try start(scratch, recovers: 10..<15, settingAside: nil)
+        scratch.put(copy, into: "lane-0.ring")
+        try scratch.store(100..<101, scratch.chained())
+        let report = try #require(try scratch.verify().first)
+        #expect(report.holds && report.events == 17, "\(report.breaks)")
+    }
+
+    @Test func `what an older copy brings again from long ago is stored once, and its numbers are named`() throws {
+        let scratch = try spool()
+        let copy = try ring(10..<15, of: scratch, Sample.keys(1))
+        scratch.put(copy, into: "lane-0.ring")
+        try start(scratch, recovers: 10..<15, settingAside: nil)
+        // Several segments, of which a start reads the last two.
+        try scratch.store(100..<1500, scratch.chained())
+        #expect(try scratch.verify().allSatisfy(\.holds))
+        scratch.put(copy, into: "lane-0.ring")
+        let system = try AuditSystem(scratch.chained(), sink: SQLiteSink(path: scratch.database))
+        #expect(system.report.recovered == 5)
+        let lane = try system.lane(for: 0)
+        #expect(Sample.decision(2000) { lane.record($0) } == .recorded)
+        system.settleAll()
+        let report = try #require(try scratch.verify().first)
+        #expect(report.events == 10 + 6 + 1400 + 1)
+        #expect(report.breaks.map(\.kind) == [.missing])
+        #expect(report.breaks.first.map { $0.through - $0.sequence } == 4)
+    }
+
     @Test func `a ring that is moved to another lane is not recovered`() throws {
         let scratch = try spool()
         scratch.put(try ring(10..<14, of: scratch, Sample.keys(1)), into: "lane-1.ring")

@@ -288,6 +288,36 @@ struct PostgresAuditTests {
         }
     }
 
+    @Test func `a value longer than any is named, and not read to its end`() throws {
+        let database = try AuditDatabase()
+        try fill(database.url, 0..<3, in: Scratch())
+        let session = try database.session()
+        for column in AuditColumn.allCases {
+            let value =
+                switch column.shape {
+                case .text where ![.eventID, .requestID, .kind, .writer].contains(column): "repeat('x', 100000)"
+                case .sealed, .hash: "decode(repeat('00', 100000), 'hex')"
+                case .text, .integer, .time: ""
+                }
+            if value.isEmpty { continue }
+            try session.query("UPDATE audit_events SET \(column.name) = \(value) WHERE seq = 2")
+            #expect(try verify(database).first?.holds == false, "\(column.name)")
+            try EventDatabase.postgres(url: database.url).archive().events(AuditQuery()) { event in
+                let texts = AuditColumn.allCases.map { event[$0].text.utf8.count }
+                #expect(texts.max().map { $0 < 50_000 } == true, "\(column.name)")
+                #expect(event.hash.count <= 33 && event.previousHash.count <= 33)
+                return true
+            }
+        }
+        try session.query(
+            """
+            INSERT INTO audit_heads VALUES ('long', 1, 'head', now(), decode(repeat('00', 100000), 'hex'), decode(repeat('00', 100000), 'hex'))
+            """
+        )
+        let heads = try EventDatabase.postgres(url: database.url).archive().heads(of: "long")
+        #expect(heads.map(\.hash.count) == [33] && heads.map(\.signature.count) == [33])
+    }
+
     @Test func `months that are old are dropped whole, and the log still holds`() throws {
         let database = try AuditDatabase()
         try PostgresSink(url: database.url).prepare()

@@ -154,6 +154,18 @@ final class TemporaryDirectory {
         #expect(try !statement.step())
     }
 
+    @Test func readNoValueBeyondTheBound() throws {
+        let bound = SQLiteConnection.maximumValue
+        let longest = try connection.prepare("SELECT zeroblob(\(bound))")
+        #expect(try longest.step())
+        #expect(try longest.blob(0).count == bound)
+        let error = #expect(throws: SQLiteError.self) {
+            let statement = try connection.prepare("SELECT zeroblob(\(bound + 1))")
+            if try statement.step() { _ = try statement.blob(0) }
+        }
+        #expect(error?.code == .tooLarge)
+    }
+
     @Test func bindBytesInPlace() throws {
         let statement = try connection.prepare("INSERT INTO t VALUES (?, ?)")
         try "text".utf8.withContiguousStorageIfAvailable { try statement.bind(text: UnsafeRawBufferPointer($0), at: 1) }

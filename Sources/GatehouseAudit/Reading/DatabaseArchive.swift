@@ -159,8 +159,10 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
 
     func heads(of writer: String) throws(AuditError) -> [AuditHead] {
         let value = QueryValue.text(writer)
+        let length = ChainKey.codeLength + 1
         let text = """
-            SELECT h.seq, h.kind, \(SQL.dialect.expression(.at, of: "h")), h.hash, h.signature FROM audit_heads h
+            SELECT h.seq, h.kind, \(SQL.dialect.expression(.at, of: "h")), \(SQL.dialect.bytes("h.hash", atMost: length)),
+                \(SQL.dialect.bytes("h.signature", atMost: length)) FROM audit_heads h
             WHERE h.writer = \(SQL.dialect.place(1, value)) ORDER BY h.seq
             """
         var heads: [AuditHead] = []

@@ -12,12 +12,24 @@ enum QueryDialect {
         }
     }
 
-    /// A column as it is read: a time in microseconds.
+    /// A column as it is read: a time in microseconds, and no more than a byte beyond what Gatehouse writes. Whoever may insert could put in a gigabyte, which
+    /// an answer of PostgreSQL brings into the memory whole; SQLite's connections have a bound of their own.
     func expression(_ column: AuditColumn, of table: String) -> String {
         switch (self, column) {
         case (.postgres, .at): "(extract(epoch FROM \(table).at) * 1000000)::bigint"
-        case _: "\(table).\(column.name)"
+        case (.postgres, .eventID), (.sqlite, _): "\(table).\(column.name)"
+        case (.postgres, _):
+            switch column.shape {
+            case .text: "left(\(table).\(column.name), \(column.limit + 1))"
+            case .hash, .sealed: bytes("\(table).\(column.name)", atMost: column.limit + 1)
+            case .integer, .time: "\(table).\(column.name)"
+            }
         }
+    }
+
+    /// The first bytes of a column.
+    func bytes(_ column: String, atMost limit: Int) -> String {
+        self == .sqlite ? column : "substring(\(column) FROM 1 FOR \(limit))"
     }
 
     /// All events as they stand in the table, whatever its indexes say.

@@ -27,13 +27,23 @@ extension SQLiteConnection {
     ]
 
     /// Rows that are read: those that ``BearerStore`` keeps, and as many again that someone else may have put there.
+    /// Bytes of the names of routes that one opens, as they stand in its row.
+    private static let maximumRoutes = 64 << 10
+
+    /// A column as it is read: what no seal vouches for, a tab or no bytes, when it is longer than Gatehouse writes.
+    private static func bounded(_ column: String, _ limit: Int, _ nothing: String = "'\t'") -> String {
+        "CASE WHEN length(\(column)) <= \(limit) THEN \(column) ELSE \(nothing) END"
+    }
+
     private static let bearersRead = 2 * (BearerStore.keptEnded + BearerStore.maximumLive)
 
     /// The newest first.
     func bearers() throws(SQLiteError) -> [SealedBearer] {
         let statement = try prepare(
             """
-            SELECT id, name, digest, routes, issued_at, expires_at, issued_by, note, revoked_at, revoked_by, seal
+            SELECT \(Self.bounded("id", 64)), \(Self.bounded("name", 64)), \(Self.bounded("digest", 32, "x''")),
+                \(Self.bounded("routes", Self.maximumRoutes)), issued_at, expires_at, \(Self.bounded("issued_by", 256)),
+                \(Self.bounded("note", 256)), revoked_at, \(Self.bounded("revoked_by", 256)), \(Self.bounded("seal", 64, "x''"))
             FROM bearers ORDER BY issued_at DESC, id LIMIT \(Self.bearersRead)
             """
         )

@@ -104,8 +104,9 @@ actor PostgresTokenDatabase: TokenDatabase {
         let digest = try await use(.single) { rows throws(TokenError) in
             try rows.sql.read(
                 """
-                SELECT sha256(convert_to(coalesce(string_agg(name || ' ' || encode(seal, 'hex'), ',' ORDER BY name), ''), \
-                'UTF8')) FROM (SELECT name, seal FROM token_heads ORDER BY name LIMIT \(SealedTokenStore.maximumNames + 1)) h
+                SELECT sha256(convert_to(coalesce(string_agg(name || ' ' || coalesce(encode(seal, 'hex'), ''), ',' ORDER BY name), ''), \
+                'UTF8')) FROM (SELECT name, \(TokenRows.bounded("seal", Attestation.length)) AS seal FROM token_heads \
+                ORDER BY name LIMIT \(SealedTokenStore.maximumNames + 1)) h
                 """,
                 []
             ) { row throws(TokenError) in try row.blob(0) }.first ?? []

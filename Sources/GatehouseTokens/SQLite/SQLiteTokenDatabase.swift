@@ -83,10 +83,15 @@ actor SQLiteTokenDatabase: TokenDatabase {
             // Someone has written to the file, which may hold more than tokens: only the heads decide.
             var heads = Framing()
             let limit = SealedTokenStore.maximumNames + 1
-            let statement = try database.prepare("SELECT name, seal FROM token_heads ORDER BY name LIMIT \(limit)")
+            let statement = try database.prepare(
+                """
+                SELECT name, \(TokenRows.bounded("seal", Attestation.length)) FROM token_heads
+                WHERE length(name) <= \(TokenRows.maximumName) ORDER BY name LIMIT \(limit)
+                """
+            )
             while try statement.step() {
                 heads.append(try statement.text(0))
-                heads.append(try statement.blob(1))
+                heads.append(statement.isNull(1) ? [] : try statement.blob(1))
             }
             let new = TokenChangeStamp(heads.bytes)
             stamp = (version, new)

@@ -82,6 +82,13 @@ extension TokenError {
                 hint: "the user that runs Gatehouse must own the file and be able to write to its directory",
                 underlying: error
             )
+        case .tooLarge:
+            self.init(
+                .tampered,
+                message,
+                hint: "find out who wrote to the database, and delete the row with another program",
+                underlying: error
+            )
         case .constraint, .corrupt, .io, .mismatch, .notADatabase, .other:
             self.init(.unavailable, message, underlying: error)
         }

@@ -1,3 +1,5 @@
+internal import GatehouseCore
+
 /// The bytes of one sealed value, the same in every database.
 ///
 /// ```
@@ -25,6 +27,8 @@ struct SealedValue {
     static let prefix = Array("GHS1".utf8)
     static let boundPrefix = Array("GHS2".utf8)
     static let overhead = 100
+    /// Of the longest value that a store seals, in bytes; what is kept of a retired key is shorter.
+    static let maximumLength = overhead + TokenValue.maximumLength
 
     /// Whether it was sealed for one store: see ``StoreID``.
     let isBound: Bool

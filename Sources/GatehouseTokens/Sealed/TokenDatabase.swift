@@ -87,3 +87,10 @@ protocol TokenRow {
     func text(_ column: Int) throws(TokenError) -> String
     func blob(_ column: Int) throws(TokenError) -> [UInt8]
 }
+
+/// Columns that are read by ``TokenRows/bounded(_:_:)``: what was too long reads as what no seal vouches for, no bytes and a character that no
+/// text of Gatehouse's has.
+extension TokenRow {
+    func boundedText(_ column: Int) throws(TokenError) -> String { try isNull(column) ? "\t" : try text(column) }
+    func boundedBlob(_ column: Int) throws(TokenError) -> [UInt8] { try isNull(column) ? [] : try blob(column) }
+}

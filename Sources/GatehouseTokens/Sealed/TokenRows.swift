@@ -8,9 +8,26 @@ struct TokenRows {
 
     init(sql: any TokenSQL) { self.sql = sql }
 
+    // MARK: - Bounds
+
+    /// Characters of a name, those of the store's own rows included. What is longer names no token.
+    static let maximumName = OperatorName.maximumLength
+
+    /// A column as it is read: null when it is longer than Gatehouse writes. Whoever can write to the database may put in hundreds of megabytes, which
+    /// an answer would bring into the memory before a seal could refuse them.
+    static func bounded(_ column: String, _ limit: Int) -> String {
+        "CASE WHEN length(\(column)) <= \(limit) THEN \(column) END"
+    }
+
+    private static let action = bounded("action", 16)
+    private static let actor = bounded("actor", TokenChange.maximumLength)
+    private static let note = bounded("note", TokenChange.maximumLength)
+    private static let seal = bounded("seal", Attestation.length)
+    private static let sealed = bounded("sealed", SealedValue.maximumLength)
+
     func head(of name: String) throws(TokenError) -> (head: TokenHead, seal: [UInt8])? {
         try sql.read(
-            "SELECT current, latest, revision, changed_at, seal FROM token_heads WHERE name = $1",
+            "SELECT current, latest, revision, changed_at, \(Self.seal) FROM token_heads WHERE name = $1",
             [.text(name)]
         ) { row throws(TokenError) -> (head: TokenHead, seal: [UInt8]) in
             let head = TokenHead(
@@ -20,14 +37,14 @@ struct TokenRows {
                 revision: try row.integer(2),
                 changedAt: try row.integer(3)
             )
-            return (head, try row.blob(4))
+            return (head, try row.boundedBlob(4))
         }.first
     }
 
     func version(_ version: Int64, of name: String) throws(TokenError) -> (row: SealedRow, sealed: [UInt8])? {
         try sql.read(
             """
-            SELECT predecessor, created_at, expires_at, actor, note, sealed FROM token_versions
+            SELECT predecessor, created_at, expires_at, \(Self.actor), \(Self.note), \(Self.sealed) FROM token_versions
             WHERE name = $1 AND version = $2
             """,
             [.text(name), .integer(version)]
@@ -38,10 +55,10 @@ struct TokenRows {
                 predecessor: try row.isNull(0) ? nil : try row.integer(0),
                 createdAt: try row.integer(1),
                 expiresAt: try row.isNull(2) ? nil : try row.integer(2),
-                actor: try row.text(3),
-                note: try row.text(4)
+                actor: try row.boundedText(3),
+                note: try row.boundedText(4)
             )
-            return (found, try row.blob(5))
+            return (found, try row.boundedBlob(5))
         }.first
     }
 
@@ -49,7 +66,7 @@ struct TokenRows {
     func events(of name: String, limit: Int) throws(TokenError) -> [(event: EventRecord, seal: [UInt8])] {
         try sql.read(
             """
-            SELECT revision, action, version, at, actor, note, seal FROM token_events WHERE name = $1
+            SELECT revision, \(Self.action), version, at, \(Self.actor), \(Self.note), \(Self.seal) FROM token_events WHERE name = $1
             ORDER BY revision DESC LIMIT $2
             """,
             [.text(name), .integer(Int64(limit))]
@@ -57,13 +74,13 @@ struct TokenRows {
             let event = EventRecord(
                 name: name,
                 revision: try row.integer(0),
-                action: try row.text(1),
+                action: try row.boundedText(1),
                 version: try row.integer(2),
                 at: try row.integer(3),
-                actor: try row.text(4),
-                note: try row.text(5)
+                actor: try row.boundedText(4),
+                note: try row.boundedText(5)
             )
-            return (event, try row.blob(6))
+            return (event, try row.boundedBlob(6))
         }
     }
 
@@ -75,7 +92,11 @@ struct TokenRows {
         let limit = SealedTokenStore.maximumNames + 1
         let tables = ["token_heads", "token_versions", "token_events"]
         let parts = tables.map {
-            "SELECT name FROM (SELECT DISTINCT name FROM \($0) ORDER BY name LIMIT \(limit)) \($0)"
+            """
+            SELECT name FROM (
+                SELECT DISTINCT name FROM \($0) WHERE length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
+            ) \($0)
+            """
         }
         let names = try sql.read(parts.joined(separator: " UNION "), []) { row throws(TokenError) in try row.text(0) }
         guard names.count < limit else {

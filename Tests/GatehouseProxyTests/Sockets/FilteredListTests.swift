@@ -140,6 +140,10 @@ import Testing
             #expect(try gateway.audit.waitForOutcomes().last?.ending == .complete)
             let counted = try await gateway.server.onEachLoop { $0.metrics.current.unreadable.values.map { $0 } }
             #expect(counted == [[1]])
+            let told = gateway.warnings.read { $0 }.filter {
+                $0.hasPrefix("list entries that cannot be read were withheld")
+            }
+            #expect(told.count == 1 && told.allSatisfy { $0.contains("entries=1") && $0.contains("route=") })
         }
     }
 

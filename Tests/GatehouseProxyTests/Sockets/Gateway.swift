@@ -1,6 +1,7 @@
 import GatehouseCore
 import GatehouseMCP
 import GatehouseTestSupport
+import Logging
 import SocketLoop
 import TLSClient
 import Testing
@@ -18,6 +19,8 @@ final class Gateway: Sendable {
     let address: RawSocket.Address
     /// Answers of the upstream that were taken for the rejection of a token.
     let rejections: Watched<Int>
+    /// What the log was told at `warning` and above.
+    let warnings: Watched<[String]>
 
     static let token = "coda-token-1"
     static let sessions = SessionTags(PurposeKeys(current: Secret("the key of this gateway's sessions")))
@@ -29,7 +32,8 @@ final class Gateway: Sendable {
         callers: ScriptedCallers,
         clock: ScriptedClock,
         address: RawSocket.Address,
-        rejections: Watched<Int>
+        rejections: Watched<Int>,
+        warnings: Watched<[String]>
     ) {
         self.server = server
         self.upstream = upstream
@@ -38,6 +42,7 @@ final class Gateway: Sendable {
         self.clock = clock
         self.address = address
         self.rejections = rejections
+        self.warnings = warnings
     }
 
     /// - Parameters:
@@ -111,6 +116,8 @@ final class Gateway: Sendable {
         let rates = RateTable()
         let legacy = LegacySessions()
         let rejections = Watched(0)
+        let warnings = Watched<[String]>([])
+        let logger = Logger(label: "test", factory: { _ in Warnings(told: warnings) })
         let server = try await ProxyServer(eventLoops, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -123,7 +130,8 @@ final class Gateway: Sendable {
                 sessions: sessions,
                 legacy: legacy,
                 onTokenRejected: { _, _, _ in rejections.update { $0 += 1 } },
-                renewal: renewal ?? { _, _, stays in stays() }
+                renewal: renewal ?? { _, _, stays in stays() },
+                logger: logger
             )
         }
         let port = try await server.listen(on: listener.map { .unix(path: $0) } ?? .tcp(host: "127.0.0.1", port: 0))
@@ -135,7 +143,8 @@ final class Gateway: Sendable {
             callers: callers,
             clock: clock,
             address: address,
-            rejections: rejections
+            rejections: rejections,
+            warnings: warnings
         )
         do {
             try await body(gateway)
@@ -145,6 +154,22 @@ final class Gateway: Sendable {
             throw error
         }
         for eventLoop in eventLoops { await eventLoop.stop() }
+    }
+
+    private struct Warnings: LogHandler {
+        let told: Watched<[String]>
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.warning
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let words = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            told.update { $0.append("\(event.message) \(words.joined(separator: " "))") }
+        }
     }
 
     private func expectNothingLeft() async throws {

@@ -193,6 +193,25 @@ import Testing
         #expect(try await fresh.list().isEmpty)
     }
 
+    @Test(arguments: ["name", "routes", "issued_by", "note", "revoked_by"])
+    func `a text longer than any is not read`(column: String) async throws {
+        _ = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
+        try bench.sql("UPDATE bearers SET \(column) = printf('%.*c', 70000, 'x')")
+        let row = try #require(try SQLiteConnection(path: bench.file).bearers().first).record
+        let texts = [row.name, row.routes, row.issuedBy, row.note, row.revokedBy]
+        #expect(texts.allSatisfy { $0.utf8.count < 64 })
+        #expect(try await store().list().map(\.status) == [.untrusted])
+    }
+
+    @Test(arguments: ["digest", "seal"])
+    func `bytes longer than any are not read`(column: String) async throws {
+        _ = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
+        try bench.sql("UPDATE bearers SET \(column) = zeroblob(70000)")
+        let row = try #require(try SQLiteConnection(path: bench.file).bearers().first)
+        #expect(row.record.digest.count <= 32 && row.seal.count < 64)
+        #expect(try await store().list().map(\.status) == [.untrusted])
+    }
+
     @Test func `a revocation that was seen cannot be taken back in the file`() async throws {
         let store = store()
         let (text, _) = try await store.issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())

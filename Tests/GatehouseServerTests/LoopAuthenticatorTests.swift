@@ -1,0 +1,68 @@
+import AccessIdentity
+import GatehouseCore
+import GatehouseTestSupport
+import SocketLoop
+import Testing
+
+@testable import GatehouseServer
+
+/// Whoever was let in once goes on until the rules are against it: its streams ask the caller, who asks these rules.
+@Suite struct LoopAuthenticatorTests {
+    private static let now = Timestamp(seconds: TestIssuer.defaultNow)
+    private let issuer = TestIssuer()
+    private let authenticator: LoopAuthenticator
+    private let route: Route
+
+    init() throws {
+        route = try Route(
+            name: RouteName(parsing: "coda"),
+            host: HostPattern(parsing: "*"),
+            audiences: [TestIssuer.defaultAudience],
+            upstream: Upstream(parsing: "http://127.0.0.1:1")
+        )
+        let source = SigningKeySource(
+            options: SigningKeySource.Options(url: try SigningKeysURL("https://example.cloudflareaccess.com/certs")),
+            fetch: { _ in [] }
+        )
+        authenticator = LoopAuthenticator(
+            policy: AccessPolicy(issuer: TestIssuer.defaultIssuer),
+            source: source,
+            eventLoop: try EpollLoop.start(named: "rules")
+        )
+        try use(TestIssuer.firstKey, TestIssuer.secondKey)
+    }
+
+    private func use(_ keys: TestIssuer.Key...) throws {
+        authenticator.update(keys: try SigningKeys(jwkSet: TestIssuer.jwkSet(keys)))
+    }
+
+    private func caller(_ user: String, by key: TestIssuer.Key = TestIssuer.firstKey) throws -> Caller {
+        let text = TestIssuer(key: key).user(user, now: TestIssuer.defaultNow)
+        let verdict = Array(text.utf8).withUnsafeBytes { authenticator.authenticate($0, for: route, now: Self.now) }
+        guard case .verified(let caller) = verdict else { throw InvalidValue("\(verdict)") }
+        return caller
+    }
+
+    @Test func `a key that leaves the set shuts out whom it let in, and nobody else`() throws {
+        let (one, other) = (try caller("ada@example.com"), try caller("bob@example.com", by: TestIssuer.secondKey))
+        #expect(!one.isShutOut && !other.isShutOut)
+        try use(TestIssuer.secondKey)
+        #expect(one.isShutOut && !other.isShutOut)
+        // It comes back for whoever signs in anew, and not for them.
+        try use(TestIssuer.firstKey, TestIssuer.secondKey)
+        #expect(one.isShutOut && !other.isShutOut)
+    }
+
+    @Test func `a deny list shuts out whom it names, however it is written, and nobody else`() throws {
+        let (one, other) = (try caller("MÜLLER@xn--mnchen-3ya.de"), try caller("bob@example.com"))
+        let denied = AccessPolicy.Denied(users: ["müller@münchen.de"])
+        authenticator.update(policy: AccessPolicy(issuer: TestIssuer.defaultIssuer, denied: denied))
+        #expect(one.isShutOut && !other.isShutOut)
+    }
+
+    @Test func `another issuer shuts out everybody`() throws {
+        let one = try caller("ada@example.com")
+        authenticator.update(policy: AccessPolicy(issuer: "https://other.cloudflareaccess.com"))
+        #expect(one.isShutOut)
+    }
+}
