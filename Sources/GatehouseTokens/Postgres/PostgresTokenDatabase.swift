@@ -105,7 +105,7 @@ actor PostgresTokenDatabase: TokenDatabase {
             try rows.sql.read(
                 """
                 SELECT sha256(convert_to(coalesce(string_agg(name || ' ' || encode(seal, 'hex'), ',' ORDER BY name), ''), \
-                'UTF8')) FROM (SELECT name, seal FROM token_heads ORDER BY name LIMIT \(SealedTokenStore.maximumNames + 1)) h
+                'UTF8')) FROM (SELECT name, seal FROM token_heads ORDER BY name LIMIT \(SealedTokenStore.maximumStamped)) h
                 """,
                 []
             ) { row throws(TokenError) in try row.blob(0) }.first ?? []

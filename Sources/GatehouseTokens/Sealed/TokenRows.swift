@@ -75,7 +75,7 @@ struct TokenRows {
         let limit = SealedTokenStore.maximumNames + 1
         let tables = ["token_heads", "token_versions", "token_events"]
         let parts = tables.map {
-            "SELECT name FROM (SELECT DISTINCT name FROM \($0) ORDER BY name LIMIT \(limit)) \($0)"
+            "SELECT name FROM (SELECT DISTINCT name FROM \($0) WHERE substr(name, 1, 7) <> '*grant ' ORDER BY name LIMIT \(limit)) \($0)"
         }
         let names = try sql.read(parts.joined(separator: " UNION "), []) { row throws(TokenError) in try row.text(0) }
         guard names.count < limit else {
@@ -87,6 +87,25 @@ struct TokenRows {
             )
         }
         return names.sorted()
+    }
+
+    /// The names of rows that hold grants: see ``GrantKey``.
+    ///
+    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumGrants``.
+    func grantNames() throws(TokenError) -> [String] {
+        let limit = SealedTokenStore.maximumGrants + 1
+        let names = try sql.read(
+            "SELECT name FROM token_heads WHERE substr(name, 1, 7) = '*grant ' ORDER BY name LIMIT \(limit)",
+            []
+        ) { row throws(TokenError) in try row.text(0) }
+        guard names.count < limit else {
+            throw TokenError(
+                .tampered,
+                "the store has more than \(SealedTokenStore.maximumGrants) grants, which Gatehouse never writes",
+                hint: "find out who wrote to the database, and delete what is not yours from token_heads"
+            )
+        }
+        return names
     }
 
     func latestVersion(of name: String) throws(TokenError) -> Int64 {
@@ -163,8 +182,11 @@ struct TokenRows {
         )
     }
 
-    func removeEvents(of name: String) throws(TokenError) {
-        try sql.run("DELETE FROM token_events WHERE name = $1", [.text(name)])
+    func removeEvents(of name: String, through revision: Int64 = .max) throws(TokenError) {
+        try sql.run(
+            "DELETE FROM token_events WHERE name = $1 AND revision <= $2",
+            [.text(name), .integer(revision)]
+        )
     }
 
     // MARK: - Re-wrapping
