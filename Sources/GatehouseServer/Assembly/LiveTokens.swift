@@ -116,7 +116,9 @@ final class LiveTokens: Sendable {
             )
         }
         let served = old.refresher.snapshot.tokens
-        let lost = configuration.tokenNames.filter { served[$0] != nil && new.refresher.snapshot.tokens[$0] == nil }
+        // One that renews itself begins with what the store has, and goes on without it.
+        let needed = configuration.tokenNames.subtracting(configuration.tokens.keys)
+        let lost = needed.filter { served[$0] != nil && new.refresher.snapshot.tokens[$0] == nil }
         guard lost.isEmpty else {
             throw GatehouseError(
                 .unusable,
