@@ -133,6 +133,7 @@ package final class Gatehouse: Sendable {
             configuration,
             logger: logger,
             publish: { live.publish($0) },
+            served: { live.tokens.tokens },
             onRevert: { route, token, version in
                 eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
             },

@@ -77,11 +77,11 @@ final class RenewalRig: Sendable {
     // MARK: - Operating
 
     @discardableResult
-    func serve(_ instance: String = "one") async throws -> ChildProcess {
+    func serve(_ instance: String = "one", environment: [String: String] = [:]) async throws -> ChildProcess {
         let process = try ChildProcess(
             Kit.gatehouse,
             ["serve", "--config", "\(folder.path)/\(instance).yaml"],
-            environment: ["LC_ALL": "C.UTF-8"]
+            environment: environment.merging(["LC_ALL": "C.UTF-8"]) { $1 }
         )
         processes.withLock { $0[instance] = process }
         try await process.eventually { (try? await admin("/readyz", of: instance)) != nil }

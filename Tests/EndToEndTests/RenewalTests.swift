@@ -194,4 +194,42 @@ struct RenewalTests {
         try await rig.eventually { try await rig.call("drive").status == 503 }
         #expect(try await rig.renewal("drive")["state"].text == "waits_for_seed")
     }
+
+    /// The live store may be one that cannot be written: what it has is the beginning, and what came of it is kept elsewhere.
+    @Test func `begin with a variable and are kept in another store`() async throws {
+        let rig = try await RenewalRig(lifetime: 6, names: ["drive"])
+        let yaml = try String(contentsOfFile: "\(rig.folder.path)/one.yaml", encoding: .utf8)
+        try rig.folder.write(
+            yaml.replacing("stores:\n", with: "stores:\n  phase1: { kind: env }\n")
+                .replacing("store: kept\n", with: "store: phase1\nstate: kept\n"),
+            to: "one.yaml"
+        )
+        let seed = try await rig.server.grant()
+        let process = try await rig.serve(environment: ["DRIVE_API_TOKEN": seed])
+        try await rig.eventually { try await rig.server.count("refresh_token") >= 3 }
+        #expect(await rig.answers("drive"))
+        process.send(signal: SIGTERM)
+        #expect(await process.exit() == .code(0))
+        // The variable has the first refresh token still, which is used up; what was kept goes on.
+        try await rig.serve(environment: ["DRIVE_API_TOKEN": seed])
+        let before = try await rig.server.count("refresh_token")
+        try await rig.eventually { try await rig.server.count("refresh_token") > before }
+        try await rig.eventually { await rig.answers("drive") }
+        #expect(try await rig.server.asked.allSatisfy { $0.status == 200 })
+    }
+
+    /// SIGTERM comes while the server makes up its mind: what it gives is still written down.
+    @Test func `that are being renewed at the end are written down`() async throws {
+        let rig = try await RenewalRig(lifetime: 6, names: ["drive"])
+        try await rig.command("token", "set", "drive", input: try await rig.server.grant())
+        let process = try await rig.serve()
+        try await rig.eventually { await rig.answers("drive") }
+        try await rig.server.set(#"{"hold": true}"#)
+        try await rig.eventually { try await rig.server.count("refresh_token") == 2 }
+        process.send(signal: SIGTERM)
+        try await rig.eventually { process.errors.text.contains("draining") }
+        try await rig.server.set(#"{"release": true}"#)
+        #expect(await process.exit() == .code(0))
+        #expect(try await rig.renewal("drive")["version"].number == 2)
+    }
 }

@@ -85,6 +85,24 @@ import Testing
         #expect(try finding(facts(waiting))?.detail.hasPrefix("has no refresh token to begin with") == true)
     }
 
+    @Test func standOnTheStatusPageAndInItsOtherForms() throws {
+        var facts = StatusFacts.sample(routes: [route])
+        let before = StatusPage(facts: facts).html
+        #expect(!before.contains("renew"))
+        facts.instance.renewals[name] = state {
+            ($0.word, $0.version, $0.problem) = (.needsConnecting, 3, "the server says <b>no</b>")
+        }
+        let page = StatusPage(facts: facts).html
+        #expect(page.contains("Tokens that renew themselves"))
+        #expect(
+            page.contains(
+                "<span class=\"pill bad\" title=\"the server says &lt;b&gt;no&lt;/b&gt;\">needs connecting</span>"
+            )
+        )
+        #expect(StatusReport(facts).text.contains("renews itself: needs connecting, the server says <b>no</b>"))
+        #expect(facts.json.text.contains(#""renewals":[{"name":"drive","state":"needs_connecting","version":3"#))
+    }
+
     @Test func standInTheMetrics() throws {
         var text = MetricsText()
         text.addRenewals([:])

@@ -53,13 +53,13 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.load()
+            // A refresh token is for the authorization server: no upstream is asked with it.
+            let configuration = try place.load(whole: skipsProbe ? [] : [.tokens])
             try Token.mayBeSet(name, configuration)
             let store = try place.open(configuration)
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "new value")
             await Token.warn(of: value, for: name, in: store, configuration)
-            // A refresh token is for the authorization server and for nobody else.
             if !skipsProbe, configuration.tokens[name] == nil, store.capabilities.contains(.writing) {
                 try await probe(value, of: name, in: store, configuration)
             }
@@ -77,7 +77,7 @@ extension Token {
                 guard configuration.tokenNames.contains(name) else { return }
                 return Terminal.warning("no route that uses '\(name)' has a probe: the new value is not tried")
             }
-            let load = try await store.load()
+            let load = try await RenewalAssembly.served(store, configuration).load()
             let version = (load.tokens[name]?.version ?? 0) + 1
             let verdicts = await probe.run(
                 with: try TokenValue(validating: value, version: version),
@@ -111,7 +111,7 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.load(needing: [.tokens])
+            let configuration = try place.load(whole: [.tokens])
             guard configuration.tokens[name] == nil else {
                 throw CommandFailure(
                     "'\(name)' renews itself: an older refresh token would end all that came of it",

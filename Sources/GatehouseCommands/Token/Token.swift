@@ -24,8 +24,10 @@ struct Token: AsyncParsableCommand {
         var store: String?
 
         /// The other stores, routes and all else may be wrong.
-        func load(needing more: Swift.Set<Configuration.Section> = []) throws(CommandFailure) -> Configuration {
-            try file.load(needing: more.union(store == nil ? [.store] : [.stores]))
+        ///
+        /// - Parameter whole: sections of which no part may be left out.
+        func load(whole: Swift.Set<Configuration.Section> = []) throws(CommandFailure) -> Configuration {
+            try file.load(needing: store == nil ? [.store] : [.stores], whole: whole)
         }
 
         func open() throws -> any TokenStore { try open(try load()) }

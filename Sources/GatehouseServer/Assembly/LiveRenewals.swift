@@ -36,9 +36,6 @@ final class LiveRenewals: Sendable {
     private let publish: @Sendable (Set<TokenName>, [TokenName: TokenValue]) -> Void
     private let onRenewed: @Sendable (TokenName, _ version: Int) -> Void
     private let logger: Logger
-    /// Who takes leases: each process anew, so that a lease of one that died is known for what it is.
-    private let holder = "gatehouse-\(UInt64.random(in: .min ... .max))"
-
     /// - Parameters:
     ///   - seeds: what operators have set in the live store.
     ///   - publish: called with the names of all and the values of those that there are, in order; must not block.
@@ -171,7 +168,8 @@ final class LiveRenewals: Sendable {
                 TokenRenewer(
                     RenewalAssembly.tokens(configuration.tokens),
                     store: store,
-                    holder: holder,
+                    // Each anew: the lease of one that died, or that a reload replaced and that ends what it had begun, is another's.
+                    holder: "gatehouse-\(UInt64.random(in: .min ... .max))",
                     seeds: seeds,
                     onChange: { [weak self] in self?.took($0, from: id) },
                     onOutcome: { [weak self] in self?.told($0, $1) }

@@ -53,6 +53,8 @@ package actor TokenRenewer {
         var problem: TokenError?
         var rejections: [Rejection] = []
         var waiting = 0
+        /// Nobody looks at rejections any more.
+        var isOver = false
     }
 
     let store: SealedTokenStore
@@ -114,7 +116,9 @@ package actor TokenRenewer {
         let until = surroundings.uptime() + Self.patience
         let (isSettled, value) = published.withLock { published -> (Bool, TokenValue?) in
             if let value = published.tokens[token], value.version != version { return (true, value) }
-            guard published.states[token] != nil, published.waiting < Self.maximumWaiting else { return (true, nil) }
+            guard published.states[token] != nil, published.waiting < Self.maximumWaiting, !published.isOver else {
+                return (true, nil)
+            }
             published.waiting += 1
             published.rejections.append(Rejection(token: token, version: version, until: until, answer: answer))
             return (false, nil)
@@ -141,6 +145,7 @@ package actor TokenRenewer {
             group.cancelAll()
         }
         for task in running.values { await task.value }
+        published.withLock { $0.isOver = true }
         takeRejections()
         settle(isOver: true)
     }
