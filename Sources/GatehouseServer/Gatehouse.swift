@@ -192,9 +192,10 @@ package final class Gatehouse: Sendable {
                 sessions: sessions,
                 legacy: legacy,
                 // Weak: it would close a ring that keeps the store open after the end.
-                onTokenRejected: { [weak tokens, weak renewals] route, token, version in
-                    guard renewals?.rejected(token, version: version) != true else { return }
-                    tokens?.upstreamRejected(route, token, version: version)
+                onTokenRejected: { [weak tokens] in tokens?.upstreamRejected($0, $1, version: $2) },
+                renewal: { [weak renewals] token, version, stays in
+                    guard let renewals else { return stays() }
+                    renewals.rejected(token, version: version, stays)
                 },
                 logger: logger
             )

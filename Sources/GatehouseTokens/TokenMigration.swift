@@ -89,7 +89,7 @@ package struct TokenMigration: Sendable {
 
     // MARK: -
 
-    /// What renewed tokens were given last, for all owners. The server goes on with what is shown to it first: the instance that renews them in the
+    /// Copies the last grants of renewed tokens, for all owners. The server goes on with what is shown to it first: the instance that renews them in the
     /// old store ends before the one that renews them in the new one begins.
     private func copyGrants(_ from: SealedTokenStore, _ to: SealedTokenStore) async throws(TokenError) -> [Row] {
         let (load, there) = (try await from.grants(), try await to.grants())

@@ -3,7 +3,7 @@ internal import GatehouseCore
 internal import GatehouseServer
 internal import GatehouseTokens
 
-/// What commands say of tokens that renew themselves, as the store that keeps them tells.
+/// The words of commands about tokens that renew themselves, as the store that keeps them tells.
 struct RenewedTokens {
     struct Row {
         let name: TokenName

@@ -167,7 +167,7 @@ struct Draft: Sendable {
         }
     }
 
-    /// What is used needs its secrets now.
+    /// Every part that is in use needs its secrets now.
     private static func check(secretsOf part: YAMLSpan, _ user: String, _ decoding: Decoding) {
         for (name, span) in decoding.secretVariables where (decoding.environment[name] ?? "").isEmpty {
             guard (part.start.offset..<part.end.offset).contains(span.start.offset) else { continue }

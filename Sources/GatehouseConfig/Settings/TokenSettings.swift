@@ -2,7 +2,7 @@ package import GatehouseCore
 
 /// A token that is more than a stored value.
 package struct TokenSettings: Equatable, Sendable {
-    /// Whose it is.
+    /// The callers whom the token serves.
     package enum Sharing: String, Sendable, CaseIterable {
         /// One for all callers.
         case route

@@ -55,7 +55,7 @@ extension Doctor {
         return (findings, load.tokens)
     }
 
-    /// What renewed tokens were given last. Where the store that keeps them cannot be read, that is a finding.
+    /// The last grants of renewed tokens. Where the store that keeps them cannot be read, that is a finding.
     private func grants(_ findings: inout [Finding]) async -> GrantLoad {
         guard let state = configuration.state else { return GrantLoad() }
         // The first renewal makes it.

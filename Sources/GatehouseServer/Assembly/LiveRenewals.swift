@@ -3,7 +3,6 @@ internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
 internal import Logging
-internal import SocketLoop
 internal import Synchronization
 
 /// The tokens that renew themselves, and what renews them, for as long as the configuration asks for exactly these. Nothing runs where it asks for
@@ -26,7 +25,7 @@ final class LiveRenewals: Sendable {
     private struct State {
         var source: Source?
         var task: Task<Void, Never>?
-        /// Of sources that were replaced: they end what is under way.
+        /// The tasks of replaced sources, which end what is under way.
         var ending: [Task<Void, Never>] = []
         var lastID = 0
     }
@@ -90,31 +89,13 @@ final class LiveRenewals: Sendable {
 
     // MARK: - Rejected by an upstream
 
-    /// For event loops: as ``TokenReplacement`` says, but on any thread.
+    /// Asks for a newer version of a token that an upstream rejected: for event loops, as ``ProxyLoop/TokenRenewal`` says.
     ///
-    /// - Parameter answer: called once, with whether there is another version now.
-    /// - Returns: whether the token renews itself; if not, there is no answer.
-    @discardableResult
-    func rejected(
-        _ token: TokenName,
-        version: Int,
-        _ answer: @escaping @Sendable (Bool) -> Void = { _ in }
-    ) -> Bool {
-        guard let source = state.withLock({ $0.source }), source.settings[token] != nil, let renewer = source.renewer
-        else { return false }
-        renewer.rejected(token, version: version) { answer($0 != nil) }
-        return true
-    }
-
-    /// The same for the loops of the proxy, with the tokens that requests are given then.
-    func replacement(among live: LiveState) -> TokenReplacement {
-        { [weak self] token, version, loop, answer in
-            let isAsked = self?.rejected(token, version: version) { isThere in
-                let tokens = isThere ? live.tokens : nil
-                loop.execute { answer(tokens) }
-            }
-            if isAsked != true { loop.execute { answer(nil) } }
-        }
+    /// - Parameter stays: called once, on any thread, where no newer version comes.
+    func rejected(_ token: TokenName, version: Int, _ stays: @escaping @Sendable () -> Void) {
+        guard let renewer = state.withLock({ $0.source?.renewer }) else { return stays() }
+        // A newer one was published before this is answered, and comes to every loop in a snapshot.
+        renewer.rejected(token, version: version) { if $0 == nil { stays() } }
     }
 
     // MARK: - Another configuration

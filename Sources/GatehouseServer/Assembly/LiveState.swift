@@ -20,7 +20,7 @@ final class LiveState: Sendable {
         var limits: ServerLimits
         var logging: RequestLogging
         var callGrace: Duration
-        /// Of the live store.
+        /// The tokens of the live store.
         var stored = TokenSnapshot()
         var renewed: (names: Set<TokenName>, values: [TokenName: TokenValue]) = ([], [:])
         var authorities: UpstreamAuthorities
@@ -56,7 +56,7 @@ final class LiveState: Sendable {
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
     var routes: RouteTable { state.withLock { $0.routes } }
     var authorities: UpstreamAuthorities { state.withLock { $0.authorities } }
-    /// What requests are given.
+    /// The tokens that requests are given.
     var tokens: TokenSnapshot { state.withLock { $0.tokens } }
 
     func publish(_ keys: SigningKeys) {

@@ -22,7 +22,7 @@ struct InstanceFacts: Sendable {
     var served: [TokenName: Int] = [:]
     /// Tokens that renew themselves.
     var renewals: [TokenName: RenewalState] = [:]
-    /// Which of them an operator begins, by setting a refresh token.
+    /// The renewed tokens that an operator begins, by setting a refresh token.
     var seeded: Set<TokenName> = []
     /// Why the store that keeps them could not be read, and its name.
     var renewalStore: (name: String, error: TokenError)?

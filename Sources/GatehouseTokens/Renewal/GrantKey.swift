@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// Which grant: the token's, and whose where each person has an own one.
+/// The name of a grant: its token, and its owner where each person has an own one.
 package struct GrantKey: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let token: TokenName
     /// The `sub` of the assertion; nil for the one that a route shares.
@@ -11,7 +11,7 @@ package struct GrantKey: Hashable, Sendable, Comparable, CustomStringConvertible
         self.owner = owner
     }
 
-    /// What the rows of grants begin with: no ``TokenName``, so no route and no command can mean one.
+    /// The beginning of the names of grants' rows: no ``TokenName``, so no route and no command can mean one.
     static let rowPrefix = "*grant "
 
     /// The name of its rows. A token's name has no space, so no two keys have one name.

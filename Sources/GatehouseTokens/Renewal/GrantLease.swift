@@ -1,7 +1,7 @@
 /// The right to renew one grant, until it ends or another process has taken it.
 package struct GrantLease: Sendable {
     package let key: GrantKey
-    /// What was kept when it was taken.
+    /// The grant that was kept when the lease was taken.
     package let kept: KeptGrant?
     package let version: Int
     /// How many leases of others before it, one after the other, ended without a word: a holder may have renewed the grant and died before it

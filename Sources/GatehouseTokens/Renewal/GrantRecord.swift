@@ -16,7 +16,7 @@ package struct GrantRecord: Sendable {
 /// Every grant of a store.
 package struct GrantLoad: Sendable {
     package var grants: [GrantKey: GrantRecord] = [:]
-    /// Of those that cannot be trusted or opened.
+    /// The reasons why grants cannot be trusted or opened.
     package var problems: [GrantKey: TokenError] = [:]
 
     package init() {}

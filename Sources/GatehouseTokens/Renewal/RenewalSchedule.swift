@@ -45,7 +45,7 @@ package struct RenewalSchedule: Sendable {
     /// - Parameter needsSeed: whether an operator sets what a first renewal shows.
     package init(needsSeed: Bool) { self.needsSeed = needsSeed }
 
-    /// What the store has.
+    /// Takes what the store has.
     ///
     /// - Parameters:
     ///   - version: of the grant; 0 for none.

@@ -11,12 +11,12 @@ package struct RenewedToken: Sendable {
     }
 }
 
-/// What is known of one, for readiness, metrics and the status page. Holds no secret.
+/// The state of a renewed token, for readiness, metrics and the status page. Holds no secret.
 package struct RenewalState: Sendable, Equatable {
     package internal(set) var word = RenewalSchedule.State.unread
     /// Whether there is a token that can be sent.
     package internal(set) var isServed = false
-    /// Of the grant; 0 before the first.
+    /// The version of the grant; 0 before the first.
     package internal(set) var version = 0
     package internal(set) var issuedAt: Timestamp?
     /// Nil for a token whose server does not say.

@@ -1,7 +1,7 @@
 internal import Crypto
 package import GatehouseCore
 
-/// Which value an operator set for a token that renews itself. A digest, because the value itself is in the live store only.
+/// The mark of the value that an operator set for a token that renews itself. It is a digest, because the value itself is in the live store only.
 package struct SeedDigest: Hashable, Sendable {
     static let length = 32
     let bytes: [UInt8]

@@ -81,7 +81,7 @@ struct TokenAnswer {
 }
 
 extension TokenAnswer {
-    /// What a 2xx gives.
+    /// Reads a 2xx.
     ///
     /// - Parameters:
     ///   - old: the refresh token that was shown, which goes on where the answer has none (RFC 6749 section 6).
@@ -102,7 +102,7 @@ extension TokenAnswer {
         return TokenGrant(access: access, refresh: refresh ?? old, issuedAt: now, expiresAt: end, seed: seed)
     }
 
-    /// What another status says.
+    /// Reads another status.
     static func failure(_ response: CurlResponse) -> RenewalFailure {
         let error = TokenAnswer(response.body)?.error
         let words = "the server answers \(response.status)" + (error.map { " \($0)" } ?? "")

@@ -1,15 +1,15 @@
 package import GatehouseCore
 internal import Glibc
 
-/// What an authorization server or GitHub gave: an access token that ends by itself, and what renews it.
+/// The answer of an authorization server or GitHub: an access token that ends by itself, and what renews it.
 package struct TokenGrant: Sendable {
     package let access: Secret
-    /// What the next renewal shows; nil where the client's own credentials do (RFC 6749 section 4.4.3).
+    /// The refresh token that the next renewal shows; nil where the client's own credentials do (RFC 6749 section 4.4.3).
     package let refresh: Secret?
     package let issuedAt: Timestamp
     /// Nil where the server did not say: such a token is renewed when an upstream rejects it.
     package let expiresAt: Timestamp?
-    /// Of the value that an operator set and that the first of these grants came from; another one begins anew.
+    /// The mark of the value that an operator set and that the first of these grants came from; another value begins anew.
     package let seed: SeedDigest?
 
     /// When its renewal is due by itself, give or take.
@@ -32,7 +32,7 @@ package struct TokenGrant: Sendable {
     }
 }
 
-/// What is kept of one renewed token.
+/// The state of one renewed token as it is kept.
 package enum KeptGrant: Sendable {
     case usable(TokenGrant)
     /// The server gives nothing for it any more: somebody has to connect it anew.
@@ -53,7 +53,7 @@ extension KeptGrant {
     /// seed. In one that needs connecting: 0, why, seed.
     private static let prefix = Array("GHG1".utf8)
 
-    /// What is sealed.
+    /// The bytes that are sealed.
     var payload: Secret {
         var fields = Framing()
         switch self {

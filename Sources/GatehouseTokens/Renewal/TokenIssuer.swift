@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// Who gives the grants of one token.
+/// The giver of one token's grants.
 package protocol TokenIssuer: Sendable {
     /// Whether an operator sets the first refresh token: then nothing is asked for before that.
     var needsSeed: Bool { get }

@@ -4,7 +4,7 @@ internal import Synchronization
 /// Keeps tokens that renew themselves: renews each before it ends and when an upstream rejects it, once for all processes that share the store, and
 /// hands on what requests are to send.
 ///
-/// What a renewal gave is durable before it is used, so a process that dies leaves nothing that only it knew.
+/// The result of a renewal is durable before it is used, so a process that dies leaves nothing that only it knew.
 package actor TokenRenewer {
     /// How often it is looked whether something is due, or another process has written.
     package static let interval: Duration = .seconds(1)
@@ -14,6 +14,8 @@ package actor TokenRenewer {
     package static let patience: Duration = .seconds(12)
     /// Reports that wait; one beyond is answered at once that there is no other version.
     package static let maximumWaiting = 4096
+    /// How long further reports of a version are answered at once after one came to nothing, so that callers who cause 401s keep nobody busy.
+    static let quietTime: Duration = .seconds(1)
 
     package typealias Seeds = @Sendable () -> [TokenName: TokenValue]
     /// A new version, or why there is none.
@@ -32,7 +34,7 @@ package actor TokenRenewer {
         }
     }
 
-    /// What came of a renewal and the store did not take: it is written before anything is asked again.
+    /// The result of a renewal that the store did not take: it is written before anything is asked again.
     struct Unwritten {
         let grant: KeptGrant
         let failure: RenewalFailure?
@@ -53,6 +55,8 @@ package actor TokenRenewer {
         var problem: TokenError?
         var rejections: [Rejection] = []
         var waiting = 0
+        /// The versions whose reports came to nothing a moment ago.
+        var quiet: [TokenName: (version: Int, until: Duration)] = [:]
         /// Nobody looks at rejections any more.
         var isOver = false
     }
@@ -98,7 +102,7 @@ package actor TokenRenewer {
         published = Mutex(Published(states: entries.mapValues(\.state)))
     }
 
-    /// What requests are to send. May be read anywhere, at any time.
+    /// The values that requests are to send. They may be read anywhere, at any time.
     package nonisolated var tokens: [TokenName: TokenValue] { published.withLock { $0.tokens } }
     package nonisolated var states: [TokenName: RenewalState] { published.withLock { $0.states } }
     /// Why the store could not be read when it was last asked.
@@ -113,9 +117,11 @@ package actor TokenRenewer {
         version: Int,
         _ answer: @escaping @Sendable (TokenValue?) -> Void
     ) {
-        let until = surroundings.uptime() + Self.patience
+        let now = surroundings.uptime()
+        let until = now + Self.patience
         let (isSettled, value) = published.withLock { published -> (Bool, TokenValue?) in
             if let value = published.tokens[token], value.version != version { return (true, value) }
+            if let quiet = published.quiet[token], quiet.version == version, now < quiet.until { return (true, nil) }
             guard published.states[token] != nil, published.waiting < Self.maximumWaiting, !published.isOver else {
                 return (true, nil)
             }
@@ -278,17 +284,22 @@ package actor TokenRenewer {
         let now = surroundings.uptime()
         let tokens = tokens
         var still: [Rejection] = []
+        var vain: [Rejection] = []
         for rejection in waiting {
             let value = tokens[rejection.token].flatMap { $0.version != rejection.version ? $0 : nil }
             let isHopeful = entries[rejection.token]?.schedule.isUnderWay(at: now) ?? false
             if value == nil, isHopeful, now < rejection.until, !isOver {
                 still.append(rejection)
             } else {
+                if value == nil { vain.append(rejection) }
                 rejection.answer(value)
             }
         }
         let settled = waiting.count - still.count
         waiting = still
-        published.withLock { $0.waiting -= settled }
+        published.withLock { published in
+            published.waiting -= settled
+            for rejection in vain { published.quiet[rejection.token] = (rejection.version, now + Self.quietTime) }
+        }
     }
 }
