@@ -26,4 +26,7 @@ python_environments() {
   export GATEHOUSE_TEST_PYTHON_2=$python
   python_environment fastmcp-tasks-4.1.4 'fastmcp[tasks]==4.1.4' uvicorn
   export GATEHOUSE_TEST_PYTHON_TASKS=$python
+  # An authorization server for tokens that renew themselves.
+  python_environment authlib-1.9.10 authlib==1.9.10 flask==3.1.3 joserfc==1.8.0
+  export GATEHOUSE_TEST_PYTHON_AUTHLIB=$python
 }

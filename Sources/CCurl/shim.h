@@ -25,6 +25,10 @@ typedef CURLcode (*gatehouse_ssl_context_function)(CURL *easy, void *ssl_context
 static inline CURLcode gatehouse_setopt_ssl_context(CURL *easy, gatehouse_ssl_context_function value) {
     return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, value);
 }
+typedef int (*gatehouse_prereq_function)(void *context, char *remote, char *local, int remote_port, int local_port);
+static inline CURLcode gatehouse_setopt_prereq(CURL *easy, gatehouse_prereq_function value) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, value);
+}
 static inline CURLcode gatehouse_getinfo_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }

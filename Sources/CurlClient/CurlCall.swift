@@ -46,6 +46,9 @@ final class CurlCall: Sendable {
         defer { detail.deallocate() }
         gatehouse_setopt_pointer(easy, CURLOPT_ERRORBUFFER, detail)
         let result = try withExtendedLifetime((headers, received)) { () throws(CurlError) in try transfer(easy) }
+        if received.hasRefusedAddress {
+            throw CurlError(.refusedAddress, "the host has an address that must not be asked")
+        }
         if received.isTooLarge { throw CurlError(.tooLarge, "the response is larger than allowed") }
         guard result == CURLE_OK || received.hasStopped else {
             throw CurlError(result: result, detail: String(cString: detail))

@@ -7,6 +7,8 @@ package struct CurlError: Error, Sendable, CustomStringConvertible {
         case invalidRequest
         /// The name does not resolve, or no process listens at the address.
         case unreachable
+        /// The host's address is one that must not be asked.
+        case refusedAddress
         /// The connect timeout or the whole timeout has passed.
         case timeout
         /// The handshake failed, or the certificate does not hold.
@@ -37,7 +39,7 @@ package struct CurlError: Error, Sendable, CustomStringConvertible {
     package var source: Source {
         switch code {
         case .unreachable, .timeout, .tls, .tooLarge, .interrupted, .malformedResponse: .upstream
-        case .invalidRequest, .cancelled, .overloaded, .failed: .gatehouse
+        case .invalidRequest, .refusedAddress, .cancelled, .overloaded, .failed: .gatehouse
         }
     }
 

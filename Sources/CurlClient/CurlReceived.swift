@@ -11,6 +11,9 @@ final class CurlReceived {
     private let isEnough: (@Sendable (UnsafeRawBufferPointer) -> Bool)?
     /// The host that the server's certificate must name.
     var host = ""
+    /// Nil where any address will do.
+    var admitsAddress: (@Sendable (String) -> Bool)?
+    private(set) var hasRefusedAddress = false
     /// Lives as long as the transfer.
     var connectTo: UnsafeMutablePointer<curl_slist>?
 
@@ -31,6 +34,12 @@ final class CurlReceived {
         if !fits { isTooLarge = true }
         hasStopped = fits && body.withUnsafeBytes { isEnough?($0) ?? false }
         return fits && !hasStopped
+    }
+
+    /// Returns false to end the transfer before anything is sent.
+    func connected(to address: String) -> Bool {
+        hasRefusedAddress = !(admitsAddress?(address) ?? true)
+        return !hasRefusedAddress
     }
 
     /// One line with its end. Returns false to end the transfer.
@@ -67,6 +76,13 @@ final class CurlReceived {
             guard let context else { return 0 }
             let received = Unmanaged<CurlReceived>.fromOpaque(context).takeUnretainedValue()
             return received.headerArrived(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+        }
+        guard admitsAddress != nil else { return }
+        gatehouse_setopt_pointer(easy, CURLOPT_PREREQDATA, context)
+        gatehouse_setopt_prereq(easy) { context, remote, _, _, _ in
+            guard let context, let remote else { return CURL_PREREQFUNC_ABORT }
+            let received = Unmanaged<CurlReceived>.fromOpaque(context).takeUnretainedValue()
+            return received.connected(to: String(cString: remote)) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }
     }
 }

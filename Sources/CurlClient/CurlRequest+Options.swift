@@ -11,6 +11,7 @@ extension CurlRequest {
         timeout: Duration
     ) throws(CurlError) {
         received.host = try checkedHost()
+        received.admitsAddress = admitsAddress
         guard isToken(method) else { throw CurlError(.invalidRequest, "the method is not a token") }
         // Without it libcurl's resolver would use SIGALRM, which belongs to the whole process.
         gatehouse_setopt_long(easy, CURLOPT_NOSIGNAL, 1)

@@ -28,6 +28,9 @@ package struct CurlRequest: Sendable {
     package var unixSocket: String?
     /// Connects to this host, an address or a name, and the URL's port, instead of the URL's host.
     package var connectHost: String?
+    /// Asked about the address that was connected to, before anything is sent: false ends the call as ``CurlError/Code/refusedAddress``. A name
+    /// may resolve to any address, and to another one the next time.
+    package var admitsAddress: (@Sendable (_ address: String) -> Bool)?
     /// Whether `HTTPS_PROXY` and its kin apply.
     package var usesProxyFromEnvironment = false
 

@@ -52,7 +52,8 @@ struct Run: AsyncParsableCommand {
         guard envFrom.isEmpty else { return try await runFromFiles() }
         let variables = try env.map { try Self.parsed($0, TokenVariable.init(parsing:)) }
         // A store that cannot be read may name a variable that --keep-env must not pass on.
-        let configuration = try file.load(needing: [.store], whole: keepEnv.isEmpty ? [] : [.stores])
+        // Which values of the store are refresh tokens, and for no program, `tokens` says.
+        let configuration = try file.load(needing: [.store], whole: keepEnv.isEmpty ? [.tokens] : [.tokens, .stores])
         let runner = try TokenRunner(configuration, variables: variables, keeping: keepEnv)
         let program = try program()
         guard restartOnRotate else { try await runner.exec(program) }

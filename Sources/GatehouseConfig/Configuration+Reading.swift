@@ -23,6 +23,8 @@ extension Configuration {
         case stores
         /// The live store, and how it is read.
         case store
+        /// Tokens that renew themselves, and where they are kept.
+        case tokens
         case audit
         case limits
         case reload

@@ -31,6 +31,10 @@ package struct Configuration: Sendable {
     package let store: NamedStore
     package let storeRefresh: Duration
     package let storeMaxStale: Duration
+    /// Tokens that are more than a stored value.
+    package let tokens: [TokenName: TokenSettings]
+    /// The one of ``stores`` that keeps what tokens need that renew themselves, of kind sqlite or postgres; nil where there are none.
+    package let state: NamedStore?
     package let audit: AuditSettings
     package let limits: ServerLimits
     package let reload: ReloadSettings

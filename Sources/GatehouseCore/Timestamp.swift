@@ -110,7 +110,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 extension Int64 {
-    fileprivate func addingClamped(_ other: Int64) -> Int64 {
+    package func addingClamped(_ other: Int64) -> Int64 {
         let (sum, overflows) = addingReportingOverflow(other)
         return overflows ? (self < 0 ? .min : .max) : sum
     }

@@ -3,7 +3,7 @@ package struct TokenSnapshot: Sendable {
     package let tokens: [TokenName: TokenValue]
     /// When the store was last read in full; nil before the first time.
     package let readAt: Timestamp?
-    /// The names of those that renew themselves.
+    /// The names of those that renew themselves, whether or not there is one now.
     package let renewed: Set<TokenName>
 
     package init(
@@ -14,6 +14,14 @@ package struct TokenSnapshot: Sendable {
         self.tokens = tokens
         self.readAt = readAt
         self.renewed = renewed
+    }
+
+    /// With those that renew themselves. What the store has under such a name is what the renewal begins with, and is sent to no upstream.
+    package func renewing(_ names: Set<TokenName>, _ values: [TokenName: TokenValue]) -> TokenSnapshot {
+        guard !names.isEmpty else { return self }
+        var tokens = tokens
+        for name in names { tokens[name] = values[name] }
+        return TokenSnapshot(tokens: tokens, readAt: readAt, renewed: names)
     }
 }
 

@@ -23,7 +23,11 @@ extension Gatehouse {
         let source = tokens.source
         facts.store = source.refresher.state
         facts.storeName = source.name.text
-        facts.served = source.refresher.snapshot.tokens.mapValues(\.version)
+        facts.served = live.tokens.tokens.mapValues(\.version)
+        let renewed = renewals.source
+        facts.renewals = renewed.renewer?.states ?? [:]
+        facts.seeded = Set(renewed.settings.filter { $0.value.renewal.kind == .refreshToken }.keys)
+        facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
         facts.routes = live.routes.routes
         let minute = LoopMetrics.minute
         facts.conditions = facts.routes.map { route in

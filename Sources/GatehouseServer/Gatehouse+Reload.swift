@@ -93,11 +93,13 @@ extension Gatehouse {
         let authorities = try Self.authorities(new, keeping: live.authorities)
         let old = inForce.withLock { $0 }
         let keys = new.hasKeys(of: old) ? nil : try await InstanceKeys.made(for: new)
-        if let store = try await tokens.stage(new) {
-            tokens.commit(store) { live.publish(new, authorities, policy, $0) }
-        } else {
-            live.publish(new, authorities, policy)
+        let renewed = try await renewals.stage(new)
+        let store = try await tokens.stage(new)
+        func publish(_ stored: TokenSnapshot?) {
+            guard let renewed else { return live.publish(new, authorities, policy, stored) }
+            renewals.commit(renewed) { live.publish(new, authorities, policy, stored, renewed: ($0, $1)) }
         }
+        if let store { tokens.commit(store) { publish($0) } } else { publish(nil) }
         if let keys {
             instanceKeys.replace(keys)
             live.publish(instanceKeys.sessions)
@@ -109,8 +111,9 @@ extension Gatehouse {
 
     /// Tokens that the new file needs and the store does not have, in the words of the findings.
     private func lackingTokens(_ new: Configuration) -> [String] {
-        let served = tokens.source.refresher.snapshot.tokens
-        return new.tokenNames.filter { served[$0] == nil }.sorted().map { name in
+        let served = live.tokens
+        let lacking = new.tokenNames.filter { served.tokens[$0] == nil && !served.renewed.contains($0) }
+        return lacking.sorted().map { name in
             let users = new.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
             let finding = Finding.token(name, version: nil, routes: users, now: SystemClock().now())
             return "the token \(name) \(finding.detail)" + (finding.advice.map { " (\($0))" } ?? "")

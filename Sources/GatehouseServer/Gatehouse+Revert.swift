@@ -7,10 +7,25 @@ extension Gatehouse {
     /// Its columns: `rpc_method` is `gatehouse/auto_revert`, `target` and `token_name` the token, `token_version` the version that is current
     /// again, `route` the route whose upstream answered 401, `principal_kind` none.
     static func recordRevert(_ route: Route, _ token: TokenName, _ version: Int, in recorder: any AuditRecorder) {
+        record("gatehouse/auto_revert", route, token, version, in: recorder)
+    }
+
+    /// Puts into the audit that this instance has renewed a token, in the same form; no route stands in it, because a token may serve several.
+    static func recordRenewal(_ token: TokenName, _ version: Int, in recorder: any AuditRecorder) {
+        record("gatehouse/renew", nil, token, version, in: recorder)
+    }
+
+    private static func record(
+        _ method: String,
+        _ route: Route?,
+        _ token: TokenName,
+        _ version: Int,
+        in recorder: any AuditRecorder
+    ) {
         var random = SystemRandomNumberGenerator()
         let id = RequestID(using: &random)
         let now = SystemClock().now()
-        let method = Array("gatehouse/auto_revert".utf8)
+        let method = Array(method.utf8)
         let target = Array(token.text.utf8)
         method.withUnsafeBytes { method in
             target.withUnsafeBytes { target in

@@ -40,6 +40,7 @@ package final class Gatehouse: Sendable {
     let keys: SigningKeySource
     let certsClock = CertsClock()
     let tokens: LiveTokens
+    let renewals: LiveRenewals
     let instanceKeys: LiveKeys
     /// Reloads run one after the other, in the order they were asked for.
     let reloading = Mutex<Task<ReloadOutcome, Never>?>(nil)
@@ -132,6 +133,7 @@ package final class Gatehouse: Sendable {
             configuration,
             logger: logger,
             publish: { live.publish($0) },
+            served: { live.tokens.tokens },
             onRevert: { route, token, version in
                 eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
             },
@@ -141,6 +143,16 @@ package final class Gatehouse: Sendable {
             }
         )
         self.tokens = tokens
+        let renewals = try LiveRenewals(
+            configuration,
+            logger: logger,
+            seeds: { [weak tokens] in tokens?.source.refresher.snapshot.tokens ?? [:] },
+            publish: { live.publish(renewed: $0, $1) },
+            onRenewed: { token, version in
+                eventLoops[0].execute { Self.recordRenewal(token, version, in: lanes[0]) }
+            }
+        )
+        self.renewals = renewals
         bearers = BearerWatch(
             store: BearerAssembly.store(configuration, keys: liveKeys),
             isWanted: { live.takesBearers },
@@ -181,6 +193,10 @@ package final class Gatehouse: Sendable {
                 legacy: legacy,
                 // Weak: it would close a ring that keeps the store open after the end.
                 onTokenRejected: { [weak tokens] in tokens?.upstreamRejected($0, $1, version: $2) },
+                renewal: { [weak renewals] token, version, stays in
+                    guard let renewals else { return stays() }
+                    renewals.rejected(token, version: version, stays)
+                },
                 logger: logger
             )
         }
@@ -222,6 +238,7 @@ package final class Gatehouse: Sendable {
         let readings = Task { [self] in
             async let keysRead = keys.refresh()
             await tokens.start()
+            await renewals.start()
             await bearers.tick()
             _ = await keysRead
         }
@@ -260,9 +277,11 @@ package final class Gatehouse: Sendable {
         isDraining.withLock { $0 = true }
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
+        async let renewed: Void = renewals.stop()
         await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
         await admin.close()
+        await renewed
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
@@ -344,6 +363,7 @@ package final class Gatehouse: Sendable {
         )
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
+        text.addRenewals(renewals.states)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })

@@ -19,6 +19,8 @@ package struct TokenMigration: Sendable {
 
     package struct Row: Sendable {
         package let name: TokenName
+        /// Whether it is what a token that renews itself was given last, and not what operators set.
+        package let isGrant: Bool
         package let action: Action
         /// The version at either end; nil where there is none.
         package let source: Int?
@@ -60,8 +62,12 @@ package struct TokenMigration: Sendable {
         let problems = Dictionary(from.problems.map { ($0.name, $0.error) }) { first, _ in first }
         var names = Set(from.tokens.keys).union(problems.keys)
         if let only {
-            guard names.contains(only) else { throw .notFound(only) }
-            names = [only]
+            // What an app was given stands beside no value that somebody set.
+            let grants = try await (source as? SealedTokenStore)?.grants().grants ?? [:]
+            guard names.contains(only) || grants.keys.contains(where: { $0.token == only }) else {
+                throw .notFound(only)
+            }
+            names = names.intersection([only])
         }
         var rows: [Row] = []
         for name in names.sorted() {
@@ -71,6 +77,9 @@ package struct TokenMigration: Sendable {
             }
             rows.append(await copy(name, value, expires: from.dates[name]?.expiresAt, over: to))
         }
+        if let from = source as? SealedTokenStore, let to = target as? SealedTokenStore {
+            rows += try await copyGrants(from, to)
+        }
         // The audit must verify when the old store has left the configuration.
         if !isDryRun, only == nil, let from = source as? SealedTokenStore, let to = target as? SealedTokenStore {
             try await to.keep(try await from.keyRecord().kept, by: change.actor)
@@ -79,6 +88,32 @@ package struct TokenMigration: Sendable {
     }
 
     // MARK: -
+
+    /// Copies the last grants of renewed tokens, for all owners. The server goes on with what is shown to it first: the instance that renews them in the
+    /// old store ends before the one that renews them in the new one begins.
+    private func copyGrants(_ from: SealedTokenStore, _ to: SealedTokenStore) async throws(TokenError) -> [Row] {
+        let (load, there) = (try await from.grants(), try await to.grants())
+        var rows: [Row] = []
+        for key in Set(load.grants.keys).union(load.problems.keys).sorted() where only == nil || only == key.token {
+            let old = there.grants[key]
+            guard let record = load.grants[key] else {
+                rows.append(Row(name: key.token, isGrant: true, .failed, problem: load.problems[key]))
+                continue
+            }
+            let action: Action = old.map { $0.kept.payload == record.kept.payload ? .same : .update } ?? .create
+            guard action != .same, !isDryRun else {
+                rows.append(Row(name: key.token, isGrant: true, action, source: record.version, target: old?.version))
+                continue
+            }
+            do throws(TokenError) {
+                let version = try await to.take(record.kept, as: key, by: change.actor)
+                rows.append(Row(name: key.token, isGrant: true, action, source: record.version, target: version))
+            } catch {
+                rows.append(Row(name: key.token, isGrant: true, .failed, source: record.version, problem: error))
+            }
+        }
+        return rows
+    }
 
     private func copy(_ name: TokenName, _ value: TokenValue, expires: Timestamp?, over to: TokenLoad) async -> Row {
         let old = to.tokens[name]
@@ -108,13 +143,22 @@ package struct TokenMigration: Sendable {
 extension TokenMigration.Row {
     fileprivate init(
         name: TokenName,
+        isGrant: Bool = false,
         _ action: TokenMigration.Action,
         source: Int? = nil,
         target: Int? = nil,
         problem: TokenError? = nil,
         line: EnvironmentLine? = nil
     ) {
-        self.init(name: name, action: action, source: source, target: target, problem: problem, line: line)
+        self.init(
+            name: name,
+            isGrant: isGrant,
+            action: action,
+            source: source,
+            target: target,
+            problem: problem,
+            line: line
+        )
     }
 }
 

@@ -96,6 +96,17 @@ struct CurlClientTests {
         #expect(server.requests.count == 1)
     }
 
+    @Test func `an address that is not admitted is sent nothing`() async throws {
+        let server = try ScriptedServer(.silence, .answer("HTTP/1.1 204 Fine\r\n\r\n"))
+        var request = patient("http://localhost:\(server.port)/?secret")
+        request.admitsAddress = { $0 == "192.0.2.1" }
+        let error = await failure(request)
+        #expect(error?.code == .refusedAddress)
+        #expect(server.requests.allSatisfy { $0.isEmpty })
+        request.admitsAddress = { ["127.0.0.1", "::1"].contains($0) }
+        #expect(try await client.perform(request).status == 204)
+    }
+
     @Test func `the fields of an interim answer are not the answer's`() async throws {
         let server = try ScriptedServer(
             .answer("HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")

@@ -23,6 +23,7 @@ import Testing
     @Test func `there is an example for each phase and each known kind of server`() {
         let wanted = [
             "archon", "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github",
+            "github.app",
             "grafana",
             "memory", "n8n", "notion", "several", "worker",
         ]

@@ -32,6 +32,9 @@ package struct TestIssuer: Sendable {
             Array(try! pair.signature(for: SHA256.hash(data: Array(bytes)), padding: .PSS).rawRepresentation)
         }
 
+        /// The private key, for who signs by a file.
+        package var pem: String { pair.pemRepresentation }
+
         package var modulus: [UInt8] { Array(try! pair.publicKey.getKeyPrimitives().modulus) }
         package var exponent: [UInt8] { Array(try! pair.publicKey.getKeyPrimitives().publicExponent) }
 

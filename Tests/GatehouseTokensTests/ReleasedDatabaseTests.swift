@@ -56,4 +56,21 @@ import Testing
         #expect(try versions.step())
         #expect(try versions.integer(0) == 1)
     }
+
+    /// The tables are the same: a renewal writes into them as they are, and that release goes on beside it.
+    @Test func takeGrants() async throws {
+        let key = GrantKey(.other)
+        let store = try bench.store(old, at: Self.now)
+        guard case .taken(let lease) = try await store.lease(key, by: "one") else {
+            Issue.record("the lease is held")
+            return
+        }
+        let grant = TokenGrant(access: Secret("access"), issuedAt: Timestamp(seconds: Self.now), expiresAt: nil)
+        #expect(try await store.keep(.usable(grant), under: lease, by: "one") == 1)
+        #expect(try await bench.store(old, at: Self.now).grants().grants[key]?.version == 1)
+        #expect(try await store.load().tokens.keys.map(\.text) == ["coda"])
+        // `key rotate` binds all rows of the store, those of grants as well.
+        #expect(try await bench.store(Workbench.newKey, old, at: Self.now).rewrap().ended == [old.id])
+        #expect(try await bench.store(Workbench.newKey, at: Self.now).grants().grants[key]?.version == 1)
+    }
 }

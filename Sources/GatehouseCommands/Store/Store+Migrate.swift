@@ -10,7 +10,8 @@ extension Store {
             abstract: "Copy the current value of every token to another store.",
             discussion: """
                 Each token is read, written, read back and compared; nothing changes where it is read. Safe to run twice, and \
-                again after it was stopped. An env store cannot be written to: --reveal prints the lines for its environment \
+                again after it was stopped. What renewed tokens were given last goes along between sqlite and postgres stores: \
+                stop the instance first, because it would go on renewing them in the old one. An env store cannot be written to: --reveal prints the lines for its environment \
                 file on standard output, and the table on standard error.
                 """
         )
@@ -79,7 +80,8 @@ extension Store {
                         [
                             row.name.text, row.source.map { "version \($0)" } ?? "-",
                             row.target.map { "version \($0)" } ?? "-", result(row),
-                            row.problem?.message ?? row.line.map { "$\($0.variable)" } ?? "",
+                            row.problem?.message ?? row.line.map { "$\($0.variable)" }
+                                ?? (row.isGrant ? "renews itself" : ""),
                         ]
                     }
             )
@@ -102,6 +104,7 @@ extension Store {
 
         private func write(_ row: TokenMigration.Row, to json: inout JSONText) {
             json.string("name", row.name.text)
+            if row.isGrant { json.bool("renewed", true) }
             json.string("result", row.action.rawValue)
             json.bool("done", row.action == .same || row.action != .failed && row.action != .byHand && !isDryRun)
             if let version = row.source { json.number("from_version", version) }

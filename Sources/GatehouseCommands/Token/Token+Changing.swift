@@ -22,6 +22,7 @@ extension Token {
         func run() async throws {
             let name = try Token.name(name)
             let configuration = try place.load()
+            try Token.mayBeSet(name, configuration)
             let store = try place.open(configuration)
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "value")
@@ -52,12 +53,14 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.load()
+            // A refresh token is for the authorization server: no upstream is asked with it.
+            let configuration = try place.load(whole: skipsProbe ? [] : [.tokens])
+            try Token.mayBeSet(name, configuration)
             let store = try place.open(configuration)
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "new value")
             await Token.warn(of: value, for: name, in: store, configuration)
-            if !skipsProbe, store.capabilities.contains(.writing) {
+            if !skipsProbe, configuration.tokens[name] == nil, store.capabilities.contains(.writing) {
                 try await probe(value, of: name, in: store, configuration)
             }
             TokenTable.show([try await store.rotate(name, to: value, change)], json: form.json)
@@ -74,7 +77,7 @@ extension Token {
                 guard configuration.tokenNames.contains(name) else { return }
                 return Terminal.warning("no route that uses '\(name)' has a probe: the new value is not tried")
             }
-            let load = try await store.load()
+            let load = try await RenewalAssembly.served(store, configuration).load()
             let version = (load.tokens[name]?.version ?? 0) + 1
             let verdicts = await probe.run(
                 with: try TokenValue(validating: value, version: version),
@@ -108,7 +111,17 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            TokenTable.show([try await place.open().rollback(name, try record.change())], json: form.json)
+            let configuration = try place.load(whole: [.tokens])
+            guard configuration.tokens[name] == nil else {
+                throw CommandFailure(
+                    "'\(name)' renews itself: an older refresh token would end all that came of it",
+                    hint: "gatehouse token set \(name), with a new refresh token, begins anew"
+                )
+            }
+            TokenTable.show(
+                [try await place.open(configuration).rollback(name, try record.change())],
+                json: form.json
+            )
         }
     }
 
@@ -124,7 +137,8 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let store = try place.open()
+            let configuration = try place.load()
+            let store = try place.open(configuration)
             if !yes {
                 guard Terminal.isInteractive else {
                     throw CommandFailure("deleting a token is for good", hint: "add --yes to do it", code: .usage)
@@ -132,7 +146,18 @@ extension Token {
                 Terminal.ask("Destroy every version of '\(name)'? Type its name: ")
                 guard readLine() == name.text else { throw CommandFailure("nothing was deleted") }
             }
-            try await store.delete(name, try record.change())
+            guard let settings = configuration.tokens[name], place.store == nil else {
+                return try await store.delete(name, try record.change())
+            }
+            // What it begins with first, so that nothing begins anew with it.
+            if settings.renewal.kind == .refreshToken {
+                do { try await store.delete(name, try record.change()) } catch let error as TokenError {
+                    guard error.code == .notFound else { throw error }
+                }
+            } else {
+                Terminal.warning("an instance that serves '\(name)' obtains it anew while 'tokens' has it")
+            }
+            try await RenewalAssembly.store(configuration)?.deleteGrant(GrantKey(name), by: try record.change().actor)
         }
     }
 }

@@ -22,7 +22,8 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.load()
+            // Which values of the store are refresh tokens, and for no program, `tokens` says.
+            let configuration = try place.load(whole: [.tokens])
             let store = try configuration.named(place.store).settings
             let follower = try TokenFollower(configuration, store: store, token: name, path: out)
             // The first process of a container is ended by no signal that it does not take.

@@ -10,7 +10,9 @@ extension Token {
         @OptionGroup var form: FormOption
 
         func run() async throws {
-            TokenTable.show(try await place.open().list(), json: form.json)
+            let configuration = try place.load()
+            let summaries = try await place.open(configuration).list()
+            TokenTable.show(summaries, try await RenewedTokens(configuration, summaries), json: form.json)
         }
     }
 
@@ -24,10 +26,13 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            guard let summary = try await place.open().list().first(where: { $0.name == name }) else {
+            let configuration = try place.load()
+            let summaries = try await place.open(configuration).list().filter { $0.name == name }
+            let renewed = try await RenewedTokens(configuration, summaries).of(name)
+            guard !summaries.isEmpty || !renewed.rows.isEmpty else {
                 throw CommandFailure("there is no token '\(name)'", hint: "gatehouse token list")
             }
-            TokenTable.show([summary], json: form.json)
+            TokenTable.show(summaries, renewed, json: form.json)
         }
     }
 

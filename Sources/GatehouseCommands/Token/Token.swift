@@ -24,8 +24,10 @@ struct Token: AsyncParsableCommand {
         var store: String?
 
         /// The other stores, routes and all else may be wrong.
-        func load() throws(CommandFailure) -> Configuration {
-            try file.load(needing: store == nil ? [.store] : [.stores])
+        ///
+        /// - Parameter whole: sections of which no part may be left out.
+        func load(whole: Swift.Set<Configuration.Section> = []) throws(CommandFailure) -> Configuration {
+            try file.load(needing: store == nil ? [.store] : [.stores], whole: whole)
         }
 
         func open() throws -> any TokenStore { try open(try load()) }
@@ -104,6 +106,15 @@ struct Token: AsyncParsableCommand {
         }
     }
 
+    /// - Throws: for a token that is given by a server and that nobody sets.
+    static func mayBeSet(_ name: TokenName, _ configuration: Configuration) throws(CommandFailure) {
+        guard let kind = configuration.tokens[name]?.renewal.kind, kind != .refreshToken else { return }
+        throw CommandFailure(
+            "'\(name)' renews itself by \(kind.rawValue): there is no value to set",
+            hint: "gatehouse token show \(name) says how it does"
+        )
+    }
+
     static func name(_ text: String) throws(CommandFailure) -> TokenName {
         do throws(InvalidValue) {
             return try TokenName(parsing: text)
@@ -115,14 +126,29 @@ struct Token: AsyncParsableCommand {
 
 /// How tokens are shown: everything but the value.
 enum TokenTable {
-    static func show(_ summaries: [TokenSummary], json: Bool) {
+    static func show(_ summaries: [TokenSummary], _ renewed: RenewedTokens? = nil, json: Bool) {
+        let renewals = renewed?.rows ?? []
         if json {
             var text = JSONText()
             text.array { list in
-                for summary in summaries { list.object { write(summary, to: &$0) } }
+                for summary in summaries {
+                    list.object { entry in
+                        write(summary, to: &entry)
+                        renewals.first { $0.name == summary.name }?.write(to: &entry)
+                    }
+                }
+                let set = Set(summaries.map(\.name))
+                for row in renewals where !set.contains(row.name) {
+                    list.object { entry in
+                        entry.string("name", row.name.text)
+                        entry.number("version", 0)
+                        row.write(to: &entry)
+                    }
+                }
             }
             return Terminal.print(text)
         }
+        if let renewed, summaries.isEmpty, !renewals.isEmpty { return show(renewed.lines) }
         let rows = summaries.map { summary in
             [
                 summary.name.text, String(summary.version), summary.fingerprint?.text ?? "-",
@@ -131,6 +157,9 @@ enum TokenTable {
             ]
         }
         show([["NAME", "VERSION", "FINGERPRINT", "SET", "AGE", "EXPIRES", "BY", "NOTE"]] + rows)
+        guard let renewed, !renewals.isEmpty else { return }
+        Terminal.print("")
+        show(renewed.lines)
     }
 
     static func show(_ events: [TokenEvent], json: Bool) {

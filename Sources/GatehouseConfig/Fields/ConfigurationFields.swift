@@ -69,6 +69,21 @@ package enum ConfigurationFields {
         .fallback(Configuration.defaultStoreMaxStale),
         "How long the last good tokens serve while the store is down."
     )
+    static let tokens = Field(
+        "tokens",
+        Shape<[TableEntry<TokenName, TokenSettings>]>.table(
+            of: TokenFields.shape,
+            wanted: "a mapping of names to tokens",
+            keyWanted: "the name of a token",
+            key: TokenName.init(parsing:)
+        ),
+        "Tokens that are more than a stored value, by name. One without an entry is what operators set."
+    )
+    static let state = Field(
+        "state",
+        Shape<StoreChoice>.storeChoice,
+        "Where renewed tokens are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
+    )
     static let audit = Field(
         "audit",
         AuditFields.shape,
@@ -105,7 +120,7 @@ package enum ConfigurationFields {
         version.form, listen.form, reusePort.form, admin.form, adminHosts.form, threads.form, access.form, stores.form,
         store.form,
         storeRefresh.form,
-        storeMaxStale.form, audit.form, limits.form, reload.form, log.form, routes.form,
+        storeMaxStale.form, tokens.form, state.form, audit.form, limits.form, reload.form, log.form, routes.form,
     ]
 }
 

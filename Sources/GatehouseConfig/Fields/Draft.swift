@@ -13,6 +13,7 @@ struct Draft: Sendable {
     let store: Configuration.NamedStore
     let storeRefresh: Duration
     let storeMaxStale: Duration
+    let tokens: RenewedTokens
     let audit: AuditSettings
     let limits: ServerLimits
     let reload: ReloadSettings
@@ -34,6 +35,8 @@ struct Draft: Sendable {
         let choice = keys.read(Fields.store)
         let storeRefresh = keys.read(Fields.storeRefresh)
         let storeMaxStale = keys.read(Fields.storeMaxStale)
+        let tokens = keys.read(Fields.tokens)
+        let stateChoice = keys.read(Fields.state)
         let audit = keys.read(Fields.audit)
         let limits = keys.read(Fields.limits)
         let reload = keys.read(Fields.reload)
@@ -60,8 +63,16 @@ struct Draft: Sendable {
         }
         let named = stores?.map { Configuration.NamedStore(name: $0.key, settings: $0.value) }
         let store = live(choice, of: named, keys, decoding)
-        if let live = stores?.first(where: { $0.key == store?.name }) { check(secretsOf: live.span, decoding) }
         if choice == nil, let store { keys.show(Fields.store.key, .value(store.name.text)) }
+        let renewed = RenewedTokens.read(tokens, stateChoice, stores: named, live: store, routes, &keys, decoding)
+        if let live = stores?.first(where: { $0.key == store?.name }) {
+            check(secretsOf: live.span, "the live store", decoding)
+        }
+        if let state = renewed?.state?.name, state != store?.name, let entry = stores?.first(where: { $0.key == state })
+        {
+            check(secretsOf: entry.span, "the store that keeps renewed tokens", decoding)
+        }
+        for entry in tokens ?? [] { check(secretsOf: entry.span, "the token '\(entry.key)'", decoding) }
         guard let listen = decoding.part(.listeners, listen, \.listen),
             let admin = decoding.part(.admin, admin, \.admin),
             let adminHosts = decoding.part(.admin, adminHosts, \.adminHosts),
@@ -70,6 +81,7 @@ struct Draft: Sendable {
             let store = decoding.part(.store, store, \.store),
             let storeRefresh = decoding.part(.store, storeRefresh, \.storeRefresh),
             let storeMaxStale = decoding.part(.store, storeMaxStale, \.storeMaxStale),
+            let renewed = decoding.part(.tokens, renewed, \.tokens),
             let audit = decoding.part(.audit, audit, \.audit), let limits = decoding.part(.limits, limits, \.limits),
             let reload = decoding.part(.reload, reload, \.reload),
             let log = decoding.part(.log, log, \.log),
@@ -86,6 +98,7 @@ struct Draft: Sendable {
             store: store,
             storeRefresh: storeRefresh,
             storeMaxStale: storeMaxStale,
+            tokens: renewed,
             audit: audit,
             limits: limits,
             reload: reload,
@@ -154,12 +167,31 @@ struct Draft: Sendable {
         }
     }
 
-    /// The live store needs its secrets now.
-    private static func check(secretsOf store: YAMLSpan, _ decoding: Decoding) {
+    /// Every part that is in use needs its secrets now.
+    private static func check(secretsOf part: YAMLSpan, _ user: String, _ decoding: Decoding) {
         for (name, span) in decoding.secretVariables where (decoding.environment[name] ?? "").isEmpty {
-            guard (store.start.offset..<store.end.offset).contains(span.start.offset) else { continue }
-            decoding.error("the environment variable \(name) is not set, and the live store needs it", at: span)
+            guard (part.start.offset..<part.end.offset).contains(span.start.offset) else { continue }
+            decoding.error("the environment variable \(name) is not set, and \(user) needs it", at: span)
         }
+    }
+
+    /// The store that a key names.
+    static func chosen(
+        _ choice: StoreChoice,
+        of stores: [Configuration.NamedStore]?,
+        _ keys: Keys,
+        _ decoding: Decoding
+    ) -> Configuration.NamedStore? {
+        let names = keys.names(under: Fields.stores.key)
+        guard !names.contains(choice.name) else { return stores?.first { $0.name.text == choice.name } }
+        guard !names.isEmpty else { return nil }
+        let nearest = Spelling.nearest(choice.written, in: names)
+        decoding.error(
+            "there is no store \(PlainText.echo(choice.written))",
+            at: choice.span,
+            hint: nearest.map { "did you mean '\($0)'?" } ?? "stores: \(names.joined(separator: ", "))"
+        )
+        return nil
     }
 
     private static func live(
@@ -168,18 +200,8 @@ struct Draft: Sendable {
         _ keys: Keys,
         _ decoding: Decoding
     ) -> Configuration.NamedStore? {
+        if let choice { return chosen(choice, of: stores, keys, decoding) }
         let names = keys.names(under: Fields.stores.key)
-        if let choice {
-            guard !names.contains(choice.name) else { return stores?.first { $0.name.text == choice.name } }
-            guard !names.isEmpty else { return nil }
-            let nearest = Spelling.nearest(choice.written, in: names)
-            decoding.error(
-                "there is no store \(PlainText.echo(choice.written))",
-                at: choice.span,
-                hint: nearest.map { "did you mean '\($0)'?" } ?? "stores: \(names.joined(separator: ", "))"
-            )
-            return nil
-        }
         if keys.isMeant(Fields.store.key) { return nil }
         if names.count > 1 {
             decoding.error(
@@ -212,6 +234,8 @@ extension Configuration {
         store = draft.store
         storeRefresh = draft.storeRefresh
         storeMaxStale = draft.storeMaxStale
+        tokens = draft.tokens.settings
+        state = draft.tokens.state
         audit = draft.audit
         limits = draft.limits
         reload = draft.reload

@@ -20,6 +20,14 @@ package enum StoreSettings: Equatable, Sendable {
         case .infisical: .infisical
         }
     }
+
+    /// The master keys that seal this store; nil for a store that does not seal.
+    package var masterKeys: MasterKeys? {
+        switch self {
+        case .sqlite(_, let keys), .postgres(_, let keys): keys
+        case .environment, .infisical: nil
+        }
+    }
 }
 
 /// The places of the keys that seal tokens: the first key seals, all of them open. Never empty.

@@ -64,6 +64,13 @@ package struct WebURL: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the host is an address, in any form that a resolver takes for one: it ends in a number then.
+    var hasAddress: Bool {
+        if host.contains(":") { return true }
+        let last = host.split(separator: ".").last ?? ""
+        return last.utf8.first.map(\.isASCIIDigit) ?? false
+    }
+
     package var description: String { text }
 }
 

@@ -33,7 +33,7 @@ package struct CallFailure: Error, Hashable, Sendable {
                 "it takes the connection and does not answer in time, or does not take it: --timeout waits longer"
             case .malformedResponse: "what listens there does not speak HTTP"
             case .interrupted: "it hung up before its answer was whole: its own log says why"
-            case .invalidRequest, .tooLarge, .cancelled, .overloaded, .failed: nil
+            case .invalidRequest, .refusedAddress, .tooLarge, .cancelled, .overloaded, .failed: nil
             }
         self.init(error.message, advice: advice)
     }

@@ -8,7 +8,7 @@ extension Doctor {
     func masterKeys() -> [Finding] {
         configuration.stores.compactMap { store in
             guard let sources = store.settings.masterKeys?.all else { return nil }
-            let isLive = store.name == configuration.store.name
+            let isLive = [configuration.store.name, configuration.state?.name].contains(store.name)
             do throws(TokenError) {
                 let ring = try MasterKeyring(sources: sources)
                 return Finding(.masterKey, .ok, store.name.text, "seals under \(ring.first)")

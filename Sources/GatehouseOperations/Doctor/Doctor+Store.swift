@@ -10,7 +10,7 @@ extension Doctor {
     func store() async -> ([Finding], [TokenName: TokenValue]) {
         let name = configuration.store.name.text
         let kind = configuration.store.settings.kind.rawValue
-        let load: TokenLoad
+        var load: TokenLoad
         var summaries: [TokenSummary] = []
         var trust: [Finding] = []
         do {
@@ -34,10 +34,39 @@ extension Doctor {
         var findings =
             [Finding(.store, .ok, name, "kind \(kind), \(StatusWords.count(load.tokens.count, "token"))")] + trust
         if let clock = load.clock { findings.append(self.clock(.store, clock)) }
+        let stored = Set(load.tokens.keys)
+        let grants = await grants(&findings)
+        load = load.serving(grants, of: Set(configuration.tokens.keys), at: now)
         for token in configuration.tokenNames.sorted() {
+            if let settings = configuration.tokens[token] {
+                let isSeeded = settings.renewal.kind == .refreshToken
+                let state = RenewalState(
+                    grants.grants[GrantKey(token)],
+                    problem: grants.problems[GrantKey(token)],
+                    needsSeed: isSeeded,
+                    hasSeed: stored.contains(token),
+                    at: now
+                )
+                findings.append(.renewal(token, state, isSeeded: isSeeded, routes: users(of: token)))
+                continue
+            }
             findings.append(self.token(token, load, summaries.first { $0.name == token }))
         }
         return (findings, load.tokens)
+    }
+
+    /// The last grants of renewed tokens. Where the store that keeps them cannot be read, that is a finding.
+    private func grants(_ findings: inout [Finding]) async -> GrantLoad {
+        guard let state = configuration.state else { return GrantLoad() }
+        // The first renewal makes it.
+        if case .sqlite(let path, _) = state.settings, FileStatus(path) == nil { return GrantLoad() }
+        do {
+            return try await RenewalAssembly.store(configuration, isUntouched: true)?.grants() ?? GrantLoad()
+        } catch {
+            let error = error as? TokenError
+            findings.append(.store(state.name.text, error?.message ?? "cannot be read", hint: error?.hint))
+            return GrantLoad()
+        }
     }
 
     /// The first token makes it. Nothing here does: made by who looks, it might be another user's than the one that serves.
@@ -49,7 +78,7 @@ extension Doctor {
                 Finding(.store, .fail, name, "\(path) is not there, and \(folder) cannot be written", advice: advice)
             ]
         }
-        let tokens = configuration.tokenNames.sorted().map { missing($0) }
+        let tokens = configuration.tokenNames.subtracting(configuration.tokens.keys).sorted().map { missing($0) }
         return [Finding(.store, .ok, name, "\(path) will be made with the first token")] + tokens
     }
 

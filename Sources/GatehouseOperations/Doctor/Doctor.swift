@@ -55,7 +55,9 @@ package struct Doctor: Sendable {
         if isRead(.store) {
             let (store, tokens) = await store()
             tell(store)
-            tell(await credentials(tokens))
+            // Which of them are refresh tokens, and for no upstream, is not known where that part cannot be read.
+            let isWhole = isRead(.tokens) && !configuration.incomplete.contains(.tokens)
+            if isWhole { tell(await credentials(tokens)) }
         }
         if isRead(.audit) {
             tell(auditSink())

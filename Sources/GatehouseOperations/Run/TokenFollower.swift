@@ -14,7 +14,10 @@ package struct TokenFollower: Sendable {
     /// - Parameter path: the file; its folder is there.
     package init(_ configuration: Configuration, store: StoreSettings, token: TokenName, path: String) throws {
         self.configuration = configuration
-        self.store = try StoreAssembly.store(store, names: configuration.tokenNames.union([token]))
+        self.store = try RenewalAssembly.served(
+            StoreAssembly.store(store, names: configuration.tokenNames.union([token])),
+            configuration
+        )
         self.token = token
         self.path = path
     }

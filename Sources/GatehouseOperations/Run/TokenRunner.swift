@@ -21,16 +21,21 @@ package struct TokenRunner: Sendable {
         for name in variables.map(\.variable) + kept where !seen.insert(name).inserted {
             throw GatehouseError(.unusable, "the variable \(name) is given twice")
         }
-        let secrets = configuration.stores.flatMap(\.settings.secretVariables)
+        let secrets =
+            configuration.stores.flatMap(\.settings.secretVariables)
+            + configuration.tokens.values.flatMap(\.renewal.secrets).compactMap(\.variable)
         for name in kept where secrets.contains(name) {
             throw GatehouseError(
                 .unusable,
-                "$\(name) is a secret of a store, which the program must not get",
+                "$\(name) is a secret of a store or of a token, which the program must not get",
                 hint: "leave out --keep-env \(name)"
             )
         }
         let names = configuration.tokenNames.union(variables.map(\.token))
-        store = try StoreAssembly.store(configuration.store.settings, names: names)
+        store = try RenewalAssembly.served(
+            StoreAssembly.store(configuration.store.settings, names: names),
+            configuration
+        )
         self.variables = variables
         self.kept = kept
         self.configuration = configuration
@@ -128,8 +133,10 @@ extension StoreSettings {
             case .sqlite(_, let keys), .postgres(_, let keys): keys.all
             case .infisical(let settings): [settings.clientID, settings.clientSecret]
             }
-        return sources.compactMap { source in
-            if case .environment(let name) = source { name } else { nil }
-        }
+        return sources.compactMap(\.variable)
     }
+}
+
+extension SecretSource {
+    fileprivate var variable: String? { if case .environment(let name) = self { name } else { nil } }
 }

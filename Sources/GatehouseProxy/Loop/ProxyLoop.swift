@@ -150,7 +150,7 @@ package final class ProxyLoop {
 
     /// To be called with the status of every final response head.
     func upstreamAnswered(_ route: PreparedRoute, status: Int) {
-        guard status == 401, let token = route.token else { return }
+        guard status == 401, let token = route.token, token.name != route.renewed?.name else { return }
         onTokenRejected(route.route, token.name, token.version)
     }
 

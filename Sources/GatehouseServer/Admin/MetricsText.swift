@@ -172,6 +172,31 @@ struct MetricsText {
         sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
     }
 
+    /// Nothing where no token renews itself.
+    mutating func addRenewals(_ renewals: [TokenName: RenewalState]) {
+        guard !renewals.isEmpty else { return }
+        let sorted = renewals.sorted { $0.key < $1.key }
+        family("gatehouse_token_renewals_total", "counter", "Renewals of tokens by this instance, by result.")
+        for (name, state) in sorted {
+            sample("gatehouse_token_renewals_total", [("token", name.text), ("result", "ok")], state.renewals)
+            sample("gatehouse_token_renewals_total", [("token", name.text), ("result", "failed")], state.failures)
+        }
+        family(
+            "gatehouse_token_renewal_state",
+            "gauge",
+            "1 for the state of a token that renews itself, 0 for the others."
+        )
+        for (name, state) in sorted {
+            for word in RenewalSchedule.State.allCases {
+                sample(
+                    "gatehouse_token_renewal_state",
+                    [("token", name.text), ("state", word.rawValue)],
+                    state.word == word ? 1 : 0
+                )
+            }
+        }
+    }
+
     private mutating func addDates(_ dates: [(key: TokenName, value: TokenDates)], now: Timestamp) {
         family("gatehouse_token_age_seconds", "gauge", "Time since the token's current version was set.")
         for (name, date) in dates {

@@ -170,13 +170,3 @@ extension InstanceKeys {
         return [KeptKey(of: own, until: end, for: keptPurposes.map(\.rawValue))]
     }
 }
-
-extension StoreSettings {
-    /// The master keys that seal this store; nil for a store that does not seal.
-    package var masterKeys: MasterKeys? {
-        switch self {
-        case .sqlite(_, let keys), .postgres(_, let keys): keys
-        case .environment, .infisical: nil
-        }
-    }
-}

@@ -20,8 +20,12 @@ final class LiveState: Sendable {
         var limits: ServerLimits
         var logging: RequestLogging
         var callGrace: Duration
-        var tokens = TokenSnapshot()
+        /// The tokens of the live store.
+        var stored = TokenSnapshot()
+        var renewed: (names: Set<TokenName>, values: [TokenName: TokenValue]) = ([], [:])
         var authorities: UpstreamAuthorities
+
+        var tokens: TokenSnapshot { stored.renewing(renewed.names, renewed.values) }
 
         var snapshot: ProxySnapshot {
             ProxySnapshot(
@@ -52,6 +56,8 @@ final class LiveState: Sendable {
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
     var routes: RouteTable { state.withLock { $0.routes } }
     var authorities: UpstreamAuthorities { state.withLock { $0.authorities } }
+    /// The tokens that requests are given.
+    var tokens: TokenSnapshot { state.withLock { $0.tokens } }
 
     func publish(_ keys: SigningKeys) {
         state.withLock { state in
@@ -62,7 +68,16 @@ final class LiveState: Sendable {
 
     func publish(_ tokens: TokenSnapshot) {
         state.withLock { state in
-            state.tokens = tokens
+            state.stored = tokens
+            state.proxy?.replaceSnapshot(state.snapshot)
+        }
+    }
+
+    /// - Parameter names: of all tokens that renew themselves, whether or not there is a value.
+    func publish(renewed names: Set<TokenName>, _ values: [TokenName: TokenValue]) {
+        state.withLock { state in
+            guard !names.isEmpty || !state.renewed.names.isEmpty else { return }
+            state.renewed = (names, values)
             state.proxy?.replaceSnapshot(state.snapshot)
         }
     }
@@ -85,12 +100,15 @@ final class LiveState: Sendable {
     /// Puts everything that a file decides in force, on each loop in one step: the routes' grants and the policy's deny lists are never from two
     /// files. Verdicts under the old policy are dropped.
     ///
-    /// - Parameter tokens: the tokens of another store; nil keeps the present ones.
+    /// - Parameters:
+    ///   - tokens: the tokens of another store; nil keeps the present ones.
+    ///   - renewed: the tokens that renew themselves; nil keeps the present ones.
     func publish(
         _ configuration: Configuration,
         _ authorities: UpstreamAuthorities,
         _ policy: AccessPolicy,
-        _ tokens: TokenSnapshot? = nil
+        _ tokens: TokenSnapshot? = nil,
+        renewed: (names: Set<TokenName>, values: [TokenName: TokenValue])? = nil
     ) {
         state.withLock { state in
             state.routes = configuration.routes
@@ -98,7 +116,8 @@ final class LiveState: Sendable {
             state.logging = configuration.log.requests
             state.callGrace = configuration.access.callGrace
             state.authorities = authorities
-            if let tokens { state.tokens = tokens }
+            if let tokens { state.stored = tokens }
+            if let renewed { state.renewed = renewed }
             state.proxy?.replaceSnapshot(state.snapshot) { [authenticators = state.authenticators] index in
                 authenticators[index].value.update(policy: policy)
             }

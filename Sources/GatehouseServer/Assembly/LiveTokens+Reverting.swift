@@ -30,7 +30,7 @@ extension LiveTokens {
     private func prove(_ route: Route, _ token: TokenName, _ version: Int, _ source: Source) async {
         var metadata: Logger.Metadata = ["token": "\(token)", "route": "\(route.name)", "token.version": "\(version)"]
         do throws(TokenError) {
-            let tokens = source.refresher.snapshot.tokens
+            let tokens = served()
             guard let probe = TokenProbe(of: token, on: route), let current = tokens[token], current.version == version
             else { return }
             let former = try await source.store.predecessor(of: token, version: version)

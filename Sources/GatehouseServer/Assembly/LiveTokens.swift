@@ -40,11 +40,13 @@ final class LiveTokens: Sendable {
     let began = ContinuousClock.now
     private let listing = TokenListing()
     private let publish: @Sendable (TokenSnapshot) -> Void
+    let served: @Sendable () -> [TokenName: TokenValue]
     let onRevert: @Sendable (Route, TokenName, _ version: Int) -> Void
     private let onKeyEnds: @Sendable ([MasterKey.ID: Timestamp]) -> Void
 
     /// - Parameters:
     ///   - publish: called with every new snapshot of the live store, in order; must not block.
+    ///   - served: what requests are given, which is not all of this store.
     ///   - onRevert: called after Gatehouse went back to `version` of a token by itself.
     ///   - onKeyEnds: called with the ends of master keys that a store knows, when it says of another one; must not block.
     /// - Throws: what `StoreAssembly` throws.
@@ -52,11 +54,13 @@ final class LiveTokens: Sendable {
         _ configuration: Configuration,
         logger: Logger,
         publish: @escaping @Sendable (TokenSnapshot) -> Void,
+        served: @escaping @Sendable () -> [TokenName: TokenValue],
         onRevert: @escaping @Sendable (Route, TokenName, _ version: Int) -> Void,
         onKeyEnds: @escaping @Sendable ([MasterKey.ID: Timestamp]) -> Void
     ) throws {
         self.logger = logger
         self.publish = publish
+        self.served = served
         self.onRevert = onRevert
         self.onKeyEnds = onKeyEnds
         let source = try source(for: configuration)
@@ -116,7 +120,9 @@ final class LiveTokens: Sendable {
             )
         }
         let served = old.refresher.snapshot.tokens
-        let lost = configuration.tokenNames.filter { served[$0] != nil && new.refresher.snapshot.tokens[$0] == nil }
+        // One that renews itself begins with what the store has, and goes on without it.
+        let needed = configuration.tokenNames.subtracting(configuration.tokens.keys)
+        let lost = needed.filter { served[$0] != nil && new.refresher.snapshot.tokens[$0] == nil }
         guard lost.isEmpty else {
             throw GatehouseError(
                 .unusable,

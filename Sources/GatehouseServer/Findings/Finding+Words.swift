@@ -50,6 +50,41 @@ extension Finding {
         return Finding(.token, .warn, name.text, "version \(version), ends at \(end.rfc3339)", advice: advice)
     }
 
+    /// A token that renews itself.
+    ///
+    /// - Parameters:
+    ///   - isSeeded: whether it begins with a refresh token that an operator sets.
+    ///   - routes: those that inject it.
+    package static func renewal(
+        _ name: TokenName,
+        _ state: RenewalState,
+        isSeeded: Bool,
+        routes: [String]
+    ) -> Finding {
+        let needed = "needed by \(routes.joined(separator: ", "))"
+        let problem = state.problem.map { ": \($0)" } ?? ""
+        let set = "gatehouse token set \(name), with a refresh token"
+        let end = state.expiresAt.map { "until \($0.rfc3339)" } ?? "while the upstream takes it"
+        func finding(_ verdict: Verdict, _ detail: String, _ advice: String?) -> Finding {
+            Finding(.renewal, verdict, name.text, detail, advice: advice)
+        }
+        switch state.word {
+        case .needsConnecting:
+            let advice = isSeeded ? set : state.hint ?? "have it put right at the server: it is asked again every 5 min"
+            return finding(.fail, "needs connecting anew\(problem); \(needed)", advice)
+        case .waitsForSeed: return finding(.fail, "has no refresh token to begin with, and \(needed)", set)
+        case .unread, .obtaining, .failing:
+            guard state.isServed else {
+                return finding(.fail, "is not obtained yet\(problem); \(needed)", state.hint)
+            }
+            guard state.word == .failing else { return finding(.ok, "version \(state.version)", nil) }
+            return finding(.warn, "cannot be renewed\(problem); version \(state.version) serves \(end)", state.hint)
+        case .good:
+            guard state.problem == nil else { return finding(.fail, "cannot be read\(problem)", state.hint) }
+            return finding(.ok, "version \(state.version) serves \(end)", nil)
+        }
+    }
+
     /// Time before a token's end from which on a finding warns of it.
     static let expiryNotice: Duration = .seconds(14 * 86_400)
 
@@ -71,15 +106,17 @@ extension Finding {
 }
 
 extension Configuration {
-    /// Files that secrets of the stores are read from.
+    /// Files that secrets of the stores and of renewals are read from.
     package var secretFiles: [String] {
-        stores.flatMap { store -> [SecretSource] in
+        let ofStores = stores.flatMap { store -> [SecretSource] in
             switch store.settings {
             case .sqlite(_, let keys), .postgres(_, let keys): keys.all
             case .infisical(let infisical): [infisical.clientID, infisical.clientSecret]
             case .environment: []
             }
         }
-        .compactMap { if case .file(let path) = $0 { path } else { nil } }
+        return (ofStores + tokens.values.flatMap(\.renewal.secrets)).compactMap {
+            if case .file(let path) = $0 { path } else { nil }
+        }
     }
 }

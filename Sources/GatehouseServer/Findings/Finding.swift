@@ -30,6 +30,7 @@ package struct Finding: Hashable, Sendable {
         case masterKey = "master-key"
         case store
         case token
+        case renewal
         case credential
         case auditSink = "audit-sink"
         case spool

@@ -20,6 +20,12 @@ struct InstanceFacts: Sendable {
     var storeName = ""
     /// The versions of the tokens that are served.
     var served: [TokenName: Int] = [:]
+    /// Tokens that renew themselves.
+    var renewals: [TokenName: RenewalState] = [:]
+    /// The renewed tokens that an operator begins, by setting a refresh token.
+    var seeded: Set<TokenName> = []
+    /// Why the store that keeps them could not be read, and its name.
+    var renewalStore: (name: String, error: TokenError)?
     var routes: [Route] = []
     /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
@@ -41,6 +47,7 @@ struct InstanceFacts: Sendable {
         if let finding = keysFinding { findings.append(finding) }
         if let finding = storeFinding { findings.append(finding) }
         findings += tokenFindings
+        findings += renewalFindings
         findings += auditFindings
         findings += clockFindings
         if !reload.succeeded {
@@ -102,9 +109,7 @@ struct InstanceFacts: Sendable {
     private var tokenFindings: [Finding] {
         // A store that was never read says nothing of its tokens.
         guard store.lastSuccess != nil else { return [] }
-        var users: [TokenName: [String]] = [:]
-        for route in routes { for name in route.tokens { users[name, default: []].append(route.name.text) } }
-        return users.sorted { $0.key < $1.key }.map { name, routes in
+        return users.filter { renewals[$0.key] == nil }.sorted { $0.key < $1.key }.map { name, routes in
             .token(
                 name,
                 problem: store.problems.first { $0.name == name }?.error,
@@ -114,6 +119,28 @@ struct InstanceFacts: Sendable {
                 now: now
             )
         }
+    }
+
+    /// The routes that inject each token.
+    private var users: [TokenName: [String]] {
+        routes.reduce(into: [:]) { users, route in
+            for name in route.tokens { users[name, default: []].append(route.name.text) }
+        }
+    }
+
+    private var renewalFindings: [Finding] {
+        guard !renewals.isEmpty else { return [] }
+        let users = users
+        var findings = renewals.sorted { $0.key < $1.key }.compactMap { name, state -> Finding? in
+            // Of one that no route uses `check` has told.
+            guard let routes = users[name], uptime >= Self.patience || state.problem != nil else { return nil }
+            return .renewal(name, state, isSeeded: seeded.contains(name), routes: routes)
+        }
+        if let renewalStore, store.error == nil {
+            let error = renewalStore.error
+            findings.append(.store(renewalStore.name, error.message, hint: error.hint, .warn))
+        }
+        return findings
     }
 
     private var auditFindings: [Finding] {

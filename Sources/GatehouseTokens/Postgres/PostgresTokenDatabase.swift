@@ -106,7 +106,7 @@ actor PostgresTokenDatabase: TokenDatabase {
                 """
                 SELECT sha256(convert_to(coalesce(string_agg(name || ' ' || coalesce(encode(seal, 'hex'), ''), ',' ORDER BY name), ''), \
                 'UTF8')) FROM (SELECT name, \(TokenRows.bounded("seal", Attestation.length)) AS seal FROM token_heads \
-                ORDER BY name LIMIT \(SealedTokenStore.maximumNames + 1)) h
+                ORDER BY name LIMIT \(SealedTokenStore.maximumStamped)) h
                 """,
                 []
             ) { row throws(TokenError) in try row.blob(0) }.first ?? []

@@ -6,6 +6,12 @@ struct PostgresTokenSQL: TokenSQL {
 
     init(_ session: PostgresSession) { self.session = session }
 
+    func now() throws(TokenError) -> Int64? {
+        try read("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", []) { row throws(TokenError) in
+            try row.integer(0)
+        }.first
+    }
+
     func run(_ statement: String, _ values: [RowValue]) throws(TokenError) -> Int {
         do throws(PostgresError) { return try session.query(statement, values.map(\.postgres)).affectedCount } catch {
             throw TokenError(error)

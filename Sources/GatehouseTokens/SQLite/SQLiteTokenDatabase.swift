@@ -82,7 +82,7 @@ actor SQLiteTokenDatabase: TokenDatabase {
             if let stamp, stamp.dataVersion == version { return stamp.stamp }
             // Someone has written to the file, which may hold more than tokens: only the heads decide.
             var heads = Framing()
-            let limit = SealedTokenStore.maximumNames + 1
+            let limit = SealedTokenStore.maximumStamped
             let statement = try database.prepare(
                 """
                 SELECT name, \(TokenRows.bounded("seal", Attestation.length)) FROM token_heads

@@ -6,6 +6,9 @@ struct SQLiteTokenSQL: TokenSQL {
 
     init(_ database: SQLiteConnection) { self.database = database }
 
+    /// All who use the file are on this machine.
+    func now() -> Int64? { nil }
+
     func run(_ statement: String, _ values: [RowValue]) throws(TokenError) -> Int {
         do throws(SQLiteError) {
             let prepared = try database.prepare(statement)

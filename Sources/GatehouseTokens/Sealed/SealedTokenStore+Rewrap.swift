@@ -149,6 +149,8 @@ extension RewrapReport {
     }
 
     fileprivate mutating func note(_ name: String, _ error: TokenError) {
-        if let name = try? TokenName(parsing: name) { problems.append(TokenProblem(name: name, error: error)) }
+        // A row that is left under an older key keeps that key from ending, be it a grant's.
+        guard let name = (try? TokenName(parsing: name)) ?? GrantKey(rowName: name)?.token else { return }
+        problems.append(TokenProblem(name: name, error: error))
     }
 }

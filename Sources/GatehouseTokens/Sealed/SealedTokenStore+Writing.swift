@@ -53,21 +53,31 @@ extension SealedTokenStore {
     }
 
     package func delete(_ name: TokenName, _ change: TokenChange) async throws(TokenError) {
-        let head = try await database.use(.changing) { rows throws(TokenError) in
+        guard try await destroy(name.text, change) else { throw .notFound(name) }
+    }
+
+    /// Destroys every version under a name, whether or not its records can be trusted.
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    func destroy(_ name: String, _ change: TokenChange) async throws(TokenError) -> Bool {
+        let head = try await database.use(.changing) { rows throws(TokenError) -> TokenHead? in
             let trusted: TokenHead?
             do throws(TokenError) {
-                trusted = try trustedHead(of: name.text, rows)
+                trusted = try trustedHead(of: name, rows)
             } catch {
                 guard error.code == .tampered || error.code == .keyUnknown else { throw error }
-                return try discard(name.text, change, rows)
+                return try discard(name, change, rows)
             }
-            guard var head = trusted, head.current > 0 else { throw .notFound(name) }
+            guard var head = trusted, head.current > 0 else { return nil }
             head.current = 0
-            try rows.removeVersions(of: name.text)
+            try rows.removeVersions(of: name)
             return try record(.delete, &head, change, rows)
         }
-        seen.saw(name.text, at: head.revision)
+        guard let head else { return false }
+        seen.saw(name, at: head.revision)
         await database.swept()
+        return true
     }
 
     // MARK: -

@@ -19,6 +19,10 @@ package struct SealedTokenStore: TokenStore {
     package static let maximumTokens = 10_000
     /// Names in the tables: those of tokens, of the ends of keys and of the store itself.
     static let maximumNames = maximumTokens + 2
+    /// Grants in a store: one beyond is refused `limit`.
+    package static let maximumGrants = 20_000
+    /// Heads that decide whether something has changed.
+    static let maximumStamped = maximumNames + maximumGrants + 1
     /// Versions kept of a token; a new one beyond destroys the oldest.
     package static let keptVersions = 100
     /// Changes that `history` gives, the newest ones.

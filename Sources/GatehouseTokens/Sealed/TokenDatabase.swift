@@ -69,6 +69,9 @@ enum RowValue: Sendable {
 
 /// A database's language as far as ``TokenRows`` needs it. Parameters are `$1` and on, each first used in that order.
 protocol TokenSQL {
+    /// Microseconds since 1970 by the database's clock, where it may be another one than this machine's.
+    func now() throws(TokenError) -> Int64?
+
     /// - Returns: the rows that were changed.
     @discardableResult
     func run(_ statement: String, _ values: [RowValue]) throws(TokenError) -> Int

@@ -11,7 +11,7 @@ struct TokenRows {
     // MARK: - Bounds
 
     /// Characters of a name, those of the store's own rows included. What is longer names no token.
-    static let maximumName = OperatorName.maximumLength
+    static let maximumName = GrantKey.maximumRowName
 
     /// A column as it is read: null when it is longer than Gatehouse writes. Whoever can write to the database may put in hundreds of megabytes, which
     /// an answer would bring into the memory before a seal could refuse them.
@@ -94,7 +94,8 @@ struct TokenRows {
         let parts = tables.map {
             """
             SELECT name FROM (
-                SELECT DISTINCT name FROM \($0) WHERE length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
+                SELECT DISTINCT name FROM \($0)
+                WHERE length(name) <= \(Self.maximumName) AND substr(name, 1, 7) <> '*grant ' ORDER BY name LIMIT \(limit)
             ) \($0)
             """
         }
@@ -108,6 +109,25 @@ struct TokenRows {
             )
         }
         return names.sorted()
+    }
+
+    /// The names of rows that hold grants: see ``GrantKey``.
+    ///
+    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumGrants``.
+    func grantNames() throws(TokenError) -> [String] {
+        let limit = SealedTokenStore.maximumGrants + 1
+        let names = try sql.read(
+            "SELECT name FROM token_heads WHERE substr(name, 1, 7) = '*grant ' AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)",
+            []
+        ) { row throws(TokenError) in try row.text(0) }
+        guard names.count < limit else {
+            throw TokenError(
+                .tampered,
+                "the store has more than \(SealedTokenStore.maximumGrants) grants, which Gatehouse never writes",
+                hint: "find out who wrote to the database, and delete what is not yours from token_heads"
+            )
+        }
+        return names
     }
 
     func latestVersion(of name: String) throws(TokenError) -> Int64 {
@@ -184,8 +204,11 @@ struct TokenRows {
         )
     }
 
-    func removeEvents(of name: String) throws(TokenError) {
-        try sql.run("DELETE FROM token_events WHERE name = $1", [.text(name)])
+    func removeEvents(of name: String, through revision: Int64 = .max) throws(TokenError) {
+        try sql.run(
+            "DELETE FROM token_events WHERE name = $1 AND revision <= $2",
+            [.text(name), .integer(revision)]
+        )
     }
 
     // MARK: - Re-wrapping

@@ -333,6 +333,22 @@ enum RunbookText {
         gatehouse token set coda < token-file
         ```
 
+        ### doctor-renewal
+        A token that renews itself (`tokens: { NAME: { renew: … } }`) has no value, or will soon have none. `gatehouse token show NAME` says its state:
+
+        - `needs_connecting`: the server gives nothing for it any more. A refresh token was revoked, has expired, or was shown twice (an instance that was killed in the
+          middle of a renewal; a database that was put back from a backup): connect the account anew and `gatehouse token set NAME` with the new refresh token. For a GitHub App
+          the installation is gone or suspended; for a client the server refuses it. Both are asked again every 5 minutes, so nothing is to be done here once that is put right.
+        - `waits_for_seed`: nobody has set the first refresh token: `gatehouse token set NAME`.
+        - `failing`: the server is down, refuses the client (`invalid_client`: its secret), or does not know the app's key. It is tried again, at last every 5 minutes; the token that
+          there is serves to its end, and then requests are 503 `token_unavailable`.
+        - `obtaining` for longer than a few seconds: another instance holds the lease and was killed; it is tried again within 30 s.
+
+        ```sh
+        gatehouse token list
+        gatehouse token set drive < refresh-token-file
+        ```
+
         ### doctor-credential
         The route's `probe` was refused with the token that is in the store: it is not good any more. Rotate it. Another status than the expected one
         warns only: the vendor may be down.

@@ -76,7 +76,7 @@ struct Readiness: Sendable {
         switch probe {
         case .certs: "keys"
         case .store, .masterKey: "store"
-        case .token, .upstream: "routes"
+        case .token, .renewal, .upstream: "routes"
         case .auditSink, .spool: "audit"
         case .configuration: "configuration"
         case _: ""

@@ -24,6 +24,7 @@ extension StatusFacts {
             json.array("routes") { list in for route in routes { list.object { self.route(route, &$0) } } }
             json.object("store") { store(&$0) }
             json.array("tokens") { tokens(&$0) }
+            if !instance.renewals.isEmpty { json.array("renewals") { renewals(&$0) } }
             json.object("keys") { keys(&$0) }
             json.object("audit") { audit(&$0) }
             json.object("open") { open in
@@ -102,6 +103,20 @@ extension StatusFacts {
             list.object { entry in
                 entry.string("name", name)
                 entry.bool("missing", true)
+            }
+        }
+    }
+
+    private func renewals(_ list: inout JSONText) {
+        for (name, state) in instance.renewals.sorted(by: { $0.key < $1.key }) {
+            list.object { entry in
+                entry.string("name", name.text)
+                entry.string("state", state.word.rawValue)
+                entry.number("version", state.version)
+                entry.time("issued_at", state.issuedAt)
+                entry.time("expires_at", state.expiresAt)
+                entry.time("renews_at", state.renewsAt)
+                if let problem = state.problem { entry.string("problem", problem) }
             }
         }
     }

@@ -73,7 +73,8 @@ extension StatusPage {
         html.markup("<section><h2>Tokens</h2>")
         if let problem = facts.tokensProblem ?? facts.instance.store.error?.message { html.element("pre", problem) }
         guard !facts.tokens.isEmpty else {
-            html.markup("<p class=\"none\">None.</p>")
+            if facts.instance.renewals.isEmpty { html.markup("<p class=\"none\">None.</p>") }
+            renewals(&html)
             return store(&html)
         }
         html.markup("<table class=\"tokens\"><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
@@ -93,7 +94,34 @@ extension StatusPage {
             }
         }
         html.markup("</tbody></table>")
+        renewals(&html)
         store(&html)
+    }
+
+    /// Those that renew themselves; nothing where there are none.
+    private func renewals(_ html: inout HTMLText) {
+        guard !facts.instance.renewals.isEmpty else { return }
+        html.markup("<h3>Tokens that renew themselves</h3>")
+        html.markup("<table class=\"tokens\"><thead><tr><th>token</th><th>version</th><th>age</th><th>ends</th>")
+        html.markup("<th>renewed next</th><th>state</th></tr></thead><tbody>")
+        for (name, state) in facts.instance.renewals.sorted(by: { $0.key < $1.key }) {
+            html.element("tr") { row in
+                row.element("td", name.text, label: "token")
+                row.element("td", state.version > 0 ? "\(state.version)" : "–", label: "version")
+                let age = state.issuedAt.map { StatusWords.span(facts.now - $0) }
+                row.element("td", age ?? "–", title: state.issuedAt?.rfc3339, label: "age")
+                let end = state.expiresAt.map { StatusWords.until($0, facts.now) }
+                row.element("td", end ?? "not said", title: state.expiresAt?.rfc3339, label: "ends")
+                let next = state.renewsAt.map { "in \(StatusWords.span($0 - facts.now))" }
+                row.element("td", next ?? "–", title: state.renewsAt?.rfc3339, label: "renewed next")
+                row.element("td", label: "state") { cell in
+                    let isGood = state.word == .good && state.problem == nil
+                    let pill: StaticString = isGood ? "pill good" : state.isServed ? "pill warn" : "pill bad"
+                    cell.element("span", StatusWords.state(of: state), class: pill, title: state.problem)
+                }
+            }
+        }
+        html.markup("</tbody></table>")
     }
 
     /// The line on the token store; closes the tokens' section.

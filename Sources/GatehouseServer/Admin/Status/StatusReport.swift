@@ -116,6 +116,14 @@ struct StatusReport {
                 StatusWords.state(of: token, facts.now).words,
             ]
         }
+        for (name, state) in facts.instance.renewals.sorted(by: { $0.key < $1.key }) {
+            section.rows.append([
+                name.text, state.version > 0 ? "\(state.version)" : "–",
+                state.issuedAt.map { StatusWords.span(facts.now - $0) } ?? "–",
+                state.expiresAt.map { end($0, facts.now) } ?? "not said", "–",
+                "renews itself: \(StatusWords.state(of: state))" + (state.problem.map { ", \($0)" } ?? ""),
+            ])
+        }
         for name in facts.missingTokens { section.rows.append([name, "–", "–", "–", "–", "missing"]) }
         return section
     }
@@ -158,9 +166,7 @@ struct StatusReport {
         "\(StatusPage.clock(time)) (\(StatusWords.ago(time, now)))"
     }
 
-    private static func end(_ time: Timestamp, _ now: Timestamp) -> String {
-        time > now ? "in \(StatusWords.span(time - now))" : "has ended"
-    }
+    private static func end(_ time: Timestamp, _ now: Timestamp) -> String { StatusWords.until(time, now) }
 }
 
 extension StatusReport {

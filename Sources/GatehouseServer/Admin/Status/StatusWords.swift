@@ -55,6 +55,21 @@ package enum StatusWords {
         return ("usable", true)
     }
 
+    static func state(of renewal: RenewalState) -> String {
+        switch renewal.word {
+        case .unread: "not read yet"
+        case .waitsForSeed: "waits for a refresh token"
+        case .obtaining: "being obtained"
+        case .good: renewal.problem == nil ? "good" : "cannot be read"
+        case .failing: renewal.isServed ? "cannot be renewed" : "cannot be obtained"
+        case .needsConnecting: "needs connecting"
+        }
+    }
+
+    static func until(_ time: Timestamp, _ now: Timestamp) -> String {
+        time > now ? "in \(span(time - now))" : "has ended"
+    }
+
     /// `1 key`, `2 keys`.
     package static func count(_ number: Int, _ thing: String) -> String {
         "\(number) \(thing)\(number == 1 ? "" : "s")"

@@ -1,0 +1,86 @@
+internal import GatehouseCore
+
+/// `tokens` and `state`, checked against the stores and the routes.
+struct RenewedTokens: Sendable {
+    var settings: [TokenName: TokenSettings] = [:]
+    /// Nil where there are no such tokens.
+    var state: Configuration.NamedStore?
+
+    private typealias Fields = ConfigurationFields
+
+    /// Nil when something is wrong, which is reported.
+    ///
+    /// - Parameters:
+    ///   - stores: nil where they could not be read, which is reported already; as the live one and the routes.
+    static func read(
+        _ entries: [TableEntry<TokenName, TokenSettings>]?,
+        _ choice: StoreChoice?,
+        stores: [Configuration.NamedStore]?,
+        live: Configuration.NamedStore?,
+        _ routes: [Route]?,
+        _ keys: inout Keys,
+        _ decoding: Decoding
+    ) -> RenewedTokens? {
+        guard (entries != nil) == keys.has(Fields.tokens.key), (choice != nil) == keys.has(Fields.state.key) else {
+            return nil
+        }
+        if let entries, entries.count < keys.names(under: Fields.tokens.key).count {
+            decoding.incomplete.insert(.tokens)
+        }
+        var chosen = live
+        if let choice {
+            chosen = Draft.chosen(choice, of: stores, keys, decoding)
+            guard let chosen else { return nil }
+            guard chosen.settings.masterKeys != nil else {
+                decoding.error(
+                    "'state' is a store of kind sqlite or postgres, and \(choice.name) is of kind \(chosen.settings.kind.rawValue)",
+                    at: choice.span,
+                    hint: hint(stores)
+                )
+                return nil
+            }
+        }
+        guard let entries, !entries.isEmpty else { return RenewedTokens() }
+        if let routes { check(entries, routes, decoding) }
+        guard let chosen else { return nil }
+        guard chosen.settings.masterKeys != nil else {
+            decoding.error(
+                "a token that renews itself is kept in a store of kind sqlite or postgres, and the live one is of kind \(chosen.settings.kind.rawValue)",
+                at: keys.place(ofKey: Fields.tokens.key),
+                hint: hint(stores)
+            )
+            return nil
+        }
+        if choice == nil { keys.show(Fields.state.key, .value(chosen.name.text)) }
+        let settings = Dictionary(entries.map { ($0.key, $0.value) }) { first, _ in first }
+        return RenewedTokens(settings: settings, state: chosen)
+    }
+
+    private static func hint(_ stores: [Configuration.NamedStore]?) -> String {
+        let sealed = stores?.filter { $0.settings.masterKeys != nil } ?? []
+        guard sealed.isEmpty else { return "state: \(sealed.map(\.name.text).joined(separator: " or "))" }
+        return "stores: { kept: { kind: sqlite, path: …, master_keys: [{ file: … }] } } and state: kept"
+    }
+
+    private static func check(
+        _ entries: [TableEntry<TokenName, TokenSettings>],
+        _ routes: [Route],
+        _ decoding: Decoding
+    ) {
+        let used = Set(routes.flatMap(\.tokens))
+        for entry in entries where !used.contains(entry.key) && !decoding.incomplete.contains(.routes) {
+            decoding.warning("no route uses the token '\(entry.key)'", at: entry.keySpan)
+        }
+        let names = Set(entries.map(\.key))
+        for route in routes where route.autoRevert {
+            guard let name = route.tokens.intersection(names).min(),
+                let claim = decoding.claims.first(where: { $0.name == route.name })
+            else { continue }
+            decoding.error(
+                "auto_revert goes back to the version before, which would end a token that renews itself, as '\(name)' does",
+                at: claim.nameSpan,
+                hint: "leave auto_revert out: a 401 renews the token"
+            )
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package import GatehouseCore
+
+/// A token that is more than a stored value.
+package struct TokenSettings: Equatable, Sendable {
+    /// The callers whom the token serves.
+    package enum Sharing: String, Sendable, CaseIterable {
+        /// One for all callers.
+        case route
+    }
+
+    package let sharing: Sharing
+    package let renewal: RenewalSettings
+}
+
+/// How a token renews itself.
+package enum RenewalSettings: Equatable, Sendable {
+    case githubApp(GitHubAppSettings)
+    case clientCredentials(TokenEndpointSettings)
+    /// The first refresh token is the value that operators set.
+    case refreshToken(TokenEndpointSettings)
+
+    /// As `kind` says it.
+    package enum Kind: String, Sendable, CaseIterable {
+        case githubApp = "github_app"
+        case clientCredentials = "client_credentials"
+        case refreshToken = "refresh_token"
+    }
+
+    package var kind: Kind {
+        switch self {
+        case .githubApp: .githubApp
+        case .clientCredentials: .clientCredentials
+        case .refreshToken: .refreshToken
+        }
+    }
+
+    /// Where its secrets are read from.
+    package var secrets: [SecretSource] {
+        switch self {
+        case .githubApp(let app): [app.privateKey]
+        case .clientCredentials(let endpoint), .refreshToken(let endpoint): endpoint.clientSecret.map { [$0] } ?? []
+        }
+    }
+}
+
+package struct GitHubAppSettings: Hashable, Sendable {
+    /// The app's id or client id.
+    package let app: String
+    package let installation: String
+    package let privateKey: SecretSource
+    package let api: WebURL
+    /// A PEM file that replaces the system's certificate authorities.
+    package let authorities: String?
+}
+
+/// An OAuth token endpoint and how it is asked.
+package struct TokenEndpointSettings: Hashable, Sendable {
+    /// How the client proves that it is itself (RFC 6749 section 2.3).
+    package enum Authentication: String, Sendable, CaseIterable {
+        case basic, post, none
+    }
+
+    package let url: WebURL
+    package let clientID: String
+    package let clientSecret: SecretSource?
+    package let authentication: Authentication
+    package let scopes: [String]
+    package let audience: String?
+    package let resource: String?
+    /// A PEM file that replaces the system's certificate authorities.
+    package let authorities: String?
+}

@@ -1,0 +1,65 @@
+package import GatehouseConfig
+internal import GatehouseCore
+package import GatehouseTokens
+
+/// Makes what renews the tokens that a configuration says renew themselves.
+package enum RenewalAssembly {
+    /// The store that keeps them; nil where there are none.
+    ///
+    /// - Parameter isUntouched: for who only looks.
+    /// - Throws: ``TokenError`` when a master key cannot be read.
+    package static func store(
+        _ configuration: Configuration,
+        isUntouched: Bool = false
+    ) throws -> SealedTokenStore? {
+        guard let state = configuration.state else { return nil }
+        return try StoreAssembly.store(state.settings, names: [], isUntouched: isUntouched) as? SealedTokenStore
+    }
+
+    /// The tokens of a store as requests are given them: those that renew themselves as they are now.
+    package static func served(_ store: any TokenStore, _ configuration: Configuration) throws -> any TokenStore {
+        guard let state = try self.store(configuration) else { return store }
+        return ServedTokens(store, state: state, names: Set(configuration.tokens.keys))
+    }
+
+    static func tokens(_ settings: [TokenName: TokenSettings]) -> [RenewedToken] {
+        settings.map { RenewedToken($0.key, by: issuer($0.value.renewal)) }
+    }
+
+    private static func issuer(_ renewal: RenewalSettings) -> any TokenIssuer {
+        switch renewal {
+        case .githubApp(let app):
+            GitHubApp(
+                app: app.app,
+                installation: app.installation,
+                privateKey: app.privateKey,
+                api: app.api.text,
+                authoritiesFile: app.authorities
+            )
+        case .clientCredentials(let endpoint): self.endpoint(endpoint, .clientCredentials)
+        case .refreshToken(let endpoint): self.endpoint(endpoint, .refreshToken)
+        }
+    }
+
+    private static func endpoint(_ settings: TokenEndpointSettings, _ grant: TokenEndpoint.Grant) -> TokenEndpoint {
+        let authentication: OAuthClient.Authentication =
+            switch settings.authentication {
+            case .basic: .basic
+            case .post: .post
+            case .none: .none
+            }
+        return TokenEndpoint(
+            settings.url.text,
+            grant,
+            client: OAuthClient(
+                id: settings.clientID,
+                secret: settings.clientSecret,
+                authentication: authentication
+            ),
+            scopes: settings.scopes,
+            audience: settings.audience,
+            resource: settings.resource,
+            authoritiesFile: settings.authorities
+        )
+    }
+}

@@ -1,0 +1,199 @@
+internal import GatehouseCore
+
+/// Grants stand in the tables of tokens, under names that no token can have: sealed, bound to their store and to their owner, versioned and re-wrapped
+/// like them. A lease is a change of such a row, so a process that dies holding one leaves what it had begun to see.
+extension SealedTokenStore {
+    /// How long one renewal may take. Beyond it another process may try.
+    package static let leaseTime: Duration = .seconds(30)
+    /// Versions kept of a grant: an older refresh token would end its family.
+    static let keptGrants: Int64 = 2
+    /// Changes kept of a grant.
+    static let keptGrantEvents: Int64 = 64
+    /// Leases without an end that are counted.
+    static let countedLeases = 8
+    private static let leaseAction = "lease"
+    private static let releaseAction = "release"
+    private static let renewAction = "renew"
+    private static let importAction = "import"
+
+    /// Every grant that is kept.
+    package func grants() async throws(TokenError) -> GrantLoad {
+        try await database.use(.reading) { rows throws(TokenError) in
+            _ = try binding(rows)
+            _ = try ends(rows)
+            var load = GrantLoad()
+            for key in try rows.grantNames().compactMap(GrantKey.init(rowName:)) {
+                do throws(TokenError) { load.grants[key] = try record(key, rows) } catch { load.problems[key] = error }
+            }
+            return load
+        }
+    }
+
+    /// Takes the right to renew a grant. Who holds it already may take it again.
+    ///
+    /// - Parameter holder: who takes it: unlike every other process that shares the store, one that was started anew included.
+    package func lease(_ key: GrantKey, by holder: String) async throws(TokenError) -> LeaseOutcome {
+        let (outcome, revision) = try await database.use(.changing) {
+            rows throws(TokenError) -> (LeaseOutcome, Int64) in
+            try bindIfNew(by: holder, rows)
+            let now = try rows.sql.now() ?? clock.now().microseconds
+            let found = try trustedHead(of: key.rowName, rows)
+            if found == nil, try rows.grantNames().count >= Self.maximumGrants {
+                throw TokenError(.limit, "the store holds \(Self.maximumGrants) grants and takes no more")
+            }
+            var head = found ?? TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: now)
+            let open = try rows.events(of: key.rowName, limit: Self.countedLeases)
+                .prefix { $0.event.action == Self.leaseAction }.map(\.event)
+            if let newest = open.first, newest.actor != holder, let end = Int64(newest.note), now < end,
+                // One that ends later than any may was written by a clock that was wrong.
+                end <= now.addingClamped(Self.leaseTime.microseconds)
+            {
+                return (.held, head.revision)
+            }
+            let kept = head.current > 0 ? try grant(key, head.current, rows).kept : nil
+            let end = now.addingClamped(Self.leaseTime.microseconds)
+            head = try change(Self.leaseAction, &head, holder, note: "\(end)", rows)
+            let lease = GrantLease(
+                key: key,
+                kept: kept,
+                version: Int(head.current),
+                unfinished: open.count { $0.actor != holder },
+                revision: head.revision
+            )
+            return (.taken(lease), head.revision)
+        }
+        seen.saw(key.rowName, at: revision)
+        return outcome
+    }
+
+    /// Keeps what the holder of a lease was given, and ends the lease. Once it returns, it is durable.
+    ///
+    /// - Returns: the version.
+    /// - Throws: ``TokenError`` `superseded` when another process has taken the lease meanwhile.
+    package func keep(_ grant: KeptGrant, under lease: GrantLease, by holder: String) async throws(TokenError) -> Int {
+        let (version, revision) = try await database.use(.changing) { rows throws(TokenError) -> (Int64, Int64) in
+            let head = try held(lease, rows)
+            return try put(grant, head, Self.renewAction, holder, rows)
+        }
+        seen.saw(lease.key.rowName, at: revision)
+        await database.swept()
+        return Int(version)
+    }
+
+    /// Ends a lease that came to nothing, so that nobody takes it for one whose holder died.
+    ///
+    /// - Parameter why: for who lists the tokens; without a secret.
+    package func release(_ lease: GrantLease, by holder: String, why: String) async throws(TokenError) {
+        let revision = try await database.use(.changing) { rows throws(TokenError) -> Int64 in
+            var head = try held(lease, rows)
+            return try change(Self.releaseAction, &head, holder, note: why, rows).revision
+        }
+        seen.saw(lease.key.rowName, at: revision)
+    }
+
+    /// Puts the grant of another store into this one, whatever is here.
+    ///
+    /// - Returns: the version; that of the present one where it is the same.
+    package func take(_ grant: KeptGrant, as key: GrantKey, by actor: String) async throws(TokenError) -> Int {
+        let (version, revision) = try await database.use(.changing) { rows throws(TokenError) -> (Int64, Int64) in
+            try bindIfNew(by: actor, rows)
+            let found = try trustedHead(of: key.rowName, rows)
+            if let found, found.current > 0,
+                try self.grant(key, found.current, rows).kept.payload == grant.payload
+            {
+                return (found.current, found.revision)
+            }
+            let head = found ?? TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: 0)
+            return try put(grant, head, Self.importAction, actor, rows)
+        }
+        seen.saw(key.rowName, at: revision)
+        return Int(version)
+    }
+
+    /// Destroys a grant, also one that no longer opens. Nothing when there is none.
+    package func deleteGrant(_ key: GrantKey, by actor: String) async throws(TokenError) {
+        try await destroy(key.rowName, try TokenChange(actor: actor))
+    }
+
+    // MARK: -
+
+    private func put(
+        _ grant: KeptGrant,
+        _ head: consuming TokenHead,
+        _ action: String,
+        _ actor: String,
+        _ rows: TokenRows
+    ) throws(TokenError) -> (version: Int64, revision: Int64) {
+        let expiry: Timestamp? = if case .usable(let grant) = grant { grant.expiresAt } else { nil }
+        let row = SealedRow(
+            name: head.name,
+            version: head.latest + 1,
+            predecessor: head.current > 0 ? head.current : nil,
+            createdAt: clock.now().microseconds,
+            expiresAt: expiry?.microseconds,
+            actor: actor,
+            note: ""
+        )
+        try rows.insert(row, sealed: try sealer.seal(grant.payload, in: row, of: try binding(rows)))
+        try rows.removeVersions(of: row.name, through: row.version - Self.keptGrants)
+        head.current = row.version
+        head.latest = row.version
+        let changed = try change(action, &head, actor, note: "", rows)
+        return (row.version, changed.revision)
+    }
+
+    /// A change of a grant, after which the oldest ones go.
+    private func change(
+        _ action: String,
+        _ head: inout TokenHead,
+        _ actor: String,
+        note: String,
+        _ rows: TokenRows
+    ) throws(TokenError) -> TokenHead {
+        let plain = String(
+            decoding: note.utf8.prefix(TokenChange.maximumLength).filter { 0x20...0x7E ~= $0 },
+            as: UTF8.self
+        )
+        head = try record(action, &head, try TokenChange(actor: actor, note: plain), rows)
+        try rows.removeEvents(of: head.name, through: head.revision - Self.keptGrantEvents)
+        return head
+    }
+
+    private func held(_ lease: GrantLease, _ rows: TokenRows) throws(TokenError) -> TokenHead {
+        guard let head = try trustedHead(of: lease.key.rowName, rows), head.revision == lease.revision else {
+            throw TokenError(.superseded, "another process renews the token '\(lease.key)'")
+        }
+        return head
+    }
+
+    private func record(_ key: GrantKey, _ rows: TokenRows) throws(TokenError) -> GrantRecord? {
+        guard let head = try trustedHead(of: key.rowName, rows), head.current > 0 else { return nil }
+        let (kept, keptAt) = try grant(key, head.current, rows)
+        // The newest change may be a lease: what came before it is what is known.
+        let last = try rows.events(of: key.rowName, limit: 2).map(\.event).first { $0.action != Self.leaseAction }
+        let failed = last.flatMap { $0.action == Self.releaseAction && !$0.note.isEmpty ? $0 : nil }
+        return GrantRecord(
+            kept: kept,
+            version: Int(head.current),
+            keptAt: Timestamp(microseconds: keptAt),
+            failure: failed?.note,
+            failedAt: failed.map { Timestamp(microseconds: $0.at) }
+        )
+    }
+
+    private func grant(
+        _ key: GrantKey,
+        _ version: Int64,
+        _ rows: TokenRows
+    ) throws(TokenError) -> (kept: KeptGrant, at: Int64) {
+        guard let (row, sealed) = try rows.version(version, of: key.rowName) else {
+            throw Self.tampered(key.description, "its grant is gone")
+        }
+        let secret = try sealer.open(sealed, in: row, of: try binding(rows))
+        try refuseEnded(SealedValue.keyID(of: sealed), key.rowName, rows)
+        guard let grant = KeptGrant(payload: secret) else {
+            throw TokenError(.schemaTooNew, "the grant of the token '\(key)' is written by a newer release")
+        }
+        return (grant, row.createdAt)
+    }
+}

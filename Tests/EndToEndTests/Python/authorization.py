@@ -1,0 +1,266 @@
+"""An authorization server made with authlib, and an API that takes its access tokens: short-lived tokens by client credentials and by refresh tokens that
+rotate, where showing an old one ends its family (RFC 9700 section 4.14.2), and revocation (RFC 7009). Beside them a stand-in for GitHub's API for Apps,
+written from its published description.
+
+Arguments: the lifetime of an access token in seconds, and the file of the app's public key.
+Prints {"port": 12345} when it listens. Ends on SIGTERM, and when stdin closes.
+
+/_grant gives a first refresh token, as somebody's consent would. /_asked lists what was asked of the token endpoint. /_state sets `down` (answers 503), `hold`
+(the next answer is kept back once it is made), `revoked` (no access token is taken that was given before now).
+"""
+
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin, grants
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from flask import Flask, jsonify, request
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from werkzeug.serving import make_server
+
+LIFETIME = int(sys.argv[1])
+APP_KEY = RSAKey.import_key(open(sys.argv[2]).read()) if len(sys.argv) > 2 else None
+CLIENTS = {"gatehouse": "s3cret:with/odd characters"}
+
+app = Flask("authorization")
+app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {"client_credentials": LIFETIME, "refresh_token": LIFETIME}
+app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
+lock = threading.RLock()
+tokens = []
+asked = []
+state = {"down": False, "hold": False, "revoked_before": 0.0}
+released = threading.Event()
+
+
+class Client(ClientMixin):
+    def __init__(self, name):
+        self.client_id = name
+
+    def get_client_id(self):
+        return self.client_id
+
+    def get_default_redirect_uri(self):
+        return ""
+
+    def get_allowed_scope(self, scope):
+        return scope or ""
+
+    def check_redirect_uri(self, uri):
+        return False
+
+    def check_client_secret(self, secret):
+        return secrets.compare_digest(secret, CLIENTS[self.client_id])
+
+    def check_endpoint_auth_method(self, method, endpoint):
+        return method in ("client_secret_basic", "client_secret_post")
+
+    def check_response_type(self, kind):
+        return False
+
+    def check_grant_type(self, kind):
+        return kind in ("client_credentials", "refresh_token")
+
+
+class Token(TokenMixin):
+    def __init__(self, client, access=None, refresh=None, scope="", family=None):
+        self.client = client
+        self.access = access
+        self.refresh = refresh
+        self.scope = scope
+        self.family = family or secrets.token_hex(8)
+        self.issued_at = time.time()
+        self.is_used = False
+        self.is_over = False
+
+    def check_client(self, client):
+        return client.client_id == self.client.client_id
+
+    def get_scope(self):
+        return self.scope
+
+    def get_expires_in(self):
+        return LIFETIME
+
+    def is_expired(self):
+        return time.time() > self.issued_at + LIFETIME
+
+    def is_revoked(self):
+        return self.is_over
+
+    def get_user(self):
+        return "david"
+
+    def get_client(self):
+        return self.client
+
+
+def end_family(family):
+    for token in tokens:
+        if token.family == family:
+            token.is_over = True
+
+
+class RefreshTokenGrant(grants.RefreshTokenGrant):
+    INCLUDE_NEW_REFRESH_TOKEN = True
+    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+    def authenticate_refresh_token(self, text):
+        with lock:
+            token = next((token for token in tokens if token.refresh == text), None)
+            if token is None or token.is_over:
+                return None
+            if token.is_used:
+                end_family(token.family)
+                return None
+            return token
+
+    def authenticate_user(self, token):
+        return token.get_user()
+
+    def revoke_old_credential(self, token):
+        token.is_used = True
+
+
+class ClientCredentialsGrant(grants.ClientCredentialsGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+
+class Revocation(RevocationEndpoint):
+    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+    def query_token(self, text, hint):
+        return next((token for token in tokens if text in (token.access, token.refresh)), None)
+
+    def revoke_token(self, token, request):
+        end_family(token.family)
+
+
+def save(token, request):
+    with lock:
+        old = getattr(request, "refresh_token", None)
+        tokens.append(Token(
+            request.client, token["access_token"], token.get("refresh_token"), token.get("scope", ""),
+            old.family if old is not None else None,
+        ))
+
+
+server = AuthorizationServer(
+    app, query_client=lambda name: Client(name) if name in CLIENTS else None, save_token=save
+)
+server.register_grant(RefreshTokenGrant)
+server.register_grant(ClientCredentialsGrant)
+server.register_endpoint(Revocation)
+
+
+def note(kind, status):
+    with lock:
+        asked.append({"kind": kind, "status": status, "at": time.time()})
+
+
+def answered(kind, response):
+    """What the server has made up its mind about may still not arrive."""
+    note(kind, response.status_code)
+    if state["hold"]:
+        state["hold"] = False
+        released.clear()
+        released.wait(60)
+    return response
+
+
+@app.post("/token")
+def token():
+    if state["down"]:
+        note("down", 503)
+        return app.response_class("{}", 503)
+    return answered(request.form.get("grant_type", ""), app.make_response(server.create_token_response()))
+
+
+@app.post("/revoke")
+def revoke():
+    return server.create_endpoint_response(Revocation.ENDPOINT_NAME)
+
+
+@app.post("/app/installations/<int:installation>/access_tokens")
+def installation_token(installation):
+    if state["down"]:
+        note("down", 503)
+        return app.response_class("{}", 503)
+    if request.headers.get("X-GitHub-Api-Version") != "2022-11-28":
+        return jsonify(message="Bad request"), 400
+    scheme, _, assertion = request.headers.get("Authorization", "").partition(" ")
+    try:
+        claims = jwt.decode(assertion, APP_KEY, algorithms=["RS256"]).claims
+    except Exception:
+        note("github", 401)
+        return jsonify(message="A JSON web token could not be decoded"), 401
+    now = time.time()
+    is_good = scheme == "Bearer" and claims["iss"] == "12345" and claims["iat"] <= now < claims["exp"] <= now + 600
+    if not is_good:
+        note("github", 401)
+        return jsonify(message="'Expiration time' claim ('exp') is too far in the future"), 401
+    if installation != 678:
+        note("github", 404)
+        return jsonify(message="Not Found"), 404
+    access = "ghs_" + secrets.token_hex(18)
+    with lock:
+        tokens.append(Token(Client("gatehouse"), access))
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + LIFETIME))
+    answer = app.make_response((jsonify(token=access, expires_at=end, permissions={"issues": "write"}), 201))
+    return answered("github", answer)
+
+
+@app.route("/api", methods=["GET", "POST"])
+@app.route("/api/", methods=["GET", "POST"])
+def api():
+    text = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    with lock:
+        token = next((token for token in tokens if token.access == text), None)
+        if token is None or token.is_over or token.is_expired() or token.issued_at < state["revoked_before"]:
+            return jsonify(error="invalid_token"), 401
+    return jsonify(jsonrpc="2.0", id=1, result={})
+
+
+@app.post("/_grant")
+def grant():
+    with lock:
+        token = Token(Client("gatehouse"), refresh=secrets.token_hex(24))
+        tokens.append(token)
+    return token.refresh
+
+
+@app.get("/_asked")
+def log():
+    with lock:
+        return jsonify(asked)
+
+
+@app.post("/_state")
+def set_state():
+    change = request.get_json()
+    with lock:
+        for name in ("down", "hold"):
+            if name in change:
+                state[name] = change[name]
+        if change.get("revoked"):
+            state["revoked_before"] = time.time()
+    if change.get("release"):
+        released.set()
+    return ""
+
+
+def end_with_parent():
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
+
+
+listener = make_server("127.0.0.1", 0, app, threaded=True)
+threading.Thread(target=end_with_parent, daemon=True).start()
+print(json.dumps({"port": listener.server_port}), flush=True)
+listener.serve_forever()
