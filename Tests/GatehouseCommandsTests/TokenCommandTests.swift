@@ -1,4 +1,5 @@
 import Foundation
+import GatehouseTestSupport
 import Testing
 
 /// What `gatehouse token` says of a change that is likely to be a mistake, and whose name it records.
@@ -66,5 +67,27 @@ struct TokenCommandTests {
         let rollback = try await workplace.run("token", "rollback", "coda", "--by", "bob")
         #expect(rollback.exit == 0, "\(rollback)")
         #expect(try await actors(workplace).first == "bob")
+    }
+
+    /// An upstream that is away says nothing of the value: only one that refuses it does.
+    @Test(arguments: [
+        (401, "the new value of 'coda' does not work: nothing was changed"),
+        (503, "whether the new value of 'coda' works is not known: nothing was changed"),
+        (nil, "whether the new value of 'coda' works is not known: nothing was changed"),
+    ])
+    func `a rotation says what its probe has found out`(status: Int?, words: String) async throws {
+        let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(status ?? 200, "{}") }
+        if status == nil { await server.close() }
+        let workplace = try await prepared()
+        let probe = "probe: { url: \"\(server.url)/whoami\", headers: { X-Key: \"{token}\" } }"
+        try workplace.write(
+            workplace.read("gatehouse.yaml").replacing("    strip:", with: "    \(probe)\n    strip:"),
+            to: "gatehouse.yaml"
+        )
+        #expect(try await workplace.run("token", "set", "coda", input: "a-token").exit == 0)
+        let outcome = try await workplace.run("token", "rotate", "coda", input: "another-token")
+        #expect(outcome.exit == 1 && outcome.errors.contains(words), "\(outcome)")
+        #expect(try await workplace.run("token", "show", "coda", "--json").output.contains(#""version":1"#))
+        await server.close()
     }
 }

@@ -14,6 +14,7 @@ extension Workplace {
     /// Leaves in the audit database what a proxy would: a decision and an outcome each, a second apart, every third refused.
     ///
     /// - Parameters:
+    ///   - start: the time of number 0.
     ///   - chained: in the proxy's own spool, by its keys and with arguments, as it would.
     ///   - database: a file in the folder.
     ///   - others: instances that share the spool and run meanwhile.
@@ -22,6 +23,7 @@ extension Workplace {
     func recordRequests(
         count: Int,
         from first: Int = 0,
+        at start: Timestamp = Workplace.firstTime,
         chained: Bool = false,
         into database: String = "audit.db",
         beside others: Int = 0
@@ -47,7 +49,7 @@ extension Workplace {
         for number in first..<first + count {
             let isRefused = number % 3 == 2
             let name = number % 2 == 0 ? "ann@example.com" : "david@example.com"
-            let at = Timestamp(seconds: Self.firstTime.seconds + Int64(number))
+            let at = start + .seconds(number)
             var decision = AuditFacts(.decision, of: Self.requestID(number), at: at)
             decision.route = route
             decision.caller = Caller(principal: Principal(kind: .user, name: name), expiresAt: at, keyID: "k")

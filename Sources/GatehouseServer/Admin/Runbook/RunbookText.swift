@@ -3,7 +3,7 @@ enum RunbookText {
     static let markdown: StaticString = ##"""
         # When something is refused, or the doctor complains
 
-        A caller sees a coarse code and a request id. The precise reason is in the audit row, the log and the metric:
+        A caller receives a coarse code and a request id. The precise reason is in the audit row, the log and the metric:
 
         ```sh
         gatehouse audit query --request 0123456789abcdef0123456789abcdef
@@ -12,117 +12,126 @@ enum RunbookText {
         gatehouse doctor
         ```
 
-        `gatehouse call ROUTE` asks a route's upstream without Gatehouse in between, and with `--public-url` the whole way too: it says which half
-        fails. [COMMANDS.md](COMMANDS.md) has more of both.
+        `gatehouse call ROUTE` calls a route's upstream directly, without the proxy. With `--public-url` it also calls through Access and the tunnel, and
+        says which of the two halves fails. [COMMANDS.md](COMMANDS.md) describes these commands.
 
-        The status page (`/` of the admin listener) says what is wrong, with its remedy, and lists the last refusals with their ids; each reason there is a
-        link to its entry here, which `/runbook` serves. `/readyz` has the same findings as JSON: `ready` is `true`, `"degraded"` (some route serves, and something
-        fails) or `false`. The log says each finding when it begins (`a problem began`), every 5 min while it lasts (warnings every hour) and once when it has
-        ended. The log has refused requests at `info`: each second one line for each reason, route and caller, with their number (`requests refused`). Failures
-        behind Gatehouse are logged at `warning`, with the upstream's address and the error (`requests failed`). Each of the two kinds has at most 32 lines a second; the
-        number of further ones follows in one line. The metric `gatehouse_requests_total{reason="…"}` counts all of them.
-        Every entry below says what it means, and what to do. A test holds this page to the reasons and probes that there are.
+        - The **status page** (`/` of the admin listener) lists what is wrong with its remedy, and the last refusals with their ids. Each reason links to its
+          entry on this page, which the admin listener serves as `/runbook`.
+        - **`/readyz`** has the same findings as JSON. `ready` is `true`, `"degraded"` (some route serves, and something fails) or `false`.
+        - The **log** names each finding when it begins (`a problem began`), every 5 min while it lasts (a warning every hour) and once when it has ended.
+        - The log has refused requests at `info` (`requests refused`) and failures of upstreams at `warning`, with the upstream's address and the error
+          (`requests failed`): each second one line for each reason, route and caller, with the number of requests. Each of the two kinds has at most 32 lines a
+          second; one more line gives the number of those left out.
+        - The **metric** `gatehouse_requests_total{reason="…"}` counts every request.
+
+        Every entry below says what a reason means and what to do.
 
         ## The request itself (400)
 
         ### request_malformed
-        HTTP that two parsers could read differently: two lengths, a bare line feed, a space before a colon. The connection is closed. cloudflared
-        sends none of this: somebody speaks to the listener directly. Look at `client_ip` of the row, and at who can reach `listen`.
+        The request is HTTP that two parsers could read differently: it has two lengths, a bare line feed or a space before a colon, for example. Gatehouse
+        closes the connection. cloudflared sends nothing of this kind, so somebody talks to the listener directly. Look at `client_ip` of the audit row, and
+        check who can reach the address of `listen`.
 
         ### path_ambiguous
-        A dot segment, `//`, a backslash or an encoded slash in the path. Clients do not send these; a scanner does. Nothing to do, unless the
-        upstream really needs such paths: then it cannot be put behind Gatehouse. On a route of `protocol: http` beside one of `mcp` to the same
-        upstream also a path that the upstream could take for the gated one: in another case, with `;parameters`, an encoded letter, space, `?` or `#`, letters of Unicode that readers fold, or a suffix like `.json`.
+        The path has a dot segment, `//`, a backslash or an encoded slash. Clients do not send these; scanners do. There is nothing to do, unless the upstream
+        really needs such paths: such an upstream cannot be put behind Gatehouse.
+
+        Where a route with `protocol: http` and one with `protocol: mcp` lead to the same upstream, the first also refuses every path that the upstream could
+        take for the second's: one in another case, with `;parameters`, an encoded letter, space, `?` or `#`, Unicode letters that readers fold, or a suffix
+        such as `.json`.
 
         ### rpc_malformed
-        A body that is not one clear JSON-RPC message: invalid UTF-8, a member given twice, no JSON. If one client causes all of them, its
-        version has a defect; if the service is not MCP at all, the route wants `protocol: http`. A caller whom grants limit also gets
-        it for a message with members beside those of JSON-RPC, because a server that is no MCP server could read those as the request.
+        The body is not one clear JSON-RPC message: it is no JSON, has invalid UTF-8 or has a member twice, for example. If one client causes all of them, that
+        version of the client has a defect. If the service is not MCP at all, set `protocol: http` on the route. A caller whom grants limit also gets this
+        reason for a message that has members besides those of JSON-RPC, because a server that is no MCP server could read them as the request.
 
         ### rpc_header_mismatch
-        `Mcp-Method` or `Mcp-Name` came twice, or says something else than the body. Protocol versions from 2026-07-28 on require them to agree; the server
-        decides about a missing one. Update the client, or the proxy between it and Gatehouse that rewrites one of them.
+        `Mcp-Method` or `Mcp-Name` came twice or contradicts the body. Protocol versions from 2026-07-28 on require header and body to agree; whether a header
+        may be missing is the server's decision. Update the client, or the proxy in front of Gatehouse that rewrites one of the two.
 
         ## The caller (401)
 
-        Look into an assertion, step by step, without sending it anywhere:
+        This command explains an assertion check by check, and sends it nowhere:
 
         ```sh
         gatehouse jwt explain --route coda < assertion
         ```
 
         ### assertion_missing
-        No `Cf-Access-Jwt-Assertion`. The request did not pass Access: no Access application covers this host and path, a bypass policy does, or the
-        request came past the tunnel. `gatehouse doctor --public-url https://coda.example.com` tells which.
+        The request has no `Cf-Access-Jwt-Assertion`, so it did not pass Access: no Access application covers this host and path, a bypass policy applies to
+        them, or the request did not come through the tunnel. `gatehouse doctor --public-url https://coda.example.com` says which.
 
         ### assertion_duplicate
-        The field came twice, or with a comma. Access sends one; somebody tried to add another. Look at what stands between the edge and Gatehouse.
+        The header came twice, or with a comma in it. Access sends one, so somebody tried to add a second. Check what stands between Cloudflare and Gatehouse.
 
         ### assertion_malformed
-        Not a JWT in strict form, or a payload without a usable principal: neither `email` nor `common_name`, or both. Look at it with `jwt explain`.
+        The assertion is no JWT in strict form, or its payload names no usable principal: it has neither `email` nor `common_name`, or both. `gatehouse jwt explain`
+        says which.
 
         ### assertion_algorithm
-        Signed by another algorithm than RS256, or with a `crit` header. Access signs RS256: this is not from Access.
+        The assertion is signed with another algorithm than RS256, or has a `crit` header. Access signs with RS256, so this assertion is not from Access.
 
         ### assertion_key_unknown
-        No key of the set has this `kid`, also after fetching it anew. Usually the wrong team: compare `access.team` with the issuer of the token.
-        After a sudden key rotation the first assertion with the new key has the set fetched anew. Three ids that nobody knows may do so at once, then one
-        a minute: while somebody floods made-up ids, a real rotation is seen within a minute.
+        No key of the key set has this `kid`, also after the set was fetched again. Usually the team is wrong: compare `access.team` with the issuer of the token.
+        An unknown `kid` has the set fetched again, so a sudden key rotation needs no action. Three unknown ids may cause a fetch at once, and further ones one a
+        minute: while somebody floods the proxy with made-up ids, a real rotation takes up to a minute.
 
         ### assertion_signature
-        The key is known and the signature is not its own: the token was changed on the way. If it happens to everybody, a proxy rewrites the field.
+        The key is known, and the signature does not fit: the assertion was changed on its way. If it happens to all callers, a proxy rewrites the header.
 
         ### assertion_type
-        A token of Access that is not a sign-in (`type` is not `app`), such as edge metadata. Nothing to do: it is refused on purpose.
+        The token is one of Access that is no sign-in (its `type` is not `app`). Gatehouse refuses it on purpose; there is nothing to do.
 
         ### assertion_issuer
-        From another team. Compare `access.team` (or `issuer`) with the token's `iss` by `jwt explain`.
+        The assertion is from another team. `gatehouse jwt explain` shows its `iss`: compare that with `access.team` or `access.issuer`.
 
         ### assertion_audience
-        For another application. Copy the AUD tag of the Access application that covers this host and path into the route's `audience`; a path of
-        its own often means an application of its own.
+        The assertion is for another Access application. Copy the AUD tag of the application that covers this host and path into the route's `audience`. A path
+        of the same host often has an application of its own.
 
         ### assertion_expired
-        Its time is over. One caller: the session ended, signing in again helps. Everybody: the clock is wrong, see `gatehouse doctor`.
+        The assertion has expired. If one caller is affected, their session has ended and they sign in again. If all are, the clock of this machine is wrong:
+        see [doctor-clock](#doctor-clock).
 
         ### assertion_not_yet_valid
-        `iat` or `nbf` lies in the future beyond `access.clock_skew`. The clock here is behind: set it by NTP.
+        `iat` or `nbf` lies in the future by more than `access.clock_skew`. The clock of this machine is behind: set it by NTP.
 
         ### assertion_too_old
-        Older than `access.max_token_age`, though not expired. Signing in again helps; if it happens too often, raise the one or shorten the
-        session of the Access application.
+        The assertion has not expired, and is older than `access.max_token_age`. The caller signs in again. If this happens too often, raise `max_token_age` or
+        shorten the session of the Access application.
 
         ### assertion_denied
-        The principal is on one of the lists of `access.deny`. Addresses are compared without case, in Unicode, `xn--` domains as what they stand for.
-        Intended, unless a pattern is too wide:
+        The principal is on one of the lists of `access.deny`. Addresses are compared without regard to case, and a domain in `xn--` form equals the same in
+        Unicode. This is intended, unless a pattern covers too much:
 
         ```sh
         gatehouse explain --route coda --email ada@example.com
         ```
 
         ### bearer_unknown
-        A break-glass credential that does not exist, was revoked, or is not for this route.
+        The break-glass credential does not exist, was mistyped, or was revoked.
 
         ```sh
         gatehouse bearer list
         ```
 
         ### bearer_expired
-        A break-glass credential whose time is over. Issue another one if Access is still out.
+        The break-glass credential has ended. Issue another one if Access is still out.
 
         ## What the caller may do (403, and JSON-RPC errors in a 200)
 
         ### principal_denied
-        No entry of the route's `allow` names the caller. `gatehouse explain` says which entries there are. A caller whom the entries limit to some
-        tools, prompts or resources gets it, too, for a GET that does not ask for `text/event-stream` by name, and for a websocket: neither is a
-        call that grants could be asked about.
+        No entry of the route's `allow` names the caller; `gatehouse explain` lists the entries. A caller whom the entries limit to some tools, prompts or
+        resources also gets this reason for a GET whose `Accept` does not name `text/event-stream`, and for a websocket, because grants cannot be applied to
+        what follows. A break-glass credential gets it on a route that it was not issued for.
 
         ### origin_denied
-        A browser's `Origin` that is not one of the route's hosts: a web page elsewhere tried to use somebody's session. If the page is yours, serve
-        it from the route's host.
+        The browser's `Origin` is not the route's host: a web page of another site tried to use somebody's session. If the page is yours, serve it from the
+        route's host, or add its origin to `cors.origins` of the route.
 
         ### tool_denied
-        The caller may use the route and not this tool. The client got a JSON-RPC error with code 4030.
+        The caller may use the route, but not this tool. The client received a JSON-RPC error with code 4030.
 
         ```console
         $ gatehouse explain --route coda --email ada@example.com --tool delete_doc
@@ -131,159 +140,161 @@ enum RunbookText {
         ```
 
         ### prompt_denied
-        As `tool_denied`, for a prompt; `prompts` of the grant lists those that the caller may use.
+        The caller may use the route, but not this prompt; `prompts` of the grant lists those that the caller may use. As `tool_denied` otherwise.
 
         ### resource_denied
-        As `tool_denied`, for a resource; `resources` of the grant lists the URIs that the caller may read. Also a URI that is not written as every
-        reader would write it (dot segments, `//`, upper case in a scheme, a default port, `%2F`, a blank, `ü` for `%C3%BC`, a user before the host):
-        the upstream could read it as one that the grant does not list. `explain` says which of the two it is. Have the client write the URI as the
-        server lists it; whom no `resources` limit, nothing is refused.
+        The caller may use the route, but not this resource; `resources` of the grant lists the URIs that the caller may read. As `tool_denied` otherwise.
+
+        A caller limited by `resources` also gets it for a URI that parsers could read differently (with dot segments, `//`, upper case in the scheme, a default
+        port, `%2F`, a blank, `ü` for `%C3%BC`, or a user before the host): the upstream could read it as one that the grant does not list. `explain` says which
+        of the two it is. Have the client write the URI as the server lists it.
 
         ### target_malformed
-        A call by somebody whom `allow` limits in this kind, which names no tool, prompt or resource, one of over 8 KiB, or is nested deeper than 512
-        levels: nothing that could be compared with the grants. Mostly a model that made up a call. The client got the JSON-RPC error -32602
-        with the call's id, as from a server, and its session goes on; the same call by somebody whom nothing limits is left to the server.
+        The caller is limited in tools, prompts or resources, and the call names none, names one of over 8 KiB, or is nested deeper than 512 levels, so that
+        nothing can be compared with the grants. Mostly a model has made up a call. The client received JSON-RPC error -32602 with the call's id, as a server
+        would send it, and its session goes on. The same call by a caller without limits goes to the server.
 
         ### batch_denied
-        In the audit alone: the caller might have made this call, and it went down with its batch, in which another call was denied. The rows of the same
-        request, by `rpc_position`, say which one and why: `gatehouse audit query --request ID`.
+        This reason is in the audit only. The caller may make this call, but it came in a batch in which another call was denied, and a batch passes whole or not
+        at all. The rows of the same request say which call and why; `rpc_position` is its place in the batch: `gatehouse audit query --request ID`.
 
         ### task_unknown
-        A call named a task that this caller was not given: another person's, one from before the instance keys changed, or a made-up one. The call
-        gets JSON-RPC error -32602, as for a task that the server has forgotten. The audit's `target` is the task's id as the upstream knows it. A
-        client that shares a task between two people must have each of them make their own.
+        The call names a task that this caller was not given: it is another person's, was made before the instance keys changed, or is made up. The client received
+        JSON-RPC error -32602, as for a task that the server has forgotten. The audit's `target` is the task's id as the upstream knows it. Two people cannot
+        share a task: each of them makes their own.
 
         ### request_state_unknown
-        A call went on (2026-07-28, `requestState`) that this caller did not begin, or that was begun with another tool, prompt or resource. Error -32602; the
-        client begins the call anew.
+        The call continues one (by `requestState`, protocol version 2026-07-28) that this caller did not begin, or that began with another tool, prompt or
+        resource. The client received JSON-RPC error -32602 and begins the call again.
 
         ### tasks_list_denied
-        `tasks/list` would answer with everybody's tasks, because all callers share the route's token. Error -32601, as from a server without the
-        method. Clients keep the ids of their own tasks.
+        `tasks/list` would return the tasks of all callers, because they share the route's token. The client received JSON-RPC error -32601, as from a server
+        without the method. Clients keep the ids of their own tasks.
 
         ## Nothing there (404, 405)
 
         ### method_denied
-        `TRACE`, `TRACK` or `CONNECT`, which no route forwards: a server answers `TRACE` with the fields that it got, the token among them. Or, on a
-        route of `protocol: mcp`, another method than GET, HEAD, POST, DELETE and OPTIONS. MCP has no use for those; a REST API behind the same host
-        needs a route of `protocol: http`.
+        The method is `TRACE`, `TRACK` or `CONNECT`, which no route forwards: a server answers `TRACE` with the headers that it received, among them the token.
+        On a route with `protocol: mcp` it is any method but GET, HEAD, POST, DELETE and OPTIONS. MCP uses no others; a REST API on the same host needs a route of
+        its own with `protocol: http`.
 
         ### path_denied
-        The route names its endpoints in `mcp.paths`, and the path is none of them. Compare it with what is left of the path behind the route's
-        `path`: `paths` match on whole segments, and `/` is the route's `path` alone.
+        There are two cases:
 
-        Or it names none, a grant limits the caller, and the request is a POST or DELETE where no server is expected to speak MCP: a REST API there
-        would do something whatever the body says. Name the endpoint: `mcp: { paths: [/rpc] }`. Taken for endpoints are the route's `path`
-        itself, all below a first segment with the word `mcp` (`/mcp`, `/mcp_server/…`), a last segment `mcp` or `sse`, and with a session
-        of the legacy transport `/messages`, `/message` and what an `endpoint` event has told.
+        - The route lists its endpoints in `mcp.paths`, and the path is none of them. Compare the list with the part of the path behind the route's `path`.
+          `paths` match whole segments, and `/` is the route's `path` itself.
+        - The route lists none, a grant limits the caller, and the request is a POST or DELETE to a path where Gatehouse expects no MCP: a REST API there would
+          act whatever the body says. Add the endpoint to the route: `mcp: { paths: [/rpc] }`. Without the list Gatehouse expects MCP at the route's `path` itself,
+          below a first segment with the word `mcp` (`/mcp`, `/mcp_server/…`) and at a last segment `mcp` or `sse`; with a session of the legacy
+          transport also at `/messages`, `/message` and the path that an `endpoint` event has named.
 
         ### route_unknown
-        No route has this host and path. Compare the tunnel's public host with `host`, and the path with `path`, which matches whole segments.
+        No route has this host and path. Compare the tunnel's public host with `host` of the routes, and the path with their `path`, which matches whole
+        segments.
 
         ### session_unknown
-        An MCP session id that is not this caller's, was made up, or whose upstream has forgotten it. A DELETE by a caller with limits that names no
-        session is one, too, and so is a request that names one and is answered 401 by the upstream (`upstream_status` in its row): several servers say so of a
-        session that they have forgotten. Clients start a new session by themselves. If
-        it happens to everybody after a restart, the instance keys have changed: keep the master keys, and the spool's directory.
+        The MCP session id is another caller's, is made up, or is unknown to the upstream. Several servers answer 401 for a session that they have forgotten:
+        a 401 to a request that names a session therefore becomes this reason (`upstream_status` in the audit row). A limited caller also gets it for a DELETE
+        that names no session. Clients start a new session by themselves. If it happens to all callers after a restart, the instance keys have changed: keep the
+        master keys and the spool's folder.
 
         ## Too much (413, 414, 431, 429)
 
         ### body_incomplete
-        The client went away, or stalled, before the body of its MCP request was whole: nothing was decided and nothing forwarded, and nobody was
-        told. Single ones are clients that were stopped. Many from one principal with `ended` = `timeout` are a network that loses large requests,
-        or somebody who holds bodies back on purpose: `limits.body_timeout` ends them, and 8 KiB a second is the least that a body may bring then.
+        The client went away or stalled before the body of its MCP request was complete. Gatehouse decided nothing and forwarded nothing. A few of these are
+        clients that were stopped. Many from one principal with `ended` = `timeout` mean a network that loses large requests, or somebody who holds bodies back on
+        purpose: a body has to be complete within `limits.body_timeout`, or arrive at 8 KiB a second or more.
 
         ### body_too_large
-        Larger than the route's `limits.body`. Raise it if such calls are meant to be.
+        The body is larger than the route's `limits.body`. Raise the limit if calls of this size are legitimate.
 
         ### target_too_long
-        A path and query over 8 KiB. No known client needs that.
+        Path and query are longer than 8 KiB. No known client needs that.
 
         ### headers_too_large
-        More than 100 fields or 32 KiB. Usually cookies of other applications on the same domain.
+        The request has more than 100 headers, or more than 32 KiB of them. Usually these are cookies of other applications on the same domain.
 
         ### rate_limited
-        More requests than the route's `limits.rate` by one principal. The answer says when to come back. An agent in a loop shows in
+        One principal sent more requests than the route's `limits.rate`. The answer says when to try again (`Retry-After`). An agent that loops shows up in
         `gatehouse audit query --reason rate_limited`.
 
         ## The upstream (502, 504)
 
         ### upstream_unreachable
-        The log has the address and the error: `upstream=http://coda:8080 error=connect: Connection refused`.
-        No connection within `timeouts.connect`. Is the container up, on a network with Gatehouse, and does `upstream` name its port? A name that the
-        resolver does not know, such as a stopped container's, fails here too, after as long as the resolver takes to say so. While a resolver does
-        not answer, the last answer serves for a minute.
+        Gatehouse could not connect to the upstream within `timeouts.connect`. The log has the address and the error:
+        `upstream=http://coda:8080 error=connect: Connection refused`. Is the container up, is it on a network with Gatehouse, and does `upstream` name its port?
+        A name that the resolver does not know, such as a stopped container's, fails with this reason too. While the resolver does not answer, Gatehouse uses its
+        last answer for a minute.
 
-        A certificate that does not verify is one, too; `gatehouse doctor` says why. For an authority of your own name its file, for a server that is
-        reached under another name than its certificate's that name, and reload after the file has changed:
+        A certificate that does not verify has the same reason; `gatehouse doctor` says why it does not. For a certificate authority of your own, name its
+        file (`ca`). For a server whose certificate has another name than the one in `upstream`, give that name (`server_name`). After a change of the file, reload:
 
         ```yaml
         upstream: https://mcp.internal:8443
         upstream_tls: { ca: /etc/gatehouse/ca.pem, server_name: mcp.example.com }
         ```
 
-        An upstream that stands behind Access itself answers 302 or 403 to everybody without a service token. Put its two halves into the store and inject
-        them: `inject: { CF-Access-Client-Id: "{token:mcp-id}", CF-Access-Client-Secret: "{token:mcp-secret}" }`.
+        An upstream behind an Access application of its own answers 302 or 403 to requests without a service token. Put the two halves of one into the store and
+        inject them: `inject: { CF-Access-Client-Id: "{token:mcp-id}", CF-Access-Client-Secret: "{token:mcp-secret}" }`.
 
         ### upstream_reset
-        It closed the connection before its answer was complete. Its log says why; it often ran out of memory.
+        The upstream closed the connection before its answer was complete. Its own log says why; often it ran out of memory.
 
         ### upstream_malformed
-        Its answer is not HTTP that may be passed on. Does `upstream` name the right port, and the right scheme?
-
-        A 421 that the upstream gives and Gatehouse passes on comes from a server that admits its public name only: `preserve_host: true` on the
-        route sends it.
+        The upstream's answer is not HTTP that Gatehouse can pass on. Does `upstream` name the right port and the right scheme?
 
         ### upstream_error
-        It answered with a 5xx. The client got that answer as it is, or a JSON-RPC error in its place where a call waited and the answer was none. The
-        server's log says why: look there for the request id, which it got as `X-Request-Id`.
+        The upstream answered with a 5xx status. The client received that answer as it is, or a JSON-RPC error instead where it waited for the answer to a call
+        and the body was neither JSON nor an event stream. The server's own log says why: look there for the request id, which the server receives as
+        `X-Request-Id`.
 
         ### upstream_not_mcp
-        A caller whom grants limit asked with GET, HEAD or OPTIONS for an event stream, and the upstream gave something else, which could be
-        anything: it was withheld. Somebody is looking at paths beside the server's endpoint, which `mcp: { paths: [/mcp] }` closes; or the server
-        answers a stream without `Content-Type: text/event-stream`, and then it does not speak MCP. The same for a POST that is answered 2xx with
-        neither `application/json` nor an event stream.
+        A caller whom grants limit sent a GET, HEAD or OPTIONS, and the upstream answered with something else than an event stream; or a POST, and it answered 2xx
+        with neither `application/json` nor an event stream. Grants cannot be applied to such an answer, so Gatehouse withheld it. Either somebody requests paths
+        beside the server's endpoint, which `mcp: { paths: [/mcp] }` closes, or the server sends its streams without `Content-Type: text/event-stream` and does not
+        conform to MCP.
 
         ### upstream_credential_rejected
-        It answered 401 to the token that Gatehouse injected. The caller did nothing wrong. The token was revoked or has ended:
+        The upstream answered 401 to the token that Gatehouse injected. The caller did nothing wrong. The token was revoked or has ended:
 
         ```sh
         gatehouse token show coda
         gatehouse token rotate coda < new-token
         ```
 
-        The new one is used within seconds, without a restart. With `auto_revert` and a `probe` on the route, the log says whether the probe finds the
-        token good: then the 401 is about the caller's request, not about the token. If the token is good, the route's `inject` names the wrong header or form.
+        Gatehouse uses the new token within seconds, without a restart. With `auto_revert` and a `probe` on the route, the log says whether the probe accepts the
+        token. If it does, the 401 concerns the caller's request and not the token, or the route's `inject` names the wrong header or form.
 
         ### upstream_timeout
-        No answer within `timeouts.response`. Raise it for tools that take longer, or have the server stream.
+        The upstream did not answer within `timeouts.response`. Raise it for tools that take longer, or have the server answer with an event stream.
 
         ## Gatehouse itself (503)
 
         ### keys_unavailable
-        There are no keys to verify with: the certs URL was never reached, or not for `access.keys_max_stale`. A request that finds the keys expired, as after
-        a machine slept for days, has them fetched and waits for that; when it fails, the next such fetch comes after a minute. See [doctor-certs](#doctor-certs).
+        Gatehouse has no keys to verify assertions with: it has never reached the certs URL, or not within `access.keys_max_stale`. A request that finds the keys
+        expired, as after a machine slept for days, triggers a fetch and waits for it; if that fails, the next such fetch comes a minute later. See
+        [doctor-certs](#doctor-certs).
 
         ### token_unavailable
-        A token that the route injects is not in the live store, or the store was down for longer than `store_max_stale`. See
+        A token that the route injects is not in the live store, or the store has been down for longer than `store_max_stale`. See
         [doctor-store](#doctor-store) and [doctor-token](#doctor-token).
 
         ### audit_unavailable
-        The event could not be recorded, and `audit.on_failure` is `deny`. The spool's disk is full, read-only or gone: see
-        [doctor-spool](#doctor-spool).
+        The request's event could not be recorded, and `audit.on_failure` is `deny`. The spool's disk is full, read-only or gone, or the spool has reached
+        `audit.max_spool` because the sink takes nothing: see [doctor-spool](#doctor-spool) and [doctor-audit-sink](#doctor-audit-sink).
 
         ### overloaded
-        More connections than `limits.connections`, or than descriptors are left for: the log then says at start `fewer connections fit than
-        limits.connections allows`. If they are real, raise it and the hard limit of open files (`LimitNOFILE=`, `ulimits: { nofile: … }`; `serve` raises the
-        soft one by itself): two for each connection and 256 more. If not, look at who opens them.
-        Or, on an MCP route, more of request bodies that are not whole yet than an event loop holds: 64 MiB in all, and 8 MiB of one principal
-        unless it is a single body. One name that stands in the rows again and again sends many large requests slowly.
+        There are two cases:
 
-        Or, on an MCP route, more of request bodies that are not whole yet than an event loop holds: 64 MiB in all, and 8 MiB of one principal
-        unless it is a single body. One name that stands in the rows again and again sends many large requests slowly.
+        - More clients are connected than `limits.connections`, or than there are descriptors for; in the second case the log says at the start
+          `fewer connections fit than limits.connections allows`. If the clients are legitimate, raise `limits.connections` and the hard limit of open files
+          (`LimitNOFILE=`, `ulimits: { nofile: … }`; `serve` raises the soft limit by itself): each connection takes two descriptors, and 256 more are reserved.
+          If not, find out who opens them.
+        - On an MCP route, an event loop holds too many incomplete request bodies: at most 64 MiB in all, and 8 MiB of one principal unless it is a single body.
+          A name that is in the audit rows again and again sends many large requests slowly.
 
         ### draining
-        The instance was told to stop and finishes what it has. During an update this is all; if it lasts, nothing has started the next one.
+        The instance was told to stop and finishes the requests that it has. This is normal during an update. If it lasts, no new instance was started.
 
         ## What the doctor says
 
@@ -291,42 +302,45 @@ enum RunbookText {
         gatehouse doctor --json
         ```
 
-        Lines that are `ok` or `warn` leave the exit code 0. The doctor makes no file, table or database, also as root; run it as the user that serves.
+        The exit code is 1 if a line says `FAIL`, and 0 otherwise. The doctor creates no file, table or database, also as root. Run it as the user that runs
+        Gatehouse.
 
         ### doctor-configuration
-        The configuration file has errors, or others may write it. Parts that cannot be read are not looked at; the rest is. *Replaced outside*: it was mounted
-        alone, and an editor or a deployment put a new file in the place of the old one. The mount goes on showing the old one, and no reload sees the new:
-        mount the folder that it lies in (`./conf:/etc/gatehouse`) and start the container again. *Refused* or *held*: as under [doctor-admin](#doctor-admin).
+        The configuration file has errors, or others may write it. The doctor examines the parts that can be read. *Replaced outside*: the file itself, and not its
+        folder, is mounted into the container, and an editor or a deployment replaced it. The mount still shows the old file, and no reload sees the new one.
+        Mount the folder (`./conf:/etc/gatehouse`) and start the container again. *Refused* or *held*: see [doctor-admin](#doctor-admin).
 
         ### doctor-authorities
-        `SSL_CERT_FILE` names the certificate authorities that this process trusts for everything, Access and upstreams included, and cannot be read. Mount
-        the file, or unset the variable to trust the system's.
+        `SSL_CERT_FILE` names the file of the certificate authorities that this process trusts for all its connections, to Access and to upstreams. The file cannot
+        be read. Mount it, or unset the variable to trust the authorities of the system.
 
         ### doctor-certs
-        The signing keys cannot be fetched, or what answers is not Access. Check the team's name and the way out (DNS, firewall). Until
-        `keys_max_stale` the last good keys serve, also across a restart.
+        The signing keys cannot be fetched, or the server that answers is not Access. Check the team's name, and whether DNS and firewall let Gatehouse out. The
+        last keys that were fetched stay valid for `keys_max_stale`, also across a restart.
 
         ### doctor-clock
-        This machine's clock against the certs server's `Date`, read with every fetch of the keys, and against the clocks of the databases of audit and tokens. A step of
-        this machine's clock shows within a second. Beyond `clock_skew` good assertions are refused as expired or not yet valid, and expired ones are taken: `FAIL`,
-        and `/readyz` says `degraded`. Half of it, and a database that disagrees, is a warning. `gatehouse_clock_skew_seconds` has the number, positive when
-        this machine is ahead. Set the clock by NTP; where only a database disagrees, set its clock. While they are five minutes apart or more nothing is pruned.
+        The clock of this machine differs from the certs server's (by the `Date` of its answers, with every fetch of the keys) or from that of the audit's or the
+        token store's database. By more than `clock_skew` from the certs server is a `FAIL`, and `/readyz` says `degraded`: valid assertions are refused as
+        expired or not yet valid, and expired ones are accepted. More than half of it, or a database that differs, is a warning. The metric
+        `gatehouse_clock_skew_seconds` is positive when this machine is ahead; a step of its clock shows within a second. Set the clock by NTP; if only a database
+        differs, set the clock of its machine. While a difference exceeds five minutes, the audit's retention deletes nothing.
 
         ### doctor-master-key
-        A key that a sealed store needs cannot be read. Is the secret mounted, and is the variable set for this user? Without any copy of the
-        key the tokens are lost: set them anew.
+        A master key of a sealed store cannot be read. Is the secret mounted, and is the variable set for this user? If no copy of the key is left, the tokens
+        are lost: set them again under a new key.
 
         ### doctor-secrets
-        A file that holds a secret is missing, unreadable, open to others, or was replaced behind a mount of the file alone: mount its folder. `chmod 0400` and the right owner. A file that others could write is no
-        secret any more: replace what it holds.
+        A file that holds a secret is missing, unreadable or open to others: give it mode 0400 and the owner that the line names. Or the file itself was mounted and
+        then replaced: mount its folder. If others could write the file, replace the secret, too.
 
         ### doctor-store
-        The live store cannot be read. Last-good tokens serve for `store_max_stale`. *Was removed or renamed*: its file was taken away while it was in use; put it back, or restore
-        a backup. No other is made in its place. *Was replaced*, for ten minutes: another file has the path since then, and was opened. Going back is one line of the configuration:
-        `store:` names the store before.
+        The live store cannot be read. Gatehouse uses the last tokens that it read for `store_max_stale`. *Was removed or renamed*: somebody removed the store's file
+        while it was in use. Put it back or restore a backup; Gatehouse does not create another one. *Was replaced* (shown for ten minutes): another file is at
+        the path now, and Gatehouse opened it. *Belongs to uid*: the file's owner is another user than the one that runs Gatehouse. To go back to the store that was
+        used before, name it in `store:` and reload.
 
         ### doctor-token
-        A token that a route injects is missing, cannot be opened, or ends soon. Set or rotate it:
+        A token that a route injects is missing, cannot be decrypted, has ended or ends within two weeks. Set or rotate it:
 
         ```sh
         gatehouse token list
@@ -350,67 +364,71 @@ enum RunbookText {
         ```
 
         ### doctor-credential
-        The route's `probe` was refused with the token that is in the store: it is not good any more. Rotate it. Another status than the expected one
-        warns only: the vendor may be down.
+        The vendor refused the stored token when the route's `probe` tried it: the token is not valid any more. Rotate it. Any other unexpected status is a warning
+        only, because the vendor may be down.
 
         ### doctor-audit-sink
-        Events cannot be brought to where they are kept. Nothing is lost while the spool has room.
+        The sink does not take events. They wait in the spool, and nothing is lost while the spool has room (`audit.max_spool`). [AUDIT.md](AUDIT.md) explains
+        each word, such as `sink_replaced` or `writer_duplicated`.
 
         ### doctor-spool
-        Events cannot be kept, or soon cannot. Make room or chown the directory; it must survive restarts and belong to this instance alone.
+        The spool cannot keep events, or soon cannot. Free disk space, or make the user that runs Gatehouse the owner of the folder. The folder must survive
+        restarts and belong to this instance alone. A spool that is *full* has reached `audit.max_spool`: repair the sink, or raise the limit.
 
         ### doctor-upstream
-        The MCP server takes no connection from here, or a running instance's requests of the last 5 min fail: all of them, or over 5 %. The line says where and
-        why. As [upstream_unreachable](#upstream_unreachable).
+        The MCP server accepts no connection from here, or more than 5 % of the running instance's requests to it failed in the last 5 min. The line has the
+        address and the error. See [upstream_unreachable](#upstream_unreachable).
 
         ### doctor-exposure
-        Others may reach the MCP server past Gatehouse, where nobody is asked anything. Put it on a network that only Gatehouse shares, or on
-        loopback or a unix socket; publish no port of it. Podman lets one network's containers reach another's by address unless both are made with
-        `isolate`, as in the compose files here.
+        Other machines or containers may reach the MCP server without passing Gatehouse, and it authenticates nobody. Put the server on a network that only
+        Gatehouse shares, on loopback or on a unix socket, and publish none of its ports. With Podman, containers of one network reach those of another by
+        address unless both networks have `isolate`, as in the compose files here.
 
         ### doctor-open-files
         The hard limit of open files lets fewer connections in than `limits.connections` allows: each takes two. Set `LimitNOFILE=` in the unit or
         `ulimits: { nofile: … }` for the container, or lower `limits.connections`.
 
         ### doctor-listener
-        Another program has the port, or the listener is open to more machines than cloudflared's. Who reaches it still needs an assertion. A unix socket
-        that a process listens on is never taken from it: `another process listens there` is mostly a second instance with the same file. Where that is meant, to
-        restart without a gap, both instances need `reuse_port: true`.
+        Another program uses the port, or machines other than cloudflared's can reach the listener; whoever does still needs an assertion. Gatehouse never takes a
+        unix socket from a process that listens on it: `another process listens there` is mostly a second instance with the same configuration. If a second
+        instance is intended, for a restart without a gap, both need `reuse_port: true`.
 
         ### doctor-admin
-        The admin listener is open to other machines, the port is taken, no instance runs, or the one that runs is not ready and says what is missing. Its unix socket
-        has mode 0660, as `listen` has: whoever asks it belongs to its group.
+        Other machines can reach the admin listener, its port is taken, no instance runs, or the running instance is not ready and the line says what is missing. A
+        unix socket of the admin listener has mode 0660: its users must belong to its group.
 
-        A file on disk that is not in force: `gatehouse reload` has it read again and says every error, what would change, and who could do more.
+        *Refused* or *held* means that the file on disk is not in force. `gatehouse reload` reads it again and prints every error, what would change, and who
+        would gain access.
 
         ```sh
         gatehouse reload
         gatehouse reload --yes
         ```
 
-        It is *held* when it widens access and may be half of a file (no line end at its end, the beginning of the one before or less than half of it, a
-        route that lost its `allow`): it is taken once it has been the same for 10 s. Under `reload: { widening: confirm }` every such file waits for `--yes`. The log says each
-        difference as a warning.
+        A file is *held* when it widens access and looks incomplete: it does not end with a line end, is a beginning of the file before or less than half of it, or a
+        route has lost its `allow`. It comes into force once it has not changed for 10 s. With `reload: { widening: confirm }`, every file that widens access waits
+        for `--yes`. The log has each gain of access as a warning.
 
-        A scraper that is answered 421 asks by a name that the listener does not know: put it into `admin_hosts`.
+        A metrics scraper that receives 421 uses a host name that the admin listener does not know: add the name to `admin_hosts`.
 
         ### doctor-public-url
-        What the world sees without signing in. `FAIL` here means that Access does not stand before this host, or that the tunnel leads past Gatehouse.
+        The doctor requests the public URL without signing in. `FAIL` means that Access does not protect this host, or that the tunnel does not lead to Gatehouse.
 
         ### doctor-sign-in
-        Whether an MCP client that nobody has signed in yet finds its way. A redirect (302) to Access's page is for browsers; no MCP client follows it:
-        turn on *Managed OAuth* in the Access application (Advanced settings). With it Access answers 401 with `WWW-Authenticate: Bearer`, which leads to
-        the protected resource's metadata (RFC 9728) and that to the authorization server's (RFC 8414). The line names the document that is missing or
-        lacks something. An upstream that serves `/.well-known/oauth-*` of its own gets in the way: see
+        The doctor follows the steps by which an MCP client signs in. A redirect (302) to Access's sign-in page is for browsers, and no MCP client follows it: turn
+        on *Managed OAuth* in the Access application (Advanced settings). Access then answers 401 with `WWW-Authenticate: Bearer`, which leads to the metadata of
+        the protected resource (RFC 9728) and from there to that of the authorization server (RFC 8414). The line names the document that is missing or incomplete.
+        An upstream that serves `/.well-known/oauth-*` itself interferes: see
         [DEPRECATION_NOTICES](DEPRECATION_NOTICES.md).
 
         ### doctor-stream
-        Whether an event stream comes through as it is made. If nothing comes, something between buffers: a second proxy, a cache rule, a
-        transform. Without a service token in the environment this is not looked at.
+        The doctor opens an event stream at the public URL and waits for the first bytes. If nothing arrives, something between Cloudflare and Gatehouse buffers: a
+        second proxy, a cache rule or a transform rule. Without a service token in the environment the doctor skips this.
 
         ## An MCP server answers 421, or "Invalid Host header"
 
-        The server admits only requests for its public host, a guard against DNS rebinding that SDKs turn on by default. Gatehouse sends the upstream's own authority as `Host`. Set
-        `preserve_host: true` on the route, so that the server sees the public host, or list the upstream's authority among the server's allowed hosts.
+        The server accepts only requests whose `Host` is its public name. SDKs turn this protection against DNS rebinding on by default. Gatehouse sends the
+        upstream's own authority as `Host`. Set `preserve_host: true` on the route, so that the server receives the public host, or add the upstream's authority to
+        the allowed hosts of the server.
         """##
 }
