@@ -16,11 +16,11 @@ import Testing
         #"{"custom":{"a":1,"a":2}}"#, #"{"a":"\ud800"}"#, "{\"a\":\"\u{1}\"}", #"{"a":01}"#, #"{"a":NaN}"#,
         #"{"a":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}"#,
     ])
-    func wantsAStrictPayload(_ payload: String) {
+    func `the verifier wants a strict payload`(_ payload: String) {
         #expect(gate.verdict(issuer.mint(payload: payload)) == "assertion_malformed")
     }
 
-    @Test func wantsAStrictPayloadBesideGoodClaims() {
+    @Test func `the verifier wants a strict payload beside good claims`() {
         let token = issuer.user(with: ["x": #"{"a":[1,{"b":2,"b":3}]}"#])
         #expect(gate.verdict(token) == "assertion_malformed")
         let good = issuer.user(with: [
@@ -31,7 +31,7 @@ import Testing
         #expect(gate.verdict(deep) == "assertion_malformed")
     }
 
-    @Test func refusesAPayloadThatIsNotUTF8() {
+    @Test func `the verifier refuses a payload that is not UTF-8`() {
         for bytes in [[0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xFF], [0xE9]] as [[UInt8]] {
             let payload = Array(#"{"type":"app","email":""#.utf8) + bytes + Array(#""}"#.utf8)
             let token = issuer.mint(header: Array(issuer.header.utf8), payload: payload)
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: [#""match""#, #""org""#, #""App""#, #""app ""#, #""""#, "null", #"["app"]"#, nil])
-    func wantsATokenOfAnApplication(_ type: String?) {
+    func `the verifier wants a token of an application`(_ type: String?) {
         #expect(gate.verdict(issuer.user(with: ["type": type])) == "assertion_type")
     }
 
@@ -49,16 +49,16 @@ import Testing
         #""http://example.cloudflareaccess.com""#, #""https://evil.cloudflareaccess.com""#, #""""#, "null",
         #"["https://example.cloudflareaccess.com"]"#, nil,
     ])
-    func wantsTheExactIssuer(_ value: String?) {
+    func `the verifier wants the exact issuer`(_ value: String?) {
         #expect(gate.verdict(issuer.user(with: ["iss": value])) == "assertion_issuer")
     }
 
     @Test(arguments: ["[]", #""""#, #"["other"]"#, #""other""#, "null", "7", "{}", nil])
-    func wantsAnAcceptedAudience(_ value: String?) {
+    func `the verifier wants an accepted audience`(_ value: String?) {
         #expect(gate.verdict(issuer.user(with: ["aud": value])) == "assertion_audience")
     }
 
-    @Test func takesAudiencesAsStringOrArray() {
+    @Test func `the verifier takes audiences as string or array`() {
         let tag = issuer.audience
         #expect(gate.verdict(issuer.user(with: ["aud": #""\#(tag)""#])) == david)
         #expect(gate.verdict(issuer.user(with: ["aud": #"["other","\#(tag)"]"#])) == david)
@@ -69,7 +69,7 @@ import Testing
         #expect(gate.verdict(issuer.user(with: ["aud": #"[["\#(tag)"]]"#])) == "assertion_audience")
     }
 
-    @Test func comparesExpiryWithTheSkew() {
+    @Test func `the verifier compares expiry with the skew`() {
         let token = issuer.user(lasting: 100)
         let fresh = { Gate().verdict(token, now: $0) }
         #expect(fresh(now + 99) == david)
@@ -79,7 +79,7 @@ import Testing
         #expect(Gate(clockSkew: 0).verdict(token, now: now + 100) == "assertion_expired")
     }
 
-    @Test func comparesIssueAndStartWithTheSkew() {
+    @Test func `the verifier compares issue and start with the skew`() {
         func at(_ claim: String, _ offset: Int64) -> String {
             gate.verdict(
                 claim == "iat"
@@ -97,20 +97,20 @@ import Testing
         "null", #""1795428000""#, "1795428000.0", "1795428000.5", "1.795428e9", "1e10", "true", "[]",
         "9223372036854775808",
     ])
-    func wantsIntegersForTimes(_ value: String) {
+    func `the verifier wants integers for times`(_ value: String) {
         #expect(gate.verdict(issuer.user(with: ["exp": value])) == "assertion_malformed")
         #expect(gate.verdict(issuer.user(with: ["iat": value])) == "assertion_malformed")
         #expect(gate.verdict(issuer.user(with: ["nbf": value])) == "assertion_malformed")
     }
 
-    @Test func wantsExpiryAndIssueTimeButNoStart() {
+    @Test func `the verifier wants expiry and issue time, but no start`() {
         #expect(gate.verdict(issuer.user(with: ["exp": nil])) == "assertion_malformed")
         #expect(gate.verdict(issuer.user(with: ["iat": nil])) == "assertion_malformed")
         #expect(gate.verdict(issuer.user(with: ["nbf": nil])) == david)
         #expect(gate.verdict(issuer.service(with: ["nbf": "\(now)"])).hasPrefix("service "))
     }
 
-    @Test func extremeTimesNeitherTrapNorPass() {
+    @Test func `extreme times neither trap nor pass`() {
         #expect(gate.verdict(issuer.user(with: ["exp": "-1"])) == "assertion_expired")
         #expect(gate.verdict(issuer.user(with: ["exp": "\(Int64.min)"])) == "assertion_expired")
         #expect(gate.verdict(issuer.user(with: ["exp": "\(Int64.max)"])) == david)
@@ -122,7 +122,7 @@ import Testing
         for time in [Int64.min, .max] { #expect(gate.verdict(issuer.user(), now: time).hasPrefix("assertion_")) }
     }
 
-    @Test func boundsTheAgeWhenAsked() {
+    @Test func `the verifier bounds the age when asked`() {
         let token = issuer.user(now: now - 1000, lasting: 5000)
         #expect(Gate().verdict(token) == david)
         #expect(Gate(maximumTokenAge: 970).verdict(token) == david)
@@ -131,7 +131,7 @@ import Testing
         #expect(Gate(clockSkew: 0, maximumTokenAge: 999).verdict(token) == "assertion_too_old")
     }
 
-    @Test func wantsExactlyOnePrincipal() {
+    @Test func `the verifier wants exactly one principal`() {
         let service = #""x.access""#
         #expect(gate.verdict(issuer.user(with: ["common_name": service])) == "assertion_malformed")
         #expect(gate.verdict(issuer.user(with: ["common_name": #""""#])) == "assertion_malformed")
@@ -147,12 +147,12 @@ import Testing
         #""""#, "null", "7", #"["david@example.com"]"#, #""david@example.com\u0000""#, #""david\n@example.com""#,
         "\"david@example.com\u{7F}\"", "\"david@example.com\u{85}\"", #""\u009bdavid@example.com""#,
     ])
-    func wantsAPrincipalFitForAHeader(_ name: String) {
+    func `the verifier wants a principal fit for a header`(_ name: String) {
         #expect(gate.verdict(issuer.user(with: ["email": name])) == "assertion_malformed")
         #expect(gate.verdict(issuer.service(with: ["common_name": name])) == "assertion_malformed")
     }
 
-    @Test func resolvesEscapesInNamesAndKeepsTheSubject() throws {
+    @Test func `the verifier resolves escapes in names and keeps the subject`() throws {
         #expect(
             gate.verdict(issuer.user(with: ["email": #""d\u00e9d\u00e9@ex\u0061mple.com""#])) == "user dédé@example.com"
         )
@@ -167,13 +167,13 @@ import Testing
         #expect(assertion.attachment == nil)
     }
 
-    @Test func takesAMissingSubjectAndRefusesOneThatIsNoText() {
+    @Test func `the verifier takes a missing subject, and refuses one that is no text`() {
         #expect(gate.verdict(issuer.user(with: ["sub": nil])) == david)
         #expect(gate.verdict(issuer.user(with: ["sub": "7"])) == "assertion_malformed")
         #expect(gate.verdict(issuer.user(with: ["sub": #""a\r\nX-Evil: 1""#])) == "assertion_malformed")
     }
 
-    @Test func refusesWhomThePolicyDenies() {
+    @Test func `the verifier refuses a principal whom the policy denies`() {
         let token = issuer.user("David@Example.com")
         #expect(Gate(denied: .init(users: ["DAVID@example.com"])).verdict(token) == "assertion_denied")
         #expect(Gate(denied: .init(users: ["*@EXAMPLE.com"])).verdict(token) == "assertion_denied")
@@ -190,7 +190,7 @@ import Testing
     }
 
     /// Of several faults, the first in the order of the verification is reported.
-    @Test func stopsAtTheFirstFailure() {
+    @Test func `the verifier stops at the first failure`() {
         var faults: KeyValuePairs<String, String?> {
             ["type": #""x""#, "iss": #""x""#, "aud": #""x""#, "exp": "1", "iat": "\(Gate.now * 2)", "email": #""""#]
         }

@@ -11,12 +11,12 @@ import Testing
 
     private func verdict(header: String) -> String { gate.verdict(issuer.mint(header: header, payload: payload)) }
 
-    @Test func takesWhatAccessIssues() {
+    @Test func `the verifier takes what Access issues`() {
         #expect(gate.verdict(issuer.user()) == "user david@example.com")
         #expect(gate.verdict(issuer.service()) == "service e367826f93b8d71185e03fe518aff3b4.access")
     }
 
-    @Test func wantsExactlyOneField() {
+    @Test func `the verifier wants exactly one field`() {
         let token = issuer.user()
         let verifier = gate.verifier
         func words(_ fields: [String]) -> String {
@@ -30,7 +30,7 @@ import Testing
         #expect(words([""]) == "assertion_malformed")
     }
 
-    @Test func boundsTheSizeAt16KiB() {
+    @Test func `the verifier bounds the size at 16 KiB`() {
         func token(padding: Int) -> String {
             issuer.user(with: ["note": #""\#(String(repeating: "x", count: padding))""#])
         }
@@ -47,7 +47,7 @@ import Testing
         #expect(gate.verdict(larger) == "assertion_malformed")
     }
 
-    @Test func wantsThreeParts() {
+    @Test func `the verifier wants three parts`() {
         let parts = issuer.user().split(separator: ".").map(String.init)
         #expect(gate.verdict(parts[0]) == "assertion_malformed")
         #expect(gate.verdict(parts[0] + "." + parts[1]) == "assertion_malformed")
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test(arguments: ["=", "==", " ", "\n", "\t", "+", "/", "%3D", "\u{0}", "é", "?"])
-    func wantsStrictBase64URL(_ added: String) {
+    func `the verifier wants strict Base64URL`(_ added: String) {
         let parts = issuer.user().split(separator: ".").map(String.init)
         for index in 0..<3 {
             var changed = parts
@@ -73,7 +73,7 @@ import Testing
     }
 
     /// The last character of a 256-byte signature carries four unused bits: any that is set is another spelling.
-    @Test func wantsCanonicalTrailingBits() {
+    @Test func `the verifier wants canonical trailing bits`() {
         let token = issuer.user()
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
         let value = alphabet.firstIndex(of: token.last!)!
@@ -92,9 +92,11 @@ import Testing
         #"{"alg":"RS256","kid":"1f0a2c5d7e","jwk":{"n":"a","n":"b"}}"#,
         #"{"alg":"RS256","kid":"1f0a2c5d7e","x":[[[[[[[[[]]]]]]]]]}"#,
     ])
-    func wantsAStrictHeader(_ header: String) { #expect(verdict(header: header) == "assertion_malformed") }
+    func `the verifier wants a strict header`(_ header: String) {
+        #expect(verdict(header: header) == "assertion_malformed")
+    }
 
-    @Test func refusesAHeaderWithMoreMembersThanAreLookedAt() {
+    @Test func `the verifier refuses a header with more members than are looked at`() {
         func header(_ count: Int) -> String {
             #"{"alg":"RS256","kid":"1f0a2c5d7e""# + (0..<count).map { #","x\#($0)":0"# }.joined() + "}"
         }
@@ -102,7 +104,7 @@ import Testing
         #expect(verdict(header: header(31)) == "assertion_malformed")
     }
 
-    @Test func refusesAHeaderThatIsNotUTF8() {
+    @Test func `the verifier refuses a header that is not UTF-8`() {
         let header = Array(#"{"alg":"RS256","kid":"1f0a2c5d7e","x":""#.utf8) + [0xC0, 0xAF] + Array(#""}"#.utf8)
         #expect(gate.verdict(issuer.mint(header: header, payload: Array(payload.utf8))) == "assertion_malformed")
     }
@@ -112,18 +114,18 @@ import Testing
         #""RS256 ""#,
         #""RS256\u0000""#, #""""#, "null", "256", #"["RS256"]"#,
     ])
-    func takesNoOtherAlgorithm(_ algorithm: String) {
+    func `the verifier takes no other algorithm`(_ algorithm: String) {
         #expect(verdict(header: #"{"alg":\#(algorithm),"kid":"1f0a2c5d7e"}"#) == "assertion_algorithm")
     }
 
-    @Test func refusesAMissingAlgorithmAndAnUnsignedToken() {
+    @Test func `the verifier refuses a missing algorithm and an unsigned token`() {
         #expect(verdict(header: #"{"kid":"1f0a2c5d7e"}"#) == "assertion_algorithm")
         let unsigned = Base64URL.encode(#"{"alg":"none"}"#) + "." + Base64URL.encode(payload) + "."
         #expect(gate.verdict(unsigned) == "assertion_algorithm")
     }
 
     /// An HMAC made with the public key as its secret: only the algorithm tells.
-    @Test func refusesAnAlgorithmSwapWhateverItsSignature() {
+    @Test func `the verifier refuses an algorithm swap, whatever its signature`() {
         let head = #"{"alg":"HS256","kid":"1f0a2c5d7e","typ":"JWT"}"#
         #expect(verdict(header: head) == "assertion_algorithm")
     }
@@ -131,11 +133,11 @@ import Testing
     @Test(arguments: [
         #""crit":["exp"]"#, #""crit":[]"#, #""crit":null"#, #""b64":false"#, #""b64":true"#, #""\u0062\u00364":true"#,
     ])
-    func refusesExtensions(_ member: String) {
+    func `the verifier refuses extensions`(_ member: String) {
         #expect(verdict(header: #"{"alg":"RS256","kid":"1f0a2c5d7e",\#(member)}"#) == "assertion_malformed")
     }
 
-    @Test func ignoresKeysThatTheTokenBringsAlong() {
+    @Test func `the verifier ignores keys that the token brings along`() {
         let other = TestIssuer(key: TestIssuer.Key(TestIssuer.secondKey, id: TestIssuer.firstKey.id))
         let brought =
             #""jwk":\#(other.key.jwk),"jku":"https://evil.example/keys","x5u":"https://evil.example/x","x5c":["MIIB"]"#
@@ -148,14 +150,14 @@ import Testing
         #expect(gate.verdict(issuer.mint(header: Array(header.utf8), payload: bytes)) == "user david@example.com")
     }
 
-    @Test func takesHeaderWhiteSpaceEscapesAndOrder() {
+    @Test func `the verifier takes a header with white space, escapes and in any order`() {
         let token = issuer.user()
         let bytes = Array(token.split(separator: ".")[1].utf8).withUnsafeBytes { Base64URL.decode($0)! }
         let header = " {\n\t\"kid\" : \"1f0a2c5d7\\u0065\", \"typ\":\"JWT\",\r\n\"\\u0061lg\":\"RS25\\u0036\" } "
         #expect(gate.verdict(issuer.mint(header: Array(header.utf8), payload: bytes)) == "user david@example.com")
     }
 
-    @Test func asksForAnUnknownKeyOnlyWhenThereIsSomethingToAskFor() {
+    @Test func `the verifier asks for an unknown key only when there is something to ask for`() {
         #expect(gate.verdict(TestIssuer(key: TestIssuer.secondKey).user()) == "unknown key 9b8e7d6c5a")
         #expect(verdict(header: #"{"alg":"RS256"}"#) == "assertion_key_unknown")
         #expect(verdict(header: #"{"alg":"RS256","kid":""}"#) == "assertion_key_unknown")
@@ -167,7 +169,7 @@ import Testing
         #expect(verdict(header: #"{"alg":"RS256","kid":"1F0A2C5D7E"}"#) == "unknown key 1F0A2C5D7E")
     }
 
-    @Test func wantsTheSignatureOfTheNamedKey() {
+    @Test func `the verifier wants the signature of the named key`() {
         let both = Gate(keys: [TestIssuer.firstKey, TestIssuer.secondKey])
         let second = TestIssuer(key: TestIssuer.secondKey)
         #expect(both.verdict(issuer.user()) == "user david@example.com")
@@ -175,7 +177,7 @@ import Testing
         #expect(both.verdict(second.mint(header: issuer.header, payload: payload)) == "assertion_signature")
     }
 
-    @Test func refusesEveryOtherSignature() {
+    @Test func `the verifier refuses every other signature`() {
         let token = issuer.user()
         let dot = token.lastIndex(of: ".")!
         let signed = token[..<dot]
@@ -191,7 +193,7 @@ import Testing
         #expect(gate.verdict(with(issuer.key.signature(over: Array((signed + ".").utf8)))) == "assertion_signature")
     }
 
-    @Test func readsNothingOfThePayloadBeforeTheSignatureHolds() {
+    @Test func `the verifier reads nothing of the payload before the signature holds`() {
         // Every one of these has a payload that would be refused for another reason.
         for payload in ["", "not json", #"{"type":"match"}"#, #"{"exp":1}"#] {
             let token = TestIssuer(key: TestIssuer.secondKey).mint(header: issuer.header, payload: payload)

@@ -16,7 +16,7 @@ import Testing
         )
     }
 
-    @Test func everyStepPassesInItsOrder() {
+    @Test func `every step passes in its order`() {
         let explanation = explain(issuer.user())
         #expect(explanation.entries.map(\.step) == AssertionExplanation.Step.allCases)
         #expect(explanation.entries.allSatisfy { $0.outcome == .passed && !$0.detail.isEmpty })
@@ -24,7 +24,7 @@ import Testing
         #expect(explanation.assertion?.name == "david@example.com")
     }
 
-    @Test func stepsAfterTheFirstFailureAreNotReached() {
+    @Test func `steps after the first failure are not reached`() {
         let explanation = explain(issuer.user(with: ["type": #""match""#, "exp": "1"]))
         let outcomes = explanation.entries.map(\.outcome)
         let failed = outcomes.firstIndex(of: .failed)
@@ -36,7 +36,7 @@ import Testing
         #expect(explanation.entries[failed!].detail.contains(#""match""#))
     }
 
-    @Test func showsClaimsOnlyOnceTheSignatureHolds() {
+    @Test func `the explanation shows claims only once the signature holds`() {
         let forged = TestIssuer(key: TestIssuer.Key(TestIssuer.secondKey, id: issuer.key.id)).user(
             "secret-name@example.com"
         )
@@ -50,7 +50,7 @@ import Testing
         #expect(claims.first { $0.name == "identity_nonce" }?.value == .some(nil))
     }
 
-    @Test func neverShowsTokenOrSignature() {
+    @Test func `the explanation never shows token or signature`() {
         for token in [issuer.user(), issuer.user(with: ["aud": #""x""#]), TestIssuer(key: TestIssuer.secondKey).user()]
         {
             let shown = String(describing: explain(token))
@@ -58,14 +58,14 @@ import Testing
         }
     }
 
-    @Test func showsNoControlCharactersOfTheToken() {
+    @Test func `the explanation shows no control characters of the token`() {
         let header = #"{"alg":"\u001b[31mRED\r\n","kid":"x"}"#
         let shown = explain(issuer.mint(header: header, payload: "{}")).entries.map(\.detail).joined()
         #expect(shown.contains("?[31mRED??"))
         #expect(shown.unicodeScalars.allSatisfy { $0.value >= 0x20 })
     }
 
-    @Test func namesTheKnownKeysForAnUnknownOne() {
+    @Test func `the explanation names the known keys for an unknown one`() {
         let explanation = explain(TestIssuer(key: TestIssuer.secondKey).user())
         let entry = explanation.entries.first { $0.step == .key }
         #expect(entry?.detail.contains("1f0a2c5d7e") == true)
@@ -73,7 +73,7 @@ import Testing
     }
 
     /// One verification, not two: over many kinds of tokens both end alike.
-    @Test func agreesWithTheVerifier() {
+    @Test func `the explanation agrees with the verifier`() {
         var random = SeededRandom(state: 0x5EED_0004)
         let seeds = [
             issuer.user(), issuer.service(), issuer.user(with: ["aud": "[]"]), issuer.user(with: ["exp": "1"]),

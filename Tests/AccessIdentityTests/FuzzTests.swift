@@ -7,7 +7,7 @@ import Testing
     private let gate = Gate()
 
     /// Any change of a valid token is refused, also after the original's verdict is cached.
-    @Test func aChangedTokenNeverVerifies() {
+    @Test func `a changed token never verifies`() {
         var random = SeededRandom(state: 0x5EED_0005)
         let tokens = [gate.issuer.user(), gate.issuer.service()]
         for token in tokens { #expect(!gate.verdict(token).hasPrefix("assertion_")) }
@@ -24,7 +24,7 @@ import Testing
         #expect(gate.verifier.cachedVerdicts == 2)
     }
 
-    @Test func bytesOfAnyKindNeverTrap() {
+    @Test func `bytes of any kind never trap`() {
         var random = SeededRandom(state: 0x5EED_0006)
         for _ in 0..<5000 {
             let count = Int.random(in: 0...200, using: &random)
@@ -43,7 +43,7 @@ import Testing
     }
 
     /// Signed payloads and headers of every shape: the inner parsers see what an issuer gone wrong could send.
-    @Test func signedNonsenseNeverTrapsAndVerifiesOnlyWithGoodClaims() {
+    @Test func `signed nonsense never traps, and verifies only with good claims`() {
         var random = SeededRandom(state: 0x5EED_0007)
         let claims = Array(gate.issuer.user().split(separator: ".")[1].utf8).withUnsafeBytes { Base64URL.decode($0)! }
         let header = Array(gate.issuer.header.utf8)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func keySetsOfAnyShapeNeverTrap() {
+    @Test func `key sets of any shape never trap`() {
         var random = SeededRandom(state: 0x5EED_0008)
         let set = TestIssuer.jwkSet([TestIssuer.firstKey, TestIssuer.secondKey])
         var read = 0

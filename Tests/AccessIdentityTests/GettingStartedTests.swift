@@ -7,7 +7,7 @@ import GatehouseTestSupport
 import Synchronization
 import Testing
 
-/// The code of the article "Getting started", in its order. `theArticleHasThisCode` fails when the two part.
+/// The code of the article "Getting started", in its order. The test "the article has this code" fails when the two part.
 @Suite struct GettingStartedTests {
     struct Unavailable: Error {}
 
@@ -17,7 +17,7 @@ import Testing
         func body(of url: String) async throws -> [UInt8] { try await certs.fetch(url) }
     }
 
-    @Test func theArticleCompilesAndWorks() async throws {
+    @Test func `the article compiles and works`() async throws {
         try await withTemporaryDirectory { directory in
             let clock = ScriptedKeyClock()
             let certs = ScriptedCerts([TestIssuer.firstKey])
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func theArticleHasThisCode() throws {
+    @Test func `the article has this code`() throws {
         let here = URL(fileURLWithPath: #filePath)
         let root = here.deletingLastPathComponent().resolvingSymlinksInPath()
         let article = root.deletingLastPathComponent().deletingLastPathComponent()

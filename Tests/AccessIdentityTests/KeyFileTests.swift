@@ -26,7 +26,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         }
     }
 
-    @Test func readsWhatItWroteAndKeepsItToItself() async throws {
+    @Test func `the key file reads what it wrote, and keeps it to itself`() async throws {
         try await withTemporaryDirectory { directory in
             let file = KeyFile(path: directory + "/keys")
             #expect(try file.read(url: url) == nil)
@@ -41,7 +41,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         }
     }
 
-    @Test func refusesAFileThatOthersMayWrite() async throws {
+    @Test func `the key file refuses a file that others may write`() async throws {
         try await withTemporaryDirectory { directory in
             let file = KeyFile(path: directory + "/keys")
             for mode in [0o620, 0o602, 0o666] {
@@ -52,7 +52,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         }
     }
 
-    @Test func refusesWhatIsNoFileOfItsOwn() async throws {
+    @Test func `the key file refuses a path that is no file of its own`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/keys"
             #expect(problem(KeyFile(path: directory))?.contains("regular file") == true)
@@ -72,7 +72,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         }
     }
 
-    @Test func writingReplacesALinkInsteadOfFollowingIt() async throws {
+    @Test func `writing replaces a link instead of following it`() async throws {
         try await withTemporaryDirectory { directory in
             let victim = directory + "/victim"
             try Data("untouched".utf8).write(to: URL(fileURLWithPath: victim))
@@ -86,7 +86,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
 }
 
 @Suite struct UnknownKeyGateTests {
-    @Test func forgetsTheOldestBeyondItsBound() {
+    @Test func `the gate for unknown keys forgets the oldest beyond its bound`() {
         var gate = UnknownKeyGate(interval: 0, memory: 3600)
         for index in 0..<(UnknownKeyGate.maximumRemembered * 3) { gate.remained("k\(index)", now: 0) }
         #expect(gate.rememberedCount == UnknownKeyGate.maximumRemembered)
@@ -95,7 +95,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         #expect(!gate.admits("k\(UnknownKeyGate.maximumRemembered * 2)", now: 0))
     }
 
-    @Test func remembersForAsLongAsItIsTold() {
+    @Test func `the gate for unknown keys remembers an id for the given time`() {
         var gate = UnknownKeyGate(interval: 0, memory: 100)
         gate.remained("a", now: 10)
         #expect(!gate.admits("a", now: 109))
@@ -104,7 +104,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         #expect(!gate.admits("a", now: 111))
     }
 
-    @Test func aClockSetBackDoesNotShutTheGate() {
+    @Test func `a clock set back does not shut the gate`() {
         var gate = UnknownKeyGate(interval: 60, memory: 100)
         for _ in 0..<UnknownKeyGate.budget {
             gate.lookUpStarted(now: 1000)

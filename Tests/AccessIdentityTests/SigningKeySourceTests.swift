@@ -32,7 +32,7 @@ import Testing
         )
     }
 
-    @Test func publishesWhatItFetched() async throws {
+    @Test func `the source publishes what it fetched`() async throws {
         let source = try source()
         #expect(await source.keys == nil)
         #expect(await !source.status.isReady(now: clock.now()))
@@ -47,7 +47,7 @@ import Testing
         #expect(status.age(now: clock.now()) == 5)
     }
 
-    @Test func keepsServingThroughAnOutageUpToTheBound() async throws {
+    @Test func `the source keeps serving through an outage up to the bound`() async throws {
         let source = try source()
         await source.refresh()
         certs.fail()
@@ -73,7 +73,7 @@ import Testing
         [UInt8](), Array("<html>".utf8), Array(#"{"keys":[]}"#.utf8), Array(#"{"keys":[{"kty":"EC","kid":"x"}]}"#.utf8),
         [UInt8](repeating: 0x20, count: SigningKeySource.maximumResponseBytes) + Array(#"{"keys":[]}"#.utf8),
     ])
-    func anAnswerWithoutUsableKeysCountsAsAnOutage(_ body: [UInt8]) async throws {
+    func `an answer without usable keys counts as an outage`(_ body: [UInt8]) async throws {
         let source = try source()
         await source.refresh()
         certs.serve(bytes: body)
@@ -83,14 +83,14 @@ import Testing
         #expect(published.keyIDs.count == 1)
     }
 
-    @Test func tellsWhichKeysItSkips() async throws {
+    @Test func `the source says which keys it skips`() async throws {
         certs.serve(bytes: Array(#"{"keys":[{"kty":"EC","kid":"x"},\#(TestIssuer.firstKey.jwk)]}"#.utf8))
         let source = try source()
         #expect(await source.refresh())
         #expect(await source.status.skipped == [.init(keyID: "x", reason: "kty is not RSA")])
     }
 
-    @Test func fetchesOnceForAllWhoWait() async throws {
+    @Test func `the source fetches once for all waiting requests`() async throws {
         let source = try source()
         certs.hold()
         async let first = source.refresh()
@@ -105,7 +105,7 @@ import Testing
         #expect(certs.fetches == 1)
     }
 
-    @Test func looksAnUnknownKeyUpAndFindsIt() async throws {
+    @Test func `the source looks an unknown key up, and finds it`() async throws {
         let source = try source()
         await source.refresh()
         certs.serve([TestIssuer.firstKey, TestIssuer.secondKey])
@@ -120,7 +120,7 @@ import Testing
         #expect(certs.fetches == 2)
     }
 
-    @Test func aStrayKeyDoesNotDelayARotation() async throws {
+    @Test func `a stray key does not delay a rotation`() async throws {
         let source = try source()
         await source.refresh()
         #expect(await !source.lookUp("stray"))
@@ -130,7 +130,7 @@ import Testing
         #expect(certs.fetches == 3)
     }
 
-    @Test func looksUpThreeTimesAndThenOnceAMinuteAndRemembersWhatIsUnknown() async throws {
+    @Test func `the source looks up three times and then once a minute, and remembers what is unknown`() async throws {
         let source = try source()
         await source.refresh()
         for (index, name) in ["made-up", "second", "third"].enumerated() {
@@ -154,7 +154,7 @@ import Testing
         #expect(!source.mayLookUp("and one more"))
     }
 
-    @Test func aClockThatIsSetBackDoesNotShutTheGate() async throws {
+    @Test func `a clock that is set back does not shut the gate`() async throws {
         let source = try source()
         await source.refresh()
         for name in ["one", "two", "three"] { #expect(await !source.lookUp(name)) }
@@ -165,7 +165,7 @@ import Testing
         #expect(certs.fetches == 7)
     }
 
-    @Test func aFailedLookUpIsNotHeldAgainstTheKey() async throws {
+    @Test func `a failed look-up is not held against the key`() async throws {
         let source = try source()
         await source.refresh()
         certs.fail()
@@ -178,7 +178,7 @@ import Testing
         #expect(await source.lookUp("9b8e7d6c5a"))
     }
 
-    @Test func aChangedSetForgetsWhatWasUnknown() async throws {
+    @Test func `a changed set forgets what was unknown`() async throws {
         let source = try source()
         await source.refresh()
         #expect(await !source.lookUp("made-up"))
@@ -189,7 +189,7 @@ import Testing
         #expect(source.mayLookUp("made-up"))
     }
 
-    @Test func refreshesInTheBackgroundAndRetriesSooner() async throws {
+    @Test func `the source refreshes in the background, and retries sooner`() async throws {
         let source = try source()
         let task = Task { await source.run() }
         #expect(await clock.nextSleep() == 3600)
@@ -210,7 +210,7 @@ import Testing
     }
 
     @Test(arguments: [(-1.0, 3240), (1.0, 3960), (7.0, 3960), (-7.0, 3240)] as [(Double, Int64)])
-    func spreadsTheRefreshes(_ jitter: Double, _ wait: Int64) async throws {
+    func `the source spreads the refreshes`(_ jitter: Double, _ wait: Int64) async throws {
         let source = try source(jitter: { jitter })
         let task = Task { await source.run() }
         #expect(await clock.nextSleep() == wait)
@@ -218,7 +218,7 @@ import Testing
         await task.value
     }
 
-    @Test func aColdStartDuringAnOutageServesFromTheFile() async throws {
+    @Test func `a cold start during an outage serves from the file`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/keys"
             let before = try source(path: path)
@@ -241,7 +241,7 @@ import Testing
         }
     }
 
-    @Test func theFileIsNotUsedWhileTheIssuerAnswers() async throws {
+    @Test func `the file is not used while the issuer answers`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/keys"
             await (try source(path: path)).refresh()
@@ -252,7 +252,7 @@ import Testing
         }
     }
 
-    @Test func theFileOfAnotherIssuerIsNotUsed() async throws {
+    @Test func `the file of another issuer is not used`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/keys"
             await (try source(path: path)).refresh()
@@ -264,7 +264,7 @@ import Testing
         }
     }
 
-    @Test func aFileFromTheFutureIsNotUsed() async throws {
+    @Test func `a file from the future is not used`() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/keys"
             await (try source(path: path)).refresh()
@@ -277,14 +277,14 @@ import Testing
         }
     }
 
-    @Test func aFileThatCannotBeWrittenDoesNotStopTheKeys() async throws {
+    @Test func `a file that cannot be written does not stop the keys`() async throws {
         let source = try source(path: "/nonexistent-directory/keys")
         #expect(await source.refresh())
         #expect(await source.keys?.count == 1)
         #expect(await source.status.fileProblem != nil)
     }
 
-    @Test func fetchesWhenARequestFindsTheKeysExpired() async throws {
+    @Test func `the source fetches when a request finds the keys expired`() async throws {
         let source = try source()
         await source.refresh()
         // A machine that slept: the next round of the background is far away, and the certs server is well.
@@ -299,7 +299,7 @@ import Testing
         #expect(certs.fetches == 2)
     }
 
-    @Test func fetchesForExpiredKeysOnceAMinuteWhileThatFails() async throws {
+    @Test func `the source fetches for expired keys once a minute while that fails`() async throws {
         let source = try source()
         await source.refresh()
         clock.advance(4 * 86_400)
@@ -314,7 +314,7 @@ import Testing
         #expect(await source.renew())
     }
 
-    @Test func letsRequestsWaitForTheFetchThatIsUnderWay() async throws {
+    @Test func `the source lets requests wait for the fetch that is under way`() async throws {
         let source = try source()
         certs.hold()
         let first = Task { await source.refresh() }

@@ -21,7 +21,7 @@ import Testing
         return "{" + members.map { #""\#($0)":\#($1)"# }.joined(separator: ",") + "}"
     }
 
-    @Test func readsWhatAccessServes() throws {
+    @Test func `the key set reads what Access serves`() throws {
         let keys = try SigningKeys(jwkSet: TestIssuer.jwkSet([TestIssuer.firstKey, TestIssuer.secondKey]))
         #expect(keys.keyIDs == ["1f0a2c5d7e", "9b8e7d6c5a"])
         #expect(keys.skipped.isEmpty)
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: [2, 3, 5, 251, 257, 3 * 5 * 7, 7919, 16_381] as [UInt64])
-    func takesNoModulusWithASmallFactor(_ factor: UInt64) throws {
+    func `the key set takes no modulus with a small factor`(_ factor: UInt64) throws {
         let modulus = product(Array(TestIssuer.secondKey.modulus.dropFirst(Int(factor % 4))), factor)
         let large = product(modulus, 65_537 * 65_537)
         #expect(WeakKeys.hasSmallFactor(modulus))
@@ -53,7 +53,7 @@ import Testing
         #expect(keys.skipped.map(\.reason) == ["the modulus has a small factor: it is no product of two large primes"])
     }
 
-    @Test func takesEveryModulusOfTwoLargePrimes() {
+    @Test func `the key set takes every modulus of two large primes`() {
         for key in [TestIssuer.firstKey, TestIssuer.secondKey] { #expect(!WeakKeys.hasSmallFactor(key.modulus)) }
     }
 
@@ -62,13 +62,13 @@ import Testing
         "<html>",
         #"{"keys":[],"keys":[]}"#, "\u{FEFF}" + #"{"keys":[]}"#, #"{"keys":[1,]}"#,
     ])
-    func refusesWhatIsNoKeySet(_ text: String) throws {
+    func `bytes that are no key set are refused`(_ text: String) throws {
         let error = #expect(throws: AccessIdentityError.self) { try SigningKeys(jwkSet: Array(text.utf8)) }
         #expect(error?.code == .keySetMalformed)
         #expect(error?.source == .upstream)
     }
 
-    @Test func takesOptionalMembersAbsentAndUnknownOnesPresent() throws {
+    @Test func `the key set takes optional members absent, and unknown ones present`() throws {
         #expect(try keys(jwk(["alg": nil, "use": nil])).count == 2)
         #expect(try keys(jwk(["key_ops": #"["verify"]"#, "x5t": #""abc""#, "oth": "[{}]"])).count == 2)
         // Some encoders leave the sign byte.
@@ -89,7 +89,9 @@ import Testing
             (["e": "65537"], "not an object of a key"),
         ] as [(KeyValuePairs<String, String?>, String)]
     )
-    func skipsAnUnusableKeyAndSaysWhy(_ changes: KeyValuePairs<String, String?>, _ why: String) throws {
+    func `the key set skips an unusable key, and says why`(_ changes: KeyValuePairs<String, String?>, _ why: String)
+        throws
+    {
         let keys = try keys(jwk(changes))
         #expect(keys.keyIDs == [good.id])
         #expect(keys.skipped.count == 1)
@@ -97,19 +99,19 @@ import Testing
     }
 
     @Test(arguments: ["7", "null", "[]", #""key""#])
-    func skipsWhatIsNoObject(_ member: String) throws {
+    func `the key set skips an entry that is no object`(_ member: String) throws {
         #expect(try keys(member).keyIDs == [good.id])
         #expect(try keys(member).skipped.count == 1)
     }
 
-    @Test func skipsAKeyWithAMemberTwice() throws {
+    @Test func `the key set skips a key with a member twice`() throws {
         let twice = jwk([:]).dropLast() + #","\u006b\u0069d":"1f0a2c5d7e"}"#
         let keys = try keys(String(twice))
         #expect(keys.keyIDs == [good.id])
         #expect(keys.skipped.first?.reason == "a member stands twice")
     }
 
-    @Test func wantsAtLeast2048Bits() throws {
+    @Test func `the key set wants at least 2048 bits`() throws {
         let small = TestIssuer.Key(id: "small", bits: 1024)
         let keys = try keys(small.jwk)
         #expect(keys.keyIDs == [good.id])
@@ -118,7 +120,7 @@ import Testing
         #expect(try self.keys(jwk(["n": #""\#(huge)""#])).keyIDs == [good.id])
     }
 
-    @Test func refusesBothOfTwoDifferentKeysWithOneID() throws {
+    @Test func `the key set refuses both of two different keys with one id`() throws {
         let impostor = TestIssuer.Key(TestIssuer.secondKey, id: good.id)
         let keys = try keys(impostor.jwk)
         #expect(keys.count == 0)
@@ -128,14 +130,14 @@ import Testing
         #expect(try self.keys(good.jwk).skipped.isEmpty)
     }
 
-    @Test func boundsTheNumberOfKeys() throws {
+    @Test func `the key set bounds the number of keys`() throws {
         let members = (0..<80).map { TestIssuer.Key(good, id: "k\($0)").jwk }
         let keys = try SigningKeys(jwkSet: Array(#"{"keys":[\#(members.joined(separator: ","))]}"#.utf8))
         #expect(keys.count == 64)
         #expect(keys.skipped.count == 1)
     }
 
-    @Test func comparesByKeysAlone() throws {
+    @Test func `key sets are compared by their keys alone`() throws {
         let one = try keys()
         #expect(one.verifiesSame(as: try keys("{}").serving(until: 5)))
         #expect(!one.verifiesSame(as: try keys(jwk([:]))))
@@ -152,7 +154,7 @@ import Testing
         "https://[2001:db8::1]:443/", "http://127.0.0.1:8080/certs", "http://localhost/", "http://[::1]:9/",
         "http://127.255.0.1/",
     ])
-    func takesSecureOrLoopbackURLs(_ text: String) throws { #expect(try SigningKeysURL(text).text == text) }
+    func `secure and loopback URLs are taken`(_ text: String) throws { #expect(try SigningKeysURL(text).text == text) }
 
     @Test(arguments: [
         "", "example.com", "http://example.com/", "ftp://example.com/", "https://", "https:///certs",
@@ -165,12 +167,12 @@ import Testing
         "https://example.com/\n", "https://[::1", "https://.example.com/", "http:/\\localhost/", "http://0.0.0.0/",
         "http://10.0.0.1/",
     ])
-    func refusesEveryOther(_ text: String) {
+    func `every other URL is refused`(_ text: String) {
         let error = #expect(throws: AccessIdentityError.self) { try SigningKeysURL(text) }
         #expect(error?.code == .invalidURL)
     }
 
-    @Test func derivesTheURLFromTheIssuer() throws {
+    @Test func `the URL is derived from the issuer`() throws {
         let url = "https://example.cloudflareaccess.com/cdn-cgi/access/certs"
         #expect(try SigningKeysURL(issuer: AccessPolicy.issuer(team: "example")).text == url)
         #expect(try SigningKeysURL(issuer: "https://example.cloudflareaccess.com/").text == url)

@@ -72,7 +72,7 @@ import Testing
         return explanation.entries.first { $0.step == .signature }?.outcome == .passed
     }
 
-    @Test func theFilesAreWhole() {
+    @Test func `the files are whole`() {
         #expect(Self.signatures.map(\.id) == Array(1...401))
         #expect(Self.keySets.map(\.id) == Array(1...26))
         for (id, _) in Self.refusedSignatures { #expect(Self.signatures[id - 1].isValid) }
@@ -80,20 +80,20 @@ import Testing
     }
 
     @Test(arguments: signatures)
-    func judgesTheSignatureVectors(_ vector: Vector) throws {
+    func `the verifier judges the signature vectors`(_ vector: Vector) throws {
         let isExpected = vector.isValid && Self.refusedSignatures[vector.id] == nil
         #expect(try isAccepted(vector.token, keySet: vector.keySet) == isExpected)
     }
 
     @Test(arguments: keySets)
-    func judgesTheKeySetVectors(_ vector: Vector) throws {
+    func `the verifier judges the key set vectors`(_ vector: Vector) throws {
         let isExpected = vector.isValid && Self.refusedKeySets[vector.id] == nil
         #expect(try isAccepted(vector.token, keySet: vector.keySet) == isExpected)
     }
 
     /// The HMAC vectors in the same form, but with an RS256 header and signature: what they say about parts and encoding.
     @Test(arguments: signatures.filter { (1...17).contains($0.id) || (357...377).contains($0.id) })
-    func judgesTheResignedVectors(_ vector: Vector) throws {
+    func `the verifier judges the vectors that are signed anew`(_ vector: Vector) throws {
         let token = resigned(vector)
         let deviates = Self.refusedSignatures[vector.id].map { !$0.contains("HMAC") } ?? false
         let isExpected = vector.isValid && !deviates || Self.unpadded[vector.id] != nil

@@ -12,7 +12,7 @@ import Testing
         return assertion
     }
 
-    @Test func aSecondUseFindsTheFirstVerdict() throws {
+    @Test func `a second use finds the first verdict`() throws {
         let gate = Gate()
         let token = gate.issuer.user()
         let first = try assertion(gate, token)
@@ -22,7 +22,7 @@ import Testing
         #expect(gate.verifier.cachedVerdicts == 2)
     }
 
-    @Test func attachesWhatTheCallerMakesOncePerAssertion() throws {
+    @Test func `the cache attaches what the caller makes, once per assertion`() throws {
         final class Mine: Sendable {
             let name: String
             init(name: String) { self.name = name }
@@ -49,7 +49,7 @@ import Testing
         #expect(made == 1)
     }
 
-    @Test func comparesACachedVerdictWithTheTimeOnEachUse() {
+    @Test func `the cache compares a cached verdict with the time on each use`() {
         let gate = Gate(maximumTokenAge: 50)
         let token = gate.issuer.user(lasting: 100)
         #expect(gate.verdict(token) == david)
@@ -62,7 +62,7 @@ import Testing
         #expect(gate.verdict(token, now: now + 130) == "assertion_expired")
     }
 
-    @Test func comparesACachedVerdictWithTheAudienceOnEachUse() {
+    @Test func `the cache compares a cached verdict with the audience on each use`() {
         let gate = Gate()
         let token = gate.issuer.user()
         #expect(gate.verdict(token) == david)
@@ -72,14 +72,14 @@ import Testing
     }
 
     /// A verdict that was refused for one route's audience must not open another's, nor the other way round.
-    @Test func aTokenRefusedForOneAudienceIsStillTakenForItsOwn() {
+    @Test func `a token refused for one audience is still taken for its own`() {
         let gate = Gate()
         let token = gate.issuer.user()
         #expect(gate.verdict(token, audiences: ["other"]) == "assertion_audience")
         #expect(gate.verdict(token) == david)
     }
 
-    @Test func aKeyThatLeavesTheSetStopsVerifyingAtOnce() throws {
+    @Test func `a key that leaves the set stops verifying at once`() throws {
         let gate = Gate(keys: [TestIssuer.firstKey, TestIssuer.secondKey])
         let token = gate.issuer.user()
         #expect(gate.verdict(token) == david)
@@ -90,7 +90,7 @@ import Testing
         #expect(gate.verdict(token) == "keys unavailable")
     }
 
-    @Test func aKeyReplacedUnderItsIDStopsVerifying() throws {
+    @Test func `a key replaced under its id stops verifying`() throws {
         let gate = Gate()
         let token = gate.issuer.user()
         #expect(gate.verdict(token) == david)
@@ -99,7 +99,7 @@ import Testing
         #expect(gate.verdict(token) == "assertion_signature")
     }
 
-    @Test func theSameKeysServingLongerKeepTheVerdicts() throws {
+    @Test func `the same keys serving longer keep the verdicts`() throws {
         let gate = Gate()
         let token = gate.issuer.user()
         let keys = try SigningKeys(jwkSet: gate.issuer.jwkSet)
@@ -113,7 +113,7 @@ import Testing
         #expect(gate.verdict(gate.issuer.service(), now: now + 11) == "keys unavailable")
     }
 
-    @Test func aChangedPolicyDropsTheVerdicts() {
+    @Test func `a changed policy drops the verdicts`() {
         let gate = Gate()
         let token = gate.issuer.user()
         #expect(gate.verdict(token) == david)
@@ -130,7 +130,7 @@ import Testing
         ("x@münchen.de", "x@xn--mnchen-3ya.de"), ("x@xn--mnchen-3ya.de", "X@München.DE"),
         ("*@münchen.de", "anybody@xn--mnchen-3ya.de"), ("νίκος@example.gr", "ΝΊΚΟΣ@example.gr"),
     ])
-    func aDeniedAddressIsDeniedInEverySpelling(denied: String, signedIn: String) {
+    func `a denied address is denied in every spelling`(denied: String, signedIn: String) {
         let gate = Gate()
         #expect(gate.verdict(gate.issuer.user(signedIn)) == "user \(signedIn)")
         gate.verifier.update(policy: AccessPolicy(issuer: gate.issuer.issuer, denied: .init(users: [denied])))
@@ -138,14 +138,14 @@ import Testing
         #expect(gate.verdict(gate.issuer.user("somebody@example.com")) == "user somebody@example.com")
     }
 
-    @Test func refusalsAreNotRemembered() {
+    @Test func `refusals are not remembered`() {
         let gate = Gate()
         #expect(gate.verdict("a.b.c") == "assertion_malformed")
         #expect(gate.verdict(gate.issuer.user(with: ["type": #""match""#])) == "assertion_type")
         #expect(gate.verifier.cachedVerdicts == 0)
     }
 
-    @Test func theBoundHoldsAndWhatIsUsedStays() throws {
+    @Test func `the bound holds, and what is used stays`() throws {
         let gate = Gate(cacheEntries: 4)
         let favourite = gate.issuer.user("favourite@example.com")
         let first = try assertion(gate, favourite)
@@ -160,7 +160,7 @@ import Testing
         #expect(none.verifier.cachedVerdicts == 0)
     }
 
-    @Test func whatExpiredMakesRoomWithoutBeingAskedFor() {
+    @Test func `what expired makes room without being asked for`() {
         let gate = Gate()
         for index in 0..<3 { _ = gate.verdict(gate.issuer.user("short\(index)@example.com", lasting: 10)) }
         #expect(gate.verifier.cachedVerdicts == 3)
@@ -169,7 +169,7 @@ import Testing
         #expect(gate.verifier.cachedVerdicts == 1)
     }
 
-    @Test func aCacheUnderChurnAnswersAsOneWithout() {
+    @Test func `a cache under churn answers like one without`() {
         var random = SeededRandom(state: 0x5EED_0003)
         let cached = Gate(cacheEntries: 5)
         let plain = Gate(cacheEntries: 0)

@@ -18,13 +18,13 @@ final class AuthorizationServer: Sendable {
     /// - Parameters:
     ///   - lifetime: of an access token, in seconds.
     ///   - key: whose key an app signs with.
-    static func start(_ folder: Kit.Folder, lifetime: Int, key: TestIssuer.Key) async throws -> AuthorizationServer {
+    static func start(_ folder: Tools.Folder, lifetime: Int, key: TestIssuer.Key) async throws -> AuthorizationServer {
         try folder.write(key.pem, to: "app.pem")
         try folder.write(clientSecret + "\n", to: "client-secret")
         for name in ["app.pem", "client-secret"] { chmod("\(folder.path)/\(name)", 0o600) }
         let process = try ChildProcess(
-            try #require(Kit.pythonAuthorization),
-            [Kit.script("authorization.py"), "\(lifetime)", "\(folder.path)/app.pem"],
+            try #require(Tools.pythonAuthorization),
+            [Tools.script("authorization.py"), "\(lifetime)", "\(folder.path)/app.pem"],
             environment: ["PYTHONDONTWRITEBYTECODE": "1", "AUTHLIB_INSECURE_TRANSPORT": "1"]
         )
         let ready = try JSON(parsing: try await process.firstLine())
@@ -72,7 +72,7 @@ final class AuthorizationServer: Sendable {
     }
 }
 
-extension Kit {
+extension Tools {
     /// An interpreter that has authlib.
     static let pythonAuthorization = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_AUTHLIB"]
 }
@@ -80,7 +80,7 @@ extension Kit {
 extension Trait where Self == ConditionTrait {
     static var needsAuthlib: Self {
         .enabled(
-            if: Kit.pythonAuthorization != nil && Kit.python2 != nil,
+            if: Tools.pythonAuthorization != nil && Tools.python2 != nil,
             "GATEHOUSE_TEST_PYTHON_AUTHLIB names no interpreter; deploy/test.sh provides it"
         )
     }

@@ -4,7 +4,7 @@ import GatehouseTestSupport
 import Testing
 
 /// Answers of real servers beside MCP, and whether a caller whom grants limit gets any of them.
-@Suite("What an upstream has beside MCP", .needsKit, .timeLimit(.minutes(3)))
+@Suite("What an upstream has beside MCP", .needsTools, .timeLimit(.minutes(3)))
 struct BesideTests {
     private static func route(_ name: String, _ upstream: String, more: [String]) -> String {
         let lines = [
@@ -15,7 +15,7 @@ struct BesideTests {
     }
 
     private static func post(
-        _ gateway: Gateway,
+        _ gateway: Instance,
         _ path: String,
         as user: String,
         session: String? = nil,
@@ -33,7 +33,7 @@ struct BesideTests {
         )
     }
 
-    private static func reason(_ response: CurlResponse, _ gateway: Gateway) async throws -> String? {
+    private static func reason(_ response: CurlResponse, _ gateway: Instance) async throws -> String? {
         let id = try #require(response.header("x-request-id"))
         return try await gateway.auditRows(of: id, count: 2).compactMap { $0["reason"].text }.last { !$0.isEmpty }
     }
@@ -41,8 +41,8 @@ struct BesideTests {
     // MARK: - Apache
 
     @Test func `Apache answers TRACE with the injected token, so no route forwards it`() async throws {
-        let folder = try Kit.Folder()
-        let port = try Gateway.freePort()
+        let folder = try Tools.Folder()
+        let port = try Instance.freePort()
         try folder.write(
             """
             ServerName localhost
@@ -73,9 +73,9 @@ struct BesideTests {
         try await apache.eventually { (try? await CurlClient().perform(direct)) != nil }
         #expect(try await CurlClient().perform(direct).body.text.contains("an-echoed-value"))
 
-        let grants = ["allow: [ { users: [\"\(Gateway.limitedUser)\"], tools: [], prompts: [], resources: [] } ]"]
+        let grants = ["allow: [ { users: [\"\(Instance.limitedUser)\"], tools: [], prompts: [], resources: [] } ]"]
         let upstream = "http://127.0.0.1:\(port)"
-        let gateway = try await Gateway.start(
+        let gateway = try await Instance.start(
             .environment,
             routes: Self.route("mcp", upstream, more: grants) + Self.route("open", upstream, more: [])
                 + Self.route("plain", upstream, more: ["protocol: http"])
@@ -85,12 +85,12 @@ struct BesideTests {
                 let response = try await gateway.request(
                     "/\(route)",
                     method: method,
-                    assertion: gateway.assertion(of: Gateway.limitedUser),
+                    assertion: gateway.assertion(of: Instance.limitedUser),
                     headers: [CurlHeader("Accept", "text/event-stream")]
                 )
                 #expect(response.status == 405, "\(route) \(method)")
                 #expect(response.header("allow")?.contains("POST") == true)
-                #expect(!response.body.text.contains(Gateway.token))
+                #expect(!response.body.text.contains(Instance.token))
                 #expect(try await Self.reason(response, gateway) == "method_denied")
             }
         }
@@ -112,17 +112,17 @@ struct BesideTests {
 
     @Test func `somebody limited to one tool gets nothing of the API beside it`() async throws {
         let server = try ChildProcess(
-            try Kit.python(.one),
-            ["-W", "ignore", Kit.script("beside.py")],
+            try Tools.python(.one),
+            ["-W", "ignore", Tools.script("beside.py")],
             environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
         )
         let port = try #require(try JSON(parsing: try await server.firstLine())["port"].number)
         let upstream = "http://127.0.0.1:\(port)"
         let grants = [
-            "allow:", "  - { users: [\"\(Gateway.user)\"] }",
-            "  - { users: [\"\(Gateway.limitedUser)\"], tools: [get_item], prompts: [], resources: [] }",
+            "allow:", "  - { users: [\"\(Instance.user)\"] }",
+            "  - { users: [\"\(Instance.limitedUser)\"], tools: [get_item], prompts: [], resources: [] }",
         ]
-        let gateway = try await Gateway.start(
+        let gateway = try await Instance.start(
             .environment,
             routes: Self.route("wide", upstream, more: grants)
                 + Self.route("narrow", upstream, more: ["mcp: { paths: [/mcp] }"] + grants)
@@ -154,7 +154,7 @@ struct BesideTests {
             let response = try await gateway.request(
                 attack.path,
                 method: attack.method,
-                assertion: gateway.assertion(of: Gateway.limitedUser),
+                assertion: gateway.assertion(of: Instance.limitedUser),
                 headers: [CurlHeader("Accept", attack.accept)],
                 body: attack.body
             )
@@ -166,14 +166,14 @@ struct BesideTests {
         // It asks for a stream, and the API gives an item all the same.
         let item = try await gateway.request(
             "/wide/items/2",
-            assertion: gateway.assertion(of: Gateway.limitedUser),
+            assertion: gateway.assertion(of: Instance.limitedUser),
             headers: [CurlHeader("Accept", "text/event-stream")]
         )
         #expect(item.status == 502 && !item.body.text.contains("two"))
         #expect(try await Self.reason(item, gateway) == "upstream_not_mcp")
         let missing = try await gateway.request(
             "/wide/nothing",
-            assertion: gateway.assertion(of: Gateway.limitedUser),
+            assertion: gateway.assertion(of: Instance.limitedUser),
             headers: [CurlHeader("Accept", "text/event-stream")]
         )
         #expect(missing.status == 404 && missing.body.text.isEmpty)
@@ -187,13 +187,13 @@ struct BesideTests {
     @Test(arguments: ["wide", "narrow"])
     func `and the tool works, with its session to the end`(route: String) async throws {
         let server = try ChildProcess(
-            try Kit.python(.one),
-            ["-W", "ignore", Kit.script("beside.py")],
+            try Tools.python(.one),
+            ["-W", "ignore", Tools.script("beside.py")],
             environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
         )
         let port = try #require(try JSON(parsing: try await server.firstLine())["port"].number)
-        let lina = Gateway.limitedUser
-        let gateway = try await Gateway.start(
+        let lina = Instance.limitedUser
+        let gateway = try await Instance.start(
             .environment,
             routes: Self.route(
                 route,

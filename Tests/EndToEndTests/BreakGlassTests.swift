@@ -2,17 +2,17 @@ import CurlClient
 import Foundation
 import Testing
 
-extension Rigs {
-    @Suite("Break-glass credentials and rates of the binary", .needsKit, .timeLimit(.minutes(6)))
+extension OneAtATime {
+    @Suite("Break-glass credentials and rates of the binary", .needsTools, .timeLimit(.minutes(6)))
     struct BreakGlassTests {
         private static func bearer(_ text: String) -> [CurlHeader] { [CurlHeader("Authorization", "Bearer \(text)")] }
 
-        @Test(arguments: [Gateway.Store.environment, .sqlite])
-        func `one that is issued opens a running instance, and closes it when it is revoked`(store: Gateway.Store)
+        @Test(arguments: [Instance.Store.environment, .sqlite])
+        func `one that is issued opens a running instance, and closes it when it is revoked`(store: Instance.Store)
             async throws
         {
             let server = try await MCPServer.start(.two)
-            let gateway = try await Gateway.start(store, server, options: ["authenticate: [access, bearer]"])
+            let gateway = try await Instance.start(store, server, options: ["authenticate: [access, bearer]"])
             #expect(try await gateway.request("/two").status == 401)
             let text = try await gateway.command("bearer", "issue", "night", "--routes", "two", "--for", "1h")
                 .trimmingCharacters(in: .newlines)
@@ -50,7 +50,7 @@ extension Rigs {
         @Test func `a rate holds for each principal, whatever loop their connections are on`() async throws {
             let server = try await MCPServer.start(.two)
             let options = ["protocol: http", "limits: { rate: 5/d }"]
-            let gateway = try await Gateway.start(.environment, server, options: options)
+            let gateway = try await Instance.start(.environment, server, options: options)
             let david = gateway.assertion()
             var statuses: [Int] = []
             for _ in 0..<8 { statuses.append(try await gateway.request("/two", assertion: david).status) }

@@ -6,14 +6,14 @@ import Testing
 /// The status page of a running instance in headless Chromium, as Debian's package `chromium` brings it.
 @Suite(
     "The status page in a browser",
-    .needsKit,
+    .needsTools,
     .enabled(if: Chromium.path != nil, "no chromium: apt-get install chromium"),
     .timeLimit(.minutes(5))
 )
 struct BrowserTests {
     @Test func `shows its facts under its own policy, in both schemes`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: "{}")
         let refused = try await gateway.request("/two", method: "POST", body: "{}")
         let id = try #require(refused.header("x-request-id"))
@@ -23,7 +23,7 @@ struct BrowserTests {
         let page = try await CurlClient().perform(request)
         #expect(page.status == 200)
         #expect(page.body.text.contains(id))
-        #expect(!page.body.text.contains(Gateway.token))
+        #expect(!page.body.text.contains(Instance.token))
 
         // A browser knows no unix sockets: the same bytes under the same fields from a port.
         let fields = ["content-type", "content-security-policy", "x-frame-options"].map { name in

@@ -3,23 +3,24 @@ import GatehouseTestSupport
 import Testing
 
 /// `gatehouse call` against servers of the official SDKs, and the whole way through Gatehouse.
-@Suite("Calling an upstream from the command line", .needsKit, .timeLimit(.minutes(3)))
+@Suite("Calling an upstream from the command line", .needsTools, .timeLimit(.minutes(3)))
 struct CallCommandTests {
-    private func call(_ gateway: Gateway, _ arguments: [String]) async throws -> (exit: ChildProcess.Exit, json: JSON) {
+    private func call(_ gateway: Instance, _ arguments: [String]) async throws -> (exit: ChildProcess.Exit, json: JSON)
+    {
         let words = ["call"] + arguments + ["--json", "--config", gateway.configuration]
-        let process = try ChildProcess(Kit.gatehouse, words, environment: Gateway.environment)
+        let process = try ChildProcess(Tools.gatehouse, words, environment: Instance.environment)
         process.closeInput()
         let exit = await process.exit()
         let output = await process.output.whole
         let errors = await process.errors.whole
-        #expect(!output.contains(Gateway.token) && !errors.contains(Gateway.token))
+        #expect(!output.contains(Instance.token) && !errors.contains(Instance.token))
         try #require(!output.isEmpty, "\(errors)")
         return (exit, try JSON(parsing: output))
     }
 
     @Test func `both SDKs in both eras answer, with the token that Gatehouse injects`() async throws {
         let (one, two) = (try await MCPServer.start(.one), try await MCPServer.start(.two))
-        let gateway = try await Gateway.start(.environment, one, two)
+        let gateway = try await Instance.start(.environment, one, two)
         for (route, server, version) in [
             ("one", one, "2025-11-25"), ("two", two, "2025-11-25"), ("two", two, "2026-07-28"),
         ] {
@@ -34,13 +35,13 @@ struct CallCommandTests {
             #expect(half["result"]["content"].elements.first?["text"].text == "hello")
             #expect(half["steps"].elements.contains { $0["detail"].text?.contains(version) ?? false }, "\(half)")
             let received = try await server.received().filter { $0.method == "POST" }
-            #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Gateway.token] } && !received.isEmpty)
+            #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Instance.token] } && !received.isEmpty)
         }
     }
 
     @Test func `finds the era out by itself, and ends the session that it began`() async throws {
         let one = try await MCPServer.start(.one)
-        let gateway = try await Gateway.start(.environment, one)
+        let gateway = try await Instance.start(.environment, one)
         let (exit, json) = try await call(gateway, ["one"])
         #expect(exit == .code(0) && json["works"] == .bool(true))
         #expect(try await one.received().last?.method == "DELETE")
@@ -49,7 +50,7 @@ struct CallCommandTests {
     @Test(arguments: SDK.allCases)
     func `a server of the legacy transport is found by its stream`(sdk: SDK) async throws {
         let server = try await MCPServer.start(sdk, .sse)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let arguments = ["--path", "/sse", "--list", "--tool", "echo", "--arguments", #"{"text":"hello"}"#]
         let (exit, json) = try await call(gateway, [sdk.route] + arguments)
         #expect(exit == .code(0), "\(json)")
@@ -58,18 +59,18 @@ struct CallCommandTests {
         #expect(half["result"]["content"].elements.first?["text"].text == "hello")
         #expect(half["steps"].elements.contains { $0["detail"].text?.contains("legacy HTTP+SSE") ?? false }, "\(half)")
         let received = try await server.received()
-        #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Gateway.token] } && received.count > 3)
+        #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Instance.token] } && received.count > 3)
     }
 
     /// Chosen for the half that fails: Gatehouse itself stands in for the edge.
     @Test func `of the whole way it says which half fails`() async throws {
         let two = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, two)
+        let gateway = try await Instance.start(.environment, two)
         let words = ["call", "two", "--public-url", "\(gateway.url)/two", "--config", gateway.configuration]
-        var environment = Gateway.environment
+        var environment = Instance.environment
         environment["CF_ACCESS_CLIENT_ID"] = "ci.access"
         environment["CF_ACCESS_CLIENT_SECRET"] = "secret-of-the-service"
-        let process = try ChildProcess(Kit.gatehouse, words, environment: environment)
+        let process = try ChildProcess(Tools.gatehouse, words, environment: environment)
         process.closeInput()
         #expect(await process.exit() == .code(1))
         let errors = await process.errors.whole

@@ -3,15 +3,15 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// A call that was begun in time ends in its own time, as the SDKs see it.
-    @Suite("Long calls through Gatehouse", .needsKit, .timeLimit(.minutes(4)))
+    @Suite("Long calls through Gatehouse", .needsTools, .timeLimit(.minutes(4)))
     struct CallTimeTests {
         private func client(_ sdk: SDK, _ url: String, _ words: String..., assertion: String) throws -> ChildProcess {
             let environment = ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "ASSERTION": assertion]
             return try ChildProcess(
-                try Kit.python(sdk),
-                [Kit.script("longcall.py"), url] + words,
+                try Tools.python(sdk),
+                [Tools.script("longcall.py"), url] + words,
                 environment: environment
             )
         }
@@ -29,7 +29,7 @@ extension Rigs {
         @Test(arguments: SDK.allCases)
         func `a streamed answer outlasts the assertion that its call was made with`(sdk: SDK) async throws {
             let server = try await MCPServer.start(sdk)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             // Good for twelve seconds: until then the clocks may differ.
             let now = Int64(Date.now.timeIntervalSince1970)
             let assertion = gateway.assertion(["exp": "\(now - 18)", "iat": "\(now - 60)", "nbf": "\(now - 60)"])
@@ -43,7 +43,7 @@ extension Rigs {
         @Test(arguments: SDK.allCases)
         func `a streamed answer is waited for when Gatehouse is told to stop`(sdk: SDK) async throws {
             let server = try await MCPServer.start(sdk)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let client = try client(sdk, "\(gateway.url)/\(sdk.route)", "6", "0.5", assertion: gateway.assertion())
             #expect(try JSON(parsing: try await client.firstLine())["step"].number == 1)
             gateway.process.send(signal: SIGTERM)
@@ -53,7 +53,7 @@ extension Rigs {
 
         @Test func `a subscription ends in order when Gatehouse is told to stop`() async throws {
             let server = try await MCPServer.start(.two)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let client = try client(.two, "\(gateway.url)/two", "listen", assertion: gateway.assertion())
             #expect(try JSON(parsing: try await client.firstLine())["listening"] == .bool(true))
             gateway.process.send(signal: SIGTERM)

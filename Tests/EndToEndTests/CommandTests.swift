@@ -1,16 +1,16 @@
 import Foundation
 import Testing
 
-@Suite("The commands of the binary", .needsKit, .timeLimit(.minutes(1)))
+@Suite("The commands of the binary", .needsTools, .timeLimit(.minutes(1)))
 struct CommandTests {
     private func run(_ arguments: [String]) async throws -> (exit: ChildProcess.Exit, output: String, errors: String) {
-        let process = try ChildProcess(Kit.gatehouse, arguments, environment: [:])
+        let process = try ChildProcess(Tools.gatehouse, arguments, environment: [:])
         process.closeInput()
         return (await process.exit(), await process.output.whole, await process.errors.whole)
     }
 
     @Test func `check tells every mistake at its place and exits 78`() async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         try folder.write(
             "version: 1\nlisten: nowhere\nroutes:\n  - name: coda\n    upsteam: http://coda:8080\n",
             to: "bad.yaml"
@@ -41,11 +41,11 @@ struct CommandTests {
     /// Some options of sockets are for root alone, and a container runs as nobody in particular.
     @Test(.enabled(if: geteuid() == 0, "whoever is not root has seen it in the test above"))
     func `the demo works for a user without privileges`() async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         let binary = "\(folder.path)/gatehouse"
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
         // A process of its own copies the file: one that a child of ours may have inherited open for writing cannot be run.
-        let install = try ChildProcess("/usr/bin/install", ["-m", "755", Kit.gatehouse, binary])
+        let install = try ChildProcess("/usr/bin/install", ["-m", "755", Tools.gatehouse, binary])
         #expect(await install.exit() == .code(0))
         let process = try ChildProcess(
             "/usr/bin/setpriv",
@@ -60,7 +60,7 @@ struct CommandTests {
     /// Full Foundation brings 40 MiB of ICU into every sidecar.
     @Test(arguments: ["libFoundation.so", "lib_FoundationICU.so", "libFoundationInternationalization.so", "libicuuc"])
     func `the binary does not link ICU`(library: String) throws {
-        let binary = try Data(contentsOf: URL(fileURLWithPath: Kit.gatehouse), options: .alwaysMapped)
+        let binary = try Data(contentsOf: URL(fileURLWithPath: Tools.gatehouse), options: .alwaysMapped)
         #expect(binary.range(of: Data(library.utf8)) == nil)
         #expect(binary.range(of: Data("libcurl".utf8)) != nil)
     }

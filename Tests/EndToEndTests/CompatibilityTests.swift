@@ -3,10 +3,10 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// The table of docs/MCP_COMPATIBILITY.md is what the clients do. With `GATEHOUSE_TEST_RECORD=1` it is written anew, to be read before it is
     /// committed.
-    @Suite("What clients do when they are refused", .needsKit, .timeLimit(.minutes(6)))
+    @Suite("What clients do when they are refused", .needsTools, .timeLimit(.minutes(6)))
     struct CompatibilityTests {
         private static let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../docs/MCP_COMPATIBILITY.md").standardizedFileURL
@@ -15,8 +15,8 @@ extension Rigs {
 
         private func run(_ arguments: [String]) async throws -> String {
             let process = try ChildProcess(
-                try Kit.python(.two),
-                [Kit.script("refusals.py")] + arguments,
+                try Tools.python(.two),
+                [Tools.script("refusals.py")] + arguments,
                 environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
             )
             guard await process.exit() == .code(0) else {
@@ -26,7 +26,7 @@ extension Rigs {
         }
 
         @Test func `the table is what the clients do`() async throws {
-            let table = try await run([try Kit.python(.one), try Kit.python(.two)])
+            let table = try await run([try Tools.python(.one), try Tools.python(.two)])
             let page = try String(contentsOf: Self.page, encoding: .utf8)
             let parts = page.components(separatedBy: Self.begin)
             let rest = try #require(parts.count == 2 ? parts[1].components(separatedBy: Self.end) : nil)
@@ -55,7 +55,7 @@ extension Rigs {
                     inject: { X-Key: "{token}" }
 
                 """
-            let gateway = try await Gateway.start(.environment, server, options: options, routes: dead)
+            let gateway = try await Instance.start(.environment, server, options: options, routes: dead)
             let shim = try JSON(parsing: try await run(["--answers"]))
             let david = gateway.assertion()
             _ = try await gateway.request("/two", assertion: david)

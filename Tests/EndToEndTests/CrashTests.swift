@@ -8,7 +8,7 @@ import Threads
 /// `gatehouse serve` killed with SIGKILL in the middle of a load, again and again, on one spool and sink.
 ///
 /// GATEHOUSE_TEST_CRASH_ROUNDS says how often; the acceptance is a hundred.
-@Suite("An audit across kill -9", .needsKit, .timeLimit(.minutes(20)))
+@Suite("An audit across kill -9", .needsTools, .timeLimit(.minutes(20)))
 struct CrashTests {
     private static let rounds =
         ProcessInfo.processInfo.environment["GATEHOUSE_TEST_CRASH_ROUNDS"].flatMap { Int($0) } ?? 3
@@ -16,14 +16,14 @@ struct CrashTests {
 
     @Test(arguments: ["process", "disk"])
     func `no event of a forwarded request is lost and none is there twice`(durability: String) async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         let issuer = TestIssuer()
         let certs = try await CertsServer.start(folder, [issuer.key])
         let upstream = try CountingUpstream()
         defer { upstream.stop() }
         try folder.write(Self.yaml(folder.path, certs.url, upstream.url, durability), to: "gatehouse.yaml")
         let now = Int64(Date.now.timeIntervalSince1970)
-        let assertion = issuer.user(Gateway.user, now: now, lasting: 36_000)
+        let assertion = issuer.user(Instance.user, now: now, lasting: 36_000)
 
         for _ in 0..<Self.rounds {
             let process = try await Self.start(folder)
@@ -58,17 +58,17 @@ struct CrashTests {
         #expect(report["ok"] == .bool(true) && report["chains"].elements.first?["events"].number == lines.count)
     }
 
-    private static func start(_ folder: Kit.Folder) async throws -> ChildProcess {
+    private static func start(_ folder: Tools.Folder) async throws -> ChildProcess {
         let arguments = ["serve", "--config", "\(folder.path)/gatehouse.yaml"]
-        let process = try ChildProcess(Kit.gatehouse, arguments, environment: Gateway.environment)
-        guard await Gateway.isReady(process, socket: "\(folder.path)/admin.sock") else {
+        let process = try ChildProcess(Tools.gatehouse, arguments, environment: Instance.environment)
+        guard await Instance.isReady(process, socket: "\(folder.path)/admin.sock") else {
             throw ChildProcess.Failure(description: "gatehouse does not become ready: \(await process.errors.whole)")
         }
         return process
     }
 
     /// Events that the sink has not taken.
-    private static func waiting(_ folder: Kit.Folder) async throws -> Int {
+    private static func waiting(_ folder: Tools.Folder) async throws -> Int {
         var request = CurlRequest("http://localhost/metrics")
         request.unixSocket = "\(folder.path)/admin.sock"
         let text = try await CurlClient().perform(request).body.text
@@ -76,9 +76,9 @@ struct CrashTests {
         return try #require(line?.split(separator: " ").last.flatMap { Int($0) })
     }
 
-    private static func command(_ words: [String], _ folder: Kit.Folder) async throws -> String {
+    private static func command(_ words: [String], _ folder: Tools.Folder) async throws -> String {
         let arguments = words + ["--config", "\(folder.path)/gatehouse.yaml"]
-        let process = try ChildProcess(Kit.gatehouse, arguments, environment: Gateway.environment)
+        let process = try ChildProcess(Tools.gatehouse, arguments, environment: Instance.environment)
         process.closeInput()
         let text = await process.output.whole
         let errors = await process.errors.whole

@@ -9,8 +9,8 @@ struct FrozenDatabaseTests {
     /// The time that the audit's sink may take of the shutdown, and the time that ending takes a busy machine.
     private static let bound: Duration = .seconds(5) + .seconds(3)
 
-    private func start(_ upstream: RawListener, _ server: PostgresServer) async throws -> Gateway {
-        let gateway = try await Gateway.start(.sqlite, routes: Gateway.slowRoute(to: upstream.url))
+    private func start(_ upstream: RawListener, _ server: PostgresServer) async throws -> Instance {
+        let gateway = try await Instance.start(.sqlite, routes: Instance.slowRoute(to: upstream.url))
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         let folder = gateway.folder.path
         try gateway.folder.write(
@@ -23,11 +23,11 @@ struct FrozenDatabaseTests {
         return gateway
     }
 
-    private func request(_ path: String, _ gateway: Gateway) -> String {
+    private func request(_ path: String, _ gateway: Instance) -> String {
         "GET \(path) HTTP/1.1\r\nHost: a\r\nCf-Access-Jwt-Assertion: \(gateway.assertion())\r\n\r\n"
     }
 
-    private func metrics(_ gateway: Gateway) async throws -> String {
+    private func metrics(_ gateway: Instance) async throws -> String {
         var request = CurlRequest("http://localhost/metrics")
         request.unixSocket = "\(gateway.folder.path)/admin.sock"
         return try await CurlClient().perform(request).body.text

@@ -4,18 +4,18 @@ import GatehouseTestSupport
 import Testing
 
 /// The MCP gate as real clients and servers meet it.
-@Suite("The MCP gate with the SDKs", .needsKit, .timeLimit(.minutes(3)))
+@Suite("The MCP gate with the SDKs", .needsTools, .timeLimit(.minutes(3)))
 struct GateTests {
     @Test(arguments: SDK.allCases)
     func `a limited caller sees and calls what grants name, and a denial costs nothing else`(server sdk: SDK)
         async throws
     {
         let server = try await MCPServer.start(sdk)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         for (client, mode, version) in Pairing.all(with: sdk) {
             try await server.reset()
             let url = "\(gateway.url)/\(sdk.route)"
-            let assertion = gateway.assertion(of: Gateway.limitedUser)
+            let assertion = gateway.assertion(of: Instance.limitedUser)
             let answer = try await MCPClient.run(client, mode, url: url, assertion: assertion)
             #expect(answer["failure"] == .null)
             let steps = answer["steps"]
@@ -56,7 +56,7 @@ struct GateTests {
         ] + (session.map { [CurlHeader("Mcp-Session-Id", $0)] } ?? [])
     }
 
-    private func open(_ gateway: Gateway, _ route: String, as user: String = Gateway.user) async throws -> String {
+    private func open(_ gateway: Instance, _ route: String, as user: String = Instance.user) async throws -> String {
         let opened = try await gateway.request(
             "/\(route)",
             method: "POST",
@@ -77,7 +77,7 @@ struct GateTests {
         return session
     }
 
-    private func ping(_ gateway: Gateway, _ route: String, _ session: String, as user: String = Gateway.user)
+    private func ping(_ gateway: Instance, _ route: String, _ session: String, as user: String = Instance.user)
         async throws
         -> CurlResponse
     {
@@ -93,12 +93,12 @@ struct GateTests {
     @Test(arguments: SDK.allCases)
     func `a stolen session is unknown to the thief and stays its owner's`(server sdk: SDK) async throws {
         let server = try await MCPServer.start(sdk)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let session = try await open(gateway, sdk.route)
         try await server.reset()
         let upstreamID = String(session.prefix(session.count - 23))
         for (thief, stolen) in [
-            (Gateway.limitedUser, session), (Gateway.user, upstreamID), (Gateway.limitedUser, upstreamID),
+            (Instance.limitedUser, session), (Instance.user, upstreamID), (Instance.limitedUser, upstreamID),
         ] {
             for method in ["POST", "GET", "DELETE"] {
                 let response = try await gateway.request(
@@ -129,15 +129,15 @@ struct GateTests {
 
     @Test func `a session survives a restart of Gatehouse`() async throws {
         let server = try await MCPServer.start(.one)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let session = try await open(gateway, "one")
         gateway.process.send(signal: SIGKILL)
         #expect(await gateway.process.exit() == .signal(SIGKILL))
         let arguments = ["serve", "--config", gateway.configuration]
-        let again = try ChildProcess(Kit.gatehouse, arguments, environment: Gateway.environment)
-        try #require(await Gateway.isReady(again, socket: "\(gateway.folder.path)/admin.sock"))
+        let again = try ChildProcess(Tools.gatehouse, arguments, environment: Instance.environment)
+        try #require(await Instance.isReady(again, socket: "\(gateway.folder.path)/admin.sock"))
         #expect(try await ping(gateway, "one", session).status == 200)
-        #expect(try await ping(gateway, "one", session, as: Gateway.limitedUser).status == 404)
+        #expect(try await ping(gateway, "one", session, as: Instance.limitedUser).status == 404)
         again.send(signal: SIGTERM)
         #expect(await again.exit() == .code(0))
     }
@@ -146,7 +146,7 @@ struct GateTests {
 
     @Test func `what two parsers could read differently never reaches the upstream`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         func call(_ more: String, _ params: String = #"{"name":"echo"}"#) -> String {
             #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":\#(params)\#(more)}"#
         }
@@ -169,7 +169,7 @@ struct GateTests {
             let response = try await gateway.request(
                 "/two",
                 method: "POST",
-                assertion: gateway.assertion(of: Gateway.limitedUser),
+                assertion: gateway.assertion(of: Instance.limitedUser),
                 headers: [CurlHeader("Content-Type", "application/json")],
                 body: body
             )
@@ -182,8 +182,8 @@ struct GateTests {
     @Test(arguments: SDK.allCases)
     func `a resource is read by the one name that grants know it by`(server sdk: SDK) async throws {
         let server = try await MCPServer.start(sdk)
-        let gateway = try await Gateway.start(.environment, server)
-        let limited = try await open(gateway, sdk.route, as: Gateway.limitedUser)
+        let gateway = try await Instance.start(.environment, server)
+        let limited = try await open(gateway, sdk.route, as: Instance.limitedUser)
         let unlimited = try await open(gateway, sdk.route)
         func read(_ uri: String, _ session: String, as user: String) async throws -> CurlResponse {
             try await gateway.request(
@@ -194,7 +194,7 @@ struct GateTests {
                 body: #"{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"\#(uri)"}}"#
             )
         }
-        let allowed = try await read("file:///public/readme.md", limited, as: Gateway.limitedUser)
+        let allowed = try await read("file:///public/readme.md", limited, as: Instance.limitedUser)
         #expect(allowed.body.text.contains("the readme"))
         try await server.reset()
         let steps = String(repeating: "a/../", count: 500)
@@ -206,12 +206,12 @@ struct GateTests {
             "file:///public/\(steps)../private/secret",
             "file:///public/../private/./secret",
         ] {
-            let refused = try await read(uri, limited, as: Gateway.limitedUser)
+            let refused = try await read(uri, limited, as: Instance.limitedUser)
             #expect(refused.status == 200 && refused.body.text.contains("resource_denied"), "\(uri)")
             #expect(try JSON(parsing: refused.body.text)["error"]["code"].number == 4030)
             #expect(try await server.received().isEmpty)
             // A caller without limits passes unread, and the server resolves the URI: that is why it is refused above.
-            if try await read(uri, unlimited, as: Gateway.user).body.text.contains("the secret") { reached += 1 }
+            if try await read(uri, unlimited, as: Instance.user).body.text.contains("the secret") { reached += 1 }
             try await server.reset()
         }
         // The newer SDK takes a URI as text.
@@ -220,21 +220,21 @@ struct GateTests {
         let empty = try await gateway.request(
             "/\(sdk.route)",
             method: "POST",
-            assertion: gateway.assertion(of: Gateway.limitedUser),
+            assertion: gateway.assertion(of: Instance.limitedUser),
             headers: Self.headers(limited),
             body: #"{"jsonrpc":"2.0","id":"e","method":"tools/call","params":{"name":"","arguments":{}}}"#
         )
         #expect(empty.status == 200)
         let error = try JSON(parsing: empty.body.text)
         #expect(error["error"]["code"].number == -32602 && error["id"].text == "e")
-        #expect(try await ping(gateway, sdk.route, limited, as: Gateway.limitedUser).status == 200)
+        #expect(try await ping(gateway, sdk.route, limited, as: Instance.limitedUser).status == 200)
     }
 
     @Test func `a denied call leaves its row, with what was denied`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let body = #"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"delete_everything"}}"#
-        let assertion = gateway.assertion(of: Gateway.limitedUser)
+        let assertion = gateway.assertion(of: Instance.limitedUser)
         let response = try await gateway.request("/two", method: "POST", assertion: assertion, body: body)
         #expect(response.status == 200)
         let answer = try JSON(parsing: response.body.text)

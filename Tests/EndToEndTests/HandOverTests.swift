@@ -6,17 +6,17 @@ import Testing
 /// A restart by two processes that share the listener's port (`reuse_port`).
 @Suite("hand-over", .timeLimit(.minutes(4)))
 struct HandOverTests {
-    private func start(_ upstream: RawListener) async throws -> Gateway {
-        let routes = Gateway.slowRoute(to: upstream.url, "reuse_port: true")
-        return try await Gateway.start(.environment, routes: routes)
+    private func start(_ upstream: RawListener) async throws -> Instance {
+        let routes = Instance.slowRoute(to: upstream.url, "reuse_port: true")
+        return try await Instance.start(.environment, routes: routes)
     }
 
     /// The second instance, once it serves.
-    private func successor(of gateway: Gateway) async throws -> ChildProcess {
+    private func successor(of gateway: Instance) async throws -> ChildProcess {
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             ["serve", "--config", gateway.configuration],
-            environment: Gateway.environment
+            environment: Instance.environment
         )
         try await process.eventually { process.errors.text.contains("serving") }
         return process
@@ -65,8 +65,8 @@ struct HandOverTests {
     @Test func `no request fails while one instance takes over from another`() async throws {
         let upstream = try await LoopbackHTTP.start { _ in .init(200, "hi") }
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
-            let routes = Gateway.slowRoute(to: upstream.url, "reuse_port: true")
-            let gateway = try await Gateway.start(.environment, routes: routes)
+            let routes = Instance.slowRoute(to: upstream.url, "reuse_port: true")
+            let gateway = try await Instance.start(.environment, routes: routes)
             let address = RawSocket.Address.tcp(port: gateway.port)
             let request = "GET /slow HTTP/1.1\r\nHost: a\r\nCf-Access-Jwt-Assertion: \(gateway.assertion())\r\n\r\n"
             let isOver = Watched(false)

@@ -1,7 +1,7 @@
 import Testing
 
 /// Runs the official SDKs without Gatehouse between them, as the reference for the other tests.
-@Suite("The SDKs face to face", .needsKit, .timeLimit(.minutes(2)))
+@Suite("The SDKs face to face", .needsTools, .timeLimit(.minutes(2)))
 struct InteroperationTests {
     @Test(arguments: SDK.allCases)
     func `every client talks to the server in the eras they share`(server sdk: SDK) async throws {

@@ -5,7 +5,7 @@ import Testing
 
 /// Somebody who can write the token database, and has no master key, fills it: the next start listens all the same, and says why no
 /// token is there, or serves those that are.
-@Suite("A token database full of junk", .needsKit, .needsPostgres, .timeLimit(.minutes(6)))
+@Suite("A token database full of junk", .needsTools, .needsPostgres, .timeLimit(.minutes(6)))
 struct JunkRowsTests {
     /// The time from the start of the process to an answer; the binary waits three seconds for its first readings, the rest is the machine's.
     private static let bound: Duration = .seconds(8)
@@ -47,16 +47,19 @@ struct JunkRowsTests {
     @Test(arguments: ["sqlite", "postgres"])
     func `keeps no start from listening`(store: String) async throws {
         let database = store == "postgres" ? try await PostgresServer.start() : nil
-        let rig = try await TokenRig.start(store: store, postgres: database, tokens: ["one-1a"], set: "one-1a")
-        rig.process.send(signal: SIGTERM)
-        #expect(await rig.process.exit() == .code(0))
+        let fixture = try await TokenFixture.start(store: store, postgres: database, tokens: ["one-1a"], set: "one-1a")
+        fixture.process.send(signal: SIGTERM)
+        #expect(await fixture.process.exit() == .code(0))
         for junk in Junk.allCases {
-            try await execute(Self.fill(junk, isSQLite: database == nil), rig, database)
+            try await execute(Self.fill(junk, isSQLite: database == nil), fixture, database)
             let began = ContinuousClock.now
-            let process = try ChildProcess(Kit.gatehouse, ["serve", "--config", "\(rig.folder.path)/gatehouse.yaml"])
+            let process = try ChildProcess(
+                Tools.gatehouse,
+                ["serve", "--config", "\(fixture.folder.path)/gatehouse.yaml"]
+            )
             var status = 0
             try await process.eventually {
-                status = (try? await rig.call().status) ?? 0
+                status = (try? await fixture.call().status) ?? 0
                 return status != 0
             }
             let took = ContinuousClock.now - began
@@ -65,13 +68,13 @@ struct JunkRowsTests {
             case .heads, .versions, .events:
                 #expect(status == 503)
                 try await process.eventually {
-                    try await rig.admin("/readyz").body.text.contains("rows of more than 10000 tokens")
+                    try await fixture.admin("/readyz").body.text.contains("rows of more than 10000 tokens")
                 }
             case .ofToken:
                 #expect(status == 503)
-                try await process.eventually { try await rig.admin("/readyz").body.text.contains("coda") }
+                try await process.eventually { try await fixture.admin("/readyz").body.text.contains("coda") }
             case .mostHeads, .mostVersions, .ofKeys:
-                try await process.eventually { try await rig.call().status == 200 }
+                try await process.eventually { try await fixture.call().status == 200 }
             }
             print("\(store) \(junk): an answer after \(took)")
             process.send(signal: SIGTERM)
@@ -85,7 +88,7 @@ struct JunkRowsTests {
                 "DELETE FROM \(tables[1]) WHERE \(names) OR version >= 1000;",
                 "DELETE FROM \(tables[2]) WHERE \(names) OR revision >= 1000;",
             ]
-            try await execute(clean.joined(), rig, database)
+            try await execute(clean.joined(), fixture, database)
         }
     }
 
@@ -100,11 +103,11 @@ struct JunkRowsTests {
     @Test(arguments: ["sqlite", "postgres"])
     func `with values of hundreds of megabytes takes no memory`(store: String) async throws {
         let database = store == "postgres" ? try await PostgresServer.start() : nil
-        let rig = try await TokenRig.start(store: store, postgres: database, tokens: ["one-1a"], set: "one-1a")
-        #expect(try await rig.call().status == 200)
-        let usual = try Self.peak(rig.process)
-        rig.process.send(signal: SIGTERM)
-        #expect(await rig.process.exit() == .code(0))
+        let fixture = try await TokenFixture.start(store: store, postgres: database, tokens: ["one-1a"], set: "one-1a")
+        #expect(try await fixture.call().status == 200)
+        let usual = try Self.peak(fixture.process)
+        fixture.process.send(signal: SIGTERM)
+        #expect(await fixture.process.exit() == .code(0))
         let (text, bytes, tables) =
             database == nil
             ? ("printf('%.*c', 200000000, 'x')", "zeroblob(200000000)", "")
@@ -114,9 +117,12 @@ struct JunkRowsTests {
             "INSERT INTO \(tables)token_events VALUES ('coda', 9, 'set', 1, 0, '', \(text), \(bytes))",
             "UPDATE \(tables)token_versions SET note = \(text) WHERE name = 'coda'",
         ] {
-            try await execute(statement + ";", rig, database)
-            let process = try ChildProcess(Kit.gatehouse, ["serve", "--config", "\(rig.folder.path)/gatehouse.yaml"])
-            try await process.eventually { (try? await rig.call().status) != nil }
+            try await execute(statement + ";", fixture, database)
+            let process = try ChildProcess(
+                Tools.gatehouse,
+                ["serve", "--config", "\(fixture.folder.path)/gatehouse.yaml"]
+            )
+            try await process.eventually { (try? await fixture.call().status) != nil }
             let peak = try Self.peak(process)
             print("\(store): \(usual >> 20) MiB, \(peak >> 20) MiB with \(statement.prefix(60))")
             #expect(peak < usual + (100 << 20))
@@ -125,14 +131,17 @@ struct JunkRowsTests {
         }
     }
 
-    private func execute(_ statements: String, _ rig: TokenRig, _ database: PostgresServer?) async throws {
+    private func execute(_ statements: String, _ fixture: TokenFixture, _ database: PostgresServer?) async throws {
         let process: ChildProcess
         if let database {
             let psql = "\(try #require(PostgresServer.programs))/psql"
             process = try ChildProcess(psql, ["-q", "-v", "ON_ERROR_STOP=1", database.url, "-c", statements])
         } else {
             let script = "import sqlite3, sys\nbase = sqlite3.connect(sys.argv[1])\nbase.executescript(sys.argv[2])"
-            process = try ChildProcess("/usr/bin/python3", ["-c", script, "\(rig.folder.path)/tokens.db", statements])
+            process = try ChildProcess(
+                "/usr/bin/python3",
+                ["-c", script, "\(fixture.folder.path)/tokens.db", statements]
+            )
         }
         process.closeInput()
         guard await process.exit() == .code(0) else {

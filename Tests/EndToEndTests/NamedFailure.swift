@@ -9,13 +9,13 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
     let testDescription: String
     /// The change to the configuration that causes the failure. A failure that exists from the start has no other cause.
     var draft: @Sendable (inout Draft) -> Void = { _ in }
-    /// What is done with the configuration at this path before it is served.
+    /// The change to the configuration at this path before it is served.
     var prepares: (@Sendable (_ path: String) async throws -> Void)?
     /// Leads an instance that is ready to where it is about to happen. This takes time that is not the failure's.
-    var nears: (@Sendable (Instance) async throws -> Void)?
+    var nears: (@Sendable (Fixture) async throws -> Void)?
     /// Brings it about in an instance that is ready; nil when it is there from the start.
-    var happens: (@Sendable (Instance) async throws -> Void)?
-    let words: @Sendable (Instance) -> [String]
+    var happens: (@Sendable (Fixture) async throws -> Void)?
+    let words: @Sendable (Fixture) -> [String]
     /// The status of `/readyz` while the failure lasts.
     var status = 200
     /// Further lines that the log has, said once as it happens.
@@ -70,15 +70,15 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
     }
 
     /// A running `gatehouse serve` with the servers and files around it.
-    final class Instance: Sendable {
+    final class Fixture: Sendable {
         let process: ChildProcess
-        let folder: Kit.Folder
+        let folder: Tools.Folder
         let draft: Draft
         let path: String
         private let issuer: TestIssuer
         private let descriptor: Int32
 
-        init(_ draft: Draft, _ folder: Kit.Folder, _ issuer: TestIssuer, unlinked: Bool) throws {
+        init(_ draft: Draft, _ folder: Tools.Folder, _ issuer: TestIssuer, unlinked: Bool) throws {
             self.folder = folder
             self.draft = draft
             self.issuer = issuer
@@ -92,8 +92,8 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
             let environment = ["LC_ALL": "C.UTF-8", "ONE_API_TOKEN": "a-token"]
             process =
                 draft.isUnprivileged
-                ? try Gateway.unprivileged(words, environment: environment)
-                : try ChildProcess(Kit.gatehouse, words, environment: environment)
+                ? try Instance.unprivileged(words, environment: environment)
+                : try ChildProcess(Tools.gatehouse, words, environment: environment)
         }
 
         deinit { close(descriptor) }
@@ -235,7 +235,7 @@ extension NamedFailure {
             prepares: { configuration in
                 let end = Date.now.addingTimeInterval(15).ISO8601Format()
                 let set = try ChildProcess(
-                    Kit.gatehouse,
+                    Tools.gatehouse,
                     ["token", "set", "one", "--expires-at", end, "--config", configuration],
                     environment: ["LC_ALL": "C.UTF-8"]
                 )

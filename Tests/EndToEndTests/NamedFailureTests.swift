@@ -4,7 +4,7 @@ import GatehouseTestSupport
 import Testing
 
 /// A failure is named with cause and remedy in the log, on /readyz, by `gatehouse status` and on the status page within five seconds.
-@Suite("A failure is named", .needsKit, .serialized, .timeLimit(.minutes(5)))
+@Suite("A failure is named", .needsTools, .serialized, .timeLimit(.minutes(5)))
 struct NamedFailureTests {
     /// From the failure to the last of the four places; time that the machine gave to others does not count.
     private static let limit: Duration = .seconds(5)
@@ -16,7 +16,7 @@ struct NamedFailureTests {
     func `whose a file is that Gatehouse may not use`() async throws { try await expectNamed(.foreignFile) }
 
     private func expectNamed(_ failure: NamedFailure) async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         for name in ["sink", "spool"] {
             try FileManager.default.createDirectory(atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
         }
@@ -50,12 +50,12 @@ struct NamedFailureTests {
         }
         let isUnlinked = failure.testDescription == NamedFailure.unlinkedFile
         var start = ContinuousClock.now
-        let instance = try NamedFailure.Instance(draft, folder, issuer, unlinked: isUnlinked)
+        let instance = try NamedFailure.Fixture(draft, folder, issuer, unlinked: isUnlinked)
         if let happens = failure.happens {
             try await instance.process.eventually { (try? await instance.page("/readyz"))?.status == 200 }
             // Nothing is wrong yet, so that what is named is what happens now.
             for words in failure.words(instance).suffix(1) {
-                for place in NamedFailure.Instance.places { #expect(!(await instance.text(of: place)).contains(words)) }
+                for place in NamedFailure.Fixture.places { #expect(!(await instance.text(of: place)).contains(words)) }
             }
             try await failure.nears?(instance)
             start = .now
@@ -63,7 +63,7 @@ struct NamedFailureTests {
         }
         let withheld = instance.withheld
         let words = failure.words(instance)
-        var missing = NamedFailure.Instance.places
+        var missing = NamedFailure.Fixture.places
         var texts: [String: String] = [:]
         let end = ContinuousClock.now + Self.limit * 6
         try await instance.process.eventually {
@@ -87,7 +87,7 @@ struct NamedFailureTests {
 
     @Test func `refusals of callers are in the log at info, with reason and count`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         #expect(try await gateway.request("/two").status == 401)
         try await gateway.eventually {
             let log = gateway.process.errors.text
@@ -97,7 +97,7 @@ struct NamedFailureTests {
 
     @Test func `each request is in the access log when the configuration asks for it, from a reload on`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         try gateway.folder.write(yaml + "log: { requests: all }\n", to: "gatehouse.yaml")
         try await gateway.eventually {

@@ -6,32 +6,32 @@ import Testing
 /// Upstreams by name, with a name server that is slow, loses packets, falls silent or does not know the name.
 @Suite(
     "Names of upstreams",
-    .needsKit,
+    .needsTools,
     .enabled(if: getuid() == 0, "a name server needs port 53, and its own resolv.conf a mount namespace: root's"),
     .timeLimit(.minutes(2))
 )
 struct NamesTests {
     @Test func `calls that come at once share one look-up, however slow`() async throws {
-        let rig = try await Rig.start()
-        try await rig.names.say("delay 0.2")
-        #expect(await rig.call("/one", times: 40) == Array(repeating: 200, count: 40))
+        let fixture = try await NamesFixture.start()
+        try await fixture.names.say("delay 0.2")
+        #expect(await fixture.call("/one", times: 40) == Array(repeating: 200, count: 40))
         // One for each family of addresses.
-        #expect(try await rig.names.say("count") <= 2)
+        #expect(try await fixture.names.say("count") <= 2)
     }
 
     @Test func `a lost packet costs two seconds and no call`() async throws {
-        let rig = try await Rig.start()
-        try await rig.names.say("drop 2")
-        #expect(await rig.call("/one", times: 4) == Array(repeating: 200, count: 4))
+        let fixture = try await NamesFixture.start()
+        try await fixture.names.say("drop 2")
+        #expect(await fixture.call("/one", times: 4) == Array(repeating: 200, count: 4))
     }
 
     @Test func `a stopped container's name does not hold up another route`() async throws {
-        let rig = try await Rig.start()
-        try await rig.names.say("unknown one.test")
-        async let stopped = rig.call("/one", times: 32)
-        try await rig.gateway.eventually { try await rig.names.say("count") > 0 }
+        let fixture = try await NamesFixture.start()
+        try await fixture.names.say("unknown one.test")
+        async let stopped = fixture.call("/one", times: 32)
+        try await fixture.gateway.eventually { try await fixture.names.say("count") > 0 }
         let began = ContinuousClock.now
-        #expect(try await rig.callApart("/two", times: 4) == Array(repeating: 200, count: 4))
+        #expect(try await fixture.callApart("/two", times: 4) == Array(repeating: 200, count: 4))
         // The name that is not there takes two seconds alone, and more for each family and search domain.
         #expect(ContinuousClock.now - began < .seconds(2))
         #expect(await stopped == Array(repeating: 502, count: 32))
@@ -39,36 +39,36 @@ struct NamesTests {
 
     /// A container that was made anew, while calls keep its former address in use: what was idle there would be reused for ever.
     @Test func `a name that moved is followed, however busy its connections are`() async throws {
-        let rig = try await Rig.start()
+        let fixture = try await NamesFixture.start()
         func address() async throws -> String {
-            let response = try await rig.gateway.request("/kept", assertion: rig.gateway.assertion())
+            let response = try await fixture.gateway.request("/kept", assertion: fixture.gateway.assertion())
             #expect(response.status == 200)
             return String(decoding: response.body.bytes, as: UTF8.self)
         }
         #expect(try await address() == "127.0.0.1")
-        try await rig.names.say("move 127.0.0.2")
-        try await rig.gateway.eventually { try await address() == "127.0.0.2" }
+        try await fixture.names.say("move 127.0.0.2")
+        try await fixture.gateway.eventually { try await address() == "127.0.0.2" }
     }
 
     @Test func `a silent name server fails no call while the last answer is a minute old`() async throws {
-        let rig = try await Rig.start()
-        #expect(await rig.call("/one", times: 1) == [200])
-        let before = try await rig.names.say("silent")
+        let fixture = try await NamesFixture.start()
+        #expect(await fixture.call("/one", times: 1) == [200])
+        let before = try await fixture.names.say("silent")
         // The answer grows old after seconds: then it is asked for again, in vain.
-        try await rig.gateway.eventually {
-            #expect(await rig.call("/one", times: 1) == [200])
-            return try await rig.names.say("count") > before
+        try await fixture.gateway.eventually {
+            #expect(await fixture.call("/one", times: 1) == [200])
+            return try await fixture.names.say("count") > before
         }
-        #expect(await rig.call("/one", times: 4) == Array(repeating: 200, count: 4))
+        #expect(await fixture.call("/one", times: 4) == Array(repeating: 200, count: 4))
     }
 }
 
 /// Gatehouse with three routes to one server under two names.
-private final class Rig: Sendable {
-    let gateway: Gateway
+private final class NamesFixture: Sendable {
+    let gateway: Instance
     let names: NameServer
 
-    static func start() async throws -> Rig {
+    static func start() async throws -> NamesFixture {
         let names = try await NameServer.start()
         let routes = ["one", "two"].map { name in
             """
@@ -90,11 +90,11 @@ private final class Rig: Sendable {
                 upstream: http://kept.test:\(names.kept)
 
             """
-        let gateway = try await Gateway.start(routes: routes.joined() + kept, nameServer: names.address)
-        return Rig(gateway, names)
+        let gateway = try await Instance.start(routes: routes.joined() + kept, nameServer: names.address)
+        return NamesFixture(gateway, names)
     }
 
-    private init(_ gateway: Gateway, _ names: NameServer) {
+    private init(_ gateway: Instance, _ names: NameServer) {
         self.gateway = gateway
         self.names = names
     }
@@ -138,7 +138,7 @@ private final class NameServer: Sendable {
     static func start() async throws -> NameServer {
         // An address of its own, so that tests do not meet on its one port.
         let address = "127.\(Int.random(in: 16...254)).\(Int.random(in: 0...255)).\(Int.random(in: 1...254))"
-        let process = try ChildProcess(try Kit.python(.two), [Kit.script("names.py"), address])
+        let process = try ChildProcess(try Tools.python(.two), [Tools.script("names.py"), address])
         let ready = try JSON(parsing: try await process.firstLine())
         return NameServer(
             address,

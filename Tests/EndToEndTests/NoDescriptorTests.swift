@@ -32,7 +32,7 @@ struct NoDescriptorTests {
     {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
             let upstream = try RawListener()
-            let gateway = try await Gateway.start(
+            let gateway = try await Instance.start(
                 .environment,
                 routes: """
                       - { name: r, host: "*", path: /r, audience: ["\(TestIssuer.defaultAudience)"], upstream: "\(upstream.url)", protocol: http }

@@ -2,10 +2,10 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// Two people at one upstream, which cannot tell them apart: what it hands to the one is of no use to the other. Each theft works where
     /// Gatehouse does not stand between.
-    @Suite("What belongs to a caller, through Gatehouse", .needsKit, .timeLimit(.minutes(6)))
+    @Suite("What belongs to a caller, through Gatehouse", .needsTools, .timeLimit(.minutes(6)))
     struct OwnershipTests {
         /// The kind of value that the scripts of this suite are run with.
         private enum Kind: String {
@@ -14,9 +14,9 @@ extension Rigs {
 
             var python: String? {
                 switch self {
-                case .tasks: Kit.python1
-                case .state: Kit.python2
-                case .extension: Kit.pythonTasks
+                case .tasks: Tools.python1
+                case .state: Tools.python2
+                case .extension: Tools.pythonTasks
                 }
             }
         }
@@ -26,13 +26,13 @@ extension Rigs {
         ]
 
         private func server(_ kind: Kind) async throws -> (port: Int, process: ChildProcess) {
-            let arguments = [Kit.script("owned_server.py"), kind.rawValue]
+            let arguments = [Tools.script("owned_server.py"), kind.rawValue]
             let process = try ChildProcess(try #require(kind.python), arguments, environment: Self.environment)
             let ready = try JSON(parsing: try await process.firstLine())
             return (try #require(ready["port"].number), process)
         }
 
-        private func gateway(_ upstream: String, allow: String = "") async throws -> Gateway {
+        private func gateway(_ upstream: String, allow: String = "") async throws -> Instance {
             let route = """
                   - name: shared
                     host: "*"
@@ -43,11 +43,11 @@ extension Rigs {
                 \(allow)
 
                 """
-            return try await Gateway.start(.environment, routes: route)
+            return try await Instance.start(.environment, routes: route)
         }
 
         /// Runs both clients and returns their steps.
-        private func steps(_ kind: String, _ python: String?, _ url: String, _ gateway: Gateway? = nil) async throws
+        private func steps(_ kind: String, _ python: String?, _ url: String, _ gateway: Instance? = nil) async throws
             -> JSON
         {
             var environment = Self.environment
@@ -55,7 +55,7 @@ extension Rigs {
                 environment["OWNER"] = gateway.assertion(of: "ann@team.example")
                 environment["THIEF"] = gateway.assertion(of: "bob@team.example")
             }
-            let arguments = [Kit.script("owned_client.py"), kind, url]
+            let arguments = [Tools.script("owned_client.py"), kind, url]
             let process = try ChildProcess(try #require(python), arguments, environment: environment)
             guard await process.exit() == .code(0) else {
                 throw ChildProcess.Failure(description: "the client failed: \(await process.errors.whole)")
@@ -71,11 +71,11 @@ extension Rigs {
         @Test func `a task of the SDK's`() async throws {
             let server = try await server(.tasks)
             let url = "http://127.0.0.1:\(server.port)/mcp"
-            let open = try await steps("tasks", Kit.python1, url)
+            let open = try await steps("tasks", Tools.python1, url)
             #expect(open["stolen"].text == "the secret of the day")
 
             let gateway = try await gateway(url)
-            let steps = try await steps("tasks", Kit.python1, "\(gateway.url)/shared", gateway)
+            let steps = try await steps("tasks", Tools.python1, "\(gateway.url)/shared", gateway)
             for step in ["stolen", "seen", "cancelled"] { expectUnknown(steps[step], "The task is unknown.") }
             #expect(steps["listed"]["error"]["code"].number == -32601)
             #expect(steps["own"].text == "the secret of the day")
@@ -86,7 +86,7 @@ extension Rigs {
         @Test func `a task of fastmcp's extension, which names it in a header too`() async throws {
             let server = try await server(.extension)
             let url = "http://127.0.0.1:\(server.port)/mcp"
-            let open = try await steps("extension", Kit.pythonTasks, url)
+            let open = try await steps("extension", Tools.pythonTasks, url)
             #expect(open["seen"].text == "working")
             #expect(open["own"]["error"]["message"].text?.contains("was cancelled") == true)
 
@@ -97,7 +97,7 @@ extension Rigs {
                       - { users: ["bob@team.example"], tools: ["other"] }
                 """
             let gateway = try await gateway(url, allow: allow)
-            let steps = try await steps("extension", Kit.pythonTasks, "\(gateway.url)/shared", gateway)
+            let steps = try await steps("extension", Tools.pythonTasks, "\(gateway.url)/shared", gateway)
             for step in ["stolen", "seen", "cancelled"] { expectUnknown(steps[step], "The task is unknown.") }
             #expect(steps["own"].text == "the secret of the day")
             #expect(steps["driven"].text == "the secret of the day")
@@ -106,11 +106,11 @@ extension Rigs {
         @Test func `a call that goes on with its state`() async throws {
             let server = try await server(.state)
             let url = "http://127.0.0.1:\(server.port)/mcp"
-            let open = try await steps("state", Kit.python2, url)
+            let open = try await steps("state", Tools.python2, url)
             #expect(open["stolen"].text == "the secret of the day")
 
             let gateway = try await gateway(url)
-            let steps = try await steps("state", Kit.python2, "\(gateway.url)/shared", gateway)
+            let steps = try await steps("state", Tools.python2, "\(gateway.url)/shared", gateway)
             for step in ["stolen", "elsewhere"] { expectUnknown(steps[step], "The request state is unknown.") }
             #expect(steps["own"].text == "the secret of the day")
             #expect(steps["driven"].text == "the secret of the day")
@@ -118,12 +118,12 @@ extension Rigs {
 
         @Test func `a stream that is resumed`() async throws {
             let server = try await MCPServer.start(.one, .resumable)
-            let open = try await steps("events", Kit.python1, server.url)
+            let open = try await steps("events", Tools.python1, server.url)
             #expect(open["stolen"]["text"].text?.contains("the memo of the owner") == true)
 
             let gateway = try await gateway(server.url)
             try await server.reset()
-            let steps = try await steps("events", Kit.python1, "\(gateway.url)/shared", gateway)
+            let steps = try await steps("events", Tools.python1, "\(gateway.url)/shared", gateway)
             for step in ["stolen", "untagged"] {
                 #expect(steps[step]["status"].number == 200)
                 #expect(steps[step]["text"].text?.contains("the memo of the owner") == false)

@@ -34,8 +34,8 @@ final class MCPServer: Sendable {
             ["--framework", framework.rawValue, "--transport", kind.rawValue]
             + (publicHost.map { ["--public-host", $0] } ?? [])
         let process = try ChildProcess(
-            try Kit.python(sdk),
-            [Kit.script("server.py")] + options,
+            try Tools.python(sdk),
+            [Tools.script("server.py")] + options,
             environment: environment
         )
         let ready = try JSON(parsing: try await process.firstLine())
@@ -109,7 +109,7 @@ enum MCPClient {
         headers: [String: String] = [:],
         framework: Framework = .sdk
     ) async throws -> JSON {
-        var arguments = [Kit.script("client.py"), url, "--mode", mode.rawValue, "--framework", framework.rawValue]
+        var arguments = [Tools.script("client.py"), url, "--mode", mode.rawValue, "--framework", framework.rawValue]
         if url.hasSuffix("/sse") { arguments += ["--transport", "sse"] }
         var environment = ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
         for (name, value) in headers { arguments += ["--header", "\(name)=\(value)"] }
@@ -117,7 +117,7 @@ enum MCPClient {
             arguments += ["--assertion-from-env", "ASSERTION"]
             environment["ASSERTION"] = assertion
         }
-        let process = try ChildProcess(try Kit.python(sdk), arguments, environment: environment)
+        let process = try ChildProcess(try Tools.python(sdk), arguments, environment: environment)
         guard await process.exit() == .code(0) else {
             throw ChildProcess.Failure(description: "the client failed: \(await process.errors.whole)")
         }
@@ -135,16 +135,16 @@ final class CertsServer: Sendable {
 
     /// - Parameter commonName: the name that its certificate has in its common name alone, in place of its address.
     static func start(
-        _ folder: Kit.Folder,
+        _ folder: Tools.Folder,
         _ keys: [TestIssuer.Key],
         tls: Bool = false,
         commonName: String? = nil
     ) async throws -> CertsServer {
         try folder.write(String(decoding: TestIssuer.jwkSet(keys), as: UTF8.self), to: "certs.json")
         let arguments =
-            [Kit.script("certs.py"), "\(folder.path)/certs.json"] + (tls ? [folder.path] : [])
+            [Tools.script("certs.py"), "\(folder.path)/certs.json"] + (tls ? [folder.path] : [])
             + (commonName.map { [$0] } ?? [])
-        let process = try ChildProcess(try Kit.python(.two), arguments)
+        let process = try ChildProcess(try Tools.python(.two), arguments)
         let ready = try JSON(parsing: try await process.firstLine())
         let authority = tls ? "\(folder.path)/authority.pem" : nil
         return CertsServer(port: try #require(ready["port"].number), authority: authority, process: process)

@@ -14,28 +14,31 @@ struct ReaderFuzzTests {
     private static let wanted = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_FUZZ_CASES"].flatMap { Int($0) }
     private static let share = 20_000
 
-    @Test(.needsKit) func `Python's json and pydantic read what the gate has read`() async throws {
+    @Test(.needsTools) func `Python's json and pydantic read what the gate has read`() async throws {
         let arguments = [Self.script("reader.py")]
-        try await Self.compare { try ChildProcess(try Kit.python(.two), arguments, environment: Self.environment) }
+        try await Self.compare { try ChildProcess(try Tools.python(.two), arguments, environment: Self.environment) }
     }
 
-    @Test(.enabled(if: Kit.node != nil, "no node in the PATH: its JSON and URL are compared where there is one"))
+    @Test(.enabled(if: Tools.node != nil, "no node in the PATH: its JSON and URL are compared where there is one"))
     func `Node's JSON and URL read what the gate has read`() async throws {
-        let node = try #require(Kit.node)
+        let node = try #require(Tools.node)
         try await Self.compare { try ChildProcess(node, [Self.script("reader.mjs")], environment: Self.environment) }
     }
 
     @Test(
-        .enabled(if: Kit.go != nil, "no go in the PATH: its encoding/json and net/url are compared where there is one")
+        .enabled(
+            if: Tools.go != nil,
+            "no go in the PATH: its encoding/json and net/url are compared where there is one"
+        )
     )
     func `Go's encoding/json and net/url read what the gate has read`() async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         let variables = Self.environment.merging(["GOCACHE": folder.path, "HOME": folder.path, "GOFLAGS": "-mod=mod"]) {
             $1
         }
         let program = "\(folder.path)/reader"
         let build = try ChildProcess(
-            try #require(Kit.go),
+            try #require(Tools.go),
             ["build", "-o", program, Self.script("reader.go")],
             environment: variables
         )

@@ -3,13 +3,13 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-@Suite("A configuration read again", .needsKit, .timeLimit(.minutes(5)))
+@Suite("A configuration read again", .needsTools, .timeLimit(.minutes(5)))
 struct ReloadTests {
-    private func ask(_ gateway: Gateway, _ assertion: String) async throws -> Int {
+    private func ask(_ gateway: Instance, _ assertion: String) async throws -> Int {
         try await gateway.request("/two", method: "POST", assertion: assertion, body: "{}").status
     }
 
-    private func readiness(_ gateway: Gateway) async throws -> JSON {
+    private func readiness(_ gateway: Instance) async throws -> JSON {
         var request = CurlRequest("http://localhost/readyz")
         request.timeout = .seconds(45)
         request.unixSocket = "\(gateway.folder.path)/admin.sock"
@@ -19,7 +19,7 @@ struct ReloadTests {
 
     @Test func `a symlink that moves brings a deny list into force, for verdicts already given too`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let assertion = gateway.assertion()
         let folder = gateway.folder.path
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
@@ -27,7 +27,7 @@ struct ReloadTests {
         // No signal is sent in this test.
         let denying = yaml.replacing(
             "  issuer: \(TestIssuer.defaultIssuer)",
-            with: "  deny: { users: [\"\(Gateway.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
+            with: "  deny: { users: [\"\(Instance.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
         )
         try gateway.folder.write(denying, to: "denying.yaml")
         try FileManager.default.createSymbolicLink(atPath: "\(folder)/next", withDestinationPath: "denying.yaml")
@@ -52,7 +52,7 @@ struct ReloadTests {
                   - { name: events, host: "*", audience: ["\(TestIssuer.defaultAudience)"], upstream: "\(upstream.url)" }
 
                 """
-            let gateway = try await Gateway.start(.environment, routes: routes)
+            let gateway = try await Instance.start(.environment, routes: routes)
             func open(_ user: String) throws -> (client: RawSocket, server: RawSocket) {
                 let client = try RawSocket(connectingTo: .tcp(port: gateway.port))
                 let head = "GET / HTTP/1.1\r\nHost: events.example\r\nAccept: text/event-stream\r\n"
@@ -66,12 +66,12 @@ struct ReloadTests {
                 _ = try client.receive(through: "data: one\n\n")
                 return (client, server)
             }
-            let denied = try open(Gateway.user)
-            let other = try open(Gateway.limitedUser)
+            let denied = try open(Instance.user)
+            let other = try open(Instance.limitedUser)
             let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
             let denying = yaml.replacing(
                 "  issuer: \(TestIssuer.defaultIssuer)",
-                with: "  deny: { users: [\"\(Gateway.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
+                with: "  deny: { users: [\"\(Instance.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
             )
             try gateway.folder.write(denying, to: "gatehouse.yaml")
             _ = try denied.client.receiveToEnd(orReset: true)
@@ -84,7 +84,7 @@ struct ReloadTests {
         async throws
     {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         try gateway.folder.write(yaml + "nonsense: true\n", to: "gatehouse.yaml")
         try await gateway.eventually {
@@ -101,7 +101,7 @@ struct ReloadTests {
 
     @Test func `one change is one reload, for the watch and a signal together`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         func reloads() async throws -> [String: Int] {
             var request = CurlRequest("http://localhost/metrics")
@@ -130,13 +130,13 @@ struct ReloadTests {
     // MARK: - The verb
 
     /// Runs `gatehouse reload`.
-    private func reload(_ gateway: Gateway, _ options: String...) async throws -> (
+    private func reload(_ gateway: Instance, _ options: String...) async throws -> (
         exit: Int, output: String, errors: String
     ) {
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             ["reload", "--config", gateway.configuration] + options,
-            environment: Gateway.environment
+            environment: Instance.environment
         )
         guard case .code(let code) = await process.exit() else { return (-1, "", await process.errors.whole) }
         return (Int(code), await process.output.whole, await process.errors.whole)
@@ -144,12 +144,12 @@ struct ReloadTests {
 
     @Test func `the verb has a file taken, says what changed, and says every error`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         #expect(try await reload(gateway).output == "nothing changed\n")
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         let denying = yaml.replacing(
             "  issuer: \(TestIssuer.defaultIssuer)",
-            with: "  deny: { users: [\"\(Gateway.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
+            with: "  deny: { users: [\"\(Instance.user)\"] }\n  issuer: \(TestIssuer.defaultIssuer)"
         )
         try gateway.folder.write(denying + "threads: 9\n", to: "gatehouse.yaml")
         let taken = try await reload(gateway)
@@ -160,7 +160,7 @@ struct ReloadTests {
         #expect(try await ask(gateway, gateway.assertion()) == 401)
         try gateway.folder.write(yaml, to: "gatehouse.yaml")
         let back = try await reload(gateway)
-        #expect(back.exit == 0 && back.output.contains("wider: the user \(Gateway.user) is denied no more\n"))
+        #expect(back.exit == 0 && back.output.contains("wider: the user \(Instance.user) is denied no more\n"))
         #expect(gateway.process.errors.text.contains("the new configuration widens access"))
         try gateway.folder.write(yaml + "nonsense: 1\nfurther: 2\n", to: "gatehouse.yaml")
         let invalid = try await reload(gateway)
@@ -179,7 +179,7 @@ struct ReloadTests {
 
     @Test func `a file that lost its end is held, and taken when it stays so`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let stranger = gateway.assertion(of: "stranger@example.com")
         #expect(try await ask(gateway, stranger) == 403)
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
@@ -205,7 +205,7 @@ struct ReloadTests {
 
     @Test func `where the operator is asked, what widens waits for the word`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(
+        let gateway = try await Instance.start(
             .environment,
             server,
             options: [],
@@ -229,7 +229,7 @@ struct ReloadTests {
         async throws
     {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(
+        let gateway = try await Instance.start(
             .environment,
             server,
             options: [],
@@ -270,7 +270,7 @@ struct ReloadTests {
 
     @Test func `reloads under load drop nothing`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let assertion = gateway.assertion()
         let usual = try await ask(gateway, assertion)
         let yaml = try String(contentsOfFile: gateway.configuration, encoding: .utf8)

@@ -4,11 +4,11 @@ import GatehouseTestSupport
 import Testing
 
 /// Two processes of one store, of which one is restarted for a new master key and the other reads its file again.
-@Suite("Sessions of replicas", .needsKit, .timeLimit(.minutes(5)))
+@Suite("Sessions of replicas", .needsTools, .timeLimit(.minutes(5)))
 struct ReplicaKeysTests {
     @Test func `follow a change of the master key by reload, and end with it`() async throws {
-        let rig = try await TokenRig.start(store: "sqlite", tokens: ["one-1a"], set: "one-1a")
-        let folder = rig.folder.path
+        let fixture = try await TokenFixture.start(store: "sqlite", tokens: ["one-1a"], set: "one-1a")
+        let folder = fixture.folder.path
         let yaml = try String(contentsOfFile: "\(folder)/gatehouse.yaml", encoding: .utf8)
         let old = "{ file: \(folder)/key }"
         func other(_ text: String) -> String {
@@ -16,34 +16,34 @@ struct ReplicaKeysTests {
                 .replacing("\(folder)/admin.sock", with: "\(folder)/other-admin.sock")
                 .replacing("\(folder)/spool", with: "\(folder)/other-spool")
         }
-        try rig.folder.write(other(yaml), to: "other.yaml")
-        let replica = try ChildProcess(Kit.gatehouse, ["serve", "--config", "\(folder)/other.yaml"])
-        try await replica.eventually { (try? await rig.call(to: "other.sock"))?.status == 200 }
+        try fixture.folder.write(other(yaml), to: "other.yaml")
+        let replica = try ChildProcess(Tools.gatehouse, ["serve", "--config", "\(folder)/other.yaml"])
+        try await replica.eventually { (try? await fixture.call(to: "other.sock"))?.status == 200 }
 
-        let first = try #require(try await rig.call().header("mcp-session-id"))
-        #expect(try await rig.call(to: "other.sock", session: first).status == 200)
+        let first = try #require(try await fixture.call().header("mcp-session-id"))
+        #expect(try await fixture.call(to: "other.sock", session: first).status == 200)
 
-        let key = try ChildProcess(Kit.gatehouse, ["key", "generate", "--out", "\(folder)/next"])
+        let key = try ChildProcess(Tools.gatehouse, ["key", "generate", "--out", "\(folder)/next"])
         #expect(await key.exit() == .code(0))
         let both = yaml.replacing(old, with: "{ file: \(folder)/next }, \(old)")
-        try rig.folder.write(both, to: "gatehouse.yaml")
-        try rig.folder.write(other(both), to: "other.yaml")
+        try fixture.folder.write(both, to: "gatehouse.yaml")
+        try fixture.folder.write(other(both), to: "other.yaml")
         replica.send(signal: SIGHUP)
-        rig.process.send(signal: SIGTERM)
-        #expect(await rig.process.exit() == .code(0))
-        let restarted = try await rig.restart()
+        fixture.process.send(signal: SIGTERM)
+        #expect(await fixture.process.exit() == .code(0))
+        let restarted = try await fixture.restart()
 
         // Made by the one that was restarted, under the new key.
-        let second = try #require(try await rig.call().header("mcp-session-id"))
+        let second = try #require(try await fixture.call().header("mcp-session-id"))
         #expect(second != first)
-        try await replica.eventually { try await rig.call(to: "other.sock", session: second).status == 200 }
+        try await replica.eventually { try await fixture.call(to: "other.sock", session: second).status == 200 }
         // The sessions of before go on.
-        #expect(try await rig.call(session: first).status == 200)
+        #expect(try await fixture.call(session: first).status == 200)
 
-        _ = try await rig.command("key", "rotate")
+        _ = try await fixture.command("key", "rotate")
         for socket in ["gateway.sock", "other.sock"] {
-            try await restarted.eventually { try await rig.call(to: socket, session: first).status == 404 }
-            #expect(try await rig.call(to: socket, session: second).status == 200)
+            try await restarted.eventually { try await fixture.call(to: socket, session: first).status == 404 }
+            #expect(try await fixture.call(to: socket, session: second).status == 200)
         }
     }
 }

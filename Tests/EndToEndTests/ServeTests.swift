@@ -3,7 +3,7 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-@Suite("The SDKs through Gatehouse", .needsKit, .timeLimit(.minutes(3)))
+@Suite("The SDKs through Gatehouse", .needsTools, .timeLimit(.minutes(3)))
 struct ServeTests {
     private static let ping = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
     /// Header fields by which a client may try to smuggle a credential, or to overwrite the injected one.
@@ -16,7 +16,7 @@ struct ServeTests {
     @Test(arguments: SDK.allCases)
     func `every client works in both eras as it does alone`(server sdk: SDK) async throws {
         let server = try await MCPServer.start(sdk)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         for (client, mode, version) in Pairing.all(with: sdk) {
             let alone = try await MCPClient.run(client, mode, url: server.url)
             try await server.reset()
@@ -32,8 +32,8 @@ struct ServeTests {
             #expect(received.contains { $0.method == "DELETE" } == (version != "2026-07-28"))
             for request in received {
                 #expect(request.path == "/mcp")
-                #expect(request.values("x-coda-api-key") == [Gateway.token])
-                #expect(request.values("x-caller") == [Gateway.user])
+                #expect(request.values("x-coda-api-key") == [Instance.token])
+                #expect(request.values("x-caller") == [Instance.user])
                 #expect(request.values("cookie") == ["theme=dark"])
                 #expect(request.values("host") == ["127.0.0.1:\(server.port)"])
                 #expect(request.values("x-request-id").map(\.utf8.count) == [32])
@@ -46,7 +46,7 @@ struct ServeTests {
             }
         }
         let words = gateway.process.output.text + gateway.process.errors.text
-        #expect(!words.contains(Gateway.token) && !words.contains("stolen"))
+        #expect(!words.contains(Instance.token) && !words.contains("stolen"))
     }
 
     /// The steps without what must differ: the header fields, the session and its errors' ids.
@@ -66,7 +66,7 @@ struct ServeTests {
 
     @Test func `a service token is admitted and named`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let url = "\(gateway.url)/two"
         let answer = try await MCPClient.run(.two, .modern, url: url, assertion: gateway.serviceAssertion())
         let caller = answer["steps"]["whoami"]["x-caller"].text
@@ -75,7 +75,7 @@ struct ServeTests {
 
     @Test func `what is refused is named, recorded and never reaches the upstream`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let now = Int64(Date.now.timeIntervalSince1970)
         let good = gateway.assertion()
         let foreign = TestIssuer(key: TestIssuer.secondKey).user(now: now)
@@ -112,7 +112,7 @@ struct ServeTests {
 
     @Test func `an exchange leaves a decision and an outcome without a secret`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let assertion = gateway.assertion()
         let response = try await gateway.request("/two?secret=1", method: "POST", assertion: assertion, body: Self.ping)
         let id = try #require(response.header("x-request-id"))
@@ -120,26 +120,26 @@ struct ServeTests {
         #expect(rows.compactMap { $0["kind"].text }.sorted() == ["decision", "outcome"])
         let decision = try #require(rows.first { $0["kind"].text == "decision" })
         #expect(decision["decision"].text == "allow")
-        #expect(decision["principal"].text == Gateway.user)
+        #expect(decision["principal"].text == Instance.user)
         #expect(decision["route"].text == "two")
         let outcome = try #require(rows.first { $0["kind"].text == "outcome" })
         #expect(outcome["status"].number == response.status)
         #expect(outcome["ended"].text == "complete")
         let all = try await gateway.command("audit", "tail", "--events", "--lines", "1000", "--json")
-        #expect(!all.contains(Gateway.token) && !all.contains(assertion) && !all.contains("secret=1"))
+        #expect(!all.contains(Instance.token) && !all.contains(assertion) && !all.contains("secret=1"))
     }
 
     @Test func `a token rotated while running is used without a restart`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.sqlite, server)
+        let gateway = try await Instance.start(.sqlite, server)
         func ask() async throws -> [String] {
             try await server.reset()
             _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: Self.ping)
             return try await server.received().flatMap { $0.values("x-coda-api-key") }
         }
-        #expect(try await ask() == [Gateway.token])
+        #expect(try await ask() == [Instance.token])
         _ = try await gateway.command("token", "set", "two", input: "e2e-token-new")
-        try await gateway.eventually { try await ask() != [Gateway.token] }
+        try await gateway.eventually { try await ask() != [Instance.token] }
         #expect(try await ask() == ["e2e-token-new"])
         #expect(!gateway.process.hasEnded)
         #expect(try await !gateway.command("token", "list", "--json").contains("e2e-token"))
@@ -147,7 +147,7 @@ struct ServeTests {
 
     @Test func `a client that goes away closes the upstream's request`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let headers = [
             CurlHeader("Accept", "application/json, text/event-stream"), CurlHeader("Content-Type", "application/json"),
             CurlHeader("Cf-Access-Jwt-Assertion", gateway.assertion()),
@@ -174,7 +174,7 @@ struct ServeTests {
 
     @Test func `SIGTERM ends it in order`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         _ = try await gateway.request("/two", method: "POST", assertion: gateway.assertion(), body: Self.ping)
         gateway.process.send(signal: SIGTERM)
         #expect(await gateway.process.exit() == .code(0))
@@ -182,7 +182,7 @@ struct ServeTests {
 
     @Test func `a bad file on SIGHUP keeps the old configuration serving`() async throws {
         let server = try await MCPServer.start(.two)
-        let gateway = try await Gateway.start(.environment, server)
+        let gateway = try await Instance.start(.environment, server)
         let good = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
         try gateway.folder.write(good + "nonsense: true\n", to: "gatehouse.yaml")
         gateway.process.send(signal: SIGHUP)

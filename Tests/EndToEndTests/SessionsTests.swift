@@ -3,9 +3,9 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// Tests of the MCP gate with real servers and clients: sessions bound to people, denied calls, the legacy transport under a prefix.
-    @Suite("Sessions and denied calls through Gatehouse", .needsKit, .timeLimit(.minutes(6)))
+    @Suite("Sessions and denied calls through Gatehouse", .needsTools, .timeLimit(.minutes(6)))
     struct SessionsTests {
         private static let json = [
             CurlHeader("Content-Type", "application/json"), CurlHeader("Accept", "application/json, text/event-stream"),
@@ -16,7 +16,7 @@ extension Rigs {
         private static let list = #"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#
 
         private func post(
-            _ gateway: Gateway,
+            _ gateway: Instance,
             _ body: String,
             _ path: String = "/two",
             session: String? = nil,
@@ -26,7 +26,7 @@ extension Rigs {
             return try await gateway.request(path, method: "POST", assertion: assertion, headers: headers, body: body)
         }
 
-        private func open(_ gateway: Gateway, as assertion: String) async throws -> String {
+        private func open(_ gateway: Instance, as assertion: String) async throws -> String {
             let answer = try await post(gateway, Self.initialize, as: assertion)
             let session = try #require(answer.header("mcp-session-id"))
             #expect(try await post(gateway, Self.initialized, session: session, as: assertion).status == 202)
@@ -35,7 +35,7 @@ extension Rigs {
 
         @Test func `a stolen session id is useless to another principal, and its owner's goes on`() async throws {
             let server = try await MCPServer.start(.two)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let (david, ann) = (gateway.assertion(), gateway.assertion(of: "ann@team.example"))
             let session = try await open(gateway, as: david)
             try await server.reset()
@@ -60,10 +60,10 @@ extension Rigs {
             #expect(upstream != session && session.hasPrefix(upstream))
         }
 
-        @Test(arguments: [Gateway.Store.environment, .sqlite])
-        func `a session survives a restart of Gatehouse`(store: Gateway.Store) async throws {
+        @Test(arguments: [Instance.Store.environment, .sqlite])
+        func `a session survives a restart of Gatehouse`(store: Instance.Store) async throws {
             let server = try await MCPServer.start(.two)
-            let gateway = try await Gateway.start(store, server)
+            let gateway = try await Instance.start(store, server)
             let david = gateway.assertion()
             let session = try await open(gateway, as: david)
             let second = try await gateway.restart()
@@ -91,10 +91,10 @@ extension Rigs {
                     upstream: \(server.url)
                     inject: { X-Coda-Api-Key: "{token:two}", X-Caller: "{principal}" }
                     allow:
-                      - { users: ["\(Gateway.user)"], tools: ["echo", "whoami", "slow", "fail*"] }
+                      - { users: ["\(Instance.user)"], tools: ["echo", "whoami", "slow", "fail*"] }
 
                 """
-            let gateway = try await Gateway.start(.environment, server, routes: route)
+            let gateway = try await Instance.start(.environment, server, routes: route)
             let url = "\(gateway.url)/limited"
             let answer = try await MCPClient.run(
                 client,
@@ -125,7 +125,7 @@ extension Rigs {
                     inject: { X-Coda-Api-Key: "{token:\(sdk.route)}" }
 
                 """
-            let gateway = try await Gateway.start(.environment, server, routes: route)
+            let gateway = try await Instance.start(.environment, server, routes: route)
             let url = "\(gateway.url)/deep/er/sse"
             let answer = try await MCPClient.run(sdk, .legacy, url: url, assertion: gateway.assertion())
             #expect(answer["failure"] == .null)

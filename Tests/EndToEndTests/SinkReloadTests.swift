@@ -6,13 +6,13 @@ import Testing
 /// The audit's database fails over to another address, which an operator writes into the configuration.
 @Suite("Another audit database", .needsPostgres, .timeLimit(.minutes(4)))
 struct SinkReloadTests {
-    private func page(_ path: String, of gateway: Gateway) async throws -> String {
+    private func page(_ path: String, of gateway: Instance) async throws -> String {
         var request = CurlRequest("http://localhost\(path)")
         request.unixSocket = "\(gateway.folder.path)/admin.sock"
         return try await CurlClient().perform(request).body.text
     }
 
-    private func write(_ yaml: String, _ from: String, _ to: String, _ gateway: Gateway) throws {
+    private func write(_ yaml: String, _ from: String, _ to: String, _ gateway: Instance) throws {
         try gateway.folder.write(yaml.replacing(from, with: to), to: "gatehouse.yaml")
         gateway.process.send(signal: SIGHUP)
     }
@@ -20,7 +20,7 @@ struct SinkReloadTests {
     @Test func `is in force with the reload, and gets what it lacks`() async throws {
         let upstream = try await LoopbackHTTP.start { _ in .init(200, "hi") }
         let (first, standby) = (try await PostgresServer.start(), try await PostgresServer.start())
-        let gateway = try await Gateway.start(.environment, routes: Gateway.slowRoute(to: upstream.url))
+        let gateway = try await Instance.start(.environment, routes: Instance.slowRoute(to: upstream.url))
         func call(_ name: String) async throws -> Int {
             try await gateway.request("/slow/\(name)", assertion: gateway.assertion()).status
         }

@@ -72,8 +72,8 @@ final class Watchdog: Sendable {
     private let pipe: Int32
 
     private init() throws {
-        guard let python = Kit.python2 else { throw ChildProcess.Failure(description: "no interpreter") }
-        let spawned = try Spawned(python, [Kit.script("watchdog.py")], environment: [:])
+        guard let python = Tools.python2 else { throw ChildProcess.Failure(description: "no interpreter") }
+        let spawned = try Spawned(python, [Tools.script("watchdog.py")], environment: [:])
         close(spawned.output)
         close(spawned.errors)
         pipe = spawned.input

@@ -3,18 +3,18 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// docs/STDIO_MCP.md for real: `mcp-coda`, unmodified and speaking stdio, behind `mcp-proxy`, both under `gatehouse run`, with a stand-in
     /// for Coda itself.
-    @Suite("A stdio server under gatehouse run", .needsKit, .timeLimit(.minutes(6)))
+    @Suite("A stdio server under gatehouse run", .needsTools, .timeLimit(.minutes(6)))
     struct StdioTests {
         private let first = "coda-token-one-44e1"
         private let second = "coda-token-two-55f2"
 
         @Test func `it gets its token from the store, and the new one when it is rotated`() async throws {
-            let coda = try ChildProcess(try Kit.python(.two), [Kit.script("coda.py")])
+            let coda = try ChildProcess(try Tools.python(.two), [Tools.script("coda.py")])
             let codaPort = try #require(JSON(parsing: try await coda.firstLine())["port"].number)
-            let port = try Gateway.freePort()
+            let port = try Instance.freePort()
             let route = """
                   - name: coda
                     host: "*"
@@ -23,17 +23,17 @@ extension Rigs {
                     upstream: http://127.0.0.1:\(port)/mcp
 
                 """
-            let gateway = try await Gateway.start(.sqlite, routes: route)
+            let gateway = try await Instance.start(.sqlite, routes: route)
             _ = try await gateway.command("token", "set", "coda", input: first)
 
             let run = try ChildProcess(
-                Kit.gatehouse,
+                Tools.gatehouse,
                 [
                     "run", "--config", gateway.configuration, "--env", "CODA_API_TOKEN=coda", "--keep-env",
                     "CODA_BASE_URL",
-                    "--restart-on-rotate", "--", try Kit.program("mcp-proxy", .one), "--host", "127.0.0.1", "--port",
+                    "--restart-on-rotate", "--", try Tools.program("mcp-proxy", .one), "--host", "127.0.0.1", "--port",
                     "\(port)",
-                    "--pass-environment", "--", try Kit.program("mcp-coda", .two),
+                    "--pass-environment", "--", try Tools.program("mcp-coda", .two),
                 ],
                 environment: [
                     "CODA_BASE_URL": "http://127.0.0.1:\(codaPort)/apis/v1", "PATH": "/usr/bin:/bin",
@@ -58,10 +58,10 @@ extension Rigs {
             #expect(!words.contains(first) && !words.contains(second))
         }
 
-        private func whoami(_ gateway: Gateway) async throws -> JSON {
+        private func whoami(_ gateway: Instance) async throws -> JSON {
             let process = try ChildProcess(
-                try Kit.python(.two),
-                [Kit.script("call.py"), "\(gateway.url)/coda", "coda_whoami"],
+                try Tools.python(.two),
+                [Tools.script("call.py"), "\(gateway.url)/coda", "coda_whoami"],
                 environment: ["ASSERTION": gateway.assertion(), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
             )
             guard await process.exit() == .code(0) else {
@@ -93,7 +93,7 @@ extension Rigs {
     }
 }
 
-extension Kit {
+extension Tools {
     /// A program of the environment that has this version of the SDK.
     static func program(_ name: String, _ sdk: SDK) throws -> String {
         URL(fileURLWithPath: try python(sdk)).deletingLastPathComponent().appendingPathComponent(name).path

@@ -2,12 +2,12 @@ import CurlClient
 import GatehouseTestSupport
 import Testing
 
-@Suite("Key sets over TLS", .needsKit, .timeLimit(.minutes(1)))
+@Suite("Key sets over TLS", .needsTools, .timeLimit(.minutes(1)))
 struct TLSTests {
     @Test func `a certificate counts only from the authority that is named, and for the host that is asked`()
         async throws
     {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         let server = try await CertsServer.start(folder, [TestIssuer.firstKey], tls: true)
         var request = CurlRequest(server.url)
         // On a busy machine a handshake takes long.
@@ -23,7 +23,7 @@ struct TLSTests {
     }
 
     @Test func `a certificate whose common name alone says the host is refused`() async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         let server = try await CertsServer.start(folder, [TestIssuer.firstKey], tls: true, commonName: "localhost")
         var request = CurlRequest("https://localhost:\(server.port)/cdn-cgi/access/certs")
         request.timeout = .seconds(45)

@@ -3,9 +3,9 @@ import Foundation
 import GatehouseTestSupport
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// deploy/template/server, the skeleton of a new server, unmodified behind Gatehouse, and called with the SDK.
-    @Suite("The skeleton of a new server", .needsKit, .timeLimit(.minutes(4)))
+    @Suite("The skeleton of a new server", .needsTools, .timeLimit(.minutes(4)))
     struct TemplateTests {
         private let first = "example-token-one-71c3"
         private let second = "example-token-two-82d4"
@@ -13,9 +13,9 @@ extension Rigs {
         @Test func `it takes its token from each request, and the new one after a rotation`() async throws {
             let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
                 .deletingLastPathComponent().appendingPathComponent("deploy/template/server/server.py").path
-            let port = try Gateway.freePort()
+            let port = try Instance.freePort()
             let server = try ChildProcess(
-                try Kit.python(.two),
+                try Tools.python(.two),
                 [script],
                 environment: [
                     "HOST": "127.0.0.1", "PORT": "\(port)", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8",
@@ -31,7 +31,7 @@ extension Rigs {
                     mcp: { paths: [/mcp] }
 
                 """
-            let gateway = try await Gateway.start(.sqlite, routes: route, tokens: ["example": first])
+            let gateway = try await Instance.start(.sqlite, routes: route, tokens: ["example": first])
             // It tells nobody when it listens.
             let request = CurlRequest("http://127.0.0.1:\(port)/mcp")
             try await server.eventually { (try? await CurlClient().perform(request)) != nil }
@@ -51,10 +51,10 @@ extension Rigs {
             #expect(!words.contains(first) && !words.contains(second))
         }
 
-        private func whoami(_ gateway: Gateway) async throws -> JSON {
+        private func whoami(_ gateway: Instance) async throws -> JSON {
             let process = try ChildProcess(
-                try Kit.python(.two),
-                [Kit.script("call.py"), "\(gateway.url)/example/mcp", "whoami"],
+                try Tools.python(.two),
+                [Tools.script("call.py"), "\(gateway.url)/example/mcp", "whoami"],
                 environment: ["ASSERTION": gateway.assertion(), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
             )
             guard await process.exit() == .code(0) else {

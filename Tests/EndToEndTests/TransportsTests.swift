@@ -2,16 +2,16 @@ import CurlClient
 import Foundation
 import Testing
 
-extension Rigs {
+extension OneAtATime {
     /// fastmcp, the legacy HTTP+SSE transport, resumed streams, and many callers on one route.
-    @Suite("Other frameworks and transports through Gatehouse", .needsKit, .timeLimit(.minutes(6)))
+    @Suite("Other frameworks and transports through Gatehouse", .needsTools, .timeLimit(.minutes(6)))
     struct TransportsTests {
-        private func expectWhole(_ answer: JSON, caller: String = Gateway.user) throws {
+        private func expectWhole(_ answer: JSON, caller: String = Instance.user) throws {
             #expect(answer["failure"] == .null)
             let steps = answer["steps"]
             #expect(steps["tools"].elements.compactMap(\.text).contains("echo"))
             #expect(steps["echo"]["text"].text == "grüß dich, 世界")
-            #expect(steps["whoami"]["x-coda-api-key"].text == Gateway.token)
+            #expect(steps["whoami"]["x-coda-api-key"].text == Instance.token)
             #expect(steps["whoami"]["x-caller"].text == caller)
             #expect(steps["whoami"]["authorization"] == .null && steps["whoami"]["cf-access-jwt-assertion"] == .null)
             #expect(steps["progress"]["progress"].elements.count == 3)
@@ -23,7 +23,7 @@ extension Rigs {
 
         @Test func `a server made with fastmcp works for its own client and for both SDKs`() async throws {
             let server = try await MCPServer.start(.two, framework: .fastmcp)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let clients: [(SDK, Framework, MCPClient.Mode, String)] = [
                 (.two, .fastmcp, .auto, "2026-07-28"), (.two, .sdk, .modern, "2026-07-28"),
                 (.two, .sdk, .legacy, "2025-11-25"),
@@ -45,7 +45,7 @@ extension Rigs {
         @Test(arguments: SDK.allCases)
         func `fastmcp's client works with a server of either SDK`(sdk: SDK) async throws {
             let server = try await MCPServer.start(sdk)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let url = "\(gateway.url)/\(sdk.route)"
             try expectWhole(
                 try await MCPClient.run(.two, .auto, url: url, assertion: gateway.assertion(), framework: .fastmcp)
@@ -55,7 +55,7 @@ extension Rigs {
         @Test(arguments: SDK.allCases)
         func `the legacy transport works, both of its addresses behind the same checks`(sdk: SDK) async throws {
             let server = try await MCPServer.start(sdk, .sse)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let answer = try await MCPClient.run(
                 sdk,
                 .legacy,
@@ -66,7 +66,7 @@ extension Rigs {
             #expect(answer["wire"].elements.contains { $0["path"].text?.hasPrefix("/messages/") == true })
             let received = try await server.received()
             #expect(received.contains { $0.method == "GET" } && received.contains { $0.method == "POST" })
-            #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Gateway.token] })
+            #expect(received.allSatisfy { $0.values("x-coda-api-key") == [Instance.token] })
             #expect(try await gateway.request("/messages/?session_id=x", method: "POST", body: "{}").status == 401)
         }
 
@@ -75,12 +75,12 @@ extension Rigs {
             async throws
         {
             let server = try await MCPServer.start(sdk, .sse)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let answer = try await MCPClient.run(
                 sdk,
                 .legacy,
                 url: "\(gateway.url)/sse",
-                assertion: gateway.assertion(of: Gateway.limitedUser)
+                assertion: gateway.assertion(of: Instance.limitedUser)
             )
             #expect(answer["failure"] == .null)
             let steps = answer["steps"]
@@ -99,7 +99,7 @@ extension Rigs {
         @Test(arguments: SDK.allCases)
         func `a client whose stream ends early comes back for the rest`(sdk: SDK) async throws {
             let server = try await MCPServer.start(sdk, .resumable)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let url = "\(gateway.url)/\(sdk.route)"
             let answer = try await MCPClient.run(sdk, .legacy, url: url, assertion: gateway.assertion())
             try expectWhole(answer)
@@ -119,7 +119,7 @@ extension Rigs {
             async throws
         {
             let server = try await MCPServer.start(.two)
-            let gateway = try await Gateway.start(.environment, server)
+            let gateway = try await Instance.start(.environment, server)
             let callers = (1...4).map { "person\($0)@team.example" }
             try await withThrowingTaskGroup { group in
                 for caller in callers {

@@ -4,16 +4,16 @@ import GatehouseTestSupport
 import Testing
 
 /// Conditions that no caller notices at first: a clock that is wrong, and a store whose file has gone.
-@Suite("A wrong clock and a lost store are named", .needsKit, .timeLimit(.minutes(5)))
+@Suite("A wrong clock and a lost store are named", .needsTools, .timeLimit(.minutes(5)))
 struct WrongClockTests {
-    private func page(_ path: String, of folder: Kit.Folder) async throws -> CurlResponse {
+    private func page(_ path: String, of folder: Tools.Folder) async throws -> CurlResponse {
         var request = CurlRequest("http://localhost\(path)")
         request.unixSocket = "\(folder.path)/admin.sock"
         return try await CurlClient().perform(request)
     }
 
     @Test func `a clock that is not that of Access`() async throws {
-        let folder = try Kit.Folder()
+        let folder = try Tools.Folder()
         let certs = try await CertsServer.start(folder, [TestIssuer().key])
         try folder.write("-610", to: "certs.json.off")
         let yaml = """
@@ -29,7 +29,7 @@ struct WrongClockTests {
             """
         try folder.write(yaml, to: "gatehouse.yaml")
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             ["serve", "--config", "\(folder.path)/gatehouse.yaml"],
             environment: ["LC_ALL": "C.UTF-8"]
         )
@@ -48,7 +48,7 @@ struct WrongClockTests {
     }
 
     @Test func `a token store whose file is taken away, and comes back`() async throws {
-        let gateway = try await Gateway.start(.sqlite, try await MCPServer.start(.one))
+        let gateway = try await Instance.start(.sqlite, try await MCPServer.start(.one))
         let tokens = "\(gateway.folder.path)/gatehouse.db"
         func readiness() async throws -> String { try await page("/readyz", of: gateway.folder).body.text }
         func call() async throws -> Int {

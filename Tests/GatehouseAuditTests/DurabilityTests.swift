@@ -44,7 +44,7 @@ private final class ScriptedLoop: Sendable {
 }
 
 struct DurabilityTests {
-    @Test func oneSyncTellsAllWhoWait() throws {
+    @Test func `one sync serves all who wait`() throws {
         let (system, lane, loop, scratch) = try disk()
         defer { _ = scratch }
         var told: [Bool] = []
@@ -66,7 +66,7 @@ struct DurabilityTests {
         #expect(told.count == 5)
     }
 
-    @Test func whatIsDurableAlreadyIsSaidAtOnce() throws {
+    @Test func `what is durable already is said at once`() throws {
         let (system, lane, _, scratch) = try disk()
         defer { _ = scratch }
         guard case .pending(let ticket) = Sample.decision(1, { lane.record($0) }) else {
@@ -80,7 +80,7 @@ struct DurabilityTests {
     }
 
     @Test(arguments: AuditFailurePolicy.allCases)
-    func aDiskThatIsTooSlowDeniesOrAllows(_ policy: AuditFailurePolicy) throws {
+    func `a disk that is too slow denies or allows`(_ policy: AuditFailurePolicy) throws {
         let (system, lane, loop, scratch) = try disk(policy)
         defer { _ = scratch }
         var told: [Bool] = []
@@ -108,7 +108,7 @@ struct DurabilityTests {
         #expect(told.count == 2)
     }
 
-    @Test func theTimerIsSetAgainForWhoeverStillWaits() throws {
+    @Test func `the timer is set again for those who still wait`() throws {
         let (system, lane, loop, scratch) = try disk()
         defer { _ = (system, scratch) }
         var told: [Bool] = []

@@ -5,7 +5,7 @@ import Testing
 @testable import GatehouseAudit
 
 struct EventFormTests {
-    @Test func columnsAreThoseOfTheContractInItsOrder() {
+    @Test func `columns are those of the contract in its order`() {
         #expect(
             AuditColumn.allCases.map(\.name).joined(separator: " ") == """
                 event_id request_id kind at writer seq prev_hash hash route principal_kind principal subject decision \
@@ -17,7 +17,7 @@ struct EventFormTests {
         #expect(AuditColumn.allCases.map { Int($0.rawValue) } == Array(1...AuditColumn.count))
     }
 
-    @Test func aDecisionReadsBackAsItWasWritten() throws {
+    @Test func `a decision reads back as it was written`() throws {
         var random = FastRandom()
         let id = EventID(at: Sample.start, using: &random)
         var bytes: [UInt8] = []
@@ -44,7 +44,7 @@ struct EventFormTests {
         #expect(event[.status] == .none)
     }
 
-    @Test func randomFactsReadBackAndEveryCutOfThemIsRefused() throws {
+    @Test func `random facts read back, and every cut of them is refused`() throws {
         var random = Seeded(41)
         for round in 0..<400 {
             var facts = AuditFacts(
@@ -98,7 +98,7 @@ struct EventFormTests {
         }
     }
 
-    @Test func flippedBytesNeverTrap() {
+    @Test func `flipped bytes never trap`() {
         var random = Seeded(43)
         var bytes: [UInt8] = []
         _ = Sample.decision(1) { facts in
@@ -116,7 +116,7 @@ struct EventFormTests {
         #expect(refused > 0)
     }
 
-    @Test func longTextIsCutAtItsLimitBetweenCharacters() throws {
+    @Test func `long text is cut at its limit between characters`() throws {
         let long = String(repeating: "é", count: 1500)
         var facts = AuditFacts(.decision, of: Sample.requestID(1), at: Sample.start)
         let bytes = Array(long.utf8).withUnsafeBytes { text in
@@ -132,7 +132,7 @@ struct EventFormTests {
         #expect(bytes.count <= EventEncoder.maximumLength)
     }
 
-    @Test func aTargetThatIsCutSaysByItsDigestWhichItWas() throws {
+    @Test func `a target that is cut says by its digest which it was`() throws {
         func target(_ text: String) throws -> String {
             var facts = AuditFacts(.decision, of: Sample.requestID(1), at: Sample.start)
             let bytes = Array(text.utf8).withUnsafeBytes { bytes in
@@ -154,7 +154,7 @@ struct EventFormTests {
         #expect(secret.utf8.count <= 2048)
     }
 
-    @Test func eventIDsSortByTimeAndReadBack() {
+    @Test func `event ids sort by time and read back`() {
         var random = FastRandom()
         let ids = (0..<2000).map {
             EventID(at: Timestamp(microseconds: 1_795_424_400_000_000 + $0 * 2), using: &random)
@@ -169,7 +169,7 @@ struct EventFormTests {
         #expect(EventID(parsing: "01234567-89ab-7def-8123-456789abcdeg") == nil)
     }
 
-    @Test func crcIsCastagnolis() {
+    @Test func `the CRC is Castagnoli's`() {
         // RFC 3720 appendix B.4.
         #expect([UInt8](repeating: 0, count: 32).withUnsafeBytes { CRC32C.checksum($0) } == 0x8A91_36AA)
         #expect([UInt8](repeating: 0xFF, count: 32).withUnsafeBytes { CRC32C.checksum($0) } == 0x62A8_AB43)

@@ -6,7 +6,7 @@ import Testing
 @testable import GatehouseAudit
 
 struct ReadingTests {
-    @Test func filtersFindWhatTheySay() throws {
+    @Test func `filters find what they say`() throws {
         let (archive, scratch) = try filled()
         defer { _ = scratch }
         func count(_ change: (inout AuditQuery) -> Void) throws -> Int {
@@ -38,7 +38,7 @@ struct ReadingTests {
         #expect(try count { $0.reason = "tool_denied'; DROP TABLE audit_events; --" } == 0)
     }
 
-    @Test func orderAndStopAreObeyed() throws {
+    @Test func `order and stop are obeyed`() throws {
         let (archive, scratch) = try filled()
         defer { _ = scratch }
         var query = AuditQuery()
@@ -51,7 +51,7 @@ struct ReadingTests {
         #expect(seen == [9, 8, 7])
     }
 
-    @Test func followingGivesEachEventOnce() throws {
+    @Test func `following gives each event once`() throws {
         let scratch = Scratch()
         let system = try AuditSystem(scratch.settings, sink: SQLiteSink(path: scratch.database))
         let lane = try system.lane(for: 0)
@@ -72,14 +72,14 @@ struct ReadingTests {
         #expect(seen == [3, 6, 9, 12, 15, 18, 21, 24, 27])
     }
 
-    @Test func aDatabaseWithoutAuditSaysSo() {
+    @Test func `a database without audit is reported as one`() {
         let scratch = Scratch()
         #expect { try EventDatabase.sqlite(path: scratch.database).archive() } throws: {
             ($0 as? AuditError)?.code == .unreadable
         }
     }
 
-    @Test func textIsRenderedForItsReader() {
+    @Test func `text is rendered for its reader`() {
         var event = AuditEvent(
             id: EventID(high: 0x0199_0000_0000_7000, low: 0x8000_0000_0000_0001),
             requestID: Sample.requestID(1),

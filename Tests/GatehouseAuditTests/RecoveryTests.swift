@@ -6,7 +6,7 @@ import Testing
 
 /// A killed process leaves the contents of its files: these tests drop a system without ending it, or put the files of two moments together.
 struct RecoveryTests {
-    @Test func nothingRecordedIsLostWhenTheProcessDies() throws {
+    @Test func `nothing recorded is lost when the process dies`() throws {
         let scratch = Scratch()
         try record(0..<50, thenWrite: true, record: 50..<80, in: scratch)
         let sink = MemorySink()
@@ -20,7 +20,7 @@ struct RecoveryTests {
         #expect(system.state(at: Sample.start).depthBytes == 0)
     }
 
-    @Test func sequenceAndWriterGoOnAcrossProcesses() throws {
+    @Test func `sequence and writer go on across processes`() throws {
         let scratch = Scratch()
         var writers = Set<String>()
         let sink = MemorySink()
@@ -37,7 +37,7 @@ struct RecoveryTests {
         #expect(sink.records.map(\.sequence) == Array(1...50))
     }
 
-    @Test func whatStandsInRingAndSegmentIsStoredOnce() throws {
+    @Test func `what stands in ring and segment is stored once`() throws {
         let scratch = Scratch()
         // Killed between the write into the segment and the release of the ring: the ring of before, the segment of after.
         var ring: [UInt8] = []
@@ -59,7 +59,7 @@ struct RecoveryTests {
         }
     }
 
-    @Test func aRingCutAtEveryByteGivesItsWholeEventsOnly() throws {
+    @Test func `a ring cut at every byte gives its whole events only`() throws {
         let scratch = Scratch()
         var used = 0
         do {
@@ -82,7 +82,7 @@ struct RecoveryTests {
         #expect(Set(counts) == [0, 1, 2, 3, 4])
     }
 
-    @Test func aFlippedByteInARingIsNoticed() throws {
+    @Test func `a flipped byte in a ring is noticed`() throws {
         let scratch = Scratch()
         var used = 0
         do {
@@ -109,7 +109,7 @@ struct RecoveryTests {
         }
     }
 
-    @Test func aSegmentTornAtEveryByteIsCutAndContinued() throws {
+    @Test func `a segment torn at every byte is cut and continued`() throws {
         let model = Scratch()
         let events: UInt64 = 3
         try record(0..<events, thenWrite: true, record: 0..<0, in: model)
@@ -139,7 +139,7 @@ struct RecoveryTests {
         #expect(counts == [0, 1, 2])
     }
 
-    @Test func damageInTheMiddleOfTheSpoolLosesOnlyItsSegment() throws {
+    @Test func `damage in the middle of the spool loses only its segment`() throws {
         let scratch = Scratch()
         var number: UInt64 = 0
         do {
@@ -167,7 +167,7 @@ struct RecoveryTests {
         #expect(FileManager.default.fileExists(atPath: "\(scratch.spool)/\(names[1]).damaged"))
     }
 
-    @Test func aBatchWhoseCursorWasNotStoredComesAgain() throws {
+    @Test func `a batch whose cursor was not stored comes again`() throws {
         let scratch = Scratch()
         let first = MemorySink()
         do {
@@ -185,7 +185,7 @@ struct RecoveryTests {
         #expect(second.records == first.records)
     }
 
-    @Test func aCursorThatIsNoneMeansTheBeginning() throws {
+    @Test func `a cursor that is none means the beginning`() throws {
         for text in [
             "", "x", "gatehouse-cursor 1 1 128", "gatehouse-cursor 1 -1 128 3\n", "gatehouse-cursor 2 1 128 3\n",
         ] {

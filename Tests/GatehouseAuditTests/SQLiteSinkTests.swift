@@ -7,7 +7,7 @@ import Threads
 @testable import GatehouseAudit
 
 struct SQLiteSinkTests {
-    @Test func everyColumnIsInTheTableAndReadsBack() throws {
+    @Test func `every column is in the table and reads back`() throws {
         let scratch = Scratch()
         try fill(scratch, requests: 3)
         let connection = try SQLiteConnection(path: scratch.database, access: .readOnly)
@@ -31,7 +31,7 @@ struct SQLiteSinkTests {
         #expect(events[1].writer == events[0].writer)
     }
 
-    @Test func aBatchThatComesAgainLeavesItsRowsAlone() throws {
+    @Test func `a batch that comes again leaves its rows alone`() throws {
         let scratch = Scratch()
         let sink = MemorySink()
         let system = try AuditSystem(scratch.settings, sink: sink)
@@ -44,7 +44,7 @@ struct SQLiteSinkTests {
         #expect(try EventDatabase.sqlite(path: scratch.database).archive().count(AuditQuery()) == 10)
     }
 
-    @Test func aSinkThatIsDownIsOfferedTheSameEventsUntilItTakesThem() throws {
+    @Test func `a sink that is down is offered the same events until it takes them`() throws {
         let scratch = Scratch()
         let blocked = "\(scratch.path)/missing/audit.db"
         let system = try AuditSystem(scratch.settings, sink: SQLiteSink(path: blocked))
@@ -65,7 +65,7 @@ struct SQLiteSinkTests {
         #expect(try EventDatabase.sqlite(path: blocked).archive().count(AuditQuery()) == 10)
     }
 
-    @Test func requestsHaveOneRowEach() throws {
+    @Test func `requests have one row each`() throws {
         let scratch = Scratch()
         try fill(scratch, requests: 4)
         let connection = try SQLiteConnection(path: scratch.database, access: .readOnly)
@@ -91,7 +91,7 @@ struct SQLiteSinkTests {
         #expect(events.map(\.isAllowed) == [true, false, true, false])
     }
 
-    @Test func everyEventOfThreeThreadsIsInTheDatabaseOnce() throws {
+    @Test func `every event of three threads is in the database once`() throws {
         let scratch = Scratch()
         let each: UInt64 = 4000
         let system = try AuditSystem(scratch.settings, sink: SQLiteSink(path: scratch.database))

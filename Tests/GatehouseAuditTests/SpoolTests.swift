@@ -5,7 +5,7 @@ import Testing
 @testable import GatehouseAudit
 
 struct SpoolTests {
-    @Test func whatIsRecordedReachesTheSinkInOrder() throws {
+    @Test func `what is recorded reaches the sink in order`() throws {
         let scratch = Scratch()
         let sink = MemorySink()
         let system = try AuditSystem(scratch.settings, sink: sink)
@@ -24,7 +24,7 @@ struct SpoolTests {
         #expect(state.word == .ready)
     }
 
-    @Test func settingsOutOfBoundsAreNamed() {
+    @Test func `settings out of bounds are named`() {
         let scratch = Scratch()
         let changes: [(inout AuditSystem.Settings) -> Void] = [
             { $0.spool = "" }, { $0.laneSize = 100_000 }, { $0.laneSize = 1 << 12 }, { $0.segmentSize = 1 },
@@ -39,7 +39,7 @@ struct SpoolTests {
         }
     }
 
-    @Test func aSpoolThatCannotBeMadeIsAnError() {
+    @Test func `a spool that cannot be made is an error`() {
         var settings = AuditSystem.Settings(spool: "/proc/no/such/place")
         settings.laneSize = 1 << 16
         #expect { try AuditSystem(settings, sink: DiscardingSink()) } throws: {
@@ -47,7 +47,7 @@ struct SpoolTests {
         }
     }
 
-    @Test func standardOutputGetsOneLineAnEvent() throws {
+    @Test func `standard output gets one line an event`() throws {
         let scratch = Scratch()
         let file = try Descriptor(opening: "\(scratch.path)/out", O_RDWR | O_CREAT)
         let system = try AuditSystem(scratch.settings, sink: StreamSink(file.number))
@@ -63,7 +63,7 @@ struct SpoolTests {
         #expect(lines[1].contains(#""seq":2"#))
     }
 
-    @Test func aRestartAfterShutdownFindsNothingToRecover() throws {
+    @Test func `a restart after shutdown finds nothing to recover`() throws {
         let scratch = Scratch()
         let sink = MemorySink()
         do {
@@ -78,7 +78,7 @@ struct SpoolTests {
         #expect(system.report == SpoolReport())
     }
 
-    @Test func aSecondProcessIsRefusedTheSpool() throws {
+    @Test func `a second process is refused the spool`() throws {
         let scratch = Scratch()
         let first = try AuditSystem(scratch.settings, sink: DiscardingSink())
         #expect { try AuditSystem(scratch.settings, sink: DiscardingSink()) } throws: {
@@ -87,7 +87,7 @@ struct SpoolTests {
         _ = first
     }
 
-    @Test func aFullRingRefusesDecisionsAndKeepsRoomForOutcomes() throws {
+    @Test func `a full ring refuses decisions, and keeps room for outcomes`() throws {
         let scratch = Scratch()
         let system = try AuditSystem(scratch.settings, sink: DiscardingSink())
         let lane = try system.lane(for: 0)
@@ -100,7 +100,7 @@ struct SpoolTests {
         #expect(Sample.decision(recorded) { lane.record($0) } == .recorded)
     }
 
-    @Test func aFullRingIsServedAndCountedWhenTheOperatorAllowsIt() throws {
+    @Test func `a full ring is served and counted when the operator allows it`() throws {
         let scratch = Scratch()
         var settings = scratch.settings
         settings.onFailure = .allow
@@ -114,7 +114,7 @@ struct SpoolTests {
         #expect(state.recorded + state.lostDecisions == 1000)
     }
 
-    @Test func theRingTurnsManyTimesWithoutLosingAnEvent() throws {
+    @Test func `the ring turns many times without losing an event`() throws {
         let scratch = Scratch()
         let sink = MemorySink()
         let system = try AuditSystem(scratch.settings, sink: sink)
@@ -129,7 +129,7 @@ struct SpoolTests {
         #expect(scratch.segments().count == 1 + AuditSystem.Settings.defaultKeptSegments)
     }
 
-    @Test func aSpoolAtItsQuotaWaitsForTheSink() throws {
+    @Test func `a spool at its quota waits for the sink`() throws {
         let scratch = Scratch()
         let sink = MemorySink()
         sink.fail(1)

@@ -12,10 +12,10 @@ struct AssertionCommandTests {
         at time: String = "2026-11-23T09:10:00Z",
         _ more: String...
     ) async throws -> Command.Outcome {
-        let workplace = try Workplace()
-        try workplace.write(String(decoding: issuer.jwkSet, as: UTF8.self), to: "keys.json")
-        let arguments = ["jwt", "explain", "--keys", "\(workplace.path)/keys.json", "--at", time] + more
-        let outcome = try await workplace.run(arguments, input: assertion + "\n")
+        let fixture = try CommandFixture()
+        try fixture.write(String(decoding: issuer.jwkSet, as: UTF8.self), to: "keys.json")
+        let arguments = ["jwt", "explain", "--keys", "\(fixture.path)/keys.json", "--at", time] + more
+        let outcome = try await fixture.run(arguments, input: assertion + "\n")
         for part in assertion.split(separator: ".") where part.count > 4 {
             #expect(!outcome.output.contains(part) && !outcome.errors.contains(part), "the assertion is printed")
         }
@@ -88,17 +88,17 @@ struct AssertionCommandTests {
     }
 
     @Test func `keys that cannot be had are a failure of their own`() async throws {
-        let workplace = try Workplace()
-        let unreachable = try await workplace.run("jwt", "explain", input: issuer.user())
+        let fixture = try CommandFixture()
+        let unreachable = try await fixture.run("jwt", "explain", input: issuer.user())
         #expect(unreachable.exit == 1 && unreachable.output.isEmpty)
         #expect(
             unreachable.errors.contains("gatehouse: error: the keys cannot be fetched from http://127.0.0.1:1/certs")
         )
         #expect(unreachable.errors.contains("gatehouse: hint: "))
-        try workplace.write("{}", to: "keys.json")
+        try fixture.write("{}", to: "keys.json")
         for file in ["keys.json", "nothing.json"] {
-            let keys = "\(workplace.path)/\(file)"
-            let outcome = try await workplace.run("jwt", "explain", "--keys", keys, input: issuer.user())
+            let keys = "\(fixture.path)/\(file)"
+            let outcome = try await fixture.run("jwt", "explain", "--keys", keys, input: issuer.user())
             #expect(outcome.exit == 1 && outcome.output.isEmpty && outcome.errors.hasPrefix("gatehouse: error: "))
         }
     }

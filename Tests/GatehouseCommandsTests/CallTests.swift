@@ -9,16 +9,16 @@ import Testing
 struct CallTests {
     private typealias Answer = LoopbackHTTP.Answer
 
-    private func workplace(_ upstream: String, token: Bool = true) async throws -> Workplace {
-        let workplace = try Workplace()
-        let text = workplace.read("gatehouse.yaml").replacing(
+    private func fixture(_ upstream: String, token: Bool = true) async throws -> CommandFixture {
+        let fixture = try CommandFixture()
+        let text = fixture.read("gatehouse.yaml").replacing(
             "upstream: http://127.0.0.1:1\n",
             with: "upstream: \(upstream)\n"
         )
-        try workplace.write(text, to: "gatehouse.yaml")
-        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
-        if token { #expect(try await workplace.run("token", "set", "coda", input: "the-token").exit == 0) }
-        return workplace
+        try fixture.write(text, to: "gatehouse.yaml")
+        #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
+        if token { #expect(try await fixture.run("token", "set", "coda", input: "the-token").exit == 0) }
+        return fixture
     }
 
     private func call(
@@ -26,7 +26,7 @@ struct CallTests {
         _ certificate: TestCertificate? = nil
     ) async throws -> Command.Outcome {
         let server = try await LoopbackHTTP.start(certificate) { _ in answer }
-        let outcome = try await workplace(server.url).run("call", "coda")
+        let outcome = try await fixture(server.url).run("call", "coda")
         await server.close()
         #expect(outcome.exit == 1)
         #expect(!outcome.output.contains("the-token") && !outcome.errors.contains("the-token"))
@@ -58,11 +58,11 @@ struct CallTests {
 
     @Test func `SSL_CERT_FILE names who vouches`() async throws {
         let server = try await LoopbackHTTP.start(.loopback) { _ in Answer(404, "{}") }
-        let workplace = try await workplace(server.url)
-        try workplace.write(TestCertificate.loopback.certificate, to: "authority.pem")
-        let outcome = try await workplace.run(
+        let fixture = try await fixture(server.url)
+        try fixture.write(TestCertificate.loopback.certificate, to: "authority.pem")
+        let outcome = try await fixture.run(
             ["call", "coda"],
-            environment: ["SSL_CERT_FILE": "\(workplace.path)/authority.pem"]
+            environment: ["SSL_CERT_FILE": "\(fixture.path)/authority.pem"]
         )
         await server.close()
         #expect(outcome.errors.contains("status 404"), "\(outcome.errors)")
@@ -71,19 +71,19 @@ struct CallTests {
     /// Whoever opened it would wait for somebody who writes to it.
     @Test(arguments: [["call", "coda"], ["serve"]])
     func `SSL_CERT_FILE that is a pipe is an error`(command: [String]) async throws {
-        let workplace = try await workplace("https://localhost:1")
-        #expect(mkfifo("\(workplace.path)/pipe", 0o600) == 0)
-        let outcome = try await workplace.run(command, environment: ["SSL_CERT_FILE": "\(workplace.path)/pipe"])
+        let fixture = try await fixture("https://localhost:1")
+        #expect(mkfifo("\(fixture.path)/pipe", 0o600) == 0)
+        let outcome = try await fixture.run(command, environment: ["SSL_CERT_FILE": "\(fixture.path)/pipe"])
         #expect(outcome.exit != 0 && outcome.errors.contains("is not a file"), "\(outcome.errors)")
     }
 
     @Test func `nobody there, no token and no such route`() async throws {
         let dead = try DeadPort()
-        let refused = try await workplace("http://127.0.0.1:\(dead.number)").run("call", "coda")
+        let refused = try await fixture("http://127.0.0.1:\(dead.number)").run("call", "coda")
         #expect(refused.exit == 1 && refused.errors.contains("is it running"), "\(refused.errors)")
-        let without = try await workplace("http://127.0.0.1:1", token: false).run("call", "coda")
+        let without = try await fixture("http://127.0.0.1:1", token: false).run("call", "coda")
         #expect(without.exit == 1 && without.errors.contains("gatehouse token set coda"), "\(without.errors)")
-        let nowhere = try await workplace("http://127.0.0.1:1").run("call", "nowhere")
+        let nowhere = try await fixture("http://127.0.0.1:1").run("call", "nowhere")
         #expect(nowhere.exit == 1 && nowhere.errors.contains("routes: coda, open"))
     }
 
@@ -108,7 +108,7 @@ struct CallTests {
             answer.ending = .open
             return answer
         }
-        let outcome = try await workplace(server.url).run("call", "coda", "--list")
+        let outcome = try await fixture(server.url).run("call", "coda", "--list")
         await server.close()
         #expect(outcome.exit == 0, "\(outcome)")
         #expect(outcome.output.contains("protocol 2026-07-28, server new 2") && outcome.output.contains("\n  a\n  b\n"))
@@ -120,6 +120,6 @@ struct CallTests {
         ["call", "coda", "--public-url", "http://coda.example.com/mcp"],
     ])
     func `what cannot be meant is a usage error`(arguments: [String]) async throws {
-        #expect(try await Workplace().run(arguments).exit == 64)
+        #expect(try await CommandFixture().run(arguments).exit == 64)
     }
 }

@@ -8,25 +8,25 @@ struct CompletionTests {
         FileManager.default.isExecutableFile(atPath: "/usr/bin/\(shell)")
     }
 
-    /// A workplace with `gatehouse` on the path and the script of a shell.
-    private func workplace(_ shell: String) async throws -> Workplace {
-        let workplace = try Workplace()
-        let bin = "\(workplace.path)/bin"
+    /// A fixture with `gatehouse` on the path and the script of a shell.
+    private func fixture(_ shell: String) async throws -> CommandFixture {
+        let fixture = try CommandFixture()
+        let bin = "\(fixture.path)/bin"
         try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: false)
         try FileManager.default.createSymbolicLink(atPath: "\(bin)/gatehouse", withDestinationPath: Command.binary)
-        let script = try await workplace.run("--generate-completion-script", shell)
+        let script = try await fixture.run("--generate-completion-script", shell)
         #expect(script.exit == 0)
-        try workplace.write(script.output, to: "_gatehouse")
-        return workplace
+        try fixture.write(script.output, to: "_gatehouse")
+        return fixture
     }
 
-    private func offered(_ line: String, by shell: String, in workplace: Workplace) async throws -> Set<String> {
+    private func offered(_ line: String, by shell: String, in fixture: CommandFixture) async throws -> Set<String> {
         let words = line.components(separatedBy: " ")
         let script =
             switch shell {
             case "bash":
                 """
-                . \(workplace.path)/_gatehouse
+                . \(fixture.path)/_gatehouse
                 COMP_WORDS=(\(words.map { "'\($0)'" }.joined(separator: " "))); COMP_CWORD=\(words.count - 1)
                 COMP_LINE='\(line)'; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9
                 name=$(complete -p gatehouse | sed 's/.*-F \\([^ ]*\\).*/\\1/')
@@ -34,12 +34,12 @@ struct CompletionTests {
                 printf '%s\\n' "${COMPREPLY[@]}"
                 """
             case _:
-                ". \(workplace.path)/_gatehouse; complete -C '\(line)' | cut -f1"
+                ". \(fixture.path)/_gatehouse; complete -C '\(line)' | cut -f1"
             }
-        let outcome = try await workplace.run(
+        let outcome = try await fixture.run(
             ["-c", script],
             by: "/usr/bin/\(shell)",
-            environment: ["PATH": "\(workplace.path)/bin:/usr/bin:/bin", "HOME": workplace.path]
+            environment: ["PATH": "\(fixture.path)/bin:/usr/bin:/bin", "HOME": fixture.path]
         )
         #expect(outcome.exit == 0, "\(outcome.errors)")
         return Set(outcome.output.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })
@@ -56,38 +56,38 @@ struct CompletionTests {
 
     @Test(.enabled(if: isThere("bash"), "bash is not installed"), arguments: lines)
     func `bash completes verbs and the names of the configuration`(line: String, wanted: String) async throws {
-        #expect(try await offered(line, by: "bash", in: try await workplace("bash")).contains(wanted))
+        #expect(try await offered(line, by: "bash", in: try await fixture("bash")).contains(wanted))
     }
 
     /// Names come through `commandline`, which fish has on a terminal only: there the script is held to ask for them.
     @Test(.enabled(if: isThere("fish"), "fish is not installed"), arguments: lines.prefix(2))
     func `fish completes verbs, and its script asks for the names`(line: String, wanted: String) async throws {
-        let workplace = try await workplace("fish")
-        #expect(try await offered(line, by: "fish", in: workplace).contains(wanted))
-        #expect(workplace.read("_gatehouse").contains("---completion token rotate"))
+        let fixture = try await fixture("fish")
+        #expect(try await offered(line, by: "fish", in: fixture).contains(wanted))
+        #expect(fixture.read("_gatehouse").contains("---completion token rotate"))
     }
 
     @Test(.enabled(if: isThere("bash"), "bash is not installed"))
     func `files are completed where a file is wanted, also from a configuration that is named on the line`()
         async throws
     {
-        let workplace = try await workplace("bash")
+        let fixture = try await fixture("bash")
         #expect(
-            try await offered("gatehouse check --config \(workplace.path)/gateh", by: "bash", in: workplace)
-                .contains("\(workplace.path)/gatehouse.yaml")
+            try await offered("gatehouse check --config \(fixture.path)/gateh", by: "bash", in: fixture)
+                .contains("\(fixture.path)/gatehouse.yaml")
         )
-        let other = workplace.read("gatehouse.yaml").replacingOccurrences(of: "name: coda", with: "name: another")
-        try workplace.write(other, to: "other.yaml")
-        let line = "gatehouse call --config \(workplace.path)/other.yaml an"
-        #expect(try await offered(line, by: "bash", in: workplace).contains("another"))
+        let other = fixture.read("gatehouse.yaml").replacingOccurrences(of: "name: coda", with: "name: another")
+        try fixture.write(other, to: "other.yaml")
+        let line = "gatehouse call --config \(fixture.path)/other.yaml an"
+        #expect(try await offered(line, by: "bash", in: fixture).contains("another"))
     }
 
     /// A script for zsh is driven by its line editor; here it is held to zsh's grammar, and to ask the product for the names.
     @Test(.enabled(if: isThere("zsh"), "zsh is not installed"))
     func `zsh reads its script, which asks for the names`() async throws {
-        let workplace = try await workplace("zsh")
-        let outcome = try await workplace.run(["-n", "\(workplace.path)/_gatehouse"], by: "/usr/bin/zsh")
+        let fixture = try await fixture("zsh")
+        let outcome = try await fixture.run(["-n", "\(fixture.path)/_gatehouse"], by: "/usr/bin/zsh")
         #expect(outcome.exit == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
-        #expect(workplace.read("_gatehouse").contains("---completion token rotate"))
+        #expect(fixture.read("_gatehouse").contains("---completion token rotate"))
     }
 }

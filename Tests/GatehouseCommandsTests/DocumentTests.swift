@@ -83,7 +83,7 @@ struct DocumentTests {
     }
 
     @Test func `the man page has a section for each command`() async throws {
-        let page = try await Workplace().run("manual").output
+        let page = try await CommandFixture().run("manual").output
         #expect(page.hasPrefix(".TH GATEHOUSE 1 "))
         for name in ["serve", "check", "token set", "audit query", "doctor", "manual"] {
             #expect(page.contains("\n.SS gatehouse \(name)\n"), "\(name)")
@@ -92,7 +92,7 @@ struct DocumentTests {
 
     @Test(arguments: ["bash", "zsh", "fish"])
     func `there is a completion for each shell`(shell: String) async throws {
-        let outcome = try await Workplace().run("--generate-completion-script", shell)
+        let outcome = try await CommandFixture().run("--generate-completion-script", shell)
         #expect(outcome.exit == 0 && outcome.output.contains("doctor"))
     }
 }

@@ -24,9 +24,9 @@ struct DocumentedCommandTests {
             case _: LoopbackHTTP.Answer(404, "{}")
             }
         }
-        let issuer = TestIssuer(audience: Workplace.audience)
+        let issuer = TestIssuer(audience: CommandFixture.audience)
         let assertion = issuer.user("ada@example.com", now: SystemClock().now().seconds)
-        let reader = try Workplace.ofReader(server: server.url, assertion: assertion)
+        let reader = try CommandFixture.ofReader(server: server.url, assertion: assertion)
         func shell(_ commands: String) async throws -> Command.Outcome {
             try await reader.shell(commands, server: server.url)
         }

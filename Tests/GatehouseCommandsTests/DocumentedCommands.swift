@@ -96,19 +96,19 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
 }
 
 /// A reader's machine: a folder with the files that the documents name, a server on loopback in place of Access, the vendor and the MCP server.
-extension Workplace {
-    static func ofReader(server: String, assertion: String) throws -> Workplace {
-        let workplace = try Workplace()
-        let path = workplace.path
+extension CommandFixture {
+    static func ofReader(server: String, assertion: String) throws -> CommandFixture {
+        let fixture = try CommandFixture()
+        let path = fixture.path
         for folder in ["bin", "secrets"] {
             try FileManager.default.createDirectory(atPath: "\(path)/\(folder)", withIntermediateDirectories: false)
         }
         try FileManager.default.createSymbolicLink(atPath: "\(path)/bin/gatehouse", withDestinationPath: Command.binary)
-        for name in ["token-file", "new-token"] { try workplace.write("value of \(name)\n", to: name) }
-        try workplace.write("wrong\n", to: "wrong-token")
-        try workplace.write(assertion + "\n", to: "assertion")
+        for name in ["token-file", "new-token"] { try fixture.write("value of \(name)\n", to: name) }
+        try fixture.write("wrong\n", to: "wrong-token")
+        try fixture.write(assertion + "\n", to: "assertion")
         let keys = "master_keys: [{ file: \(path)/secrets/gatehouse_key }]"
-        try workplace.write(
+        try fixture.write(
             """
             version: 1
             listen: unix:\(path)/proxy.sock
@@ -139,7 +139,7 @@ extension Workplace {
             """,
             to: "gatehouse.yaml"
         )
-        return workplace
+        return fixture
     }
 
     /// Runs commands in a shell, as a reader does.

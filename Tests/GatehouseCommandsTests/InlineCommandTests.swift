@@ -37,7 +37,7 @@ struct InlineCommandTests {
     }
 
     @Test func `name verbs and options that there are`() async throws {
-        let dump = try await Workplace().run("--experimental-dump-help")
+        let dump = try await CommandFixture().run("--experimental-dump-help")
         let root = try JSONDecoder().decode(Verb.Help.self, from: Data(dump.output.utf8)).command
         var seen = 0
         for place in Self.places {

@@ -5,17 +5,17 @@ import Testing
 @Suite("What --json prints", .timeLimit(.minutes(2)))
 struct JSONOutputTests {
     @Test func `is one document, or one a line of what streams`() async throws {
-        let workplace = try Workplace()
-        let path = workplace.path
+        let fixture = try CommandFixture()
+        let path = fixture.path
         for arguments in [
             ["key", "generate", "--out", "\(path)/key"], ["key", "generate", "--out", "\(path)/key2"],
             ["token", "set", "coda"],
         ] {
-            let outcome = try await workplace.run(arguments, input: "a value")
+            let outcome = try await fixture.run(arguments, input: "a value")
             #expect(outcome.exit == 0, "\(outcome.errors)")
         }
-        try workplace.recordRequests(count: 3, chained: true)
-        let query = try await workplace.run("audit", "query", "--json")
+        try fixture.recordRequests(count: 3, chained: true)
+        let query = try await fixture.run("audit", "query", "--json")
         let rows = try #require(try JSONSerialization.jsonObject(with: Data(query.output.utf8)) as? [[String: Any]])
         let request = try #require(rows.first?["request_id"] as? String)
         let breakglass = "\(path)/breakglass.yaml"
@@ -33,7 +33,7 @@ struct JSONOutputTests {
             ["audit", "verify", "--spool"], ["doctor"], ["health"], ["backup", "\(path)/saved"],
         ]
         for arguments in commands {
-            let outcome = try await workplace.run(arguments + ["--json"], input: "another value")
+            let outcome = try await fixture.run(arguments + ["--json"], input: "another value")
             guard !outcome.output.isEmpty else {
                 #expect(outcome.exit != 0, "\(arguments) prints nothing")
                 continue
@@ -43,7 +43,7 @@ struct JSONOutputTests {
             }
         }
         for arguments in [["audit", "export"], ["audit", "tail", "--lines", "3", "--json"]] {
-            let outcome = try await workplace.run(arguments)
+            let outcome = try await fixture.run(arguments)
             let lines = outcome.output.split(separator: "\n")
             #expect(lines.count >= 3, "\(arguments): \(outcome)")
             for line in lines {

@@ -17,15 +17,15 @@ struct NoFileTests {
 
     @Test(arguments: ["a pipe", "a folder", "a device"])
     func `check says what stands at the configuration's path`(kind: String) async throws {
-        let workplace = try Workplace()
-        let path = "\(workplace.path)/other.yaml"
+        let fixture = try CommandFixture()
+        let path = "\(fixture.path)/other.yaml"
         put(kind, at: path)
         for verb in ["check", "serve", "doctor"] {
-            let outcome = try await workplace.run(verb, "--config", path)
+            let outcome = try await fixture.run(verb, "--config", path)
             #expect(outcome.exit != 0)
             #expect(outcome.errors.contains("cannot be read: it is \(kind), not a file"), "\(outcome.errors)")
         }
-        let changed = try await workplace.run(
+        let changed = try await fixture.run(
             [
                 "route", "add", "x", "--upstream", "http://x:1", "--host", "x.example.com", "--audience", "a",
                 "--config", path,
@@ -36,22 +36,22 @@ struct NoFileTests {
 
     @Test func `a pipe at the configuration's path during one SIGHUP leaves later reloads to come`() async throws {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
-            let workplace = try Workplace()
-            #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
-            #expect(try await workplace.run("token", "set", "coda", input: "a-token").exit == 0)
-            let log = "\(workplace.path)/serve.log"
-            let pid = try workplace.start(["serve"], streams: ["/dev/null", log, log])
+            let fixture = try CommandFixture()
+            #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
+            #expect(try await fixture.run("token", "set", "coda", input: "a-token").exit == 0)
+            let log = "\(fixture.path)/serve.log"
+            let pid = try fixture.start(["serve"], streams: ["/dev/null", log, log])
             defer { kill(pid, SIGKILL) }
             func logged(_ words: String, _ count: Int = 1) async throws {
-                try await Polling.until(words) { workplace.read("serve.log").split(separator: words).count > count }
+                try await Polling.until(words) { fixture.read("serve.log").split(separator: words).count > count }
             }
             try await logged("serving")
-            let yaml = workplace.read("gatehouse.yaml")
-            put("a pipe", at: "\(workplace.path)/gatehouse.yaml")
+            let yaml = fixture.read("gatehouse.yaml")
+            put("a pipe", at: "\(fixture.path)/gatehouse.yaml")
             kill(pid, SIGHUP)
             try await logged("it is a pipe, not a file")
-            unlink("\(workplace.path)/gatehouse.yaml")
-            try workplace.write(yaml + "\n# later\n", to: "gatehouse.yaml")
+            unlink("\(fixture.path)/gatehouse.yaml")
+            try fixture.write(yaml + "\n# later\n", to: "gatehouse.yaml")
             kill(pid, SIGHUP)
             try await logged("reloaded")
             kill(pid, SIGTERM)

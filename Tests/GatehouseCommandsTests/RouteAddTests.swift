@@ -5,8 +5,8 @@ import Testing
 /// `gatehouse route add`, as several people and root run it.
 @Suite("Adding routes to the file", .timeLimit(.minutes(2)))
 struct RouteAddTests {
-    private func add(_ workplace: Workplace, _ name: String) async throws -> Command.Outcome {
-        try await workplace.run(
+    private func add(_ fixture: CommandFixture, _ name: String) async throws -> Command.Outcome {
+        try await fixture.run(
             "route",
             "add",
             name,
@@ -15,50 +15,50 @@ struct RouteAddTests {
             "--upstream",
             "http://127.0.0.1:1",
             "--audience",
-            Workplace.audience
+            CommandFixture.audience
         )
     }
 
     @Test func `routes that are added at once are all there`() async throws {
-        let workplace = try Workplace()
+        let fixture = try CommandFixture()
         let names = (0..<20).map { "added-\($0)" }
         try await withThrowingTaskGroup(of: Command.Outcome.self) { group in
-            for name in names { group.addTask { try await add(workplace, name) } }
+            for name in names { group.addTask { try await add(fixture, name) } }
             for try await outcome in group { #expect(outcome.exit == 0, "\(outcome.errors)") }
         }
-        let yaml = workplace.read("gatehouse.yaml")
+        let yaml = fixture.read("gatehouse.yaml")
         for name in names { #expect(yaml.contains("- name: \(name)\n"), "\(name) was lost") }
-        #expect(try await workplace.run("check").exit == 0)
-        let left = try FileManager.default.contentsOfDirectory(atPath: workplace.path).filter { $0.hasSuffix(".new") }
+        #expect(try await fixture.run("check").exit == 0)
+        let left = try FileManager.default.contentsOfDirectory(atPath: fixture.path).filter { $0.hasSuffix(".new") }
         #expect(left.isEmpty)
     }
 
     /// A file that root takes over, its service can read no more.
     @Test(.enabled(if: getuid() == 0, "only root may change somebody else's file"))
     func `the file stays its owner's, with its mode`() async throws {
-        let workplace = try Workplace()
-        let path = "\(workplace.path)/gatehouse.yaml"
+        let fixture = try CommandFixture()
+        let path = "\(fixture.path)/gatehouse.yaml"
         chmod(path, 0o600)
         chown(path, 12_345, 12_346)
-        #expect(try await add(workplace, "added").exit == 0)
+        #expect(try await add(fixture, "added").exit == 0)
         var status = stat()
         #expect(stat(path, &status) == 0)
         #expect(status.st_uid == 12_345 && status.st_gid == 12_346 && status.st_mode & 0o777 == 0o600)
-        #expect(workplace.read("gatehouse.yaml").contains("- name: added\n"))
+        #expect(fixture.read("gatehouse.yaml").contains("- name: added\n"))
     }
 
     /// As of a file that is mounted by itself: renaming over it is refused.
     @Test(.enabled(if: getuid() == 0, "only root may mount"))
     func `a file that cannot be replaced is written in its place`() async throws {
-        let workplace = try Workplace()
-        let path = "\(workplace.path)/gatehouse.yaml"
+        let fixture = try CommandFixture()
+        let path = "\(fixture.path)/gatehouse.yaml"
         var before = stat()
         stat(path, &before)
         // A mount of its own: gone with the shell.
-        let outcome = try await workplace.run(
+        let outcome = try await fixture.run(
             [
                 "-m", "sh", "-c",
-                "mount --bind $1 $1 && exec \"$0\" route add added --host a.example.com --upstream http://127.0.0.1:1 --audience \(Workplace.audience)",
+                "mount --bind $1 $1 && exec \"$0\" route add added --host a.example.com --upstream http://127.0.0.1:1 --audience \(CommandFixture.audience)",
                 Command.binary, path,
             ],
             by: "/usr/bin/unshare",
@@ -67,66 +67,66 @@ struct RouteAddTests {
         #expect(outcome.exit == 0, "\(outcome.errors)")
         var after = stat()
         #expect(stat(path, &after) == 0 && after.st_ino == before.st_ino)
-        #expect(workplace.read("gatehouse.yaml").contains("- name: added\n"))
-        #expect(try await workplace.run("check").exit == 0)
+        #expect(fixture.read("gatehouse.yaml").contains("- name: added\n"))
+        #expect(try await fixture.run("check").exit == 0)
     }
 }
 
 /// `gatehouse route list`, `show` and `remove`.
 @Suite("Routes in the file", .timeLimit(.minutes(2)))
 struct RouteFileTests {
-    private func workplace() throws -> Workplace {
-        let workplace = try Workplace()
-        let text = workplace.read("gatehouse.yaml")
+    private func fixture() throws -> CommandFixture {
+        let fixture = try CommandFixture()
+        let text = fixture.read("gatehouse.yaml")
             .replacing("routes:\n", with: "routes:\n  # about coda\n")
             .replacing("  - name: open", with: "\n  # a heading of its own\n\n  # about open\n  - name: open # here")
-        try workplace.write(text + "    # within open\n\n# the end\n", to: "gatehouse.yaml")
-        return workplace
+        try fixture.write(text + "    # within open\n\n# the end\n", to: "gatehouse.yaml")
+        return fixture
     }
 
     @Test func `a route goes with what is about it, and every other line stays`() async throws {
-        let workplace = try workplace()
-        let before = workplace.read("gatehouse.yaml")
-        let shown = try await workplace.run("route", "show", "open")
+        let fixture = try fixture()
+        let before = fixture.read("gatehouse.yaml")
+        let shown = try await fixture.run("route", "show", "open")
         #expect(shown.exit == 0 && shown.output.hasPrefix("  # about open\n  - name: open # here\n"), "\(shown)")
-        let trial = try await workplace.run("route", "remove", "open", "--dry-run")
-        #expect(trial.exit == 0 && workplace.read("gatehouse.yaml") == before && trial.output == shown.output)
-        let outcome = try await workplace.run("route", "remove", "open")
+        let trial = try await fixture.run("route", "remove", "open", "--dry-run")
+        #expect(trial.exit == 0 && fixture.read("gatehouse.yaml") == before && trial.output == shown.output)
+        let outcome = try await fixture.run("route", "remove", "open")
         #expect(outcome.exit == 0 && outcome.output == shown.output, "\(outcome.errors)")
-        let after = workplace.read("gatehouse.yaml")
+        let after = fixture.read("gatehouse.yaml")
         for comment in ["# about coda", "# a heading of its own", "# the end"] { #expect(after.contains(comment)) }
         #expect(!after.contains("open"))
-        #expect(try await workplace.run("check").exit == 0)
+        #expect(try await fixture.run("check").exit == 0)
         let removed = Set(shown.output.split(separator: "\n"))
         let kept = before.split(separator: "\n").filter { !removed.contains($0) }
         #expect(after.split(separator: "\n") == kept)
     }
 
     @Test func `what is added is removed again without a trace`() async throws {
-        let workplace = try workplace()
-        let before = workplace.read("gatehouse.yaml")
+        let fixture = try fixture()
+        let before = fixture.read("gatehouse.yaml")
         let host = ["--host", "x.example.com", "--upstream", "http://127.0.0.1:1", "--audience", "a"]
-        #expect(try await workplace.run(["route", "add", "third"] + host).exit == 0)
-        #expect(workplace.read("gatehouse.yaml") != before)
-        #expect(try await workplace.run("route", "remove", "third").exit == 0)
-        #expect(workplace.read("gatehouse.yaml") == before)
+        #expect(try await fixture.run(["route", "add", "third"] + host).exit == 0)
+        #expect(fixture.read("gatehouse.yaml") != before)
+        #expect(try await fixture.run("route", "remove", "third").exit == 0)
+        #expect(fixture.read("gatehouse.yaml") == before)
     }
 
     @Test func `the last route stays, and one that there is not is named`() async throws {
-        let workplace = try workplace()
-        #expect(try await workplace.run("route", "remove", "open").exit == 0)
-        let before = workplace.read("gatehouse.yaml")
-        #expect(try await workplace.run("route", "remove", "coda").exit == 78)
-        #expect(workplace.read("gatehouse.yaml") == before)
-        let nowhere = try await workplace.run("route", "remove", "cods")
+        let fixture = try fixture()
+        #expect(try await fixture.run("route", "remove", "open").exit == 0)
+        let before = fixture.read("gatehouse.yaml")
+        #expect(try await fixture.run("route", "remove", "coda").exit == 78)
+        #expect(fixture.read("gatehouse.yaml") == before)
+        let nowhere = try await fixture.run("route", "remove", "cods")
         #expect(nowhere.exit == 1 && nowhere.errors.contains("routes: coda"))
     }
 
     @Test func `the list is one document`() async throws {
-        let workplace = try workplace()
-        let text = try await workplace.run("route", "list")
+        let fixture = try fixture()
+        let text = try await fixture.run("route", "list")
         #expect(text.output.contains("coda  coda.example.com/  127.0.0.1:1  coda\n"), "\(text.output)")
-        let json = try await workplace.run("route", "list", "--json").output
+        let json = try await fixture.run("route", "list", "--json").output
         let list = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
         #expect(list.map { $0["name"] as? String } == ["coda", "open"])
     }
@@ -134,23 +134,23 @@ struct RouteFileTests {
     /// As in a container that mounts the file by itself: the mount goes on showing the file that was there when it was made.
     @Test(.enabled(if: getuid() == 0, "only root may mount"))
     func `who writes past a running instance is told, and the instance says it too`() async throws {
-        let workplace = try Workplace()
-        let path = workplace.path
-        let plain = workplace.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
-        for name in ["gatehouse.yaml", "mounted.yaml"] { try workplace.write(plain, to: name) }
-        #expect(try await workplace.run("key", "generate", "--out", "\(path)/key").exit == 0)
+        let fixture = try CommandFixture()
+        let path = fixture.path
+        let plain = fixture.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
+        for name in ["gatehouse.yaml", "mounted.yaml"] { try fixture.write(plain, to: name) }
+        #expect(try await fixture.run("key", "generate", "--out", "\(path)/key").exit == 0)
         let script = "mount --bind gatehouse.yaml mounted.yaml && exec \(Command.binary) serve --config mounted.yaml"
         let log = "\(path)/serve.log"
         // A mount of its own: gone with the process.
         let words = ["-m", "sh", "-c", "cd \(path) && \(script)"]
-        let pid = try workplace.start(words, by: "/usr/bin/unshare", streams: ["/dev/null", log, log])
+        let pid = try fixture.start(words, by: "/usr/bin/unshare", streams: ["/dev/null", log, log])
         defer { kill(pid, SIGKILL) }
         // There is nothing else to await from outside.
-        while try await workplace.run("status").exit != 0 { try Task.checkCancellation() }
+        while try await fixture.run("status").exit != 0 { try Task.checkCancellation() }
         let host = ["--host", "x.example.com", "--upstream", "http://127.0.0.1:1", "--audience", "a"]
-        let added = try await workplace.run(["route", "add", "third"] + host)
+        let added = try await fixture.run(["route", "add", "third"] + host)
         #expect(added.exit == 0 && added.errors.contains("does not see this file"), "\(added.errors)")
-        let status = try await workplace.run("status")
+        let status = try await fixture.run("status")
         #expect(status.output.contains("was replaced outside"), "\(status.output)")
         kill(pid, SIGTERM)
         #expect(await Command.exit(of: pid) == 0)

@@ -6,20 +6,20 @@ import Testing
 /// `gatehouse run`, with the shell as the program.
 @Suite("Running a program with its token", .timeLimit(.minutes(2)))
 struct RunTests {
-    private let workplace: Workplace
+    private let fixture: CommandFixture
     private let first = "the-first-value-81ac"
     private let second = "the-second-value-92db"
 
     init() async throws {
-        workplace = try Workplace()
-        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
-        #expect(try await workplace.run("token", "set", "coda", input: first).exit == 0)
+        fixture = try CommandFixture()
+        #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
+        #expect(try await fixture.run("token", "set", "coda", input: first).exit == 0)
     }
 
     private func run(_ options: [String], _ command: [String], _ more: [String: String] = [:]) async throws
         -> Command.Outcome
     {
-        try await workplace.run(["run"] + options + ["--"] + command, environment: more)
+        try await fixture.run(["run"] + options + ["--"] + command, environment: more)
     }
 
     @Test func `the program gets its words, its token and little else, and its status is ours`() async throws {
@@ -41,7 +41,7 @@ struct RunTests {
         let outcome = try await run(
             ["--env", "A=coda", "--keep-env", "SSLKEYLOGFILE"],
             ["sh", "-c", "echo ${SSLKEYLOGFILE-none}"],
-            ["SSLKEYLOGFILE": "\(workplace.path)/keys"]
+            ["SSLKEYLOGFILE": "\(fixture.path)/keys"]
         )
         #expect(outcome.output == "none\n")
     }
@@ -70,12 +70,12 @@ struct RunTests {
     func `what cannot be run is said and not run`(options: [String], command: [String], exit: Int32, words: String)
         async throws
     {
-        let yaml = workplace.read("gatehouse.yaml").replacingOccurrences(
+        let yaml = fixture.read("gatehouse.yaml").replacingOccurrences(
             of: "  environment: { kind: env }",
             with:
                 "  environment: { kind: env }\n  later: { kind: sqlite, path: /nowhere, master_keys: [{ env: MASTER }] }"
         )
-        try workplace.write(yaml, to: "gatehouse.yaml")
+        try fixture.write(yaml, to: "gatehouse.yaml")
         let outcome = try await run(options, command)
         #expect(outcome.exit == exit)
         #expect(outcome.errors.contains(words))
@@ -83,11 +83,11 @@ struct RunTests {
     }
 
     @Test func `a token in the environment of ours cannot be watched`() async throws {
-        let yaml = workplace.read("gatehouse.yaml").replacingOccurrences(
+        let yaml = fixture.read("gatehouse.yaml").replacingOccurrences(
             of: "store: sealed",
             with: "store: environment"
         )
-        try workplace.write(yaml, to: "gatehouse.yaml")
+        try fixture.write(yaml, to: "gatehouse.yaml")
         let variables = ["CODA_API_TOKEN": first]
         let outcome = try await run(["--env", "X=coda"], ["sh", "-c", "echo $X$CODA_API_TOKEN"], variables)
         #expect(outcome.output == "\(first)\n" && outcome.exit == 0)
@@ -97,10 +97,10 @@ struct RunTests {
 
     /// The program's side knows no store: its file is all that it has, and follows a rotation in the store.
     @Test func `a token is handed over by a file, without configuration or store on the program's side`() async throws {
-        let file = "\(workplace.path)/handed"
-        let follower = try workplace.start(
+        let file = "\(fixture.path)/handed"
+        let follower = try fixture.start(
             ["token", "follow", "coda", "--out", file],
-            streams: ["/dev/null", "\(workplace.path)/follow.out", "\(workplace.path)/follow.err"]
+            streams: ["/dev/null", "\(fixture.path)/follow.out", "\(fixture.path)/follow.err"]
         )
         defer { kill(-follower, SIGKILL) }
         try await Polling.until("the file to be there") { access(file, R_OK) == 0 }
@@ -110,48 +110,48 @@ struct RunTests {
         let once = try await run(["--env-from", "T=\(file)"], ["/bin/sh", "-c", "echo \"$T\""], bare)
         #expect(once == Command.Outcome(exit: 0, output: "\(first)\n"), "\(once.errors)")
 
-        let waiting = try WaitingProgram(in: workplace)
+        let waiting = try WaitingProgram(in: fixture)
         defer { waiting.close() }
-        let program = try workplace.start(
+        let program = try fixture.start(
             ["run", "--env-from", "T=\(file)", "--restart-on-rotate", "--", "/bin/sh", "-c", waiting.script],
             environment: bare,
-            streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
+            streams: ["/dev/null", "\(fixture.path)/out", "\(fixture.path)/err"]
         )
         defer { kill(-program, SIGKILL) }
         let lines = Lines(waiting.log.descriptor)
         #expect(await lines.next() == first)
-        #expect(try await workplace.run("token", "rotate", "coda", input: second).exit == 0)
+        #expect(try await fixture.run("token", "rotate", "coda", input: second).exit == 0)
         #expect(await lines.next() == second)
         // Neither a token that is gone nor a file that is gone ends the program.
-        #expect(try await workplace.run("token", "delete", "coda", "--yes").exit == 0)
-        try await Polling.until("the follower to say so") { workplace.read("follow.err").contains("is gone") }
+        #expect(try await fixture.run("token", "delete", "coda", "--yes").exit == 0)
+        try await Polling.until("the follower to say so") { fixture.read("follow.err").contains("is gone") }
         #expect(unlink(file) == 0)
         try await Polling.until("the program's side to say so") {
-            workplace.read("err").contains("goes on with the token")
+            fixture.read("err").contains("goes on with the token")
         }
         kill(follower, SIGTERM)
         #expect(await Command.exit(of: follower) == 0)
         kill(program, SIGTERM)
         #expect(await Command.exit(of: program) == 3)
-        for words in [workplace.read("err"), workplace.read("follow.err"), workplace.read("follow.out")] {
+        for words in [fixture.read("err"), fixture.read("follow.err"), fixture.read("follow.out")] {
             #expect(!words.contains(first) && !words.contains(second))
         }
     }
 
     @Test func `a token that is not there, or a folder that is not, is said and nothing is written`() async throws {
-        let unknown = try await workplace.run("token", "follow", "other", "--out", "\(workplace.path)/handed")
+        let unknown = try await fixture.run("token", "follow", "other", "--out", "\(fixture.path)/handed")
         #expect(unknown.exit == 1 && unknown.errors.contains("the store has no token 'other'"))
-        let nowhere = try await workplace.run("token", "follow", "coda", "--out", "/nowhere/handed")
+        let nowhere = try await fixture.run("token", "follow", "coda", "--out", "/nowhere/handed")
         #expect(nowhere.exit == 1 && nowhere.errors.contains("cannot make /nowhere/handed"))
-        #expect(access("\(workplace.path)/handed", F_OK) != 0)
+        #expect(access("\(fixture.path)/handed", F_OK) != 0)
     }
 
     @Test func `the token stands in no argument, and a rotation starts the program again`() async throws {
-        let waiting = try WaitingProgram(in: workplace, tellsItsEnd: true)
+        let waiting = try WaitingProgram(in: fixture, tellsItsEnd: true)
         defer { waiting.close() }
-        let pid = try workplace.start(
+        let pid = try fixture.start(
             ["run", "--env", "T=coda", "--restart-on-rotate", "--", "sh", "-c", waiting.script],
-            streams: ["/dev/null", "\(workplace.path)/out", "\(workplace.path)/err"]
+            streams: ["/dev/null", "\(fixture.path)/out", "\(fixture.path)/err"]
         )
         // With this test, whatever its end.
         defer { kill(-pid, SIGKILL) }
@@ -159,13 +159,13 @@ struct RunTests {
         #expect(await lines.next() == first)
         let line = try String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8)
         #expect(!line.contains(first))
-        #expect(try await workplace.run("token", "rotate", "coda", input: second).exit == 0)
+        #expect(try await fixture.run("token", "rotate", "coda", input: second).exit == 0)
         #expect(await lines.next() == "ended")
         #expect(await lines.next() == second)
         kill(pid, SIGTERM)
         #expect(await lines.next() == "ended")
         #expect(await Command.exit(of: pid) == 3)
-        let words = workplace.read("err")
+        let words = fixture.read("err")
         #expect(words.contains("a token has changed"))
         #expect(!words.contains(first) && !words.contains(second))
     }
@@ -178,9 +178,9 @@ private struct WaitingProgram {
     private let never: (path: String, descriptor: Int32)
     let script: String
 
-    init(in workplace: Workplace, tellsItsEnd: Bool = false) throws {
-        log = try workplace.pipe("log", O_RDWR)
-        never = try workplace.pipe("never", O_RDWR)
+    init(in fixture: CommandFixture, tellsItsEnd: Bool = false) throws {
+        log = try fixture.pipe("log", O_RDWR)
+        never = try fixture.pipe("never", O_RDWR)
         let end = tellsItsEnd ? "echo ended >\(log.path); exit 3" : "exit 3"
         script =
             "trap '\(end)' TERM; echo \"$T\" >\(log.path); while :; do read -r line <\(never.path); done"

@@ -26,23 +26,23 @@ struct ScriptTests {
     func `the commands answer as the script says`(name: String) async throws {
         let file = Self.folder.appendingPathComponent("\(name).txt")
         let script = try String(contentsOf: file, encoding: .utf8)
-        let workplace = try Workplace()
+        let fixture = try CommandFixture()
         for key in ["key", "key2"] {
-            #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/\(key)").exit == 0)
+            #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/\(key)").exit == 0)
         }
         var actual = ""
         for step in Script.steps(of: script) {
             actual += step.source
             guard let arguments = step.arguments else { continue }
-            let outcome = try await workplace.run(
-                arguments.map { $0.replacingOccurrences(of: "FOLDER", with: workplace.path) },
+            let outcome = try await fixture.run(
+                arguments.map { $0.replacingOccurrences(of: "FOLDER", with: fixture.path) },
                 input: step.input,
                 environment: ["SCRIPT_VALUE": Script.variable]
             )
             for secret in [Script.variable] + step.input.split(separator: "\n").map(String.init) {
                 #expect(!outcome.output.contains(secret) && !outcome.errors.contains(secret), "\(step.source) leaks")
             }
-            actual += Script.transcript(outcome, in: workplace)
+            actual += Script.transcript(outcome, in: fixture)
         }
         if ProcessInfo.processInfo.environment["GATEHOUSE_TEST_RECORD"] != nil {
             try actual.write(to: file, atomically: true, encoding: .utf8)
@@ -78,7 +78,7 @@ enum Script {
         return steps
     }
 
-    static func transcript(_ outcome: Command.Outcome, in workplace: Workplace) -> String {
+    static func transcript(_ outcome: Command.Outcome, in fixture: CommandFixture) -> String {
         func lines(_ text: String, _ mark: String) -> String {
             guard !text.isEmpty else { return "" }
             // A last line without its end shows as one that has none.
@@ -87,19 +87,19 @@ enum Script {
             return lines.map { $0.isEmpty ? "\(mark)\n" : "\(mark) \($0)\n" }.joined()
                 + (isWhole ? "" : "(no line end)\n")
         }
-        let text = lines(normal(outcome.output, workplace), "|") + lines(normal(outcome.errors, workplace), "!")
+        let text = lines(normal(outcome.output, fixture), "|") + lines(normal(outcome.errors, fixture), "!")
         return text + (outcome.exit == 0 ? "" : "= \(outcome.exit)\n")
     }
 
-    private static func normal(_ text: String, _ workplace: Workplace) -> String {
-        text.replacingOccurrences(of: workplace.path, with: "FOLDER")
+    private static func normal(_ text: String, _ fixture: CommandFixture) -> String {
+        text.replacingOccurrences(of: fixture.path, with: "FOLDER")
             .replacing(#/\bghk1_[0-9a-f]+/#, with: "KEY")
             .replacing(#/\bgh_[0-9a-f]{72}\b/#, with: "BEARER")
             .replacing(#/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/#, with: "TIME")
             .replacing(#/\b[0-9a-f]{16}\b/#, with: "HEX")
             .replacing(
                 Regex {
-                    Anchor.wordBoundary; Workplace.user; Anchor.wordBoundary
+                    Anchor.wordBoundary; CommandFixture.user; Anchor.wordBoundary
                 },
                 with: "USER"
             )

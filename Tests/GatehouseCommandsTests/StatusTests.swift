@@ -5,17 +5,17 @@ import Testing
 @Suite("gatehouse status", .timeLimit(.minutes(2)))
 struct StatusTests {
     /// An instance with a token missing and no keys to be had.
-    private func serving(_ body: (Workplace) async throws -> Void) async throws {
-        let workplace = try Workplace()
-        let plain = workplace.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
-        try workplace.write(plain, to: "gatehouse.yaml")
-        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
-        let log = "\(workplace.path)/serve.log"
-        let pid = try workplace.start(["serve"], streams: ["/dev/null", log, log])
+    private func serving(_ body: (CommandFixture) async throws -> Void) async throws {
+        let fixture = try CommandFixture()
+        let plain = fixture.read("gatehouse.yaml").replacing(#/, (tools|prompts|resources): \[[^\]]*\]/#, with: "")
+        try fixture.write(plain, to: "gatehouse.yaml")
+        #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
+        let log = "\(fixture.path)/serve.log"
+        let pid = try fixture.start(["serve"], streams: ["/dev/null", log, log])
         defer { kill(pid, SIGKILL) }
         // There is nothing else to await from outside.
-        while try await workplace.run("status").exit != 0 { try Task.checkCancellation() }
-        try await body(workplace)
+        while try await fixture.run("status").exit != 0 { try Task.checkCancellation() }
+        try await body(fixture)
         kill(pid, SIGTERM)
         #expect(await Command.exit(of: pid) == 0)
     }
@@ -25,25 +25,25 @@ struct StatusTests {
     }
 
     @Test func `says what the instance is, whatever the file has become`() async throws {
-        try await serving { workplace in
-            let text = try await workplace.run("status").output
+        try await serving { fixture in
+            let text = try await fixture.run("status").output
             #expect(text.contains("not ready") && text.contains("FAIL, no token coda"), "\(text)")
             #expect(text.contains("the same as in force"))
             // A broken file is no reason to know nothing.
-            try workplace.write("not: [a configuration", to: "gatehouse.yaml")
-            let broken = try await workplace.run("status", "--json", "--admin", "unix:\(workplace.path)/admin.sock")
+            try fixture.write("not: [a configuration", to: "gatehouse.yaml")
+            let broken = try await fixture.run("status", "--json", "--admin", "unix:\(fixture.path)/admin.sock")
             let state = try json(broken)
             let configuration = try #require(state["configuration"] as? [String: Any])
             #expect(configuration["differs_on_disk"] as? Bool == true)
             #expect(state["version"] as? String != nil && state["ready"] as? Bool == false)
-            let page = try await workplace.run("status", "--markdown", "--admin", "unix:\(workplace.path)/admin.sock")
+            let page = try await fixture.run("status", "--markdown", "--admin", "unix:\(fixture.path)/admin.sock")
             #expect(page.output.hasPrefix("# Gatehouse ") && page.output.contains("## Routes"))
         }
     }
 
     @Test func `watches until its reader goes`() async throws {
-        try await serving { workplace in
-            let outcome = try await workplace.run(
+        try await serving { fixture in
+            let outcome = try await fixture.run(
                 ["-c", "\"$0\" status --watch --json | head -n 2", Command.binary],
                 by: "/bin/sh"
             )
@@ -54,9 +54,9 @@ struct StatusTests {
     }
 
     @Test func `nobody there is an error with a remedy`() async throws {
-        let outcome = try await Workplace().run("status")
+        let outcome = try await CommandFixture().run("status")
         #expect(outcome.exit == 1 && outcome.errors.contains("no instance answers"))
-        #expect(try await Workplace().run("status", "--json", "--markdown").exit == 64)
-        #expect(try await Workplace().run("status", "--admin", "nowhere").exit == 64)
+        #expect(try await CommandFixture().run("status", "--json", "--markdown").exit == 64)
+        #expect(try await CommandFixture().run("status", "--admin", "nowhere").exit == 64)
     }
 }

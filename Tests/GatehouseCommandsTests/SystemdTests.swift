@@ -13,17 +13,17 @@ struct SystemdTests {
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: analyze), "no systemd: apt-get install systemd"))
     func `is one that systemd takes without a word, with little exposed`() async throws {
-        let workplace = try Workplace()
-        let path = "\(workplace.path)/gatehouse.service"
-        try workplace.write(
+        let fixture = try CommandFixture()
+        let path = "\(fixture.path)/gatehouse.service"
+        try fixture.write(
             try Self.unit().replacing("/usr/local/bin/gatehouse", with: Command.binary),
             to: "gatehouse.service"
         )
         // The man page is installed with the binary.
-        let verified = try await workplace.run(["verify", "--man=no", path], by: Self.analyze)
+        let verified = try await fixture.run(["verify", "--man=no", path], by: Self.analyze)
         #expect(verified.exit == 0 && verified.errors.isEmpty, "\(verified)")
         // The exposure level, out of ten; 1.2 as of systemd 252.
-        let secure = try await workplace.run(
+        let secure = try await fixture.run(
             ["security", "--offline=true", "--threshold=15", "--no-pager", path],
             by: Self.analyze
         )
@@ -45,18 +45,18 @@ struct SystemdTests {
     @Test(.enabled(if: getuid() == 0, "only root may become another account"))
     func `the account of the unit sets, serves, reads and saves`() async throws {
         let account: uid_t = 64_123
-        let workplace = try Workplace()
-        let path = workplace.path
+        let fixture = try CommandFixture()
+        let path = fixture.path
         chmod(path, 0o755)
         for folder in ["state", "credentials", "runtime"] {
             try FileManager.default.createDirectory(atPath: "\(path)/\(folder)", withIntermediateDirectories: false)
         }
-        #expect(try await workplace.run("key", "generate", "--out", "\(path)/credentials/gatehouse_key").exit == 0)
+        #expect(try await fixture.run("key", "generate", "--out", "\(path)/credentials/gatehouse_key").exit == 0)
         for name in ["state", "runtime", "credentials", "credentials/gatehouse_key"] {
             chown("\(path)/\(name)", account, account)
         }
         chmod("\(path)/credentials/gatehouse_key", 0o400)
-        try workplace.write(
+        try fixture.write(
             """
             version: 1
             listen: unix:\(path)/runtime/proxy.sock
@@ -71,7 +71,7 @@ struct SystemdTests {
             routes:
               - name: coda
                 host: coda.example.com
-                audience: [\(Workplace.audience)]
+                audience: [\(CommandFixture.audience)]
                 upstream: http://127.0.0.1:1
                 inject: { X-Key: "{token}" }
 
@@ -87,14 +87,14 @@ struct SystemdTests {
             "--inh-caps=-all", Command.binary,
         ]
         func gatehouse(_ arguments: String..., input: String = "") async throws -> Command.Outcome {
-            try await workplace.run(become + arguments, by: "/usr/bin/setpriv", input: input, environment: environment)
+            try await fixture.run(become + arguments, by: "/usr/bin/setpriv", input: input, environment: environment)
         }
         #expect(try await gatehouse("check").exit == 0)
         let set = try await gatehouse("token", "set", "coda", input: "a value")
         #expect(set.exit == 0, "\(set.errors)")
         let streams = ["in", "out", "err"].map { "\(path)/serve.\($0)" }
         for stream in streams { _ = FileManager.default.createFile(atPath: stream, contents: nil) }
-        let pid = try workplace.start(
+        let pid = try fixture.start(
             become + ["serve"],
             by: "/usr/bin/setpriv",
             environment: environment,
@@ -103,14 +103,14 @@ struct SystemdTests {
         defer { kill(pid, SIGKILL) }
         var health = try await gatehouse("health")
         while !health.output.contains("store: 1 token") {
-            try #require(kill(pid, 0) == 0, "\(workplace.read("serve.err"))")
+            try #require(kill(pid, 0) == 0, "\(fixture.read("serve.err"))")
             health = try await gatehouse("health")
         }
         // Beside it: what reads the store, and what speaks to the instance.
         for arguments in [
             ["token", "list"], ["bearer", "list"], ["status"], ["audit", "query"], ["backup", "\(path)/state/saved"],
         ] {
-            let outcome = try await workplace.run(
+            let outcome = try await fixture.run(
                 become + arguments,
                 by: "/usr/bin/setpriv",
                 environment: environment
@@ -119,7 +119,7 @@ struct SystemdTests {
         }
         // Root finds the same instance; what needs no key works without one.
         for arguments in [["status"], ["explain", "--route", "coda", "--email", "ada@example.com"]] {
-            let outcome = try await workplace.run(arguments, environment: environment)
+            let outcome = try await fixture.run(arguments, environment: environment)
             #expect(outcome.exit == 0, "\(arguments) \(outcome.errors)")
         }
         let doctor = try await gatehouse("doctor")

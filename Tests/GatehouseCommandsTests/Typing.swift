@@ -7,14 +7,14 @@ final class Typing: Sendable {
     let pid: pid_t
     private let master: Int32
     // Its folder is there as long as the command is.
-    private let workplace: Workplace
+    private let fixture: CommandFixture
 
     /// `TIOCSPTLCK` and `TIOCGPTN` (ioctl_tty(2)), which are macros that Swift does not read.
     private static let setLock: UInt = 0x4004_5431
     private static let number: UInt = 0x8004_5430
 
-    init(_ arguments: [String], in workplace: Workplace, columns: UInt16 = 80) throws {
-        self.workplace = workplace
+    init(_ arguments: [String], in fixture: CommandFixture, columns: UInt16 = 80) throws {
+        self.fixture = fixture
         master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         var lock: Int32 = 0
         var number: UInt32 = 0
@@ -22,7 +22,7 @@ final class Typing: Sendable {
         var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
         try #require(ioctl(master, UInt(TIOCSWINSZ), &size) == 0)
         let terminal = "/dev/pts/\(number)"
-        pid = try workplace.start(arguments, streams: [terminal, terminal, terminal])
+        pid = try fixture.start(arguments, streams: [terminal, terminal, terminal])
     }
 
     deinit { close(master) }

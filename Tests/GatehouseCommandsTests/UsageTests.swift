@@ -5,21 +5,21 @@ import Testing
 struct UsageTests {
     @Test(arguments: [[], ["token"], ["--config", "x.yaml"], ["audit", "--config=x.yaml"]])
     func `is a usage error that lists the commands there are`(arguments: [String]) async throws {
-        let outcome = try await Workplace().run(arguments)
+        let outcome = try await CommandFixture().run(arguments)
         #expect(outcome.exit == 64 && outcome.output.isEmpty)
         #expect(outcome.errors.contains("SUBCOMMANDS:") && outcome.errors.contains("needs a command"))
     }
 
     @Test(arguments: [["--help"], ["help"], ["help", "token"], ["token", "set", "--help"], ["--version"]])
     func `help that was asked for is data`(arguments: [String]) async throws {
-        let outcome = try await Workplace().run(arguments)
+        let outcome = try await CommandFixture().run(arguments)
         #expect(outcome.exit == 0 && outcome.errors.isEmpty && !outcome.output.isEmpty)
     }
 
     /// As execve(2) allows: without even a name of the program.
     @Test func `an empty argument vector is one, too`() async throws {
         let script = "import ctypes; c = ctypes.CDLL(None); c.execv(b'\(Command.binary)', (ctypes.c_char_p * 1)(None))"
-        let outcome = try await Workplace().run(["-c", script], by: "/usr/bin/python3")
+        let outcome = try await CommandFixture().run(["-c", script], by: "/usr/bin/python3")
         #expect(outcome.exit == 64, "\(outcome.errors)")
     }
 }

@@ -7,16 +7,16 @@ import Testing
 @Suite("The retention of a machine whose clock is wrong", .timeLimit(.minutes(3)))
 struct WrongClockRetentionTests {
     /// Six events of two days ago, which a retention of a day lets go, and 24 of now.
-    private func filled(certs: String) async throws -> Workplace {
-        let workplace = try Workplace()
-        let yaml = workplace.read("gatehouse.yaml").replacing("http://127.0.0.1:1/certs", with: certs)
+    private func filled(certs: String) async throws -> CommandFixture {
+        let fixture = try CommandFixture()
+        let yaml = fixture.read("gatehouse.yaml").replacing("http://127.0.0.1:1/certs", with: certs)
             .replacing("sink: {", with: "retention: 1d\n  sink: {")
-        try workplace.write(yaml, to: "gatehouse.yaml")
-        #expect(try await workplace.run("key", "generate", "--out", "\(workplace.path)/key").exit == 0)
+        try fixture.write(yaml, to: "gatehouse.yaml")
+        #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
         let now = SystemClock().now()
-        try workplace.recordRequests(count: 3, at: now + .seconds(-2 * 86_400), chained: true)
-        try workplace.recordRequests(count: 12, from: 3, at: now + .seconds(-60), chained: true)
-        return workplace
+        try fixture.recordRequests(count: 3, at: now + .seconds(-2 * 86_400), chained: true)
+        try fixture.recordRequests(count: 12, from: 3, at: now + .seconds(-60), chained: true)
+        return fixture
     }
 
     private func certs(secondsBehind: Double) async throws -> LoopbackHTTP {
@@ -30,36 +30,36 @@ struct WrongClockRetentionTests {
         }
     }
 
-    private func count(_ workplace: Workplace) async throws -> Int {
-        try await workplace.run("audit", "export", "--events").output.split(separator: "\n").count
+    private func count(_ fixture: CommandFixture) async throws -> Int {
+        try await fixture.run("audit", "export", "--events").output.split(separator: "\n").count
     }
 
     /// The instance prunes for the first time half a minute after its start.
     @Test func `deletes nothing, and says why`() async throws {
         let server = try await certs(secondsBehind: 600)
-        let workplace = try await filled(certs: server.url + "/certs")
+        let fixture = try await filled(certs: server.url + "/certs")
         let words = "nothing was deleted: the clocks of this machine and of the certs server are "
-        let command = try await workplace.run("audit", "prune")
+        let command = try await fixture.run("audit", "prune")
         #expect(command.exit == 1 && command.errors.contains(words), "\(command)")
-        let log = "\(workplace.path)/serve.log"
-        let pid = try workplace.start(["serve"], streams: ["/dev/null", log, log])
+        let log = "\(fixture.path)/serve.log"
+        let pid = try fixture.start(["serve"], streams: ["/dev/null", log, log])
         defer { kill(pid, SIGKILL) }
-        try await Polling.until("the retention") { workplace.read("serve.log").contains("audit events were ") }
-        let said = workplace.read("serve.log")
+        try await Polling.until("the retention") { fixture.read("serve.log").contains("audit events were ") }
+        let said = fixture.read("serve.log")
         #expect(said.contains("old audit events were not deleted"), "\(said)")
         #expect(said.contains("the clocks of this machine and of the certs server are "), "\(said)")
         kill(pid, SIGTERM)
         #expect(await Command.exit(of: pid) == 0)
-        #expect(try await count(workplace) == 30)
+        #expect(try await count(fixture) == 30)
         await server.close()
     }
 
     @Test func `deletes what is old where the clock is right`() async throws {
         let server = try await certs(secondsBehind: 0)
-        let workplace = try await filled(certs: server.url + "/certs")
-        let command = try await workplace.run("audit", "prune")
+        let fixture = try await filled(certs: server.url + "/certs")
+        let command = try await fixture.run("audit", "prune")
         #expect(command.exit == 0 && command.errors.contains("6 events deleted"), "\(command)")
-        #expect(try await count(workplace) == 24)
+        #expect(try await count(fixture) == 24)
         await server.close()
     }
 }

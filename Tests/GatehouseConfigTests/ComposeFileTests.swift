@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import YAMLReader
 
-/// What every container of the compose files has: bounded logs, bounded memory, no capability that is not named, an image that does not change by itself.
+/// The settings of every container of the compose files: bounded logs, bounded memory, no capability that is not named, an image that does not change by itself.
 @Suite struct ComposeFileTests {
     static let names = ["deploy/docker-compose.yml", "deploy/compose.embedded.yml", "deploy/template/compose.yml"]
 
@@ -64,7 +64,7 @@ import YAMLReader
         for (index, line) in lines.enumerated() {
             guard let image = line.firstMatch(of: #/^ +image: (.+)$/#)?.output.1 else { continue }
             count += 1
-            // What the operator must name, and what is built here.
+            // Images that the operator must name, and those that are built here.
             if image.contains(":?") || image.hasPrefix("gatehouse:${GATEHOUSE_VERSION:-") { continue }
             let around = lines[max(0, index - 3)...index].joined(separator: "\n")
             #expect(around.contains(#/sha256:[0-9a-f]{64}/#), "\(image)")

@@ -23,7 +23,7 @@ import Testing
         return texts
     }
 
-    @Test func agreesWithTheNaiveMatcher() {
+    @Test func `a glob agrees with the naive matcher`() {
         let texts = Self.all("ab", upTo: 6)
         for pattern in Self.all("ab*", upTo: 5) {
             let glob = Glob(pattern)
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func whatNoTextBeginningSoCouldMatchIsSaidToMatchNone() {
+    @Test func `a glob that no text with a beginning could match is said to match none`() {
         let texts = Self.all("ab", upTo: 6)
         var refused = 0
         for pattern in Self.all("ab*", upTo: 4) {
@@ -49,7 +49,7 @@ import Testing
         #expect(refused > 100)
     }
 
-    @Test func onlyAStarIsSpecialAndCaseCounts() {
+    @Test func `only a star is special, and case counts`() {
         #expect(Glob("a?b.[c]").matches("a?b.[c]"))
         #expect(!Glob("a?b").matches("axb"))
         #expect(!Glob("*@Example.com").matches("a@example.com"))
@@ -58,12 +58,12 @@ import Testing
     @Test(arguments: [
         ("*", "a*"), ("a*", "a*b"), ("*@example.com", "ana@example.com"), ("*@*.de", "*@x.de"), ("a", "a"), ("*", "*"),
     ])
-    func coversWhatMatchesLess(wide: String, narrow: String) {
+    func `a glob covers one that matches less`(wide: String, narrow: String) {
         #expect(Glob(wide).covers(Glob(narrow)))
         #expect(wide == narrow || !Glob(narrow).covers(Glob(wide)))
     }
 
-    @Test func manyStarsTakeNoExponentialTime() {
+    @Test func `many stars take no exponential time`() {
         let text = String(repeating: "a", count: 5000)
         #expect(!Glob(String(repeating: "*a", count: 50) + "b").matches(text))
     }
@@ -94,24 +94,24 @@ import Testing
 
     private func refusal(_ policy: Policy, _ principal: Principal) -> Reason? { Permits(policy, of: principal).refusal }
 
-    @Test func withoutGrantsEverybodyMayEverything() {
+    @Test func `without grants everybody may everything`() {
         #expect(refusal(.everyone, alice) == nil)
         #expect(coverage(.everyone, service, .tool, "delete") == .covered(grant: nil))
     }
 
-    @Test func anEmptyListAdmitsNobody() {
+    @Test func `an empty list admits nobody`() {
         #expect(refusal(Policy(grants: []), alice) == .principalDenied)
         #expect(Permits(Policy(grants: []), of: alice).grants.isEmpty)
     }
 
-    @Test func theGrantsThatNameThePrincipalAdmit() {
+    @Test func `the grants that name the principal admit`() {
         let policy = Policy(grants: [grant(["bob@*"]), grant(["*@EXAMPLE.com"]), grant(["alice@*"])])
         #expect(refusal(policy, alice) == nil)
         #expect(Permits(policy, of: alice).grants == [1, 2])
         #expect(refusal(policy, service) == .principalDenied)
     }
 
-    @Test func kindsDoNotMix() {
+    @Test func `kinds do not mix`() {
         let both = Policy(grants: [grant(["id.access"], services: ["alice@example.com"])])
         #expect(refusal(both, alice) == .principalDenied)
         #expect(refusal(both, service) == .principalDenied)
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func anyGrantThatCoversACallIsEnough() {
+    @Test func `any grant that covers a call is enough`() {
         let policy = Policy(grants: [grant(["alice@*"], tools: ["get_*"]), grant(["*"], tools: ["list_*"])])
         #expect(coverage(policy, alice, .tool, "get_doc") == .covered(grant: 0))
         #expect(coverage(policy, alice, .tool, "list_docs") == .covered(grant: 1))
@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test(arguments: zip(Policy.TargetKind.allCases, [Reason.toolDenied, .promptDenied, .resourceDenied]))
-    func eachKindHasItsDenial(kind: Policy.TargetKind, reason: Reason) {
+    func `each kind has its denial`(kind: Policy.TargetKind, reason: Reason) {
         let nothing = Grant(users: [Glob("*")], serviceTokens: [], tools: [], prompts: [], resources: [])
         #expect(coverage(Policy(grants: [nothing]), alice, kind, "x") == .uncovered)
         #expect(kind.denial == reason)
@@ -155,7 +155,7 @@ import Testing
 
 @Suite struct ReasonTests {
     @Test(arguments: Reason.allCases)
-    func noMessageMisleadsAClient(reason: Reason) {
+    func `no message misleads a client`(reason: Reason) {
         let answer = reason.answer
         for text in ["\(answer.message)", answer.code.rawValue, reason.rawValue] {
             for word in ["404", "405", "Not Found", "Unauthorized"] { #expect(!text.contains(word)) }
@@ -166,7 +166,7 @@ import Testing
     }
 
     @Test(arguments: Reason.allCases)
-    func statusAndCodeBelongTogether(reason: Reason) {
+    func `status and code belong together`(reason: Reason) {
         let statuses: [PublicCode: Set<Int>] = [
             .badRequest: [400], .unauthenticated: [401], .forbidden: [200, 403], .notFound: [404],
             .methodNotAllowed: [405],

@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func aThousandRoutesAreEachFound() throws {
+    @Test func `a thousand routes are each found`() throws {
         var routes: [Route] = []
         for index in 0..<1000 {
             routes.append(try Self.route("r\(index)", "h\(index / 4).example", ["/", "/a", "/a/b", "/c"][index % 4]))
@@ -38,7 +38,7 @@ import Testing
 
     /// Against the plainest way to find the longest prefix.
     @Test(arguments: 0..<50)
-    func theLongestOfManyPathsIsFound(seed: Int) throws {
+    func `the longest of many paths is found`(seed: Int) throws {
         var paths: Set<String> = []
         var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1
         func next(_ bound: Int) -> Int {
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func anExactHostGoesBeforeAnyAndALongerPrefixBeforeAShorter() throws {
+    @Test func `an exact host goes before any, and a longer prefix before a shorter`() throws {
         let table = RouteTable([
             try Self.route("any", "*", "/"), try Self.route("anydeep", "*", "/a/b"),
             try Self.route("exact", "x.example", "/a"),
@@ -85,7 +85,7 @@ import Testing
         return Array(path.utf8).withUnsafeBytes { prefix.match($0) }
     }
 
-    @Test func matchesWholeSegments() throws {
+    @Test func `a prefix matches whole segments`() throws {
         #expect(try match("/", "/") == 0)
         #expect(try match("/", "/x") == 0)
         #expect(try match("/", "") == nil)
@@ -101,7 +101,7 @@ import Testing
     @Test(arguments: [
         "", "a", "/a//b", "//", "/a/./b", "/..", "/a/..", "/a%20", "/a?x", "/a#x", "/a b", "/a\\b", "/é", "/a\n",
     ])
-    func refusesWhatNoRequestCouldMatch(text: String) {
+    func `a prefix that no request could match is refused`(text: String) {
         #expect(throws: InvalidValue.self) { try PathPrefix(parsing: text) }
     }
 }
@@ -111,7 +111,7 @@ import Testing
         ("Coda.Example.COM", "coda.example.com"), ("a", "a"), ("a_b-c.d", "a_b-c.d"), ("example.com.", "example.com."),
         ("127.0.0.1", "127.0.0.1"), ("[::1]", "[::1]"), ("[2001:DB8::1]", "[2001:db8::1]"),
     ])
-    func readsNamesAndAddresses(text: String, name: String) throws {
+    func `a host reads names and addresses`(text: String, name: String) throws {
         #expect(try Host(parsing: text).name == name)
     }
 
@@ -119,16 +119,16 @@ import Testing
         "", "http://a", "a/b", "a:80", "[::1]:80", "[::1", "[]", "[g::]", "a b", ".a", "a..b", "é.example", "a\u{0}",
         "*", "a@b",
     ])
-    func refusesTheRest(text: String) {
+    func `any other host is refused`(text: String) {
         #expect(throws: InvalidValue.self) { try Host(parsing: text) }
     }
 
-    @Test func namesAreBounded() throws {
+    @Test func `host names are bounded`() throws {
         #expect(try Host(parsing: String(repeating: "a", count: 253)).name.count == 253)
         #expect(throws: InvalidValue.self) { try Host(parsing: String(repeating: "a", count: 254)) }
     }
 
-    @Test func aStarIsAnyHost() throws {
+    @Test func `a star is any host`() throws {
         #expect(try HostPattern(parsing: "*") == .any)
         #expect(try HostPattern(parsing: "A.example") == .exact(Host(parsing: "a.example")))
         #expect(throws: InvalidValue.self) { try HostPattern(parsing: "*.example") }
@@ -136,7 +136,7 @@ import Testing
 }
 
 @Suite struct UpstreamTests {
-    @Test func readsURLs() throws {
+    @Test func `an upstream reads URLs`() throws {
         let plain = try Upstream(parsing: "http://coda-mcp:8080")
         #expect(plain.endpoint == .tcp(host: "coda-mcp", port: 8080))
         #expect(plain.authority == "coda-mcp:8080")
@@ -163,18 +163,18 @@ import Testing
         "unix:run",
         "unix:", "unix:/", "http://[::1", "http://é",
     ])
-    func refusesTheRest(text: String) {
+    func `any other upstream is refused`(text: String) {
         #expect(throws: InvalidValue.self) { try Upstream(parsing: text) }
     }
 
-    @Test func aSocketPathFitsItsAddress() throws {
+    @Test func `a socket path fits its address`() throws {
         #expect(throws: Never.self) { try Upstream(parsing: "unix:/" + String(repeating: "a", count: 106)) }
         #expect(throws: InvalidValue.self) { try Upstream(parsing: "unix:/" + String(repeating: "a", count: 107)) }
     }
 }
 
 @Suite struct EndpointParsingTests {
-    @Test func readsHostsPortsAndSockets() throws {
+    @Test func `an endpoint reads hosts, ports and sockets`() throws {
         #expect(try Endpoint(parsing: "127.0.0.1:0") == .tcp(host: "127.0.0.1", port: 0))
         #expect(try Endpoint(parsing: "[::1]:8080") == .tcp(host: "::1", port: 8080))
         #expect(try Endpoint(parsing: "unix:/run/g.sock") == .unix(path: "/run/g.sock"))
@@ -188,7 +188,7 @@ import Testing
     @Test(arguments: [
         "", ":80", "a", "a:", "a:65536", "a:-1", "a:8x", "http://a:80", "[::1]", "::1:80", "unix:a", "unix:/",
     ])
-    func refusesTheRest(text: String) {
+    func `any other endpoint is refused`(text: String) {
         #expect(throws: InvalidValue.self) { try Endpoint(parsing: text) }
     }
 }

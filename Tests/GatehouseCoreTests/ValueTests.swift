@@ -30,7 +30,7 @@ import Testing
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
-    @Test func everyDayOfFiveCenturiesRoundTrips() {
+    @Test func `every day of five centuries round trips`() {
         Self.eachDay(from: 1890, through: 2410) { year, month, day, days in
             let seconds = Int64(days) * 86_400 + Int64(days &* 7919 % 86_400 + 86_400) % 86_400
             let second = Int(seconds - Int64(days) * 86_400)
@@ -47,7 +47,7 @@ import Testing
         ("2026-11-23T10:00:00+01:00", 1_795_424_400_000_000), ("2026-11-23t09:00:00z", 1_795_424_400_000_000),
         ("2000-02-29T00:00:00.5Z", 951_782_400_500_000), ("2026-11-23T09:00:00.1234567Z", 1_795_424_400_123_456),
     ])
-    func readsWhatRFC3339Allows(text: String, microseconds: Int) {
+    func `a timestamp reads what RFC 3339 allows`(text: String, microseconds: Int) {
         #expect(Timestamp(parsing: text) == Timestamp(microseconds: Int64(microseconds)))
     }
 
@@ -59,11 +59,11 @@ import Testing
         "2026-11-23 09:00:00Z",
         "+026-11-23", "２０２６-11-23",
     ])
-    func refusesTheRest(text: String) {
+    func `any other timestamp is refused`(text: String) {
         #expect(Timestamp(parsing: text) == nil)
     }
 
-    @Test func secondsRoundDownBeforeTheEpochToo() {
+    @Test func `seconds round down before the epoch, too`() {
         #expect(Timestamp(microseconds: -1).seconds == -1)
         #expect(Timestamp(microseconds: -1_000_000).seconds == -1)
         #expect(Timestamp(microseconds: -1_000_001).seconds == -2)
@@ -72,7 +72,7 @@ import Testing
         #expect(Timestamp(seconds: 5) - Timestamp(seconds: 7) == .seconds(-2))
     }
 
-    @Test func durationsBeyondTheRangeAreClamped() {
+    @Test func `durations beyond the range are clamped`() {
         #expect(Duration.seconds(Int64.max).microseconds == .max)
         #expect(Duration.seconds(Int64.min).microseconds == .min)
         #expect(Duration.milliseconds(-1).microseconds == -1000)
@@ -94,7 +94,7 @@ import Testing
         mutating func next() -> UInt64 { words.isEmpty ? 0x1111_1111_1111_1111 : words.removeFirst() }
     }
 
-    @Test func noneHoldsADigitRunThatClientsSearchFor() {
+    @Test func `no id holds a run of digits that clients search for`() {
         var dice = Dice()
         for _ in 0..<20_000 {
             let text = RequestID(using: &dice).description
@@ -106,7 +106,7 @@ import Testing
 
     /// Wherever the run stands, across the two words too, the id is drawn again.
     @Test(arguments: ["404", "405"])
-    func theRunIsSeenAtEveryPlace(run: String) throws {
+    func `a run of digits is seen at every place`(run: String) throws {
         for place in 0...29 {
             let text = String(repeating: "1", count: place) + run + String(repeating: "1", count: 29 - place)
             let bad = try #require(RequestID(parsing: text))
@@ -116,14 +116,14 @@ import Testing
     }
 
     @Test(arguments: ["403", "406", "504", "040", "4004"])
-    func itsNeighboursPass(run: String) throws {
+    func `ids beside such a run pass`(run: String) throws {
         let text = run + String(repeating: "1", count: 32 - run.count)
         let id = try #require(RequestID(parsing: text))
         var script = Script(words: [id.high, id.low])
         #expect(RequestID(using: &script) == id)
     }
 
-    @Test func readsWhatItWrites() {
+    @Test func `an id reads what it writes`() {
         var dice = Dice()
         for _ in 0..<1000 {
             let id = RequestID(high: dice.next(), low: dice.next())
@@ -137,7 +137,7 @@ import Testing
 
 @Suite struct JSONTextTests {
     /// Every scalar up to U+00FF and some beyond, read back by another implementation.
-    @Test func stringsAreEscapedAsJSONNeeds() throws {
+    @Test func `strings are escaped as JSON requires`() throws {
         var text = ""
         for value in 0...0xFF { text.unicodeScalars.append(Unicode.Scalar(UInt8(value))) }
         text += "\u{2028}\u{FFFF}\u{1F600}é"
@@ -148,7 +148,7 @@ import Testing
         #expect(json.bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
     }
 
-    @Test func nestingPutsCommasWhereTheyBelong() {
+    @Test func `nesting puts commas where they belong`() {
         var json = JSONText()
         json.object { json in
             json.number("a", 1)
@@ -173,7 +173,7 @@ import Testing
         try Injection.Template(parsing: text, ownToken: TokenName(parsing: "coda"))
     }
 
-    @Test func placeholdersAndTextAreToldApart() throws {
+    @Test func `placeholders and text are distinguished`() throws {
         let other = try TokenName(parsing: "other.one")
         let coda = try TokenName(parsing: "coda")
         #expect(try template("{token}").parts == [.token(coda)])
@@ -190,7 +190,7 @@ import Testing
         "", "{", "a{token", "{}", "{Token}", "{ token }", "{token:}", "{token:a b}", "{{token}}", "a\r\nb", "a\u{0}",
         "{user}",
     ])
-    func refusesTheRest(text: String) {
+    func `any other template is refused`(text: String) {
         #expect(throws: InvalidValue.self) { try template(text) }
     }
 }
@@ -200,24 +200,24 @@ import Testing
         "", " a", "a ", "a\nb", "a\r", "a\u{0}", "a\u{7F}", "é", "<hidden-by-infisical>",
         String(repeating: "a", count: 8193),
     ])
-    func aValueThatNoHeaderCouldCarryIsRefused(text: String) {
+    func `a value that no header could carry is refused`(text: String) {
         let error = #expect(throws: InvalidValue.self) { try TokenValue(validating: Secret(text), version: 1) }
         // The value itself is not repeated.
         if text.utf8.count > 2, text != "<hidden-by-infisical>" { #expect(error?.message.contains(text) == false) }
     }
 
-    @Test func theRestIsTaken() throws {
+    @Test func `any other value is taken`() throws {
         for text in ["a", "a b", "~!\"{}", String(repeating: "a", count: 8192)] {
             #expect(try TokenValue(validating: Secret(text), version: 3).secret == Secret(text))
         }
     }
 
     @Test(arguments: ["", "-a", ".a", "_a", "a b", "é", "a/b", String(repeating: "a", count: 65)])
-    func namesAreChecked(text: String) {
+    func `token names are checked`(text: String) {
         #expect(throws: InvalidValue.self) { try TokenName(parsing: text) }
     }
 
-    @Test func secretsAreNotShown() {
+    @Test func `secrets are not shown`() {
         let secret = Secret("hunter2")
         var dumped = ""
         dump(secret, to: &dumped)
@@ -241,14 +241,14 @@ import Testing
     @Test(arguments: [
         ("s3", "s3"), ("s3\n", "s3"), ("s3\r\n", "s3"), ("s3\n\n", "s3\n"), ("s3\r", "s3\r"), (" s3", " s3"),
     ])
-    func oneLineEndIsTrimmed(content: String, secret: String) throws {
+    func `one line end is trimmed`(content: String, secret: String) throws {
         try file(Array(content.utf8)) { path in
             let read = try SecretSource.file(path).read()
             #expect(read == Secret(secret))
         }
     }
 
-    @Test func whatCannotBeReadNamesThePlaceOnly() throws {
+    @Test func `what cannot be read names the place only`() throws {
         try file([]) { path in
             let error = #expect(throws: InvalidValue.self) { try SecretSource.file(path).read() }
             #expect(error?.message.contains(path) == true)
@@ -266,7 +266,7 @@ import Testing
         #expect(throws: InvalidValue.self) { try SecretSource.file("/").read() }
     }
 
-    @Test func variablesAreRead() throws {
+    @Test func `variables are read`() throws {
         setenv("GATEHOUSE_TEST_SECRET_SET", "value", 1)
         setenv("GATEHOUSE_TEST_SECRET_EMPTY", "", 1)
         #expect(try SecretSource.environment("GATEHOUSE_TEST_SECRET_SET").read() == Secret("value"))

@@ -22,7 +22,7 @@ import Testing
     }
 
     /// All texts over a small alphabet, each split in every way into two and byte by byte.
-    @Test func agreesWithTheNaiveReaderHoweverTheStreamIsCut() {
+    @Test func `the boundary agrees with the naive reader, however the stream is cut`() {
         let alphabet: [UInt8] = [0x0A, 0x0D, 0x61]
         var texts: [[UInt8]] = [[]]
         var layer = texts
@@ -48,7 +48,7 @@ import Testing
         ("data: x\n\n", true), ("data: x\r\n\r\n", true), ("data: x\r\r", true), (": comment\n\n", true),
         ("data: x\n", false), ("data: x\r\n", false), ("data: x", false), ("data: x\n\nid", false),
     ])
-    func readsWhatServersSend(text: String, isAtBoundary: Bool) {
+    func `the boundary reads what servers send`(text: String, isAtBoundary: Bool) {
         var boundary = EventBoundary()
         let bytes = Array(text.utf8)
         boundary.advance(over: bytes.span)

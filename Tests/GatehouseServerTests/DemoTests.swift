@@ -26,7 +26,7 @@ import Testing
         return steps
     }
 
-    @Test(.timeLimit(.minutes(4))) func tellsEveryStepAndDoesWhatItTells() async throws {
+    @Test(.timeLimit(.minutes(4))) func `the demo names every step, and does what it names`() async throws {
         let listener = Listener()
         try await Demo(usesColor: false) { listener.hear($0) }.run()
         let lines = listener.lines
@@ -45,7 +45,7 @@ import Testing
         #expect(lines.allSatisfy { !$0.unicodeScalars.contains("\u{1B}") })
     }
 
-    @Test(.timeLimit(.minutes(4))) func colorsOnlyWhenAsked() async throws {
+    @Test(.timeLimit(.minutes(4))) func `the demo colours its text only when asked`() async throws {
         let listener = Listener()
         try await Demo(usesColor: true) { listener.hear($0) }.run()
         #expect(listener.lines.contains { $0.contains("\u{1B}[1m") })
@@ -53,7 +53,7 @@ import Testing
         #expect(listener.lines.allSatisfy { !$0.contains("\u{1B}[") || $0.contains("\u{1B}[0m") })
     }
 
-    @Test(.timeLimit(.minutes(4))) func keepsServingTheLinesItInvitesToTry() async throws {
+    @Test(.timeLimit(.minutes(4))) func `the demo keeps serving the lines it invites to try`() async throws {
         let listener = Listener()
         let answers = Mutex<[Int]>([])
         let places = Mutex<(page: Bool, file: Bool)>((false, false))
@@ -82,7 +82,7 @@ import Testing
         #expect(places.withLock { $0 } == (true, true))
     }
 
-    @Test(.timeLimit(.minutes(4))) func leavesNothingBehindWhenItIsInterrupted() async throws {
+    @Test(.timeLimit(.minutes(4))) func `the demo leaves nothing behind when it is interrupted`() async throws {
         let folders = Mutex<Set<String>>([])
         let telling = Mutex<Task<Void, any Error>?>(nil)
         let (start, begin) = AsyncStream.makeStream(of: Void.self)

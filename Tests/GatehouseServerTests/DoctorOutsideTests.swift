@@ -19,7 +19,7 @@ import Testing
     ) async throws -> [Finding] {
         let server = try await LoopbackHTTP.start(answer: answer)
         let doctor = Doctor(
-            try DoctorPlace().configuration(),
+            try DoctorFixture().configuration(),
             publicURL: server.url,
             serviceToken: token,
             firstBytes: firstBytes
@@ -56,7 +56,7 @@ import Testing
 
     @Test func `fails when nobody answers`() async throws {
         let dead = try DeadPort()
-        let doctor = Doctor(try DoctorPlace().configuration(), serviceToken: Self.token)
+        let doctor = Doctor(try DoctorFixture().configuration(), serviceToken: Self.token)
         let found = await doctor.outside("http://127.0.0.1:\(dead.number)")
         #expect(found.map(\.verdict) == [.fail, .fail, .fail])
     }

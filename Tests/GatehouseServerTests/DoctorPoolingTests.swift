@@ -7,7 +7,7 @@ import GatehouseTokens
 import PostgresClient
 import Testing
 
-/// What the doctor says of a pooler before the store's database: an operator sizes the pool by it.
+/// The doctor's finding about a pooler before the store's database: an operator sizes the pool by it.
 @Suite(.timeLimit(.minutes(2))) struct DoctorPoolingTests {
     @Test(arguments: [
         (StorePooling.transactions, "transaction mode: changes are not told, and asked for every second"),
@@ -34,16 +34,16 @@ import Testing
         #expect(found.contains { $0.probe == .store && $0.detail.contains("pooler in transaction mode") }, "\(found)")
     }
 
-    private let place: DoctorPlace
+    private let fixture: DoctorFixture
 
     init() throws {
-        place = try DoctorPlace()
-        try place.write("ghk1_000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1fd50650a5", to: "key")
+        fixture = try DoctorFixture()
+        try fixture.write("ghk1_000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1fd50650a5", to: "key")
     }
 
     private func configuration(_ pooler: Pooler) throws -> Configuration {
-        try place.configuration(
-            store: "{ kind: postgres, url: \"\(pooler.url)\", master_keys: [{ file: \(place.path)/key }] }",
+        try fixture.configuration(
+            store: "{ kind: postgres, url: \"\(pooler.url)\", master_keys: [{ file: \(fixture.path)/key }] }",
             sink: "{ kind: postgres, url: \"\(pooler.url)\" }"
         )
     }

@@ -30,7 +30,7 @@ import Testing
             // Now, and not when the test began: other tests may have taken its time since.
             LoopbackHTTP.Answer(200, Self.keys, [("Date", Self.date(SystemClock().now() + Duration.seconds(skew)))])
         }
-        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        let found = await Doctor(try DoctorFixture().configuration(certs: server.url)).certs()
         #expect(found.map(\.probe) == [.certs, .clock])
         #expect(found[0].verdict == .ok)
         #expect(found[1].verdict == verdict, "\(found[1].detail)")
@@ -40,7 +40,7 @@ import Testing
 
     @Test func `warns when Access gives no date`() async throws {
         let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, Self.keys) }
-        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        let found = await Doctor(try DoctorFixture().configuration(certs: server.url)).certs()
         #expect(found.map(\.verdict) == [.ok, .warn])
         await server.close()
     }
@@ -50,7 +50,7 @@ import Testing
     ])
     func `fails on what is no key set`(status: Int, body: String) async throws {
         let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(status, body) }
-        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        let found = await Doctor(try DoctorFixture().configuration(certs: server.url)).certs()
         #expect(found.first?.probe == .certs && found.first?.verdict == .fail && found.first?.advice != nil)
         await server.close()
     }
@@ -58,7 +58,7 @@ import Testing
     @Test func `warns of keys that it cannot use`() async throws {
         let odd = #"{"keys":[\#(TestIssuer.firstKey.jwk),{"kid":"two","kty":"EC"}]}"#
         let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, odd) }
-        let found = await Doctor(try DoctorPlace().configuration(certs: server.url)).certs()
+        let found = await Doctor(try DoctorFixture().configuration(certs: server.url)).certs()
         #expect(found.first?.verdict == .warn)
         await server.close()
     }
@@ -66,7 +66,7 @@ import Testing
     // MARK: - Store and tokens
 
     @Test func `fails on a token that no variable gives, and says which command sets it`() async throws {
-        let without = try DoctorPlace().configuration(store: "{ kind: env }")
+        let without = try DoctorFixture().configuration(store: "{ kind: env }")
         let (missing, _) = await Doctor(without).store()
         #expect(missing.filter { $0.probe == .token }.map(\.verdict) == [.fail])
         #expect(missing.last?.subject == "coda")
@@ -79,7 +79,7 @@ import Testing
             LoopbackHTTP.Answer(request.header("authorization") == "Bearer \(secret)" ? status : 418, "{}")
         }
         let probe = #"probe: { url: "\#(server.url)", headers: { Authorization: "Bearer {token}" }, expect: 200 }"#
-        let configuration = try DoctorPlace().configuration(route: probe)
+        let configuration = try DoctorFixture().configuration(route: probe)
         let value = try TokenValue(validating: Secret(secret), version: 1)
         let token = try TokenName(parsing: "coda")
         let found = await Doctor(configuration).credentials([token: value])
@@ -92,26 +92,26 @@ import Testing
     // MARK: - Audit
 
     @Test func `takes a database without events for one that nothing has happened in`() throws {
-        let place = try DoctorPlace()
-        _ = try SQLiteConnection(path: "\(place.path)/audit.db", access: .create).execute("CREATE TABLE other (a)")
-        let found = Doctor(try place.configuration()).auditSink()
+        let fixture = try DoctorFixture()
+        _ = try SQLiteConnection(path: "\(fixture.path)/audit.db", access: .create).execute("CREATE TABLE other (a)")
+        let found = Doctor(try fixture.configuration()).auditSink()
         #expect(found.map(\.verdict) == [.ok])
         #expect(found.first?.detail == "holds no events yet")
     }
 
     @Test func `fails on a sink that is no database, that cannot be made, or that nobody answers for`() throws {
-        let place = try DoctorPlace()
-        try place.write("this is not a database, however long it goes on", to: "audit.db")
-        let nowhere = "{ kind: sqlite, path: \(place.path)/not/there/audit.db }"
+        let fixture = try DoctorFixture()
+        try fixture.write("this is not a database, however long it goes on", to: "audit.db")
+        let nowhere = "{ kind: sqlite, path: \(fixture.path)/not/there/audit.db }"
         let dead = try DeadPort()
         let silent = "{ kind: postgres, url: \"postgres://gatehouse:${PASSWORD}@127.0.0.1:\(dead.number)/gatehouse\" }"
         for sink in [nil, nowhere, silent] {
-            let found = Doctor(try place.configuration(sink: sink, environment: ["PASSWORD": "x"])).auditSink()
+            let found = Doctor(try fixture.configuration(sink: sink, environment: ["PASSWORD": "x"])).auditSink()
             #expect(found.map(\.probe) == [.auditSink])
             #expect(found.map(\.verdict) == [.fail], "\(sink ?? "a file of words")")
             #expect(found.first?.advice != nil)
         }
-        #expect(Doctor(try place.configuration(sink: "{ kind: none }")).auditSink().map(\.verdict) == [.warn])
+        #expect(Doctor(try fixture.configuration(sink: "{ kind: none }")).auditSink().map(\.verdict) == [.warn])
     }
 
     // MARK: - Listeners
@@ -119,18 +119,18 @@ import Testing
     @Test func `fails on a port that another program has`() async throws {
         let other = try RawListener()
         let address = String(other.url.dropFirst("http://".count))
-        let place = try DoctorPlace()
-        defer { withExtendedLifetime(place) {} }
+        let fixture = try DoctorFixture()
+        defer { withExtendedLifetime(fixture) {} }
         for (listen, admin, probe) in [(address, nil, Finding.Probe.listener), (nil, address, .admin)] {
-            let found = await Doctor(try place.configuration(listen: listen, admin: admin)).listeners()
+            let found = await Doctor(try fixture.configuration(listen: listen, admin: admin)).listeners()
             #expect(found.filter { $0.verdict == .fail }.map(\.probe) == [probe])
         }
     }
 
     @Test func `fails on a socket whose folder is not there`() async throws {
-        let place = try DoctorPlace()
-        defer { withExtendedLifetime(place) {} }
-        let configuration = try place.configuration(listen: "unix:/nowhere/gatehouse/proxy.sock")
+        let fixture = try DoctorFixture()
+        defer { withExtendedLifetime(fixture) {} }
+        let configuration = try fixture.configuration(listen: "unix:/nowhere/gatehouse/proxy.sock")
         let found = await Doctor(configuration).listeners()
         #expect(found.filter { $0.verdict == .fail }.map(\.probe) == [.listener])
     }
@@ -139,9 +139,9 @@ import Testing
         let answer = #"{"ready":false,"checks":{"keys":{"ready":false,"detail":"none yet"}}}"#
         let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(503, answer) }
         let admin = String(server.url.dropFirst("http://".count))
-        let place = try DoctorPlace()
-        defer { withExtendedLifetime(place) {} }
-        let found = await Doctor(try place.configuration(admin: admin)).listeners()
+        let fixture = try DoctorFixture()
+        defer { withExtendedLifetime(fixture) {} }
+        let found = await Doctor(try fixture.configuration(admin: admin)).listeners()
         let failed = found.filter { $0.verdict == .fail }
         #expect(failed.map(\.probe) == [.admin])
         #expect(failed.first?.detail.contains("keys: none yet") == true)
@@ -153,9 +153,9 @@ import Testing
         isContained: Bool,
         verdict: Finding.Verdict
     ) async throws {
-        let place = try DoctorPlace()
-        defer { withExtendedLifetime(place) {} }
-        let configuration = try place.configuration(listen: "0.0.0.0:0")
+        let fixture = try DoctorFixture()
+        defer { withExtendedLifetime(fixture) {} }
+        let configuration = try fixture.configuration(listen: "0.0.0.0:0")
         let found = await Doctor(configuration, isContained: isContained).listeners()
         #expect(found.filter { $0.probe == .listener }.map(\.verdict) == [verdict])
     }
@@ -164,7 +164,7 @@ import Testing
         let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, "{}") }
         let secure = server.url.replacingOccurrences(of: "http:", with: "https:")
         for (upstream, verdict) in [(server.url, Finding.Verdict.ok), (secure, .fail)] {
-            let configuration = try DoctorPlace().configuration(upstream: upstream)
+            let configuration = try DoctorFixture().configuration(upstream: upstream)
             let found = await Doctor(configuration).upstream(configuration.routes.routes[0])
             #expect(found.probe == .upstream && found.verdict == verdict, "\(upstream): \(found.detail)")
         }

@@ -25,7 +25,7 @@ import Testing
             return Answer(200, body.replacingHost(request.header("host")))
         }
         let url = server.url + "/mcp"
-        let found = await Doctor(try DoctorPlace().configuration(), publicURL: url).signIn(url)
+        let found = await Doctor(try DoctorFixture().configuration(), publicURL: url).signIn(url)
         await server.close()
         #expect(found.allSatisfy { $0.probe == .signIn })
         return found

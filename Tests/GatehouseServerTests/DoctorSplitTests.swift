@@ -18,14 +18,14 @@ import Testing
         let name = "split_" + UUID().uuidString.lowercased().filter { $0 != "-" }
         try await admin.query("CREATE DATABASE \(name)")
         let url = try #require(server.range(of: "/", options: .backwards).map { server[..<$0.upperBound] + name })
-        let place = try DoctorPlace()
+        let fixture = try DoctorFixture()
         // A configuration holds no password.
         var parts = try #require(URLComponents(string: String(url)))
         let password = parts.password ?? ""
         parts.password = nil
         let plain = try #require(parts.string).replacing("@", with: ":${PASSWORD}@")
         let sink = "{ kind: postgres, url: \"\(plain)\" }"
-        let doctor = Doctor(try place.configuration(sink: sink, environment: ["PASSWORD": password]))
+        let doctor = Doctor(try fixture.configuration(sink: sink, environment: ["PASSWORD": password]))
         _ = try AuditAssembly.keeper(doctor.configuration.audit).open()
         #expect(doctor.auditSink().first?.verdict == .ok)
 

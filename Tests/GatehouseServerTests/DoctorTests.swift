@@ -17,8 +17,8 @@ import Testing
     }
 
     @Test func `names each thing that is missing, and goes on`() async throws {
-        let place = try DoctorPlace()
-        let found = await verdicts(try place.configuration())
+        let fixture = try DoctorFixture()
+        let found = await verdicts(try fixture.configuration())
         #expect(found[.certs] == .fail)
         #expect(found[.masterKey] == .fail)
         #expect(found[.store] == .fail)
@@ -32,42 +32,48 @@ import Testing
     }
 
     /// All names below the folder, with what would change if somebody wrote.
-    private func listing(_ place: DoctorPlace) throws -> [String: Date] {
+    private func listing(_ fixture: DoctorFixture) throws -> [String: Date] {
         let manager = FileManager.default
-        return try manager.subpathsOfDirectory(atPath: place.path).reduce(into: [:]) { list, name in
-            list[name] = try manager.attributesOfItem(atPath: "\(place.path)/\(name)")[.modificationDate] as? Date
+        return try manager.subpathsOfDirectory(atPath: fixture.path).reduce(into: [:]) { list, name in
+            list[name] = try manager.attributesOfItem(atPath: "\(fixture.path)/\(name)")[.modificationDate] as? Date
         }
     }
 
     @Test func `makes no file where nothing is yet`() async throws {
-        let place = try DoctorPlace()
-        try place.write(MasterKey.generate().encoded.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, to: "key")
-        let before = try listing(place)
-        let found = await verdicts(try place.configuration())
+        let fixture = try DoctorFixture()
+        try fixture.write(
+            MasterKey.generate().encoded.withUnsafeBytes { String(decoding: $0, as: UTF8.self) },
+            to: "key"
+        )
+        let before = try listing(fixture)
+        let found = await verdicts(try fixture.configuration())
         #expect(found[.store] == .ok && found[.token] == .fail)
-        #expect(try listing(place) == before)
+        #expect(try listing(fixture) == before)
     }
 
     @Test func `makes no file beside databases that nobody has open, and reads them`() async throws {
-        let place = try DoctorPlace()
-        try place.write(MasterKey.generate().encoded.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, to: "key")
-        let configuration = try place.configuration()
+        let fixture = try DoctorFixture()
+        try fixture.write(
+            MasterKey.generate().encoded.withUnsafeBytes { String(decoding: $0, as: UTF8.self) },
+            to: "key"
+        )
+        let configuration = try fixture.configuration()
         func fill() async throws {
             let store = try StoreAssembly.store(configuration.store.settings, names: [])
             _ = try await store.set(try TokenName(parsing: "coda"), to: Secret("a-token"), try TokenChange())
         }
         try await fill()
         // The connection is closed when its actor is gone, which takes the log with it.
-        while FileManager.default.fileExists(atPath: "\(place.path)/tokens.db-wal") { await Task.yield() }
-        let before = try listing(place)
+        while FileManager.default.fileExists(atPath: "\(fixture.path)/tokens.db-wal") { await Task.yield() }
+        let before = try listing(fixture)
         let found = await verdicts(configuration)
         #expect(found[.store] == .ok && found[.token] == .ok)
-        #expect(try listing(place) == before)
+        #expect(try listing(fixture) == before)
     }
 
     @Test func `says when no instance runs, and that is no failure`() async throws {
         var found: [Finding] = []
-        await Doctor(try DoctorPlace().configuration()).examine { found.append($0) }
+        await Doctor(try DoctorFixture().configuration()).examine { found.append($0) }
         let instance = found.filter { $0.detail.contains("no instance runs") }
         #expect(instance.map(\.verdict) == [.warn])
     }
@@ -81,7 +87,7 @@ import Testing
         let instance = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, facts) }
         let admin = instance.url.replacing("http://", with: "")
         var found: [Finding] = []
-        await Doctor(try DoctorPlace().configuration(admin: admin)).examine { found.append($0) }
+        await Doctor(try DoctorFixture().configuration(admin: admin)).examine { found.append($0) }
         let told = found.filter { $0.detail.hasPrefix("the instance says: ") }
         #expect(told.map(\.probe) == [.auditSink] && told.map(\.verdict) == [.fail])
         #expect(told.first?.detail.contains("writer_duplicated") == true && told.first?.advice == "one spool each")
@@ -89,14 +95,14 @@ import Testing
     }
 
     @Test func `looks at the configuration file itself`() throws {
-        let place = try DoctorPlace()
-        try place.write("x", to: "gatehouse.yaml", mode: 0o666)
-        let found = Doctor(try place.configuration(), path: "\(place.path)/gatehouse.yaml").file()
+        let fixture = try DoctorFixture()
+        try fixture.write("x", to: "gatehouse.yaml", mode: 0o666)
+        let found = Doctor(try fixture.configuration(), path: "\(fixture.path)/gatehouse.yaml").file()
         #expect(found.contains { $0.verdict == .fail && $0.detail.contains("others may write it") })
     }
 
     @Test func `says when fewer connections fit than are allowed`() throws {
-        let doctor = Doctor(try DoctorPlace().configuration(limits: "{ connections: 1000 }"))
+        let doctor = Doctor(try DoctorFixture().configuration(limits: "{ connections: 1000 }"))
         #expect(doctor.openFiles(DescriptorLimit(2256)).verdict == .ok)
         let found = doctor.openFiles(DescriptorLimit(1024))
         #expect(found.verdict == .warn && found.detail.contains("384 connections fit"))
@@ -104,23 +110,23 @@ import Testing
 
     @Test(arguments: [(0o400, Finding.Verdict.ok), (0o644, .warn), (0o666, .fail)])
     func `looks at the modes of files that hold secrets`(mode: Int, verdict: Finding.Verdict) throws {
-        let place = try DoctorPlace()
-        try place.write("not a key", to: "key", mode: mode)
-        let found = Doctor(try place.configuration()).secretFiles()
+        let fixture = try DoctorFixture()
+        try fixture.write("not a key", to: "key", mode: mode)
+        let found = Doctor(try fixture.configuration()).secretFiles()
         #expect(found.map(\.verdict) == [verdict])
         #expect(!"\(found)".contains("not a key"))
     }
 
     @Test func `sees a spool that others may write, and one that cannot be made`() throws {
-        let place = try DoctorPlace()
-        let spool = "\(place.path)/spool"
+        let fixture = try DoctorFixture()
+        let spool = "\(fixture.path)/spool"
         try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: false)
         try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: spool)
-        #expect(Doctor(try place.configuration()).spool().map(\.verdict) == [.fail])
+        #expect(Doctor(try fixture.configuration()).spool().map(\.verdict) == [.fail])
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: spool)
-        #expect(Doctor(try place.configuration()).spool().first?.verdict != .fail)
-        let nowhere = try place.configuration()
-        try FileManager.default.removeItem(atPath: place.path)
+        #expect(Doctor(try fixture.configuration()).spool().first?.verdict != .fail)
+        let nowhere = try fixture.configuration()
+        try FileManager.default.removeItem(atPath: fixture.path)
         #expect(Doctor(nowhere).spool().map(\.verdict) == [.fail])
     }
 
@@ -129,12 +135,12 @@ import Testing
         ("https://203.0.113.9", .ok),
     ])
     func `judges who else reaches an upstream by its address`(upstream: String, verdict: Finding.Verdict) throws {
-        let configuration = try DoctorPlace().configuration(upstream: upstream)
+        let configuration = try DoctorFixture().configuration(upstream: upstream)
         #expect(Doctor(configuration).exposure(configuration.routes.routes[0]).verdict == verdict)
     }
 
     @Test func `warns of an admin listener that is open to others`() async throws {
-        let found = await verdicts(try DoctorPlace().configuration(admin: "0.0.0.0:0"))
+        let found = await verdicts(try DoctorFixture().configuration(admin: "0.0.0.0:0"))
         #expect(found[.admin] == .warn)
     }
 

@@ -34,7 +34,7 @@ import Testing
         return String(decoding: handler.line(for: event, at: Timestamp(seconds: 1_795_424_400)), as: UTF8.self)
     }
 
-    @Test func hasTheSameDataInBothForms() {
+    @Test func `a log line has the same data in both forms`() {
         #expect(
             line(.json, ["upstream.error": "gone"])
                 == #"{"time":"2026-11-23T09:00:00.000000Z","level":"warning","message":"a constant","#
@@ -46,7 +46,7 @@ import Testing
         )
     }
 
-    @Test func cannotBeForgedByDataNorDriveATerminal() throws {
+    @Test func `a log line cannot be forged by data, nor drive a terminal`() throws {
         let text = line(.readable, ["path": "\(Self.hostile)"])
         #expect(text.hasSuffix("\n"))
         let inner = text.dropLast().unicodeScalars
@@ -55,7 +55,7 @@ import Testing
         #expect(text.contains(#"path=one?two??[2J??31m??"end\"#))
     }
 
-    @Test func isOneJSONObjectWhateverTheData() throws {
+    @Test func `a log line is one JSON object, whatever the data`() throws {
         let text = line(.json, ["path": "\(Self.hostile)"])
         #expect(text.utf8.count { $0 == 0x0A } == 1)
         let path = try Array(text.utf8).withUnsafeBytes { bytes in
@@ -72,7 +72,7 @@ import Testing
         #expect(path == Self.hostile)
     }
 
-    @Test func prefersTheDataOfTheEventToThatOfTheLogger() {
+    @Test func `a log line prefers the data of the event to that of the logger`() {
         #expect(line(.readable, ["writer": "w2"]).hasSuffix(" writer=w2\n"))
     }
 }

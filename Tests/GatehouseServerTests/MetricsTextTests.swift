@@ -48,7 +48,7 @@ import Testing
         return text.text
     }
 
-    @Test func saysHowOldTokensAreAndWhenTheyEndWhereThatIsKnown() throws {
+    @Test func `the metrics page says how old tokens are, and when they end where that is known`() throws {
         let families = try PrometheusText(page()).families
         let ages = families["gatehouse_token_age_seconds"]?.samples
         #expect(ages?.map(\.value) == [60, 60])
@@ -61,7 +61,7 @@ import Testing
 
     /// Every metric that a rule or a panel asks for is one that there is.
     @Test(arguments: ["alerts.yml", "dashboard.json"])
-    func givesWhatAlertsAndPanelsAskFor(_ name: String) throws {
+    func `the metrics page gives the series of alerts and panels`(_ name: String) throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "../../deploy/monitoring"
         )
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func saysHowFarTheClockIsFromOthers() throws {
+    @Test func `the metrics page says how far the clock is from others`() throws {
         let clocks = try #require(try PrometheusText(page()).families["gatehouse_clock_skew_seconds"]?.samples)
         #expect(clocks.map(\.labels) == [["source": "certs"], ["source": "audit"]])
         #expect(clocks.map(\.value) == [-1.5, 2])
@@ -85,7 +85,7 @@ import Testing
 
     /// A counter that is born at 1 has not increased for Prometheus.
     @Test(arguments: [false, true])
-    func hasTheCountersOfAlertsFromTheStart(as200: Bool) throws {
+    func `the metrics page has the counters of alerts from the start`(as200: Bool) throws {
         let route = Route(
             name: try RouteName(parsing: "coda"),
             host: try HostPattern(parsing: "coda.example"),
@@ -115,14 +115,14 @@ import Testing
         )
     }
 
-    @Test func saysWhatIsWrongByProbe() throws {
+    @Test func `the metrics page says what is wrong by probe`() throws {
         let problems = try PrometheusText(page()).families["gatehouse_problems"]?.samples ?? []
         #expect(problems.count == 2 * Finding.Probe.allCases.count)
         let replaced = problems.first { $0.labels == ["probe": "configuration", "verdict": "fail"] }
         #expect(replaced?.value == 1)
     }
 
-    @Test func namesARunbookEntryInEachRule() throws {
+    @Test func `the metrics page names a runbook entry in each rule`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
         let rules = try String(contentsOf: root.appendingPathComponent("deploy/monitoring/alerts.yml"), encoding: .utf8)
         let runbook = try String(
@@ -153,7 +153,7 @@ import Testing
         return traffic
     }
 
-    @Test func isValidBeforeAnythingHappened() throws {
+    @Test func `the metrics page is valid before anything happened`() throws {
         let families = try PrometheusText(page(isFresh: true)).families
         #expect(families["gatehouse_signing_keys"]?.samples.map(\.value) == [0])
         // An age of nothing would be a number that says nothing.
@@ -161,7 +161,7 @@ import Testing
         #expect(families["gatehouse_store_age_seconds"] == nil)
     }
 
-    @Test func isValidAndCountsEachSeriesOnce() throws {
+    @Test func `the metrics page is valid, and counts each series once`() throws {
         let families = try PrometheusText(page(try traffic())).families
         let requests = try #require(families["gatehouse_requests_total"])
         #expect(requests.type == "counter")
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test(arguments: ["gatehouse_added_seconds", "gatehouse_upstream_seconds"])
-    func hasHistogramsThatAddUp(_ name: String) throws {
+    func `the metrics page has histograms that add up`(_ name: String) throws {
         let family = try #require(try PrometheusText(page(try traffic())).families[name])
         #expect(family.type == "histogram")
         for (route, count, sum) in [("coda", 4.0, 90.0008), ("other.route-2", 1.0, 1.0)] {
@@ -198,7 +198,7 @@ import Testing
         "# HELP a b\n# TYPE a counter\na 1\na 1\n", "# HELP a b\n# TYPE a counter\na{b=\"c} 1\n",
         "# HELP a b\n# TYPE a gouge\na 1\n",
     ])
-    func wouldBeFoundInvalid(_ text: String) {
+    func `an invalid metrics page would be found`(_ text: String) {
         #expect(throws: PrometheusText.Failure.self) { try PrometheusText(text) }
     }
 }

@@ -47,12 +47,12 @@ import Testing
 
     private func missing(_ readiness: Readiness) -> [String] { readiness.checks.filter { !$0.isReady }.map(\.name) }
 
-    @Test func isGivenWhenEverythingIsThere() {
+    @Test func `an instance is ready when everything is there`() {
         #expect(readiness().isReady)
         #expect(readiness().checks.map(\.detail) == ["2 keys", "3 tokens", "0 routes", "ready", "in force"])
     }
 
-    @Test mutating func namesTheKeysWithWhyTheyAreMissing() {
+    @Test mutating func `readiness names the missing keys with the reason`() {
         keys = SigningKeySource.Status()
         keys.lastFailure = SigningKeySource.Status.Failure(at: Self.now.seconds, message: "nobody answers")
         #expect(missing(readiness()) == ["keys"])
@@ -60,14 +60,14 @@ import Testing
         #expect(readiness().findings == [.certs("https://team.example/certs", "nobody answers")])
     }
 
-    @Test mutating func endsWithTheTimeThatKeysServe() {
+    @Test mutating func `readiness ends with the time that keys serve`() {
         keys.servesUntil = Self.now.seconds
         #expect(readiness().isReady)
         keys.servesUntil = Self.now.seconds - 1
         #expect(missing(readiness()) == ["keys"])
     }
 
-    @Test mutating func namesTheStore() {
+    @Test mutating func `readiness names the store`() {
         tokens = TokenRefreshState()
         #expect(missing(readiness()) == ["store"])
         #expect(readiness().checks[1].detail == "the store was not read yet")
@@ -75,21 +75,21 @@ import Testing
         #expect(readiness().checks[1].detail == "the database is locked")
     }
 
-    @Test mutating func staysWhileLastGoodTokensServe() {
+    @Test mutating func `readiness stays while the last good tokens serve`() {
         tokens.error = TokenError(.unavailable, "the database is locked")
         #expect(readiness().isReady)
         tokens.isExpired = true
         #expect(missing(readiness()) == ["store"])
     }
 
-    @Test mutating func endsWhenEventsCannotBeRecordedAndNotWhenOnlyTheSinkIsDown() {
+    @Test mutating func `readiness ends when events cannot be recorded, and not when only the sink is down`() {
         audit.sinkTrouble = AuditError(.sinkFailed, "the database is locked")
         #expect(readiness().state == .degraded)
         audit.writerTrouble = AuditError(.spoolUnusable, "the disk is full")
         #expect(missing(readiness()) == ["audit"])
     }
 
-    @Test mutating func staysWhenAFileIsRefusedAndSaysWhy() {
+    @Test mutating func `readiness stays when a file is refused, and says why`() {
         reload.refused(at: Self.now, ["gatehouse.yaml:3:1: error: 'host' is missing\n  - name: coda\n  ^"])
         #expect(readiness().isReady)
         let detail = readiness().checks.first { $0.name == "configuration" }?.detail
@@ -116,7 +116,7 @@ import Testing
         )
     }
 
-    @Test mutating func isDegradedWhileARouteLacksItsTokenAndEndsWhenAllDo() throws {
+    @Test mutating func `readiness is degraded while a route lacks its token, and ends when all do`() throws {
         routes = [try Self.route("coda"), try Self.route("other")]
         served = [try TokenName(parsing: "other"): 1]
         #expect(readiness().state == .degraded)
@@ -134,7 +134,7 @@ import Testing
         #expect(readiness().json.text.hasPrefix(#"{"ready":false,"#))
     }
 
-    @Test mutating func namesAFileThatWasReplacedBehindItsMount() throws {
+    @Test mutating func `readiness names a file that was replaced behind its mount`() throws {
         var template = Array("/tmp/gatehouse-readiness.XXXXXX".utf8CString)
         let descriptor = mkstemp(&template)
         defer { close(descriptor) }
@@ -147,13 +147,13 @@ import Testing
         #expect(readiness().json.text.contains("the container still sees the old one: mount the folder"))
     }
 
-    @Test func beginsWithTheListener() { #expect(missing(readiness(isListening: false)) == ["process"]) }
+    @Test func `readiness begins with the listener`() { #expect(missing(readiness(isListening: false)) == ["process"]) }
 
-    @Test func endsWhenDraining() {
+    @Test func `readiness ends when draining`() {
         #expect(missing(readiness(isDraining: true)) == ["process"])
     }
 
-    @Test mutating func isReadBackFromItsAnswer() throws {
+    @Test mutating func `readiness is read back from its answer`() throws {
         keys = SigningKeySource.Status()
         keys.lastFailure = SigningKeySource.Status.Failure(at: 0, message: #"a "quoted" \ failure"# + "\n")
         let told = readiness()
@@ -167,7 +167,7 @@ import Testing
     @Test(arguments: [
         "", "ok", "{}", "[]", #"{"checks":{}}"#, #"{"ready":true} trailing"#, #"{"ready":true,"checks":{"a":1}}"#,
     ])
-    func isNotHeardInTheAnswerOfSomethingElse(_ text: String) {
+    func `the answer of another server is not taken for readiness`(_ text: String) {
         #expect(InstanceReadiness(Array(text.utf8)) == nil)
     }
 }

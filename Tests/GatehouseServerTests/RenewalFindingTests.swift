@@ -4,7 +4,7 @@ import GatehouseCore
 @testable import GatehouseTokens
 import Testing
 
-/// What an instance says of tokens that renew themselves.
+/// An instance's findings about tokens that renew themselves.
 @Suite struct FindingsOfRenewals {
     private static let now = Timestamp(seconds: 1_795_424_400)
     private let name: TokenName
@@ -49,12 +49,12 @@ import Testing
 
     private func finding(_ facts: InstanceFacts) throws -> Finding? { facts.findings.first { $0.probe == .renewal } }
 
-    @Test func areNoneWhereAllIsWell() throws {
+    @Test func `there are no findings where every renewal is well`() throws {
         let good = state { ($0.word, $0.isServed, $0.version) = (.good, true, 3) }
         #expect(try facts(good, served: true).findings.filter { [.renewal, .token].contains($0.probe) }.isEmpty)
     }
 
-    @Test func tellWhoHasToConnectIt() throws {
+    @Test func `findings of renewals name the token that has to be connected`() throws {
         let ended = state { ($0.word, $0.problem) = (.needsConnecting, "the server answers 400 invalid_grant") }
         let finding = try #require(try finding(facts(ended)))
         #expect(finding.verdict == .fail)
@@ -65,7 +65,7 @@ import Testing
         #expect(try Readiness(facts(ended)).isReady == false)
     }
 
-    @Test func warnWhileThePresentOneServes() throws {
+    @Test func `findings of renewals warn while the present token serves`() throws {
         let failing = state {
             ($0.word, $0.isServed, $0.version, $0.problem) = (.failing, true, 3, "the server answers 503")
             $0.expiresAt = Self.now + .seconds(60)
@@ -77,7 +77,7 @@ import Testing
         #expect(try self.finding(facts(gone))?.verdict == .fail)
     }
 
-    @Test func giveTheStartItsTime() throws {
+    @Test func `findings of renewals give the start its time`() throws {
         let starting = state { $0.word = .obtaining }
         #expect(try finding(facts(starting, uptime: .seconds(1))) == nil)
         #expect(try finding(facts(starting))?.verdict == .fail)
@@ -85,7 +85,7 @@ import Testing
         #expect(try finding(facts(waiting))?.detail.hasPrefix("has no refresh token to begin with") == true)
     }
 
-    @Test func standOnTheStatusPageAndInItsOtherForms() throws {
+    @Test func `findings of renewals stand on the status page, and in its other forms`() throws {
         var facts = StatusFacts.sample(routes: [route])
         let before = StatusPage(facts: facts).html
         #expect(!before.contains("renew"))
@@ -103,7 +103,7 @@ import Testing
         #expect(facts.json.text.contains(#""renewals":[{"name":"drive","state":"needs_connecting","version":3"#))
     }
 
-    @Test func standInTheMetrics() throws {
+    @Test func `renewals stand in the metrics`() throws {
         var text = MetricsText()
         text.addRenewals([:])
         #expect(text.text.isEmpty)

@@ -17,11 +17,11 @@ import Testing
     }
 
     @Test(arguments: [("coda", "CODA_API_TOKEN"), ("my-mcp.v2", "MY_MCP_V2_API_TOKEN"), ("9_x", "9_X_API_TOKEN")])
-    func namesVariablesByRule(name: String, variable: String) {
+    func `the environment store names variables by rule`(name: String, variable: String) {
         #expect(EnvironmentTokenStore.variable(for: .name(name)) == variable)
     }
 
-    @Test func loadsWhatIsSetAndSaysWhatIsNot() async throws {
+    @Test func `the environment store loads what is set, and says what is not`() async throws {
         let environment = ["CODA_API_TOKEN": "one", "MINE": "two", "BAD_API_TOKEN": "line\nfeed"]
         let store = try store(["coda", "gone", "bad"], variables: [.other: "MINE"], environment)
         let load = try await store.load()
@@ -39,14 +39,14 @@ import Testing
         #expect(await code { _ = try await store.value(of: .coda, version: 2) } == .versionNotFound)
     }
 
-    @Test func refusesTwoNamesForOneVariable() throws {
+    @Test func `the environment store refuses two names for one variable`() throws {
         let error = #expect(throws: TokenError.self) { try store(["a-b", "a.b"]) }
         #expect(error?.code == .configuration)
         #expect(error?.message.contains("$A_B_API_TOKEN") == true)
         _ = try store(["a-b", "a.b"], variables: [.name("a.b"): "OTHER"])
     }
 
-    @Test func isReadOnlyAndSaysWhatToDo() async throws {
+    @Test func `the environment store is read-only, and says what to do`() async throws {
         let store = try store(["coda"], ["CODA_API_TOKEN": "one"])
         #expect(store.capabilities.isEmpty)
         let changes: [() async throws -> Void] = [
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func fingerprintsTellNothingToAnotherProcess() async throws {
+    @Test func `fingerprints tell nothing to another process`() async throws {
         // Two stores stand for two processes: a guess cannot be confirmed with the fingerprint of another.
         let one = try store(["coda", "other"], ["CODA_API_TOKEN": "same", "OTHER_API_TOKEN": "same"])
         let two = try store(["coda"], ["CODA_API_TOKEN": "same"])

@@ -10,13 +10,13 @@ import Testing
 @Suite("Tokens in Infisical", .timeLimit(.minutes(5)))
 struct InfisicalTokenStoreTests {
     let server: InfisicalServer
-    let folder: Workbench
+    let folder: StoreFixture
     let time = Mutexed(Duration.zero)
     var standIn: InfisicalStandIn { server.standIn }
 
     init() async throws {
         server = try await InfisicalServer.start()
-        folder = try Workbench()
+        folder = try StoreFixture()
         try Data(InfisicalStandIn.clientID.utf8).write(to: URL(fileURLWithPath: folder.directory + "/id"))
         try Data(InfisicalStandIn.clientSecret.utf8).write(to: URL(fileURLWithPath: folder.directory + "/secret"))
     }

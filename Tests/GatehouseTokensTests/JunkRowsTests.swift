@@ -6,16 +6,16 @@ import Testing
 
 /// Plays somebody who can write to the database and has no master key.
 @Suite struct StoresFullOfJunk {
-    let bench: Workbench
+    let fixture: StoreFixture
 
     init() async throws {
-        bench = try Workbench()
-        try await bench.store().set(.coda, "one")
+        fixture = try StoreFixture()
+        try await fixture.store().set(.coda, "one")
     }
 
     private func fill(_ table: String, _ count: Int) throws {
         let rest = table == "token_heads" ? "0, 0, 0, 0, x'00'" : "1, NULL, 0, NULL, '', '', x'00'"
-        try bench.sql(
+        try fixture.sql(
             """
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(count))
             INSERT INTO \(table) SELECT 'junk-' || i, \(rest) FROM n
@@ -24,9 +24,9 @@ import Testing
     }
 
     @Test(arguments: ["token_heads", "token_versions"])
-    func areRefusedBeforeAllOfItIsRead(_ table: String) async throws {
+    func `a store full of junk is refused before all of it is read`(_ table: String) async throws {
         try fill(table, 200_000)
-        let store = try bench.store()
+        let store = try fixture.store()
         let error = await #expect(throws: TokenError.self) { try await store.load() }
         #expect(error?.code == .tampered && error?.message.contains("more than 10000 tokens") == true)
         _ = try await store.changeStamp()
@@ -34,9 +34,9 @@ import Testing
         #expect(try await store.value(of: .coda).secret.text == "one")
     }
 
-    @Test func keepNoTokenBackWhileThereIsRoom() async throws {
+    @Test func `a store full of junk keeps no token back while there is room`() async throws {
         try fill("token_heads", 500)
-        let load = try await bench.store().load()
+        let load = try await fixture.store().load()
         #expect(load.tokens[.coda]?.secret.text == "one")
         #expect(load.problems.count == 500)
     }

@@ -4,25 +4,25 @@ import SQLiteClient
 import Testing
 
 @Suite struct RotatingTheMasterKey {
-    let bench: Workbench
+    let fixture: StoreFixture
 
     init() async throws {
-        bench = try Workbench()
-        let store = try bench.store(Workbench.oldKey)
+        fixture = try StoreFixture()
+        let store = try fixture.store(StoreFixture.oldKey)
         try await store.set(.coda, "one")
         try await store.rotate(.coda, "two")
         try await store.set(.other, "three")
         try await store.delete(.other, .nothing)
     }
 
-    @Test func putsEveryRowUnderTheFirstKey() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+    @Test func `rotating the master key puts every row under the first key`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         let report = try await both.rewrap()
         // Two versions, two heads, four changes.
         #expect(report.rewrapped == 8)
         #expect(report.alreadyCurrent == 0)
         #expect(report.problems.isEmpty)
-        let new = try bench.store(Workbench.newKey)
+        let new = try fixture.store(StoreFixture.newKey)
         #expect(try await new.load().tokens[.coda]?.secret.text == "two")
         #expect(try await new.history(of: .coda).allSatisfy { $0.problem == nil })
         #expect(try await new.rollback(.coda, .nothing).version == 1)
@@ -31,12 +31,12 @@ import Testing
         #expect(again.alreadyCurrent == 9)
     }
 
-    @Test func retiresTheOtherKeys() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+    @Test func `rotating the master key retires the other keys`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         #expect(try await both.keyEnds().isEmpty)
         let report = try await both.rewrap(by: "ann")
-        #expect(report.ended == [Workbench.oldKey.id])
-        #expect(try await both.keyEnds() == [Workbench.oldKey.id: Timestamp(seconds: 1_764_000_000)])
+        #expect(report.ended == [StoreFixture.oldKey.id])
+        #expect(try await both.keyEnds() == [StoreFixture.oldKey.id: Timestamp(seconds: 1_764_000_000)])
         #expect(both.knownKeyEnds.count == 1)
         // Once.
         #expect(try await both.rewrap().ended.isEmpty)
@@ -45,8 +45,8 @@ import Testing
         #expect(try await both.list().map(\.name.text) == ["coda"])
     }
 
-    @Test func takesNoRowUnderARetiredKey() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+    @Test func `no row under a retired key is taken after rotating the master key`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         _ = try await both.rewrap()
         // Somebody with the old key and the database.
         try await plant("planted", "stolen", in: both)
@@ -64,8 +64,8 @@ import Testing
     /// A token under the old key alone, which knows the store's id as everybody does who reads it.
     private func plant(_ name: String, _ value: String, in store: SealedTokenStore) async throws {
         let id = try await store.database.use(.reading) { rows throws(TokenError) in try store.binding(rows) }
-        let keyring = try MasterKeyring([Workbench.oldKey])
-        let rows = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: bench.file)))
+        let keyring = try MasterKeyring([StoreFixture.oldKey])
+        let rows = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: fixture.file)))
         let row = SealedRow(
             name: name,
             version: 1,
@@ -83,9 +83,9 @@ import Testing
         try rows.replace(head, seal: attestation.seal(head, of: id))
     }
 
-    @Test func makesNothingUnderARetiredKey() async throws {
-        _ = try await bench.store(Workbench.newKey, Workbench.oldKey).rewrap()
-        let turned = try bench.store(Workbench.oldKey, Workbench.newKey)
+    @Test func `nothing is made under a retired key after rotating the master key`() async throws {
+        _ = try await fixture.store(StoreFixture.newKey, StoreFixture.oldKey).rewrap()
+        let turned = try fixture.store(StoreFixture.oldKey, StoreFixture.newKey)
         #expect(try await turned.load().tokens[.coda]?.secret.text == "two")
         for attempt in 0..<3 {
             let error = await #expect(throws: TokenError.self) {
@@ -99,66 +99,66 @@ import Testing
         }
     }
 
-    @Test func noticesThatTheRecordOfAnEndIsTakenAway() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+    @Test func `the removal of the record of an end is noticed after rotating the master key`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         _ = try await both.rewrap()
-        try bench.sql("DELETE FROM token_events WHERE name = '*keys'")
+        try fixture.sql("DELETE FROM token_events WHERE name = '*keys'")
         await #expect(throws: TokenError.self) { try await both.load() }
-        let fresh = try bench.store(Workbench.newKey, Workbench.oldKey)
+        let fresh = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         #expect(await #expect(throws: TokenError.self) { try await fresh.keyEnds() }?.code == .tampered)
-        try bench.sql("DELETE FROM token_heads WHERE name = '*keys'")
+        try fixture.sql("DELETE FROM token_heads WHERE name = '*keys'")
         #expect(await #expect(throws: TokenError.self) { try await both.load() }?.code == .tampered)
     }
 
-    @Test func retiresNoKeyWhileARowIsUnderIt() async throws {
-        try bench.sql(
+    @Test func `rotating the master key retires no key while a row is under it`() async throws {
+        try fixture.sql(
             "UPDATE token_versions SET sealed = CAST(substr(sealed, 1, 60) || randomblob(60) AS BLOB) WHERE version = 1"
         )
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         let report = try await both.rewrap()
         #expect(!report.problems.isEmpty && report.ended.isEmpty)
         #expect(try await both.keyEnds().isEmpty)
     }
 
     /// What a process with the old key in front does between the last round and the retiring.
-    @Test func retiresNoKeyThatSomebodyHasJustSealedUnder() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+    @Test func `rotating the master key retires no key that another process has just sealed under`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         #expect(try await both.endOlderKeys(by: "", keeping: []) == nil)
         #expect(try await both.keyEnds().isEmpty)
-        #expect(try await both.rewrap().ended == [Workbench.oldKey.id])
+        #expect(try await both.rewrap().ended == [StoreFixture.oldKey.id])
     }
 
-    @Test func goesOnWhereItWasStopped() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+    @Test func `rotating the master key goes on where it was stopped`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         // A change under the new key is what a stopped run looks like: some rows under the one, some under the other.
         try await both.rotate(.coda, "three")
         let report = try await both.rewrap()
         #expect(report.rewrapped == 7)
         #expect(report.alreadyCurrent == 3)
-        #expect(try await bench.store(Workbench.newKey).load().tokens[.coda]?.secret.text == "three")
+        #expect(try await fixture.store(StoreFixture.newKey).load().tokens[.coda]?.secret.text == "three")
     }
 
-    @Test func refusesWhenAKeyIsMissingAndChangesNothing() async throws {
+    @Test func `rotating the master key refuses when a key is missing, and changes nothing`() async throws {
         let third = MasterKey(bytes: Secret(200..<232))
-        let store = try bench.store(Workbench.newKey, third)
-        let before = try bench.blob("SELECT sealed FROM token_versions ORDER BY version")
+        let store = try fixture.store(StoreFixture.newKey, third)
+        let before = try fixture.blob("SELECT sealed FROM token_versions ORDER BY version")
         let error = await #expect(throws: TokenError.self) { try await store.rewrap() }
         #expect(error?.code == .keyUnknown)
-        #expect(error?.message.contains(Workbench.oldKey.id.description) == true)
-        #expect(try bench.blob("SELECT sealed FROM token_versions ORDER BY version") == before)
+        #expect(error?.message.contains(StoreFixture.oldKey.id.description) == true)
+        #expect(try fixture.blob("SELECT sealed FROM token_versions ORDER BY version") == before)
     }
 
-    @Test func leavesWhatDoesNotOpenAndSaysSo() async throws {
-        try bench.sql(
+    @Test func `rotating the master key leaves what does not open, and says so`() async throws {
+        try fixture.sql(
             "UPDATE token_versions SET sealed = CAST(substr(sealed, 1, 60) || randomblob(60) AS BLOB) WHERE version = 1"
         )
-        let report = try await bench.store(Workbench.newKey, Workbench.oldKey).rewrap()
+        let report = try await fixture.store(StoreFixture.newKey, StoreFixture.oldKey).rewrap()
         #expect(report.rewrapped == 7)
         #expect(report.problems.map(\.error.code) == [.tampered])
     }
 
-    @Test func leavesARowThatAnotherProcessChangedMeanwhile() throws {
-        let database = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: bench.file)))
+    @Test func `rotating the master key leaves a row that another process changed meanwhile`() throws {
+        let database = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: fixture.file)))
         let version = try #require(try database.version(1, of: "coda"))
         let head = try #require(try database.head(of: "coda"))
         let event = try #require(try database.events(of: "coda", limit: 1).first)
@@ -171,9 +171,9 @@ import Testing
         #expect(try database.exchange(event.seal, for: [9], in: event.event) == 1)
     }
 
-    @Test func runsBesideAProcessThatRotatesTokens() async throws {
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
-        let old = try bench.store(Workbench.oldKey, Workbench.newKey)
+    @Test func `rotating the master key runs beside a process that rotates tokens`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
+        let old = try fixture.store(StoreFixture.oldKey, StoreFixture.newKey)
         let last = try await withThrowingTaskGroup(of: String?.self) { group in
             group.addTask {
                 var last = "two"
@@ -199,18 +199,18 @@ import Testing
             return try await group.reduce("") { $1 ?? $0 }
         }
         _ = try await both.rewrap()
-        let new = try await bench.store(Workbench.newKey).load()
+        let new = try await fixture.store(StoreFixture.newKey).load()
         #expect(new.problems.isEmpty)
         #expect(new.tokens[.coda]?.secret.text == last)
     }
 
-    @Test func oneTokenUnderAnUnknownKeyKeepsTheOthersServing() async throws {
-        try await bench.store(Workbench.newKey, Workbench.oldKey).set(.name("new"), "under the new key")
-        let load = try await bench.store(Workbench.oldKey).load()
+    @Test func `one token under an unknown key keeps the others serving`() async throws {
+        try await fixture.store(StoreFixture.newKey, StoreFixture.oldKey).set(.name("new"), "under the new key")
+        let load = try await fixture.store(StoreFixture.oldKey).load()
         #expect(load.tokens.keys.map(\.text) == ["coda"])
         #expect(load.problems.map(\.name.text) == ["new"])
         #expect(load.problems.first?.error.code == .keyUnknown)
-        #expect(load.problems.first?.error.message.contains(Workbench.newKey.id.description) == true)
-        #expect(await code { try await bench.store(Workbench.oldKey).rotate(.name("new"), "x") } == .keyUnknown)
+        #expect(load.problems.first?.error.message.contains(StoreFixture.newKey.id.description) == true)
+        #expect(await code { try await fixture.store(StoreFixture.oldKey).rotate(.name("new"), "x") } == .keyUnknown)
     }
 }

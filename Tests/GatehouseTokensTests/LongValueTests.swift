@@ -50,35 +50,35 @@ import Testing
     }
 
     @Test(arguments: Value.allCases)
-    func areNotReadInSQLite(_ value: Value) async throws {
-        let bench = try Workbench()
-        try await bench.store().set(.coda, "one")
-        try await bench.store().set(.other, "two")
-        try bench.sql(value.statement("printf('%.*c', 20000, 'x')", "zeroblob(20000)"))
-        try await Self.check(bench.store())
+    func `values longer than any that is sealed are not read in SQLite`(_ value: Value) async throws {
+        let fixture = try StoreFixture()
+        try await fixture.store().set(.coda, "one")
+        try await fixture.store().set(.other, "two")
+        try fixture.sql(value.statement("printf('%.*c', 20000, 'x')", "zeroblob(20000)"))
+        try await Self.check(fixture.store())
     }
 
     @Test(.needsPostgres, arguments: Value.allCases)
-    func areNotReadInPostgreSQL(_ value: Value) async throws {
-        let bench = try await PostgresBench()
-        try await bench.store().set(.coda, "one")
-        try await bench.store().set(.other, "two")
-        try await bench.sql(value.statement("repeat('x', 20000)", "decode(repeat('00', 20000), 'hex')"))
-        try await Self.check(bench.store())
+    func `values longer than any that is sealed are not read in PostgreSQL`(_ value: Value) async throws {
+        let fixture = try await PostgresStoreFixture()
+        try await fixture.store().set(.coda, "one")
+        try await fixture.store().set(.other, "two")
+        try await fixture.sql(value.statement("repeat('x', 20000)", "decode(repeat('00', 20000), 'hex')"))
+        try await Self.check(fixture.store())
     }
 
-    @Test func namesAreNoNames() async throws {
-        let bench = try Workbench()
-        try await bench.store().set(.coda, "one")
+    @Test func `names longer than any are no names`() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.store().set(.coda, "one")
         for table in ["token_heads", "token_versions", "token_events"] {
             let rest =
                 table == "token_heads"
                 ? "0, 0, 0, 0, x'00'"
                 : table == "token_events" ? "9, 'set', 1, 0, '', '', x'00'" : "1, NULL, 0, NULL, '', '', x'00'"
-            try bench.sql("INSERT INTO \(table) SELECT printf('%.*c', 20000, 'x'), \(rest)")
+            try fixture.sql("INSERT INTO \(table) SELECT printf('%.*c', 20000, 'x'), \(rest)")
         }
-        let names = try await bench.store().database.use(.reading) { rows throws(TokenError) in try rows.names() }
+        let names = try await fixture.store().database.use(.reading) { rows throws(TokenError) in try rows.names() }
         #expect(names.contains("coda") && names.allSatisfy { $0.utf8.count <= 64 })
-        #expect(try await bench.store().load().tokens[.coda]?.secret.text == "one")
+        #expect(try await fixture.store().load().tokens[.coda]?.secret.text == "one")
     }
 }

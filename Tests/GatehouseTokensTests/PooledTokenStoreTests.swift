@@ -8,20 +8,20 @@ import Testing
 
 @Suite(.needsPostgres, .enabled(if: Pooler.isInstalled, "pgbouncer is not installed; deploy/test.sh installs it"))
 struct StoresBehindAPooler {
-    let bench: PostgresBench
+    let fixture: PostgresStoreFixture
 
-    init() async throws { bench = try await PostgresBench() }
+    init() async throws { fixture = try await PostgresStoreFixture() }
 
     /// Everything that a store does, and a change by another process that arrives long before the next refresh.
     @Test(arguments: ["transaction", "session"])
-    func workAndHearOfChanges(mode: String) async throws {
+    func `stores behind a pooler work, and notice changes`(mode: String) async throws {
         // A transaction at a time needs one connection; sessions need as many as there are.
-        let pooler = try await Pooler(to: bench.url, mode: mode, size: mode == "transaction" ? 1 : 8)
-        let writer = try bench.store(url: pooler.url)
+        let pooler = try await Pooler(to: fixture.url, mode: mode, size: mode == "transaction" ? 1 : 8)
+        let writer = try fixture.store(url: pooler.url)
         try await writer.set(.coda, "one")
         let values = Watched<String?>(nil)
         let refresher = TokenRefresher(
-            store: try bench.store(url: pooler.url),
+            store: try fixture.store(url: pooler.url),
             refresh: .seconds(86_400)
         ) { snapshot in values.set(snapshot.tokens[.coda]?.secret.text) }
         let running = Task { await refresher.run() }
@@ -31,7 +31,7 @@ struct StoresBehindAPooler {
         #expect(try await writer.rollback(.coda, .nothing).version == 1)
         await values.wait { $0 == "one" }
         #expect(try await writer.history(of: .coda).count == 3)
-        let report = try await bench.store(Workbench.newKey, Workbench.oldKey, url: pooler.url).rewrap()
+        let report = try await fixture.store(StoreFixture.newKey, StoreFixture.oldKey, url: pooler.url).rewrap()
         #expect(report.problems.isEmpty && report.ended.count == 1)
         running.cancel()
         await running.value

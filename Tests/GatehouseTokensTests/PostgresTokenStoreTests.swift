@@ -10,13 +10,13 @@ import Testing
 @Suite("Tokens in PostgreSQL", .needsPostgres, .timeLimit(.minutes(5)))
 struct PostgresTokenStoreTests {
     @Test func `keeps versions, changes and dates`() async throws {
-        let bench = try await PostgresBench()
-        let store = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let store = try fixture.store()
         #expect(try await store.load().tokens.isEmpty)
         let change = try TokenChange(actor: "ops", note: "first", expiresAt: Timestamp(seconds: 2_000_000_000))
         #expect(try await store.set(.coda, to: Secret("one"), change).version == 1)
         #expect(try await store.rotate(.coda, to: Secret("two"), .nothing).version == 2)
-        let load = try await bench.store().load()
+        let load = try await fixture.store().load()
         #expect(load.tokens[.coda]?.secret.text == "two")
         #expect(load.dates[.coda] == TokenDates(createdAt: Timestamp(seconds: 1_764_000_000), expiresAt: nil))
         #expect(try await store.value(of: .coda, version: 1).secret.text == "one")
@@ -33,29 +33,29 @@ struct PostgresTokenStoreTests {
 
     /// By it an instance knows that its own clock is wrong.
     @Test func `tells the clock of its server, which a file has not`() async throws {
-        let bench = try await PostgresBench()
-        let load = try await bench.store().load()
+        let fixture = try await PostgresStoreFixture()
+        let load = try await fixture.store().load()
         let now = SystemClock().now()
         let lead = try #require(load.clock?.lead(of: now))
         #expect(abs(lead.microseconds) < 10_000_000)
         let ahead = try #require(load.clock?.lead(of: now + .seconds(600)))
         #expect(abs(ahead.microseconds - 600_000_000) < 10_000_000)
-        let file = try Workbench()
+        let file = try StoreFixture()
         #expect(try await file.store().load().clock == nil)
     }
 
     @Test func `takes the rows of an SQLite store byte for byte`() async throws {
-        let file = try Workbench()
+        let file = try StoreFixture()
         let old = try file.store()
         try await old.set(.coda, "one")
         try await old.rotate(.coda, "two")
         try await old.set(.other, "three")
-        let bench = try await PostgresBench()
-        let store = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let store = try fixture.store()
         try await store.prepare()
-        try await bench.sql("DELETE FROM token_heads; DELETE FROM token_events")
+        try await fixture.sql("DELETE FROM token_heads; DELETE FROM token_events")
         let database = TokenRows(sql: SQLiteTokenSQL(try SQLiteConnection(path: file.file)))
-        let target = PostgresTokenDatabase(url: Secret(bench.url))
+        let target = PostgresTokenDatabase(url: Secret(fixture.url))
         for name in try database.names() {
             let head = try #require(try database.head(of: name))
             let events = try database.events(of: name, limit: 100)
@@ -93,46 +93,48 @@ struct PostgresTokenStoreTests {
         "UPDATE token_events SET note = 'x' WHERE name = 'coda'",
     ])
     func `refuses rows that somebody else changed`(_ script: String) async throws {
-        let bench = try await PostgresBench()
-        let store = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let store = try fixture.store()
         try await store.set(.coda, "one")
         try await store.rotate(.coda, "two")
         try await store.set(.other, "untouched")
-        try await bench.sql(script)
-        let load = try await bench.store().load()
+        try await fixture.sql(script)
+        let load = try await fixture.store().load()
         #expect(load.tokens.keys.map(\.text) == ["other"])
         #expect(load.problems.map(\.error.code) == [.tampered])
     }
 
     @Test func `refuses a head that was put back`() async throws {
-        let bench = try await PostgresBench()
-        let store = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let store = try fixture.store()
         try await store.set(.coda, "one")
         try await store.rotate(.coda, "two")
-        try await bench.sql("CREATE TABLE kept AS SELECT * FROM token_heads")
+        try await fixture.sql("CREATE TABLE kept AS SELECT * FROM token_heads")
         try await store.rotate(.coda, "three")
-        try await bench.sql("DELETE FROM token_heads; INSERT INTO token_heads SELECT * FROM kept")
-        #expect(try await bench.store().load().problems.map(\.error.code) == [.tampered])
-        try await bench.sql("DELETE FROM token_events WHERE revision = 3; DELETE FROM token_versions WHERE version = 3")
+        try await fixture.sql("DELETE FROM token_heads; INSERT INTO token_heads SELECT * FROM kept")
+        #expect(try await fixture.store().load().problems.map(\.error.code) == [.tampered])
+        try await fixture.sql(
+            "DELETE FROM token_events WHERE revision = 3; DELETE FROM token_versions WHERE version = 3"
+        )
         // The whole past is put back: only a process that saw the future knows.
         #expect(try await store.load().problems.map(\.error.code) == [.tampered])
     }
 
     @Test func `holds nothing of a value in clear`() async throws {
-        let bench = try await PostgresBench()
-        let store = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let store = try fixture.store()
         try await store.set(.coda, "secret-value-8f2c")
         try await store.rotate(.coda, "secret-value-9a1d")
         let hex = Array("secret-value".utf8).map { String(format: "%02x", $0) }.joined()
         for table in ["token_versions", "token_heads", "token_events"] {
-            let dump = try await bench.dump(table).joined()
+            let dump = try await fixture.dump(table).joined()
             #expect(!dump.isEmpty && !dump.contains("secret-value") && !dump.contains(hex))
         }
     }
 
     @Test func `lets two processes rotate at once and loses no version`() async throws {
-        let bench = try await PostgresBench()
-        let stores = try [bench.store(), bench.store(), bench.store()]
+        let fixture = try await PostgresStoreFixture()
+        let stores = try [fixture.store(), fixture.store(), fixture.store()]
         try await stores[0].set(.coda, "first")
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, store) in stores.enumerated() {
@@ -140,68 +142,68 @@ struct PostgresTokenStoreTests {
             }
             try await group.waitForAll()
         }
-        #expect(try await bench.store().load().tokens[.coda]?.version == 31)
+        #expect(try await fixture.store().load().tokens[.coda]?.version == 31)
         let history = try await stores[1].history(of: .coda)
         #expect(history.map(\.version) == Array((1...31).reversed()))
         #expect(history.allSatisfy { $0.problem == nil })
     }
 
     @Test func `makes its tables once however many start at once`() async throws {
-        let bench = try await PostgresBench()
+        let fixture = try await PostgresStoreFixture()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<6 { group.addTask { try await bench.store().prepare() } }
+            for _ in 0..<6 { group.addTask { try await fixture.store().prepare() } }
             try await group.waitForAll()
         }
-        #expect(try await bench.dump("schema_versions") == ["(tokens,1)"])
-        try await bench.sql("UPDATE schema_versions SET version = 99")
-        #expect(await code { try await bench.store().prepare() } == .schemaTooNew)
+        #expect(try await fixture.dump("schema_versions") == ["(tokens,1)"])
+        try await fixture.sql("UPDATE schema_versions SET version = 99")
+        #expect(await code { try await fixture.store().prepare() } == .schemaTooNew)
     }
 
     @Test func `a session looks into temporary tables last, and no function of the schema has its owner's rights`()
         async throws
     {
-        let bench = try await PostgresBench()
-        try await bench.store().prepare()
+        let fixture = try await PostgresStoreFixture()
+        try await fixture.store().prepare()
         // The rows of the store's own session record the path that it resolves names by.
-        try await bench.sql(
+        try await fixture.sql(
             "ALTER TABLE gatehouse.token_versions ADD COLUMN seen_path text DEFAULT pg_catalog.current_setting('search_path')"
         )
-        try await bench.store().set(.coda, "one")
-        let paths = try await bench.sql("SELECT DISTINCT seen_path FROM gatehouse.token_versions")
+        try await fixture.store().set(.coda, "one")
+        let paths = try await fixture.sql("SELECT DISTINCT seen_path FROM gatehouse.token_versions")
         #expect(try paths?.map { row in try row.text(0) } == ["gatehouse, pg_temp"])
-        let functions = try await bench.sql(
+        let functions = try await fixture.sql(
             "SELECT count(*) FROM pg_catalog.pg_proc WHERE prosecdef AND pronamespace = 'gatehouse'::regnamespace"
         )
         #expect(try functions?[0].int(0) == 0)
     }
 
     @Test func `serves a user who may only read and refuses its changes`() async throws {
-        let bench = try await PostgresBench()
-        let owner = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let owner = try fixture.store()
         try await owner.set(.coda, "one")
         let role = "reader_" + UUID().uuidString.lowercased().filter { $0 != "-" }
-        try await bench.sql("CREATE ROLE \(role) LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA gatehouse TO \(role)")
-        try await bench.sql("GRANT SELECT ON ALL TABLES IN SCHEMA gatehouse TO \(role)")
-        var place = try #require(URLComponents(string: bench.url))
+        try await fixture.sql("CREATE ROLE \(role) LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA gatehouse TO \(role)")
+        try await fixture.sql("GRANT SELECT ON ALL TABLES IN SCHEMA gatehouse TO \(role)")
+        var place = try #require(URLComponents(string: fixture.url))
         place.user = role
         place.password = "pw"
-        let reader = try bench.store(url: place.string ?? "")
+        let reader = try fixture.store(url: place.string ?? "")
         #expect(try await reader.load().tokens[.coda]?.secret.text == "one")
         #expect(try await reader.changeStamp() != nil)
         #expect(await code { try await reader.rotate(.coda, "two") } == .unavailable)
         #expect(try await owner.load().tokens[.coda]?.version == 1)
-        try await bench.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
+        try await fixture.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
 
     @Test func `the documented roles can do what they are for, and no more`() async throws {
-        let bench = try await PostgresBench()
-        let owner = try bench.store(Workbench.oldKey)
+        let fixture = try await PostgresStoreFixture()
+        let owner = try fixture.store(StoreFixture.oldKey)
         try await owner.set(.coda, "one")
         let mark = UUID().uuidString.lowercased().prefix(8)
         var stores: [String: String] = [:]
         for role in ["ops", "serve"] {
-            try await bench.sql("CREATE ROLE gatehouse_\(role)_\(mark) LOGIN PASSWORD 'pw'")
-            var place = try #require(URLComponents(string: bench.url))
+            try await fixture.sql("CREATE ROLE gatehouse_\(role)_\(mark) LOGIN PASSWORD 'pw'")
+            var place = try #require(URLComponents(string: fixture.url))
             place.user = "gatehouse_\(role)_\(mark)"
             place.password = "pw"
             stores[role] = place.string
@@ -210,36 +212,36 @@ struct PostgresTokenStoreTests {
         where statement.contains("gatehouse_serve") || statement.contains("gatehouse_ops") {
             var statement = statement
             for role in ["ops", "serve"] { statement.replace("gatehouse_\(role)", with: "gatehouse_\(role)_\(mark)") }
-            try await bench.sql(statement)
+            try await fixture.sql(statement)
         }
-        let ops = try bench.store(Workbench.newKey, Workbench.oldKey, url: stores["ops"])
+        let ops = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey, url: stores["ops"])
         try await ops.rotate(.coda, "two")
         #expect(try await ops.rollback(.coda, .nothing).version == 1)
         try await ops.rotate(.coda, "three")
         try await ops.set(.other, "x")
         try await ops.delete(.other, .nothing)
-        #expect(try await ops.rewrap().ended == [Workbench.oldKey.id])
+        #expect(try await ops.rewrap().ended == [StoreFixture.oldKey.id])
         // With what `auto_revert` needs, which the document grants too.
-        let serve = try bench.store(Workbench.newKey, Workbench.oldKey, url: stores["serve"])
+        let serve = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey, url: stores["serve"])
         #expect(try await serve.load().tokens[.coda]?.secret.text == "three")
         #expect(try await serve.keyEnds().count == 1)
         #expect(try await serve.rollback(.coda, .nothing).version == 1)
         #expect(await code { try await serve.rotate(.coda, "four") } == .unavailable)
         #expect(await code { try await serve.delete(.coda, .nothing) } == .unavailable)
         for role in ["ops", "serve"] {
-            try await bench.sql("DROP OWNED BY gatehouse_\(role)_\(mark); DROP ROLE gatehouse_\(role)_\(mark)")
+            try await fixture.sql("DROP OWNED BY gatehouse_\(role)_\(mark); DROP ROLE gatehouse_\(role)_\(mark)")
         }
     }
 
     @Test func `a user who may only read cannot keep others from changing, and is told of a newer schema`() async throws
     {
-        let bench = try await PostgresBench()
-        let owner = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let owner = try fixture.store()
         try await owner.set(.coda, "one")
         let role = "reader_" + UUID().uuidString.lowercased().filter { $0 != "-" }
-        try await bench.sql("CREATE ROLE \(role) LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA gatehouse TO \(role)")
-        try await bench.sql("GRANT SELECT ON ALL TABLES IN SCHEMA gatehouse TO \(role)")
-        var place = try #require(URLComponents(string: bench.url))
+        try await fixture.sql("CREATE ROLE \(role) LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA gatehouse TO \(role)")
+        try await fixture.sql("GRANT SELECT ON ALL TABLES IN SCHEMA gatehouse TO \(role)")
+        var place = try #require(URLComponents(string: fixture.url))
         place.user = role
         place.password = "pw"
         let url = try #require(place.string)
@@ -255,17 +257,17 @@ struct PostgresTokenStoreTests {
             try await holder.query("LOCK TABLE gatehouse.token_heads IN ROW EXCLUSIVE MODE")
         }
         try await holder.query("ROLLBACK")
-        try await bench.sql("UPDATE schema_versions SET version = 99")
-        #expect(await code { try await bench.store(url: url).prepare() } == .schemaTooNew)
+        try await fixture.sql("UPDATE schema_versions SET version = 99")
+        #expect(await code { try await fixture.store(url: url).prepare() } == .schemaTooNew)
         // A first start waits for its turn, and then goes on. Advisory locks are those of one database.
-        try await bench.sql("DROP SCHEMA gatehouse CASCADE")
-        try await bench.store().set(.coda, "three")
+        try await fixture.sql("DROP SCHEMA gatehouse CASCADE")
+        try await fixture.store().set(.coda, "three")
         await holder.close()
-        try await bench.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
+        try await fixture.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
     }
 
     @Test func `says without the password why a server cannot be reached`() async throws {
-        let store = try await PostgresBench().store(url: "postgres://gatehouse:hunter2@127.0.0.1:1/none")
+        let store = try await PostgresStoreFixture().store(url: "postgres://gatehouse:hunter2@127.0.0.1:1/none")
         do {
             _ = try await store.load()
             Issue.record("nobody listens there")
@@ -276,40 +278,40 @@ struct PostgresTokenStoreTests {
     }
 
     @Test func `re-wraps to the first key, goes on where it stopped, refuses unknown keys`() async throws {
-        let bench = try await PostgresBench()
-        let old = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let old = try fixture.store()
         try await old.set(.coda, "one")
         try await old.rotate(.coda, "two")
-        let stranger = try bench.store(Workbench.newKey)
-        let before = try await bench.dump("token_versions")
+        let stranger = try fixture.store(StoreFixture.newKey)
+        let before = try await fixture.dump("token_versions")
         #expect(await code { _ = try await stranger.rewrap() } == .keyUnknown)
-        #expect(try await bench.dump("token_versions") == before)
-        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        #expect(try await fixture.dump("token_versions") == before)
+        let both = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey)
         // Some rows under the one key and some under the other are what a killed run leaves.
         try await both.rotate(.coda, "three")
         let report = try await both.rewrap()
         #expect(report.problems.isEmpty && report.rewrapped > 0)
         #expect(try await both.rewrap().rewrapped == 0)
-        let new = try bench.store(Workbench.newKey)
+        let new = try fixture.store(StoreFixture.newKey)
         #expect(try await new.load().tokens[.coda]?.secret.text == "three")
         #expect(try await new.history(of: .coda).allSatisfy { $0.problem == nil })
-        try await bench.sql(
+        try await fixture.sql(
             "UPDATE token_versions SET sealed = substr(sealed, 1, 60) || substr(sealed, 1, 80) WHERE version = 1"
         )
-        let damaged = try await bench.dump("token_versions").first
+        let damaged = try await fixture.dump("token_versions").first
         let third = MasterKey(bytes: Secret(200..<232))
-        let again = try await bench.store(third, Workbench.newKey, Workbench.oldKey).rewrap()
+        let again = try await fixture.store(third, StoreFixture.newKey, StoreFixture.oldKey).rewrap()
         #expect(again.problems.map(\.error.code) == [.tampered])
-        #expect(try await bench.dump("token_versions").contains(try #require(damaged)))
+        #expect(try await fixture.dump("token_versions").contains(try #require(damaged)))
     }
 
     @Test func `tells a listening process of a rotation`() async throws {
-        let bench = try await PostgresBench()
-        let writer = try bench.store()
+        let fixture = try await PostgresStoreFixture()
+        let writer = try fixture.store()
         try await writer.set(.coda, "one")
         let values = Watched<String?>(nil)
         // A refresh interval that this test never reaches, and no polling: only the notification brings the value.
-        let refresher = TokenRefresher(store: try bench.store(), refresh: .seconds(86_400)) { snapshot in
+        let refresher = TokenRefresher(store: try fixture.store(), refresh: .seconds(86_400)) { snapshot in
             values.set(snapshot.tokens[.coda]?.secret.text)
         }
         let running = Task { await refresher.run() }
@@ -318,7 +320,7 @@ struct PostgresTokenStoreTests {
         try await writer.rotate(.coda, "two")
         await values.wait { $0 == "two" }
         // The server ends every connection, as a restart does; what happens next still arrives.
-        _ = try? await bench.sql(
+        _ = try? await fixture.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         try await writer.rotate(.coda, "three")

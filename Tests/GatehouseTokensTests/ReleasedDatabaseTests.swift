@@ -13,12 +13,12 @@ import Testing
     /// While the bearer is alive.
     static let now: Int64 = 1_795_900_000
 
-    let bench: Workbench
+    let fixture: StoreFixture
     let old: MasterKey
 
     init() throws {
-        bench = try Workbench()
-        let file = URL(fileURLWithPath: bench.file)
+        fixture = try StoreFixture()
+        let file = URL(fileURLWithPath: fixture.file)
         try FileManager.default.copyItem(at: Self.fixtures.appendingPathComponent("gatehouse.db"), to: file)
         old = try MasterKey(parsing: SecretSource.file(Self.fixtures.appendingPathComponent("master-key").path).read())
     }
@@ -30,11 +30,11 @@ import Testing
             older: keys.dropFirst().map(derived),
             ended: ended.map { .init(key: derived($0), at: Timestamp(seconds: Self.now)) }
         )
-        return BearerStore(path: bench.file, keys: purpose, clock: FixedClock(Self.now))
+        return BearerStore(path: fixture.file, keys: purpose, clock: FixedClock(Self.now))
     }
 
-    @Test func goOnWorking() async throws {
-        let store = try bench.store(old, at: Self.now)
+    @Test func `databases of the first release go on working`() async throws {
+        let store = try fixture.store(old, at: Self.now)
         #expect(try await store.load().tokens[.coda]?.secret.text == "fixture-token-2")
         #expect(try await store.history(of: .coda).map(\.action) == [.rotate, .set])
         #expect(try await store.rollback(.coda, .nothing).version == 1)
@@ -44,33 +44,33 @@ import Testing
         #expect(try await bearers(old).load(keeping: [:]).bearers.map(\.name) == ["oncall"])
     }
 
-    @Test func retireTheirKey() async throws {
-        let both = try bench.store(Workbench.newKey, old, at: Self.now)
-        #expect(try await bearers(Workbench.newKey, old).reseal() == 1)
+    @Test func `databases of the first release retire their key`() async throws {
+        let both = try fixture.store(StoreFixture.newKey, old, at: Self.now)
+        #expect(try await bearers(StoreFixture.newKey, old).reseal() == 1)
         #expect(try await both.rewrap().ended == [old.id])
-        #expect(try await bench.store(Workbench.newKey).load().tokens[.coda]?.secret.text == "fixture-token-2")
-        #expect(try await bearers(Workbench.newKey, ended: [old]).list().map(\.status) == [.live])
+        #expect(try await fixture.store(StoreFixture.newKey).load().tokens[.coda]?.secret.text == "fixture-token-2")
+        #expect(try await bearers(StoreFixture.newKey, ended: [old]).list().map(\.status) == [.live])
         // The release that made them still knows the tables, and passes over what it does not know in them.
-        let versions = try SQLiteConnection(path: bench.file)
+        let versions = try SQLiteConnection(path: fixture.file)
             .prepare("SELECT version FROM schema_versions WHERE component = 'tokens'")
         #expect(try versions.step())
         #expect(try versions.integer(0) == 1)
     }
 
     /// The tables are the same: a renewal writes into them as they are, and that release goes on beside it.
-    @Test func takeGrants() async throws {
+    @Test func `databases of the first release take grants`() async throws {
         let key = GrantKey(.other)
-        let store = try bench.store(old, at: Self.now)
+        let store = try fixture.store(old, at: Self.now)
         guard case .taken(let lease) = try await store.lease(key, by: "one") else {
             Issue.record("the lease is held")
             return
         }
         let grant = TokenGrant(access: Secret("access"), issuedAt: Timestamp(seconds: Self.now), expiresAt: nil)
         #expect(try await store.keep(.usable(grant), under: lease, by: "one") == 1)
-        #expect(try await bench.store(old, at: Self.now).grants().grants[key]?.version == 1)
+        #expect(try await fixture.store(old, at: Self.now).grants().grants[key]?.version == 1)
         #expect(try await store.load().tokens.keys.map(\.text) == ["coda"])
         // `key rotate` binds all rows of the store, those of grants as well.
-        #expect(try await bench.store(Workbench.newKey, old, at: Self.now).rewrap().ended == [old.id])
-        #expect(try await bench.store(Workbench.newKey, at: Self.now).grants().grants[key]?.version == 1)
+        #expect(try await fixture.store(StoreFixture.newKey, old, at: Self.now).rewrap().ended == [old.id])
+        #expect(try await fixture.store(StoreFixture.newKey, at: Self.now).grants().grants[key]?.version == 1)
     }
 }

@@ -17,7 +17,7 @@ import Testing
     private let attestation: Attestation
 
     init() throws {
-        let keyring = try MasterKeyring([Workbench.oldKey])
+        let keyring = try MasterKeyring([StoreFixture.oldKey])
         sealer = TokenSealer(keyring: keyring)
         attestation = Attestation(keyring: keyring)
     }
@@ -35,7 +35,7 @@ import Testing
         5c49
         """
 
-    @Test func hasTheBytesOfTheKnownAnswer() throws {
+    @Test func `a sealed value has the bytes of the known answer`() throws {
         let random = TokenSealer.Randomness(
             dataKey: SymmetricKey(data: Array(32..<64)),
             wrapNonce: try AES.GCM.Nonce(data: Array(64..<76)),
@@ -45,7 +45,7 @@ import Testing
         #expect(try sealer.open(hex(knownValue), in: row) == Secret("tok-0123456789"))
     }
 
-    @Test func ofRecordsHasTheBytesOfTheKnownAnswer() throws {
+    @Test func `a sealed record has the bytes of the known answer`() throws {
         let head = TokenHead(name: "coda", current: 2, latest: 3, revision: 4, changedAt: row.createdAt)
         let event = EventRecord(
             name: "coda",
@@ -65,12 +65,12 @@ import Testing
         #expect(throws: TokenError.self) { try attestation.verify(head, eventSeal) }
     }
 
-    @Test func drawsNewKeysAndNoncesEachTime() throws {
+    @Test func `sealing draws new keys and nonces each time`() throws {
         let sealed = try (0..<64).map { _ in try sealer.seal(Secret("same"), in: row) }
         for part in [12..<24, 24..<56, 72..<84, 84..<88] { #expect(Set(sealed.map { Array($0[part]) }).count == 64) }
     }
 
-    @Test func doesNotOpenWithAnyBitFlipped() throws {
+    @Test func `a sealed value does not open with any bit flipped`() throws {
         let sealed = hex(knownValue)
         for index in sealed.indices {
             for bit in 0..<8 {
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func doesNotOpenCutOrLengthened() throws {
+    @Test func `a sealed value does not open when it is cut or lengthened`() throws {
         let sealed = hex(knownValue)
         for count in 0..<sealed.count {
             #expect(throws: TokenError.self) { try sealer.open(Array(sealed[..<count]), in: row) }
@@ -92,7 +92,7 @@ import Testing
         #expect(throws: TokenError.self) { try sealer.open(sealed + [0], in: row) }
     }
 
-    @Test func bindsEverythingThatStandsBesideTheValue() throws {
+    @Test func `sealing binds every column beside the value`() throws {
         let changes: [(inout SealedRow) -> Void] = [
             { $0.name = "code" }, { $0.version = 3 }, { $0.predecessor = nil }, { $0.predecessor = 2 },
             { $0.createdAt += 1 },
@@ -109,18 +109,18 @@ import Testing
         }
     }
 
-    @Test func doesNotOpenUnderAnotherKeyWithTheSameID() throws {
+    @Test func `a sealed value does not open under another key with the same id`() throws {
         // The id is public, so it may be written over another key's row.
-        let other = TokenSealer(keyring: try MasterKeyring([Workbench.newKey]))
+        let other = TokenSealer(keyring: try MasterKeyring([StoreFixture.newKey]))
         var sealed = try sealer.seal(Secret("value"), in: row)
         let unknown = #expect(throws: TokenError.self) { try other.open(sealed, in: row) }
         #expect(unknown?.code == .keyUnknown)
         #expect(unknown?.message.contains("630dcd2966c43366") == true)
-        sealed.replaceSubrange(4..<12, with: Workbench.newKey.id.bytes)
+        sealed.replaceSubrange(4..<12, with: StoreFixture.newKey.id.bytes)
         #expect((#expect(throws: TokenError.self) { try other.open(sealed, in: row) })?.code == .tampered)
     }
 
-    @Test func refusesRandomBytes() throws {
+    @Test func `random bytes do not open`() throws {
         var random = SeededRandom(state: 7)
         for _ in 0..<20_000 {
             var bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in
@@ -128,7 +128,7 @@ import Testing
             }
             // Half of them get past the prefix and the key id.
             if Bool.random(using: &random) {
-                bytes.replaceSubrange(0..<min(12, bytes.count), with: SealedValue.prefix + Workbench.oldKey.id.bytes)
+                bytes.replaceSubrange(0..<min(12, bytes.count), with: SealedValue.prefix + StoreFixture.oldKey.id.bytes)
             }
             #expect(throws: TokenError.self) { try sealer.open(bytes, in: row) }
             #expect(throws: TokenError.self) { try sealer.rewrap(bytes, in: row) }
@@ -137,18 +137,18 @@ import Testing
         }
     }
 
-    @Test func rewrappedOpensUnderTheNewKeyAlone() throws {
-        let both = TokenSealer(keyring: try MasterKeyring([Workbench.newKey, Workbench.oldKey]))
+    @Test func `a rewrapped value opens under the new key alone`() throws {
+        let both = TokenSealer(keyring: try MasterKeyring([StoreFixture.newKey, StoreFixture.oldKey]))
         let rewrapped = try both.rewrap(hex(knownValue), in: row)
         #expect(rewrapped[72...] == hex(knownValue)[72...])
-        let new = TokenSealer(keyring: try MasterKeyring([Workbench.newKey]))
+        let new = TokenSealer(keyring: try MasterKeyring([StoreFixture.newKey]))
         #expect(try new.open(rewrapped, in: row) == Secret("tok-0123456789"))
         #expect(throws: TokenError.self) { try sealer.open(rewrapped, in: row) }
     }
 
-    @Test func fingerprintIsKeyedAndShort() throws {
-        let one = Fingerprint(of: Secret("tok-0123456789"), key: Workbench.oldKey.fingerprinting)
+    @Test func `a fingerprint is keyed and short`() throws {
+        let one = Fingerprint(of: Secret("tok-0123456789"), key: StoreFixture.oldKey.fingerprinting)
         #expect(one.text == "52288a892ae5b3d5")
-        #expect(one != Fingerprint(of: Secret("tok-0123456789"), key: Workbench.newKey.fingerprinting))
+        #expect(one != Fingerprint(of: Secret("tok-0123456789"), key: StoreFixture.newKey.fingerprinting))
     }
 }

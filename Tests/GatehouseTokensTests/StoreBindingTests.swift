@@ -7,19 +7,19 @@ import Testing
 
 /// Plays somebody who can write to the database and has no master key, but another database under the same one.
 @Suite struct RowsOfAnotherStore {
-    let bench: Workbench
-    let other: Workbench
+    let fixture: StoreFixture
+    let other: StoreFixture
 
     init() async throws {
-        bench = try Workbench()
-        other = try Workbench()
-        try await bench.store().set(.coda, "mine")
+        fixture = try StoreFixture()
+        other = try StoreFixture()
+        try await fixture.store().set(.coda, "mine")
         try await other.store().set(.coda, "theirs")
     }
 
     /// Puts the rows of a table there in the place of those here.
     private func take(_ table: String, from path: String, of name: String = "coda") throws {
-        try bench.sql(
+        try fixture.sql(
             """
             ATTACH '\(path)' AS other;
             DELETE FROM main.\(table) WHERE name = '\(name)';
@@ -31,42 +31,42 @@ import Testing
     @Test(arguments: [
         ["token_versions"], ["token_heads", "token_events"], ["token_heads", "token_events", "token_versions"],
     ])
-    func openInNoOther(_ tables: [String]) async throws {
+    func `rows of one store open in no other`(_ tables: [String]) async throws {
         for table in tables { try take(table, from: other.file) }
-        let load = try await bench.store().load()
+        let load = try await fixture.store().load()
         #expect(load.tokens.isEmpty)
         #expect(load.problems.map(\.error.code) == [.tampered])
         // Nor does re-wrapping take them in.
-        let report = try await bench.store(Workbench.newKey, Workbench.oldKey).rewrap()
+        let report = try await fixture.store(StoreFixture.newKey, StoreFixture.oldKey).rewrap()
         #expect(!report.problems.isEmpty && report.ended.isEmpty)
     }
 
-    @Test func openInNoOtherWithItsRecordButForTheWholeOfIt() async throws {
-        let running = try bench.store()
+    @Test func `rows of one store open in no other with its record, except the whole of it together`() async throws {
+        let running = try fixture.store()
         _ = try await running.load()
-        try await bench.store().set(.other, "mine too")
+        try await fixture.store().set(.other, "mine too")
         for table in ["token_versions", "token_heads", "token_events"] {
             try take(table, from: other.file)
             try take(table, from: other.file, of: "*store")
         }
-        let load = try await bench.store().load()
+        let load = try await fixture.store().load()
         #expect(load.tokens[.coda]?.secret.text == "theirs")
         #expect(load.problems.map(\.name) == [.other])
         // A process that ran meanwhile notices it.
         #expect(await #expect(throws: TokenError.self) { try await running.load() }?.code == .tampered)
     }
 
-    @Test func areRefusedWhenTheRecordIsTakenAway() async throws {
-        let running = try bench.store()
+    @Test func `rows of a store are refused when its record is taken away`() async throws {
+        let running = try fixture.store()
         _ = try await running.load()
-        for table in ["token_heads", "token_events"] { try bench.sql("DELETE FROM \(table) WHERE name = '*store'") }
+        for table in ["token_heads", "token_events"] { try fixture.sql("DELETE FROM \(table) WHERE name = '*store'") }
         #expect(await #expect(throws: TokenError.self) { try await running.load() }?.code == .tampered)
-        let load = try await bench.store().load()
+        let load = try await fixture.store().load()
         #expect(load.tokens.isEmpty && load.problems.map(\.error.code) == [.tampered])
     }
 
-    @Test func theStoreOfAnOlderReleaseIsBoundByKeyRotate() async throws {
-        let old = try Workbench()
+    @Test func `the store of an older release is bound by key rotate`() async throws {
+        let old = try StoreFixture()
         let place = DatabasesOfTheFirstRelease.fixtures
         try FileManager.default.copyItem(
             at: place.appendingPathComponent("gatehouse.db"),

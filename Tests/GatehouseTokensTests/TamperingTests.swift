@@ -5,12 +5,12 @@ import Testing
 
 /// Changes by an attacker who can write to the database and has no master key. In each test a fresh process reads it afterwards.
 @Suite struct TamperedStores {
-    let bench: Workbench
+    let fixture: StoreFixture
     let store: SealedTokenStore
 
     init() async throws {
-        bench = try Workbench()
-        store = try bench.store()
+        fixture = try StoreFixture()
+        store = try fixture.store()
         try await store.set(.coda, "one")
         try await store.rotate(.coda, "two")
         try await store.set(.other, "untouched")
@@ -20,7 +20,7 @@ import Testing
     private func expectRefused(_ code: TokenError.Code = .tampered, _ location: SourceLocation = #_sourceLocation)
         async throws
     {
-        let fresh = try bench.store()
+        let fresh = try fixture.store()
         let load = try await fresh.load()
         #expect(load.tokens.keys.map(\.text) == ["other"], sourceLocation: location)
         #expect(load.problems.map(\.name) == [.coda], sourceLocation: location)
@@ -56,50 +56,54 @@ import Testing
         "UPDATE token_events SET note = 'x' WHERE name = 'coda'",
         "INSERT INTO token_events SELECT name, 3, action, version, at, actor, note, seal FROM token_events WHERE name = 'coda' AND revision = 2",
     ])
-    func areRefused(_ script: String) async throws {
-        try bench.sql(script)
+    func `tampered stores are refused`(_ script: String) async throws {
+        try fixture.sql(script)
         try await expectRefused()
     }
 
-    @Test func areRefusedWhenTheVersionInUseIsGone() async throws {
-        try bench.sql("DELETE FROM token_versions WHERE name = 'coda' AND version = 2")
+    @Test func `tampered stores are refused when the version in use is gone`() async throws {
+        try fixture.sql("DELETE FROM token_versions WHERE name = 'coda' AND version = 2")
         try await expectRefused(.versionNotFound)
     }
 
-    @Test func areRefusedWithAnOldHeadPutBack() async throws {
-        try bench.sql("CREATE TABLE kept AS SELECT * FROM token_heads WHERE name = 'coda'")
+    @Test func `tampered stores are refused with an old head put back`() async throws {
+        try fixture.sql("CREATE TABLE kept AS SELECT * FROM token_heads WHERE name = 'coda'")
         try await store.rotate(.coda, "three")
-        try bench.sql("INSERT OR REPLACE INTO token_heads SELECT * FROM kept")
+        try fixture.sql("INSERT OR REPLACE INTO token_heads SELECT * FROM kept")
         try await expectRefused()
         // Nor with the newest change removed, while the version that came with it is there.
-        try bench.sql("DELETE FROM token_events WHERE name = 'coda' AND revision = 3")
+        try fixture.sql("DELETE FROM token_events WHERE name = 'coda' AND revision = 3")
         try await expectRefused()
     }
 
-    @Test func withTheirWholePastPutBackAreRefusedByAProcessThatSawTheFuture() async throws {
+    @Test func `tampered stores with their whole past put back are refused by a process that saw the future`()
+        async throws
+    {
         for table in ["heads", "events", "versions"] {
-            try bench.sql("CREATE TABLE kept_\(table) AS SELECT * FROM token_\(table)")
+            try fixture.sql("CREATE TABLE kept_\(table) AS SELECT * FROM token_\(table)")
         }
         try await store.rotate(.coda, "three")
         for table in ["heads", "events", "versions"] {
-            try bench.sql("DELETE FROM token_\(table); INSERT INTO token_\(table) SELECT * FROM kept_\(table)")
+            try fixture.sql("DELETE FROM token_\(table); INSERT INTO token_\(table) SELECT * FROM kept_\(table)")
         }
         let load = try await store.load()
         #expect(load.problems.map(\.error.code) == [.tampered])
         #expect(load.problems.first?.error.message.contains("from revision 3 to 2") == true)
         #expect(await code { try await store.rotate(.coda, "four") } == .tampered)
         // The stated limit: one that starts afterwards takes it for a restored backup.
-        #expect(try await bench.store().load().tokens[.coda]?.version == 2)
+        #expect(try await fixture.store().load().tokens[.coda]?.version == 2)
     }
 
-    @Test func thatLostATokenAreNoticedByAProcessThatKnewIt() async throws {
-        for table in ["heads", "events", "versions"] { try bench.sql("DELETE FROM token_\(table) WHERE name = 'coda'") }
+    @Test func `tampered stores that lost a token are noticed by a process that knew it`() async throws {
+        for table in ["heads", "events", "versions"] {
+            try fixture.sql("DELETE FROM token_\(table) WHERE name = 'coda'")
+        }
         #expect(try await store.load().problems.map(\.name) == [.coda])
-        #expect(try await bench.store().load().problems.isEmpty)
+        #expect(try await fixture.store().load().problems.isEmpty)
     }
 
-    @Test func takeNoChangeButADeletion() async throws {
-        try bench.sql("UPDATE token_heads SET current = 1, revision = 9223372036854775807 WHERE name = 'coda'")
+    @Test func `tampered stores take no change but a deletion`() async throws {
+        try fixture.sql("UPDATE token_heads SET current = 1, revision = 9223372036854775807 WHERE name = 'coda'")
         #expect(await code { try await store.set(.coda, "x") } == .tampered)
         #expect(await code { try await store.rotate(.coda, "x") } == .tampered)
         #expect(await code { _ = try await store.rollback(.coda, .nothing) } == .tampered)
@@ -108,20 +112,20 @@ import Testing
         try await store.delete(.coda, .change(actor: "ops"))
         try await store.set(.coda, "anew")
         #expect(try await store.load().tokens[.coda]?.secret.text == "anew")
-        let fresh = try bench.store()
+        let fresh = try fixture.store()
         #expect(try await fresh.load().problems.isEmpty)
         #expect(try await fresh.value(of: .coda).version == 3)
         #expect(try await fresh.history(of: .coda).map(\.action) == [.set, .delete])
     }
 
-    @Test func keepRowsWithForeignNamesOutOfTheWay() async throws {
-        try bench.sql("UPDATE token_heads SET name = 'not a name' WHERE name = 'other'")
-        let load = try await bench.store().load()
+    @Test func `tampered stores keep rows with foreign names out of the way`() async throws {
+        try fixture.sql("UPDATE token_heads SET name = 'not a name' WHERE name = 'other'")
+        let load = try await fixture.store().load()
         #expect(load.tokens.keys.map(\.text) == ["coda"])
         #expect(load.problems.map(\.name) == [.other])
     }
 
-    @Test func neverTrapOnRandomRows() async throws {
+    @Test func `tampered stores never trap on random rows`() async throws {
         var random = SeededRandom(state: 11)
         for _ in 0..<200 {
             let table = ["token_heads", "token_versions", "token_events"].randomElement(using: &random)!
@@ -132,16 +136,18 @@ import Testing
                 case "token_versions": "UPDATE token_versions SET predecessor = \(number), sealed = randomblob(120)"
                 case _: "UPDATE token_events SET version = \(number), at = \(number), action = char(7) || 'x'"
                 }
-            try bench.sql("\(script) WHERE name <> '*store'")
-            let fresh = try bench.store()
+            try fixture.sql("\(script) WHERE name <> '*store'")
+            let fresh = try fixture.store()
             #expect(try await fresh.load().tokens.isEmpty)
             _ = try await fresh.list()
             _ = try await fresh.history(of: .coda)
             // Without the store's own record nothing of it is believed.
             if random.next() % 8 == 0 {
-                try bench.sql("CREATE TABLE kept AS SELECT * FROM \(table) WHERE name = '*store'; \(script)")
-                if table != "token_versions" { #expect(await code { _ = try await bench.store().load() } == .tampered) }
-                try bench.sql(
+                try fixture.sql("CREATE TABLE kept AS SELECT * FROM \(table) WHERE name = '*store'; \(script)")
+                if table != "token_versions" {
+                    #expect(await code { _ = try await fixture.store().load() } == .tampered)
+                }
+                try fixture.sql(
                     """
                     DELETE FROM \(table) WHERE name = '*store'; INSERT INTO \(table) SELECT * FROM kept; DROP TABLE kept
                     """

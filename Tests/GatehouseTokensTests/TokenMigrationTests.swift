@@ -4,12 +4,12 @@ import Testing
 
 @Suite("Moving tokens between stores")
 struct TokenMigrationTests {
-    let one: Workbench
-    let two: Workbench
+    let one: StoreFixture
+    let two: StoreFixture
 
     init() throws {
-        one = try Workbench()
-        two = try Workbench()
+        one = try StoreFixture()
+        two = try StoreFixture()
     }
 
     private func migrate(only: TokenName? = nil, dry: Bool = false) async throws -> [TokenMigration.Row] {

@@ -22,7 +22,7 @@ import Testing
         await refresher.tick()
     }
 
-    @Test func readsAtOnceAndThenEveryInterval() async throws {
+    @Test func `the token refresher reads at once, and then every interval`() async throws {
         #expect(!refresher.state.isReady)
         try store.answer(["coda": "one"])
         await tick()
@@ -38,7 +38,7 @@ import Testing
         #expect(stage.snapshots == [["coda": "one"], ["coda": "two"]])
     }
 
-    @Test func handsOnWhatDiffersOnly() async throws {
+    @Test func `the token refresher hands on only what differs`() async throws {
         // The first reading is handed on even when it is empty: it says that the store was read.
         for _ in 0..<3 { await tick(after: .seconds(30)) }
         #expect(store.loads == 3)
@@ -51,7 +51,7 @@ import Testing
         #expect(stage.snapshots == [[:], ["coda": "one"], [:]])
     }
 
-    @Test func readsAsSoonAsTheStoreHasChanged() async throws {
+    @Test func `the token refresher reads as soon as the store has changed`() async throws {
         store.stamp(1)
         await tick()
         await tick(after: .seconds(1))
@@ -63,7 +63,7 @@ import Testing
         #expect(store.loads == 2)
     }
 
-    @Test func servesTheLastGoodValuesUntilTheyAreTooOld() async throws {
+    @Test func `the token refresher serves the last good values until they are too old`() async throws {
         try store.answer(["coda": "one"])
         await tick()
         store.fail()
@@ -83,7 +83,7 @@ import Testing
         #expect(refresher.state.error == nil)
     }
 
-    @Test func triesAgainSoonerAfterAFailureAndThenLessOften() async {
+    @Test func `the token refresher tries again sooner after a failure, and then less often`() async {
         store.fail()
         store.stamp(1)
         var times: [Int] = []
@@ -96,7 +96,7 @@ import Testing
         #expect(times == [0, 1, 3, 7, 15, 31, 61, 91])
     }
 
-    @Test func keepsATokenThatNoLongerOpensForAWhile() async throws {
+    @Test func `the token refresher keeps a token that no longer opens for a while`() async throws {
         try store.answer(["coda": "one", "other": "two"])
         await tick()
         let problem = TokenProblem(name: .coda, error: TokenError(.tampered, "changed"))
@@ -110,7 +110,7 @@ import Testing
         #expect(refresher.state.isReady)
     }
 
-    @Test func readsOnRequestButNotTooOften() async {
+    @Test func `the token refresher reads on request, but not too often`() async {
         await tick()
         refresher.requestRefresh()
         await tick(after: .seconds(1))
@@ -121,7 +121,7 @@ import Testing
         #expect(store.loads == 2)
     }
 
-    @Test func readsOnceForManyWhoAskAtOnce() async throws {
+    @Test func `the token refresher reads once for many who ask at once`() async throws {
         store.hold()
         async let first = refresher.refreshNow()
         await store.loadIsHeld()
@@ -138,7 +138,7 @@ import Testing
         #expect(store.loads == 3)
     }
 
-    @Test func runsUntilItIsCancelled() async throws {
+    @Test func `the token refresher runs until it is cancelled`() async throws {
         try store.answer(["coda": "one"])
         let refresher = self.refresher
         let stage = self.stage
@@ -149,13 +149,13 @@ import Testing
         #expect(stage.snapshots == [["coda": "one"]])
     }
 
-    @Test func seesARotationByAnotherProcessAtTheNextPoll() async throws {
-        let bench = try Workbench()
-        try await bench.store().set(.coda, "one")
+    @Test func `the token refresher sees a rotation by another process at the next poll`() async throws {
+        let fixture = try StoreFixture()
+        try await fixture.store().set(.coda, "one")
         let stage = Stage()
-        let refresher = TokenRefresher(store: try bench.store(), surroundings: stage.surroundings) { stage.take($0) }
+        let refresher = TokenRefresher(store: try fixture.store(), surroundings: stage.surroundings) { stage.take($0) }
         await refresher.tick()
-        try await bench.store().rotate(.coda, "two")
+        try await fixture.store().rotate(.coda, "two")
         stage.advance(TokenRefresher.pollInterval)
         await refresher.tick()
         #expect(stage.snapshots == [["coda": "one"], ["coda": "two"]])

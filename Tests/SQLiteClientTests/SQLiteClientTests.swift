@@ -29,7 +29,7 @@ final class TemporaryDirectory {
         file = "\(directory.path)/test.db"
     }
 
-    @Test func makesFilesForTheOwnerAlone() throws {
+    @Test func `opening a database makes files for the owner alone`() throws {
         let connection = try SQLiteConnection(path: file)
         try connection.execute("CREATE TABLE t (a)")
         for name in ["test.db", "test.db-wal", "test.db-shm"] {
@@ -37,7 +37,7 @@ final class TemporaryDirectory {
         }
     }
 
-    @Test func narrowsAFileThatOthersCouldRead() throws {
+    @Test func `opening a database narrows a file that others could read`() throws {
         #expect(FileManager.default.createFile(atPath: file, contents: Data(), attributes: [.posixPermissions: 0o644]))
         let connection = try SQLiteConnection(path: file)
         try connection.execute("CREATE TABLE t (a)")
@@ -45,7 +45,7 @@ final class TemporaryDirectory {
         #expect(try directory.mode(of: "test.db-wal") == 0o600)
     }
 
-    @Test func setsWhatItPromises() throws {
+    @Test func `opening a database sets the promised pragmas`() throws {
         let connection = try SQLiteConnection(path: file, synchronous: .normal)
         func pragma(_ name: String) throws -> SQLiteValue {
             let statement = try connection.prepare("PRAGMA \(name)")
@@ -59,7 +59,7 @@ final class TemporaryDirectory {
         #expect(try pragma("busy_timeout") == 5000)
     }
 
-    @Test func refusesAMissingFileUnlessItMayMakeIt() throws {
+    @Test func `opening a database refuses a missing file unless it may make it`() throws {
         for access in [SQLiteConnection.Access.readWrite, .readOnly] {
             let error = #expect(throws: SQLiteError.self) { try SQLiteConnection(path: file, access: access) }
             #expect(error?.code == .notOpened)
@@ -68,20 +68,20 @@ final class TemporaryDirectory {
         #expect(!FileManager.default.fileExists(atPath: file))
     }
 
-    @Test func refusesAMissingDirectoryAndADirectory() {
+    @Test func `opening a database refuses a missing directory and a directory`() {
         for path in ["\(directory.path)/none/test.db", directory.path, "", "a\0b"] {
             let error = #expect(throws: SQLiteError.self) { try SQLiteConnection(path: path) }
             #expect(error?.code == .notOpened)
         }
     }
 
-    @Test func refusesAFileThatIsNoDatabase() throws {
+    @Test func `opening a database refuses a file that is no database`() throws {
         try Data(repeating: 0x41, count: 4096).write(to: URL(fileURLWithPath: file))
         let error = #expect(throws: SQLiteError.self) { try SQLiteConnection(path: file) }
         #expect(error?.code == .notADatabase)
     }
 
-    @Test func readsButDoesNotWriteWhenReadOnly() throws {
+    @Test func `a read-only database is read but not written`() throws {
         let writer = try SQLiteConnection(path: file)
         try writer.execute("CREATE TABLE t (a); INSERT INTO t VALUES (7)")
         let reader = try SQLiteConnection(path: file, access: .readOnly)
@@ -93,7 +93,7 @@ final class TemporaryDirectory {
         #expect(error?.code == .readOnly)
     }
 
-    @Test func opensANewFileFromManyThreadsAtOnce() {
+    @Test func `a new file is opened from many threads at once`() {
         let file = self.file
         DispatchQueue.concurrentPerform(iterations: 16) { number in
             #expect(throws: Never.self) {
@@ -109,7 +109,7 @@ final class TemporaryDirectory {
         }
     }
 
-    @Test func tellsThatItsFileWasReplaced() throws {
+    @Test func `a database notices that its file was replaced`() throws {
         let connection = try SQLiteConnection(path: file)
         #expect(!connection.isReplaced)
         try FileManager.default.moveItem(atPath: file, toPath: file + ".old")
@@ -120,7 +120,7 @@ final class TemporaryDirectory {
         #expect(connection.checkReplaced() && !other.checkReplaced())
     }
 
-    @Test func tellsThatAnotherConnectionHasWritten() throws {
+    @Test func `a database notices that another connection has written`() throws {
         let one = try SQLiteConnection(path: file)
         let other = try SQLiteConnection(path: file)
         try one.execute("CREATE TABLE t (a)")
@@ -145,7 +145,7 @@ final class TemporaryDirectory {
         SQLiteValue.null, .integer(.min), .integer(.max), .real(-0.5), .text(""), .text("Grüße\0!"), .blob([]),
         .blob([0, 255, 0]),
     ])
-    func giveBackWhatWasBound(_ value: SQLiteValue) throws {
+    func `statements give back what was bound`(_ value: SQLiteValue) throws {
         #expect(try connection.run("INSERT INTO t (a) VALUES (?)", value) == 1)
         let statement = try connection.prepare("SELECT a, b FROM t")
         #expect(try statement.step())
@@ -154,7 +154,7 @@ final class TemporaryDirectory {
         #expect(try !statement.step())
     }
 
-    @Test func readNoValueBeyondTheBound() throws {
+    @Test func `statements read no value beyond the bound`() throws {
         let bound = SQLiteConnection.maximumValue
         let longest = try connection.prepare("SELECT zeroblob(\(bound))")
         #expect(try longest.step())
@@ -166,7 +166,7 @@ final class TemporaryDirectory {
         #expect(error?.code == .tooLarge)
     }
 
-    @Test func bindBytesInPlace() throws {
+    @Test func `statements bind bytes in place`() throws {
         let statement = try connection.prepare("INSERT INTO t VALUES (?, ?)")
         try "text".utf8.withContiguousStorageIfAvailable { try statement.bind(text: UnsafeRawBufferPointer($0), at: 1) }
         try [UInt8]([1, 2]).withUnsafeBytes { try statement.bind(blob: $0, at: 2) }
@@ -178,7 +178,7 @@ final class TemporaryDirectory {
         #expect(read.columnName(1) == "b")
     }
 
-    @Test func mayBeUsedAgainAndForgetOldParameters() throws {
+    @Test func `statements may be used again, and forget old parameters`() throws {
         let statement = try connection.prepare("INSERT INTO t VALUES (?, ?)")
         try statement.bind([1, 2])
         try statement.run()
@@ -190,7 +190,7 @@ final class TemporaryDirectory {
         #expect(rows == [[1, 2], [3, nil]])
     }
 
-    @Test func refuseAnotherTypeThanTheOneRead() throws {
+    @Test func `statements refuse another type than the one read`() throws {
         try connection.run("INSERT INTO t VALUES ('seven', NULL)")
         let statement = try connection.prepare("SELECT a, b FROM t")
         func refused(_ body: () throws -> Void) {
@@ -206,7 +206,7 @@ final class TemporaryDirectory {
         refused { _ = try statement.text(-1) }
     }
 
-    @Test func areOneStatementThatFits() throws {
+    @Test func `text that is not one statement is refused`() throws {
         for sql in ["", "SELECT 1; SELECT 2", "SELEC 1", "SELECT a FROM missing"] {
             #expect(throws: SQLiteError.self) { try connection.prepare(sql) }
         }
@@ -214,7 +214,7 @@ final class TemporaryDirectory {
         #expect(try connection.run("DELETE FROM t ; \n") == 0)
     }
 
-    @Test func sayWhichConstraintBroke() throws {
+    @Test func `statements say which constraint broke`() throws {
         try connection.execute("CREATE TABLE u (k TEXT PRIMARY KEY) STRICT; INSERT INTO u VALUES ('hidden-value')")
         let error = #expect(throws: SQLiteError.self) { try connection.run("INSERT INTO u VALUES (?)", "hidden-value") }
         #expect(error?.code == .constraint)
@@ -242,7 +242,7 @@ final class TemporaryDirectory {
         return try statement.integer(0)
     }
 
-    @Test func commitWhatReturnsAndUndoWhatThrows() throws {
+    @Test func `a transaction commits when it returns, and is undone when it throws`() throws {
         struct Stop: Error {}
         let result = try connection.transaction { () throws(SQLiteError) -> Int in
             try connection.run("INSERT INTO t VALUES (1)")
@@ -260,7 +260,7 @@ final class TemporaryDirectory {
         #expect(try count() == 2)
     }
 
-    @Test func nestedOneIsRefusedAndLeavesTheOuterAlone() throws {
+    @Test func `a nested transaction is refused, and leaves the outer one alone`() throws {
         try connection.transaction { () throws(SQLiteError) in
             try connection.run("INSERT INTO t VALUES (1)")
             #expect(throws: SQLiteError.self) { try connection.transaction { () throws(SQLiteError) in } }
@@ -268,7 +268,7 @@ final class TemporaryDirectory {
         #expect(try count() == 1)
     }
 
-    @Test func keepOtherWritersOutAndReadersIn() throws {
+    @Test func `a transaction keeps other writers out, and readers in`() throws {
         let other = try SQLiteConnection(path: file, busyTimeout: .zero)
         try connection.transaction { () throws(SQLiteError) in
             try connection.run("INSERT INTO t VALUES (1)")
@@ -280,7 +280,7 @@ final class TemporaryDirectory {
         }
     }
 
-    @Test func readingKeepsOneViewWhileOthersWrite() throws {
+    @Test func `reading keeps one view while others write`() throws {
         let other = try SQLiteConnection(path: file)
         try connection.reading({ $0 }) { () throws(SQLiteError) in
             let read = try connection.prepare("SELECT count(*) FROM t")
@@ -304,7 +304,7 @@ final class TemporaryDirectory {
         connection = try SQLiteConnection(path: "\(directory.path)/test.db")
     }
 
-    @Test func runOnceEachInOrder() throws {
+    @Test func `migrations run once each in order`() throws {
         let first = "CREATE TABLE a (x); INSERT INTO a VALUES (1)"
         try connection.migrate("one", through: [first])
         #expect(try connection.schemaVersion(of: "one") == 1)
@@ -318,7 +318,7 @@ final class TemporaryDirectory {
         #expect(try !read.step())
     }
 
-    @Test func ofComponentsInOneFileAreIndependent() throws {
+    @Test func `migrations of components in one file are independent`() throws {
         try connection.migrate("one", through: ["CREATE TABLE a (x)", "CREATE TABLE b (x)"])
         try connection.migrate("two", through: ["CREATE TABLE c (x)"])
         #expect(try connection.schemaVersion(of: "one") == 2)
@@ -326,7 +326,7 @@ final class TemporaryDirectory {
         #expect(try connection.schemaVersion(of: "three") == 0)
     }
 
-    @Test func thatFailLeaveWhatWasThere() throws {
+    @Test func `migrations that fail leave what was there`() throws {
         try connection.migrate("one", through: ["CREATE TABLE a (x)"])
         #expect(throws: SQLiteError.self) {
             try connection.migrate("one", through: ["CREATE TABLE a (x)", "CREATE TABLE b (x)", "NONSENSE"])
@@ -335,7 +335,7 @@ final class TemporaryDirectory {
         #expect(throws: SQLiteError.self) { try connection.prepare("SELECT x FROM b") }
     }
 
-    @Test func refuseANewerDatabase() throws {
+    @Test func `migrations refuse a newer database`() throws {
         try connection.migrate("one", through: ["CREATE TABLE a (x)", "CREATE TABLE b (x)"])
         let error = #expect(throws: SQLiteError.self) { try connection.migrate("one", through: ["CREATE TABLE a (x)"]) }
         #expect(error?.code == .schemaTooNew)

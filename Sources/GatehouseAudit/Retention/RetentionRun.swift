@@ -32,6 +32,8 @@ struct RetentionRun {
 
     private func prune(_ pruning: any AuditPruning, at now: Timestamp) throws(AuditError) -> RetentionState.Outcome {
         let cutoff = now + (.zero - keep)
+        // Read beside `now`: a verification may take longer than clocks may be apart.
+        let databaseClock = try pruning.clock()
         // Before the sink is opened: what it takes meanwhile is then in the one or the other.
         let walks = SharedSpool.walks(of: spool)
         let archive = try database.archive()
@@ -45,8 +47,6 @@ struct RetentionRun {
             prunableBefore: cutoff
         )
         let plan = PrunePlan(report, before: cutoff)
-        let databaseClock = try pruning.clock()
-        // `now` was read before the verification: one that takes longer than the tolerance of the clocks is refused like a wrong clock.
         let objection = plan.objection(at: now, databaseClock: databaseClock, certsLead: clockLead())
         if let objection { return .refused(objection) }
         let checkpoints = plan.chains.map { $0.checkpoint(at: now, keys: keys) }

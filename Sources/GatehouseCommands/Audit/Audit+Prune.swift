@@ -31,6 +31,8 @@ extension Audit {
             let now = SystemClock().now()
             let cutoff = try before.map(Filter.time) ?? now + (.zero - configuration.audit.retention)
             let pruning = try AuditAssembly.pruning(configuration.audit)
+            // Read beside `now`: a verification may take longer than clocks may be apart.
+            let databaseClock = try pruning.clock()
             let moved = dryRun ? 0 : try pruning.joinSchemas()
             if moved > 0 { Terminal.say("gatehouse: \(moved) events were moved from a second schema") }
             let found = try Audit.verify(configuration, keys.chain, [], prunableBefore: cutoff)
@@ -39,7 +41,7 @@ extension Audit {
             let isMeant = before != nil || force
             let objection = plan.objection(
                 at: now,
-                databaseClock: try pruning.clock(),
+                databaseClock: databaseClock,
                 certsLead: chains.isEmpty || isMeant ? nil : await AccessAssembly.certsLead(configuration),
                 isMeant: before != nil
             )

@@ -27,7 +27,7 @@ struct SealedValue {
     static let prefix = Array("GHS1".utf8)
     static let boundPrefix = Array("GHS2".utf8)
     static let overhead = 100
-    /// Of the longest value that a store seals, in bytes; what is kept of a retired key is shorter.
+    /// The length of the longest value that a store seals, in bytes; a kept key is shorter.
     static let maximumLength = overhead + max(TokenValue.maximumLength, KeptGrant.maximumLength)
 
     /// Whether it was sealed for one store: see ``StoreID``.

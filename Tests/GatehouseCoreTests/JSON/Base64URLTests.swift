@@ -10,12 +10,12 @@ import Testing
         ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE"),
         ("foobar", "Zm9vYmFy"),
     ])
-    func readsAndWritesTheVectors(_ plain: String, _ text: String) {
+    func `Base64URL reads and writes the vectors`(_ plain: String, _ text: String) {
         #expect(decoded(text) == Array(plain.utf8))
         #expect(Base64URL.encode(Array(plain.utf8)) == text)
     }
 
-    @Test func usesTheURLAlphabet() {
+    @Test func `Base64URL uses the URL alphabet`() {
         #expect(decoded("-_-_") == [0xFB, 0xFF, 0xBF])
         #expect(decoded("+/+/") == nil)
     }
@@ -23,9 +23,9 @@ import Testing
     @Test(arguments: [
         "Z", "Zg==", "Zg=", "Zm9vY", "Zh", "Zm9", "Z g", "Zg\n", " Zg", "Zm9v?", "Zm9v\u{E9}", "Zm9vYmF=", "Zm.v",
     ])
-    func refusesWhatIsNotCanonical(_ text: String) { #expect(decoded(text) == nil) }
+    func `Base64URL refuses what is not canonical`(_ text: String) { #expect(decoded(text) == nil) }
 
-    @Test func everySpellingIsTheOnlyOne() {
+    @Test func `every value has one spelling only`() {
         for one in UInt8.min...UInt8.max {
             for two in stride(from: UInt8.min, to: 255, by: 7) {
                 for bytes in [[one], [one, two], [one, two, one]] {
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func refusesATargetThatIsTooSmall() {
+    @Test func `Base64URL refuses a target that is too small`() {
         let target = UnsafeMutableRawBufferPointer.allocate(byteCount: 2, alignment: 1)
         defer { target.deallocate() }
         Array("Zm9v".utf8).withUnsafeBytes { text in

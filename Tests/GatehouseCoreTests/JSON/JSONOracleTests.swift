@@ -8,7 +8,7 @@ import Testing
 /// Deliberate differences, and no others: Foundation takes a byte order mark and UTF-16 and UTF-32, members that stand
 /// twice, and depths beyond 64; it refuses numbers that a double cannot hold, which the scanner keeps as written.
 @Suite struct JSONOracleTests {
-    @Test func agreesWithFoundationOnGeneratedAndDamagedText() {
+    @Test func `the scanner agrees with Foundation on generated and damaged text`() {
         var random = SeededRandom(state: 0x5EED_0001)
         var accepted = 0
         var refused = 0
@@ -29,7 +29,7 @@ import Testing
         #expect(refused > 1000)
     }
 
-    @Test func readsTheSameStringsAndNumbersAsFoundation() throws {
+    @Test func `the scanner reads the same strings and numbers as Foundation`() throws {
         var random = SeededRandom(state: 0x5EED_0002)
         for _ in 0..<1000 {
             let text = "[\(string(&random)),\(Int64.random(in: .min ... .max, using: &random))]"

@@ -33,7 +33,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         #"{"a":[1,2,{"b":null}],"c":"d"}"#, #"["\u0000\ud83d\ude00\/\"\\\b\f\n\r\t"]"#, "[[[[]]]]", #"{"":{"":0}}"#,
         #"{"a":1,"A":2,"a\u0000":3}"#, "\"\u{7F}\u{E9}\u{20AC}\u{1F600}\"",
     ])
-    func acceptsStrictJSON(_ text: String) { #expect(fault(text) == nil) }
+    func `the scanner accepts strict JSON`(_ text: String) { #expect(fault(text) == nil) }
 
     @Test(
         arguments: [
@@ -59,7 +59,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
             (#"[{"x":{"a":1,"b":2,"a":3}}]"#, .duplicateMember), (#"{"\/":1,"/":2}"#, .duplicateMember),
         ] as [(String, JSONFault.Code)]
     )
-    func refusesWithTheCause(_ text: String, _ code: JSONFault.Code) { #expect(fault(text) == code) }
+    func `the scanner refuses with the cause`(_ text: String, _ code: JSONFault.Code) { #expect(fault(text) == code) }
 
     @Test(
         arguments: [
@@ -67,13 +67,13 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
             [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xE2, 0x82], [0xC3, 0x28], [0xF0, 0x9F, 0x98],
         ] as [[UInt8]]
     )
-    func refusesInvalidUTF8(_ bytes: [UInt8]) {
+    func `the scanner refuses invalid UTF-8`(_ bytes: [UInt8]) {
         #expect(fault([0x22] + bytes + [0x22]) == .invalidUTF8)
         #expect(fault([0x22] + Array("sixteen bytes ok".utf8) + bytes + [0x22]) == .invalidUTF8)
         #expect(fault([0x22] + bytes) != nil)
     }
 
-    @Test func boundsTheDepth() {
+    @Test func `the scanner bounds the depth`() {
         func nested(_ count: Int) -> String {
             String(repeating: "[", count: count) + String(repeating: "]", count: count)
         }
@@ -97,7 +97,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         }
     }
 
-    @Test func whatIsNotReadHereMayBeNestedAsItLikesAndIsCheckedAllTheSame() {
+    @Test func `a value that is not read here may be nested to any depth, and is checked all the same`() {
         func nested(_ count: Int, _ inside: String = "", closing: String? = nil) -> String {
             (0..<count).map { $0 % 2 == 0 ? "[1," : #"{"a":"# }.joined() + (inside.isEmpty ? "null" : inside)
                 + (0..<count).reversed().map { $0 % 2 == 0 ? "]" : "}" }.joined()
@@ -116,7 +116,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         #expect(Self.unread(String(repeating: #"{"a":["#, count: 100_000)).fault == .unexpected)
     }
 
-    @Test func halfASurrogatePairPassesWhereNobodyReadsIt() throws {
+    @Test func `half a surrogate pair passes where nobody reads it`() throws {
         for text in [#""\ud800""#, #""\udc00x""#, #""\ud83d\ud83d\ude00""#, #"{"\ud800":["\udfff"]}"#] {
             #expect(Self.unread(text) == (nil, 0))
             #expect(fault(text) == .invalidEscape)
@@ -135,7 +135,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         }
     }
 
-    @Test func boundsTheMembersOfACheckedObject() {
+    @Test func `the scanner bounds the members of a checked object`() {
         func object(_ count: Int) -> String { "{" + (0..<count).map { #""k\#($0)":0"# }.joined(separator: ",") + "}" }
         #expect(fault(object(256)) == nil)
         #expect(fault(object(257)) == .tooManyMembers)
@@ -143,7 +143,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         #expect(fault(object(200).dropLast() + #","k3":1}"#) == .duplicateMember)
     }
 
-    @Test func walksAnObjectInOrder() throws {
+    @Test func `the scanner reads the members of an object in order`() throws {
         let text = #" {"id": -12.50e3 ,"method":"tools\/call","params":{"name":"a","x":[1,2]},"t":true,"n":null} "#
         try scanned(text) { scanner in
             var names = JSONNames()
@@ -170,7 +170,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
     }
 
     @Test(arguments: ["12", "-3.5", #""a\"b""#, "true", "false", "null", "[ ]", "[1,[2]]", "{ }", #"{"a":{}}"#])
-    func skipTellsWhereTheValueStands(_ value: String) throws {
+    func `skip returns where the value stands`(_ value: String) throws {
         try scanned("[ \(value) , 1]") { scanner in
             try scanner.beginArray()
             #expect(try scanner.nextElement())
@@ -180,7 +180,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         }
     }
 
-    @Test func aWalkThatDoesNotFitTheValueIsRefusedAndNeverTraps() throws {
+    @Test func `calls that do not fit the value are refused and never trap`() throws {
         try scanned(#"{"a":1}"#) { scanner in
             #expect(throws: JSONFault.self) { try scanner.beginArray() }
             #expect(throws: JSONFault.self) { try scanner.nextElement() }
@@ -201,7 +201,7 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
             ("1700000000", 1_700_000_000),
         ] as [(String, Int64?)]
     )
-    func readsIntegersExactlyOrNotAtAll(_ text: String, _ value: Int64?) throws {
+    func `the scanner reads integers exactly, or not at all`(_ text: String, _ value: Int64?) throws {
         #expect(try scanned(text) { try $0.number().integer } == value)
     }
 
@@ -209,11 +209,11 @@ private func scanned<Value>(_ text: String, _ body: (inout JSONScanner) throws -
         (#""plain""#, false), (#""a\u0000""#, true), (#""a\n""#, true), ("\"\u{7F}\"", true), ("\"\u{85}\"", true),
         (#""\u009f""#, true), ("\"\u{A0}\u{E9}\u{20AC}\"", false), (#""\u00a0""#, false),
     ])
-    func findsControlCharactersBehindEscapes(_ text: String, _ has: Bool) throws {
+    func `the scanner finds control characters behind escapes`(_ text: String, _ has: Bool) throws {
         #expect(try scanned(text) { try $0.string().hasControlCharacters } == has)
     }
 
-    @Test func comparesStringsWithEscapesResolved() throws {
+    @Test func `the scanner compares strings with escapes resolved`() throws {
         try scanned(#"["a\u00e9\ud83d\ude00","aé😀","aé","",""]"#) { scanner in
             try scanner.beginArray()
             var strings: [JSONString] = []

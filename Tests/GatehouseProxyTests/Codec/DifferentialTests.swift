@@ -17,7 +17,7 @@ import Testing
 /// - Here alone is refused: what the corpus of ambiguous requests lists beyond llhttp's own checks (paths, hosts, second `Origin`).
 @Suite struct DifferentialTests {
     @Test(arguments: (100..<108).map { UInt64($0) })
-    func requestsAreReadAlike(seed: UInt64) throws {
+    func `requests are read alike`(seed: UInt64) throws {
         var mutator = Mutator(seed: seed)
         var both = 0
         for _ in 0..<2500 {
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: (200..<204).map { UInt64($0) })
-    func responsesAreReadAlike(seed: UInt64) throws {
+    func `responses are read alike`(seed: UInt64) throws {
         var mutator = Mutator(seed: seed)
         var both = 0
         for _ in 0..<2500 {
@@ -58,7 +58,7 @@ import Testing
 
     /// The corpus itself: of what llhttp refuses nothing is taken, and nothing of it ends a message here.
     @Test(arguments: AmbiguousRequest.heads + AmbiguousRequest.oversized + AmbiguousRequest.bodies)
-    func neverTakesTheCorpus(request: AmbiguousRequest) {
+    func `the codec never takes a request of the corpus`(request: AmbiguousRequest) {
         #expect(Message.request(request.raw).state == .refused)
     }
 }
@@ -78,7 +78,7 @@ struct Message: CustomStringConvertible {
     var description: String { "\(state) at \(end ?? -1): \(start) \(fields) \(String(decoding: body, as: UTF8.self))" }
 
     static func request(_ raw: [UInt8]) -> Message {
-        let (progress, head) = Bench.parse(raw)
+        let (progress, head) = CodecFixture.parse(raw)
         var message = Message()
         switch progress {
         case .incomplete: return message
@@ -121,7 +121,7 @@ struct Message: CustomStringConvertible {
             end = start
             return
         }
-        let read = Bench.readBody(Array(raw[start...]), framing, step: max(1, raw.count))
+        let read = CodecFixture.readBody(Array(raw[start...]), framing, step: max(1, raw.count))
         body = read.payload
         switch read.state {
         case .complete:

@@ -6,9 +6,9 @@ import Testing
 /// Nothing that comes from the network traps, and whatever is taken is also written within its bound.
 @Suite struct FuzzTests {
     @Test(arguments: [UInt64(1), 2, 3, 4])
-    func requestsNeverTrap(seed: UInt64) {
+    func `requests never trap`(seed: UInt64) {
         var mutator = Mutator(seed: seed)
-        let rewrite = Bench.rewrite(strip: ["X-Coda-*"], query: ["key"], upstream: "http://up/v1")
+        let rewrite = CodecFixture.rewrite(strip: ["X-Coda-*"], query: ["key"], upstream: "http://up/v1")
         var taken = 0
         var parser = RequestHeadParser()
         for _ in 0..<4000 {
@@ -19,13 +19,13 @@ import Testing
             }
             taken += 1
             let head = parser.head
-            let written = Bench.output(rewrite.bound(head, injectedCount: 0)) { output in
+            let written = CodecFixture.output(rewrite.bound(head, injectedCount: 0)) { output in
                 rewrite.write(
                     head,
                     bytes: raw.span,
                     prefixLength: 0,
                     injectedLines: UnsafeRawBufferPointer(start: nil, count: 0),
-                    requestID: Bench.requestID,
+                    requestID: CodecFixture.requestID,
                     into: output
                 ).count
             }
@@ -39,13 +39,13 @@ import Testing
             for known in [KnownField.authorization, .accessOther, .proxy, .shadow, .origin, .keepAlive, .te] {
                 #expect(!second.head.has(known))
             }
-            _ = Bench.readBody(Array(raw[head.length...]), head.framing, step: mutator.number(40) + 1)
+            _ = CodecFixture.readBody(Array(raw[head.length...]), head.framing, step: mutator.number(40) + 1)
         }
         #expect(taken > 400)
     }
 
     @Test(arguments: [UInt64(5), 6])
-    func responsesNeverTrap(seed: UInt64) throws {
+    func `responses never trap`(seed: UInt64) throws {
         var mutator = Mutator(seed: seed)
         let rewrite = try ResponseRewrite(
             upstream: Upstream(parsing: "http://up:8080/v1"),
@@ -61,12 +61,12 @@ import Testing
             }
             taken += 1
             let head = parser.head
-            let written = Bench.output(rewrite.bound(head, publicAuthorityCount: 0)) { output in
+            let written = CodecFixture.output(rewrite.bound(head, publicAuthorityCount: 0)) { output in
                 rewrite.write(
                     head,
                     bytes: raw.span,
                     framing: head.framing,
-                    requestID: Bench.requestID,
+                    requestID: CodecFixture.requestID,
                     publicAuthority: UnsafeRawBufferPointer(start: nil, count: 0),
                     into: output
                 )
@@ -75,7 +75,7 @@ import Testing
             #expect(second.parse(written.span) == .complete, "\(String(decoding: written, as: UTF8.self))")
             #expect(second.head.framing == head.framing)
             #expect(second.head.status == head.status)
-            _ = Bench.readBody(
+            _ = CodecFixture.readBody(
                 Array(raw[head.length...]),
                 head.framing,
                 step: mutator.number(40) + 1,
@@ -85,14 +85,14 @@ import Testing
         #expect(taken > 400)
     }
 
-    @Test func noiseNeverTraps() {
+    @Test func `noise never traps`() {
         var mutator = Mutator(seed: 7)
         for _ in 0..<3000 {
             let noise = mutator.noise(200)
-            _ = Bench.parse(noise)
-            _ = Bench.readBody(noise, .chunked, step: mutator.number(50) + 1)
-            var filter = TrailerFilter(Bench.rewrite())
-            _ = Bench.output(noise.count + 1) { filter.filter(noise.span, into: $0).written }
+            _ = CodecFixture.parse(noise)
+            _ = CodecFixture.readBody(noise, .chunked, step: mutator.number(50) + 1)
+            var filter = TrailerFilter(CodecFixture.rewrite())
+            _ = CodecFixture.output(noise.count + 1) { filter.filter(noise.span, into: $0).written }
             var parser = ResponseHeadParser()
             _ = parser.parse(noise.span)
         }

@@ -9,22 +9,22 @@ import Testing
         persistence: ResponseRewrite.Persistence = .implied,
         isHEAD: Bool = false
     ) -> String {
-        let bytes = Bench.output(response.bound) {
-            response.write(requestID: Bench.requestID, persistence: persistence, isHEAD: isHEAD, into: $0)
+        let bytes = CodecFixture.output(response.bound) {
+            response.write(requestID: CodecFixture.requestID, persistence: persistence, isHEAD: isHEAD, into: $0)
         }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     @Test func `a refusal of nobody carries a challenge`() {
         let body =
-            #"{"error":"unauthenticated","message":"The caller could not be authenticated.","request_id":"\#(Bench.idText)"}"#
+            #"{"error":"unauthenticated","message":"The caller could not be authenticated.","request_id":"\#(CodecFixture.idText)"}"#
         #expect(
             Self.text(LocalResponse(.assertionExpired)) == """
                 HTTP/1.1 401 Unauthorized\r
                 Content-Type: application/json\r
                 Cache-Control: no-store\r
                 WWW-Authenticate: Bearer error="invalid_token"\r
-                X-Request-Id: \(Bench.idText)\r
+                X-Request-Id: \(CodecFixture.idText)\r
                 Content-Length: \(body.utf8.count)\r
                 \r
                 \(body)
@@ -36,8 +36,8 @@ import Testing
     func `each reason is a whole response`(reason: Reason) throws {
         var response = LocalResponse(reason)
         response.retryAfter = Int.max
-        let bytes = Bench.output(LocalResponse.maximumLength) {
-            response.write(requestID: Bench.requestID, persistence: .close, into: $0)
+        let bytes = CodecFixture.output(LocalResponse.maximumLength) {
+            response.write(requestID: CodecFixture.requestID, persistence: .close, into: $0)
         }
         let text = String(decoding: bytes, as: UTF8.self)
         let raw = Array(text.utf8)
@@ -53,7 +53,7 @@ import Testing
         expected.object {
             $0.string("error", reason.publicCode.rawValue)
             $0.string("message", String(describing: reason.answer.message))
-            $0.string("request_id", Bench.requestID.description)
+            $0.string("request_id", CodecFixture.requestID.description)
         }
         #expect(String(decoding: raw[parser.head.length...], as: UTF8.self) == expected.text)
         #expect(text.contains("WWW-Authenticate") == (reason.status == 401))
@@ -76,7 +76,7 @@ import Testing
         let preflight = Self.text(.preflight(Array("A: b\r\n".utf8)), persistence: .close)
         #expect(
             preflight
-                == "HTTP/1.1 204 No Content\r\nA: b\r\nConnection: close\r\nX-Request-Id: \(Bench.idText)\r\n\r\n"
+                == "HTTP/1.1 204 No Content\r\nA: b\r\nConnection: close\r\nX-Request-Id: \(CodecFixture.idText)\r\n\r\n"
         )
     }
 }

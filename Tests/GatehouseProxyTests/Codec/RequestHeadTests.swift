@@ -4,7 +4,7 @@ import Testing
 @testable import GatehouseProxy
 
 @Suite struct RequestHeadTests {
-    @Test func readsWhatTheBenchmarkSends() throws {
+    @Test func `the parser reads what the benchmark sends`() throws {
         let raw = Array(
             """
             POST /mcp/a?x=1&y HTTP/1.1\r
@@ -22,7 +22,7 @@ import Testing
             rest
             """.utf8
         )
-        let (progress, head) = Bench.parse(raw)
+        let (progress, head) = CodecFixture.parse(raw)
         #expect(progress == .complete)
         #expect(head.length == raw.count - 4)
         #expect(raw.span.text(head.method) == "POST")
@@ -60,8 +60,8 @@ import Testing
         ("Cf-Access-Jwt-Assertion: a,b\r\n", "duplicate"),
         ("Cf-Access-Jwt-Assertion: a\r\nCf-Access-Jwt-Assertion:\r\n", "duplicate"),
     ])
-    func countsAssertions(lines: String, expected: String) {
-        let (progress, head) = Bench.parse("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n")
+    func `the parser counts assertions`(lines: String, expected: String) {
+        let (progress, head) = CodecFixture.parse("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n")
         #expect(progress == .complete)
         let found =
             switch head.assertion {
@@ -78,8 +78,8 @@ import Testing
         ("HTTP/1.1", "Connection: x\r\nConnection:close\r\n", false), ("HTTP/1.0", "", false),
         ("HTTP/1.0", "Connection: Keep-Alive\r\n", true), ("HTTP/1.0", "Connection: keep-alive, close\r\n", false),
     ])
-    func knowsWhetherTheConnectionStays(version: String, lines: String, expected: Bool) {
-        let (progress, head) = Bench.parse("GET / \(version)\r\nHost: a\r\n\(lines)\r\n")
+    func `the parser knows whether the connection stays`(version: String, lines: String, expected: Bool) {
+        let (progress, head) = CodecFixture.parse("GET / \(version)\r\nHost: a\r\n\(lines)\r\n")
         #expect(progress == .complete)
         #expect(head.isKeepAlive == expected)
     }
@@ -93,23 +93,23 @@ import Testing
         ("POST", "Connection: upgrade\r\nUpgrade: websocket\r\n", false),
         ("GET", "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n", false),
     ])
-    func upgradesOnlyToWebSocket(method: String, lines: String, expected: Bool) {
-        let (progress, head) = Bench.parse("\(method) / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n")
+    func `the parser upgrades only to WebSocket`(method: String, lines: String, expected: Bool) {
+        let (progress, head) = CodecFixture.parse("\(method) / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n")
         #expect(progress == .complete)
         #expect(head.isWebSocketUpgrade == expected)
     }
 
-    @Test func expectsContinueInHTTP11Only() {
-        #expect(Bench.parse("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n").1.expectsContinue)
-        #expect(!Bench.parse("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n\r\n").1.expectsContinue)
+    @Test func `the parser reads an expected 100 (Continue) in HTTP/1.1 only`() {
+        #expect(CodecFixture.parse("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n").1.expectsContinue)
+        #expect(!CodecFixture.parse("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n\r\n").1.expectsContinue)
     }
 
     @Test(arguments: [
         "a", "a.example", "A-b_c.example.", "a:1", "a:65535", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443",
         String(repeating: "a", count: 253),
     ])
-    func takesHosts(host: String) {
-        let (progress, _) = Bench.parse("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+    func `the parser takes hosts`(host: String) {
+        let (progress, _) = CodecFixture.parse("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
         #expect(progress == .complete)
     }
 
@@ -118,33 +118,35 @@ import Testing
         "/a:b@c!$&'()*+,=", "/?", "/?//../%zz\\",
         "http://A.EXAMPLE/x", "HTTPS://a.example/x?y", "/{x}|\"<>^`",
     ])
-    func takesTargets(target: String) {
-        let (progress, head) = Bench.parse("GET \(target) HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    func `the parser takes targets`(target: String) {
+        let (progress, head) = CodecFixture.parse("GET \(target) HTTP/1.1\r\nHost: a.example\r\n\r\n")
         #expect(progress == .complete)
         #expect(head.target.count == target.utf8.count)
     }
 
-    @Test func takesOneEmptyLineFirst() {
-        let (progress, head) = Bench.parse("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    @Test func `the parser takes one empty line first`() {
+        let (progress, head) = CodecFixture.parse("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(progress == .complete)
         #expect(head.length == 29)
     }
 
-    @Test func passesTextBeyondASCIIInValues() {
-        #expect(Bench.parse("GET / HTTP/1.1\r\nHost: a\r\nX: gr\u{FC}\u{DF}e\t.\r\n\r\n").0 == .complete)
+    @Test func `the parser passes text beyond ASCII in values`() {
+        #expect(CodecFixture.parse("GET / HTTP/1.1\r\nHost: a\r\nX: gr\u{FC}\u{DF}e\t.\r\n\r\n").0 == .complete)
     }
 
-    @Test func takesWhatTheLimitsJustAllow() {
+    @Test func `the parser takes a head that the limits just allow`() {
         let target = "/" + String(repeating: "a", count: 8191)
-        #expect(Bench.parse("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n").0 == .complete)
+        #expect(CodecFixture.parse("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n").0 == .complete)
         let many = (0..<99).map { "X-\($0): y\r\n" }.joined()
-        #expect(Bench.parse("GET / HTTP/1.1\r\nHost: a\r\n\(many)\r\n").0 == .complete)
+        #expect(CodecFixture.parse("GET / HTTP/1.1\r\nHost: a\r\n\(many)\r\n").0 == .complete)
         let large = String(repeating: "b", count: (32 << 10) - 9 - 5 - 1)
-        #expect(Bench.parse("GET / HTTP/1.1\r\nHost: a\r\nX: \(large)\r\n\r\n").0 == .complete)
-        #expect(Bench.parse("GET / HTTP/1.1\r\nHost: a\r\nX: \(large)bbbb\r\n\r\n").0 == .refused(.headersTooLarge))
+        #expect(CodecFixture.parse("GET / HTTP/1.1\r\nHost: a\r\nX: \(large)\r\n\r\n").0 == .complete)
+        #expect(
+            CodecFixture.parse("GET / HTTP/1.1\r\nHost: a\r\nX: \(large)bbbb\r\n\r\n").0 == .refused(.headersTooLarge)
+        )
     }
 
-    @Test func startsAfreshAfterEachHead() {
+    @Test func `the parser starts afresh after each head`() {
         var parser = RequestHeadParser()
         let first = Array(
             "POST /a?b HTTP/1.1\r\nHost: a\r\nConnection: close, x\r\nX: y\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"

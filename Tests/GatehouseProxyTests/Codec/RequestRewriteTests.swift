@@ -4,7 +4,7 @@ import Testing
 @testable import GatehouseProxy
 
 @Suite struct RequestRewriteTests {
-    @Test func writesTheWholeHead() throws {
+    @Test func `the rewrite writes the whole head`() throws {
         let raw = """
             POST /coda/mcp?x=1 HTTP/1.1\r
             Host: coda.example.com\r
@@ -18,9 +18,9 @@ import Testing
             \r
             {}
             """
-        let text = try Bench.forward(
+        let text = try CodecFixture.forward(
             Array(raw.utf8),
-            Bench.rewrite(upstream: "http://coda-mcp:8080/v1"),
+            CodecFixture.rewrite(upstream: "http://coda-mcp:8080/v1"),
             prefixLength: 5
         )
         #expect(
@@ -32,8 +32,8 @@ import Testing
                 Content-Length: 2\r
                 X-Api-Key: secret\r
                 Accept-Encoding: identity\r
-                traceparent: 00-\(Bench.idText)-\(text.firstMatch(of: /traceparent: 00-[0-9a-f]{32}-([0-9a-f]{16})-01/)?.1 ?? "?")-01\r
-                X-Request-Id: \(Bench.idText)\r
+                traceparent: 00-\(CodecFixture.idText)-\(text.firstMatch(of: /traceparent: 00-[0-9a-f]{32}-([0-9a-f]{16})-01/)?.1 ?? "?")-01\r
+                X-Request-Id: \(CodecFixture.idText)\r
                 \r\n
                 """
         )
@@ -73,8 +73,8 @@ import Testing
         "X-Coda-Token: x", "x_coda_upstream: x", "X-Secret: x", "X_SECRET: x",
         "Connection: x-hop, X_Other\r\nX-Hop: 1\r\nx-other: 2\r\nX_HOP: 3", "Connection: x-api-key\r\nX-Api-Key: x",
     ])
-    func strips(lines: String) throws {
-        #expect(try Bench.passed(lines, Bench.rewrite(strip: ["X-Coda-*", "X-Secret"])) == "")
+    func `fields that must not pass are stripped`(lines: String) throws {
+        #expect(try CodecFixture.passed(lines, CodecFixture.rewrite(strip: ["X-Coda-*", "X-Secret"])) == "")
     }
 
     /// A line that must stay byte for byte.
@@ -93,9 +93,11 @@ import Testing
         "Cookie: a=1; b=2", "Cookie: a=1;b=2;", "Cookie: XCF_Authorization=1; CF_AuthorizationX=2; cf=CF_Authorization",
         "Trailer: X-Sum", "Set-Cookie: x", "some_name: x", "Mcp-Session-Id: x", "Via: 1.1 a", "X: \tgr\u{FC}n\t",
     ])
-    func passes(lines: String) throws {
+    func `fields that may pass do`(lines: String) throws {
         let expected = lines.hasPrefix("Connection") ? String(lines.drop { $0 != "\r\n" }.dropFirst()) : lines
-        #expect(try Bench.passed(lines, Bench.rewrite(strip: ["X-Coda-*", "X-Secret"])) == expected + "\r\n")
+        #expect(
+            try CodecFixture.passed(lines, CodecFixture.rewrite(strip: ["X-Coda-*", "X-Secret"])) == expected + "\r\n"
+        )
     }
 
     @Test(arguments: [
@@ -105,9 +107,9 @@ import Testing
         ("CF_AppSession=x; a=1;CF_Session=y; CF_Binding = z; b=2", "a=1; b=2"),
         ("CF_Authorization=x; a=\"q\"; CF_Authorization=y; cf_authorization=z", "a=\"q\"; cf_authorization=z"),
     ])
-    func takesTheAccessCookieAlone(value: String, expected: String) throws {
-        #expect(try Bench.passed("Cookie: \(value)") == "Cookie: \(expected)\r\n")
-        #expect(try Bench.passed("cookie:\(value)") == "cookie:\(expected)\r\n")
+    func `the rewrite removes the cookie of Access alone`(value: String, expected: String) throws {
+        #expect(try CodecFixture.passed("Cookie: \(value)") == "Cookie: \(expected)\r\n")
+        #expect(try CodecFixture.passed("cookie:\(value)") == "cookie:\(expected)\r\n")
     }
 
     @Test(arguments: [
@@ -119,10 +121,10 @@ import Testing
         ("?&key&", "?&"), ("?a=1&&b==&", "?a=1&&b==&"),
         ("?key=1&key=2&a=%2526+", "?a=%2526+"), ("", ""),
     ])
-    func stripsQueryParameters(query: String, expected: String) throws {
-        let text = try Bench.forward(
+    func `the rewrite strips query parameters`(query: String, expected: String) throws {
+        let text = try CodecFixture.forward(
             Array("GET /x\(query) HTTP/1.1\r\nHost: a\r\n\r\n".utf8),
-            Bench.rewrite(query: ["key", "my key"])
+            CodecFixture.rewrite(query: ["key", "my key"])
         )
         #expect(text.hasPrefix("GET /x\(expected) HTTP/1.1\r\n"))
     }
@@ -133,11 +135,11 @@ import Testing
         ("/a/", 2, "/up", "/up/"), ("/a/b%20c", 2, "/up/x", "/up/x/b%20c"), ("/", 0, "/up", "/up/"),
         ("/a", 2, "/", "/"),
     ])
-    func replacesThePrefix(path: String, prefix: Int, upstream: String, expected: String) throws {
+    func `the rewrite replaces the prefix`(path: String, prefix: Int, upstream: String, expected: String) throws {
         for target in [path, "http://a\(path)", "\(path)?q=//"] {
-            let text = try Bench.forward(
+            let text = try CodecFixture.forward(
                 Array("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n".utf8),
-                Bench.rewrite(upstream: "http://up\(upstream)"),
+                CodecFixture.rewrite(upstream: "http://up\(upstream)"),
                 prefixLength: prefix
             )
             #expect(
@@ -146,62 +148,62 @@ import Testing
         }
     }
 
-    @Test func speaksHTTP11AndKeepsOneHost() throws {
+    @Test func `the rewrite speaks HTTP/1.1 and keeps one host`() throws {
         let raw = Array("GET / HTTP/1.0\r\nX: y\r\nHost: A.example:81\r\n\r\n".utf8)
-        #expect(try Bench.forward(raw).hasPrefix("GET / HTTP/1.1\r\nHost: coda-mcp:8080\r\nX: y\r\n"))
+        #expect(try CodecFixture.forward(raw).hasPrefix("GET / HTTP/1.1\r\nHost: coda-mcp:8080\r\nX: y\r\n"))
         #expect(
-            try Bench.forward(raw, Bench.rewrite(preservesHost: true)).hasPrefix(
+            try CodecFixture.forward(raw, CodecFixture.rewrite(preservesHost: true)).hasPrefix(
                 "GET / HTTP/1.1\r\nHost: A.example:81\r\nX: y\r\n"
             )
         )
     }
 
-    @Test func upgradesToWebSocketOnly() throws {
+    @Test func `the rewrite upgrades to WebSocket only`() throws {
         let upgrade =
             "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n\r\n"
-        let text = try Bench.forward(Array(upgrade.utf8))
+        let text = try CodecFixture.forward(Array(upgrade.utf8))
         #expect(text.contains("\r\nSec-WebSocket-Key: k\r\n"))
         #expect(text.contains("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"))
-        let other = try Bench.forward(Array(upgrade.replacing("Upgrade: WebSocket", with: "Upgrade: h2c").utf8))
+        let other = try CodecFixture.forward(Array(upgrade.replacing("Upgrade: WebSocket", with: "Upgrade: h2c").utf8))
         #expect(!other.lowercased().contains("upgrade"))
         #expect(!other.contains("Connection"))
     }
 
-    @Test func traceparentPassesOrStarts() throws {
-        let given = try Bench.forward(Array("GET / HTTP/1.1\r\nHost: a\r\nTraceparent: 00-1-2-00\r\n\r\n".utf8))
+    @Test func `a traceparent passes, or is started`() throws {
+        let given = try CodecFixture.forward(Array("GET / HTTP/1.1\r\nHost: a\r\nTraceparent: 00-1-2-00\r\n\r\n".utf8))
         #expect(given.matches(of: /(?i)traceparent/).count == 1)
         #expect(given.contains("Traceparent: 00-1-2-00\r\n"))
-        let started = try Bench.forward(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        let started = try CodecFixture.forward(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
         #expect(started.matches(of: /\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01\r\n/).count == 1)
     }
 
-    @Test func injectedNamesAreSetOnceEvenWhenTheyAreTheRewritesOwn() throws {
+    @Test func `injected names are set once, even when they are the rewrite's own`() throws {
         let names = ["Authorization", "Accept-Encoding", "X-Request-Id", "Traceparent", "Host", "Cookie"]
         let lines = names.map { "\($0): i\r\n" }.joined()
-        let text = try Bench.forward(
+        let text = try CodecFixture.forward(
             Array(
                 "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: c\r\nCookie: c\r\ntraceparent: c\r\nX_Request_Id: c\r\n\r\n"
                     .utf8
             ),
-            Bench.rewrite(inject: names),
+            CodecFixture.rewrite(inject: names),
             injected: lines
         )
         #expect(text == "GET / HTTP/1.1\r\n\(lines)\r\n")
     }
 
-    @Test func aRouteCannotStripWhatFramesTheMessage() throws {
-        let rewrite = Bench.rewrite(strip: ["Content-*", "Transfer-Encoding"])
-        #expect(try Bench.passed("Content-Type: x\r\nContent-Length: 5", rewrite) == "Content-Length: 5\r\n")
-        #expect(try Bench.passed("Transfer-Encoding: chunked", rewrite) == "Transfer-Encoding: chunked\r\n")
+    @Test func `a route cannot strip a field that frames the message`() throws {
+        let rewrite = CodecFixture.rewrite(strip: ["Content-*", "Transfer-Encoding"])
+        #expect(try CodecFixture.passed("Content-Type: x\r\nContent-Length: 5", rewrite) == "Content-Length: 5\r\n")
+        #expect(try CodecFixture.passed("Transfer-Encoding: chunked", rewrite) == "Transfer-Encoding: chunked\r\n")
     }
 
-    @Test func theBoundHoldsForTheLargestHeads() throws {
+    @Test func `the bound holds for the largest heads`() throws {
         let cookies = "Cookie:" + String(repeating: "a;", count: 7000) + "CF_Authorization=x;b"
-        #expect(try Bench.passed(cookies).hasSuffix(";a;b\r\n"))
+        #expect(try CodecFixture.passed(cookies).hasSuffix(";a;b\r\n"))
         let names = (0..<90).map { "X-\($0):\r\n" }.joined()
-        let text = try Bench.forward(
+        let text = try CodecFixture.forward(
             Array("GET / HTTP/1.1\r\nHost: a\r\n\(names)\r\n".utf8),
-            Bench.rewrite(
+            CodecFixture.rewrite(
                 upstream: "http://\(String(repeating: "u", count: 253)):65535/\(String(repeating: "p", count: 500))"
             ),
             injected: String(repeating: "i", count: 8192)

@@ -21,14 +21,14 @@ import Testing
         try #require(progress == .complete)
         let rewrite = try rewrite ?? ResponseRewrite(upstream: Upstream(parsing: "http://up:8080"), prefix: .root)
         let authority = Array("coda.example.com".utf8)
-        let bytes = Bench.output(rewrite.bound(head, publicAuthorityCount: authority.count)) { output in
+        let bytes = CodecFixture.output(rewrite.bound(head, publicAuthorityCount: authority.count)) { output in
             authority.withUnsafeBytes { authority in
                 rewrite.write(
                     head,
                     bytes: Array(raw.utf8).span,
                     framing: framing ?? head.framing,
                     persistence: persistence,
-                    requestID: Bench.requestID,
+                    requestID: CodecFixture.requestID,
                     publicAuthority: authority,
                     into: output
                 )
@@ -37,7 +37,7 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    static let id = "X-Request-Id: \(Bench.idText)\r\n\r\n"
+    static let id = "X-Request-Id: \(CodecFixture.idText)\r\n\r\n"
 
     @Test(arguments: [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", BodyFraming.length(5), true),
@@ -51,7 +51,7 @@ import Testing
         ("HTTP/1.1 100 Continue\r\n\r\n", .none, true),
         ("HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", .none, false),
     ])
-    func framesBodies(raw: String, framing: BodyFraming, isKeepAlive: Bool) {
+    func `bodies are framed as the head says`(raw: String, framing: BodyFraming, isKeepAlive: Bool) {
         let (progress, head) = Self.parse(raw)
         #expect(progress == .complete)
         #expect(head.framing == framing)
@@ -77,7 +77,7 @@ import Testing
         "HTTP/1.1 200 OK\r\nX: " + String(repeating: "a", count: 64 << 10) + "\r\n\r\n",
         "HTTP/1.1 200 " + String(repeating: "a", count: 10_000) + "\r\n\r\n",
     ])
-    func refusesMalformedHeads(raw: String) {
+    func `malformed heads are refused`(raw: String) {
         #expect(Self.parse(raw).0 == .refused(.upstreamMalformed))
         var parser = ResponseHeadParser()
         var progress = HeadProgress.incomplete
@@ -88,7 +88,7 @@ import Testing
         #expect(progress == .refused(.upstreamMalformed))
     }
 
-    @Test func passesWhatIsTheUpstreams() throws {
+    @Test func `the upstream's own fields pass`() throws {
         let lines =
             "Date: x\r\nSet-Cookie: a=b\r\nset-cookie: c=d\r\nMcp-Session-Id: s\r\nServer:\tx\r\nTrailer: X-Sum\r\nWWW-Authenticate: Basic\r\n"
         let text = try Self.answer("HTTP/1.1 207 Multi Fun\r\n\(lines)Content-Length: 12\r\n\r\n")
@@ -100,12 +100,12 @@ import Testing
         "X-Request-Id: theirs", "x_request_id: theirs",
         "Connection: x-hop\r\nX-Hop: 1", "Content_Length: 7",
     ])
-    func stripsHopByHopFields(lines: String) throws {
+    func `hop-by-hop fields are stripped`(lines: String) throws {
         let text = try Self.answer("HTTP/1.1 200 OK\r\nA: b\r\n\(lines)\r\nC: d\r\nContent-Length: 1\r\n\r\n")
         #expect(text == "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\nContent-Length: 1\r\n\(Self.id)")
     }
 
-    @Test func framesAsAsked() throws {
+    @Test func `the framing is the one that is asked for`() throws {
         let chunked = "HTTP/1.0 200 OK\r\nX: y\r\n\r\n"
         #expect(
             try Self.answer(chunked, framing: .chunked)
@@ -128,7 +128,7 @@ import Testing
         #expect(try Self.answer("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n") == "HTTP/1.1 204 x\r\n\(Self.id)")
     }
 
-    @Test func interimAndUpgradeHeads() throws {
+    @Test func `interim and upgrade heads are written`() throws {
         #expect(
             try Self.answer("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", persistence: .close)
                 == "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\(Self.id)"
@@ -156,7 +156,7 @@ import Testing
             "Cache-Control: no-cache, No-Transform\r\nX-Accel-Buffering: yes\r\n", ""
         ),
     ])
-    func keepsEventStreamsWhole(lines: String, kept: String, added: String) throws {
+    func `event streams stay whole`(lines: String, kept: String, added: String) throws {
         for type in ["text/event-stream", "Text/Event-Stream; charset=utf-8"] {
             let text = try Self.answer(
                 "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\n\(lines)Transfer-Encoding: chunked\r\n\r\n"
@@ -170,7 +170,7 @@ import Testing
         #expect(try Self.answer("\(other)\r\n") == "\(other)\(Self.id)")
     }
 
-    @Test func joinsAControlThatConnectionHides() throws {
+    @Test func `a cache control that Connection names is joined`() throws {
         let text = try Self.answer(
             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: cache-control\r\nCache-Control: no-transform\r\nContent-Length: 1\r\n\r\n"
         )
@@ -190,7 +190,7 @@ import Testing
         ("../v1", "../v1"), ("http://u@up:8080/", "http://u@up:8080/"), ("", ""), ("http://", "http://"),
         ("http://coda.example.com/v1", "http://coda.example.com/v1"),
     ])
-    func rewritesTheUpstreamsOwnLocation(location: String, expected: String) throws {
+    func `the upstream's own location is rewritten`(location: String, expected: String) throws {
         let rewrite = try ResponseRewrite(
             upstream: Upstream(parsing: "http://up:8080/v1"),
             prefix: PathPrefix(parsing: "/coda")
@@ -210,7 +210,7 @@ import Testing
         ("http://up:8080/mcp", "", "/coda", "https://coda.example.com/coda/mcp"),
         ("https://elsewhere.example.com/mcp", "", "/coda", "https://elsewhere.example.com/mcp"),
     ])
-    func aServerThatGetsThePublicHostRedirectsToIt(
+    func `a server that gets the public host redirects to it`(
         location: String,
         upstream: String,
         prefix: String,
@@ -231,7 +231,7 @@ import Testing
         ("/api", "/api", "/", "/"), ("/api?x", "/api", "/", "/?x"), ("/api/x", "/api", "/", "/x"),
         ("/api//evil.example/x", "/api", "/", "/api//evil.example/x"), ("/mcp/", "", "/", "/mcp/"),
     ])
-    func aRelativeLocationIsMappedThroughThePrefix(
+    func `a relative location is mapped through the prefix`(
         location: String,
         upstream: String,
         prefix: String,
@@ -245,7 +245,7 @@ import Testing
         #expect(text.contains("Location: \(expected)\r\n"))
     }
 
-    @Test func aDefaultPortNamesTheSameAuthority() throws {
+    @Test func `a default port names the same authority`() throws {
         let rewrite = try ResponseRewrite(upstream: Upstream(parsing: "http://up"), prefix: .root)
         for location in ["http://up:80/x", "http://up/x", "https://up:443/x"] {
             let text = try Self.answer(
@@ -256,7 +256,7 @@ import Testing
         }
     }
 
-    @Test func theBoundHoldsForManyLocations() throws {
+    @Test func `the bound holds for many locations`() throws {
         let many = String(repeating: "Location:http://up:8080\r\n", count: 190)
         let rewrite = try ResponseRewrite(
             upstream: Upstream(parsing: "http://up:8080"),

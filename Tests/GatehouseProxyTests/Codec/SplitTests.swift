@@ -14,9 +14,9 @@ import Testing
     ]
 
     @Test(arguments: requests)
-    func twoParts(request: String) throws {
+    func `a request in two parts is read alike`(request: String) throws {
         let raw = Array(request.utf8)
-        let (progress, whole) = Bench.parse(raw)
+        let (progress, whole) = CodecFixture.parse(raw)
         try #require(progress == .complete)
         for cut in 0..<raw.count {
             var parser = RequestHeadParser()
@@ -28,9 +28,9 @@ import Testing
     }
 
     @Test(arguments: requests)
-    func oneByteAtATime(request: String) throws {
+    func `a request that comes byte by byte is read alike`(request: String) throws {
         let raw = Array(request.utf8)
-        let (_, whole) = Bench.parse(raw)
+        let (_, whole) = CodecFixture.parse(raw)
         var parser = RequestHeadParser()
         for count in 0..<whole.length {
             try #require(parser.parse(raw.span.extracting(..<count)) == .incomplete)
@@ -40,27 +40,27 @@ import Testing
     }
 
     @Test(arguments: requests)
-    func bodiesInSteps(request: String) {
+    func `a body in steps is read alike`(request: String) {
         let raw = Array(request.utf8)
-        let (_, head) = Bench.parse(raw)
+        let (_, head) = CodecFixture.parse(raw)
         let body = Array(raw[head.length...])
-        let whole = Bench.readBody(body, head.framing, step: max(1, body.count))
+        let whole = CodecFixture.readBody(body, head.framing, step: max(1, body.count))
         #expect(whole.state == .complete)
         for step in 1..<max(2, body.count) {
-            #expect(Bench.readBody(body, head.framing, step: step) == whole)
+            #expect(CodecFixture.readBody(body, head.framing, step: step) == whole)
         }
     }
 
     /// A client that sends one byte at a time must not make the work quadratic: what was scanned is not scanned again. Shown by
     /// damaging it between the calls, which no driver does: a second scan would refuse the control byte.
-    @Test func slowClientsCostNoMore() {
+    @Test func `slow clients cost no more`() {
         let start = Array("GET / HTTP/1.1\r\nHost: a\r\nX: aaaaaaaa".utf8)
         let end = Array("aaaa\r\n\r\n".utf8)
         var parser = RequestHeadParser()
         #expect(parser.parse(start.span) == .incomplete)
         let damaged = Array(start[..<(start.count - 2)]) + [0, 0] + end
         #expect(parser.parse(damaged.span) == .complete)
-        #expect(Bench.parse(damaged).0 == .refused(.requestMalformed))
+        #expect(CodecFixture.parse(damaged).0 == .refused(.requestMalformed))
     }
 
     private func describe(_ head: RequestHead) -> [String] {

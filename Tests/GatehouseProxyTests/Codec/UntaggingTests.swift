@@ -9,20 +9,20 @@ import Testing
         -> String
     {
         let bytes = Array(raw.utf8)
-        let (progress, head) = Bench.parse(bytes)
+        let (progress, head) = CodecFixture.parse(bytes)
         try #require(progress == .complete)
-        let rewrite = Bench.rewrite(query: strip)
+        let rewrite = CodecFixture.rewrite(query: strip)
         let tag = query.flatMap { raw.firstRange(of: $0) }.map { range in
             let start = raw.utf8.distance(from: raw.startIndex, to: range.lowerBound)
             return ByteRange(start, start + raw[range].utf8.count)
         }
-        let output = Bench.output(rewrite.bound(head, injectedCount: 0)) { output in
+        let output = CodecFixture.output(rewrite.bound(head, injectedCount: 0)) { output in
             rewrite.write(
                 head,
                 bytes: bytes.span,
                 prefixLength: 0,
                 injectedLines: UnsafeRawBufferPointer(start: nil, count: 0),
-                requestID: Bench.requestID,
+                requestID: CodecFixture.requestID,
                 untagging: RequestRewrite.Untagging(field: field, query: tag),
                 into: output
             ).count

@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test(arguments: Event.allCases)
-    func eachEventHasItsAnswerInEachState(event: Event) {
+    func `each event has its answer in each state`(event: Event) {
         for place in Place.allCases {
             var machine = Self.machine(at: place)
             let got = Self.happen(event, to: &machine)
@@ -149,7 +149,7 @@ import Testing
     }
 
     /// Any two such events in a row, in any state: the ordering preconditions are never met.
-    @Test func noTwoEventsTrap() {
+    @Test func `no two events trap`() {
         for place in Place.allCases {
             for first in Event.allCases {
                 for second in Event.allCases {
@@ -164,7 +164,7 @@ import Testing
         }
     }
 
-    @Test func dispositionsTellWhatBecomesOfBytes() {
+    @Test func `each state has its disposition for bytes`() {
         let expected: [InboundDisposition] = [
             .head, .head, .head, .hold, .hold, .hold, .gatherBody, .hold, .hold, .forwardBody, .hold, .hold,
             .forwardBody, .dropBody, .tunnel, .discard, .discard, .discard,
@@ -192,7 +192,7 @@ import Testing
 
     // MARK: - Bodies
 
-    @Test func aBodyThatEndsIsRememberedWhereverItEnds() {
+    @Test func `a body that ends is remembered wherever it ends`() {
         var waiting = Self.machine(at: .awaitingHeadWithinBody)
         #expect(waiting.requestCompleted() == .wait)
         #expect(waiting.deadlinePassed() == .refuse(.upstreamTimeout, close: false))
@@ -207,7 +207,7 @@ import Testing
         #expect(draining.requestCompleted() == .close)
     }
 
-    @Test func aBadBodyIsAnsweredWhereAnAnswerIsStillPossible() {
+    @Test func `a bad body is answered where an answer is still possible`() {
         var waiting = Self.machine(at: .awaitingHeadWithinBody)
         #expect(waiting.requestBodyRefused(.bodyTooLarge) == .refuse(.bodyTooLarge, close: true))
         var streaming = Self.machine(at: .streamingWithinBody)
@@ -218,7 +218,7 @@ import Testing
 
     // MARK: - Responses
 
-    @Test func aRejectedCredentialIsRefusedWithoutTheUpstreamsWord() {
+    @Test func `a rejected credential is refused without the upstream's words`() {
         var machine = Self.machine(at: .awaitingHead)
         #expect(
             machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false, refusal: .upstreamCredentialRejected)
@@ -226,7 +226,7 @@ import Testing
         )
     }
 
-    @Test func anEarlyAnswerToExpectContinueCloses() {
+    @Test func `an early answer to an expected 100 (Continue) closes`() {
         var machine = ExchangeMachineTests.forwarding(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
         _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
         #expect(machine.responseCloses == true)
@@ -237,14 +237,14 @@ import Testing
         #expect(sent.responseCloses == false)
     }
 
-    @Test func aResponseThatEndsWithItsConnectionClosesTheClient() {
+    @Test func `a response that ends with its connection closes the client`() {
         var machine = Self.machine(at: .streaming)
         #expect(machine.responseCompleted(mustClose: true) == .finishAndClose(upstream: .reuse))
         var within = Self.machine(at: .streamingWithinBody)
         #expect(within.responseCompleted(mustClose: true) == .finishAndClose(upstream: .close))
     }
 
-    @Test func aClientThatAskedToCloseIsClosed() {
+    @Test func `a client that asked to close is closed`() {
         var machine = ExchangeMachineTests.forwarding(.init(keepsAlive: false, isComplete: true))
         _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
         #expect(machine.responseCloses == true)
@@ -256,7 +256,7 @@ import Testing
         #expect(refused.refusalWritten(remaining: 0) == .finishAndClose(upstream: .close))
     }
 
-    @Test func aRequestThatComesWhileDrainingIsTheLast() {
+    @Test func `a request that comes while draining is the last`() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.get)
         _ = machine.drainBegan()

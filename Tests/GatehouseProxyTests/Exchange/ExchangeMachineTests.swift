@@ -46,7 +46,7 @@ import Testing
         return machine
     }
 
-    @Test func aRequestWalksInOrderAndItsConnectionServesAnother() {
+    @Test func `a request passes the phases in order, and its connection serves another`() {
         var machine = Self.forwarding()
         #expect(machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false) == .wait)
         #expect(machine.responseCloses == false)
@@ -55,7 +55,7 @@ import Testing
         #expect(machine.headReceived(Self.get) == .route)
     }
 
-    @Test func nothingIsForwardedBeforeTheDecisionIsRecorded() {
+    @Test func `nothing is forwarded before the decision is recorded`() {
         var machine = Self.at(.record)
         #expect(machine.decisionRecorded(.pending(ticket: 7)) == .awaitRecord(ticket: 7))
         #expect(machine.disposition == .hold)
@@ -65,7 +65,7 @@ import Testing
         #expect(machine.decisionSettled(durable: true) == .wait)
     }
 
-    @Test func aDecisionThatCannotBeRecordedRefuses() {
+    @Test func `a decision that cannot be recorded refuses`() {
         var waited = Self.at(.record)
         _ = waited.decisionRecorded(.pending(ticket: 1))
         #expect(waited.decisionSettled(durable: false) == .refuse(.auditUnavailable, close: false))
@@ -114,7 +114,7 @@ import Testing
 
     static func box(_ phase: ExchangeMachine.Phase) -> Box { Box(at(phase)) }
 
-    @Test func eachPhaseCanRefuse() {
+    @Test func `each phase can refuse`() {
         func step(_ phase: ExchangeMachine.Phase, _ event: (inout ExchangeMachine) -> ExchangeAction) -> ExchangeAction
         {
             var machine = Self.at(phase)
@@ -226,14 +226,14 @@ import Testing
         #expect(gathered { $0.upstreamFailed(.upstreamReset) } == .wait)
     }
 
-    @Test func aRefusalKeepsTheConnection() {
+    @Test func `a refusal keeps the connection`() {
         var machine = Self.at(.authentication)
         #expect(machine.authenticated(.refused(.assertionMissing)) == .refuse(.assertionMissing, close: false))
         #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
         #expect(machine.isIdle == true)
     }
 
-    @Test func theBodyOfARefusedRequestIsDroppedUpToTheBound() {
+    @Test func `the body of a refused request is dropped up to the bound`() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.post)
         _ = machine.routed(false)
@@ -244,7 +244,7 @@ import Testing
         #expect(machine.isIdle == true)
     }
 
-    @Test func aLongBodyOfARefusedRequestClosesAfterTheAnswer() {
+    @Test func `a long body of a refused request closes after the answer`() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.post)
         _ = machine.routed(false)
@@ -256,7 +256,7 @@ import Testing
         #expect(machine.disposition == .discard)
     }
 
-    @Test func aBodyOfUnknownLengthIsDroppedUntilTheBound() {
+    @Test func `a body of unknown length is dropped until the bound`() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(Self.post)
         _ = machine.routed(false)
@@ -265,20 +265,20 @@ import Testing
         #expect(machine.bodyDropped(1) == .close)
     }
 
-    @Test func aClientThatWaitsForContinueIsNotKept() {
+    @Test func `a client that waits for 100 (Continue) is not kept`() {
         var machine = ExchangeMachine()
         _ = machine.headReceived(.init(keepsAlive: true, isComplete: false, expectsContinue: true))
         #expect(machine.routed(false) == .refuse(.routeUnknown, close: true))
         #expect(machine.refusalWritten(remaining: 5) == .finishAndClose(upstream: .close))
     }
 
-    @Test func aMalformedHeadClosesTheConnection() {
+    @Test func `a malformed head closes the connection`() {
         var machine = ExchangeMachine()
         #expect(machine.headRefused(.requestMalformed) == .refuse(.requestMalformed, close: true))
         #expect(machine.refusalWritten(remaining: nil) == .finishAndClose(upstream: .close))
     }
 
-    @Test func anEarlyResponseDoesNotReuseTheUpstream() {
+    @Test func `an early response does not reuse the upstream`() {
         var machine = Self.forwarding(Self.post)
         #expect(machine.disposition == .forwardBody)
         _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)
@@ -288,7 +288,7 @@ import Testing
         #expect(machine.isIdle == true)
     }
 
-    @Test func anUpstreamThatFailsBeforeItsAnswerIsRefusedAndAfterItIsCut() {
+    @Test func `an upstream that fails before its answer is refused, and one that fails after it is cut`() {
         var before = Self.forwarding()
         #expect(before.upstreamFailed(.upstreamReset) == .refuse(.upstreamReset, close: false))
         var after = Self.forwarding()
@@ -297,14 +297,14 @@ import Testing
         #expect(after.isClosed == true)
     }
 
-    @Test func aClientThatGoesAwayEndsTheExchange() {
+    @Test func `a client that goes away ends the exchange`() {
         var machine = Self.forwarding()
         #expect(machine.clientClosed() == .abort(.clientClosed))
         var idle = ExchangeMachine()
         #expect(idle.clientClosed() == .close)
     }
 
-    @Test func timeoutsAreAnsweredAsTheStateAllows() {
+    @Test func `timeouts are answered as the state allows`() {
         var waiting = Self.forwarding()
         #expect(waiting.deadlinePassed() == .refuse(.upstreamTimeout, close: false))
         var stalled = Self.forwarding(Self.post)
@@ -318,7 +318,7 @@ import Testing
 
     static let safe = ExchangeMachine.Request(keepsAlive: true, isComplete: true, isSafe: true)
 
-    @Test func aDeadReusedConnectionIsReplacedOnce() {
+    @Test func `a dead reused connection is replaced once`() {
         var machine = Self.forwarding(Self.safe, isReused: true)
         #expect(machine.keepsOpening == true)
         #expect(machine.upstreamClosed() == .connect(again: true))
@@ -350,7 +350,7 @@ import Testing
         #expect(streaming.upstreamClosed() == .abort(.upstreamClosed))
     }
 
-    @Test func anUpgradeThatWasNotAskedForIsMalformed() {
+    @Test func `an upgrade that was not asked for is malformed`() {
         var machine = Self.forwarding()
         #expect(
             machine.responseHeadReceived(reusesUpstream: false, isUpgrade: true)
@@ -416,7 +416,7 @@ import Testing
         #expect(machine.outputWritten() == .cut)
     }
 
-    @Test func aStreamEndsWhenItsAssertionExpires() {
+    @Test func `a stream ends when its assertion expires`() {
         var machine = Self.forwarding()
         #expect(machine.assertionExpired() == .wait)
         _ = machine.responseHeadReceived(reusesUpstream: true, isUpgrade: false)

@@ -22,7 +22,7 @@ import Testing
         #expect(gateway.audit.outcomes.last?.refusal == request.reason, "\(request.name)")
     }
 
-    @Test func ambiguousHeadsReachNobody() async throws {
+    @Test func `ambiguous heads reach no upstream`() async throws {
         try await Gateway.run(routes: Self.routes) { gateway in
             for request in AmbiguousRequest.heads + AmbiguousRequest.oversized { try refused(request, by: gateway) }
             #expect(!gateway.upstream.hasConnection)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func anAmbiguousHeadIsRefusedBehindAGoodRequestToo() async throws {
+    @Test func `an ambiguous head is refused behind a good request, too`() async throws {
         try await Gateway.run(routes: Self.routes) { gateway in
             for request in AmbiguousRequest.heads {
                 // An empty line before a request is let pass once, so these two are fine where they stand.
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func ambiguousBodiesReachNobody() async throws {
+    @Test func `ambiguous bodies reach no upstream`() async throws {
         try await Gateway.run(routes: Self.routes) { gateway in
             for request in AmbiguousRequest.bodies {
                 let text = String(decoding: request.raw, as: UTF8.self)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func aBodyThatTurnsBadLaterIsNeverCompletedUpstream() async throws {
+    @Test func `a body that turns bad later is never completed upstream`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Transfer-Encoding: chunked"]) + "3\r\nabc\r\n")

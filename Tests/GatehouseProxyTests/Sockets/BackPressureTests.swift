@@ -38,7 +38,7 @@ import Testing
         return got
     }
 
-    @Test func aClientThatDoesNotReadStopsTheUpstream() async throws {
+    @Test func `a client that does not read stops the upstream`() async throws {
         let body = Self.pattern(Self.size)
         try await Gateway.run { gateway in
             let client = try gateway.client(receiveBuffer: 16 << 10)
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func anUpstreamThatDoesNotReadStopsTheClient() async throws {
+    @Test func `an upstream that does not read stops the client`() async throws {
         let body = Self.pattern(Self.size)
         try await Gateway.run(
             upstream: try RawListener(receiveBuffer: 16 << 10),
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func aTunnelHasBackPressureToo() async throws {
+    @Test func `a tunnel has back-pressure, too`() async throws {
         let body = Self.pattern(Self.size)
         try await Gateway.run { gateway in
             let client = try gateway.client(receiveBuffer: 16 << 10)
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func aBodyThatComesBeforeTheDecisionIsHeldUpToTheBoundAndThenPasses() async throws {
+    @Test func `a body that comes before the decision is held up to the bound, and then passes`() async throws {
         let body = Self.pattern(Self.size)
         try await Gateway.run(routes: { [try Gateway.route($0.url, limits: RouteLimits(body: Self.size))] }) {
             gateway in

@@ -36,7 +36,7 @@ import Testing
         return (client, upstream)
     }
 
-    @Test func eachEventArrivesBeforeTheNextIsSent() async throws {
+    @Test func `each event arrives before the next is sent`() async throws {
         try await Gateway.run { gateway in
             let (client, upstream) = try open(gateway)
             for number in 0..<5 {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func noCommentIsPutBehindAHeadThatBringsItsFirstEvent() async throws {
+    @Test func `no comment is put behind a head that brings its first event`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func fieldsThatTheUpstreamSetStay() async throws {
+    @Test func `fields that the upstream set stay`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func silenceIsBrokenBetweenEvents() async throws {
+    @Test func `silence is broken between events`() async throws {
         try await Gateway.run(limits: Self.impatient) { gateway in
             let (client, upstream) = try open(gateway)
             try client.receive(exactly: Self.comment)
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: ["8\r\ndata: 1\n\r\n", "5\r\ndata", "9\r\ndata: 1\n\n", "9\r\ndata: 1\n\n\r", "4", "4\r"])
-    func silenceIsNotBrokenInsideAnEventOrAChunk(part: String) async throws {
+    func `silence is not broken inside an event or a chunk`(part: String) async throws {
         try await Gateway.run(limits: Self.impatient) { gateway in
             let (client, upstream) = try open(gateway)
             // A second stream whose comments show that sweeps went by.
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatLeavesClosesTheUpstreamAtOnce() async throws {
+    @Test func `a client that leaves closes the upstream at once`() async throws {
         try await Gateway.run { gateway in
             for abort in [RawSocket.close, RawSocket.reset] {
                 let (client, upstream) = try open(gateway)
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func aStreamEndsWhenItsAssertionExpires() async throws {
+    @Test func `a stream ends when its assertion expires`() async throws {
         try await Gateway.run { gateway in
             gateway.callers["short"] = .caller(
                 ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test func anExpiredStreamWithinAnEventIsCut() async throws {
+    @Test func `an expired stream within an event is cut`() async throws {
         try await Gateway.run { gateway in
             gateway.callers["short"] = .caller(
                 ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
@@ -147,7 +147,7 @@ import Testing
         }
     }
 
-    @Test func aShortExchangeIsLeftToItsEnd() async throws {
+    @Test func `a short exchange is left to its end`() async throws {
         try await Gateway.run { gateway in
             gateway.callers["short"] = .caller(
                 ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func silenceBeyondTheIdleTimeoutEndsAStream() async throws {
+    @Test func `silence beyond the idle timeout ends a stream`() async throws {
         try await Gateway.run(routes: {
             [try Gateway.route($0.url, timeouts: RouteTimeouts(idle: .milliseconds(1)))]
         }) { gateway in
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test func nothingIsPutIntoACompressedStreamAndItStillEndsWithItsAssertion() async throws {
+    @Test func `nothing is put into a compressed stream, and it still ends with its assertion`() async throws {
         try await Gateway.run(limits: Self.impatient) { gateway in
             gateway.callers["short"] = .caller(
                 ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
@@ -203,7 +203,7 @@ import Testing
 
     /// Readers leave a byte order mark out at the very start only, and there our comment may stand.
     @Test(arguments: [[3], [1, 2], [1, 1, 1], [5], [0]])
-    func aByteOrderMarkNeverStandsBehindAComment(pieces: [Int]) async throws {
+    func `a byte order mark never stands behind a comment`(pieces: [Int]) async throws {
         let all = [UInt8]([0xEF, 0xBB, 0xBF]) + Array("data: 1\n\n".utf8)
         try await Gateway.run { gateway in
             for isOld in [false, true] {
@@ -231,7 +231,7 @@ import Testing
 
     /// The size of a chunk that comes before its bytes is passed on at once, so the mark cannot be left out.
     @Test(arguments: [[3], [1, 2]])
-    func aByteOrderMarkBehindAPassedChunkSizeBecomesLineEnds(pieces: [Int]) async throws {
+    func `a byte order mark behind a passed chunk size becomes line ends`(pieces: [Int]) async throws {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         try await Gateway.run { gateway in
             let (client, upstream) = try open(gateway)
@@ -247,7 +247,7 @@ import Testing
     }
 
     /// Bytes that come with the head are first, and stay unchanged; so do those that only begin like a mark.
-    @Test func aByteOrderMarkThatIsFirstStays() async throws {
+    @Test func `a byte order mark that is first stays`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -272,7 +272,7 @@ import Testing
         }
     }
 
-    @Test func aStreamToAnOldClientHasNoChunks() async throws {
+    @Test func `a stream to an old client has no chunks`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
@@ -286,7 +286,7 @@ import Testing
         }
     }
 
-    @Test func aStreamWithoutChunksReachesTheClientInChunks() async throws {
+    @Test func `a stream without chunks reaches the client in chunks`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -303,7 +303,7 @@ import Testing
         }
     }
 
-    @Test func aReloadEndsTheStreamsOfARouteThatItTakesAwayAndOfNoOther() async throws {
+    @Test func `a reload ends the streams of a route that it takes away, and of no other`() async throws {
         try await Gateway.run(limits: Self.impatient) { gateway in
             let (client, upstream) = try open(gateway)
             // The same route made anew, with another token: nothing changes for who is in.

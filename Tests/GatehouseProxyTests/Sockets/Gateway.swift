@@ -19,7 +19,7 @@ final class Gateway: Sendable {
     let address: RawSocket.Address
     /// Answers of the upstream that were taken for the rejection of a token.
     let rejections: Watched<Int>
-    /// What the log was told at `warning` and above.
+    /// The log's lines at `warning` and above.
     let warnings: Watched<[String]>
 
     static let token = "coda-token-1"

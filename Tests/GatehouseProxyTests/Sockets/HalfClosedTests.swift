@@ -10,7 +10,7 @@ import Testing
     private static let probe = "HTTP/1.1 100 Continue\r\n\r\n"
 
     @Test(arguments: ["GET", "POST"])
-    func anAnswerReachesWhoHasEndedItsSide(method: String) async throws {
+    func `an answer reaches a client that has ended its side`(method: String) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(method == "GET" ? Gateway.get() : Gateway.post(body: "question"))
@@ -28,7 +28,7 @@ import Testing
     }
 
     /// An answer longer than the kernel's buffers: the end of the client's side must not cut it.
-    @Test func aLongAnswerReachesItWhole() async throws {
+    @Test func `a long answer reaches a half-closed client whole`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client(receiveBuffer: 4 << 10)
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func requestsThatWereSentTogetherAreAllAnswered() async throws {
+    @Test func `requests that were sent together are all answered`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get("/1") + Gateway.get("/2") + Gateway.get("/3"))
@@ -70,7 +70,7 @@ import Testing
     }
 
     /// A refusal is an answer, too: of a route that is none, and of a body that never ends.
-    @Test func aRefusalReachesIt() async throws {
+    @Test func `a refusal reaches a half-closed client`() async throws {
         try await Gateway.run { gateway in
             for request in [
                 Gateway.get().replacing("coda.example", with: "nobody.example"),
@@ -89,7 +89,7 @@ import Testing
     }
 
     /// Half a head, and half a body: nothing could be answered.
-    @Test func aRequestThatIsNotWholeEndsWithItsInput() async throws {
+    @Test func `a request that is not whole ends with its input`() async throws {
         try await Gateway.run { gateway in
             let head = try gateway.client()
             try head.send("GET / HTTP/1.1\r\nHost: coda")
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func anEventStreamGoesOnForIt() async throws {
+    @Test func `an event stream goes on for a half-closed client`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -125,7 +125,7 @@ import Testing
 
     /// One that has gone as a whole looks the same at first: its upstream is closed at once all the same, without a byte of an answer.
     @Test(arguments: [true, false])
-    func whoHasGoneIsFoundOut(streams: Bool) async throws {
+    func `a client that has gone is found out`(streams: Bool) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.post(body: "x"))
@@ -142,7 +142,7 @@ import Testing
     }
 
     /// No interim response may be sent to HTTP/1.0 (RFC 9110, section 15.2), so the answer itself finds out that nobody waits for it.
-    @Test func whoHasGoneFromHTTP10IsFoundOutByTheAnswer() async throws {
+    @Test func `a client of HTTP/1.0 that has gone is found out by the answer`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func aResetOfHTTP10EndsTheCallAtOnce() async throws {
+    @Test func `a reset by a client of HTTP/1.0 ends the call at once`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")

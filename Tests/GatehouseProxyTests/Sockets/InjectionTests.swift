@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func theInjectedHeaderArrivesOnceWhateverTheClientSends() async throws {
+    @Test func `the injected header arrives once, whatever the client sends`() async throws {
         let head = try await head([
             "X-Coda-Api-Key: mine", "x-coda-api-key: mine", "X_Coda_Api_Key: mine", "x-coda_api-key: mine",
             "X-CODA-API-KEY:mine",
@@ -49,7 +49,7 @@ import Testing
         "Cookie: CF_Authorization=leak", "Connection: X-Hop\r\nX-Hop: leak", "Origin: https://coda.example",
         "X-Request-Id: leak", "X_Request_Id: leak", "Accept-Encoding: leak", "Connection: close, x-a\r\nX-A: leak",
     ])
-    func whatMustNotPassDoesNot(lines: String) async throws {
+    func `fields that must not pass do not`(lines: String) async throws {
         let head = try await head([lines])
         #expect(!head.contains("leak"))
         #expect(!head.contains("coda.example"))
@@ -58,7 +58,7 @@ import Testing
         #expect(values("x-coda-api-key", in: head) == [Gateway.token])
     }
 
-    @Test func whatMayPassDoes() async throws {
+    @Test func `fields that may pass do`() async throws {
         let lines = [
             "X-Forwarded-For: 192.0.2.1", "Cf-Ray: r", "Cf-Connecting-Ip: 192.0.2.1", "Accept: text/event-stream",
             "Mcp-Session-Id: s", "traceparent: 00-00000000000000000000000000000001-0000000000000002-01",
@@ -70,24 +70,24 @@ import Testing
         #expect(values("host", in: head).count == 1)
     }
 
-    @Test func onlyTheAccessCookieIsTakenOut() async throws {
+    @Test func `only the cookie of Access is taken out`() async throws {
         let head = try await head(["Cookie: a=1; CF_Authorization=secret; b=CF_Authorization"])
         #expect(values("cookie", in: head) == ["a=1; b=CF_Authorization"])
     }
 
-    @Test func thePrefixIsReplacedByTheUpstreamsPath() async throws {
+    @Test func `the prefix is replaced by the upstream's path`() async throws {
         let route = { (url: String) in try Gateway.route(url + "/base", path: "/coda") }
         #expect(try await head([], to: "/coda/x?y=%20", route: route).hasPrefix("GET /base/x?y=%20 HTTP/1.1\r\n"))
         #expect(try await head([], to: "/coda", route: route).hasPrefix("GET /base HTTP/1.1\r\n"))
     }
 
-    @Test func theHostIsTheUpstreamsUnlessPreserved() async throws {
+    @Test func `the host is the upstream's unless preserved`() async throws {
         #expect(values("host", in: try await head([]))[0].hasPrefix("127.0.0.1:"))
         let preserved = try await head([], route: { try Gateway.route($0, preservesHost: true) })
         #expect(values("host", in: preserved) == ["coda.example"])
     }
 
-    @Test func valuesMayNameTheCaller() async throws {
+    @Test func `values may name the caller`() async throws {
         let head = try await head([
             "X-Who: root", "x_who: root",
         ]) {
@@ -101,7 +101,7 @@ import Testing
     }
 
     /// An upstream behind Access itself gets the route's own service token, whatever the client sends under its names.
-    @Test func aServiceTokenOfTheRoutesTakesThePlaceOfTheClients() async throws {
+    @Test func `a service token of the route's takes the place of the client's`() async throws {
         let head = try await head([
             "CF-Access-Client-Id: leak", "cf_access_client_secret: leak", "Cf-Access-Client-Id: leak",
             "Cf-Access-Token: leak",
@@ -116,7 +116,7 @@ import Testing
         #expect(!head.contains("leak"))
     }
 
-    @Test func theAssertionIsHandedOnWhereARouteSaysSo() async throws {
+    @Test func `the assertion is handed on where a route says so`() async throws {
         let head = try await head(["Cf-Access-Token: leak"]) {
             try Gateway.route(
                 $0,
@@ -128,7 +128,7 @@ import Testing
         #expect(!head.lowercased().contains("cf-access-jwt"))
     }
 
-    @Test func theRoutesOwnStripsApply() async throws {
+    @Test func `the route's own strips apply`() async throws {
         let strip = Route.Strip(headers: [try HeaderPattern(parsing: "X-Coda-*")], query: ["coda_api_key"])
         let head = try await head(
             ["X-Coda-Base-Url: http://evil", "x_coda_other: y"],
@@ -141,7 +141,7 @@ import Testing
         #expect(!head.lowercased().contains("coda_other"))
     }
 
-    @Test func aLocationOfTheUpstreamsOwnIsMadePublic() async throws {
+    @Test func `a location of the upstream's own is made public`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())

@@ -6,7 +6,7 @@ import Testing
 
 /// Overload, drain, and a configuration that is replaced while requests run.
 @Suite struct LifecycleTests {
-    @Test func connectionsBeyondTheLimitAreToldWhy() async throws {
+    @Test func `connections beyond the limit get the reason`() async throws {
         var limits = ServerLimits()
         limits.connections = 2
         try await Gateway.run(limits: limits) { gateway in
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func drainingEndsWhatIsUnderWayInItsOwnTime() async throws {
+    @Test func `draining ends what is under way in its own time`() async throws {
         try await Gateway.run { gateway in
             let idle = try gateway.client()
             let connection = try gateway.exchange(idle)
@@ -54,7 +54,7 @@ import Testing
     }
 
     /// A client that has connected, and has not been accepted or has said nothing yet, has its first request on the way.
-    @Test func aFreshConnectionIsServedOnceMoreInADrain() async throws {
+    @Test func `a fresh connection is served once more in a drain`() async throws {
         try await Gateway.run { gateway in
             let idle = try gateway.client()
             let connection = try gateway.exchange(idle)
@@ -76,7 +76,7 @@ import Testing
     }
 
     /// While another instance takes new connections, the idle ones learn that theirs closes from the answer to one more request.
-    @Test func anIdleConnectionIsServedOnceMoreWhereAnotherTakesOver() async throws {
+    @Test func `an idle connection is served once more where another takes over`() async throws {
         try await Gateway.run { gateway in
             let idle = try gateway.client()
             _ = try gateway.exchange(idle)
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func aDrainedStreamEndsAtAnEventBoundary() async throws {
+    @Test func `a drained stream ends at an event boundary`() async throws {
         try await Gateway.run { gateway in
             let idle = try gateway.client()
             let upstream = try gateway.exchange(idle)
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func aStreamBetweenEventsEndsAtOnce() async throws {
+    @Test func `a stream between events ends at once`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test func whatDoesNotEndInTimeIsCut() async throws {
+    @Test func `what does not end in time is cut`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -139,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatTakesNothingDoesNotOutliveTheGrace() async throws {
+    @Test func `a client that takes nothing does not outlive the grace`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client(receiveBuffer: 4 << 10)
             try client.send(Gateway.get("/", "Connection: close"))
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func aNewSnapshotIsUsedFromTheNextRequestOn() async throws {
+    @Test func `a new snapshot is used from the next request on`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let connection = try gateway.exchange(client)
@@ -173,7 +173,7 @@ import Testing
         }
     }
 
-    @Test func anUpstreamThatLeavesTheConfigurationServesWhatIsUnderWay() async throws {
+    @Test func `an upstream that leaves the configuration serves what is under way`() async throws {
         let other = try RawListener()
         try await Gateway.run { gateway in
             let client = try gateway.client()
@@ -193,7 +193,7 @@ import Testing
         }
     }
 
-    @Test func noRequestFailsWhileSnapshotsAreReplaced() async throws {
+    @Test func `no request fails while snapshots are replaced`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             var connection = try gateway.exchange(client)

@@ -6,7 +6,7 @@ import Testing
 
 /// Plain requests and responses, byte for byte.
 @Suite struct PlainExchangeTests {
-    @Test func aGetPassesAndIsRecorded() async throws {
+    @Test func `a GET passes and is recorded`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get("/mcp?x=1", "Cf-Ray: ray-1", "Cf-Connecting-Ip: 192.0.2.7"))
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func bothSidesAreReused() async throws {
+    @Test func `both sides are reused`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let connection = try gateway.exchange(client)
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func oneClientsConnectionServesAnother() async throws {
+    @Test func `one client's upstream connection serves another`() async throws {
         try await Gateway.run { gateway in
             let connection = try gateway.exchange(try gateway.client())
             _ = try gateway.exchange(try gateway.client(), over: connection)
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
+    @Test func `pipelined requests are answered in order`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let count = 5
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func aBodyWithLengthPassesInBothDirections() async throws {
+    @Test func `a body with length passes in both directions`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Content-Length: 11"]) + "hello")
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 7, 1000])
-    func chunkedBodiesPassByteForByteHoweverTheyAreCut(step: Int) async throws {
+    func `chunked bodies pass byte for byte, however they are cut`(step: Int) async throws {
         let body = "3\r\nabc\r\n0A;x=\"y z\"\r\n0123456789\r\n1\r\n\n\r\n0\r\nX-Checksum: 7\r\n\r\n"
         func pieces(_ text: String) -> [String] {
             let bytes = Array(text.utf8)
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func trailersThatCouldSmuggleAreStripped() async throws {
+    @Test func `trailers that could smuggle are stripped`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func headHasNoBodyWhateverItsLengthSays() async throws {
+    @Test func `an answer to HEAD has no body, whatever its length says`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("HEAD", []))
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test(arguments: [204, 304])
-    func responsesWithoutBodyKeepBothConnections(status: Int) async throws {
+    func `responses without body keep both connections`(status: Int) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func interimResponsesAreForwarded() async throws {
+    @Test func `interim responses are forwarded`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -185,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func expectContinueWaitsForTheUpstream() async throws {
+    @Test func `an expected 100 (Continue) waits for the upstream`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Content-Length: 4", "Expect: 100-continue"]))
@@ -201,7 +201,9 @@ import Testing
         }
     }
 
-    @Test func aFinalAnswerToExpectContinueClosesBecauseTheBodyMayOrMayNotFollow() async throws {
+    @Test func `a final answer to an expected 100 (Continue) closes, because the body may or may not follow`()
+        async throws
+    {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Content-Length: 4", "Expect: 100-continue"]))
@@ -216,7 +218,7 @@ import Testing
         }
     }
 
-    @Test func clientsOfHTTP10GetPlainBodiesAndAClose() async throws {
+    @Test func `clients of HTTP/1.0 get plain bodies and a close`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
@@ -233,7 +235,7 @@ import Testing
         }
     }
 
-    @Test func clientsOfHTTP10MayAskToBeKept() async throws {
+    @Test func `clients of HTTP/1.0 may ask to be kept`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let request =
@@ -253,7 +255,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatAsksToCloseIsClosed() async throws {
+    @Test func `a client that asks to close is closed`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get("/", "Connection: close"))
@@ -268,7 +270,7 @@ import Testing
         }
     }
 
-    @Test func aResponseThatEndsWithItsConnectionReachesTheClientInChunks() async throws {
+    @Test func `a response that ends with its connection reaches the client in chunks`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -287,7 +289,7 @@ import Testing
         }
     }
 
-    @Test func aClientOfHTTP10GetsItToTheEndOfItsOwn() async throws {
+    @Test func `a client of HTTP/1.0 gets such a response to the end of its own connection`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
@@ -300,7 +302,7 @@ import Testing
     }
 
     /// The last chunk is what tells a whole body from one that is cut.
-    @Test func aResponseThatEndsInAResetIsCut() async throws {
+    @Test func `a response that ends in a reset is cut`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -316,7 +318,7 @@ import Testing
 
     /// Without chunks, only a reset does. It must not look like the end.
     @Test(arguments: ["", "Transfer-Encoding: chunked\r\n"])
-    func aClientOfHTTP10SeesACutResponseReset(fields: String) async throws {
+    func `a client of HTTP/1.0 sees a cut response reset`(fields: String) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send("GET / HTTP/1.0\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: alice\r\n\r\n")
@@ -330,7 +332,7 @@ import Testing
         }
     }
 
-    @Test func anAnswerBeforeTheBodyHasComeKeepsTheClientAndDropsTheRest() async throws {
+    @Test func `an answer before the body has come keeps the client, and drops the rest`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Content-Length: 10"]) + "12345")

@@ -11,7 +11,7 @@ import Testing
         try await Polling.until("\(count) idle connections") { try await gateway.idle() == count }
     }
 
-    @Test func aConnectionThatDiedWhileIdleIsNotUsed() async throws {
+    @Test func `a connection that died while idle is not used`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let first = try gateway.exchange(client)
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func aSafeRequestIsSentAgainOnceWhenAReusedConnectionCloses() async throws {
+    @Test func `a safe request is sent again once when a reused connection closes`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let first = try gateway.exchange(client)
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func aSafeRequestThatIsSentAgainSucceeds() async throws {
+    @Test func `a safe request that is sent again succeeds`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let first = try gateway.exchange(client)
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func otherIdleConnectionsAreNotTriedAfterOneTurnedOutDead() async throws {
+    @Test func `other idle connections are not tried after one turned out dead`() async throws {
         try await Gateway.run { gateway in
             // Two exchanges at once leave two idle connections.
             let clients = [try gateway.client(), try gateway.client()]
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func aPostThatMayHaveArrivedIsNotSentAgain() async throws {
+    @Test func `a POST that may have arrived is not sent again`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let first = try gateway.exchange(client)
@@ -99,7 +99,7 @@ import Testing
 
     /// The loop is held while the upstream resets, so that it writes before it could have seen that.
     @Test(arguments: ["", "with more to come"])
-    func aPostWhoseWriteFailedOutrightIsSentAgain(rest: String) async throws {
+    func `a POST whose write failed outright is sent again`(rest: String) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let first = try gateway.exchange(client)
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func idleConnectionsAreClosedBeforeTheUpstreamDoes() async throws {
+    @Test func `idle connections are closed before the upstream does`() async throws {
         var limits = ServerLimits()
         limits.upstreamKeepAlive = .milliseconds(1)
         try await Gateway.run(limits: limits) { gateway in
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func noMoreAreKeptThanTheBound() async throws {
+    @Test func `no more connections are kept than the bound`() async throws {
         var limits = ServerLimits()
         limits.upstreamIdle = 1
         try await Gateway.run(limits: limits) { gateway in
@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test(arguments: ["garbage", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"])
-    func aConnectionWithBytesBehindItsResponseServesNoOther(extra: String) async throws {
+    func `a connection with bytes behind its response serves no other`(extra: String) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get() + Gateway.get("/next"))
@@ -176,7 +176,7 @@ import Testing
         }
     }
 
-    @Test func aConnectionThatSpeaksWhileIdleIsClosed() async throws {
+    @Test func `a connection that speaks while idle is closed`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let first = try gateway.exchange(client)
@@ -188,7 +188,7 @@ import Testing
     }
 
     @Test(arguments: ["HTTP/1.1 200 OK\r\nConnection: close\r\n", "HTTP/1.0 200 OK\r\n"])
-    func anUpstreamThatSaysItClosesIsNotReused(head: String) async throws {
+    func `an upstream that says it closes is not reused`(head: String) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())

@@ -42,7 +42,7 @@ import Testing
         return decision
     }
 
-    @Test func everyStepRefusesAndKeepsTheConnection() async throws {
+    @Test func `every step refuses and keeps the connection`() async throws {
         let grants = Policy(grants: [
             Grant(users: [Glob("alice@*")], serviceTokens: [], tools: nil, prompts: nil, resources: nil)
         ])
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func theConnectionSurvivesARefusedBodyUpToTheBound() async throws {
+    @Test func `the connection survives a refused body up to the bound`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let full = String(repeating: "x", count: ExchangeMachine.droppedBody)
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func aLongerBodyClosesTheConnectionAfterTheAnswer() async throws {
+    @Test func `a longer body closes the connection after the answer`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let long = String(repeating: "x", count: ExchangeMachine.droppedBody + 1)
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func aChunkedBodyBeyondTheBoundClosesInTheMiddle() async throws {
+    @Test func `a chunked body beyond the bound closes in the middle`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Transfer-Encoding: chunked"], as: "forged"))
@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatWaitsForContinueIsClosed() async throws {
+    @Test func `a client that waits for 100 (Continue) is closed`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Content-Length: 4", "Expect: 100-continue"], as: "forged"))
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test func aRefusedHeadRequestHasNoBody() async throws {
+    @Test func `a refused HEAD has no body`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("HEAD", as: "forged"))
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func anUnknownKeyWaitsForTheRefreshAndThenPasses() async throws {
+    @Test func `an unknown key waits for the refresh and then passes`() async throws {
         try await Gateway.run { gateway in
             gateway.callers.leaveUndecided("rotated", then: .caller(ScriptedCallers.person("new@example.com")))
             let client = try gateway.client()
@@ -161,7 +161,7 @@ import Testing
         }
     }
 
-    @Test func whoWaitedForKeysIsJudgedByTheConfigurationThatIsInForceThen() async throws {
+    @Test func `a request that waited for keys is judged by the configuration that is in force then`() async throws {
         try await Gateway.run { gateway in
             let closed = try Gateway.route(gateway.upstream.url, policy: Policy(grants: []))
             let elsewhere = try Gateway.route(gateway.upstream.url, host: "other.example")
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func anUnknownKeyThatStaysUnknownIsRefused() async throws {
+    @Test func `an unknown key that stays unknown is refused`() async throws {
         try await Gateway.run { gateway in
             gateway.callers.leaveUndecided("stranger", then: .refused(.assertionKeyUnknown))
             let client = try gateway.client()
@@ -193,7 +193,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatLeavesWhileKeysAreAwaitedIsForgotten() async throws {
+    @Test func `a client that leaves while keys are awaited is forgotten`() async throws {
         try await Gateway.run { gateway in
             gateway.callers.leaveUndecided("rotated", then: .caller(ScriptedCallers.person("new@example.com")))
             let client = try gateway.client()
@@ -207,7 +207,7 @@ import Testing
         }
     }
 
-    @Test func keysThatNeverSettleEndTheWait() async throws {
+    @Test func `keys that never settle end the wait`() async throws {
         try await Gateway.run { gateway in
             gateway.callers.leaveUndecided("rotated", then: .refused(.assertionKeyUnknown))
             let client = try gateway.client()
@@ -218,7 +218,7 @@ import Testing
         }
     }
 
-    @Test func nothingIsForwardedBeforeTheDecisionIsDurable() async throws {
+    @Test func `nothing is forwarded before the decision is durable`() async throws {
         try await Gateway.run { gateway in
             gateway.audit.answer(.pending)
             let client = try gateway.client()
@@ -234,7 +234,7 @@ import Testing
         }
     }
 
-    @Test func aReusedConnectionSeesNothingBeforeTheDecisionIsDurableEither() async throws {
+    @Test func `a reused connection sees nothing before the decision is durable, either`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             let connection = try gateway.exchange(client)
@@ -250,7 +250,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func aDecisionThatCannotBeRecordedIsNotForwarded(late: Bool) async throws {
+    func `a decision that cannot be recorded is not forwarded`(late: Bool) async throws {
         try await Gateway.run { gateway in
             gateway.audit.answer(late ? .pending : .unavailable)
             let client = try gateway.client()

@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func nothingIsLeftOfClientsThatLeaveAtAnyPoint(seed: UInt64) async throws {
+    func `nothing is left of clients that leave at any point`(seed: UInt64) async throws {
         let upstream = Upstream()
         let isOver = Watched(false)
         var limits = ServerLimits()

@@ -7,7 +7,7 @@ import Testing
 /// Timeouts, and upstreams that fail.
 @Suite struct TimeoutTests {
     @Test(arguments: ["", "GET /mcp HTTP/1.1\r\nHost: cod"])
-    func aHeadThatDoesNotComeClosesTheConnection(begun: String) async throws {
+    func `a head that does not come closes the connection`(begun: String) async throws {
         var limits = ServerLimits()
         limits.headTimeout = .milliseconds(1)
         try await Gateway.run(limits: limits) { gateway in
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func anIdleClientIsClosedAfterItsKeepAlive() async throws {
+    @Test func `an idle client is closed after its keep-alive`() async throws {
         var limits = ServerLimits()
         limits.keepAlive = .milliseconds(1)
         try await Gateway.run(limits: limits) { gateway in
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func aStalledBodyEndsTheExchange() async throws {
+    @Test func `a stalled body ends the exchange`() async throws {
         var limits = ServerLimits()
         limits.bodyTimeout = .milliseconds(1)
         try await Gateway.run(limits: limits) { gateway in
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func anUpstreamThatDoesNotAnswerInTimeIsA504() async throws {
+    @Test func `an upstream that does not answer in time is a 504`() async throws {
         try await Gateway.run(routes: {
             [try Gateway.route($0.url, timeouts: RouteTimeouts(response: .milliseconds(1)))]
         }) { gateway in
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func aResponseThatHasBegunHasNoTimeoutOnItsTotal() async throws {
+    @Test func `a response that has begun has no timeout on its total`() async throws {
         try await Gateway.run(routes: {
             [try Gateway.route($0.url, timeouts: RouteTimeouts(response: .milliseconds(600)))]
         }) { gateway in
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func nobodyListeningIsA502() async throws {
+    @Test func `an upstream without a listener is a 502`() async throws {
         let dead = try DeadPort()
         try await Gateway.run(routes: { _ in [try Gateway.route("http://127.0.0.1:\(dead.number)")] }) { gateway in
             let client = try gateway.client()
@@ -103,7 +103,7 @@ import Testing
         ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", .upstreamMalformed),
         ("HTTP/1.1 99 Low\r\n\r\n", .upstreamMalformed), ("HTTP/1.1 200 OK\r\nA : b\r\n\r\n", .upstreamMalformed),
     ])
-    func anUpstreamThatBreaksOffOrSpeaksNoHTTPIsA502(text: String, reason: Reason) async throws {
+    func `an upstream that breaks off or speaks no HTTP is a 502`(text: String, reason: Reason) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.post(body: "x"))
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test(arguments: ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"])
-    func anUpstreamThatBreaksOffWithinTheBodyCutsTheClient(rest: String) async throws {
+    func `an upstream that breaks off within the body cuts the client`(rest: String) async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    @Test func badChunksFromTheUpstreamCutTheClient() async throws {
+    @Test func `bad chunks from the upstream cut the client`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func aRejectedCredentialIsNotTheCallersFault() async throws {
+    @Test func `a rejected credential is not the caller's fault`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -168,7 +168,7 @@ import Testing
         }
     }
 
-    @Test func aChunkedBodyBeyondTheLimitIsA413() async throws {
+    @Test func `a chunked body beyond the limit is a 413`() async throws {
         try await Gateway.run(routes: { [try Gateway.route($0.url, limits: RouteLimits(body: 8))] }) { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Transfer-Encoding: chunked"]) + "8\r\n12345678\r\n")
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    @Test func aChunkedBodyUpToTheLimitPasses() async throws {
+    @Test func `a chunked body up to the limit passes`() async throws {
         try await Gateway.run(routes: { [try Gateway.route($0.url, limits: RouteLimits(body: 8))] }) { gateway in
             let client = try gateway.client()
             try client.send(Gateway.request("POST", ["Transfer-Encoding: chunked"]) + "8\r\n12345678\r\n0\r\n\r\n")

@@ -16,7 +16,7 @@ import Testing
         "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max))-\(name).sock"
     }
 
-    @Test func unixSocketsOnBothSides() async throws {
+    @Test func `Unix sockets serve on both sides`() async throws {
         let listener = Self.path("listen")
         let upstream = Self.path("upstream")
         defer {
@@ -36,14 +36,14 @@ import Testing
         }
     }
 
-    @Test func aSocketFileThatAProcessLeftBehindIsReplaced() async throws {
+    @Test func `a socket file that a process left behind is replaced`() async throws {
         let path = Self.path("left")
         defer { unlink(path) }
         do { _ = try RawListener(path: path) }
         try await Gateway.run(listener: path) { gateway in _ = try gateway.exchange(try gateway.client()) }
     }
 
-    @Test func aUnixUpstreamThatIsNotThereIsA502() async throws {
+    @Test func `a Unix upstream that is not there is a 502`() async throws {
         let path = Self.path("none")
         try await Gateway.run(routes: { _ in [try Gateway.route("unix:\(path)")] }) { gateway in
             let client = try gateway.client()
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func anUpstreamIsFoundByItsName() async throws {
+    @Test func `an upstream is found by its name`() async throws {
         try await Gateway.run(routes: { [try Gateway.route($0.url.replacing("127.0.0.1", with: "localhost"))] }) {
             gateway in
             let client = try gateway.client()
@@ -74,7 +74,7 @@ import Testing
         return path
     }
 
-    @Test func anHTTPSUpstreamIsVerifiedAndUsed() async throws {
+    @Test func `an HTTPS upstream is verified and used`() async throws {
         let roots = try Self.roots()
         defer { unlink(roots) }
         try await TLSUpstream.run { upstream in
@@ -95,7 +95,7 @@ import Testing
 
     /// One is not trusted, the other is and names somebody else.
     @Test(arguments: [true, false])
-    func aCertificateThatDoesNotVerifyIsA502AndSeesNoRequest(isTrusted: Bool) async throws {
+    func `a certificate that does not verify is a 502, and its server sees no request`(isTrusted: Bool) async throws {
         let roots = try Self.roots(.stranger)
         defer { unlink(roots) }
         try await TLSUpstream.run(isTrusted ? .stranger : .loopback) { upstream in
@@ -113,7 +113,7 @@ import Testing
     }
 
     /// The route's own authority is believed on that route, and the system's are not.
-    @Test func aRouteVerifiesAgainstItsOwnAuthority() async throws {
+    @Test func `a route verifies against its own authority`() async throws {
         let (own, other) = (try Self.roots(), try Self.roots(.stranger))
         defer {
             unlink(own)
@@ -140,7 +140,7 @@ import Testing
 
     /// A server that has another name than the address under which it is reached.
     @Test(arguments: [("other.example", 200), ("another.example", 502)])
-    func theCertificateNamesTheServerThatTheRouteNames(name: String, status: Int) async throws {
+    func `the certificate names the server that the route names`(name: String, status: Int) async throws {
         let roots = try Self.roots(.stranger)
         defer { unlink(roots) }
         try await TLSUpstream.run(.stranger) { upstream in
@@ -161,7 +161,7 @@ import Testing
     }
 
     /// A connection that an authority let in does not outlive it, and stays where the file says what it said.
-    @Test func anotherAuthorityInTheSameFileIsFollowed() async throws {
+    @Test func `another authority in the same file is followed`() async throws {
         let file = try Self.roots()
         defer { unlink(file) }
         try await TLSUpstream.run { upstream in
@@ -192,7 +192,7 @@ import Testing
         (nil, "No such file"), ("", "no certificates"), ("nonsense", "no certificates"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
     ])
-    func aFileOfAuthoritiesThatIsNoneIsNamed(content: String?, words: String) throws {
+    func `a file of authorities that is none is named`(content: String?, words: String) throws {
         let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
         defer { unlink(path) }
         try content?.write(toFile: path, atomically: true, encoding: .utf8)
@@ -202,7 +202,7 @@ import Testing
         #expect(error?.message.contains("'coda', \(path)") ?? false)
     }
 
-    @Test func aPipeInPlaceOfAuthoritiesIsNotWaitedFor() throws {
+    @Test func `a pipe in place of authorities is not waited for`() throws {
         let path = "/tmp/gatehouse-\(UInt32.random(in: 0...UInt32.max)).pem"
         #expect(mkfifo(path, 0o600) == 0)
         defer { unlink(path) }
@@ -211,7 +211,7 @@ import Testing
         #expect(error?.message.contains("a pipe") ?? false)
     }
 
-    @Test func anUpstreamThatSpeaksNoTLSIsA502() async throws {
+    @Test func `an upstream that speaks no TLS is a 502`() async throws {
         try await Gateway.run(routes: { [try Gateway.route($0.url.replacing("http:", with: "https:"))] }) { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -223,7 +223,7 @@ import Testing
         }
     }
 
-    @Test func aHandshakeThatStallsEndsWithTheConnectTimeout() async throws {
+    @Test func `a handshake that stalls ends with the connect timeout`() async throws {
         try await Gateway.run(routes: {
             [
                 try Gateway.route(
@@ -242,7 +242,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func aBodyThatEndsWithTheConnectionNeedsTheTLSEnd(isClean: Bool) async throws {
+    func `a body that ends with the connection needs the TLS end`(isClean: Bool) async throws {
         let roots = try Self.roots()
         defer { unlink(roots) }
         try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {

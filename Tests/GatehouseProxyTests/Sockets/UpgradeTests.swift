@@ -38,7 +38,7 @@ import Testing
         return (client, upstream)
     }
 
-    @Test func bytesPassBothWays() async throws {
+    @Test func `bytes pass both ways`() async throws {
         try await Gateway.run { gateway in
             let (client, upstream) = try open(gateway)
             for text in ["\u{0}\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "0\r\n\r\n"] {
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatLeavesClosesTheUpstream() async throws {
+    @Test func `a client that leaves closes the upstream`() async throws {
         try await Gateway.run { gateway in
             let (client, upstream) = try open(gateway)
             client.close()
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func aRefusedUpgradePassesAsItIs() async throws {
+    @Test func `a refused upgrade passes unchanged`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get("/ws", "Connection: Upgrade", "Upgrade: websocket"))
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func anUpgradeThatNobodyAskedForIsRefused() async throws {
+    @Test func `an upgrade that was not asked for is refused`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get())
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func expiryEndsTheTunnel() async throws {
+    @Test func `expiry ends the tunnel`() async throws {
         try await Gateway.run { gateway in
             gateway.callers["short"] = .caller(
                 ScriptedCallers.person("short@example.com", expiresAt: gateway.clock.now() + .seconds(60))
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func silenceBeyondTheIdleTimeoutEndsTheTunnel() async throws {
+    @Test func `silence beyond the idle timeout ends the tunnel`() async throws {
         try await Gateway.run(routes: {
             [try Gateway.route($0.url, timeouts: RouteTimeouts(idle: .milliseconds(1)))]
         }) { gateway in
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func aTunnelNeedsAnAssertionToo() async throws {
+    @Test func `a tunnel needs an assertion, too`() async throws {
         try await Gateway.run { gateway in
             let client = try gateway.client()
             try client.send(Gateway.get("/ws", as: "forged", "Connection: Upgrade", "Upgrade: websocket"))

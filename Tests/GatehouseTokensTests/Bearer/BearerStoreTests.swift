@@ -8,13 +8,13 @@ import Testing
 @Suite("Break-glass credentials") struct BearerStoreTests {
     static let start: Int64 = 1_764_000_000
 
-    let bench: Workbench
+    let fixture: StoreFixture
     let clock = MovingClock(BearerStoreTests.start)
 
-    init() throws { bench = try Workbench() }
+    init() throws { fixture = try StoreFixture() }
 
     private func store(_ key: String = "instance key") -> BearerStore {
-        BearerStore(path: bench.file, keys: PurposeKeys(current: Secret(key)), clock: clock)
+        BearerStore(path: fixture.file, keys: PurposeKeys(current: Secret(key)), clock: clock)
     }
 
     private func change() throws -> TokenChange { try TokenChange(actor: "david", note: "Access is out") }
@@ -67,7 +67,7 @@ import Testing
             revokedAt: nil,
             revokedBy: ""
         )
-        let database = try SQLiteConnection(path: bench.file)
+        let database = try SQLiteConnection(path: fixture.file)
         try database.migrate("bearers", through: SQLiteConnection.bearerSchema)
         try database.insert(record, seal: record.sealed(under: PurposeKeys(current: Secret(key))))
     }
@@ -98,7 +98,7 @@ import Testing
         let (text, _) = try await store("old").issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
         let ended = Mutex(false)
         let store = BearerStore(
-            path: bench.file,
+            path: fixture.file,
             keys: ended.withLock { $0 }
                 ? PurposeKeys(
                     current: Secret("new"),
@@ -125,7 +125,7 @@ import Testing
     @Test func `the file holds a digest and never the credential`() async throws {
         let (text, _) = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
         let words = text.secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-        let bytes = try bench.bytes()
+        let bytes = try fixture.bytes()
         #expect(bytes.range(of: Data("night".utf8)) != nil)
         #expect(bytes.range(of: Data(words.utf8)) == nil)
         #expect(bytes.range(of: Data(words.dropFirst(3).prefix(64).utf8)) == nil)
@@ -183,7 +183,7 @@ import Testing
     ])
     func `a row that was changed outside opens nothing and is shown so`(script: String) async throws {
         let (text, _) = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
-        try bench.sql(script)
+        try fixture.sql(script)
         let fresh = store()
         #expect(verdict(try await fresh.load(keeping: [:]), text) == "bearer_unknown")
         let list = try await fresh.list()
@@ -196,8 +196,8 @@ import Testing
     @Test(arguments: ["name", "routes", "issued_by", "note", "revoked_by"])
     func `a text longer than any is not read`(column: String) async throws {
         _ = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
-        try bench.sql("UPDATE bearers SET \(column) = printf('%.*c', 70000, 'x')")
-        let row = try #require(try SQLiteConnection(path: bench.file).bearers().first).record
+        try fixture.sql("UPDATE bearers SET \(column) = printf('%.*c', 70000, 'x')")
+        let row = try #require(try SQLiteConnection(path: fixture.file).bearers().first).record
         let texts = [row.name, row.routes, row.issuedBy, row.note, row.revokedBy]
         #expect(texts.allSatisfy { $0.utf8.count < 64 })
         #expect(try await store().list().map(\.status) == [.untrusted])
@@ -206,8 +206,8 @@ import Testing
     @Test(arguments: ["digest", "seal"])
     func `bytes longer than any are not read`(column: String) async throws {
         _ = try await store().issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
-        try bench.sql("UPDATE bearers SET \(column) = zeroblob(70000)")
-        let row = try #require(try SQLiteConnection(path: bench.file).bearers().first)
+        try fixture.sql("UPDATE bearers SET \(column) = zeroblob(70000)")
+        let row = try #require(try SQLiteConnection(path: fixture.file).bearers().first)
         #expect(row.record.digest.count <= 32 && row.seal.count < 64)
         #expect(try await store().list().map(\.status) == [.untrusted])
     }
@@ -215,9 +215,9 @@ import Testing
     @Test func `a revocation that was seen cannot be taken back in the file`() async throws {
         let store = store()
         let (text, _) = try await store.issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
-        try bench.sql("CREATE TABLE copy AS SELECT * FROM bearers")
+        try fixture.sql("CREATE TABLE copy AS SELECT * FROM bearers")
         _ = try await store.revoke("night", change())
-        try bench.sql("DELETE FROM bearers; INSERT INTO bearers SELECT * FROM copy")
+        try fixture.sql("DELETE FROM bearers; INSERT INTO bearers SELECT * FROM copy")
         #expect(verdict(try await store.load(keeping: [:]), text) == "bearer_unknown")
         #expect(try await store.list().map(\.status) == [.revoked])
     }
@@ -225,7 +225,7 @@ import Testing
     @Test func `an older key of the instance still checks, a foreign one does not`() async throws {
         let (text, _) = try await store("old").issue(.name("night"), for: [.coda], lasting: .seconds(3600), change())
         let rotated = PurposeKeys(current: Secret("new"), older: [Secret("old")])
-        let both = BearerStore(path: bench.file, keys: rotated, clock: clock)
+        let both = BearerStore(path: fixture.file, keys: rotated, clock: clock)
         #expect(verdict(try await both.load(keeping: [:]), text) == "bearer night")
         #expect(verdict(try await store("new").load(keeping: [:]), text) == "bearer_unknown")
     }

@@ -15,18 +15,18 @@ import Testing
         var count: Int { snapshots.withLock { $0.count } }
     }
 
-    private let bench: Workbench
+    private let fixture: StoreFixture
     private let clock = MovingClock(BearerStoreTests.start)
     private let script = Script()
     private let operators: BearerStore
     private let watch: BearerWatch
 
     init() throws {
-        bench = try Workbench()
+        fixture = try StoreFixture()
         let keys = PurposeKeys(current: Secret("instance key"))
-        operators = BearerStore(path: bench.file, keys: keys, clock: clock)
+        operators = BearerStore(path: fixture.file, keys: keys, clock: clock)
         watch = BearerWatch(
-            store: BearerStore(path: bench.file, keys: keys, clock: clock),
+            store: BearerStore(path: fixture.file, keys: keys, clock: clock),
             clock: clock,
             uptime: { [script] in .seconds(script.uptime.load(ordering: .relaxed)) },
             isWanted: { [script] in script.isWanted.load(ordering: .relaxed) },
@@ -66,7 +66,7 @@ import Testing
 
     @Test func `no file is made, and none is read while no route takes bearers`() async throws {
         await watch.tick()
-        #expect(try bench.bytes().isEmpty)
+        #expect(try fixture.bytes().isEmpty)
         _ = try await issue("one")
         script.isWanted.store(false, ordering: .relaxed)
         await watch.tick()
@@ -83,9 +83,9 @@ import Testing
         _ = try await issue("one")
         await watch.tick()
         let caller = try #require(script.last?.bearers.first?.caller)
-        try bench.sql("UPDATE schema_versions SET version = 99 WHERE component = 'bearers'")
+        try fixture.sql("UPDATE schema_versions SET version = 99 WHERE component = 'bearers'")
         // Another file in its place makes the watch open it anew, and find what it cannot read.
-        try bench.replaceFile()
+        try fixture.replaceFile()
         await watch.tick()
         #expect(watch.state.problem?.code == .schemaTooNew)
         #expect(!caller.isRevoked)
@@ -95,7 +95,7 @@ import Testing
         script.uptime.store(601, ordering: .relaxed)
         await watch.tick()
         #expect(caller.isRevoked && script.last?.bearers.isEmpty == true)
-        try bench.sql("UPDATE schema_versions SET version = 1 WHERE component = 'bearers'")
+        try fixture.sql("UPDATE schema_versions SET version = 1 WHERE component = 'bearers'")
         #expect(script.problems.load(ordering: .relaxed) == 1)
         await watch.tick()
         #expect(watch.state.problem == nil)
@@ -103,7 +103,7 @@ import Testing
     }
 }
 
-extension Workbench {
+extension StoreFixture {
     /// Puts a copy of the file in its place, as a restored backup would be.
     func replaceFile() throws {
         try sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -5,15 +5,15 @@ import Testing
 @testable import GatehouseTokens
 
 @Suite struct GrantsInAStore {
-    let bench: Workbench
-    let clock = RenewalBench()
+    let fixture: StoreFixture
+    let clock = RenewalFixture()
     let key = GrantKey(.name("drive"))
 
-    init() throws { bench = try Workbench() }
+    init() throws { fixture = try StoreFixture() }
 
     private func store(_ keys: MasterKey...) throws -> SealedTokenStore {
-        let keyring = try MasterKeyring(keys.isEmpty ? [Workbench.oldKey] : keys)
-        return SealedTokenStore.sqlite(path: bench.file, keyring: keyring, clock: clock)
+        let keyring = try MasterKeyring(keys.isEmpty ? [StoreFixture.oldKey] : keys)
+        return SealedTokenStore.sqlite(path: fixture.file, keyring: keyring, clock: clock)
     }
 
     private func grant(_ text: String, refresh: String? = nil) -> KeptGrant {
@@ -33,7 +33,7 @@ import Testing
         return lease
     }
 
-    @Test func areReadAsTheyWereKept() async throws {
+    @Test func `grants in a store are read as they were kept`() async throws {
         let store = try store()
         let lease = try #require(try await lease(store))
         #expect(lease.kept == nil)
@@ -45,10 +45,10 @@ import Testing
         // No token that a route could name, and nothing that could be read beside it.
         #expect(try await store.list().isEmpty)
         #expect(try await store.load().tokens.isEmpty)
-        for text in ["access-1", "refresh-1"] { #expect(try bench.bytes().range(of: Data(text.utf8)) == nil) }
+        for text in ["access-1", "refresh-1"] { #expect(try fixture.bytes().range(of: Data(text.utf8)) == nil) }
     }
 
-    @Test func areLeasedToOneAtATime() async throws {
+    @Test func `grants in a store are leased to one at a time`() async throws {
         let (one, two) = (try store(), try store())
         let first = try #require(try await lease(one))
         #expect(try await lease(two, by: "two") == nil)
@@ -61,7 +61,7 @@ import Testing
         #expect(try #require(try await lease(two, by: "two")).unfinished == 0)
     }
 
-    @Test func tellOfHoldersThatDied() async throws {
+    @Test func `grants in a store name holders that died`() async throws {
         _ = try await lease(store(), by: "one")
         clock.advance(SealedTokenStore.leaseTime)
         let second = try #require(try await lease(store(), by: "two"))
@@ -74,14 +74,14 @@ import Testing
     }
 
     /// One whose clock was years ahead must not keep everybody out.
-    @Test func doNotWaitForALeaseOfTheFuture() async throws {
+    @Test func `grants in a store do not wait for a lease of the future`() async throws {
         clock.jump(.seconds(86_400))
         _ = try await lease(store(), by: "one")
         clock.jump(.seconds(-86_400))
         #expect(try await lease(store(), by: "two") != nil)
     }
 
-    @Test func sayWhyTheLastRenewalFailed() async throws {
+    @Test func `grants in a store say why the last renewal failed`() async throws {
         let store = try store()
         _ = try await store.keep(grant("1"), under: try #require(try await lease(store)), by: "one")
         let lease = try #require(try await lease(store))
@@ -95,54 +95,54 @@ import Testing
         #expect(record.version == 1)
     }
 
-    @Test func keepTwoVersionsAndFewChanges() async throws {
+    @Test func `grants in a store keep two versions and few changes`() async throws {
         let store = try store()
         for number in 1...70 {
             let lease = try #require(try await lease(store))
             _ = try await store.keep(grant("\(number)"), under: lease, by: "one")
         }
         #expect(
-            try bench.blob("SELECT CAST(count(*) AS BLOB) FROM token_versions WHERE name LIKE '*grant %'")
+            try fixture.blob("SELECT CAST(count(*) AS BLOB) FROM token_versions WHERE name LIKE '*grant %'")
                 == Array("2".utf8)
         )
         #expect(
-            try bench.blob("SELECT CAST(count(*) AS BLOB) FROM token_events WHERE name LIKE '*grant %'")
+            try fixture.blob("SELECT CAST(count(*) AS BLOB) FROM token_events WHERE name LIKE '*grant %'")
                 == Array("64".utf8)
         )
         #expect(try await self.store().grants().grants[key]?.version == 70)
     }
 
     /// A row moved to another token or owner does not open.
-    @Test func areBoundToTheirNames() async throws {
+    @Test func `grants in a store are bound to their names`() async throws {
         let store = try store()
         _ = try await store.keep(grant("1"), under: try #require(try await lease(store)), by: "one")
         for table in ["token_heads", "token_versions", "token_events"] {
-            try bench.sql("UPDATE \(table) SET name = '*grant other' WHERE name = '*grant drive'")
+            try fixture.sql("UPDATE \(table) SET name = '*grant other' WHERE name = '*grant drive'")
         }
         let load = try await self.store().grants()
         #expect(load.grants.isEmpty)
         #expect(load.problems[GrantKey(.other)]?.code == .tampered)
     }
 
-    @Test func moveUnderAnotherMasterKey() async throws {
+    @Test func `grants in a store move under another master key`() async throws {
         _ = try await store().keep(grant("1"), under: try #require(try await lease(store())), by: "one")
-        let report = try await store(Workbench.newKey, Workbench.oldKey).rewrap()
-        #expect(report.ended == [Workbench.oldKey.id])
-        #expect(try await store(Workbench.newKey).grants().grants[key]?.version == 1)
+        let report = try await store(StoreFixture.newKey, StoreFixture.oldKey).rewrap()
+        #expect(report.ended == [StoreFixture.oldKey.id])
+        #expect(try await store(StoreFixture.newKey).grants().grants[key]?.version == 1)
     }
 
     /// A key must not end while a row needs it.
-    @Test func thatDoNotOpenKeepTheirMasterKey() async throws {
+    @Test func `grants in a store that do not open keep their master key`() async throws {
         _ = try await store().keep(grant("1"), under: try #require(try await lease(store())), by: "one")
-        var sealed = try bench.blob("SELECT sealed FROM token_versions WHERE name = '*grant drive'")
+        var sealed = try fixture.blob("SELECT sealed FROM token_versions WHERE name = '*grant drive'")
         sealed[40] ^= 1
-        try bench.run("UPDATE token_versions SET sealed = ? WHERE name = '*grant drive'", sealed)
-        let report = try await store(Workbench.newKey, Workbench.oldKey).rewrap()
+        try fixture.run("UPDATE token_versions SET sealed = ? WHERE name = '*grant drive'", sealed)
+        let report = try await store(StoreFixture.newKey, StoreFixture.oldKey).rewrap()
         #expect(report.problems.map(\.name) == [key.token])
         #expect(report.ended.isEmpty)
     }
 
-    @Test func areDestroyedAndNotComeBackTo() async throws {
+    @Test func `grants in a store are destroyed, and not come back to`() async throws {
         let store = try store()
         _ = try await store.keep(grant("1"), under: try #require(try await lease(store)), by: "one")
         try await store.deleteGrant(key, by: "ann")
@@ -153,7 +153,7 @@ import Testing
         #expect(try await store.keep(grant("2"), under: lease, by: "one") == 2)
     }
 
-    @Test func areTakenFromAnotherStore() async throws {
+    @Test func `grants in a store are taken from another store`() async throws {
         let store = try store()
         #expect(try await store.take(grant("1"), as: key, by: "ann") == 1)
         #expect(try await store.take(grant("1"), as: key, by: "ann") == 1)
@@ -161,7 +161,7 @@ import Testing
         #expect(try await store.grants().grants[key]?.version == 2)
     }
 
-    @Test func ofAnOwnerAreApart() throws {
+    @Test func `the grants of one owner are apart from those of another`() throws {
         let keys = [
             GrantKey(.name("drive")), GrantKey(.name("drive"), owner: "a b"), GrantKey(.name("drive"), owner: ""),
         ]
@@ -170,7 +170,7 @@ import Testing
         #expect(GrantKey(rowName: "*keys") == nil)
     }
 
-    @Test func thatNeedConnectingSayWhy() throws {
+    @Test func `grants in a store that need connecting say why`() throws {
         let kept = KeptGrant.needsConnecting(why: "invalid_grant", seed: SeedDigest(of: Secret("seed")))
         guard case .needsConnecting(let why, let seed)? = KeptGrant(payload: kept.payload) else {
             Issue.record("another kind")

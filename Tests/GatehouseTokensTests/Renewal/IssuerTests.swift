@@ -7,7 +7,7 @@ import Testing
 
 @testable import GatehouseTokens
 
-/// What is sent to issuers, and what is made of what they answer. The answers of real servers are in the end-to-end tests.
+/// The requests to issuers, and the reading of their answers. The answers of real servers are in the end-to-end tests.
 @Suite struct Issuers {
     private final class Wire: Sendable {
         private let seen = Mutex<[String]>([])
@@ -65,7 +65,7 @@ import Testing
         return endpoint
     }
 
-    @Test func areShownWhatTheRFCsSay() async throws {
+    @Test func `an issuer is shown what the RFCs say`() async throws {
         let wire = Wire(#"{"access_token":"a"}"#)
         let secret = try secret("s:e c\n")
         _ = try await endpoint(
@@ -108,7 +108,7 @@ import Testing
             (400, #"{"error":"invalid_grant"}"#, "invalid_grant"),
         ]
     )
-    func thatDoNotGiveATokenAreNamed(status: Int, body: String, words: String) async throws {
+    func `an issuer that does not give a token is named`(status: Int, body: String, words: String) async throws {
         let wire = Wire(status: status, body)
         let failure = await #expect(throws: RenewalFailure.self) {
             _ = try await endpoint(.refreshToken, .none, wire).renew(Secret("very-secret"), seed: nil)
@@ -117,7 +117,7 @@ import Testing
         #expect("\(String(describing: failure))".contains("very-secret") == false)
     }
 
-    @Test func areNotAskedWithoutTheClientsSecret() async throws {
+    @Test func `an issuer is not asked without the client's secret`() async throws {
         let wire = Wire(#"{"access_token":"a"}"#)
         let gone = SecretSource.file("/nonexistent/secret")
         let failure = await #expect(throws: RenewalFailure.self) {
@@ -128,7 +128,7 @@ import Testing
     }
 
     /// Over plain http nobody but this machine is asked, whatever the name resolves to; the credentials are not sent.
-    @Test(.timeLimit(.minutes(1))) func overPlainHTTPAreOfThisMachineAlone() throws {
+    @Test(.timeLimit(.minutes(1))) func `an issuer over plain HTTP is of this machine alone`() throws {
         let near = IssuerRequest.post("http://localhost:1/token", CurlBody(""), authoritiesFile: nil)
         #expect(near.admitsAddress?("127.0.0.1") == true)
         #expect(near.admitsAddress?("::1") == true)
@@ -146,7 +146,9 @@ import Testing
             (500, "", .unavailable, "answers 500"),
         ]
     )
-    func ofGitHubSayWhatIsWrong(status: Int, left: String, code: RenewalFailure.Code, words: String) async throws {
+    func `the issuer of GitHub says what is wrong`(status: Int, left: String, code: RenewalFailure.Code, words: String)
+        async throws
+    {
         let wire = Wire(
             status: status,
             "{}",
@@ -168,7 +170,7 @@ import Testing
     }
 
     @Test(arguments: ["", "-----BEGIN RSA PRIVATE KEY-----\nnot-a-key\n-----END RSA PRIVATE KEY-----\n"])
-    func ofGitHubNeedAKeyAndDoNotQuoteIt(pem: String) async throws {
+    func `the issuer of GitHub needs a key, and does not quote it`(pem: String) async throws {
         let wire = Wire(status: 201, "{}")
         var app = GitHubApp(app: "1", installation: "2", privateKey: try secret(pem), api: "https://api.github.com")
         app.send = wire.send
@@ -179,7 +181,7 @@ import Testing
     }
 
     /// Nine minutes of an assertion that the app's key has signed, as GitHub asks for.
-    @Test func ofGitHubAreShownAnAssertion() async throws {
+    @Test func `the issuer of GitHub is shown an assertion`() async throws {
         let wire = Wire(status: 201, #"{"token":"ghs_1","expires_at":"2025-11-24T17:00:00Z","permissions":{"a":"b"}}"#)
         var app = GitHubApp(
             app: "12345",

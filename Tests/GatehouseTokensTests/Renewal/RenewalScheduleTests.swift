@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(arguments: [(0.0, 2700), (0.5, 2880), (1.0, 3060)])
-    func renewsAtFourFifthsOfTheLifetime(jitter: Double, due: Int) {
+    func `the renewal schedule renews at four fifths of the lifetime`(jitter: Double, due: Int) {
         let schedule = good(jitter: jitter)
         #expect(schedule.state == .good)
         #expect(!schedule.begin(at: .seconds(due) - .milliseconds(1)))
@@ -66,7 +66,7 @@ import Testing
         #expect(!schedule.begin(at: .seconds(due) + .milliseconds(1)))
     }
 
-    @Test func asksAtOnceWhereThereIsNone() {
+    @Test func `the renewal schedule asks at once where there is no token`() {
         let schedule = Plan(needsSeed: false)
         #expect(!schedule.begin(at: .zero))
         schedule.read(nil, version: 0, seed: nil, at: .zero, wall: Self.wall, jitter: 0.5)
@@ -74,7 +74,7 @@ import Testing
         #expect(schedule.begin(at: .zero))
     }
 
-    @Test func waitsForTheValueThatItBeginsWith() {
+    @Test func `the renewal schedule waits for the value that it begins with`() {
         let schedule = Plan(needsSeed: true)
         schedule.read(nil, version: 0, seed: nil, at: .zero, wall: Self.wall, jitter: 0.5)
         #expect(schedule.state == .waitsForSeed)
@@ -84,7 +84,7 @@ import Testing
         #expect(schedule.begin(at: .seconds(9)))
     }
 
-    @Test func doesNotRenewByItselfWhatDoesNotSayWhenItEnds() {
+    @Test func `the renewal schedule does not renew by itself a token without an end`() {
         let schedule = good(lifetime: nil)
         #expect(!schedule.begin(at: .seconds(1_000_000)))
         #expect(!schedule.hasEnded(at: .seconds(1_000_000)))
@@ -92,7 +92,7 @@ import Testing
         #expect(schedule.begin(at: .seconds(1_000_000)))
     }
 
-    @Test func forcesOneRenewalForAVersionAndThirtySeconds() {
+    @Test func `the renewal schedule forces one renewal for a version and thirty seconds`() {
         let schedule = good()
         #expect(!schedule.rejected(version: 2, at: .seconds(1)))
         #expect(schedule.rejected(version: 1, at: .seconds(1)))
@@ -108,7 +108,7 @@ import Testing
         #expect(schedule.rejected(version: 2, at: .seconds(31)))
     }
 
-    @Test func backsOffUpToFiveMinutesAndKeepsTheTokenToItsEnd() {
+    @Test func `the renewal schedule backs off up to five minutes, and keeps the token to its end`() {
         let schedule = good()
         var now = Duration.seconds(2880)
         var waits: [Int64] = []
@@ -125,14 +125,14 @@ import Testing
         #expect(schedule.hasEnded(at: .seconds(3600)))
     }
 
-    @Test func waitsAsLongAsTheServerAsks() {
+    @Test func `the renewal schedule waits as long as the server asks`() {
         let schedule = good()
         #expect(schedule.begin(at: .seconds(2880)))
         schedule.failed(retryAfter: .seconds(120), at: .seconds(2880), jitter: 0)
         #expect(schedule.dueAt == .seconds(3000))
     }
 
-    @Test func waitsForAnotherProcessThatRenewsIt() {
+    @Test func `the renewal schedule waits for another process that renews it`() {
         let schedule = good()
         #expect(schedule.begin(at: .seconds(2880)))
         schedule.held(at: .seconds(2880))
@@ -141,7 +141,7 @@ import Testing
         #expect(schedule.begin(at: .seconds(2882)))
     }
 
-    @Test func takesAGrantOfTheFutureForANewOne() {
+    @Test func `the renewal schedule takes a grant of the future for a new one`() {
         let schedule = Plan(needsSeed: false)
         let future = grant(lifetime: 3600, ahead: .seconds(7200))
         schedule.read(future, version: 1, seed: nil, at: .zero, wall: Self.wall, jitter: 0.5)
@@ -149,7 +149,7 @@ import Testing
         #expect(!schedule.hasEnded(at: .seconds(3599)))
     }
 
-    @Test func renewsAtOnceWhatIsPastItsTime() {
+    @Test func `the renewal schedule renews at once a token that is past its time`() {
         let schedule = Plan(needsSeed: false)
         let past = grant(lifetime: 3600, ahead: .seconds(-7200))
         schedule.read(past, version: 1, seed: nil, at: .seconds(5), wall: Self.wall, jitter: 0.5)
@@ -157,7 +157,7 @@ import Testing
         #expect(schedule.begin(at: .seconds(5)))
     }
 
-    @Test func asksNothingMoreForARefreshTokenThatHasEnded() {
+    @Test func `the renewal schedule asks nothing more for a refresh token that has ended`() {
         let schedule = Plan(needsSeed: true)
         let ended = KeptGrant.needsConnecting(why: "invalid_grant", seed: Self.seed)
         schedule.read(ended, version: 3, seed: Self.seed, at: .zero, wall: Self.wall, jitter: 0.5)
@@ -177,7 +177,7 @@ import Testing
     }
 
     /// Nobody sets anything for an app: whether its owner has put it right is found by asking, slowly.
-    @Test func asksAgainSlowlyWhatNobodySets() {
+    @Test func `the renewal schedule asks again slowly for a value that nobody sets`() {
         let schedule = Plan(needsSeed: false)
         let ended = KeptGrant.needsConnecting(why: "no installation", seed: nil)
         schedule.read(ended, version: 3, seed: nil, at: .zero, wall: Self.wall, jitter: 0.5)
@@ -188,7 +188,7 @@ import Testing
         #expect(schedule.begin(at: .seconds(301)))
     }
 
-    @Test func triesAnotherBeginningOnceAndThenWithPatience() {
+    @Test func `the renewal schedule tries another beginning once, and then with patience`() {
         let schedule = Plan(needsSeed: true)
         let old = grant(lifetime: 3600, seed: Self.seed)
         let new = SeedDigest(of: Secret("another"))

@@ -12,7 +12,7 @@ import Testing
         return try answer.grant(after: Secret("old-refresh"), seed: nil, sentAt: Self.now)
     }
 
-    @Test func areTaken() throws {
+    @Test func `answers of token endpoints are taken`() throws {
         let grant = try grant(
             #"{"access_token":"a-1","token_type":"Bearer","expires_in":3600,"refresh_token":"r-2","scope":"x","more":{"a":[1]}}"#
         )
@@ -22,7 +22,7 @@ import Testing
     }
 
     /// RFC 6749 section 6: where the answer has none, the one that was shown goes on.
-    @Test func mayLeaveTheRefreshTokenOut() throws {
+    @Test func `answers of token endpoints may leave the refresh token out`() throws {
         #expect(try grant(#"{"access_token":"a-1"}"#).refresh?.text == "old-refresh")
         #expect(try grant(#"{"access_token":"a-1","refresh_token":""}"#).refresh?.text == "old-refresh")
     }
@@ -34,7 +34,7 @@ import Testing
             ("9223372036854775807", TokenAnswer.longestLifetime),
         ] as [(String, Int64?)]
     )
-    func sayInManyWaysWhenTheyEnd(written: String, seconds: Int64?) throws {
+    func `answers of token endpoints say in many ways when they end`(written: String, seconds: Int64?) throws {
         let grant = try grant(#"{"access_token":"a-1","expires_in":\#(written)}"#)
         #expect(grant.expiresAt == seconds.map { Self.now + .seconds($0) })
     }
@@ -45,7 +45,7 @@ import Testing
             #"{"access_token":"\#(String(repeating: "[", count: 100_000))"#,
         ]
     )
-    func thatAreNoneAreNotTaken(text: String) {
+    func `answers that are none of a token endpoint are not taken`(text: String) {
         #expect(TokenAnswer(CurlBody(text)) == nil)
     }
 
@@ -62,7 +62,7 @@ import Testing
             ),
         ]
     )
-    func withoutAUsableTokenAreNamed(text: String, words: String) throws {
+    func `answers of token endpoints without a usable token are named`(text: String, words: String) throws {
         let failure = #expect(throws: RenewalFailure.self) { try grant(text) }
         #expect(failure?.code == .unavailable)
         #expect(failure?.message.contains(words) == true)
@@ -81,7 +81,7 @@ import Testing
             (500, "<html>secret-words</html>", .unavailable, "answers 500"),
         ]
     )
-    func thatRefuseAreSortedAndQuotedByTheirCodeAlone(
+    func `answers of token endpoints that refuse are sorted and quoted by their code alone`(
         status: Int,
         body: String,
         code: RenewalFailure.Code,
@@ -94,7 +94,7 @@ import Testing
     }
 
     @Test(arguments: [("120", 120), ("999999999", 86_400), ("-1", 0), ("soon", nil)] as [(String, Int?)])
-    func mayAskToWait(written: String, seconds: Int?) {
+    func `answers of token endpoints may ask to wait`(written: String, seconds: Int?) {
         let headers = [(name: "retry-after", value: written)]
         let failure = TokenAnswer.failure(CurlResponse(status: 503, headers: headers, body: CurlBody("")))
         #expect(failure.retryAfter == seconds.map { Duration.seconds($0) })

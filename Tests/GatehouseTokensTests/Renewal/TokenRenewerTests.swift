@@ -6,22 +6,22 @@ import Testing
 @testable import GatehouseTokens
 
 @Suite struct TheTokenRenewer {
-    let bench: Workbench
-    let clock = RenewalBench()
+    let fixture: StoreFixture
+    let clock = RenewalFixture()
     let drive = TokenName.name("drive")
     let app = TokenName.name("app")
 
-    init() throws { bench = try Workbench() }
+    init() throws { fixture = try StoreFixture() }
 
     private func store() throws -> SealedTokenStore {
-        SealedTokenStore.sqlite(path: bench.file, keyring: try MasterKeyring([Workbench.oldKey]), clock: clock)
+        SealedTokenStore.sqlite(path: fixture.file, keyring: try MasterKeyring([StoreFixture.oldKey]), clock: clock)
     }
 
-    private func issuer(needsSeed: Bool = true) -> RenewalBench.Issuer {
-        RenewalBench.Issuer(needsSeed: needsSeed, clock: clock)
+    private func issuer(needsSeed: Bool = true) -> RenewalFixture.Issuer {
+        RenewalFixture.Issuer(needsSeed: needsSeed, clock: clock)
     }
 
-    @Test func obtainsRenewsAndHandsOn() async throws {
+    @Test func `the token renewer obtains, renews and hands on`() async throws {
         let issuer = issuer(needsSeed: false)
         issuer.answer(.grant("one"), .grant("two"))
         let renewer = clock.renewer([app: issuer], store: try store())
@@ -38,7 +38,7 @@ import Testing
     }
 
     /// The value that an operator set is what the renewal begins with; the next one shows what the server gave last.
-    @Test func showsTheLastRefreshToken() async throws {
+    @Test func `the token renewer shows the last refresh token`() async throws {
         let issuer = issuer()
         issuer.answer(.grant("one", refresh: "r-1"), .grant("two", refresh: "r-2"), .grant("three", refresh: "r-2"))
         let renewer = clock.renewer([drive: issuer], store: try store())
@@ -63,7 +63,7 @@ import Testing
         #expect(issuer.asked.last == "again")
     }
 
-    @Test func renewsOnceForAllThatShareAStore() async throws {
+    @Test func `the token renewer renews once for all that share a store`() async throws {
         let issuer = issuer(needsSeed: false)
         issuer.answer(.grant("one"), .grant("two"), .grant("three"))
         let renewers = try (0..<3).map { clock.renewer([app: issuer], store: try store(), holder: "\($0)") }
@@ -80,7 +80,7 @@ import Testing
         #expect(renewers.map { $0.tokens[app]?.secret.text } == ["three", "three", "three"])
     }
 
-    @Test func waitsForAHumanWhenTheServerGivesNothingMore() async throws {
+    @Test func `the token renewer waits for a human when the server gives nothing more`() async throws {
         let issuer = issuer()
         issuer.answer(.grant("one", refresh: "r-1"), .failure(.revoked))
         let renewer = clock.renewer([drive: issuer], store: try store())
@@ -108,7 +108,7 @@ import Testing
     }
 
     /// A provider that is down for an hour: the token serves to its end, and a handful of tries an hour ask for it.
-    @Test func livesThroughAnHourWithoutTheServer() async throws {
+    @Test func `the token renewer survives an hour without the server`() async throws {
         let issuer = issuer(needsSeed: false)
         issuer.answer(.grant("one"), .failure(.away))
         let renewer = clock.renewer([app: issuer], store: try store())
@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test(arguments: [86_400, -86_400])
-    func isNotMovedByAClockThatJumps(seconds: Int64) async throws {
+    func `the token renewer is not moved by a clock that jumps`(seconds: Int64) async throws {
         let issuer = issuer(needsSeed: false)
         issuer.answer(.grant("one"), .grant("two"))
         let renewer = clock.renewer([app: issuer], store: try store())
@@ -145,7 +145,7 @@ import Testing
         #expect(clock.handedOn == [["app": "one"], ["app": "two"]])
     }
 
-    @Test func answersWhoReportsARejectedVersion() async throws {
+    @Test func `the token renewer answers a caller that reports a rejected version`() async throws {
         let issuer = issuer(needsSeed: false)
         issuer.answer(.grant("one", lifetime: nil), .grant("two", lifetime: nil), .failure(.away))
         let renewer = clock.renewer([app: issuer], store: try store())
@@ -177,7 +177,7 @@ import Testing
         #expect(answers.withLock { $0.count } == 104)
     }
 
-    @Test func asksNothingInABurst() async throws {
+    @Test func `the token renewer asks nothing in a burst`() async throws {
         let running = Mutex((now: 0, most: 0))
         struct Slow: TokenIssuer {
             let needsSeed = false
@@ -210,7 +210,7 @@ import Testing
 
     /// The process died: another one may show the old refresh token, and a provider that punishes reuse ends the family.
     @Test(arguments: [true, false])
-    func endsAfterADeathBeforeTheWrite(punishes: Bool) async throws {
+    func `a renewal is ended after a death before the write`(punishes: Bool) async throws {
         let issuer = issuer()
         issuer.answer(.grant("one", refresh: "r-1"))
         try clock.seed(drive, "r-0")
@@ -226,7 +226,7 @@ import Testing
         #expect(renewer.states[drive]?.word == (punishes ? .needsConnecting : .good))
     }
 
-    @Test func isNotTriedAThirdTime() async throws {
+    @Test func `a renewal is not tried a third time`() async throws {
         let issuer = issuer()
         issuer.answer(.grant("one", refresh: "r-1"))
         try clock.seed(drive, "r-0")
@@ -244,14 +244,14 @@ import Testing
     }
 
     /// The store takes nothing for a while: what the provider gave is kept until it does, and not asked for again.
-    @Test func writesWhatTheStoreDidNotTake() async throws {
+    @Test func `the token renewer writes what the store did not take`() async throws {
         let issuer = issuer()
         issuer.answer(.grant("one", refresh: "r-1"), .grant("two", refresh: "r-2"), .grant("three", refresh: "r-3"))
         try clock.seed(drive, "r-0")
         let renewer = clock.renewer([drive: issuer], store: try store())
         await renewer.tick()
         clock.advance(.seconds(2880))
-        try bench.sql(
+        try fixture.sql(
             """
             CREATE TRIGGER full BEFORE INSERT ON token_versions WHEN NEW.name LIKE '*grant %'
             BEGIN SELECT RAISE(ABORT, 'the disk is full'); END
@@ -263,7 +263,7 @@ import Testing
         #expect(renewer.states[drive]?.word == .failing)
         clock.advance(.seconds(5))
         await renewer.tick()
-        try bench.sql("DROP TRIGGER full")
+        try fixture.sql("DROP TRIGGER full")
         clock.advance(.seconds(60))
         await renewer.tick()
         #expect(issuer.asked == ["r-0", "r-1"])
@@ -273,11 +273,11 @@ import Testing
         #expect(issuer.asked == ["r-0", "r-1", "r-2"])
     }
 
-    @Test func saysWhatItCannotRead() async throws {
+    @Test func `the token renewer says what it cannot read`() async throws {
         let issuer = issuer(needsSeed: false)
         issuer.answer(.grant("one"))
         await clock.renewer([app: issuer], store: try store()).tick()
-        try bench.sql("UPDATE token_heads SET latest = 7 WHERE name = '*grant app'")
+        try fixture.sql("UPDATE token_heads SET latest = 7 WHERE name = '*grant app'")
         let renewer = clock.renewer([app: issuer], store: try store(), holder: "two")
         await renewer.tick()
         #expect(renewer.tokens.isEmpty)
@@ -288,13 +288,13 @@ import Testing
 
 /// The same store from two processes' connections, over PostgreSQL's locks.
 @Suite(.needsPostgres) struct RenewersOnOnePostgres {
-    @Test func renewOnce() async throws {
-        let bench = try await PostgresBench()
-        let clock = RenewalBench()
+    @Test func `renewers on one PostgreSQL renew once`() async throws {
+        let fixture = try await PostgresStoreFixture()
+        let clock = RenewalFixture()
         let app = TokenName.name("app")
-        let issuer = RenewalBench.Issuer(needsSeed: false, clock: clock)
+        let issuer = RenewalFixture.Issuer(needsSeed: false, clock: clock)
         issuer.answer(.grant("one"), .grant("two"), .grant("three"))
-        let renewers = try (0..<2).map { clock.renewer([app: issuer], store: try bench.store(), holder: "\($0)") }
+        let renewers = try (0..<2).map { clock.renewer([app: issuer], store: try fixture.store(), holder: "\($0)") }
         for round in 1...3 {
             for _ in 0..<2 {
                 await withTaskGroup(of: Void.self) { group in

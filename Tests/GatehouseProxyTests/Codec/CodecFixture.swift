@@ -4,7 +4,7 @@ import Testing
 @testable import GatehouseProxy
 
 /// The codec tests' shared functions: bytes in, text out.
-enum Bench {
+enum CodecFixture {
     static let requestID = RequestID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210)
     static let idText = "0123456789abcdeffedcba9876543210"
 

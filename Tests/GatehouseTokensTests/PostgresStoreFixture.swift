@@ -5,7 +5,7 @@ import PostgresClient
 import Testing
 
 /// A database of its own on the server of the tests, and a connection with which to do to it what no store would.
-final class PostgresBench: Sendable {
+final class PostgresStoreFixture: Sendable {
     static let server = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_POSTGRES"]
 
     let url: String
@@ -21,7 +21,7 @@ final class PostgresBench: Sendable {
     }
 
     func store(_ keys: MasterKey..., at time: Int64 = 1_764_000_000, url: String? = nil) throws -> SealedTokenStore {
-        let keyring = try MasterKeyring(keys.isEmpty ? [Workbench.oldKey] : keys)
+        let keyring = try MasterKeyring(keys.isEmpty ? [StoreFixture.oldKey] : keys)
         return SealedTokenStore.postgres(url: Secret(url ?? self.url), keyring: keyring, clock: FixedClock(time))
     }
 
@@ -43,7 +43,7 @@ final class PostgresBench: Sendable {
 extension Trait where Self == ConditionTrait {
     static var needsPostgres: Self {
         .enabled(
-            if: PostgresBench.server != nil,
+            if: PostgresStoreFixture.server != nil,
             "GATEHOUSE_TEST_POSTGRES names no database; deploy/test.sh starts one"
         )
     }

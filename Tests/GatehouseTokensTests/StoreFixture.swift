@@ -5,7 +5,7 @@ import SQLiteClient
 import Synchronization
 
 /// A store in a directory of its own, and a second connection with which to do to it what no store would.
-final class Workbench: Sendable {
+final class StoreFixture: Sendable {
     let directory: String
     let file: String
 

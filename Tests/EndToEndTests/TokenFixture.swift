@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// `gatehouse serve` with one route, whose upstream accepts only given tokens, and with a store of every kind.
-final class TokenRig: Sendable {
+final class TokenFixture: Sendable {
     static let user = "david@example.com"
 
     /// The number of repeated calls, and their results.
@@ -16,7 +16,7 @@ final class TokenRig: Sendable {
 
     // Before the folder, because it is released before it.
     let process: ChildProcess
-    let folder: Kit.Folder
+    let folder: Tools.Folder
     let infisical: InfisicalServer
     let postgres: PostgresServer?
     private let issuer: TestIssuer
@@ -40,8 +40,8 @@ final class TokenRig: Sendable {
         environment: [String: String] = [:],
         tokens: Set<String>,
         set: String? = nil
-    ) async throws -> TokenRig {
-        let folder = try Kit.Folder()
+    ) async throws -> TokenFixture {
+        let folder = try Tools.Folder()
         let issuer = TestIssuer()
         let certs = try await CertsServer.start(folder, [issuer.key])
         let valid = Accepted()
@@ -65,29 +65,29 @@ final class TokenRig: Sendable {
             try folder.write(text, to: name)
         }
         let arguments = ["--config", "\(folder.path)/gatehouse.yaml"]
-        let key = try ChildProcess(Kit.gatehouse, ["key", "generate", "--out", "\(folder.path)/key"])
+        let key = try ChildProcess(Tools.gatehouse, ["key", "generate", "--out", "\(folder.path)/key"])
         guard await key.exit() == .code(0) else { throw ChildProcess.Failure(description: await key.errors.whole) }
         try folder.write(
             yaml(store: store, folder.path, upstream.url, certs.url, infisical.url, postgres?.url),
             to: "gatehouse.yaml"
         )
         if let set {
-            let process = try ChildProcess(Kit.gatehouse, ["token", "set", "coda"] + arguments)
+            let process = try ChildProcess(Tools.gatehouse, ["token", "set", "coda"] + arguments)
             try process.write(set)
             process.closeInput()
             guard await process.exit() == .code(0) else {
                 throw ChildProcess.Failure(description: await process.errors.whole)
             }
         }
-        let process = try ChildProcess(Kit.gatehouse, ["serve"] + arguments, environment: environment)
-        let rig = TokenRig(process, folder, infisical, postgres, issuer, certs, upstream, valid, environment)
-        try await rig.eventually { (try? await rig.admin("/readyz"))?.status == 200 }
-        return rig
+        let process = try ChildProcess(Tools.gatehouse, ["serve"] + arguments, environment: environment)
+        let fixture = TokenFixture(process, folder, infisical, postgres, issuer, certs, upstream, valid, environment)
+        try await fixture.eventually { (try? await fixture.admin("/readyz"))?.status == 200 }
+        return fixture
     }
 
     private init(
         _ process: ChildProcess,
-        _ folder: Kit.Folder,
+        _ folder: Tools.Folder,
         _ infisical: InfisicalServer,
         _ postgres: PostgresServer?,
         _ issuer: TestIssuer,
@@ -110,7 +110,7 @@ final class TokenRig: Sendable {
     /// Another process of the same file, when the first was stopped.
     func restart() async throws -> ChildProcess {
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             ["serve", "--config", "\(folder.path)/gatehouse.yaml"],
             environment: environment
         )
@@ -180,7 +180,7 @@ final class TokenRig: Sendable {
         fails: Bool = false
     ) async throws -> String {
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             arguments + ["--config", "\(folder.path)/\(configuration)"],
             environment: environment
         )

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// A folder with a configuration, master keys and room for stores, deleted with this object.
-final class Workplace: Sendable {
+final class CommandFixture: Sendable {
     static let user = String(cString: getpwuid(getuid()).pointee.pw_name)
     static let audience = "4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2"
     static let otherAudience = "5825d2469f76f05c519be7e543b60809f19205fac5863552fe67faf0ba3c7703"

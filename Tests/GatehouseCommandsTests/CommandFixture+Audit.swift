@@ -4,7 +4,7 @@ import GatehouseCore
 @testable import GatehouseServer
 import SQLiteClient
 
-extension Workplace {
+extension CommandFixture {
     /// Longer than any column of the table.
     static let longTarget = "list_documents_of_every_workspace_that_was_ever_shared"
     static let firstTime = Timestamp(seconds: 1_795_424_400)
@@ -23,7 +23,7 @@ extension Workplace {
     func recordRequests(
         count: Int,
         from first: Int = 0,
-        at start: Timestamp = Workplace.firstTime,
+        at start: Timestamp = CommandFixture.firstTime,
         chained: Bool = false,
         into database: String = "audit.db",
         beside others: Int = 0
@@ -43,7 +43,7 @@ extension Workplace {
         let route = try Route(
             name: RouteName(parsing: "coda"),
             host: .any,
-            audiences: [Workplace.audience],
+            audiences: [CommandFixture.audience],
             upstream: Upstream(parsing: "http://coda:8080")
         )
         for number in first..<first + count {

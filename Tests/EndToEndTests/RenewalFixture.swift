@@ -6,14 +6,14 @@ import Testing
 
 /// `gatehouse serve` with three tokens that renew themselves, one of each kind, each on the route of its name, before an API that takes nothing but what its
 /// authorization server has given and not ended.
-final class RenewalRig: Sendable {
+final class RenewalFixture: Sendable {
     static let user = "david@example.com"
     static let names = ["github", "crm", "drive"]
 
     // Before the folder, because they are released before it.
     private let processes = Mutex<[String: ChildProcess]>([:])
     let server: AuthorizationServer
-    let folder: Kit.Folder
+    let folder: Tools.Folder
     private let issuer: TestIssuer
     private let certs: CertsServer
     private let calls = Mutex<(count: Int, failures: [String])>((0, []))
@@ -22,12 +22,12 @@ final class RenewalRig: Sendable {
     ///   - lifetime: of an access token, in seconds.
     ///   - names: of the tokens and routes.
     ///   - postgres: keeps what an SQLite file keeps otherwise.
-    init(lifetime: Int, names: [String] = RenewalRig.names, postgres: PostgresServer? = nil) async throws {
-        folder = try Kit.Folder()
+    init(lifetime: Int, names: [String] = RenewalFixture.names, postgres: PostgresServer? = nil) async throws {
+        folder = try Tools.Folder()
         issuer = TestIssuer()
         certs = try await CertsServer.start(folder, [issuer.key])
         server = try await AuthorizationServer.start(folder, lifetime: lifetime, key: issuer.key)
-        let key = try ChildProcess(Kit.gatehouse, ["key", "generate", "--out", "\(folder.path)/key"])
+        let key = try ChildProcess(Tools.gatehouse, ["key", "generate", "--out", "\(folder.path)/key"])
         #expect(await key.exit() == .code(0))
         for instance in ["one", "two"] {
             try folder.write(yaml(instance, names, postgres?.url), to: "\(instance).yaml")
@@ -79,7 +79,7 @@ final class RenewalRig: Sendable {
     @discardableResult
     func serve(_ instance: String = "one", environment: [String: String] = [:]) async throws -> ChildProcess {
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             ["serve", "--config", "\(folder.path)/\(instance).yaml"],
             environment: environment.merging(["LC_ALL": "C.UTF-8"]) { $1 }
         )
@@ -102,7 +102,7 @@ final class RenewalRig: Sendable {
     @discardableResult
     func command(_ arguments: String..., input: String? = nil, fails: Bool = false) async throws -> String {
         let process = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             arguments.first == "run"
                 ? ["run", "--config", "\(folder.path)/one.yaml"] + arguments.dropFirst()
                 : arguments + ["--config", "\(folder.path)/one.yaml"],
@@ -118,7 +118,7 @@ final class RenewalRig: Sendable {
         return fails ? errors : output
     }
 
-    /// What `token list` says of a token's renewal.
+    /// The words of `token list` about a token's renewal.
     func renewal(_ name: String) async throws -> JSON {
         let list = try await JSON(parsing: command("token", "list", "--json"))
         return list.elements.first { $0["name"].text == name }?["renewal"] ?? .null

@@ -7,7 +7,7 @@ import Testing
 ///
 /// The routes are `/one` and `/two`, named after the SDK of their server. They admit david@example.com and the service
 /// token of ``TestIssuer`` to everything and lina@example.com to two tools, and inject the route's token and the caller.
-final class Gateway: Sendable {
+final class Instance: Sendable {
     enum Store: Sendable {
         /// Tokens in the environment of the process.
         case environment
@@ -21,7 +21,7 @@ final class Gateway: Sendable {
 
     // Before the folder, because it is released before it.
     let process: ChildProcess
-    let folder: Kit.Folder
+    let folder: Tools.Folder
     let port: Int
     let issuer: TestIssuer
     private let certs: CertsServer
@@ -41,8 +41,8 @@ final class Gateway: Sendable {
         routes: String = "",
         tokens: [String: String] = [:],
         nameServer: String? = nil
-    ) async throws -> Gateway {
-        let folder = try Kit.Folder()
+    ) async throws -> Instance {
+        let folder = try Tools.Folder()
         let issuer = TestIssuer()
         let certs = try await CertsServer.start(folder, [issuer.key])
         var lastFailure = ""
@@ -60,14 +60,14 @@ final class Gateway: Sendable {
             let arguments = ["serve", "--config", "\(folder.path)/gatehouse.yaml"]
             let process = try unprivileged(arguments, try nameServer.map { try resolver($0, folder) })
             if await isReady(process, socket: "\(folder.path)/admin.sock") {
-                return Gateway(folder: folder, port: port, issuer: issuer, process: process, certs: certs)
+                return Instance(folder: folder, port: port, issuer: issuer, process: process, certs: certs)
             }
             lastFailure = await process.errors.whole
         }
         throw ChildProcess.Failure(description: "gatehouse does not become ready: \(lastFailure)")
     }
 
-    private init(folder: Kit.Folder, port: Int, issuer: TestIssuer, process: ChildProcess, certs: CertsServer) {
+    private init(folder: Tools.Folder, port: Int, issuer: TestIssuer, process: ChildProcess, certs: CertsServer) {
         self.folder = folder
         self.port = port
         self.issuer = issuer
@@ -76,7 +76,7 @@ final class Gateway: Sendable {
     }
 
     /// An assertion that is good now.
-    func assertion(of user: String = Gateway.user, _ changes: KeyValuePairs<String, String?> = [:]) -> String {
+    func assertion(of user: String = Instance.user, _ changes: KeyValuePairs<String, String?> = [:]) -> String {
         issuer.user(user, now: Int64(Date.now.timeIntervalSince1970), lasting: 3600, with: changes)
     }
 
@@ -108,7 +108,7 @@ final class Gateway: Sendable {
     /// Another process on the same configuration and port, once this one has ended. It lives as long as what is returned.
     func next() async throws -> ChildProcess {
         let second = try ChildProcess(
-            Kit.gatehouse,
+            Tools.gatehouse,
             ["serve", "--config", configuration],
             environment: Self.environment
         )
@@ -146,17 +146,17 @@ final class Gateway: Sendable {
     static func unprivileged(
         _ arguments: [String],
         _ resolver: String? = nil,
-        environment: [String: String] = Gateway.environment
+        environment: [String: String] = Instance.environment
     ) throws -> ChildProcess {
-        guard getuid() == 0 else { return try ChildProcess(Kit.gatehouse, arguments, environment: environment) }
-        let words = ["--bounding-set=-all", "--inh-caps=-all", "--", Kit.gatehouse] + arguments
+        guard getuid() == 0 else { return try ChildProcess(Tools.gatehouse, arguments, environment: environment) }
+        let words = ["--bounding-set=-all", "--inh-caps=-all", "--", Tools.gatehouse] + arguments
         guard let resolver else { return try ChildProcess("/usr/bin/setpriv", words, environment: environment) }
         let script = #"mount --bind "$0" /etc/resolv.conf && exec setpriv "$@""#
         let all = ["--mount", "/bin/sh", "-c", script, resolver] + words
         return try ChildProcess("/usr/bin/unshare", all, environment: environment)
     }
 
-    private static func resolver(_ nameServer: String, _ folder: Kit.Folder) throws -> String {
+    private static func resolver(_ nameServer: String, _ folder: Tools.Folder) throws -> String {
         try folder.write("nameserver \(nameServer)\n", to: "resolv.conf")
         return "\(folder.path)/resolv.conf"
     }
@@ -165,9 +165,9 @@ final class Gateway: Sendable {
         ["ONE_API_TOKEN": token, "TWO_API_TOKEN": token, "LC_ALL": "C.UTF-8"]
     }
 
-    private static func command(_ words: [String], folder: Kit.Folder?, input: String? = nil) async throws -> String {
+    private static func command(_ words: [String], folder: Tools.Folder?, input: String? = nil) async throws -> String {
         let arguments = words + (folder.map { ["--config", "\($0.path)/gatehouse.yaml"] } ?? [])
-        let process = try ChildProcess(Kit.gatehouse, arguments, environment: environment)
+        let process = try ChildProcess(Tools.gatehouse, arguments, environment: environment)
         if let input { try process.write(input) }
         process.closeInput()
         guard await process.exit() == .code(0) else {
@@ -176,7 +176,7 @@ final class Gateway: Sendable {
         return await process.output.whole
     }
 
-    private static func seal(_ tokens: [String: String], in folder: Kit.Folder) async throws {
+    private static func seal(_ tokens: [String: String], in folder: Tools.Folder) async throws {
         if !FileManager.default.fileExists(atPath: "\(folder.path)/key") {
             try folder.write(try await command(["key", "generate"], folder: nil), to: "key")
             chmod("\(folder.path)/key", 0o600)
@@ -187,7 +187,7 @@ final class Gateway: Sendable {
     }
 
     private static func yaml(
-        folder: Kit.Folder,
+        folder: Tools.Folder,
         port: Int,
         certs: String,
         store: Store,

@@ -4,11 +4,11 @@ import Synchronization
 @testable import GatehouseTokens
 
 /// A clock that moves when told, whose wall can be set, and an issuer that answers as told.
-final class RenewalBench: Sendable {
-    /// What an issuer is asked, in order: the refresh token that was shown.
+final class RenewalFixture: Sendable {
+    /// The requests to an issuer, in order: the refresh token that was shown.
     final class Issuer: TokenIssuer {
         let needsSeed: Bool
-        let clock: RenewalBench
+        let clock: RenewalFixture
         private let script = Mutex<(answers: [Answer], asked: [String])>(([], []))
 
         enum Answer: Sendable {
@@ -16,7 +16,7 @@ final class RenewalBench: Sendable {
             case failure(RenewalFailure)
         }
 
-        init(needsSeed: Bool, clock: RenewalBench) {
+        init(needsSeed: Bool, clock: RenewalFixture) {
             self.needsSeed = needsSeed
             self.clock = clock
         }
@@ -96,7 +96,7 @@ final class RenewalBench: Sendable {
     }
 }
 
-extension RenewalBench: WallClock {
+extension RenewalFixture: WallClock {
     func now() -> Timestamp { time.withLock { $0.wall } }
 }
 

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The places of the parts of the end-to-end tests.
-enum Kit {
+enum Tools {
     /// Interpreters that have mcp 1.30.0 and mcp 2.3.0.
     static let python1 = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_1"]
     static let python2 = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PYTHON_2"]
@@ -62,9 +62,9 @@ enum SDK: String, CaseIterable, Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-    static var needsKit: Self {
+    static var needsTools: Self {
         .enabled(
-            if: Kit.python1 != nil && Kit.python2 != nil && Kit.pythonTasks != nil,
+            if: Tools.python1 != nil && Tools.python2 != nil && Tools.pythonTasks != nil,
             "GATEHOUSE_TEST_PYTHON_1, _2 and _TASKS name no interpreters; deploy/test.sh provides them"
         )
     }

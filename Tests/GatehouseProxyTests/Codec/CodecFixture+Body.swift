@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseProxy
 
-extension Bench {
+extension CodecFixture {
     struct Body: Equatable {
         var state = BodyProgress.State.incomplete
         var payload: [UInt8] = []

@@ -5,7 +5,7 @@ import GatehouseCore
 import Testing
 
 /// A folder of the test's own, with a configuration that leads nowhere but where the test says.
-final class DoctorPlace {
+final class DoctorFixture {
     let path: String
 
     init() throws {
