@@ -44,7 +44,7 @@ postgres_start() {
   for try in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 10000))
     if postgres_as "$bin/pg_ctl" -D "$postgres_folder/data" -w -t 60 -s -l "$postgres_folder/data/server.log" \
-      -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$postgres_folder -c fsync=off" \
+      -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$postgres_folder -c fsync=off -c max_connections=300" \
       start </dev/null; then
       export GATEHOUSE_TEST_POSTGRES="postgres://gatehouse:$password@127.0.0.1:$port/postgres"
       return

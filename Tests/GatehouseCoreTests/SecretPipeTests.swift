@@ -1,14 +1,15 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 /// A secret may come through a pipe that stands where a file would.
 @Suite struct SecretPipeTests {
-    private let path: String
+    private let own: OwnFolder
+    private var path: String { own.path + "/pipe" }
 
     init() throws {
-        var template = Array("/tmp/gatehouse-pipe.XXXXXX".utf8CString)
-        path = String(cString: try #require(mkdtemp(&template))) + "/pipe"
+        own = try OwnFolder("pipe")
         try #require(mkfifo(path, 0o600) == 0)
     }
 

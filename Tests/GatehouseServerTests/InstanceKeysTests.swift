@@ -1,6 +1,7 @@
 import Foundation
 import GatehouseConfig
 import GatehouseCore
+import GatehouseTestSupport
 import GatehouseTokens
 import Glibc
 import Testing
@@ -9,12 +10,10 @@ import Testing
 
 @Suite("The instance's own keys")
 struct InstanceKeysTests {
-    private let folder: String
+    private let own: OwnFolder
+    private var folder: String { own.path }
 
-    init() throws {
-        var template = Array("/tmp/gatehouse-keys.XXXXXX".utf8CString)
-        folder = String(cString: try #require(mkdtemp(&template)))
-    }
+    init() throws { own = try OwnFolder("keys") }
 
     private func configuration(store: String) throws -> Configuration {
         let path = "\(folder)/\(store).yaml"

@@ -1,16 +1,15 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseServer
 
 @Suite("The run file") struct RunFileTests {
-    private let folder: String
+    private let own: OwnFolder
+    private var folder: String { own.path }
 
-    init() throws {
-        var template = Array("/tmp/gatehouse-run.XXXXXX".utf8CString)
-        folder = String(cString: try #require(mkdtemp(&template)))
-    }
+    init() throws { own = try OwnFolder("run") }
 
     private static func file() -> RunFile {
         RunFile.ofThisProcess(
@@ -22,7 +21,6 @@ import Testing
     }
 
     @Test func `says where the instance is and who may ask it to do something`() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(try RunFile.read(spool: folder) == nil)
         let written = Self.file()
         try written.write(spool: folder)
@@ -56,7 +54,6 @@ import Testing
     }
 
     @Test func `of a process that has ended is none`() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let child = try Process.run(URL(fileURLWithPath: "/bin/true"), arguments: [])
         child.waitUntilExit()
         let text = #"{"pid":\#(child.processIdentifier),"admin":"127.0.0.1:9","key":"x"}"#
@@ -69,13 +66,11 @@ import Testing
         #"{"pid":1,"admin":"nowhere","key":"x"}"#, #"{"pid":1,"admin":"127.0.0.1:9","key":""}"#,
     ])
     func `that is none is said to be none`(text: String) throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         try Data(text.utf8).write(to: URL(fileURLWithPath: RunFile.path(spool: folder)))
         #expect(throws: GatehouseError.self) { try RunFile.read(spool: folder) }
     }
 
     @Test func `is no symbolic link that somebody planted`() throws {
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         try Self.file().write(spool: folder)
         let path = RunFile.path(spool: folder)
         try FileManager.default.moveItem(atPath: path, toPath: "\(folder)/elsewhere")
