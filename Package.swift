@@ -123,7 +123,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "GatehouseAuditBenchmark",
-            dependencies: ["GatehouseBenchmarkSamples", "GatehouseAudit", "GatehouseCore"],
+            dependencies: ["GatehouseBenchmarkSamples", "GatehouseAudit", "GatehouseCore", "PostgresClient"],
             path: "Tests/Benchmarks/Audit",
             exclude: ["run.sh"],
             swiftSettings: house

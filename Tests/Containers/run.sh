@@ -64,7 +64,8 @@ within() {
   done
 }
 compose() { (cd "$work/deploy" && "${compose[@]}" -p "$project" "${files[@]}" "$@"); }
-down() { [ ! -d "$work/deploy" ] || compose down -v -t 5; }
+# The stand-in too: stopped, it keeps the volumes.
+down() { [ ! -d "$work/deploy" ] || compose --profile update down -v -t 5; }
 gatehouse() { compose exec -T gatehouse /usr/bin/gatehouse "$@"; }
 # token VERB NAME VALUE [ARGUMENT]…: the value goes through standard input, as it does where people do it.
 token() { printf '%s\n' "$3" | gatehouse token "$1" "$2" "${@:4}"; }
@@ -115,6 +116,9 @@ services:
     volumes: ["./peer:/peer:ro", "./issuer:/issuer:ro"]
   gatehouse:
     # The issuer's own authority in place of the public ones.
+    volumes: ["./issuer/ca.pem:/etc/ssl/certs/ca-certificates.crt:ro"]
+    ulimits: $limits
+  stand-in:
     volumes: ["./issuer/ca.pem:/etc/ssl/certs/ca-certificates.crt:ro"]
     ulimits: $limits
   edit:
@@ -175,27 +179,57 @@ common() {
   check "at the server" within 40 client call https://coda.example.com/mcp whoami coda-token-two
   check "the audit holds and verifies" gatehouse audit verify
   update
+  update_without_gap
 }
 
 tunnel() { "$engine" ps --no-trunc --quiet --filter "name=${project}[_-]cloudflared"; }
 
 # An update as the compose file documents it, with a request every 50 ms beside it, from the issuer's container: podman-compose replaces with a service
-# also those that depend on it, Docker leaves them alone.
-update() {
+# also those that depend on it, Docker leaves them alone. How long nobody answers says the engine's resolver too, while the name leads nowhere.
+watch_requests() {
+  compose exec -T issuer rm -f /tmp/stop-watching
   compose exec -T issuer python3 /peer/client.py watch http://gatehouse:8080/ "$work" >"$work/gap" 2>&1 &
-  local watcher=$! before
-  before=$(tunnel)
+  watcher=$!
   within 10 grep -q watching "$work/gap" || true
-  check "up -d --no-deps gatehouse puts in a new container" compose up -d --no-build --no-deps --force-recreate gatehouse
-  within 60 gatehouse health >/dev/null 2>&1 || true
-  within 20 compose exec -T issuer python3 /peer/client.py reach gatehouse 8080 >/dev/null 2>&1 || true
+}
+# What the requests of the watcher met.
+end_watching() {
   # Longer than one request of the watcher may take.
   sleep 3
   compose exec -T issuer touch /tmp/stop-watching
   wait "$watcher" 2>/dev/null || true
   echo "      $(tail -n 1 "$work/gap")"
+}
+reached() { compose exec -T issuer python3 /peer/client.py reach gatehouse 8080; }
+healthy() { compose --profile update exec -T "$1" /usr/bin/gatehouse health; }
+
+update() {
+  local before
+  before=$(tunnel)
+  watch_requests
+  check "up -d --no-deps gatehouse puts in a new container" compose up -d --no-build --no-deps --force-recreate gatehouse
+  within 60 gatehouse health >/dev/null 2>&1 || true
+  within 20 reached >/dev/null 2>&1 || true
+  end_watching
   [ "$before" = "$(tunnel)" ] || echo "      ${compose[0]} has replaced the tunnel's container too"
   check "and calls work again" within 20 client call https://coda.example.com/mcp whoami coda-token-two
+}
+
+# The same with the container that stands in.
+update_without_gap() {
+  echo "reuse_port: true" >>"$work/deploy/conf/gatehouse.yaml"
+  check "reuse_port is in force after a restart" compose restart gatehouse
+  within 60 reached >/dev/null 2>&1 || true
+  watch_requests
+  check "a stand-in starts beside it" compose --profile update up -d --no-build --no-deps stand-in
+  check "and is healthy" within 60 healthy stand-in
+  check "meanwhile a new container is put in" compose up -d --no-build --no-deps --force-recreate gatehouse
+  check "and is healthy, too" within 60 healthy gatehouse
+  check "the stand-in ends" compose --profile update stop stand-in
+  end_watching
+  check "no request was without an answer" grep -q ' 0 failed' "$work/gap"
+  check "calls work" within 20 client call https://coda.example.com/mcp whoami coda-token-two
+  check "and the audit of all instances verifies" within 30 gatehouse audit verify
 }
 
 run_embedded() {

@@ -22,17 +22,23 @@ import YAMLReader
         try String(contentsOf: TestFiles.root.appendingPathComponent(name), encoding: .utf8).split(separator: "\n")
     }
 
-    /// The services, with what `<<: *common` gives them. The reader of Gatehouse's own files refuses anchors, so these are taken out before.
+    /// The services, with what `<<` gives them. The reader of Gatehouse's own files refuses anchors, so these are taken out before.
     private static func services(_ name: String) throws -> [String: Keys] {
         let text = try lines(name).joined(separator: "\n")
             .replacing("x-common: &common", with: "x-common:").replacing("<<: *common", with: "x-common: yes")
+            .replacing("gatehouse: &gatehouse", with: "gatehouse:").replacing(
+                "<<: *gatehouse",
+                with: "x-gatehouse: yes"
+            )
         let reading = YAMLReader.read(Array(text.utf8))
         #expect(reading.problems.isEmpty, "\(reading.problems)")
         let root = try keys(reading.root)
         let common = try root["x-common"].map { try keys($0) } ?? [:]
-        return try keys(root["services"]).mapValues { node in
-            let own = try keys(node)
-            return own["x-common"] == nil ? own : common.merging(own) { $1 }
+        let written = try keys(root["services"]).mapValues { try keys($0) }
+        return written.mapValues { own in
+            let gatehouse = own["x-gatehouse"] == nil ? [:] : written["gatehouse", default: [:]].merging(own) { $1 }
+            let all = own.merging(gatehouse) { $1 }
+            return all["x-common"] == nil ? all : common.merging(all) { $1 }
         }
     }
 

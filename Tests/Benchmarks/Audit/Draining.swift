@@ -31,6 +31,7 @@ struct Draining {
         try drain(copy(spool, "postgres"), into: PostgresSink(url: url), "PostgreSQL")
         try verify("PostgreSQL") { try EventDatabase.postgres(url: url).archive() }
         try query("PostgreSQL", EventDatabase.postgres(url: url).archive())
+        try Pruning(url, events: events).run()
     }
 
     private struct Failure: Error {
