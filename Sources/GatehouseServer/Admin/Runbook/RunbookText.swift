@@ -344,11 +344,6 @@ enum RunbookText {
           there is serves to its end, and then requests are 503 `token_unavailable`.
         - `obtaining` for longer than a few seconds: another instance holds the lease and was killed; it is tried again within 30 s.
 
-        ```sh
-        gatehouse token list
-        gatehouse token set drive < refresh-token-file
-        ```
-
         ### doctor-credential
         The route's `probe` was refused with the token that is in the store: it is not good any more. Rotate it. Another status than the expected one
         warns only: the vendor may be down.
