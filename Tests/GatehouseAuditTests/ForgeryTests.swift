@@ -184,6 +184,20 @@ struct ForgeryTests {
         #expect(again.holds && again.chains.compactMap(\.prunable).map(\.sequence) == [10])
     }
 
+    @Test func `what is verified and chosen is of one moment, whatever is written meanwhile`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<10, scratch.chained())
+        let archive = try EventDatabase.sqlite(path: scratch.database).archive()
+        var counts: [Int] = []
+        try archive.snapshot { () throws(AuditError) in
+            counts.append(try archive.count(AuditQuery()))
+            #expect(throws: Never.self) { try scratch.change("DELETE FROM audit_events WHERE seq > 5") }
+            counts.append(try archive.count(AuditQuery()))
+        }
+        #expect(counts == [10, 10])
+        #expect(try archive.count(AuditQuery()) == 5)
+    }
+
     @Test func `rows under numbers that no writer gives are never what a checkpoint covers`() throws {
         let scratch = Scratch()
         try scratch.store(0..<5, scratch.chained())

@@ -288,6 +288,21 @@ struct PostgresAuditTests {
         }
     }
 
+    @Test func `what is verified and chosen is of one moment, whatever is written meanwhile`() throws {
+        let database = try AuditDatabase()
+        try fill(database.url, 0..<10, in: Scratch())
+        let session = try database.session()
+        let archive = try EventDatabase.postgres(url: database.url).archive()
+        var counts: [Int] = []
+        try archive.snapshot { () throws(AuditError) in
+            counts.append(try archive.count(AuditQuery()))
+            #expect(throws: Never.self) { try session.query("DELETE FROM audit_events WHERE seq > 5") }
+            counts.append(try archive.count(AuditQuery()))
+        }
+        #expect(counts == [20, 20])
+        #expect(try archive.count(AuditQuery()) == 5)
+    }
+
     @Test func `a value longer than any is named, and not read to its end`() throws {
         let database = try AuditDatabase()
         try fill(database.url, 0..<3, in: Scratch())

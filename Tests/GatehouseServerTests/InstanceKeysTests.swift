@@ -155,7 +155,8 @@ struct InstanceKeysTests {
         await #expect(throws: TokenError.self) { try await InstanceKeys(configuration) }
         unlink(path)
         mkfifo(path, 0o600)
-        await #expect(throws: TokenError.self) { try await InstanceKeys(configuration) }
+        let error = await #expect(throws: TokenError.self) { try await InstanceKeys(configuration) }
+        #expect(error?.message.hasSuffix("is not a regular file") == true)
     }
 
     @Test func `a file that cannot be used is in nobody's way beside master keys`() async throws {

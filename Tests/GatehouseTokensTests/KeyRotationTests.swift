@@ -120,6 +120,14 @@ import Testing
         #expect(try await both.keyEnds().isEmpty)
     }
 
+    /// What a process with the old key in front does between the last round and the retiring.
+    @Test func retiresNoKeyThatSomebodyHasJustSealedUnder() async throws {
+        let both = try bench.store(Workbench.newKey, Workbench.oldKey)
+        #expect(try await both.endOlderKeys(by: "", keeping: []) == nil)
+        #expect(try await both.keyEnds().isEmpty)
+        #expect(try await both.rewrap().ended == [Workbench.oldKey.id])
+    }
+
     @Test func goesOnWhereItWasStopped() async throws {
         let both = try bench.store(Workbench.newKey, Workbench.oldKey)
         // A change under the new key is what a stopped run looks like: some rows under the one, some under the other.

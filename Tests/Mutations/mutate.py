@@ -172,6 +172,20 @@ def clear_flags() -> None:
         path.unlink()
 
 
+def descendants(process: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(path.parent.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
 def run_tests(name: str, expression: str, timeout: float) -> tuple[str, list[str]]:
     """`passed`, `failed` or `hung`, and the tests that failed."""
     log = PLACE / f"{name}.log"
@@ -184,11 +198,12 @@ def run_tests(name: str, expression: str, timeout: float) -> tuple[str, list[str
             status = tests.wait(timeout)
         except subprocess.TimeoutExpired:
             status = None
-        # What a test that was ended has started goes with it.
-        try:
-            os.killpg(tests.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        # What a test that is ended has started goes with it, in whatever group of processes.
+        for process in [*descendants(tests.pid), tests.pid] if status is None else []:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         tests.wait()
     text = log.read_text(errors="replace")
     failed = re.findall(r'^. Test (?:"([^"]*)"|([\w`]+)\(.*?\)).{0,80} failed after', text, re.MULTILINE)
