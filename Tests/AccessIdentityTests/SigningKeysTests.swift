@@ -53,6 +53,27 @@ import Testing
         #expect(keys.skipped.map(\.reason) == ["the modulus has a small factor: it is no product of two large primes"])
     }
 
+    /// One more than a multiple of the primes that the mark is told by, as every modulus of such a generator is a power of 65537 beside them;
+    /// without a small factor.
+    private static let marked = [
+        "85d41178b58f5b095975a4b3c5589f979210d01ea102bef104917425967a2748",
+        "4a24b851f641f3eadfad8c5239f6419f837867924d1e09726acf9942fe322ba8",
+        "fcaa69e9b10cb42f9e5ea2efedd2bc663892e878e454137aaaa123678cb0f72c",
+        "57a5c9292c89d055c36a26279d17199e9cc5a98fb67362ecf6bf72c3a463a299",
+        "2c88e8157c41c5f74183a33cde6b240e6b106a94ce35ea38afa5b82c3d5ae50f",
+        "07d27ead7295f57acf32dfc7b23316d9dd0763a0bef06bcb71266dfb43b78185",
+        "ef35924c335915385382f84d428feb47448dbe9353eeff7e8d66b2b302e0fadc",
+        "b59eb0abc25ec9ad6e3de3884ff63839b90cbb2dc6c7998ec340d4d3176a5b9d",
+    ].joined()
+
+    @Test func `the key set takes no modulus of a generator whose keys can be factored`() throws {
+        let modulus = try #require(Hex.decode(Self.marked))
+        #expect(!WeakKeys.hasSmallFactor(modulus))
+        let keys = try keys(jwk(["n": #""\#(Base64URL.encode(modulus))""#]))
+        #expect(keys.keyIDs.count == 1)
+        #expect(keys.skipped.first?.reason.contains("CVE-2017-15361") == true)
+    }
+
     @Test func `the key set takes every modulus of two large primes`() {
         for key in [TestIssuer.firstKey, TestIssuer.secondKey] { #expect(!WeakKeys.hasSmallFactor(key.modulus)) }
     }

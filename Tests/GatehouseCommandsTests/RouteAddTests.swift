@@ -34,16 +34,19 @@ struct RouteAddTests {
     }
 
     /// A file that root takes over, its service can read no more.
-    @Test(.enabled(if: getuid() == 0, "only root may change somebody else's file"))
-    func `the file stays its owner's, with its mode`() async throws {
+    @Test(
+        .enabled(if: getuid() == 0, "only root may change somebody else's file"),
+        arguments: [0o600, 0o640] as [mode_t]
+    )
+    func `the file stays its owner's, with its mode`(mode: mode_t) async throws {
         let fixture = try CommandFixture()
         let path = "\(fixture.path)/gatehouse.yaml"
-        chmod(path, 0o600)
+        chmod(path, mode)
         chown(path, 12_345, 12_346)
         #expect(try await add(fixture, "added").exit == 0)
         var status = stat()
         #expect(stat(path, &status) == 0)
-        #expect(status.st_uid == 12_345 && status.st_gid == 12_346 && status.st_mode & 0o777 == 0o600)
+        #expect(status.st_uid == 12_345 && status.st_gid == 12_346 && status.st_mode & 0o777 == mode)
         #expect(fixture.read("gatehouse.yaml").contains("- name: added\n"))
     }
 

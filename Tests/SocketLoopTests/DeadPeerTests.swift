@@ -53,7 +53,7 @@ import Testing
     }
 
     /// In a network of the test's own: with its one interface down, packets vanish.
-    @Test(.enabled(if: OwnNetwork.isAllowed, "\(OwnNetwork.need)"), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: OwnNetwork.isAllowed, "\(OwnNetwork.need)"), .timeLimit(.minutes(5)))
     func `an idle connection to a peer that vanished is broken in time`() async throws {
         let events = Watched(Events())
         let network = try OwnNetwork()

@@ -263,6 +263,30 @@ import Testing
             }
         }
     }
+
+    /// A client of HTTP/1.0 learns the end of such a body from its connection alone.
+    @Test(arguments: [true, false])
+    func aClientWithoutChunksSeesAResetWhereABodyWasCut(isClean: Bool) async throws {
+        let roots = try Self.roots()
+        defer { unlink(roots) }
+        try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {
+            upstream in
+            try await Gateway.run(
+                trustRoots: .file(roots),
+                routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
+            ) { gateway in
+                let client = try gateway.client()
+                try client.send(Gateway.get().replacing("HTTP/1.1", with: "HTTP/1.0"))
+                if isClean {
+                    #expect(try client.receiveTextToEnd().hasSuffix("\r\n\r\nall"))
+                } else {
+                    let failure = #expect(throws: SocketFailure.self) { try client.receiveToEnd() }
+                    #expect(failure?.isReset == true)
+                }
+                #expect(try gateway.audit.waitForOutcomes().first?.ending == (isClean ? .complete : .upstreamClosed))
+            }
+        }
+    }
 }
 
 /// An HTTPS server that gives every request the same answer and keeps the heads it got.
