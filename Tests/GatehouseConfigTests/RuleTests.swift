@@ -164,6 +164,6 @@ import Testing
             }
         }
         check(ConfigurationFields.all, "")
-        #expect(ConfigurationFields.all.count == 16)
+        #expect(ConfigurationFields.all.count == 18)
     }
 }

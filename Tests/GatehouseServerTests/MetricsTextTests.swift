@@ -36,6 +36,7 @@ import Testing
         text.addTraffic(traffic, routes: routes, openConnections: 2, openExchanges: 1)
         text.addKeys(keys, now: Self.now)
         text.addTokens(tokens, now: Self.now)
+        if let name = try? TokenName(parsing: "drive") { text.addRenewals([name: RenewalState()]) }
         text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
         text.addAudit(audit)
         var facts = InstanceFacts(now: Self.now, reload: ReloadState(startedAt: Self.now))

@@ -38,8 +38,8 @@ package struct RenewalSchedule: Sendable {
     private var begun: SeedDigest?
     private var failures = 0
     private var isRunning = false
-    /// Whether another process renews it.
-    private var isHeld = false
+    /// Whether a reading is to bring another version: this process has written one, or another process is at it.
+    private var isAwaited = false
     private var forced: (version: Int, at: Duration)?
 
     /// - Parameter needsSeed: whether an operator sets what a first renewal shows.
@@ -62,7 +62,7 @@ package struct RenewalSchedule: Sendable {
         let isFirst = state == .unread
         if isFirst || version != self.version {
             self.version = version
-            (failures, begun, endsAt, isHeld) = (0, nil, nil, false)
+            (failures, begun, endsAt, isAwaited) = (0, nil, nil, false)
             switch kept {
             case .usable(let grant)?: take(grant, at: now, wall: wall, jitter: jitter)
             case .needsConnecting?:
@@ -112,22 +112,22 @@ package struct RenewalSchedule: Sendable {
 
     /// Whether a renewal is due now, or this process or another one is at it.
     package func isUnderWay(at now: Duration) -> Bool {
-        isRunning || isHeld || dueAt.map { now >= $0 } ?? false
+        isRunning || isAwaited || dueAt.map { now >= $0 } ?? false
     }
 
     /// - Returns: whether a renewal begins now.
     package mutating func begin(at now: Duration) -> Bool {
         guard !isRunning, let dueAt, now >= dueAt else { return false }
-        (isRunning, isHeld, self.dueAt) = (true, false, nil)
+        (isRunning, isAwaited, self.dueAt) = (true, false, nil)
         return true
     }
 
     /// The renewal that began has ended, and what came of it is in the store: the next reading has another version.
-    package mutating func ended() { isRunning = false }
+    package mutating func ended() { (isRunning, isAwaited) = (false, true) }
 
     /// Another process holds the lease: it writes what comes of it.
     package mutating func held(at now: Duration) {
-        (isRunning, isHeld, dueAt) = (false, true, now + Self.heldWait)
+        (isRunning, isAwaited, dueAt) = (false, true, now + Self.heldWait)
     }
 
     /// The renewal came to nothing that is in the store.

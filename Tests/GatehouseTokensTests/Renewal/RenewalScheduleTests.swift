@@ -100,12 +100,20 @@ import Testing
         #expect(schedule.rejected(version: 1, at: .seconds(1)))
         #expect(schedule.begin(at: .seconds(1)))
         #expect(schedule.rejected(version: 1, at: .seconds(2)))
-        schedule.ended()
-        // The version stayed: nothing is forced for it again.
+        // The renewal came to nothing: none is forced for this version again.
+        schedule.failed(retryAfter: .seconds(1000), at: .seconds(2), jitter: 0)
         #expect(!schedule.rejected(version: 1, at: .seconds(100)))
-        schedule.read(grant(lifetime: 3600), version: 2, seed: nil, at: .seconds(3), wall: Self.wall, jitter: 0.5)
-        #expect(!schedule.rejected(version: 2, at: .seconds(30)))
-        #expect(schedule.rejected(version: 2, at: .seconds(31)))
+        #expect(schedule.begin(at: .seconds(1002)))
+        // It is in the store, and whoever asks before that was read waits for it.
+        schedule.ended()
+        #expect(schedule.rejected(version: 1, at: .seconds(1002)))
+        schedule.read(grant(lifetime: 3600), version: 2, seed: nil, at: .seconds(1003), wall: Self.wall, jitter: 0.5)
+        #expect(schedule.rejected(version: 2, at: .seconds(1004)))
+        #expect(schedule.begin(at: .seconds(1004)))
+        schedule.ended()
+        schedule.read(grant(lifetime: 3600), version: 3, seed: nil, at: .seconds(1005), wall: Self.wall, jitter: 0.5)
+        #expect(!schedule.rejected(version: 3, at: .seconds(1033)))
+        #expect(schedule.rejected(version: 3, at: .seconds(1034)))
     }
 
     @Test func `the renewal schedule backs off up to five minutes, and keeps the token to its end`() {

@@ -358,11 +358,6 @@ enum RunbookText {
           there is serves to its end, and then requests are 503 `token_unavailable`.
         - `obtaining` for longer than a few seconds: another instance holds the lease and was killed; it is tried again within 30 s.
 
-        ```sh
-        gatehouse token list
-        gatehouse token set drive < refresh-token-file
-        ```
-
         ### doctor-credential
         The vendor refused the stored token when the route's `probe` tried it: the token is not valid any more. Rotate it. Any other unexpected status is a warning
         only, because the vendor may be down.
