@@ -36,6 +36,8 @@ package struct RenewalSchedule: Sendable {
     private var endsAt: Duration?
     /// The value that a renewal under way, or the last one, began with, where the store's grant is of another.
     private var begun: SeedDigest?
+    /// The value that the store's grant came from.
+    private var keptSeed: SeedDigest?
     private var failures = 0
     private var isRunning = false
     /// Whether a reading is to bring another version: this process has written one, or another process is at it.
@@ -62,7 +64,9 @@ package struct RenewalSchedule: Sendable {
         let isFirst = state == .unread
         if isFirst || version != self.version {
             self.version = version
-            (failures, begun, endsAt, isAwaited) = (0, nil, nil, false)
+            // A deleted grant is not begun anew with the value that it came from: that is used up, and gone from the live store a moment later.
+            (failures, begun, endsAt, isAwaited) = (0, kept == nil ? keptSeed : nil, nil, false)
+            keptSeed = kept?.seed
             switch kept {
             case .usable(let grant)?: take(grant, at: now, wall: wall, jitter: jitter)
             case .needsConnecting?:

@@ -208,4 +208,14 @@ import Testing
         #expect(!schedule.begin(at: .seconds(64)))
         #expect(schedule.begin(at: .seconds(65)))
     }
+
+    @Test func `a deleted grant is not begun anew with the value that it came from`() {
+        let schedule = Plan(needsSeed: true)
+        let old = grant(lifetime: 3600, seed: Self.seed)
+        schedule.read(old, version: 1, seed: Self.seed, at: .zero, wall: Self.wall, jitter: 0.5)
+        schedule.read(nil, version: 0, seed: Self.seed, at: .seconds(1), wall: Self.wall, jitter: 0.5)
+        #expect(!schedule.begin(at: .seconds(1)))
+        schedule.read(nil, version: 0, seed: nil, at: .seconds(2), wall: Self.wall, jitter: 0.5)
+        #expect(schedule.state == .waitsForSeed)
+    }
 }
