@@ -16,7 +16,14 @@ extension Reason {
         // As servers say it of a task that they do not know, and of a method that they do not have.
         case .targetMalformed, .taskUnknown, .requestStateUnknown: -32602
         case .tasksListDenied: -32601
-        case _: nil
+        case .requestMalformed, .pathAmbiguous, .rpcMalformed, .assertionMissing, .assertionDuplicate,
+            .assertionMalformed,
+            .assertionAlgorithm, .assertionKeyUnknown, .assertionSignature, .assertionType, .assertionIssuer,
+            .assertionAudience, .assertionExpired, .assertionNotYetValid, .assertionTooOld, .assertionDenied,
+            .bearerUnknown, .bearerExpired, .principalDenied, .originDenied, .methodDenied, .routeUnknown, .pathDenied,
+            .sessionUnknown, .bodyIncomplete, .bodyTooLarge, .targetTooLong, .headersTooLarge, .keysUnavailable,
+            .batchDenied:
+            nil
         }
     }
 

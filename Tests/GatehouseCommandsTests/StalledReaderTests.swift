@@ -113,7 +113,7 @@ struct StalledReaderTests {
             // The admitted connections are served, and the instance can be reached.
             try held[0].send("GET / HTTP/1.1\r\nHost: coda.example.com\r\n\r\n")
             #expect(try held[0].receiveAnswer().status == 401)
-            #expect(try await fixture.run("health").output.contains("store: 1 token"))
+            try await awaitTokens(fixture)
             kill(pid, SIGTERM)
             #expect(await Command.exit(of: pid) == 0)
         }
