@@ -19,7 +19,7 @@ struct RenewalTests {
             group.cancelAll()
         }
         let made = fixture.made
-        #expect(made.count > 20)
+        #expect(made.count >= 2 * RenewalFixture.names.count)
         #expect(made.failures.isEmpty, "\(made.failures.count) of \(made.count): \(made.failures.first ?? "")")
         let asked = try await fixture.server.asked
         #expect(asked.allSatisfy { $0.status == 200 || $0.status == 201 })
@@ -61,8 +61,13 @@ struct RenewalTests {
         #expect(try await fixture.server.count("client_credentials") == 2)
         // At most one renewal in 30 s, whoever causes 401s.
         try await fixture.server.set(#"{"revoked": true}"#)
-        for _ in 0..<50 { #expect(try await fixture.call("crm").status != 200) }
-        #expect(try await fixture.server.count("client_credentials") == 2)
+        let begun = ContinuousClock.now
+        var statuses: Set<Int> = []
+        for _ in 0..<50 { statuses.insert(try await fixture.call("crm").status) }
+        // On a machine that takes longer for them than the 30 s, one more each.
+        let further = Int((ContinuousClock.now - begun) / .seconds(30))
+        #expect(try await fixture.server.count("client_credentials") <= 2 + further)
+        #expect(further > 0 || !statuses.contains(200))
     }
 
     /// The server has rotated the refresh token, and the process that asked dies before it has written the new one down.
