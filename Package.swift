@@ -79,7 +79,10 @@ let package = Package(
         ),
         module("GatehouseMCP", ["GatehouseCore", crypto]),
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
-        module("GatehouseTokens", ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto]),
+        module(
+            "GatehouseTokens",
+            ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto, cryptoExtras]
+        ),
         module(
             "GatehouseAudit",
             ["GatehouseCore", "SQLiteClient", "PostgresClient", "Threads", "CChecksum", "CDigest", crypto]
@@ -151,7 +154,7 @@ let package = Package(
             [
                 "GatehouseOperations", "GatehouseServer", "GatehouseProxy", "AccessIdentity", "GatehouseTokens",
                 "GatehouseAudit", "GatehouseConfig", "GatehouseCore", "CurlClient", "SocketLoop", "SQLiteClient",
-                "PostgresClient", "GatehouseTestSupport", logging,
+                "PostgresClient", "GatehouseTestSupport", logging, crypto,
             ]
         ),
         tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"], exclude: ["Cases"]),
