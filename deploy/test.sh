@@ -58,7 +58,7 @@ else
   # All tests of a run start at once. Those that talk over sockets or start programs wait for others less in runs of their own, and those
   # that say how long something may take measure themselves and not the others.
   failed=0
-  timed='NamesTests|PoolerTests|StoresBehindAPooler'
+  timed='NamesTests|PoolerTests|StoresBehindAPooler|JunkRowsTests'
   named=NamedFailureTests
   # Tokens that last six seconds.
   renewed=EndToEndTests.RenewalTests

@@ -136,7 +136,8 @@ import Testing
     }
 
     @Test(arguments: [
-        " echo", "echo ", "echo\t", "echo\u{A0}", "\u{FEFF}echo", "echo\u{2003}", "echo\u{200B}", "ec\u{200D}ho",
+        " echo", "echo ", "echo\t", "echo\u{A0}", "\u{FEFF}echo", "echo\u{2003}", "echo\u{1680}", "\u{1680}echo",
+        "echo\u{200B}", "ec\u{200D}ho",
         "ec\u{AD}ho",
         "\u{3000}echo", "ｅcho", "ＥCHO", "\u{212A}ey", "ﬁle", "𝐞cho", "echo\u{85}", "echo\u{2028}", "ec\u{2028}ho",
         "echo\u{0}",

@@ -52,8 +52,6 @@ extension KeptGrant {
     /// The format of what is sealed: the prefix, and ``Framing``'s fields. In a usable one: 1, access, refresh (length 0: none), issued, expires,
     /// seed. In one that needs connecting: 0, why, seed.
     private static let prefix = Array("GHG1".utf8)
-    /// Bytes of a payload at most: two tokens, with the numbers and digests beside them.
-    static let maximumLength = 1024 + 2 * TokenAnswer.maximumToken
 
     /// The bytes that are sealed.
     var payload: Secret {

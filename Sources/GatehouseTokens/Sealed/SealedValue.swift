@@ -27,8 +27,8 @@ struct SealedValue {
     static let prefix = Array("GHS1".utf8)
     static let boundPrefix = Array("GHS2".utf8)
     static let overhead = 100
-    /// The length of the longest value that a store seals, in bytes; a kept key is shorter.
-    static let maximumLength = overhead + max(TokenValue.maximumLength, KeptGrant.maximumLength)
+    /// Bytes of the longest value that a store seals: a grant, which is two tokens with numbers and digests beside them.
+    static let maximumLength = overhead + 1024 + 2 * TokenValue.maximumLength
 
     /// Whether it was sealed for one store: see ``StoreID``.
     let isBound: Bool

@@ -162,7 +162,7 @@ import Testing
 
     static let list = #"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"search"},{"name":"delete"}]}}"#
 
-    private func listing(_ type: String, _ body: String, by piece: Int) throws -> Relayed {
+    private func listing(_ type: String, _ body: String, by piece: Int = .max) throws -> Relayed {
         let call = MCPGateway.request("tools/list")
         let request =
             "POST /mcp HTTP/1.1\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: a\r\n"
@@ -206,6 +206,20 @@ import Testing
         #expect(Self.payload(relayed.body).hasPrefix("event: message\ndata: {"))
         #expect(Self.payload(relayed.body).contains("search"))
         #expect(!Self.payload(relayed.body).contains("delete"))
+    }
+
+    /// RFC 9110 section 8.4.1: `identity` is reserved for no coding. What is coded cannot be filtered, and does not pass.
+    @Test func `a list in the coding identity is read, and one in another is not let through`() throws {
+        for coding in ["identity", "Identity", ""] {
+            let relayed = try listing("application/json\r\nContent-Encoding: \(coding)", Self.list)
+            #expect(relayed.refusal == nil, "\(coding)")
+            #expect(Self.payload(relayed.body).contains("search"))
+            #expect(!Self.payload(relayed.body).contains("delete"))
+        }
+        for coding in ["gzip", "identity, gzip", "x"] {
+            let relayed = try listing("application/json\r\nContent-Encoding: \(coding)", Self.list)
+            #expect(relayed.refusal == .upstreamMalformed, "\(coding)")
+        }
     }
 
     // MARK: - Event streams

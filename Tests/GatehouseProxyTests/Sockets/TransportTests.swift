@@ -266,7 +266,7 @@ import Testing
 
     /// A client of HTTP/1.0 learns the end of such a body from its connection alone.
     @Test(arguments: [true, false])
-    func aClientWithoutChunksSeesAResetWhereABodyWasCut(isClean: Bool) async throws {
+    func `a client without chunks sees a reset where a body was cut`(isClean: Bool) async throws {
         let roots = try Self.roots()
         defer { unlink(roots) }
         try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {
