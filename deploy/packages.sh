@@ -7,6 +7,10 @@ build_packages=(
   libcurl4-openssl-dev libpq-dev libsqlite3-dev libssl-dev libyaml-dev pkg-config
 )
 
+# What the tests need besides.
+# shellcheck disable=SC2034
+test_packages=(postgresql pgbouncer python3-venv chromium apache2-bin prometheus fish zsh)
+
 # install_packages NAME…: does nothing, and needs no network, when all are present.
 install_packages() {
   local name missing=()

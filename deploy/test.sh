@@ -42,7 +42,7 @@ if [ -n "$sanitizer" ]; then
     --skip EndToEndTests "$@" </dev/null
 fi
 
-install_packages "${build_packages[@]}" postgresql pgbouncer python3-venv chromium apache2-bin prometheus fish zsh
+install_packages "${build_packages[@]}" "${test_packages[@]}"
 trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -9,7 +9,7 @@ internal import Threads
 package final class AuditSystem: Sendable {
     /// The leftovers of an earlier process that the start found.
     package let report: SpoolReport
-    let settings: AuditSystem.Settings
+    let settings: Settings
     let directory: SpoolDirectory
     let writer: SpoolWriter
     let drain: SpoolDrain
@@ -32,7 +32,7 @@ package final class AuditSystem: Sendable {
     /// Opens the spool and recovers what an earlier process left in it.
     ///
     /// - Throws: `.settings`, `.spoolInUse`, `.spoolUnusable` or `.spoolDamaged`.
-    package init(_ settings: AuditSystem.Settings, sink: sending any AuditSink) throws(AuditError) {
+    package init(_ settings: Settings, sink: sending any AuditSink) throws(AuditError) {
         try settings.validate()
         self.settings = settings
         directory =

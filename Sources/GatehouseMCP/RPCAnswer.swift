@@ -17,9 +17,9 @@ extension Reason {
         case .targetMalformed, .taskUnknown, .requestStateUnknown: -32602
         case .tasksListDenied: -32601
         case .requestMalformed, .pathAmbiguous, .rpcMalformed, .assertionMissing, .assertionDuplicate,
-            .assertionMalformed,
-            .assertionAlgorithm, .assertionKeyUnknown, .assertionSignature, .assertionType, .assertionIssuer,
-            .assertionAudience, .assertionExpired, .assertionNotYetValid, .assertionTooOld, .assertionDenied,
+            .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown, .assertionSignature, .assertionType,
+            .assertionIssuer, .assertionAudience, .assertionExpired, .assertionNotYetValid, .assertionTooOld,
+            .assertionDenied,
             .bearerUnknown, .bearerExpired, .principalDenied, .originDenied, .methodDenied, .routeUnknown, .pathDenied,
             .sessionUnknown, .bodyIncomplete, .bodyTooLarge, .targetTooLong, .headersTooLarge, .keysUnavailable,
             .batchDenied:

@@ -16,7 +16,7 @@ final class RenewalFixture: Sendable {
     let folder: Tools.Folder
     private let issuer: TestIssuer
     private let certs: CertsServer
-    private let calls = Mutex<(count: Int, failures: [String])>((0, []))
+    private let calls = CallLoop()
 
     /// - Parameters:
     ///   - lifetime: of an access token, in seconds.
@@ -145,23 +145,10 @@ final class RenewalFixture: Sendable {
 
     /// Calls without a pause until the task is cancelled.
     func loop(_ name: String, of instance: String = "one") async {
-        while !Task.isCancelled {
-            var failure: String?
-            do {
-                let response = try await call(name, of: instance)
-                if response.status != 200 { failure = "\(name): \(response.status) \(response.body.text)" }
-            } catch {
-                failure = "\(name): \(error)"
-            }
-            if Task.isCancelled { return }
-            calls.withLock { calls in
-                calls.count += 1
-                if let failure { calls.failures.append(failure) }
-            }
-        }
+        await calls.run("\(name): ") { try await call(name, of: instance) }
     }
 
-    var made: (count: Int, failures: [String]) { calls.withLock { $0 } }
+    var made: CallLoop.Made { calls.made }
 
     /// Everything that must not be said.
     func secrets(_ seed: String) throws -> [String] {

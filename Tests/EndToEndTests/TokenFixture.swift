@@ -8,12 +8,6 @@ import Testing
 final class TokenFixture: Sendable {
     static let user = "david@example.com"
 
-    /// The number of repeated calls, and their results.
-    struct Calls: Sendable {
-        var count = 0
-        var failures: [String] = []
-    }
-
     // Before the folder, because it is released before it.
     let process: ChildProcess
     let folder: Tools.Folder
@@ -24,7 +18,7 @@ final class TokenFixture: Sendable {
     private let upstream: LoopbackHTTP
     private let valid: Accepted
     private let environment: [String: String]
-    private let calls = Mutex(Calls())
+    private let calls = CallLoop()
 
     /// The tokens that the upstream accepts, and the one that it was sent last.
     final class Accepted: Sendable {
@@ -120,7 +114,7 @@ final class TokenFixture: Sendable {
 
     // MARK: - Calling
 
-    var made: Calls { calls.withLock { $0 } }
+    var made: CallLoop.Made { calls.made }
     /// The token that the upstream was sent with the newest call.
     var sent: String { valid.state.withLock { $0.last } }
     /// How often the upstream was asked by a probe.
@@ -148,20 +142,7 @@ final class TokenFixture: Sendable {
 
     /// Calls without a pause until the task is cancelled.
     func loop() async {
-        while !Task.isCancelled {
-            var failure: String?
-            do {
-                let response = try await call()
-                if response.status != 200 { failure = "\(response.status) \(response.body.text) with \(sent)" }
-            } catch {
-                failure = "\(error)"
-            }
-            if Task.isCancelled { return }
-            calls.withLock { calls in
-                calls.count += 1
-                if let failure { calls.failures.append(failure) }
-            }
-        }
+        await calls.run(remark: { " with \(sent)" }) { try await call() }
     }
 
     // MARK: - Operating

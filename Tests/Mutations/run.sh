@@ -21,7 +21,7 @@ if [ "${1:-}" = --check ]; then
   exec /usr/bin/python3 Tests/Mutations/mutate.py "$@"
 fi
 need_swift
-install_packages "${build_packages[@]}" postgresql pgbouncer python3-venv chromium apache2-bin prometheus fish zsh
+install_packages "${build_packages[@]}" "${test_packages[@]}"
 trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

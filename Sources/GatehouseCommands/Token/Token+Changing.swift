@@ -150,7 +150,7 @@ extension Token {
                 return try await store.delete(name, try record.change())
             }
             // What it begins with first, so that nothing begins anew with it.
-            if settings.renewal.kind == .refreshToken {
+            if settings.renewal.needsSeed {
                 do { try await store.delete(name, try record.change()) } catch let error as TokenError {
                     guard error.code == .notFound else { throw error }
                 }

@@ -12,7 +12,7 @@ extension Token {
         func run() async throws {
             let configuration = try place.load()
             let summaries = try await place.open(configuration).list()
-            TokenTable.show(summaries, try await RenewedTokens(configuration, summaries), json: form.json)
+            TokenTable.show(summaries, try await RenewalTable(configuration, summaries), json: form.json)
         }
     }
 
@@ -28,7 +28,7 @@ extension Token {
             let name = try Token.name(name)
             let configuration = try place.load()
             let summaries = try await place.open(configuration).list().filter { $0.name == name }
-            let renewed = try await RenewedTokens(configuration, summaries).of(name)
+            let renewed = try await RenewalTable(configuration, summaries).of(name)
             guard !summaries.isEmpty || !renewed.rows.isEmpty else {
                 throw CommandFailure("there is no token '\(name)'", hint: "gatehouse token list")
             }

@@ -108,9 +108,9 @@ struct Token: AsyncParsableCommand {
 
     /// - Throws: for a token that is given by a server and that nobody sets.
     static func mayBeSet(_ name: TokenName, _ configuration: Configuration) throws(CommandFailure) {
-        guard let kind = configuration.tokens[name]?.renewal.kind, kind != .refreshToken else { return }
+        guard let renewal = configuration.tokens[name]?.renewal, !renewal.needsSeed else { return }
         throw CommandFailure(
-            "'\(name)' renews itself by \(kind.rawValue): there is no value to set",
+            "'\(name)' renews itself by \(renewal.kind.rawValue): there is no value to set",
             hint: "gatehouse token show \(name) says how it does"
         )
     }
@@ -126,7 +126,7 @@ struct Token: AsyncParsableCommand {
 
 /// How tokens are shown: everything but the value.
 enum TokenTable {
-    static func show(_ summaries: [TokenSummary], _ renewed: RenewedTokens? = nil, json: Bool) {
+    static func show(_ summaries: [TokenSummary], _ renewed: RenewalTable? = nil, json: Bool) {
         let renewals = renewed?.rows ?? []
         if json {
             var text = JSONText()

@@ -45,7 +45,7 @@ enum RenewalFields {
     )
     static let authentication = Field(
         "client_auth",
-        Shape<TokenEndpointSettings.Authentication>.choice(),
+        Shape<ClientAuthentication>.choice(),
         "How the client proves itself: `basic` (HTTP Basic), `post` (in the body), `none`. By default `basic` with a secret, `none` without."
     )
     static let scopes = Field(

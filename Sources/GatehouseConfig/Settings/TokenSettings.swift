@@ -34,6 +34,9 @@ package enum RenewalSettings: Equatable, Sendable {
         }
     }
 
+    /// Whether an operator sets the refresh token that a first renewal shows.
+    package var needsSeed: Bool { kind == .refreshToken }
+
     /// Where its secrets are read from.
     package var secrets: [SecretSource] {
         switch self {
@@ -55,15 +58,10 @@ package struct GitHubAppSettings: Hashable, Sendable {
 
 /// An OAuth token endpoint and how it is asked.
 package struct TokenEndpointSettings: Hashable, Sendable {
-    /// How the client proves that it is itself (RFC 6749 section 2.3).
-    package enum Authentication: String, Sendable, CaseIterable {
-        case basic, post, none
-    }
-
     package let url: WebURL
     package let clientID: String
     package let clientSecret: SecretSource?
-    package let authentication: Authentication
+    package let authentication: ClientAuthentication
     package let scopes: [String]
     package let audience: String?
     package let resource: String?

@@ -39,10 +39,10 @@ extension Doctor {
         load = load.serving(grants, of: Set(configuration.tokens.keys), at: now)
         for token in configuration.tokenNames.sorted() {
             if let settings = configuration.tokens[token] {
-                let isSeeded = settings.renewal.kind == .refreshToken
+                let isSeeded = settings.renewal.needsSeed
                 let state = RenewalState(
-                    grants.grants[GrantKey(token)],
-                    problem: grants.problems[GrantKey(token)],
+                    of: token,
+                    in: grants,
                     needsSeed: isSeeded,
                     hasSeed: stored.contains(token),
                     at: now

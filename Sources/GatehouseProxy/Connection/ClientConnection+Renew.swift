@@ -7,7 +7,6 @@ extension ClientConnection {
         guard let exchange, let token = exchange.route?.renewed else {
             preconditionFailure("a token is renewed for the route that injects it")
         }
-        response.reset()
         link.takeConnection()?.close()
         // Another request may have fetched the newer token before.
         if takeNewerToken() { return machine.tokenRenewed(true) }

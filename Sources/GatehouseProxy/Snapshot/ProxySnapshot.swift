@@ -97,11 +97,11 @@ final class PreparedRoute: Sendable {
         waits = RouteWaits(route.timeouts)
         isGated = route.speech == .mcp
         permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
-        renewed = route.injections.lazy.flatMap(\.value.tokens).first(where: tokens.renewed.contains).flatMap { name in
-            tokens.tokens[name].map { (name, $0.version) }
+        let names = route.injections.lazy.flatMap(\.value.tokens)
+        func version(of name: TokenName?) -> (name: TokenName, version: Int)? {
+            name.flatMap { name in tokens.tokens[name].map { (name, $0.version) } }
         }
-        token = route.injections.lazy.flatMap(\.value.tokens).first.flatMap { name in
-            tokens.tokens[name].map { (name, $0.version) }
-        }
+        token = version(of: names.first)
+        renewed = version(of: names.first(where: tokens.renewed.contains))
     }
 }

@@ -35,6 +35,7 @@ final class LiveRenewals: Sendable {
     private let publish: @Sendable (Set<TokenName>, [TokenName: TokenValue]) -> Void
     private let onRenewed: @Sendable (TokenName, _ version: Int) -> Void
     private let logger: Logger
+
     /// - Parameters:
     ///   - seeds: what operators have set in the live store.
     ///   - publish: called with the names of all and the values of those that there are, in order; must not block.
@@ -84,8 +85,6 @@ final class LiveRenewals: Sendable {
 
     /// For readiness, metrics and the status page.
     var states: [TokenName: RenewalState] { source.renewer?.states ?? [:] }
-    /// Why the store that keeps them could not be read.
-    var problem: TokenError? { source.renewer?.problem }
 
     // MARK: - Rejected by an upstream
 

@@ -42,19 +42,13 @@ package enum RenewalAssembly {
     }
 
     private static func endpoint(_ settings: TokenEndpointSettings, _ grant: TokenEndpoint.Grant) -> TokenEndpoint {
-        let authentication: OAuthClient.Authentication =
-            switch settings.authentication {
-            case .basic: .basic
-            case .post: .post
-            case .none: .none
-            }
-        return TokenEndpoint(
+        TokenEndpoint(
             settings.url.text,
             grant,
             client: OAuthClient(
                 id: settings.clientID,
                 secret: settings.clientSecret,
-                authentication: authentication
+                authentication: settings.authentication
             ),
             scopes: settings.scopes,
             audience: settings.audience,

@@ -1,16 +1,10 @@
-package import GatehouseCore
-
 /// A grant as the store has it, and the last thing that was tried.
 package struct GrantRecord: Sendable {
     package let kept: KeptGrant
     /// Counts from 1.
     package let version: Int
-    /// Since when this version is there.
-    package let keptAt: Timestamp
     /// Why the last renewal came to nothing; nil when none has failed since this version.
     package let failure: String?
-    /// When that was.
-    package let failedAt: Timestamp?
 }
 
 /// Every grant of a store.

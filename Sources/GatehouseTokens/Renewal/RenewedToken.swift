@@ -35,9 +35,11 @@ package struct RenewalState: Sendable, Equatable {
     /// As the store tells it to who renews nothing.
     ///
     /// - Parameters:
-    ///   - problem: of a grant that cannot be read.
+    ///   - load: what the store keeps.
     ///   - needsSeed: whether an operator sets what a first renewal shows, and `hasSeed` whether one has.
-    package init(_ record: GrantRecord?, problem: TokenError?, needsSeed: Bool, hasSeed: Bool, at now: Timestamp) {
+    package init(of name: TokenName, in load: GrantLoad, needsSeed: Bool, hasSeed: Bool, at now: Timestamp) {
+        let record = load.grants[GrantKey(name)]
+        let problem = load.problems[GrantKey(name)]
         version = record?.version ?? 0
         self.problem = problem?.message ?? record?.failure
         hint = problem?.hint
@@ -49,5 +51,17 @@ package struct RenewalState: Sendable, Equatable {
         case .needsConnecting(let why, _)?: (word, self.problem) = (.needsConnecting, why)
         case nil: word = problem != nil ? .unread : needsSeed && !hasSeed ? .waitsForSeed : .obtaining
         }
+    }
+}
+
+extension RenewalState {
+    /// Writes its members into an object that is open.
+    package func write(to json: inout JSONText) {
+        json.string("state", word.rawValue)
+        json.number("version", version)
+        if let issuedAt { json.string("issued_at", issuedAt.rfc3339) }
+        if let expiresAt { json.string("expires_at", expiresAt.rfc3339) }
+        if let renewsAt { json.string("renews_at", renewsAt.rfc3339) }
+        if let problem { json.string("problem", problem) }
     }
 }

@@ -50,7 +50,7 @@ extension SealedTokenStore {
             {
                 return (.held, head.revision)
             }
-            let kept = head.current > 0 ? try grant(key, head.current, rows).kept : nil
+            let kept = head.current > 0 ? try grant(key, head.current, rows) : nil
             let end = now.addingClamped(Self.leaseTime.microseconds)
             head = try change(Self.leaseAction, &head, holder, note: "\(end)", rows)
             let lease = GrantLease(
@@ -99,7 +99,7 @@ extension SealedTokenStore {
             try bindIfNew(by: actor, rows)
             let found = try trustedHead(of: key.rowName, rows)
             if let found, found.current > 0,
-                try self.grant(key, found.current, rows).kept.payload == grant.payload
+                try self.grant(key, found.current, rows).payload == grant.payload
             {
                 return (found.current, found.revision)
             }
@@ -168,24 +168,18 @@ extension SealedTokenStore {
 
     private func record(_ key: GrantKey, _ rows: TokenRows) throws(TokenError) -> GrantRecord? {
         guard let head = try trustedHead(of: key.rowName, rows), head.current > 0 else { return nil }
-        let (kept, keptAt) = try grant(key, head.current, rows)
+        let kept = try grant(key, head.current, rows)
         // The newest change may be a lease: what came before it is what is known.
         let last = try rows.events(of: key.rowName, limit: 2).map(\.event).first { $0.action != Self.leaseAction }
         let failed = last.flatMap { $0.action == Self.releaseAction && !$0.note.isEmpty ? $0 : nil }
         return GrantRecord(
             kept: kept,
             version: Int(head.current),
-            keptAt: Timestamp(microseconds: keptAt),
-            failure: failed?.note,
-            failedAt: failed.map { Timestamp(microseconds: $0.at) }
+            failure: failed?.note
         )
     }
 
-    private func grant(
-        _ key: GrantKey,
-        _ version: Int64,
-        _ rows: TokenRows
-    ) throws(TokenError) -> (kept: KeptGrant, at: Int64) {
+    private func grant(_ key: GrantKey, _ version: Int64, _ rows: TokenRows) throws(TokenError) -> KeptGrant {
         guard let (row, sealed) = try rows.version(version, of: key.rowName) else {
             throw Self.tampered(key.description, "its grant is gone")
         }
@@ -194,6 +188,6 @@ extension SealedTokenStore {
         guard let grant = KeptGrant(payload: secret) else {
             throw TokenError(.schemaTooNew, "the grant of the token '\(key)' is written by a newer release")
         }
-        return (grant, row.createdAt)
+        return grant
     }
 }

@@ -13,6 +13,9 @@ struct TokenRows {
     /// Characters of a name, those of the store's own rows included. What is longer names no token.
     static let maximumName = GrantKey.maximumRowName
 
+    /// Whether a row holds a grant, and no token of an operator.
+    private static let isGrant = "substr(name, 1, \(GrantKey.rowPrefix.utf8.count)) = '\(GrantKey.rowPrefix)'"
+
     /// A column as it is read: null when it is longer than Gatehouse writes. Whoever can write to the database may put in hundreds of megabytes, which
     /// an answer would bring into the memory before a seal could refuse them.
     static func bounded(_ column: String, _ limit: Int) -> String {
@@ -95,7 +98,7 @@ struct TokenRows {
             """
             SELECT name FROM (
                 SELECT DISTINCT name FROM \($0)
-                WHERE length(name) <= \(Self.maximumName) AND substr(name, 1, 7) <> '*grant ' ORDER BY name LIMIT \(limit)
+                WHERE length(name) <= \(Self.maximumName) AND NOT \(Self.isGrant) ORDER BY name LIMIT \(limit)
             ) \($0)
             """
         }
@@ -117,7 +120,10 @@ struct TokenRows {
     func grantNames() throws(TokenError) -> [String] {
         let limit = SealedTokenStore.maximumGrants + 1
         let names = try sql.read(
-            "SELECT name FROM token_heads WHERE substr(name, 1, 7) = '*grant ' AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)",
+            """
+            SELECT name FROM token_heads
+            WHERE \(Self.isGrant) AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
+            """,
             []
         ) { row throws(TokenError) in try row.text(0) }
         guard names.count < limit else {

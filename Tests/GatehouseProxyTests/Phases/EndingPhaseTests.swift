@@ -55,9 +55,12 @@ import Testing
         #expect(status.content == .refusal(.toolDenied))
     }
 
-    @Test func `the head goes upstream with the injected lines and without the assertion`() throws {
+    /// The first bytes of a request as they go upstream, and the lines that were injected.
+    private func opening(with field: String, room: Int = 0) throws -> (
+        bytes: OpeningBytes, injected: Secret, authority: [UInt8]
+    ) {
         let fixture = try PhaseFixture(
-            "GET /mcp HTTP/1.1\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: a\r\nX-Coda-Api-Key: theirs\r\n\r\n",
+            "GET /mcp HTTP/1.1\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: a\r\n\(field)\r\n\r\n",
             routes: [Gateway.route("http://127.0.0.1:1")]
         )
         let route = try fixture.admit()
@@ -65,28 +68,23 @@ import Testing
         let injected = try #require(foundInjected)
         let phase = ForwardPhase(exchange: fixture.exchange, route: route, injected: injected)
         let bound = phase.bound(fixture.inbound)
-        var opening = OpeningBytes(head: ByteBuffer(), bound: bound)
+        var opening = OpeningBytes(head: ByteBuffer(), bound: bound + room)
         phase.writeHead(fixture.inbound, bound: bound, into: &opening)
+        return (opening, injected, phase.authority(fixture.inbound))
+    }
+
+    @Test func `the head goes upstream with the injected lines and without the assertion`() throws {
+        let (opening, _, authority) = try opening(with: "X-Coda-Api-Key: theirs")
         let head = String(buffer: opening.head)
         #expect(head.contains("\r\nX-Coda-Api-Key: \(Gateway.token)\r\n"))
         #expect(!head.contains("theirs"))
         #expect(!head.lowercased().contains("assertion"))
-        #expect(String(decoding: phase.authority(fixture.inbound), as: UTF8.self) == "coda.example")
+        #expect(String(decoding: authority, as: UTF8.self) == "coda.example")
     }
 
     @Test func `newer lines take the place of the injected ones, of whatever length, and what follows stays`() throws {
         for new in ["X-Coda-Api-Key: b\r\n", "X-Coda-Api-Key: \(String(repeating: "c", count: 9000))\r\n"] {
-            let fixture = try PhaseFixture(
-                "GET /mcp HTTP/1.1\r\nHost: coda.example\r\nCf-Access-Jwt-Assertion: a\r\nX-A: 1\r\n\r\n",
-                routes: [Gateway.route("http://127.0.0.1:1")]
-            )
-            let route = try fixture.admit()
-            let foundInjected = InjectPhase.lines(fixture.inbound, for: PhaseFixture.caller, on: route)
-            let old = try #require(foundInjected)
-            let phase = ForwardPhase(exchange: fixture.exchange, route: route, injected: old)
-            let bound = phase.bound(fixture.inbound)
-            var opening = OpeningBytes(head: ByteBuffer(), bound: bound + ForwardPhase.joinedBody)
-            phase.writeHead(fixture.inbound, bound: bound, into: &opening)
+            var (opening, old, _) = try opening(with: "X-A: 1", room: ForwardPhase.joinedBody)
             opening.put(ByteBuffer(string: "a body"))
             let before = opening.head
             let text = String(buffer: before)

@@ -44,6 +44,15 @@ import Testing
         return request
     }
 
+    /// A client whose request was rejected, and for which a newer version is asked.
+    private func rejected(_ gateway: Gateway, _ asked: Watched<[Asked]>) throws -> RawSocket {
+        let client = try gateway.client()
+        try client.send(Gateway.get())
+        _ = try reject(gateway)
+        try asked.wait("the renewal to be asked for") { $0.count == 1 }
+        return client
+    }
+
     @Test func `the request is sent once more with the newer token, and is otherwise the same`() async throws {
         try await run { gateway, asked in
             let client = try gateway.client()
@@ -102,10 +111,7 @@ import Testing
 
     @Test func `it is not sent a third time`() async throws {
         try await run { gateway, asked in
-            let client = try gateway.client()
-            try client.send(Gateway.get())
-            _ = try reject(gateway)
-            try asked.wait("the renewal to be asked for") { $0.count == 1 }
+            let client = try rejected(gateway, asked)
             try renew(gateway, to: 2)
             _ = try reject(gateway)
             #expect(try client.receiveAnswer().status == 502)
@@ -118,10 +124,7 @@ import Testing
 
     @Test func `where none comes the rejection stands`() async throws {
         try await run { gateway, asked in
-            let client = try gateway.client()
-            try client.send(Gateway.get())
-            _ = try reject(gateway)
-            try asked.wait("the renewal to be asked for") { $0.count == 1 }
+            let client = try rejected(gateway, asked)
             asked.read { $0[0].stays() }
             #expect(try client.receiveAnswer().status == 502)
             #expect(try gateway.audit.waitForOutcomes(1).last?.refusal == .upstreamCredentialRejected)
@@ -145,10 +148,7 @@ import Testing
 
     @Test func `a reload that lets others in meanwhile ends the wait`() async throws {
         try await run { gateway, asked in
-            let client = try gateway.client()
-            try client.send(Gateway.get())
-            _ = try reject(gateway)
-            try asked.wait("the renewal to be asked for") { $0.count == 1 }
+            let client = try rejected(gateway, asked)
             try renew(gateway, to: 2, policy: Policy(grants: []))
             asked.read { $0[0].stays() }
             #expect(try client.receiveAnswer().status == 502)
@@ -158,10 +158,7 @@ import Testing
 
     @Test func `a client that goes meanwhile leaves nothing`() async throws {
         try await run { gateway, asked in
-            let client = try gateway.client()
-            try client.send(Gateway.get())
-            _ = try reject(gateway)
-            try asked.wait("the renewal to be asked for") { $0.count == 1 }
+            let client = try rejected(gateway, asked)
             client.reset()
             try await gateway.expectNoConnections()
             try renew(gateway, to: 2)

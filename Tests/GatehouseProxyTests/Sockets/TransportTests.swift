@@ -241,25 +241,37 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false])
-    func `a body that ends with the connection needs the TLS end`(isClean: Bool) async throws {
+    /// Asks for a body that ends with its upstream's connection, with the alert that TLS ends with or without it.
+    private func receiveBody(
+        endsCleanly: Bool,
+        for request: String,
+        _ receive: (RawSocket) throws -> Void
+    ) async throws {
         let roots = try Self.roots()
         defer { unlink(roots) }
-        try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {
-            upstream in
+        let closes: TLSUpstream.Closing = endsCleanly ? .cleanly : .abruptly
+        try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: closes) { upstream in
             try await Gateway.run(
                 trustRoots: .file(roots),
                 routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
             ) { gateway in
                 let client = try gateway.client()
-                try client.send(Gateway.get())
-                _ = try client.receive(through: "\r\n3\r\nall\r\n")
-                if isClean {
-                    try client.receive(exactly: "0\r\n\r\n")
-                } else {
-                    #expect(try client.receiveToEnd(orReset: true).isEmpty)
-                }
-                #expect(try gateway.audit.waitForOutcomes().first?.ending == (isClean ? .complete : .upstreamClosed))
+                try client.send(request)
+                try receive(client)
+                let ending: Ending = endsCleanly ? .complete : .upstreamClosed
+                #expect(try gateway.audit.waitForOutcomes().first?.ending == ending)
+            }
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a body that ends with the connection needs the TLS end`(isClean: Bool) async throws {
+        try await receiveBody(endsCleanly: isClean, for: Gateway.get()) { client in
+            _ = try client.receive(through: "\r\n3\r\nall\r\n")
+            if isClean {
+                try client.receive(exactly: "0\r\n\r\n")
+            } else {
+                #expect(try client.receiveToEnd(orReset: true).isEmpty)
             }
         }
     }
@@ -267,23 +279,14 @@ import Testing
     /// A client of HTTP/1.0 learns the end of such a body from its connection alone.
     @Test(arguments: [true, false])
     func `a client without chunks sees a reset where a body was cut`(isClean: Bool) async throws {
-        let roots = try Self.roots()
-        defer { unlink(roots) }
-        try await TLSUpstream.run(answer: "HTTP/1.1 200 OK\r\n\r\nall", closes: isClean ? .cleanly : .abruptly) {
-            upstream in
-            try await Gateway.run(
-                trustRoots: .file(roots),
-                routes: { _ in [try Gateway.route("https://127.0.0.1:\(upstream.port)")] }
-            ) { gateway in
-                let client = try gateway.client()
-                try client.send(Gateway.get().replacing("HTTP/1.1", with: "HTTP/1.0"))
-                if isClean {
-                    #expect(try client.receiveTextToEnd().hasSuffix("\r\n\r\nall"))
-                } else {
-                    let failure = #expect(throws: SocketFailure.self) { try client.receiveToEnd() }
-                    #expect(failure?.isReset == true)
-                }
-                #expect(try gateway.audit.waitForOutcomes().first?.ending == (isClean ? .complete : .upstreamClosed))
+        let request = Gateway.get().replacing("HTTP/1.1", with: "HTTP/1.0")
+        try await receiveBody(endsCleanly: isClean, for: request) { client in
+            if isClean {
+                let text = try client.receiveTextToEnd()
+                #expect(text.hasSuffix("\r\n\r\nall"))
+            } else {
+                let failure = #expect(throws: SocketFailure.self) { try client.receiveToEnd() }
+                #expect(failure?.isReset == true)
             }
         }
     }

@@ -38,15 +38,31 @@ import Testing
         }
     }
 
+    private let folder: OwnFolder
+
+    init() throws { folder = try OwnFolder("issuer") }
+
     private func secret(_ text: String) throws -> SecretSource {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("secret-\(UUID().uuidString)").path
+        let path = "\(folder.path)/\(UUID().uuidString)"
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         return .file(path)
     }
 
+    /// - Parameter key: in PEM; nil for the key of these tests.
+    private func app(over wire: Wire, key: String? = nil) throws -> GitHubApp {
+        var app = GitHubApp(
+            app: "12345",
+            installation: "678",
+            privateKey: try secret(key ?? Self.key.pem),
+            api: "https://api.github.com"
+        )
+        app.send = wire.send
+        return app
+    }
+
     private func endpoint(
         _ grant: TokenEndpoint.Grant,
-        _ authentication: OAuthClient.Authentication,
+        _ authentication: ClientAuthentication,
         _ wire: Wire,
         secret: SecretSource? = nil,
         scopes: [String] = [],
@@ -154,13 +170,7 @@ import Testing
             "{}",
             headers: left.isEmpty ? [] : [(name: "x-ratelimit-remaining", value: left)]
         )
-        var app = GitHubApp(
-            app: "12345",
-            installation: "678",
-            privateKey: try secret(Self.key.pem),
-            api: "https://api.github.com"
-        )
-        app.send = wire.send
+        let app = try app(over: wire)
         let failure = await #expect(throws: RenewalFailure.self) { _ = try await app.renew(nil, seed: nil) }
         #expect(failure?.code == code)
         #expect(failure?.message.contains(words) == true)
@@ -172,8 +182,7 @@ import Testing
     @Test(arguments: ["", "-----BEGIN RSA PRIVATE KEY-----\nnot-a-key\n-----END RSA PRIVATE KEY-----\n"])
     func `the issuer of GitHub needs a key, and does not quote it`(pem: String) async throws {
         let wire = Wire(status: 201, "{}")
-        var app = GitHubApp(app: "1", installation: "2", privateKey: try secret(pem), api: "https://api.github.com")
-        app.send = wire.send
+        let app = try app(over: wire, key: pem)
         let failure = await #expect(throws: RenewalFailure.self) { _ = try await app.renew(nil, seed: nil) }
         #expect(failure?.message.hasPrefix("the app's private key") == true)
         #expect(failure?.message.contains("not-a-key") == false)
@@ -183,13 +192,7 @@ import Testing
     /// Nine minutes of an assertion that the app's key has signed, as GitHub asks for.
     @Test func `the issuer of GitHub is shown an assertion`() async throws {
         let wire = Wire(status: 201, #"{"token":"ghs_1","expires_at":"2025-11-24T17:00:00Z","permissions":{"a":"b"}}"#)
-        var app = GitHubApp(
-            app: "12345",
-            installation: "678",
-            privateKey: try secret(Self.key.pem),
-            api: "https://api.github.com"
-        )
-        app.send = wire.send
+        var app = try app(over: wire)
         app.clock = FixedClock(1_764_000_000)
         let grant = try await app.renew(nil, seed: nil)
         #expect(grant.access.text == "ghs_1")

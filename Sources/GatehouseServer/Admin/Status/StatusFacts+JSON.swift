@@ -111,12 +111,7 @@ extension StatusFacts {
         for (name, state) in instance.renewals.sorted(by: { $0.key < $1.key }) {
             list.object { entry in
                 entry.string("name", name.text)
-                entry.string("state", state.word.rawValue)
-                entry.number("version", state.version)
-                entry.time("issued_at", state.issuedAt)
-                entry.time("expires_at", state.expiresAt)
-                entry.time("renews_at", state.renewsAt)
-                if let problem = state.problem { entry.string("problem", problem) }
+                state.write(to: &entry)
             }
         }
     }

@@ -112,7 +112,7 @@ struct StatusReport {
             [
                 token.name.text, "\(token.version)",
                 token.createdAt.map { StatusWords.span(facts.now - $0) } ?? "not known",
-                token.expiresAt.map { end($0, facts.now) } ?? "not said", token.fingerprint?.text ?? "–",
+                token.expiresAt.map { StatusWords.until($0, facts.now) } ?? "not said", token.fingerprint?.text ?? "–",
                 StatusWords.state(of: token, facts.now).words,
             ]
         }
@@ -120,7 +120,7 @@ struct StatusReport {
             section.rows.append([
                 name.text, state.version > 0 ? "\(state.version)" : "–",
                 state.issuedAt.map { StatusWords.span(facts.now - $0) } ?? "–",
-                state.expiresAt.map { end($0, facts.now) } ?? "not said", "–",
+                state.expiresAt.map { StatusWords.until($0, facts.now) } ?? "not said", "–",
                 "renews itself: \(StatusWords.state(of: state))" + (state.problem.map { ", \($0)" } ?? ""),
             ])
         }
@@ -154,7 +154,7 @@ struct StatusReport {
         ]
         if let trouble = audit.writerTrouble ?? audit.sinkTrouble { section.terms.append(("trouble", "\(trouble)")) }
         if let credentials = facts.credentials {
-            let names = credentials.map { "\($0.name) (\(end($0.expiresAt, facts.now)))" }
+            let names = credentials.map { "\($0.name) (\(StatusWords.until($0.expiresAt, facts.now)))" }
             section.terms.append(
                 ("break-glass credentials alive", names.isEmpty ? "none" : names.joined(separator: ", "))
             )
@@ -166,7 +166,6 @@ struct StatusReport {
         "\(StatusPage.clock(time)) (\(StatusWords.ago(time, now)))"
     }
 
-    private static func end(_ time: Timestamp, _ now: Timestamp) -> String { StatusWords.until(time, now) }
 }
 
 extension StatusReport {

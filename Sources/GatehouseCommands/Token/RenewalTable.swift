@@ -4,7 +4,7 @@ internal import GatehouseServer
 internal import GatehouseTokens
 
 /// The words of commands about tokens that renew themselves, as the store that keeps them tells.
-struct RenewedTokens {
+struct RenewalTable {
     struct Row {
         let name: TokenName
         let kind: RenewalSettings.Kind
@@ -13,7 +13,7 @@ struct RenewedTokens {
 
     private(set) var rows: [Row]
 
-    func of(_ name: TokenName) -> RenewedTokens {
+    func of(_ name: TokenName) -> RenewalTable {
         var one = self
         one.rows = rows.filter { $0.name == name }
         return one
@@ -29,11 +29,10 @@ struct RenewedTokens {
         let load = try await store.grants()
         let set = Set(summaries.filter { $0.version > 0 }.map(\.name))
         rows = configuration.tokens.sorted { $0.key < $1.key }.map { name, settings in
-            let key = GrantKey(name)
             let state = RenewalState(
-                load.grants[key],
-                problem: load.problems[key],
-                needsSeed: settings.renewal.kind == .refreshToken,
+                of: name,
+                in: load,
+                needsSeed: settings.renewal.needsSeed,
                 hasSeed: set.contains(name),
                 at: now
             )
@@ -42,7 +41,7 @@ struct RenewedTokens {
     }
 }
 
-extension RenewedTokens {
+extension RenewalTable {
     static let heading = ["NAME", "RENEWS BY", "STATE", "VERSION", "SINCE", "ENDS", "RENEWED NEXT", "NOTE"]
 
     var lines: [[String]] {
@@ -57,16 +56,11 @@ extension RenewedTokens {
     }
 }
 
-extension RenewedTokens.Row {
+extension RenewalTable.Row {
     func write(to json: inout JSONText) {
         json.object("renewal") { renewal in
             renewal.string("kind", kind.rawValue)
-            renewal.string("state", state.word.rawValue)
-            renewal.number("version", state.version)
-            if let time = state.issuedAt { renewal.string("issued_at", time.rfc3339) }
-            if let time = state.expiresAt { renewal.string("expires_at", time.rfc3339) }
-            if let time = state.renewsAt { renewal.string("renews_at", time.rfc3339) }
-            if let problem = state.problem { renewal.string("problem", problem) }
+            state.write(to: &renewal)
         }
     }
 }
