@@ -15,6 +15,12 @@ package struct Configuration: Sendable {
     package static let defaultStoreMaxStale: Duration = .seconds(3600)
     package static let storeMaxStaleRange: ClosedRange<Duration> = .seconds(1)...(.seconds(30 * 86_400))
 
+    package static let defaultConnectPath: PathPrefix = {
+        do throws(InvalidValue) { return try PathPrefix(parsing: "/.gatehouse") } catch {
+            preconditionFailure("the text above is a path")
+        }
+    }()
+
     package let listen: Endpoint
     /// Whether another instance of this machine may listen on the same addresses and record beside the same spool.
     package let reusesPort: Bool
@@ -35,6 +41,8 @@ package struct Configuration: Sendable {
     package let tokens: [TokenName: TokenSettings]
     /// The one of ``stores`` that keeps what tokens need that renew themselves, of kind sqlite or postgres; nil where there are none.
     package let state: NamedStore?
+    /// Where people connect their own tokens.
+    package let connectPath: PathPrefix
     package let audit: AuditSettings
     package let limits: ServerLimits
     package let reload: ReloadSettings

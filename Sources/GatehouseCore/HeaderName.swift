@@ -14,6 +14,13 @@ package struct HeaderName: Hashable, Sendable, CustomStringConvertible {
         folded = Self.fold(text)
     }
 
+    /// - Precondition: a header name.
+    init(known text: StaticString) {
+        let text = "\(text)"
+        precondition(text.utf8.allSatisfy(\.isTokenCharacter))
+        (self.text, folded) = (text, Self.fold(text))
+    }
+
     package static func fold(_ text: String) -> String {
         String(decoding: text.utf8.map(fold), as: UTF8.self)
     }

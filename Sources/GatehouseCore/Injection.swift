@@ -27,6 +27,9 @@ package struct Injection: Hashable, Sendable {
 
         package let parts: [Part]
 
+        /// One placeholder and nothing else.
+        init(_ part: Part) { parts = [part] }
+
         /// - Parameter ownToken: what a bare `{token}` means: the token named like the route.
         /// - Throws: ``InvalidValue`` for an unknown placeholder, an unclosed brace, a control byte, or empty text.
         package init(parsing text: String, ownToken: TokenName) throws(InvalidValue) {

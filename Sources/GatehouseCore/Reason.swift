@@ -52,6 +52,10 @@ package enum Reason: String, Sendable, CaseIterable {
 
     case keysUnavailable = "keys_unavailable"
     case tokenUnavailable = "token_unavailable"
+    /// The route's token is personal, and the caller has none.
+    case tokenMissing = "token_missing"
+    /// The caller's own token is not taken any more.
+    case tokenNeedsConnecting = "token_needs_connecting"
     case auditUnavailable = "audit_unavailable"
     case overloaded
     case draining
@@ -148,6 +152,9 @@ extension Reason {
                 code: .upstreamTimeout,
                 message: "The service behind this route did not answer in time."
             )
+        case .tokenMissing, .tokenNeedsConnecting:
+            // Never a 401: a client would begin to sign in again, and come back to the same.
+            Answer(status: 403, code: .forbidden, message: "The caller has to connect an own account first.")
         case .toolDenied, .promptDenied, .resourceDenied, .batchDenied:
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")

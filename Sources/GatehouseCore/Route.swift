@@ -40,6 +40,20 @@ package final class Route: Sendable {
     package let resourceMetadata: ResourceMetadata?
     /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
     package let autoRevert: Bool
+    /// The one document of the route that everybody may read.
+    package let publicDocument: PublicDocument?
+
+    /// A document that needs no assertion.
+    package struct PublicDocument: Hashable, Sendable {
+        /// The whole path.
+        package let path: String
+        package let json: [UInt8]
+
+        package init(path: String, json: [UInt8]) {
+            self.path = path
+            self.json = json
+        }
+    }
 
     /// Headers and query parameters that are stripped from requests beyond those that always are.
     package struct Strip: Hashable, Sendable {
@@ -85,7 +99,8 @@ package final class Route: Sendable {
         endpoints: EndpointPaths? = nil,
         cors: CORS? = nil,
         resourceMetadata: ResourceMetadata? = nil,
-        autoRevert: Bool = false
+        autoRevert: Bool = false,
+        publicDocument: PublicDocument? = nil
     ) {
         self.name = name
         self.host = host
@@ -106,6 +121,7 @@ package final class Route: Sendable {
         self.cors = cors
         self.resourceMetadata = resourceMetadata
         self.autoRevert = autoRevert
+        self.publicDocument = publicDocument
     }
 
     /// Every token the injections name.

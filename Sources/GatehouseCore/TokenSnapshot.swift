@@ -5,15 +5,43 @@ package struct TokenSnapshot: Sendable {
     package let readAt: Timestamp?
     /// The names of those that renew themselves, whether or not there is one now.
     package let renewed: Set<TokenName>
+    /// Those of which each caller has an own one.
+    package let personal: PersonalNames
+
+    /// The names of tokens of which each caller has an own one.
+    package struct PersonalNames: Sendable {
+        /// For each, whether what operators have set serves who has none.
+        package let fallsBack: [TokenName: Bool]
+        /// Where people connect theirs, on the route's host.
+        package let path: PathPrefix
+
+        package init(_ fallsBack: [TokenName: Bool] = [:], path: PathPrefix = .root) {
+            self.fallsBack = fallsBack
+            self.path = path
+        }
+    }
 
     package init(
         tokens: [TokenName: TokenValue] = [:],
         readAt: Timestamp? = nil,
-        renewed: Set<TokenName> = []
+        renewed: Set<TokenName> = [],
+        personal: PersonalNames = PersonalNames()
     ) {
         self.tokens = tokens
         self.readAt = readAt
         self.renewed = renewed
+        self.personal = personal
+    }
+
+    /// With those of which each caller has an own one: what operators have set under such a name serves only where it is to.
+    package func personal(_ names: PersonalNames) -> TokenSnapshot {
+        guard !names.fallsBack.isEmpty else { return self }
+        return TokenSnapshot(
+            tokens: tokens.filter { names.fallsBack[$0.key] ?? true },
+            readAt: readAt,
+            renewed: renewed,
+            personal: names
+        )
     }
 
     /// With those that renew themselves. What the store has under such a name is what the renewal begins with, and is sent to no upstream.
@@ -21,7 +49,7 @@ package struct TokenSnapshot: Sendable {
         guard !names.isEmpty else { return self }
         var tokens = tokens
         for name in names { tokens[name] = values[name] }
-        return TokenSnapshot(tokens: tokens, readAt: readAt, renewed: names)
+        return TokenSnapshot(tokens: tokens, readAt: readAt, renewed: names, personal: personal)
     }
 }
 

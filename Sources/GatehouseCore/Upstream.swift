@@ -30,6 +30,17 @@ package struct Upstream: Hashable, Sendable {
         return upstream
     }
 
+    /// Gatehouse itself, where people connect their tokens. No text is parsed as this address, and nothing listens there: the connector makes the
+    /// connection.
+    package static let connectPage = Upstream(endpoint: .unix(path: ""), authority: "gatehouse.internal")
+
+    private init(endpoint: Endpoint, authority: String) {
+        self.endpoint = endpoint
+        isSecure = false
+        self.authority = authority
+        path = ""
+    }
+
     /// Parses `http://host[:port][/path]`, `https://…`, or `unix:/path/to/socket`.
     ///
     /// - Throws: ``InvalidValue`` for another scheme, user information, a query, a fragment, or a bad host or port.

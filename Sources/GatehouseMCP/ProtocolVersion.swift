@@ -30,6 +30,9 @@ package enum ProtocolVersion: Equatable, Sendable {
         if case .dated(let date) = self { date >= 20_251_125 } else { false }
     }
 
+    /// Whether an error may ask the client to open an address (-32042): in one version only.
+    package var elicitsByError: Bool { self == .dated(20_251_125) }
+
     /// Whether `Mcp-Method` and `Mcp-Name` mirror the body.
     package var mirrorsBody: Bool {
         if case .dated(let date) = self { date >= 20_260_728 } else { false }

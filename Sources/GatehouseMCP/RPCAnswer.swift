@@ -12,6 +12,7 @@ extension Reason {
             5020
         case .tokenUnavailable, .auditUnavailable, .overloaded, .draining: 5030
         case .upstreamTimeout: 5040
+        case .tokenMissing, .tokenNeedsConnecting: 4010
         case .rpcHeaderMismatch: -32020
         // As servers say it of a task that they do not know, and of a method that they do not have.
         case .targetMalformed, .taskUnknown, .requestStateUnknown: -32602
@@ -31,7 +32,7 @@ extension Reason {
     fileprivate var rpcReason: String {
         switch self {
         case .toolDenied, .promptDenied, .resourceDenied, .targetMalformed, .rpcHeaderMismatch, .taskUnknown,
-            .requestStateUnknown, .tasksListDenied:
+            .requestStateUnknown, .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
             rawValue
         case _: publicCode.rawValue
         }

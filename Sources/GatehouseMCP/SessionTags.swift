@@ -7,6 +7,9 @@ package import GatehouseCore
 ///     upstream's id "." 22 characters of base64url: the first 16 bytes of HMAC-SHA256 over
 ///     (length, route) (length, principal kind) (length, principal) id      each length 4 bytes, little endian
 ///
+/// The session of a client that opens addresses for its user (`elicitation.url`, said when the session began) has another tag, over the same behind
+/// FE FF FF FF.
+///
 /// The tag is safe in a header field and in a query.
 package final class SessionTags: Sendable {
     /// Bytes of a tag with its dot.
@@ -29,21 +32,38 @@ package final class SessionTags: Sendable {
     package func tag(
         for id: UnsafeRawBufferPointer,
         route: RouteName,
-        principal: Principal
+        principal: Principal,
+        opensAddresses: Bool = false
     ) -> [UInt8]? {
         guard !id.isEmpty, id.count <= Self.maximumID else { return nil }
-        return Self.tag(id, route, principal, current)
+        return Self.tag(id, route, principal, current, opensAddresses)
     }
 
     /// Whether `tagged` is an id with the tag of this route and principal, by any of the keys. The upstream's id is then all but
     /// the last ``length`` bytes.
     package func accepts(_ tagged: UnsafeRawBufferPointer, route: RouteName, principal: Principal) -> Bool {
+        accepted(tagged, route: route, principal: principal, opensAddresses: false)
+    }
+
+    /// The same for the session of a client that opens addresses for its user.
+    package func acceptsOpening(_ tagged: UnsafeRawBufferPointer, route: RouteName, principal: Principal) -> Bool {
+        accepted(tagged, route: route, principal: principal, opensAddresses: true)
+    }
+
+    private func accepted(
+        _ tagged: UnsafeRawBufferPointer,
+        route: RouteName,
+        principal: Principal,
+        opensAddresses: Bool
+    ) -> Bool {
         let count = tagged.count - Self.length
         guard count > 0, count <= Self.maximumID else { return false }
         let id = UnsafeRawBufferPointer(rebasing: tagged[..<count])
         let presented = UnsafeRawBufferPointer(rebasing: tagged[count...])
         var isGood = false
-        for key in all where KeyedTag.equal(Self.tag(id, route, principal, key), presented) { isGood = true }
+        for key in all where KeyedTag.equal(Self.tag(id, route, principal, key, opensAddresses), presented) {
+            isGood = true
+        }
         return isGood
     }
 
@@ -57,9 +77,12 @@ package final class SessionTags: Sendable {
         _ id: UnsafeRawBufferPointer,
         _ route: RouteName,
         _ principal: Principal,
-        _ key: SymmetricKey
+        _ key: SymmetricKey,
+        _ opensAddresses: Bool
     ) -> [UInt8] {
         var tag = KeyedTag(key)
+        // No length of a route, and not what begins the tag of another kind of value.
+        if opensAddresses { tag.add(UInt32.max - 1) }
         tag.add(route, principal)
         return tag.tag(of: id)
     }

@@ -26,7 +26,7 @@ extension Gatehouse {
         facts.served = live.tokens.tokens.mapValues(\.version)
         let renewed = renewals.source
         facts.renewals = renewed.renewer?.states ?? [:]
-        facts.seeded = Set(renewed.settings.filter { $0.value.renewal.needsSeed }.keys)
+        facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)
         facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
         facts.routes = live.routes.routes
         let minute = LoopMetrics.minute

@@ -148,8 +148,9 @@ package final class Gatehouse: Sendable {
             logger: logger,
             seeds: { [weak tokens] in tokens?.source.refresher.snapshot.tokens ?? [:] },
             publish: { live.publish(renewed: $0, $1) },
-            onRenewed: { token, version in
-                eventLoops[0].execute { Self.recordRenewal(token, version, in: lanes[0]) }
+            publishPersonal: { live.publish($0) },
+            onRenewed: { key, version in
+                eventLoops[0].execute { Self.recordRenewal(key.token, version, in: lanes[0]) }
             }
         )
         self.renewals = renewals
@@ -193,9 +194,9 @@ package final class Gatehouse: Sendable {
                 legacy: legacy,
                 // Weak: it would close a ring that keeps the store open after the end.
                 onTokenRejected: { [weak tokens] in tokens?.upstreamRejected($0, $1, version: $2) },
-                renewal: { [weak renewals] token, version, stays in
+                renewal: { [weak renewals] token, owner, version, stays in
                     guard let renewals else { return stays() }
-                    renewals.rejected(token, version: version, stays)
+                    renewals.rejected(GrantKey(token, owner: owner), version: version, stays)
                 },
                 logger: logger
             )

@@ -28,15 +28,15 @@ struct RenewalTable {
         }
         let load = try await store.grants()
         let set = Set(summaries.filter { $0.version > 0 }.map(\.name))
-        rows = configuration.tokens.sorted { $0.key < $1.key }.map { name, settings in
+        rows = configuration.renewedTokens.sorted { $0.key < $1.key }.map { name, renewal in
             let state = RenewalState(
                 of: name,
                 in: load,
-                needsSeed: settings.renewal.needsSeed,
+                needsSeed: renewal.needsSeed,
                 hasSeed: set.contains(name),
                 at: now
             )
-            return Row(name: name, kind: settings.renewal.kind, state: state)
+            return Row(name: name, kind: renewal.kind, state: state)
         }
     }
 }

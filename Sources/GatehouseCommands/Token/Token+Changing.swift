@@ -60,7 +60,7 @@ extension Token {
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "new value")
             await Token.warn(of: value, for: name, in: store, configuration)
-            if !skipsProbe, configuration.tokens[name] == nil, store.capabilities.contains(.writing) {
+            if !skipsProbe, configuration.renewedTokens[name] == nil, store.capabilities.contains(.writing) {
                 try await probe(value, of: name, in: store, configuration)
             }
             TokenTable.show([try await store.rotate(name, to: value, change)], json: form.json)
@@ -112,7 +112,7 @@ extension Token {
         func run() async throws {
             let name = try Token.name(name)
             let configuration = try place.load(whole: [.tokens])
-            guard configuration.tokens[name] == nil else {
+            guard configuration.renewedTokens[name] == nil else {
                 throw CommandFailure(
                     "'\(name)' renews itself: an older refresh token would end all that came of it",
                     hint: "gatehouse token set \(name), with a new refresh token, begins anew"
@@ -146,11 +146,11 @@ extension Token {
                 Terminal.ask("Destroy every version of '\(name)'? Type its name: ")
                 guard readLine() == name.text else { throw CommandFailure("nothing was deleted") }
             }
-            guard let settings = configuration.tokens[name], place.store == nil else {
+            guard let renewal = configuration.renewedTokens[name], place.store == nil else {
                 return try await store.delete(name, try record.change())
             }
             // What it begins with first, so that nothing begins anew with it.
-            if settings.renewal.needsSeed {
+            if renewal.needsSeed {
                 do { try await store.delete(name, try record.change()) } catch let error as TokenError {
                     guard error.code == .notFound else { throw error }
                 }

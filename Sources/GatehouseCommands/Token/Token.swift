@@ -108,7 +108,7 @@ struct Token: AsyncParsableCommand {
 
     /// - Throws: for a token that is given by a server and that nobody sets.
     static func mayBeSet(_ name: TokenName, _ configuration: Configuration) throws(CommandFailure) {
-        guard let renewal = configuration.tokens[name]?.renewal, !renewal.needsSeed else { return }
+        guard let renewal = configuration.renewedTokens[name], !renewal.needsSeed else { return }
         throw CommandFailure(
             "'\(name)' renews itself by \(renewal.kind.rawValue): there is no value to set",
             hint: "gatehouse token show \(name) says how it does"

@@ -82,7 +82,12 @@ package enum ConfigurationFields {
     static let state = Field(
         "state",
         Shape<StoreChoice>.storeChoice,
-        "Where renewed tokens are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
+        "Where renewed and personal tokens are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
+    )
+    static let connectPath = Field(
+        "connect_path",
+        Shape<PathPrefix>.parsed(wanted: "a path", PathPrefix.init(parsing:)),
+        "Where people connect their personal tokens, on every host that has such tokens; by default `/.gatehouse`."
     )
     static let audit = Field(
         "audit",
@@ -120,7 +125,8 @@ package enum ConfigurationFields {
         version.form, listen.form, reusePort.form, admin.form, adminHosts.form, threads.form, access.form, stores.form,
         store.form,
         storeRefresh.form,
-        storeMaxStale.form, tokens.form, state.form, audit.form, limits.form, reload.form, log.form, routes.form,
+        storeMaxStale.form, tokens.form, state.form, connectPath.form, audit.form, limits.form, reload.form, log.form,
+        routes.form,
     ]
 }
 

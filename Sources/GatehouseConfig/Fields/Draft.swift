@@ -14,6 +14,7 @@ struct Draft: Sendable {
     let storeRefresh: Duration
     let storeMaxStale: Duration
     let tokens: RenewedTokens
+    let connectPath: PathPrefix
     let audit: AuditSettings
     let limits: ServerLimits
     let reload: ReloadSettings
@@ -37,6 +38,7 @@ struct Draft: Sendable {
         let storeMaxStale = keys.read(Fields.storeMaxStale)
         let tokens = keys.read(Fields.tokens)
         let stateChoice = keys.read(Fields.state)
+        let connectPath = keys.read(Fields.connectPath)
         let audit = keys.read(Fields.audit)
         let limits = keys.read(Fields.limits)
         let reload = keys.read(Fields.reload)
@@ -73,6 +75,10 @@ struct Draft: Sendable {
             check(secretsOf: entry.span, "the store that keeps renewed tokens", decoding)
         }
         for entry in tokens ?? [] { check(secretsOf: entry.span, "the token '\(entry.key)'", decoding) }
+        let isPathRead = (connectPath != nil) == keys.has(Fields.connectPath.key)
+        if let renewed, let routes {
+            ConnectPlaces.check(connectPath ?? Configuration.defaultConnectPath, renewed, routes, decoding)
+        }
         guard let listen = decoding.part(.listeners, listen, \.listen),
             let admin = decoding.part(.admin, admin, \.admin),
             let adminHosts = decoding.part(.admin, adminHosts, \.adminHosts),
@@ -81,7 +87,7 @@ struct Draft: Sendable {
             let store = decoding.part(.store, store, \.store),
             let storeRefresh = decoding.part(.store, storeRefresh, \.storeRefresh),
             let storeMaxStale = decoding.part(.store, storeMaxStale, \.storeMaxStale),
-            let renewed = decoding.part(.tokens, renewed, \.tokens),
+            let renewed = decoding.part(.tokens, isPathRead ? renewed : nil, \.tokens),
             let audit = decoding.part(.audit, audit, \.audit), let limits = decoding.part(.limits, limits, \.limits),
             let reload = decoding.part(.reload, reload, \.reload),
             let log = decoding.part(.log, log, \.log),
@@ -99,6 +105,7 @@ struct Draft: Sendable {
             storeRefresh: storeRefresh,
             storeMaxStale: storeMaxStale,
             tokens: renewed,
+            connectPath: connectPath ?? Configuration.defaultConnectPath,
             audit: audit,
             limits: limits,
             reload: reload,
@@ -236,6 +243,7 @@ extension Configuration {
         storeMaxStale = draft.storeMaxStale
         tokens = draft.tokens.settings
         state = draft.tokens.state
+        connectPath = draft.connectPath
         audit = draft.audit
         limits = draft.limits
         reload = draft.reload

@@ -74,7 +74,7 @@ enum RenewalFields {
 
     /// Where credentials are sent: `https`, or on this machine, and a host that is named. An address says nothing of who answers there, and a private one
     /// is often not the one that was meant.
-    private static func issuer(
+    static func issuer(
         _ check: @escaping @Sendable (WebURL) throws(InvalidValue) -> Void = { _ throws(InvalidValue) in }
     ) -> Shape<WebURL> {
         Shape<WebURL>.parsed(wanted: "an https:// URL") { text throws(InvalidValue) in
@@ -87,7 +87,7 @@ enum RenewalFields {
         }
     }
 
-    private static func text(_ wanted: String, _ maximum: Int) -> Shape<String> {
+    static func text(_ wanted: String, _ maximum: Int) -> Shape<String> {
         Shape<String>.parsed(wanted: wanted) { text throws(InvalidValue) in
             guard !text.isEmpty, text.utf8.count <= maximum, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw InvalidValue("\(wanted) is wanted: at most \(maximum) visible ASCII characters")
@@ -155,20 +155,16 @@ enum RenewalFields {
         let audience = keys.read(audience)
         let resource = keys.read(resource)
         let authorities = keys.read(authorities)
-        let hasSecret = keys.has(Self.clientSecret.key)
-        if let said, (said == .none) == hasSecret {
-            decoding.error(
-                hasSecret
-                    ? "a client that proves nothing has no secret"
-                    : "client_auth: \(said.rawValue) needs a client_secret",
-                at: keys.place(of: Self.authentication.key),
-                hint: hasSecret ? "leave client_secret out" : "client_secret: { env: NAME }"
-            )
-            return nil
-        }
-        guard let url, let clientID, let scopes, (clientSecret != nil) == hasSecret else { return nil }
-        let authentication = said ?? (hasSecret ? .basic : .none)
-        keys.show(Self.authentication.key, .word(authentication.rawValue))
+        let authentication = authentication(
+            said,
+            of: Self.authentication.key,
+            secretKey: Self.clientSecret.key,
+            &keys,
+            decoding
+        )
+        guard let url, let clientID, let scopes, let authentication,
+            (clientSecret != nil) == keys.has(Self.clientSecret.key)
+        else { return nil }
         return TokenEndpointSettings(
             url: url,
             clientID: clientID,
@@ -179,5 +175,28 @@ enum RenewalFields {
             resource: resource?.text,
             authorities: authorities
         )
+    }
+
+    /// How a client proves itself: as it is said, or as it can.
+    static func authentication(
+        _ said: ClientAuthentication?,
+        of key: String,
+        secretKey: String,
+        _ keys: inout Keys,
+        _ decoding: Decoding
+    ) -> ClientAuthentication? {
+        let hasSecret = keys.has(secretKey)
+        if let said, (said == .none) == hasSecret {
+            decoding.error(
+                hasSecret
+                    ? "a client that proves nothing has no secret" : "\(key): \(said.rawValue) needs a \(secretKey)",
+                at: keys.place(of: key),
+                hint: hasSecret ? "leave \(secretKey) out" : "\(secretKey): { env: NAME }"
+            )
+            return nil
+        }
+        let authentication = said ?? (hasSecret ? .basic : .none)
+        keys.show(key, .word(authentication.rawValue))
+        return authentication
     }
 }

@@ -45,7 +45,7 @@ struct RenewedTokens: Sendable {
         guard let chosen else { return nil }
         guard chosen.settings.masterKeys != nil else {
             decoding.error(
-                "a token that renews itself is kept in a store of kind sqlite or postgres, and the live one is of kind \(chosen.settings.kind.rawValue)",
+                "a token that renews itself, or of which each person has an own one, is kept in a store of kind sqlite or postgres, and the live one is of kind \(chosen.settings.kind.rawValue)",
                 at: keys.place(ofKey: Fields.tokens.key),
                 hint: hint(stores)
             )
@@ -71,15 +71,34 @@ struct RenewedTokens: Sendable {
         for entry in entries where !used.contains(entry.key) && !decoding.incomplete.contains(.routes) {
             decoding.warning("no route uses the token '\(entry.key)'", at: entry.keySpan)
         }
-        let names = Set(entries.map(\.key))
-        for route in routes where route.autoRevert {
-            guard let name = route.tokens.intersection(names).min(),
-                let claim = decoding.claims.first(where: { $0.name == route.name })
-            else { continue }
+        let personal = Set(entries.filter { $0.value.personal != nil }.map(\.key))
+        for route in routes {
+            guard let claim = decoding.claims.first(where: { $0.name == route.name }) else { continue }
+            if let name = route.tokens.intersection(entries.map(\.key)).min(), route.autoRevert {
+                decoding.error(
+                    "auto_revert goes back to the version before, and '\(name)' has none to go back to: it renews itself, or each person has an own one",
+                    at: claim.nameSpan,
+                    hint: "leave auto_revert out: a 401 renews the token"
+                )
+            }
+            check(route, route.tokens.intersection(personal).sorted(), claim, decoding)
+        }
+    }
+
+    private static func check(_ route: Route, _ personal: [TokenName], _ claim: RouteClaim, _ decoding: Decoding) {
+        guard let first = personal.first else { return }
+        if personal.count > 1 {
             decoding.error(
-                "auto_revert goes back to the version before, which would end a token that renews itself, as '\(name)' does",
+                "the route injects two personal tokens, '\(first)' and '\(personal[1])': a caller could lack either",
                 at: claim.nameSpan,
-                hint: "leave auto_revert out: a 401 renews the token"
+                hint: "one personal token a route"
+            )
+        }
+        if case .any = route.host {
+            decoding.error(
+                "the token '\(first)' is connected under the route's host, and this route has none of its own",
+                at: claim.nameSpan,
+                hint: "host: the name under which people reach it"
             )
         }
     }

@@ -1,15 +1,34 @@
 package import GatehouseCore
 
 /// A token that is more than a stored value.
-package struct TokenSettings: Equatable, Sendable {
-    /// The callers whom the token serves.
+package enum TokenSettings: Equatable, Sendable {
+    /// One for all callers, which renews itself.
+    case shared(RenewalSettings)
+    /// Each caller has an own one.
+    case personal(PersonalSettings)
+
+    /// The callers whom the token serves, as `per` says it.
     package enum Sharing: String, Sendable, CaseIterable {
-        /// One for all callers.
         case route
+        case person
     }
 
-    package let sharing: Sharing
-    package let renewal: RenewalSettings
+    /// Nil for a personal one, whose grants say how each is renewed.
+    package var renewal: RenewalSettings? {
+        if case .shared(let renewal) = self { renewal } else { nil }
+    }
+
+    package var personal: PersonalSettings? {
+        if case .personal(let personal) = self { personal } else { nil }
+    }
+
+    /// Where its secrets are read from.
+    package var secrets: [SecretSource] {
+        switch self {
+        case .shared(let renewal): renewal.secrets
+        case .personal(let personal): personal.connect.secrets
+        }
+    }
 }
 
 /// How a token renews itself.

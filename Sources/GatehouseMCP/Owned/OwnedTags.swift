@@ -10,11 +10,15 @@ package enum OwnedKind {
     case event
     /// `requestState` of 2026-07-28: the rest of one call, and of none that is aimed at something else.
     case requestState(RPCMethod, target: UnsafeRawBufferPointer)
+    /// The same of Gatehouse's own ``ConnectOffer``.
+    case connectState(RPCMethod, target: UnsafeRawBufferPointer)
+    /// The id of an elicitation: nobody presents it, and nobody can guess another's.
+    case elicitation
 
     /// Bytes of a value that is tagged or taken back; a longer one is handed out without a tag, and so cannot come back.
     package var maximum: Int {
         switch self {
-        case .task, .event: 1024
+        case .task, .event, .connectState, .elicitation: 1024
         case .requestState: 64 << 10
         }
     }
@@ -24,6 +28,8 @@ package enum OwnedKind {
         case .task: 1
         case .event: 2
         case .requestState: 3
+        case .connectState: 4
+        case .elicitation: 5
         }
     }
 }
@@ -97,10 +103,12 @@ package final class OwnedTags: Sendable {
         tag.add(UInt32.max)
         withUnsafeBytes(of: kind.mark) { tag.add(plain: $0) }
         tag.add(route, principal)
-        if case .requestState(let method, let target) = kind {
+        switch kind {
+        case .requestState(let method, let target), .connectState(let method, let target):
             let name = method.name
             tag.add(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
             tag.add(target)
+        case .task, .event, .elicitation: break
         }
         return tag.tag(of: value)
     }

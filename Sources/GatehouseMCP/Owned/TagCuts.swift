@@ -6,12 +6,14 @@ package struct TagCuts: Sendable {
     package private(set) var places: [Range<Int>] = []
     /// Whether a tag was made by a key other than the current one.
     package private(set) var isUnderOlderKey = false
+    /// Whether the call answers Gatehouse's own request to connect an account.
+    package private(set) var answersConnectOffer = false
 
     package init() {}
 
     package var isEmpty: Bool { places.isEmpty }
     /// Bytes that are left out.
-    package var length: Int { places.count * OwnedTags.length }
+    package var length: Int { places.reduce(0) { $0 + $1.count } }
 
     /// Takes up what a message presents.
     ///
@@ -25,6 +27,15 @@ package struct TagCuts: Sendable {
     ) -> Reason? {
         if message.known == .tasksList { return .tasksListDenied }
         for value in message.owned {
+            if value.kind == .requestState, let text = value.text?.string(in: body),
+                let acceptance = acceptedOffer(text, message, body, tags, route, principal),
+                let members = ConnectCuts.places(in: body)
+            {
+                if case .older = acceptance { isUnderOlderKey = true }
+                answersConnectOffer = true
+                places = (places + members).sorted { $0.lowerBound < $1.lowerBound }
+                continue
+            }
             guard let text = value.text?.string(in: body),
                 let acceptance = accepted(value.kind, text, message, body, tags, route, principal)
             else {
@@ -59,6 +70,23 @@ package struct TagCuts: Sendable {
             return target.withResolvedBytes {
                 tags.accepted(.requestState(message.known, target: $0), value, route: route, principal: principal)
             }
+        }
+    }
+
+    /// Whether a request state is the one of Gatehouse's own ``ConnectOffer`` to this call.
+    private func acceptedOffer(
+        _ text: JSONString,
+        _ message: RPCMessage,
+        _ body: UnsafeRawBufferPointer,
+        _ tags: OwnedTags,
+        _ route: RouteName,
+        _ principal: Principal
+    ) -> OwnedTags.Acceptance? {
+        guard !text.hasEscapes, text.range.count == ConnectOffer.state.utf8.count + OwnedTags.length,
+            let target = message.target?.string(in: body)
+        else { return nil }
+        return target.withResolvedBytes {
+            tags.accepted(.connectState(message.known, target: $0), text.raw, route: route, principal: principal)
         }
     }
 

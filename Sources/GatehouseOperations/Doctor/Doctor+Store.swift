@@ -36,10 +36,11 @@ extension Doctor {
         if let clock = load.clock { findings.append(self.clock(.store, clock)) }
         let stored = Set(load.tokens.keys)
         let grants = await grants(&findings)
-        load = load.serving(grants, of: Set(configuration.tokens.keys), at: now)
-        for token in configuration.tokenNames.sorted() {
-            if let settings = configuration.tokens[token] {
-                let isSeeded = settings.renewal.needsSeed
+        load = load.serving(grants, of: Set(configuration.renewedTokens.keys), at: now)
+        // Who lacks a personal token is asked to connect one: nothing is missing then.
+        for token in configuration.tokenNames.subtracting(configuration.personalTokens.keys).sorted() {
+            if let renewal = configuration.renewedTokens[token] {
+                let isSeeded = renewal.needsSeed
                 let state = RenewalState(
                     of: token,
                     in: grants,

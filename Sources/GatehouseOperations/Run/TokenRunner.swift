@@ -23,7 +23,7 @@ package struct TokenRunner: Sendable {
         }
         let secrets =
             configuration.stores.flatMap(\.settings.secretVariables)
-            + configuration.tokens.values.flatMap(\.renewal.secrets).compactMap(\.variable)
+            + configuration.tokens.values.flatMap(\.secrets).compactMap(\.variable)
         for name in kept where secrets.contains(name) {
             throw GatehouseError(
                 .unusable,

@@ -126,8 +126,12 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route, let caller = exchange.caller else {
             preconditionFailure("fields are injected for an authorized caller")
         }
+        if let personal = route.personal { return provide(personal) }
         exchange.injected = InjectPhase.lines(inbound, for: caller, on: route)
-        return machine.tokenProvided(exchange.injected != nil, renews: route.renewed != nil)
+        return machine.tokenProvided(
+            refusal: exchange.injected == nil ? .tokenUnavailable : nil,
+            renews: route.renewed != nil
+        )
     }
 
     func recordDecision() -> ExchangeAction { machine.decisionRecorded(record()) }

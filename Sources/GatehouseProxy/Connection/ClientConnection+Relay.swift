@@ -58,7 +58,7 @@ extension ClientConnection {
         exchange.upstream.status = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.gate.callers.tags)
         if !AnswerPlan.isOfSession(head.status, exchange) { loop.upstreamAnswered(route, status: head.status) }
-        let rejected = head.status == 401 ? route.renewed : nil
+        let rejected = head.status == 401 ? exchange.renewed : nil
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,
@@ -68,7 +68,7 @@ extension ClientConnection {
         switch action {
         case .awaitToken: return carryOut(action)
         case .refuse:
-            if let rejected { loop.renewal(rejected.name, rejected.version) {} }
+            if let rejected { loop.renewal(rejected.name, rejected.owner, rejected.version) {} }
             return carryOut(action)
         case _: break
         }

@@ -4,14 +4,14 @@ internal import SocketLoop
 /// An upstream rejected a token that renews itself: the request, of which all is kept, is sent once more with a newer version.
 extension ClientConnection {
     func awaitToken() -> ExchangeAction {
-        guard let exchange, let token = exchange.route?.renewed else {
+        guard let exchange, let token = exchange.renewed else {
             preconditionFailure("a token is renewed for the route that injects it")
         }
         link.takeConnection()?.close()
         // Another request may have fetched the newer token before.
         if takeNewerToken() { return machine.tokenRenewed(true) }
         let waiting = LoopBound(self, on: loop.eventLoop)
-        loop.renewal(token.name, token.version) { [awaited = exchange.id] in
+        loop.renewal(token.name, token.owner, token.version) { [awaited = exchange.id] in
             waiting.loop.execute { waiting.value.tokenStays(awaited) }
         }
         return .wait
@@ -36,15 +36,27 @@ extension ClientConnection {
     }
 
     /// Puts the token's newer version into the kept request. The request goes on under the snapshot that holds it, provided that this snapshot
-    /// same callers through to the same upstream: the decision stands then.
+    /// lets the same callers through to the same upstream: the decision stands then.
     ///
     /// - Returns: false while the rejected version is the newest.
     private func takeNewerToken() -> Bool {
-        guard let exchange, let caller = exchange.caller, let route = exchange.route, let rejected = route.renewed,
-            let next = loop.snapshot.successor(of: route), let token = next.renewed,
-            token.name == rejected.name, token.version > rejected.version,
-            let old = exchange.injected, let new = next.injected.lines(for: caller.principal)
+        guard let exchange, let caller = exchange.caller, let route = exchange.route, let rejected = exchange.renewed,
+            let next = loop.snapshot.successor(of: route), let old = exchange.injected
         else { return false }
+        var own: Secret?
+        if let owner = rejected.owner {
+            guard next.personal?.token == rejected.name,
+                case .usable(let value, let renews)? = loop.personal[rejected.name, owner],
+                value.version > rejected.version
+            else { return false }
+            own = value.secret
+            exchange.personal?.given = .own(version: value.version, renews: renews)
+        } else {
+            guard let token = next.renewed, token.name == rejected.name, token.version > rejected.version else {
+                return false
+            }
+        }
+        guard let new = next.injected.lines(for: caller.principal, token: own) else { return false }
         link.inject(new, inPlaceOf: old)
         exchange.resumes(under: loop.snapshot, on: next, injecting: new)
         return true

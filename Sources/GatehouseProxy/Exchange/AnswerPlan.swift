@@ -21,8 +21,10 @@ struct AnswerPlan {
         _ route: PreparedRoute,
         _ tags: SessionTags
     ) {
-        if head.status == 401, route.token != nil {
-            refusal = Self.isOfSession(head.status, exchange) ? .sessionUnknown : .upstreamCredentialRejected
+        if head.status == 401, route.token != nil || exchange.personal != nil {
+            refusal =
+                Self.isOfSession(head.status, exchange)
+                ? .sessionUnknown : exchange.personal?.rejection ?? .upstreamCredentialRejected
             return
         }
         guard route.isGated else { return }
@@ -118,9 +120,13 @@ struct AnswerPlan {
                 sessionTag = known
                 return true
             }
-            guard let tag = tags.tag(for: id, route: route.route.name, principal: caller.principal) else {
-                return false
-            }
+            let tag = tags.tag(
+                for: id,
+                route: route.route.name,
+                principal: caller.principal,
+                opensAddresses: exchange.call.opensAddresses
+            )
+            guard let tag else { return false }
             sessionTag = tag[...]
             return true
         }

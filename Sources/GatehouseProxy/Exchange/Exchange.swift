@@ -31,6 +31,8 @@ final class Exchange {
     var call = PresentedCall()
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
+    /// On a route whose token is each caller's own.
+    var personal: PersonalUse?
     /// `Host` as the public knows it, for `Location`.
     var authority: [UInt8] = []
     private(set) var decision = Decision.open
@@ -113,6 +115,13 @@ final class Exchange {
     }
 
     // MARK: - What follows from them
+
+    /// The token that renews itself, whose owner, if it has one, and the version that was sent.
+    var renewed: (name: TokenName, owner: TokenOwner?, version: Int)? {
+        guard let personal else { return route?.renewed.map { ($0.name, nil, $0.version) } }
+        guard case .own(let version, renews: true) = personal.given else { return nil }
+        return (personal.token, personal.owner, version)
+    }
 
     var isSafe: Bool { method.isSafe }
     /// The response has no body whatever its head says.

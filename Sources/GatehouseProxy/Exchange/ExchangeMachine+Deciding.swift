@@ -155,11 +155,13 @@ extension ExchangeMachine {
         }
     }
 
-    /// - Parameter renews: a newer version of the token can be asked for.
-    package mutating func tokenProvided(_ found: Bool, renews: Bool = false) -> ExchangeAction {
+    /// - Parameters:
+    ///   - refusal: why there is no token for the request.
+    ///   - renews: a newer version of the token can be asked for.
+    package mutating func tokenProvided(refusal: Reason?, renews: Bool = false) -> ExchangeAction {
         switch state {
         case .deciding(.token, var request):
-            guard found else { return refuse(request, .tokenUnavailable) }
+            if let refusal { return refuse(request, refusal) }
             request.isRenewable = renews
             state = .deciding(.record, request)
             return .recordDecision

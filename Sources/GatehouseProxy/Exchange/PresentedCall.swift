@@ -12,6 +12,10 @@ struct PresentedCall {
     var isListening = false
     /// Whether the answer may list something of which the caller may not see all.
     var mayGetLists = false
+    /// Whether it begins a session of a client that opens addresses for its user.
+    var opensAddresses = false
+    /// What a caller without an own token is answered.
+    var offer: ConnectOffer?
 }
 
 /// The parts of a request and its answer that belong to the caller, beside the session: see ``OwnedTags``.

@@ -13,6 +13,7 @@ protocol ServedConnection: AnyObject {
     /// Called a few times a second: deadlines, silence, expiry.
     func sweep(now: MonotonicTime, wall: Timestamp)
     func snapshotReplaced()
+    func personalReplaced(_ old: PersonalTokens)
     func drainBegan()
     func closeNow()
 }
@@ -26,6 +27,8 @@ package final class ProxyLoop {
     var answerHeads = SpareBuffer()
     package let metrics = LoopMetrics()
     private(set) var snapshot: ProxySnapshot
+    /// The tokens of persons; apart from the snapshot, because one of them changes far more often than a route does.
+    private(set) var personal = PersonalTokens.none
     let authenticator: any AssertionAuthenticator
     private(set) var recorder: any AuditRecorder
     private let auditRecorder: any AuditRecorder
@@ -57,11 +60,11 @@ package final class ProxyLoop {
     /// An upstream answered 401 to a token that was injected.
     package typealias TokenRejection = @Sendable (Route, TokenName, _ version: Int) -> Void
 
-    /// Asks for a newer version of a token that an upstream rejected, and returns at once. A newer version comes in a snapshot; where none comes,
+    /// Asks for a newer version of a token that an upstream rejected, of its owner if it is personal, and returns at once. A newer version comes in a snapshot; where none comes,
     /// what is handed over is called, from anywhere.
     package typealias TokenRenewal =
         @Sendable (
-            TokenName, _ version: Int, _ stays: @escaping @Sendable () -> Void
+            TokenName, TokenOwner?, _ version: Int, _ stays: @escaping @Sendable () -> Void
         ) -> Void
 
     /// Makes what writes the access log before it records: for as long as the configuration asks for one.
@@ -80,7 +83,7 @@ package final class ProxyLoop {
         sessions: SessionTags,
         legacy: LegacySessions,
         onTokenRejected: @escaping TokenRejection = { _, _, _ in },
-        renewal: @escaping TokenRenewal = { _, _, stays in stays() },
+        renewal: @escaping TokenRenewal = { _, _, _, stays in stays() },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -119,6 +122,14 @@ package final class ProxyLoop {
         snapshot = new
         metrics.retire(keeping: new.table)
         for connection in connections where !connection.isIdle { connection.snapshotReplaced() }
+    }
+
+    /// Puts other personal tokens in force for later requests.
+    package func replacePersonal(_ new: PersonalTokens) {
+        eventLoop.preconditionInLoop()
+        let old = personal
+        personal = new
+        for connection in connections where !connection.isIdle { connection.personalReplaced(old) }
     }
 
     /// Counts a request that was refused or failed, for the log.

@@ -1,7 +1,7 @@
 internal import GatehouseCore
 internal import NIOCore
 
-/// The answers that Gatehouse gives to everybody: a preflight of an admitted origin, and the route's resource metadata. Everything else under
+/// The answers that Gatehouse gives to everybody: a preflight of an admitted origin, the route's resource metadata, and its public document. Everything else under
 /// `.well-known` is refused; none of it reaches the upstream.
 enum PublicAnswerPhase {
     /// The origin of another site's page that the route admits.
@@ -24,6 +24,11 @@ enum PublicAnswerPhase {
     ) -> ExchangeMachine.PublicAnswer {
         if inbound.withBytes(inbound.head.path, { WellKnown.contains($0, prefix: prefix) }) {
             return wellKnown(inbound, method, on: route)
+        }
+        if let document = route.route.publicDocument, method.isSafe, method != .options,
+            inbound.withBytes(inbound.head.path, { $0.elementsEqual(document.path.utf8) })
+        {
+            return .found(.document(document.json, lines: []))
         }
         guard method == .options, route.route.cors != nil, inbound.head.origin != nil,
             let asked = preflight(inbound)

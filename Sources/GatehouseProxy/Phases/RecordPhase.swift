@@ -16,7 +16,11 @@ struct RecordPhase {
         facts.refusal = exchange.answer.refusal
         facts.caller = exchange.caller
         // A caller who was refused before the token was provided has used none.
-        if exchange.injected != nil { facts.token = exchange.route?.token }
+        if exchange.injected != nil {
+            facts.token =
+                exchange.personal.map { personal in personal.version.map { (personal.token, $0) } }
+                ?? exchange.route?.token
+        }
         let receipt = record(&facts, inbound)
         exchange.decided(receipt)
         return receipt

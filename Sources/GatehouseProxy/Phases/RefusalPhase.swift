@@ -6,7 +6,7 @@ enum RefusalPhase {
     /// Notes in `exchange` the JSON-RPC error that the answer is.
     static func answer(_ reason: Reason, _ exchange: Exchange) -> LocalResponse {
         var answer = LocalResponse(reason)
-        let errors = rpcErrors(reason, exchange)
+        let errors = offered(reason, exchange) ?? rpcErrors(reason, exchange)
         answer.status = status(of: reason, exchange, isRPC: errors != nil)
         if let errors { answer.content = .answer(errors) }
         answer.retryAfter = exchange.answer.retryAfter
@@ -26,11 +26,22 @@ enum RefusalPhase {
         return RPCAnswer.errors(reason, ids: waiting.all, isBatch: waiting.isBatch, requestID: exchange.id)
     }
 
+    /// Where the caller may connect an own token.
+    private static func offered(_ reason: Reason, _ exchange: Exchange) -> [UInt8]? {
+        guard reason == .tokenMissing || reason == .tokenNeedsConnecting, let offer = exchange.call.offer else {
+            return nil
+        }
+        exchange.answer.rpcError = offer.code(reason).map { String($0) } ?? "input_required"
+        let waiting = exchange.call.waiting
+        return RPCAnswer.offer(offer, reason, ids: waiting.all, isBatch: waiting.isBatch, requestID: exchange.id)
+    }
+
     private static func status(of reason: Reason, _ exchange: Exchange, isRPC: Bool) -> Int {
         switch reason {
         // A notification has no answer that could carry the refusal, so its status does.
         case .targetMalformed: isRPC ? 200 : reason.status
-        case .toolDenied, .promptDenied, .resourceDenied, .taskUnknown, .requestStateUnknown, .tasksListDenied:
+        case .toolDenied, .promptDenied, .resourceDenied, .taskUnknown, .requestStateUnknown, .tasksListDenied,
+            .tokenMissing, .tokenNeedsConnecting:
             isRPC ? 200 : Reason.principalDenied.status
         case _:
             // Clients that give up on a 5xx give up on a 429, too.

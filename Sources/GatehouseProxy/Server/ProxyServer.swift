@@ -67,6 +67,11 @@ package final class ProxyServer: Sendable {
         for loop in loops { loop.loop.execute { loop.value.replaceSessions(tags) } }
     }
 
+    /// Puts other personal tokens in force on every loop.
+    package func replacePersonal(_ tokens: PersonalTokens) {
+        for loop in loops { loop.loop.execute { loop.value.replacePersonal(tokens) } }
+    }
+
     /// Puts a new snapshot in force on every loop. No connection is dropped.
     ///
     /// - Parameter change: what changes in the same step on a loop, by its position: no request sees the one without the other.

@@ -9,8 +9,11 @@ final class BoundSession {
     let tagged: [UInt8]
     /// The audit's name for it.
     let hash: [UInt8]
+    /// Whether its client opens addresses for its user.
+    let opensAddresses: Bool
 
-    init(_ tagged: UnsafeRawBufferPointer, _ caller: Caller, _ route: Route) {
+    init(_ tagged: UnsafeRawBufferPointer, _ caller: Caller, _ route: Route, opensAddresses: Bool) {
+        self.opensAddresses = opensAddresses
         self.tagged = Array(tagged)
         self.caller = caller
         self.route = route
@@ -49,8 +52,9 @@ struct CallerCaches {
         let last = tagged.loadUnaligned(fromByteOffset: tagged.count - 8, as: UInt64.self)
         let place = Int(truncatingIfNeeded: (last &* 0x9E37_79B9_7F4A_7C15) >> 56)
         if let known = sessions[place], known.isOf(caller, route, tagged) { return known }
-        guard tags.accepts(tagged, route: route.name, principal: caller.principal) else { return nil }
-        let session = BoundSession(tagged, caller, route)
+        let isPlain = tags.accepts(tagged, route: route.name, principal: caller.principal)
+        guard isPlain || tags.acceptsOpening(tagged, route: route.name, principal: caller.principal) else { return nil }
+        let session = BoundSession(tagged, caller, route, opensAddresses: !isPlain)
         sessions[place] = session
         return session
     }

@@ -6,6 +6,8 @@ enum InjectedFields: Sendable {
     case fixed(Secret)
     /// Some value contains data of the caller: rendered for each request from these pieces.
     case perCaller([Piece])
+    /// The route's token is each caller's own: rendered with it, or without the fields that hold it.
+    case personal(with: [Piece], without: [Piece])
     /// A token that the route needs is not in the store.
     case unavailable(TokenName)
 
@@ -15,20 +17,30 @@ enum InjectedFields: Sendable {
         case subject
         case principal
         case assertion
+        /// The caller's own token.
+        case ownToken
 
         var isAssertion: Bool {
             if case .assertion = self { true } else { false }
+        }
+
+        var isOwnToken: Bool {
+            if case .ownToken = self { true } else { false }
         }
     }
 
     init(_ injections: [Injection], tokens: TokenSnapshot) {
         var pieces: [Piece] = []
+        var without: [Piece] = []
         var namesCaller = false
+        var isPersonal = false
         for injection in injections {
+            let start = pieces.count
             pieces.append(.bytes(Secret(injection.name.text + ": ")))
             for part in injection.value.parts {
                 switch part {
                 case .literal(let text): pieces.append(.bytes(Secret(text)))
+                case .token(let name) where tokens.personal.fallsBack[name] != nil: pieces.append(.ownToken)
                 case .token(let name):
                     guard let value = tokens.tokens[name] else {
                         self = .unavailable(name)
@@ -44,26 +56,44 @@ enum InjectedFields: Sendable {
                 namesCaller = true
             }
             pieces.append(.bytes(Secret("\r\n")))
+            let line = pieces[start...]
+            if line.contains(where: \.isOwnToken) { isPersonal = true } else { without += line }
         }
         self =
-            namesCaller
-            ? .perCaller(pieces)
-            : .fixed(Self.render(pieces, for: .nobody, UnsafeRawBufferPointer(start: nil, count: 0)))
+            isPersonal
+            ? .personal(with: pieces, without: without)
+            : namesCaller
+                ? .perCaller(pieces)
+                : .fixed(Self.render(pieces, for: .nobody, UnsafeRawBufferPointer(start: nil, count: 0)))
     }
 
     /// The lines for a caller whose assertion is no longer there, nil when it is one of them.
-    func lines(for principal: Principal) -> Secret? {
-        if case .perCaller(let pieces) = self, pieces.contains(where: \.isAssertion) { return nil }
-        return lines(for: principal, UnsafeRawBufferPointer(start: nil, count: 0))
+    ///
+    /// - Parameter token: the caller's own, where the route's is personal.
+    func lines(for principal: Principal, token: Secret? = nil) -> Secret? {
+        switch self {
+        case .perCaller(let pieces) where pieces.contains(where: \.isAssertion): nil
+        case .personal(let pieces, _) where pieces.contains(where: \.isAssertion): nil
+        case _: lines(for: principal, UnsafeRawBufferPointer(start: nil, count: 0), token: token)
+        }
     }
 
     /// The lines for one caller, nil when a token is missing.
     ///
-    /// - Parameter assertion: which established the caller; empty when none did.
-    func lines(for principal: Principal, _ assertion: UnsafeRawBufferPointer) -> Secret? {
+    /// - Parameters:
+    ///   - assertion: which established the caller; empty when none did.
+    ///   - token: the caller's own, where the route's is personal; nil for one who has none.
+    func lines(
+        for principal: Principal,
+        _ assertion: UnsafeRawBufferPointer,
+        token: Secret? = nil
+    ) -> Secret? {
         switch self {
         case .fixed(let lines): lines
         case .perCaller(let pieces): Self.render(pieces, for: principal, assertion)
+        case .personal(let with, let without):
+            token.map { Self.render(with, for: principal, assertion, $0) }
+                ?? Self.render(without, for: principal, assertion)
         case .unavailable: nil
         }
     }
@@ -71,12 +101,13 @@ enum InjectedFields: Sendable {
     private static func render(
         _ pieces: [Piece],
         for principal: Principal,
-        _ assertion: UnsafeRawBufferPointer
+        _ assertion: UnsafeRawBufferPointer,
+        _ token: Secret? = nil
     ) -> Secret {
         // A principal holds no control characters, and an assertion nothing but base64url and dots: the verifier refuses any other.
         func text(_ piece: Piece) -> String {
             switch piece {
-            case .bytes, .assertion: ""
+            case .bytes, .assertion, .ownToken: ""
             case .email: principal.kind == .user ? principal.name : ""
             case .subject: principal.subject
             case .principal: principal.name
@@ -86,6 +117,7 @@ enum InjectedFields: Sendable {
             switch piece {
             case .bytes(let secret): total + secret.count
             case .assertion: total + assertion.count
+            case .ownToken: total + (token?.count ?? 0)
             case .email, .subject, .principal: total + text(piece).utf8.count
             }
         }
@@ -96,6 +128,9 @@ enum InjectedFields: Sendable {
                 case .bytes(let secret):
                     secret.withUnsafeBytes { bytes[end...].copyBytes(from: $0) }
                     end += secret.count
+                case .ownToken:
+                    token?.withUnsafeBytes { bytes[end...].copyBytes(from: $0) }
+                    end += token?.count ?? 0
                 case .assertion:
                     bytes[end...].copyBytes(from: assertion)
                     end += assertion.count

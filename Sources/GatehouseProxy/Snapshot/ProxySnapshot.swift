@@ -75,6 +75,8 @@ final class PreparedRoute: Sendable {
     let token: (name: TokenName, version: Int)?
     /// The first of its tokens that renews itself.
     let renewed: (name: TokenName, version: Int)?
+    /// The token of it that is each caller's own.
+    let personal: PersonalInjection?
     /// The origins in the order of the route's `cors.origins`.
     let crossOrigins: [CrossOrigin]
     /// The route's resource metadata as JSON.
@@ -97,6 +99,7 @@ final class PreparedRoute: Sendable {
         waits = RouteWaits(route.timeouts)
         isGated = route.speech == .mcp
         permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
+        personal = PersonalInjection(route, tokens)
         let names = route.injections.lazy.flatMap(\.value.tokens)
         func version(of name: TokenName?) -> (name: TokenName, version: Int)? {
             name.flatMap { name in tokens.tokens[name].map { (name, $0.version) } }

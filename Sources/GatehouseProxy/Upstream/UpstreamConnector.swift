@@ -10,13 +10,23 @@ package final class UpstreamConnector: Sendable {
     private let context = Mutex<TLSContext?>(nil)
 
     private let deadPeer: DeadPeer
+    private let connectPage: ConnectPage?
+
+    /// Makes a connection to the page on which people connect their tokens, on a loop: no address leads there.
+    package typealias ConnectPage = @Sendable (EpollLoop) throws(SocketError) -> StreamSocket
 
     /// - Parameters:
     ///   - trustRoots: certificates that `https` upstreams are verified against whose routes name none.
     ///   - deadPeer: when an upstream that says nothing any more is given up.
-    package init(trustRoots: TLSContext.TrustRoots = .system, deadPeer: DeadPeer = .standard) {
+    ///   - connectPage: nil where there is no such page.
+    package init(
+        trustRoots: TLSContext.TrustRoots = .system,
+        deadPeer: DeadPeer = .standard,
+        connectPage: ConnectPage? = nil
+    ) {
         self.trustRoots = trustRoots
         self.deadPeer = deadPeer
+        self.connectPage = connectPage
     }
 
     /// Makes ready for `https` upstreams, so that the first request to one does not wait for it.
@@ -40,6 +50,10 @@ package final class UpstreamConnector: Sendable {
         on eventLoop: EpollLoop,
         _ completion: @escaping (Result<UpstreamConnection, any Error>) -> Void
     ) {
+        if let connectPage, upstream.upstream == .connectPage {
+            let made = Result { () throws(SocketError) in UpstreamConnection(try connectPage(eventLoop)) }
+            return eventLoop.soon { completion(made.mapError { $0 }) }
+        }
         do throws(TLSError) {
             SocketConnector.connect(
                 to: upstream.upstream.endpoint,

@@ -13,13 +13,15 @@ final class LiveRenewals: Sendable {
         let id: Int
         let settings: [TokenName: TokenSettings]
         let state: Configuration.NamedStore?
+        let maxStale: Duration
         let renewer: TokenRenewer?
 
         func fits(_ configuration: Configuration) -> Bool {
-            settings == configuration.tokens && state == configuration.state
+            settings == configuration.tokens && state == configuration.state && maxStale == configuration.storeMaxStale
         }
 
-        var names: Set<TokenName> { Set(settings.keys) }
+        /// Of the shared tokens.
+        var names: Set<TokenName> { Set(settings.filter { $0.value.renewal != nil }.keys) }
     }
 
     private struct State {
@@ -33,12 +35,14 @@ final class LiveRenewals: Sendable {
     private let state = Mutex(State())
     private let seeds: TokenRenewer.Seeds
     private let publish: @Sendable (Set<TokenName>, [TokenName: TokenValue]) -> Void
-    private let onRenewed: @Sendable (TokenName, _ version: Int) -> Void
+    private let publishPersonal: @Sendable (PersonalTokens) -> Void
+    private let onRenewed: @Sendable (GrantKey, _ version: Int) -> Void
     private let logger: Logger
 
     /// - Parameters:
     ///   - seeds: what operators have set in the live store.
     ///   - publish: called with the names of all and the values of those that there are, in order; must not block.
+    ///   - publishPersonal: called with the tokens of persons, in order; must not block.
     ///   - onRenewed: called after each renewal by this process; must not block.
     /// - Throws: ``TokenError`` when a master key cannot be read.
     init(
@@ -46,11 +50,13 @@ final class LiveRenewals: Sendable {
         logger: Logger,
         seeds: @escaping TokenRenewer.Seeds,
         publish: @escaping @Sendable (Set<TokenName>, [TokenName: TokenValue]) -> Void,
-        onRenewed: @escaping @Sendable (TokenName, _ version: Int) -> Void
+        publishPersonal: @escaping @Sendable (PersonalTokens) -> Void,
+        onRenewed: @escaping @Sendable (GrantKey, _ version: Int) -> Void
     ) throws {
         self.logger = logger
         self.seeds = seeds
         self.publish = publish
+        self.publishPersonal = publishPersonal
         self.onRenewed = onRenewed
         let source = try source(for: configuration)
         state.withLock { $0.source = source }
@@ -91,10 +97,10 @@ final class LiveRenewals: Sendable {
     /// Asks for a newer version of a token that an upstream rejected: for event loops, as ``ProxyLoop/TokenRenewal`` says.
     ///
     /// - Parameter stays: called once, on any thread, where no newer version comes.
-    func rejected(_ token: TokenName, version: Int, _ stays: @escaping @Sendable () -> Void) {
+    func rejected(_ key: GrantKey, version: Int, _ stays: @escaping @Sendable () -> Void) {
         guard let renewer = state.withLock({ $0.source?.renewer }) else { return stays() }
         // A newer one was published before this is answered, and comes to every loop in a snapshot.
-        renewer.rejected(token, version: version) { if $0 == nil { stays() } }
+        renewer.rejected(key, version: version) { if $0 == nil { stays() } }
     }
 
     // MARK: - Another configuration
@@ -128,6 +134,7 @@ final class LiveRenewals: Sendable {
             state.source = new
             state.task = new.renewer.map { renewer in Task { await renewer.run() } }
             publish(new.names, new.renewer?.tokens ?? [:])
+            publishPersonal(new.renewer?.personalTokens ?? .none)
             return old
         }
         old?.cancel()
@@ -144,15 +151,21 @@ final class LiveRenewals: Sendable {
             id: id,
             settings: configuration.tokens,
             state: configuration.state,
+            maxStale: configuration.storeMaxStale,
             renewer: store.map { store in
                 TokenRenewer(
                     RenewalAssembly.tokens(configuration.tokens),
+                    personal: RenewalAssembly.personal(configuration.tokens),
                     store: store,
                     // Each anew: the lease of one that died, or that a reload replaced and that ends what it had begun, is another's.
                     holder: "gatehouse-\(UInt64.random(in: .min ... .max))",
                     seeds: seeds,
-                    onChange: { [weak self] in self?.took($0, from: id) },
-                    onOutcome: { [weak self] in self?.told($0, $1) }
+                    maxStale: configuration.storeMaxStale,
+                    TokenRenewer.Listeners(
+                        onChange: { [weak self] in self?.took($0, from: id) },
+                        onPersonal: { [weak self] in self?.took($0, from: id) },
+                        onOutcome: { [weak self] in self?.told($0, $1) }
+                    )
                 )
             }
         )
@@ -166,16 +179,28 @@ final class LiveRenewals: Sendable {
         }
     }
 
-    private func told(_ token: TokenName, _ outcome: TokenRenewer.Outcome) {
+    private func took(_ tokens: PersonalTokens, from id: Int) {
+        state.withLock { state in
+            guard let source = state.source, source.id == id else { return }
+            publishPersonal(tokens)
+        }
+    }
+
+    private func told(_ key: GrantKey, _ outcome: TokenRenewer.Outcome) {
+        var metadata: Logger.Metadata = ["token": "\(key.token)"]
+        if let owner = key.owner { metadata["token.owner"] = "\(owner)" }
         switch outcome {
         case .success(let version):
-            logger.info("renewed a token", metadata: ["token": "\(token)", "token.version": "\(version)"])
-            onRenewed(token, version)
+            metadata["token.version"] = "\(version)"
+            // Of many people each has one renewed every hour.
+            logger.log(level: key.owner == nil ? .info : .debug, "renewed a token", metadata: metadata)
+            onRenewed(key, version)
         case .failure(let failure):
-            var metadata: Logger.Metadata = ["token": "\(token)", "problem": "\(failure.message)"]
+            metadata["problem"] = "\(failure.message)"
             if let hint = failure.hint { metadata["remedy"] = "\(hint)" }
             switch failure.code {
             case .unavailable: logger.warning("a token could not be renewed", metadata: metadata)
+            case .ended where key.owner != nil: logger.warning("a personal token needs connecting", metadata: metadata)
             case .ended: logger.error("a token needs connecting: nothing renews it any more", metadata: metadata)
             }
         }

@@ -23,13 +23,17 @@ final class LiveState: Sendable {
         /// The tokens of the live store.
         var stored = TokenSnapshot()
         var renewed: (names: Set<TokenName>, values: [TokenName: TokenValue]) = ([], [:])
+        var personal = PersonalTokens.none
+        var personalNames: TokenSnapshot.PersonalNames
+        /// The routes, and those of the pages on which people connect their tokens.
+        var served: RouteTable
         var authorities: UpstreamAuthorities
 
-        var tokens: TokenSnapshot { stored.renewing(renewed.names, renewed.values) }
+        var tokens: TokenSnapshot { stored.renewing(renewed.names, renewed.values).personal(personalNames) }
 
         var snapshot: ProxySnapshot {
             ProxySnapshot(
-                table: routes,
+                table: served,
                 tokens: tokens,
                 limits: limits,
                 callGrace: callGrace,
@@ -48,6 +52,8 @@ final class LiveState: Sendable {
                 limits: configuration.limits,
                 logging: configuration.log.requests,
                 callGrace: configuration.access.callGrace,
+                personalNames: configuration.personalNames,
+                served: Self.served(configuration),
                 authorities: authorities
             )
         )
@@ -82,6 +88,13 @@ final class LiveState: Sendable {
         }
     }
 
+    func publish(_ personal: PersonalTokens) {
+        state.withLock { state in
+            state.personal = personal
+            state.proxy?.replacePersonal(personal)
+        }
+    }
+
     func publish(_ bearers: BearerSnapshot) {
         state.withLock { state in
             state.bearers = bearers
@@ -112,6 +125,8 @@ final class LiveState: Sendable {
     ) {
         state.withLock { state in
             state.routes = configuration.routes
+            state.served = Self.served(configuration)
+            state.personalNames = configuration.personalNames
             state.limits = configuration.limits
             state.logging = configuration.log.requests
             state.callGrace = configuration.access.callGrace
@@ -131,7 +146,12 @@ final class LiveState: Sendable {
             if let keys = state.keys { Self.send(keys, to: authenticators) }
             Self.send(state.bearers, to: authenticators)
             proxy.replaceSnapshot(state.snapshot)
+            proxy.replacePersonal(state.personal)
         }
+    }
+
+    private static func served(_ configuration: Configuration) -> RouteTable {
+        configuration.served { ClientDocument(page: $0).bytes }
     }
 
     private static func send(_ keys: SigningKeys, to authenticators: [LoopBound<LoopAuthenticator>]) {

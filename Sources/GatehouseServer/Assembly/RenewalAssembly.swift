@@ -19,11 +19,53 @@ package enum RenewalAssembly {
     /// The tokens of a store as requests are given them: those that renew themselves as they are now.
     package static func served(_ store: any TokenStore, _ configuration: Configuration) throws -> any TokenStore {
         guard let state = try self.store(configuration) else { return store }
-        return ServedTokens(store, state: state, names: Set(configuration.tokens.keys))
+        return ServedTokens(store, state: state, names: Set(configuration.renewedTokens.keys))
     }
 
     static func tokens(_ settings: [TokenName: TokenSettings]) -> [RenewedToken] {
-        settings.map { RenewedToken($0.key, by: issuer($0.value.renewal)) }
+        settings.compactMap { name, token in token.renewal.map { RenewedToken(name, by: issuer($0)) } }
+    }
+
+    static func personal(_ settings: [TokenName: TokenSettings]) -> [PersonalToken] {
+        settings.compactMap { name, token in
+            token.personal.map { personal in
+                PersonalToken(name) { server, registered in issuer(server, registered, personal.connect) }
+            }
+        }
+    }
+
+    /// Asks the server that gave a person's last token for the next one, as the client to which it was given.
+    private static func issuer(
+        _ server: GrantServer,
+        _ registered: RegisteredClient?,
+        _ connect: ConnectSettings
+    ) -> TokenEndpoint {
+        var client = OAuthClient(id: server.clientID, secret: nil, authentication: .none)
+        var oauth: OAuthSettings?
+        if case .oauth(let settings) = connect { oauth = settings }
+        switch oauth?.client {
+        case .registered(let known)? where known.id == server.clientID:
+            client = OAuthClient(
+                id: known.id,
+                secret: known.secret.map { .read($0) },
+                authentication: known.authentication
+            )
+        case .dynamic? where registered?.id == server.clientID:
+            let secret = registered?.secret
+            client = OAuthClient(
+                id: server.clientID,
+                secret: secret.map { .kept($0) },
+                authentication: secret == nil ? .none : .basic
+            )
+        case _: break
+        }
+        return TokenEndpoint(
+            server.tokenURL,
+            .refreshToken,
+            client: client,
+            resource: oauth?.resource?.text,
+            authoritiesFile: oauth?.authorities
+        )
     }
 
     private static func issuer(_ renewal: RenewalSettings) -> any TokenIssuer {
@@ -47,7 +89,7 @@ package enum RenewalAssembly {
             grant,
             client: OAuthClient(
                 id: settings.clientID,
-                secret: settings.clientSecret,
+                secret: settings.clientSecret.map { .read($0) },
                 authentication: settings.authentication
             ),
             scopes: settings.scopes,

@@ -115,7 +115,7 @@ extension Configuration {
             case .environment: []
             }
         }
-        return (ofStores + tokens.values.flatMap(\.renewal.secrets)).compactMap {
+        return (ofStores + tokens.values.flatMap(\.secrets)).compactMap {
             if case .file(let path) = $0 { path } else { nil }
         }
     }

@@ -55,6 +55,29 @@ package final class LocalServer: Sendable {
         return LocalServer(listeners, connections, port)
     }
 
+    /// A server that listens nowhere: each connection is made by ``connect(on:)``, within this process.
+    package static func start(
+        within loop: EpollLoop,
+        bounds: Bounds = Bounds(),
+        answer: @escaping Answering
+    ) async throws -> LocalServer {
+        let connections = try await loop.submit {
+            LoopBound(LocalConnections(loop, bounds: bounds, answer: answer), on: loop)
+        }
+        let listeners = LoopBound<[SocketListener]>([], on: loop)
+        return LocalServer(listeners, connections, nil)
+    }
+
+    /// The client's end of a new connection to this server.
+    ///
+    /// - Parameter loop: the client's, on which this is called.
+    package func connect(on loop: EpollLoop) throws(SocketError) -> StreamSocket {
+        let (one, other) = try SocketPair.make()
+        // It is closed with its loop, should that have ended.
+        connections.loop.execute { [connections] in connections.value.adopt(other) }
+        return try StreamSocket(adopting: one, on: loop)
+    }
+
     private init(
         _ listeners: LoopBound<[SocketListener]>,
         _ connections: LoopBound<LocalConnections>,

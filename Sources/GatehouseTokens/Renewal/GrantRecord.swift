@@ -12,6 +12,8 @@ package struct GrantLoad: Sendable {
     package var grants: [GrantKey: GrantRecord] = [:]
     /// The reasons why grants cannot be trusted or opened.
     package var problems: [GrantKey: TokenError] = [:]
+    /// The revisions of all that was read well, now or before; where no grant is among them, it was deleted or its revision is known.
+    package var revisions: [GrantKey: Int64] = [:]
 
     package init() {}
 }

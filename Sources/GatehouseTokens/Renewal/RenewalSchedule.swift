@@ -74,7 +74,7 @@ package struct RenewalSchedule: Sendable {
                 // again, slowly.
                 state = .needsConnecting
                 dueAt = needsSeed ? nil : isFirst ? now : now + Self.retryRange.upperBound
-            case nil: (state, dueAt) = needsSeed ? (.waitsForSeed, nil) : (.obtaining, now)
+            case .client?, nil: (state, dueAt) = needsSeed ? (.waitsForSeed, nil) : (.obtaining, now)
             }
         }
         guard needsSeed else { return }
@@ -119,10 +119,13 @@ package struct RenewalSchedule: Sendable {
         isRunning || isAwaited || dueAt.map { now >= $0 } ?? false
     }
 
+    /// Whether one is due now and nobody is at it.
+    package func isDue(at now: Duration) -> Bool { !isRunning && dueAt.map { now >= $0 } ?? false }
+
     /// - Returns: whether a renewal begins now.
     package mutating func begin(at now: Duration) -> Bool {
-        guard !isRunning, let dueAt, now >= dueAt else { return false }
-        (isRunning, isAwaited, self.dueAt) = (true, false, nil)
+        guard isDue(at: now) else { return false }
+        (isRunning, isAwaited, dueAt) = (true, false, nil)
         return true
     }
 

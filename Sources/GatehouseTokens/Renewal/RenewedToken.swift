@@ -11,6 +11,20 @@ package struct RenewedToken: Sendable {
     }
 }
 
+/// A token of which each person has an own one, as the configuration says it.
+package struct PersonalToken: Sendable {
+    package typealias Issuing = @Sendable (GrantServer, RegisteredClient?) -> any TokenIssuer
+
+    package let name: TokenName
+    /// Makes who gives the next of a person's tokens: the server that gave the last one, asked by the client to which it gave it.
+    let issuer: Issuing
+
+    package init(_ name: TokenName, by issuer: @escaping Issuing) {
+        self.name = name
+        self.issuer = issuer
+    }
+}
+
 /// The state of a renewed token, for readiness, metrics and the status page. Holds no secret.
 package struct RenewalState: Sendable, Equatable {
     package internal(set) var word = RenewalSchedule.State.unread
@@ -48,8 +62,8 @@ package struct RenewalState: Sendable, Equatable {
             (issuedAt, expiresAt, renewsAt) = (grant.issuedAt, grant.expiresAt, grant.renewsAt)
             isServed = grant.expiresAt.map { $0 > now } ?? true
             word = record?.failure == nil && isServed ? .good : .failing
-        case .needsConnecting(let why, _)?: (word, self.problem) = (.needsConnecting, why)
-        case nil: word = problem != nil ? .unread : needsSeed && !hasSeed ? .waitsForSeed : .obtaining
+        case .needsConnecting(let why, _, _)?: (word, self.problem) = (.needsConnecting, why)
+        case .client?, nil: word = problem != nil ? .unread : needsSeed && !hasSeed ? .waitsForSeed : .obtaining
         }
     }
 }

@@ -17,13 +17,28 @@ extension SealedTokenStore {
     private static let importAction = "import"
 
     /// Every grant that is kept.
-    package func grants() async throws(TokenError) -> GrantLoad {
+    ///
+    /// - Parameter known: the revisions of what was read before: what still has its revision is not read again.
+    package func grants(beyond known: [GrantKey: Int64] = [:]) async throws(TokenError) -> GrantLoad {
         try await database.use(.reading) { rows throws(TokenError) in
             _ = try binding(rows)
             _ = try ends(rows)
             var load = GrantLoad()
-            for key in try rows.grantNames().compactMap(GrantKey.init(rowName:)) {
-                do throws(TokenError) { load.grants[key] = try record(key, rows) } catch { load.problems[key] = error }
+            for (name, revision) in try rows.grantHeads() {
+                guard let key = GrantKey(rowName: name) else { continue }
+                if known[key] == revision {
+                    load.revisions[key] = revision
+                    continue
+                }
+                do throws(TokenError) {
+                    load.grants[key] = try record(key, rows)
+                    load.revisions[key] = revision
+                } catch {
+                    load.problems[key] = error
+                }
+            }
+            for key in known.keys where load.revisions[key] == nil && load.problems[key] == nil {
+                load.problems[key] = Self.tampered(key.description, "its head is gone")
             }
             return load
         }
@@ -38,7 +53,7 @@ extension SealedTokenStore {
             try bindIfNew(by: holder, rows)
             let now = try rows.sql.now() ?? clock.now().microseconds
             let found = try trustedHead(of: key.rowName, rows)
-            if found == nil, try rows.grantNames().count >= Self.maximumGrants {
+            if found == nil, try rows.grantHeads().count >= Self.maximumGrants {
                 throw TokenError(.limit, "the store holds \(Self.maximumGrants) grants and takes no more")
             }
             var head = found ?? TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: now)

@@ -69,7 +69,7 @@ package struct TokenEndpoint: TokenIssuer {
 
     private func clientSecret() throws(RenewalFailure) -> Secret? {
         guard let source = client.secret else { return nil }
-        do throws(InvalidValue) { return try source.read() } catch {
+        do throws(InvalidValue) { return try source.secret() } catch {
             throw RenewalFailure(.unavailable, "the client's secret: \(error.message)")
         }
     }

@@ -11,6 +11,8 @@ package struct TokenGrant: Sendable {
     package let expiresAt: Timestamp?
     /// The mark of the value that an operator set and that the first of these grants came from; another value begins anew.
     package let seed: SeedDigest?
+    /// Nil for the one that a route shares.
+    package let person: GrantPerson?
 
     /// When its renewal is due by itself, give or take.
     package var renewsAt: Timestamp? {
@@ -22,26 +24,51 @@ package struct TokenGrant: Sendable {
         refresh: Secret? = nil,
         issuedAt: Timestamp,
         expiresAt: Timestamp?,
-        seed: SeedDigest? = nil
+        seed: SeedDigest? = nil,
+        person: GrantPerson? = nil
     ) {
         self.access = access
         self.refresh = refresh
         self.issuedAt = issuedAt
         self.expiresAt = expiresAt
         self.seed = seed
+        self.person = person
+    }
+
+    /// The same tokens, of somebody.
+    package func of(_ person: GrantPerson?) -> TokenGrant {
+        TokenGrant(
+            access: access,
+            refresh: refresh,
+            issuedAt: issuedAt,
+            expiresAt: expiresAt,
+            seed: seed,
+            person: person
+        )
     }
 }
 
-/// The state of one renewed token as it is kept.
+/// The state of one token that is not an operator's, as it is kept.
 package enum KeptGrant: Sendable {
     case usable(TokenGrant)
     /// The server gives nothing for it any more: somebody has to connect it anew.
-    case needsConnecting(why: String, seed: SeedDigest?)
+    case needsConnecting(why: String, seed: SeedDigest?, person: GrantPerson? = nil)
+    /// The client by which people connect the token: kept as the grant that belongs to none of them.
+    case client(RegisteredClient)
 
     package var seed: SeedDigest? {
         switch self {
         case .usable(let grant): grant.seed
-        case .needsConnecting(_, let seed): seed
+        case .needsConnecting(_, let seed, _): seed
+        case .client: nil
+        }
+    }
+
+    package var person: GrantPerson? {
+        switch self {
+        case .usable(let grant): grant.person
+        case .needsConnecting(_, _, let person): person
+        case .client: nil
         }
     }
 }
@@ -50,7 +77,8 @@ package enum KeptGrant: Sendable {
 
 extension KeptGrant {
     /// The format of what is sealed: the prefix, and ``Framing``'s fields. In a usable one: 1, access, refresh (length 0: none), issued, expires,
-    /// seed. In one that needs connecting: 0, why, seed.
+    /// seed. In one that needs connecting: 0, why, seed. Behind either, in a personal one: address, account, connected, and if a server gave it: issuer,
+    /// token endpoint, revocation endpoint (length 0: none), client. In a client: 2, issuer, id, secret (length 0: none), redirect.
     private static let prefix = Array("GHG1".utf8)
 
     /// The bytes that are sealed.
@@ -64,10 +92,18 @@ extension KeptGrant {
             fields.append(grant.issuedAt.microseconds)
             fields.append(grant.expiresAt?.microseconds)
             fields.append(grant.seed?.bytes ?? [])
-        case .needsConnecting(let why, let seed):
+            grant.person?.write(to: &fields)
+        case .needsConnecting(let why, let seed, let person):
             fields.append(0)
             fields.append(why)
             fields.append(seed?.bytes ?? [])
+            person?.write(to: &fields)
+        case .client(let client):
+            fields.append(2)
+            fields.append(client.issuer)
+            fields.append(client.id)
+            if let secret = client.secret { secret.withUnsafeBytes { fields.append($0) } } else { fields.append([]) }
+            fields.append(client.redirect)
         }
         var bytes = fields.bytes
         defer { bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } } }
@@ -87,7 +123,7 @@ extension KeptGrant {
             case 1:
                 guard let access = fields.next(), !access.isEmpty, let refresh = fields.next(),
                     let issued = fields.number(), let expires = fields.optionalNumber(), let seed = fields.next(),
-                    fields.isAtEnd
+                    let person = GrantPerson.read(&fields)
                 else { return nil }
                 return .usable(
                     TokenGrant(
@@ -95,20 +131,73 @@ extension KeptGrant {
                         refresh: refresh.isEmpty ? nil : Secret(refresh),
                         issuedAt: Timestamp(microseconds: issued),
                         expiresAt: expires.map { Timestamp(microseconds: $0) },
-                        seed: SeedDigest(stored: Array(seed))
+                        seed: SeedDigest(stored: Array(seed)),
+                        person: person
                     )
                 )
             case 0:
-                guard let why = fields.next(), let seed = fields.next(), fields.isAtEnd else { return nil }
-                return .needsConnecting(
-                    why: String(decoding: why, as: UTF8.self),
-                    seed: SeedDigest(stored: Array(seed))
+                guard let why = fields.text(), let seed = fields.next(), let person = GrantPerson.read(&fields) else {
+                    return nil
+                }
+                return .needsConnecting(why: why, seed: SeedDigest(stored: Array(seed)), person: person)
+            case 2:
+                guard let issuer = fields.text(), let id = fields.text(), let secret = fields.next(),
+                    let redirect = fields.text(), fields.isAtEnd
+                else { return nil }
+                return .client(
+                    RegisteredClient(
+                        issuer: issuer,
+                        id: id,
+                        secret: secret.isEmpty ? nil : Secret(secret),
+                        redirect: redirect
+                    )
                 )
             case _: return nil
             }
         }
         guard let read else { return nil }
         self = read
+    }
+}
+
+extension GrantPerson {
+    fileprivate func write(to fields: inout Framing) {
+        fields.append(email)
+        fields.append(account)
+        fields.append(connectedAt.microseconds)
+        guard let server else { return }
+        fields.append(server.issuer)
+        fields.append(server.tokenURL)
+        fields.append(server.revocationURL ?? "")
+        fields.append(server.clientID)
+    }
+
+    /// Reads to the end.
+    ///
+    /// - Returns: nil for what is not written like this, `.some(nil)` where nothing follows.
+    fileprivate static func read(_ fields: inout FramedFields) -> GrantPerson?? {
+        if fields.isAtEnd { return .some(nil) }
+        guard let email = fields.text(), let account = fields.text(), let connected = fields.number() else {
+            return nil
+        }
+        var server: GrantServer?
+        if !fields.isAtEnd {
+            guard let issuer = fields.text(), let token = fields.text(), let revocation = fields.text(),
+                let client = fields.text(), fields.isAtEnd
+            else { return nil }
+            server = GrantServer(
+                issuer: issuer,
+                tokenURL: token,
+                revocationURL: revocation.isEmpty ? nil : revocation,
+                clientID: client
+            )
+        }
+        return GrantPerson(
+            email: email,
+            account: account,
+            connectedAt: Timestamp(microseconds: connected),
+            server: server
+        )
     }
 }
 
@@ -127,6 +216,8 @@ struct FramedFields {
         defer { rest = UnsafeRawBufferPointer(rebasing: rest[(4 + count)...]) }
         return UnsafeRawBufferPointer(rebasing: rest[4..<4 + count])
     }
+
+    mutating func text() -> String? { next().map { String(decoding: $0, as: UTF8.self) } }
 
     mutating func number() -> Int64? { optionalNumber() ?? nil }
 

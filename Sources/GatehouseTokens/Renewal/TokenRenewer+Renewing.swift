@@ -7,17 +7,17 @@ extension TokenRenewer {
     package static let unfinishedTries = 2
 
     /// - Returns: nil when another process is at it, or was.
-    func renew(_ name: TokenName) async -> Outcome? {
-        guard let token = entries[name]?.token else { return nil }
+    func renew(_ key: GrantKey) async -> Outcome? {
+        guard let issuer = entries[key]?.issuer else { return nil }
         let outcome: Outcome
         do throws(TokenError) {
-            switch try await store.lease(GrantKey(name), by: holder) {
+            switch try await store.lease(key, by: holder) {
             case .held:
-                entries[name]?.schedule.held(at: surroundings.uptime())
+                entries[key]?.schedule.held(at: surroundings.uptime())
                 return nil
             case .taken(let lease):
-                guard let ended = try await renew(token, under: lease) else {
-                    entries[name]?.schedule.ended()
+                guard let ended = try await renew(by: issuer, under: lease) else {
+                    entries[key]?.schedule.ended()
                     return nil
                 }
                 outcome = ended
@@ -26,13 +26,13 @@ extension TokenRenewer {
             // What could not be written is not used.
             outcome = .failure(RenewalFailure(.unavailable, error.message, hint: error.hint))
         }
-        note(outcome, of: name)
+        note(outcome, of: key)
         return outcome
     }
 
-    private func note(_ outcome: Outcome, of name: TokenName) {
-        guard var entry = entries[name] else { return }
-        defer { entries[name] = entry }
+    private func note(_ outcome: Outcome, of key: GrantKey) {
+        guard var entry = entries[key] else { return }
+        defer { entries[key] = entry }
         switch outcome {
         case .success:
             entry.schedule.ended()
@@ -51,24 +51,29 @@ extension TokenRenewer {
         }
     }
 
-    private func renew(_ token: RenewedToken, under lease: GrantLease) async throws(TokenError) -> Outcome? {
-        let known = entries[token.name]
+    private func renew(
+        by issuer: any TokenIssuer,
+        under lease: GrantLease
+    ) async throws(TokenError) -> Outcome? {
+        let key = lease.key
+        let known = entries[key]
         if let unwritten = known?.unwritten {
             if lease.version == unwritten.after {
-                return try await write(unwritten.grant, unwritten.failure, of: token, under: lease)
+                return try await write(unwritten.grant, unwritten.failure, under: lease)
             }
-            entries[token.name]?.unwritten = nil
+            entries[key]?.unwritten = nil
         }
         // Another process has renewed it since it was found to be due: what is due now, the next reading tells.
         if lease.version > known?.state.version ?? 0 {
             try await store.release(lease, by: holder, why: "")
             return nil
         }
-        let seed = token.issuer.needsSeed ? seeds()[token.name]?.secret : nil
+        // A person's renewal begins with what the grant holds: a value that an operator has set for all is nobody's refresh token.
+        let seed = issuer.needsSeed && key.owner == nil ? seeds()[key.token]?.secret : nil
         let digest = seed.map { SeedDigest(of: $0) } ?? lease.kept?.seed
         var refresh = seed
         if lease.kept?.seed == digest, case .usable(let grant)? = lease.kept { refresh = grant.refresh ?? seed }
-        if token.issuer.needsSeed {
+        if issuer.needsSeed {
             guard refresh != nil else {
                 let failure = RenewalFailure(.unavailable, "no refresh token is set")
                 try await store.release(lease, by: holder, why: failure.message)
@@ -76,21 +81,21 @@ extension TokenRenewer {
             }
             guard lease.unfinished < Self.unfinishedTries else {
                 let why = "\(lease.unfinished) renewals broke off before what came of them was written down"
-                let failure = RenewalFailure(.ended, why, hint: "gatehouse token set \(token.name)")
-                return try await write(.needsConnecting(why: why, seed: digest), failure, of: token, under: lease)
+                let failure = RenewalFailure(.ended, why, hint: Self.remedy(key))
+                return try await write(Self.ended(why, digest, lease), failure, under: lease)
             }
         }
         let answer: Result<TokenGrant, RenewalFailure>
-        do throws(RenewalFailure) { answer = .success(try await token.issuer.renew(refresh, seed: digest)) } catch {
+        do throws(RenewalFailure) { answer = .success(try await issuer.renew(refresh, seed: digest)) } catch {
             answer = .failure(error)
         }
         switch answer {
-        case .success(let grant): return try await write(.usable(grant), nil, of: token, under: lease)
+        case .success(let grant):
+            return try await write(.usable(grant.of(lease.kept?.person)), nil, under: lease)
         case .failure(let failure) where failure.code == .ended:
             return try await write(
-                .needsConnecting(why: failure.message, seed: digest),
+                Self.ended(failure.message, digest, lease),
                 failure,
-                of: token,
                 under: lease
             )
         case .failure(let failure):
@@ -99,16 +104,24 @@ extension TokenRenewer {
         }
     }
 
+    private static func ended(_ why: String, _ seed: SeedDigest?, _ lease: GrantLease) -> KeptGrant {
+        .needsConnecting(why: why, seed: seed, person: lease.kept?.person)
+    }
+
+    private static func remedy(_ key: GrantKey) -> String {
+        key.owner == nil ? "gatehouse token set \(key.token)" : "its owner connects it anew"
+    }
+
     /// - Parameter failure: what the grant that needs connecting comes from.
     private func write(
         _ grant: KeptGrant,
         _ failure: RenewalFailure?,
-        of token: RenewedToken,
         under lease: GrantLease
     ) async throws(TokenError) -> Outcome {
-        entries[token.name]?.unwritten = Unwritten(grant: grant, failure: failure, after: lease.version)
+        let key = lease.key
+        entries[key]?.unwritten = Unwritten(grant: grant, failure: failure, after: lease.version)
         let version = try await store.keep(grant, under: lease, by: holder)
-        entries[token.name]?.unwritten = nil
+        entries[key]?.unwritten = nil
         return failure.map { .failure($0) } ?? .success(version)
     }
 }

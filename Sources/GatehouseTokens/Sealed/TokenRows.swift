@@ -114,26 +114,26 @@ struct TokenRows {
         return names.sorted()
     }
 
-    /// The names of rows that hold grants: see ``GrantKey``.
+    /// The names of rows that hold grants, and the revisions that their heads say: see ``GrantKey``.
     ///
     /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumGrants``.
-    func grantNames() throws(TokenError) -> [String] {
+    func grantHeads() throws(TokenError) -> [(name: String, revision: Int64)] {
         let limit = SealedTokenStore.maximumGrants + 1
-        let names = try sql.read(
+        let heads = try sql.read(
             """
-            SELECT name FROM token_heads
+            SELECT name, revision FROM token_heads
             WHERE \(Self.isGrant) AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
             """,
             []
-        ) { row throws(TokenError) in try row.text(0) }
-        guard names.count < limit else {
+        ) { row throws(TokenError) in (name: try row.text(0), revision: try row.integer(1)) }
+        guard heads.count < limit else {
             throw TokenError(
                 .tampered,
                 "the store has more than \(SealedTokenStore.maximumGrants) grants, which Gatehouse never writes",
                 hint: "find out who wrote to the database, and delete what is not yours from token_heads"
             )
         }
-        return names
+        return heads
     }
 
     func latestVersion(of name: String) throws(TokenError) -> Int64 {

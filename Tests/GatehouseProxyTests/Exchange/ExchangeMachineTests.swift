@@ -25,7 +25,7 @@ import Testing
         case .authentication: machine.authenticated(.verified)
         case .authorization: machine.authorized(refusal: nil)
         case .gate: machine.gated(.passed)
-        case .token: machine.tokenProvided(true)
+        case .token: machine.tokenProvided(refusal: nil)
         case .record: machine.decisionRecorded(.recorded)
         }
     }
@@ -40,7 +40,7 @@ import Testing
         #expect(machine.authenticated(.verified) == .authorize)
         #expect(machine.authorized(refusal: nil) == .gate)
         #expect(machine.gated(.passed) == .provideToken)
-        #expect(machine.tokenProvided(true, renews: renews) == .recordDecision)
+        #expect(machine.tokenProvided(refusal: nil, renews: renews) == .recordDecision)
         #expect(machine.decisionRecorded(.recorded) == .connect(again: false))
         #expect(machine.connected(isReused: isReused) == .forwardRequest)
         return machine
@@ -133,7 +133,9 @@ import Testing
             step(.authorization) { $0.authorized(refusal: .principalDenied) } == .refuse(.principalDenied, close: false)
         )
         #expect(step(.gate) { $0.gated(.refused(.toolDenied)) } == .refuse(.toolDenied, close: false))
-        #expect(step(.token) { $0.tokenProvided(false) } == .refuse(.tokenUnavailable, close: false))
+        #expect(
+            step(.token) { $0.tokenProvided(refusal: .tokenUnavailable) } == .refuse(.tokenUnavailable, close: false)
+        )
     }
 
     @Test func `a request whose verdict waits for keys is routed anew`() {
@@ -194,7 +196,7 @@ import Testing
         var machine = Self.gathering()
         _ = machine.bodyGathered()
         #expect(machine.gated(.passed, bodyIsWhole: true) == .provideToken)
-        _ = machine.tokenProvided(true)
+        _ = machine.tokenProvided(refusal: nil)
         _ = machine.decisionRecorded(.recorded)
         _ = machine.connected()
         #expect(machine.isRequestComplete == true)

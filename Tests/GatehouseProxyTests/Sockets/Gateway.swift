@@ -130,7 +130,7 @@ final class Gateway: Sendable {
                 sessions: sessions,
                 legacy: legacy,
                 onTokenRejected: { _, _, _ in rejections.update { $0 += 1 } },
-                renewal: renewal ?? { _, _, stays in stays() },
+                renewal: renewal ?? { _, _, _, stays in stays() },
                 logger: logger
             )
         }
@@ -243,16 +243,19 @@ final class Gateway: Sendable {
         token: String = token,
         version: Int = 1,
         renews: Bool = false,
+        fallsBack: Bool? = nil,
         limits: ServerLimits = ServerLimits(),
         authorities: UpstreamAuthorities? = nil
     ) throws -> ProxySnapshot {
         let value = try TokenValue(validating: Secret(token), version: version)
+        let coda = try TokenName(parsing: "coda")
+        let names = try fallsBack.map {
+            TokenSnapshot.PersonalNames([coda: $0], path: try PathPrefix(parsing: "/.gatehouse"))
+        }
         return ProxySnapshot(
             table: RouteTable(routes),
-            tokens: TokenSnapshot(
-                tokens: [try TokenName(parsing: "coda"): value],
-                renewed: renews ? [try TokenName(parsing: "coda")] : []
-            ),
+            tokens: TokenSnapshot(tokens: [coda: value], renewed: renews ? [coda] : [])
+                .personal(names ?? TokenSnapshot.PersonalNames()),
             limits: limits,
             authorities: try authorities ?? UpstreamAuthorities(of: routes)
         )

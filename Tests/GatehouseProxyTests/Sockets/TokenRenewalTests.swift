@@ -20,7 +20,7 @@ import Testing
     ) async throws {
         let asked = Watched<[Asked]>([])
         try await Gateway.run(
-            renewal: { _, version, stays in asked.update { $0.append(Asked(version: version, stays: stays)) } },
+            renewal: { _, _, version, stays in asked.update { $0.append(Asked(version: version, stays: stays)) } },
             routes: { [try Gateway.route($0.url, speech: speech)] }
         ) { gateway in
             try await body(gateway, asked)

@@ -163,7 +163,8 @@ import Testing
 
     @Test func `the grants of one owner are apart from those of another`() throws {
         let keys = [
-            GrantKey(.name("drive")), GrantKey(.name("drive"), owner: "a b"), GrantKey(.name("drive"), owner: ""),
+            GrantKey(.name("drive")), GrantKey(.name("drive"), owner: TokenOwner(subject: "a b")),
+            GrantKey(.name("drive"), owner: TokenOwner(service: "a b")),
         ]
         #expect(Set(keys.map(\.rowName)).count == 3)
         for key in keys { #expect(GrantKey(rowName: key.rowName) == key) }
@@ -172,7 +173,7 @@ import Testing
 
     @Test func `grants in a store that need connecting say why`() throws {
         let kept = KeptGrant.needsConnecting(why: "invalid_grant", seed: SeedDigest(of: Secret("seed")))
-        guard case .needsConnecting(let why, let seed)? = KeptGrant(payload: kept.payload) else {
+        guard case .needsConnecting(let why, let seed, nil)? = KeptGrant(payload: kept.payload) else {
             Issue.record("another kind")
             return
         }

@@ -72,7 +72,7 @@ import Testing
         var endpoint = TokenEndpoint(
             "https://idp.example/token",
             grant,
-            client: OAuthClient(id: "an id&", secret: secret, authentication: authentication),
+            client: OAuthClient(id: "an id&", secret: secret.map { .read($0) }, authentication: authentication),
             scopes: scopes,
             audience: audience,
             resource: resource

@@ -74,10 +74,12 @@ final class RenewalFixture: Sendable {
         _ tokens: [TokenName: Issuer],
         store: SealedTokenStore,
         holder: String = "one",
-        _ onOutcome: @escaping @Sendable (TokenName, TokenRenewer.Outcome) -> Void = { _, _ in }
+        personal: [PersonalToken] = [],
+        _ onOutcome: @escaping @Sendable (GrantKey, TokenRenewer.Outcome) -> Void = { _, _ in }
     ) -> TokenRenewer {
         TokenRenewer(
             tokens.map { RenewedToken($0.key, by: $0.value) },
+            personal: personal,
             store: store,
             holder: holder,
             seeds: { self.seedValues.withLock { $0 } },
@@ -87,11 +89,13 @@ final class RenewalFixture: Sendable {
                 sleep: { _ in try await Task.sleep(for: .seconds(3600)) },
                 jitter: { 0.5 }
             ),
-            onChange: { tokens in
-                let texts = tokens.map { ($0.key.text, $0.value.secret.text) }
-                self.handed.withLock { $0.append(Dictionary(uniqueKeysWithValues: texts)) }
-            },
-            onOutcome: onOutcome
+            TokenRenewer.Listeners(
+                onChange: { tokens in
+                    let texts = tokens.map { ($0.key.text, $0.value.secret.text) }
+                    self.handed.withLock { $0.append(Dictionary(uniqueKeysWithValues: texts)) }
+                },
+                onOutcome: onOutcome
+            )
         )
     }
 }

@@ -152,7 +152,8 @@ import Testing
         await renewer.tick()
         let answers = Mutex<[String]>([])
         func report(_ version: Int) {
-            renewer.rejected(app, version: version) { value in answers.withLock { $0.append(value?.secret.text ?? "-") }
+            renewer.rejected(GrantKey(app), version: version) { value in
+                answers.withLock { $0.append(value?.secret.text ?? "-") }
             }
         }
         for _ in 0..<100 { report(1) }
@@ -166,7 +167,9 @@ import Testing
         // Too soon after the last forced renewal, and a token that does not renew itself.
         report(2)
         await renewer.tick()
-        renewer.rejected(.other, version: 1) { value in answers.withLock { $0.append(value?.secret.text ?? "-") } }
+        renewer.rejected(GrantKey(.other), version: 1) { value in
+            answers.withLock { $0.append(value?.secret.text ?? "-") }
+        }
         #expect(answers.withLock { $0.suffix(2) } == ["-", "-"])
         #expect(issuer.asked.count == 2)
         // A renewal that fails answers, too.
@@ -199,7 +202,7 @@ import Testing
             store: try store(),
             holder: "one",
             seeds: { [:] },
-            onChange: { _ in }
+            TokenRenewer.Listeners(onChange: { _ in })
         )
         await renewer.tick()
         #expect(renewer.tokens.count == 100)

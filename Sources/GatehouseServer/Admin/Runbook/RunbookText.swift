@@ -279,6 +279,16 @@ enum RunbookText {
         A token that the route injects is not in the live store, or the store has been down for longer than `store_max_stale`. See
         [doctor-store](#doctor-store) and [doctor-token](#doctor-token).
 
+        ### token_missing
+        The route's token is personal (`per: person`), and the caller has connected none. Nothing is wrong: the caller got the address of the page on which the
+        account is connected (`https://HOST/.gatehouse/`), as JSON-RPC error 4010, as an elicitation where the client opens addresses, and as 403 on a route of
+        `protocol: http`. A service token has no page: `gatehouse token set NAME --owner ID.access`. A break-glass credential can have none.
+
+        ### token_needs_connecting
+        The caller's own token is not taken any more: it was revoked at the vendor, its refresh token has expired or was used twice, or the upstream answered 401
+        to a token that nothing renews. The caller connects it again on the page (`https://HOST/.gatehouse/`). If many people get this at once, the vendor has
+        changed something: see the log's `a personal token needs connecting`.
+
         ### audit_unavailable
         The request's event could not be recorded, and `audit.on_failure` is `deny`. The spool's disk is full, read-only or gone, or the spool has reached
         `audit.max_spool` because the sink takes nothing: see [doctor-spool](#doctor-spool) and [doctor-audit-sink](#doctor-audit-sink).

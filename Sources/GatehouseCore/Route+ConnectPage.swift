@@ -1,0 +1,40 @@
+/// The route of the page on which people connect their own tokens: an ordinary one, whose upstream is Gatehouse itself.
+extension Route {
+    /// What the page is told of its caller, in fields that no client can send past their injection.
+    package enum ConnectField {
+        package static let subject: StaticString = "Gatehouse-Subject"
+        package static let email: StaticString = "Gatehouse-Email"
+        package static let assertion: StaticString = "Cf-Access-Jwt-Assertion"
+    }
+
+    /// Bytes of a form.
+    package static let connectBody = 64 << 10
+
+    /// - Parameter document: that describes Gatehouse as a client to the vendors that read it.
+    package static func connectPage(
+        host: Host,
+        path: PathPrefix,
+        audiences: Set<String>,
+        document: PublicDocument? = nil
+    ) -> Route {
+        var limits = RouteLimits()
+        limits.body = connectBody
+        return Route(
+            name: RouteName(connectPageOf: host),
+            host: .exact(host),
+            path: path,
+            audiences: audiences,
+            upstream: .connectPage,
+            speech: .http,
+            injections: [
+                (ConnectField.subject, .subject), (ConnectField.email, .email), (ConnectField.assertion, .assertion),
+            ].map { Injection(name: HeaderName(known: $0), value: Injection.Template($1)) },
+            limits: limits,
+            preservesHost: true,
+            publicDocument: document
+        )
+    }
+
+    /// Whether it is the page's.
+    package var isConnectPage: Bool { upstream == .connectPage }
+}

@@ -1,0 +1,58 @@
+import GatehouseCore
+import Testing
+
+@testable import GatehouseMCP
+
+@Suite struct ConnectOfferTests {
+    /// What remains of the body, read by another reader, is the same without the two members.
+    @Test(arguments: 0..<400)
+    func `the answer to an offer is cut out of the params whatever stands around it`(seed: Int) throws {
+        var random = SplitMix(state: UInt64(seed))
+        let space = { () -> String in String(repeating: " ", count: Int(random.next() % 3)) }
+        let values = ["1", "\"a\"", "{}", "[1,{\"requestState\":2}]", "{\"inputResponses\":{\"x\":\",}\"}}", "null"]
+        var names = (0..<Int(random.next() % 4)).map { "m\($0)" }
+        for name in ["requestState", "inputResponses"] where random.next() % 4 != 0 {
+            names.insert(name, at: Int(random.next() % UInt64(names.count + 1)))
+        }
+        let members = names.map { name in
+            "\(space())\"\(name)\"\(space()):\(space())\(values[Int(random.next() % UInt64(values.count))])\(space())"
+        }
+        let body = #"{"id":1, "params" :{\#(members.joined(separator: ","))} ,"method":"x"}"#
+        let places = try #require(Array(body.utf8).withUnsafeBytes { ConnectCuts.places(in: $0) })
+        var rest = Array(body.utf8)
+        for place in places.reversed() { rest.removeSubrange(place) }
+        guard case .object(let before)? = JSONValue(parsing: Array(body.utf8))?["params"],
+            case .object(let after)? = JSONValue(parsing: rest)?["params"]
+        else {
+            Issue.record("no object: \(String(decoding: rest, as: UTF8.self))")
+            return
+        }
+        #expect(after == before.filter { $0.name != "requestState" && $0.name != "inputResponses" })
+        for (one, next) in zip(places, places.dropFirst()) { #expect(one.upperBound <= next.lowerBound) }
+    }
+
+    @Test func `an offer is JSON whatever the address holds`() throws {
+        let name = try TokenName(parsing: "notion")
+        for form in [ConnectOffer.Form.message, .elicitationError(id: "e"), .inputRequired(state: "s")] {
+            let offer = ConnectOffer(form, name, at: #"https://h/a"b\/"#, isAnew: false)
+            let id = RequestID(high: 1, low: 2)
+            let bytes = RPCAnswer.offer(offer, .tokenMissing, ids: [Array("7".utf8)], isBatch: false, requestID: id)
+            #expect(JSONValue(parsing: bytes)?["id"] == .number("7"))
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"params":{"capabilities":{"elicitation":{"url":{}}}}}"#, true),
+        (
+            #"{"method":"initialize","params":{"a":[{"url":1}],"capabilities":{"roots":{},"elicitation":{"form":{},"url":{}}}}}"#,
+            true
+        ),
+        (#"{"params":{"capabilities":{"elicitation":{"url":null}}}}"#, false),
+        (#"{"params":{"capabilities":{"elicitation":{}}}}"#, false),
+        (#"{"capabilities":{"elicitation":{"url":{}}}}"#, false),
+        (#"{"params":[]}"#, false), ("", false), ("[]", false), (#"{"params":{"capabilities":"#, false),
+    ])
+    func `a client opens addresses when it says so and not otherwise`(body: String, opens: Bool) {
+        #expect(Array(body.utf8).withUnsafeBytes { ElicitationSupport.isSaidAtStart($0) } == opens)
+    }
+}
