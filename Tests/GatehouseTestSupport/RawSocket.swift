@@ -135,9 +135,15 @@ package final class RawSocket {
         }
     }
 
-    /// Everything up to the end of the connection. A reset counts as its end only where it is awaited.
+    /// Everything up to the end of the connection. A reset counts as its end only where it is awaited. What sends without an end is not listened to for
+    /// ever.
     package func receiveToEnd(orReset: Bool = false) throws -> [UInt8] {
-        do { while try fill() {} } catch let failure as SocketFailure {
+        let end = ContinuousClock.now + .seconds(4 * RawSocket.patience)
+        do {
+            while try fill() {
+                guard ContinuousClock.now < end else { throw TimedOut(what: "the end of what is sent") }
+            }
+        } catch let failure as SocketFailure {
             guard orReset, failure.isReset else { throw failure }
         }
         return take(buffer.count)
