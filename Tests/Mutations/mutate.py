@@ -199,10 +199,18 @@ def descendants(process: int) -> list[int]:
     return found[1:]
 
 
+def bundle() -> list[str]:
+    """The tests as SwiftPM has built them: `swift test` runs the same, and takes seconds for it each time."""
+    found = [str(path) for path in (TREE / ".build/debug").glob("*PackageTests.xctest")]
+    if len(found) != 1:
+        fail(f"{len(found)} bundles of tests in {TREE / '.build/debug'}")
+    return [*found, "--testing-library", "swift-testing"]
+
+
 def run_tests(name: str, expression: str, timeout: float) -> tuple[str, list[str]]:
     """`passed`, `failed` or `hung`, and the tests that failed."""
     log = PLACE / f"{name}.log"
-    command = ["swift", "test", "--skip-build", "--disable-xctest", "--filter", expression]
+    command = [*bundle(), "--filter", expression]
     with log.open("wb") as output:
         tests = subprocess.Popen(
             command,
@@ -239,7 +247,7 @@ class Tests:
 
     def __init__(self, mutations: list[Mutation]) -> None:
         listed = subprocess.run(
-            ["swift", "test", "list", "--skip-build"], cwd=TREE, check=True, capture_output=True, stdin=subprocess.DEVNULL
+            [*bundle(), "--list-tests"], cwd=TREE, check=True, capture_output=True, stdin=subprocess.DEVNULL
         ).stdout.decode().splitlines()
         self.targets: dict[str, set[str]] = {}
         for mutation in mutations:
