@@ -17,6 +17,11 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// An engine starts a container that ends so again and again, and what it says each time is all that its operator has.
+    private static var advice: String {
+        "chown it to uid \(geteuid()); or, as the compose files have it, mode 0444 in a folder of mode 0700"
+    }
+
     /// Reads the secret. One trailing newline is trimmed, because editors and `echo` leave one in files.
     ///
     /// - Throws: ``InvalidValue`` naming the place, never the content: when it is unset, unreadable, empty or too long.
@@ -31,8 +36,11 @@ package enum SecretSource: Hashable, Sendable, CustomStringConvertible {
             // Without O_NONBLOCK, opening a pipe that has no writer would block.
             let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
-                let reason = ForeignFile.reason(path)
-                throw InvalidValue("\(path) cannot be read: \(reason)")
+                let number = errno
+                throw InvalidValue(
+                    "\(path) cannot be read: \(ForeignFile.reason(path, number))",
+                    suggestion: number == EACCES ? Self.advice : nil
+                )
             }
             defer { close(descriptor) }
             return try Self.read(descriptor, named: path, until: .now + patience)

@@ -71,6 +71,8 @@ package final class SQLiteConnection {
         let isAlone = access == .untouched && Self.identity(of: file + "-wal") == nil
         var mode = isReading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
         if isAlone { mode |= SQLITE_OPEN_URI }
+        // Where the signal cannot be taken, a shortened file ends the process without a word.
+        _ = ShortenedIndex.isWatched
         var opened: OpaquePointer?
         let place = isAlone ? Self.immutableURI(of: file) : file
         let result = sqlite3_open_v2(place, &opened, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)

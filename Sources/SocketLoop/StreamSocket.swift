@@ -239,6 +239,13 @@ package final class StreamSocket: Pollable {
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) > 0
     }
 
+    /// Whether the kernel has nothing that was not read yet: no bytes, no end and no error.
+    package var isSilent: Bool {
+        guard isOpen else { return false }
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) < 0 && errno == EAGAIN
+    }
+
     /// Whether the other side may go on sending what is to be written here.
     package var isWritable: Bool { isOpen && !writing.isAboveHighWater }
 

@@ -64,7 +64,7 @@ make_images() {
   elif [ -n "${GATEHOUSE_BINARY:-}" ]; then
     make_image_of "$GATEHOUSE_BINARY"
   else
-    "$root/deploy/image.sh" "$image"
+    CONTAINER_ENGINE=$engine "$root/deploy/image.sh" "$image" "${build_flags[@]}"
   fi
   python_image=$(base docker.io/library/python:3.12-slim-bookworm "$here/stand-ins/python")
   postgres_image=$(base docker.io/library/postgres:17.6-bookworm "$here/stand-ins/postgres")

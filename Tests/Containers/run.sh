@@ -232,11 +232,21 @@ update_without_gap() {
   check "and the audit of all instances verifies" within 30 gatehouse audit verify
 }
 
+# The former configuration lies beside the new one: commands in the container see no other folder of the host.
+migrate_audit() {
+  cp "$work/deploy/conf/gatehouse.yaml" "$work/deploy/conf/before.yaml"
+  check "the audit has another sink from now on" sed -i 's#path: /var/lib/gatehouse/gatehouse.db }$#path: /var/lib/gatehouse/newer.db }#' "$work/deploy/conf/gatehouse.yaml"
+  check "the running instance takes it" gatehouse reload
+  check "audit migrate reads the former configuration" gatehouse audit migrate /etc/gatehouse/before.yaml
+  check "and the audit verifies in the new sink" within 20 gatehouse audit verify
+}
+
 run_embedded() {
   say "compose.embedded.yml"
   place compose.embedded.yml coda.sqlite.example.yaml
   started "it starts" up gatehouse issuer coda-mcp || return 0
   common
+  migrate_audit
   down >/dev/null 2>&1
 }
 

@@ -81,9 +81,14 @@ final class ChildProcess: Sendable {
 
     var hasEnded: Bool { ended.current != nil }
 
-    /// How it ends. Cancelling the waiting task, as a test's time limit does, kills it.
+    /// How it ends. Cancelling the waiting task, as a test's time limit does, kills it; so does a time in which every process has ended that is to.
     func exit() async -> Exit {
-        await withTaskCancellationHandler {
+        let bound = Task {
+            try await Task.sleep(for: .seconds(4 * RawSocket.patience))
+            kill()
+        }
+        defer { bound.cancel() }
+        return await withTaskCancellationHandler {
             await ended.value
         } onCancel: {
             kill()

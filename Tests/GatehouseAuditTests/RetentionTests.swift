@@ -303,6 +303,43 @@ struct PostgresRetentionTests {
         #expect(try session.query("SELECT count(*) FROM audit_events")[0].int(0) == 10)
     }
 
+    @Test func `pruning by rows has the server take its log again on the way, where the role may ask for it`() throws {
+        let database = try AuditDatabase().prepared()
+        let scratch = Scratch()
+        let old = try #require(Timestamp(parsing: "2020-01-10T00:00:00Z"))
+        try record((0..<4500).map { old + .seconds($0) }, scratch, database.url)
+        let cutoff = old + .seconds(4400)
+        let report = try AuditVerification.verify(
+            EventDatabase.postgres(url: database.url).archive(),
+            keys: Sample.keys(1).chain,
+            heads: [],
+            prunableBefore: cutoff
+        )
+        let marks = PrunePlan(report, before: cutoff).chains.map {
+            $0.checkpoint(at: Sample.start, keys: Sample.keys(1))
+        }
+        // A step deletes 2000 events, whose rows have more bytes than this.
+        let log = PostgresLogBound(distance: 100_000)
+        let pruning = try DatabasePruning(PostgresAuditSQL(pruning: database.url, log: log))
+        #expect(try pruning.prune(marks, before: cutoff) { _ in } == 4400)
+        #expect(log.checkpoints > 0)
+
+        // Who may not ask deletes all the same.
+        let session = try database.session()
+        try session.query("CREATE TABLE junk AS SELECT repeat('x', 1000) AS text FROM generate_series(1, 1000)")
+        let lesser = try PostgresSession(PostgresOptions(url: database.insertOnlyURL()))
+        let refused = PostgresLogBound(distance: 100_000)
+        for _ in 0..<3 {
+            try refused.settle(lesser)
+            try session.query("INSERT INTO junk SELECT * FROM junk LIMIT 1000")
+        }
+        #expect(refused.checkpoints == 0 && lesser.isOpen)
+        try log.settle(session)
+        let made = log.checkpoints
+        try log.settle(session)
+        #expect(log.checkpoints == made, "Nothing was written meanwhile by this test.")
+    }
+
     @Test func `an installation that is split over two schemas is named and brought together`() throws {
         let database = try AuditDatabase().prepared()
         let scratch = Scratch()

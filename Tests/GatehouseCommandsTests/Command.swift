@@ -1,4 +1,5 @@
 import Foundation
+import GatehouseTestSupport
 import Glibc
 import Testing
 
@@ -61,9 +62,14 @@ struct Command {
         return pid
     }
 
-    /// Waits on a thread of its own. Cancelling, as a test's time limit does, kills the process.
+    /// Waits on a thread of its own. Cancelling, as a test's time limit does, kills the process; so does a time in which every command has ended.
     static func exit(of pid: pid_t) async -> Int32 {
-        await withTaskCancellationHandler {
+        let bound = Task {
+            try await Task.sleep(for: .seconds(4 * RawSocket.patience))
+            kill(pid, SIGKILL)
+        }
+        defer { bound.cancel() }
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread {
                     var status: Int32 = 0

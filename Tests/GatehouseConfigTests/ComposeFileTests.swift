@@ -79,4 +79,23 @@ import YAMLReader
         }
         #expect(count > 0)
     }
+
+    /// A command in the container sees what is mounted, so a document that has one read a file of the host says where to put that.
+    @Test(arguments: names.prefix(2))
+    func `files for commands in the container have one folder, which the documents name`(name: String) throws {
+        guard case .sequence(let volumes) = try #require(Self.services(name)["gatehouse"])["volumes"]?.content else {
+            Issue.record("no volumes")
+            return
+        }
+        let ofHost = volumes.compactMap { Self.text($0) }.filter { $0.hasPrefix("./") }
+        #expect(ofHost.contains("./conf:/etc/gatehouse:ro"))
+        #expect(ofHost.allSatisfy { ["./conf:/etc/gatehouse:ro", "./run:/run/gatehouse"].contains($0) }, "\(ofHost)")
+        let head = try Self.lines("deploy/compose.embedded.yml").filter { $0.hasPrefix("#") }.joined(separator: "\n")
+        #expect(head.contains("for `audit migrate`, are put into conf too"))
+        let document = try Self.lines("docs/AUDIT.md").joined(separator: "\n")
+        #expect(
+            document.contains("`conf/before.yaml`")
+                && document.contains("gatehouse audit migrate /etc/gatehouse/before.yaml")
+        )
+    }
 }

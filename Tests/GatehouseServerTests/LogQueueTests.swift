@@ -17,13 +17,15 @@ struct LogQueueTests {
         lines(descriptor) { $0.contains { $0.contains(words) } }
     }
 
-    /// Reads lines until they are enough.
+    /// Reads lines until they are enough, or nothing comes any more.
     private static func lines(_ descriptor: Int32, until areEnough: ([String]) -> Bool) -> [String] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
             if bytes.last == 0x0A, areEnough(lines) { return lines }
+            var asked = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&asked, 1, Int32(RawSocket.patience * 1000)) == 1 else { return lines }
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { return lines }
             bytes += buffer[..<count]

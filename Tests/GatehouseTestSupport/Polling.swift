@@ -3,7 +3,7 @@ package enum Polling {
     /// Between two questions.
     package static let interval: Duration = .milliseconds(10)
     /// Beyond it a wait has failed. No test is slower for it, and on the busiest machine only a hang takes so long.
-    package static let patience: Duration = .seconds(120)
+    package static let patience: Duration = .seconds(RawSocket.patience) * 8 / 3
 
     /// Asks until the answer is yes.
     ///

@@ -3,8 +3,9 @@ internal import Glibc
 /// A connected socket whose bytes the test writes and reads itself: no HTTP library could hide what went over the wire.
 /// Every wait is bounded.
 package final class RawSocket {
-    /// Seconds that any single wait may take.
-    package static let patience = 45.0
+    /// Seconds that any single wait may take. `GATEHOUSE_TEST_PATIENCE` makes them fewer for a run whose tests are to fail, as under a mutation:
+    /// there each waits in vain for what does not come.
+    package static let patience = getenv("GATEHOUSE_TEST_PATIENCE").flatMap { Double(String(cString: $0)) } ?? 45
 
     package enum Address: Hashable, Sendable {
         /// On 127.0.0.1.
@@ -134,9 +135,15 @@ package final class RawSocket {
         }
     }
 
-    /// Everything up to the end of the connection. A reset counts as its end only where it is awaited.
+    /// Everything up to the end of the connection. A reset counts as its end only where it is awaited. What sends without an end is not listened to for
+    /// ever.
     package func receiveToEnd(orReset: Bool = false) throws -> [UInt8] {
-        do { while try fill() {} } catch let failure as SocketFailure {
+        let end = ContinuousClock.now + .seconds(4 * RawSocket.patience)
+        do {
+            while try fill() {
+                guard ContinuousClock.now < end else { throw TimedOut(what: "the end of what is sent") }
+            }
+        } catch let failure as SocketFailure {
             guard orReset, failure.isReset else { throw failure }
         }
         return take(buffer.count)

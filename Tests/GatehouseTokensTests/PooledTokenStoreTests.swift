@@ -25,11 +25,11 @@ struct StoresBehindAPooler {
             refresh: .seconds(86_400)
         ) { snapshot in values.set(snapshot.tokens[.coda]?.secret.text) }
         let running = Task { await refresher.run() }
-        await values.wait { $0 == "one" }
+        try await values.wait { $0 == "one" }
         try await writer.rotate(.coda, "two")
-        await values.wait { $0 == "two" }
+        try await values.wait { $0 == "two" }
         #expect(try await writer.rollback(.coda, .nothing).version == 1)
-        await values.wait { $0 == "one" }
+        try await values.wait { $0 == "one" }
         #expect(try await writer.history(of: .coda).count == 3)
         let report = try await fixture.store(StoreFixture.newKey, StoreFixture.oldKey, url: pooler.url).rewrap()
         #expect(report.problems.isEmpty && report.ended.count == 1)

@@ -316,23 +316,23 @@ struct PostgresTokenStoreTests {
         }
         let running = Task { await refresher.run() }
         defer { running.cancel() }
-        await values.wait { $0 == "one" }
+        try await values.wait { $0 == "one" }
         try await writer.rotate(.coda, "two")
-        await values.wait { $0 == "two" }
+        try await values.wait { $0 == "two" }
         // The server ends every connection, as a restart does; what happens next still arrives.
         _ = try? await fixture.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         try await writer.rotate(.coda, "three")
-        await values.wait { $0 == "three" }
+        try await values.wait { $0 == "three" }
     }
 }
 
-/// A value that others wait for.
+/// A value that others wait for, within a bound.
 final class Watched<Value: Sendable>: Sendable {
     private struct State {
         var value: Value
-        var waiting: [(until: @Sendable (Value) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var waiting: [(until: @Sendable (Value) -> Bool, continuation: CheckedContinuation<Bool, Never>)] = []
     }
 
     private let state: Mutex<State>
@@ -346,16 +346,31 @@ final class Watched<Value: Sendable>: Sendable {
             state.waiting.removeAll { $0.until(value) }
             return done
         }
-        for continuation in done { continuation.resume() }
+        for continuation in done { continuation.resume(returning: true) }
     }
 
-    func wait(until: @escaping @Sendable (Value) -> Bool) async {
-        await withCheckedContinuation { continuation in
+    /// - Throws: ``TimedOut`` when the value does not come to pass within the bound.
+    func wait(until: @escaping @Sendable (Value) -> Bool) async throws {
+        let bound = Task {
+            try await Task.sleep(for: .seconds(RawSocket.patience))
+            giveUp()
+        }
+        defer { bound.cancel() }
+        let isMet = await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
                 if !until(state.value) { state.waiting.append((until, continuation)) }
                 return until(state.value)
             }
-            if isThere { continuation.resume() }
+            if isThere { continuation.resume(returning: true) }
         }
+        guard isMet else { throw TimedOut(what: "the value") }
+    }
+
+    private func giveUp() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for one in waiting { one.continuation.resume(returning: false) }
     }
 }

@@ -9,10 +9,12 @@ A table is TOML:
     from = 'text that stands in the file exactly once'
     to = 'what stands there instead; MUTATED is true while the mutation is on'
     tests = "BesideTests"           # regular expression of `swift test --filter`
-    hangs = true                    # optional: the tests may hang instead of failing
+    hangs = true                    # optional: the tests may hang instead of failing, because nothing of theirs can bound the wait
     also = [{file = "…", from = "…", to = "…"}]   # optional: further places of the same mutation
 """
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -29,8 +31,17 @@ TABLES = ROOT / "Tests/Mutations"
 PLACE = ROOT / ".build/mutations"
 TREE = PLACE / "tree"
 FLAGS = PLACE / "flags"
-# A test that takes longer than this under a mutation hangs.
-TIMEOUT = float(os.environ.get("GATEHOUSE_MUTATION_TIMEOUT", "180"))
+# What was judged, for --resume.
+JUDGED = PLACE / "judged.json"
+# Tests that take this and FACTOR times what they take without a mutation hang.
+LEAST = float(os.environ.get("GATEHOUSE_MUTATION_TIMEOUT", "240"))
+FACTOR = 4
+# The same for tests of which it is known that they may hang.
+LEAST_OF_HANGING = 30
+# Seconds that a single wait of a test may take: alone on the machine it needs none of the usual 45, and under a mutation many wait in vain.
+PATIENCE = os.environ.get("GATEHOUSE_TEST_PATIENCE", "15")
+# Real programs, servers and SDKs: minutes where others take seconds.
+SLOW = "EndToEndTests"
 KEYS = {"name", "says", "file", "from", "to", "tests", "hangs", "also"}
 BUILD = ["swift", "build", "--build-tests", "-j", str(os.cpu_count() or 2)]
 # `access` is a system call without memory of its own: it says the same in every module and in child processes.
@@ -83,7 +94,7 @@ def read(path: Path) -> list[Mutation]:
 
 
 def choose(arguments: list[str]) -> tuple[list[Mutation], list[Mutation]]:
-    """Those to be built, whole tables so that a second run builds little, and those to be run."""
+    """Those to be built, which are all, so that every run finds the same build; and those to be run."""
     every = [mutation for path in sorted(TABLES.glob("*.toml")) for mutation in read(path)]
     names = [mutation.name for mutation in every]
     for name in names:
@@ -93,9 +104,7 @@ def choose(arguments: list[str]) -> tuple[list[Mutation], list[Mutation]]:
     for word in wanted:
         if word not in names and not (TABLES / word).is_file():
             fail(f"no table and no mutation is called {word}")
-    chosen = [mutation for mutation in every if not wanted or mutation.name in wanted or mutation.table in wanted]
-    tables = {mutation.table for mutation in chosen}
-    return [mutation for mutation in every if mutation.table in tables], chosen
+    return every, [mutation for mutation in every if not wanted or mutation.name in wanted or mutation.table in wanted]
 
 
 def mutated(file: str, changes: list[tuple[str, Edit]], misfits: list[str]) -> str:
@@ -135,12 +144,16 @@ def mutated_files(built: list[Mutation]) -> dict[str, str]:
     return texts
 
 
-def copy(texts: dict[str, str]) -> None:
-    """Brings the copy up to date, and touches nothing that is: so the build is incremental."""
+def listed_files() -> set[str]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
     )
-    files = {name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()}
+    return {name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()}
+
+
+def copy(texts: dict[str, str]) -> None:
+    """Brings the copy up to date, and touches nothing that is: so the build is incremental."""
+    files = listed_files()
     for name in files:
         source, target = ROOT / name, TREE / name
         content = texts[name].encode() if name in texts else source.read_bytes()
@@ -186,13 +199,27 @@ def descendants(process: int) -> list[int]:
     return found[1:]
 
 
+def bundle() -> list[str]:
+    """The tests as SwiftPM has built them: `swift test` runs the same, and takes seconds for it each time."""
+    found = [str(path) for path in (TREE / ".build/debug").glob("*PackageTests.xctest")]
+    if len(found) != 1:
+        fail(f"{len(found)} bundles of tests in {TREE / '.build/debug'}")
+    return [*found, "--testing-library", "swift-testing"]
+
+
 def run_tests(name: str, expression: str, timeout: float) -> tuple[str, list[str]]:
     """`passed`, `failed` or `hung`, and the tests that failed."""
     log = PLACE / f"{name}.log"
-    command = ["swift", "test", "--skip-build", "--disable-xctest", "--filter", expression]
+    command = [*bundle(), "--filter", expression]
     with log.open("wb") as output:
         tests = subprocess.Popen(
-            command, cwd=TREE, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=TREE,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"GATEHOUSE_TEST_PATIENCE": PATIENCE},
         )
         try:
             status = tests.wait(timeout)
@@ -215,64 +242,140 @@ def run_tests(name: str, expression: str, timeout: float) -> tuple[str, list[str
     return "failed", tests or [re.sub(r"\s+", " ", text.strip().rsplit("\n", 1)[-1])[:80]]
 
 
-def require_tests(chosen: list[Mutation]) -> list[str]:
-    listed = subprocess.run(
-        ["swift", "test", "list", "--skip-build"], cwd=TREE, check=True, capture_output=True, stdin=subprocess.DEVNULL
-    ).stdout.decode().splitlines()
-    for mutation in chosen:
-        if not any(re.search(mutation.tests, line) for line in listed):
-            fail(f"{mutation.name}: no test is called {mutation.tests}")
-    return listed
+class Tests:
+    """The sets of tests that the tables name."""
+
+    def __init__(self, mutations: list[Mutation]) -> None:
+        listed = subprocess.run(
+            [*bundle(), "--list-tests"], cwd=TREE, check=True, capture_output=True, stdin=subprocess.DEVNULL
+        ).stdout.decode().splitlines()
+        self.targets: dict[str, set[str]] = {}
+        for mutation in mutations:
+            found = {line.split(".")[0] for line in listed if re.search(mutation.tests, line)}
+            if not found:
+                fail(f"{mutation.name}: no test is called {mutation.tests}")
+            self.targets[mutation.tests] = found
+        self.digests = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in sorted(listed_files())}
+
+    def is_slow(self, mutation: Mutation) -> bool:
+        return SLOW in self.targets[mutation.tests]
+
+    def key(self, expression: str, edits: tuple[Edit, ...] = ()) -> str:
+        """Says by which sources, tests and mutation an outcome came about."""
+        digest = hashlib.sha256(repr((expression, edits, PATIENCE)).encode())
+        for name, content in self.digests.items():
+            folder, _, rest = name.partition("/")
+            part = rest.partition("/")[0]
+            other = part in {"Mutations", "Benchmarks", "Containers"} or part.endswith("Tests") and part not in self.targets[expression]
+            if folder == "docs" or "/" not in name and name.endswith(".md") or folder == "Tests" and other:
+                continue
+            digest.update(f"{name} {content}\n".encode())
+        return digest.hexdigest()
 
 
-def require_passing(chosen: list[Mutation], listed: list[str]) -> None:
-    """Without a mutation everything passes; what failed beside all the others is asked alone, with its neighbours."""
-    expressions = sorted({mutation.tests for mutation in chosen})
-    print(f"without a mutation: {len(expressions)} sets of tests", flush=True)
-    outcome, tests = run_tests("none", "|".join(expressions), TIMEOUT + 30 * len(expressions))
-    if outcome == "passed":
-        return
-    ids = [line for line in listed if any(test.strip("`()") in line for test in tests)]
-    again = [expression for expression in expressions if any(re.search(expression, line) for line in ids)]
-    failures = []
-    for expression in again if ids and outcome == "failed" else expressions:
-        # On a loaded machine a test that talks to other programs may lose twice.
-        for attempt in range(3):
-            outcome, tests = run_tests(f"none-{attempt}", expression, TIMEOUT)
-            if outcome == "passed":
-                break
-        if outcome != "passed":
-            failures.append(f"{expression}: {outcome} without a mutation ({', '.join(tests)})")
-    if failures:
-        fail("\n".join(failures))
+class Judged:
+    """Outcomes of this run and of those before it. Written after each, so that a run that was ended can go on."""
+
+    def __init__(self) -> None:
+        try:
+            self.known = json.loads(JUDGED.read_text())
+        except (OSError, ValueError):
+            self.known = {}
+
+    def outcome(self, name: str, key: str) -> dict | None:
+        found = self.known.get(name, {})
+        return found if found.get("key") == key else None
+
+    def seconds(self, name: str) -> float:
+        return self.known.get(name, {}).get("seconds", 0)
+
+    def put(self, name: str, **outcome) -> None:
+        self.known[name] = outcome
+        written = JUDGED.with_suffix(".new")
+        written.write_text(json.dumps(self.known, indent=1))
+        written.replace(JUDGED)
+
+
+def passing_time(expression: str, tests: Tests, judged: Judged) -> float | None:
+    """How long the tests take without a mutation, asked once; None when they fail."""
+    key = tests.key(expression)
+    known = judged.outcome("none: " + expression, key)
+    if known:
+        return known["seconds"]
+    # A test that talks to other programs may lose once on a loaded machine.
+    for _ in range(2):
+        since = time.monotonic()
+        outcome, failed = run_tests("none", expression, 900)
+        seconds = time.monotonic() - since
+        if outcome == "passed":
+            judged.put("none: " + expression, key=key, seconds=seconds)
+            return seconds
+    print(f"{expression}: {outcome} without a mutation ({', '.join(failed)})", flush=True)
+    return None
+
+
+def judge(mutation: Mutation, tests: Tests, judged: Judged) -> tuple[str, float, str]:
+    """The word for the outcome, the seconds that it took, and what failed."""
+    own = passing_time(mutation.tests, tests, judged)
+    if own is None:
+        return "UNTESTED", 0, ""
+    (FLAGS / mutation.name).touch()
+    since = time.monotonic()
+    try:
+        least = LEAST_OF_HANGING if mutation.hangs else LEAST
+        outcome, failed = run_tests(mutation.name, mutation.tests, least + FACTOR * own)
+    finally:
+        clear_flags()
+    seconds = time.monotonic() - since
+    if outcome == "failed" or outcome == "hung" and mutation.hangs:
+        word = "caught"
+    else:
+        word = "SURVIVED" if outcome == "passed" else "HUNG"
+    return word, seconds, failed[0] if failed else outcome
 
 
 def main() -> int:
-    arguments = sys.argv[1:]
-    checks_only = arguments[:1] == ["--check"]
-    built, chosen = choose(arguments[1:] if checks_only else arguments)
+    words = sys.argv[1:]
+    options = {word for word in words if word.startswith("--")}
+    if options - {"--check", "--resume"}:
+        fail("options are --check and --resume")
+    built, chosen = choose([word for word in words if word not in options])
     texts = mutated_files(built)
-    if checks_only or not chosen:
+    if "--check" in options or not chosen:
         print(f"{len(chosen)} mutations fit the sources")
         return 0
     began = time.monotonic()
     copy(texts)
     clear_flags()
     subprocess.run(BUILD, cwd=TREE, check=True, stdin=subprocess.DEVNULL)
-    require_passing(chosen, require_tests(chosen))
-    wrong = 0
+    tests, judged = Tests(chosen), Judged()
+    print(f"built after {(time.monotonic() - began) / 60:.0f} min", flush=True)
+    # Quick ones first, and those with the same tests one after the other.
+    chosen.sort(key=lambda one: (tests.is_slow(one), judged.seconds("none: " + one.tests), one.tests, judged.seconds(one.name)))
+    words_of: dict[str, str] = {}
+    known = 0
     print(f"{'mutation':40} {'outcome':10} {'s':>4}  by", flush=True)
     for mutation in chosen:
-        (FLAGS / mutation.name).touch()
-        since = time.monotonic()
-        outcome, tests = run_tests(mutation.name, mutation.tests, TIMEOUT)
-        clear_flags()
-        is_caught = outcome == "failed" or outcome == "hung" and mutation.hangs
-        word = "caught" if is_caught else "SURVIVED" if outcome == "passed" else "HUNG"
-        wrong += not is_caught
-        print(f"{mutation.name:40} {word:10} {time.monotonic() - since:4.0f}  {tests[0] if tests else outcome}", flush=True)
+        key = tests.key(mutation.tests, mutation.edits)
+        before = judged.outcome(mutation.name, key)
+        if "--resume" in options and before and before["word"] == "caught":
+            words_of[mutation.name] = "caught"
+            known += 1
+            continue
+        word, seconds, by = judge(mutation, tests, judged)
+        words_of[mutation.name] = word
+        judged.put(mutation.name, key=key, word=word, seconds=seconds, by=by)
+        print(f"{mutation.name:40} {word:10} {seconds:4.0f}  {by}", flush=True)
+    print(f"\n{'table':20} {'mutations':>9} {'caught':>7} {'s':>6}")
+    for table in sorted({mutation.table for mutation in chosen}):
+        of_table = [mutation.name for mutation in chosen if mutation.table == table]
+        caught = sum(words_of[name] == "caught" for name in of_table)
+        print(f"{table:20} {len(of_table):9} {caught:7} {sum(judged.seconds(name) for name in of_table):6.0f}")
+    wrong = [f"{name} ({word})" for name, word in words_of.items() if word != "caught"]
     minutes = (time.monotonic() - began) / 60
-    print(f"{len(chosen)} mutations, {len(chosen) - wrong} caught, {minutes:.0f} min with the build")
+    print(f"{len(chosen)} mutations, {len(chosen) - len(wrong)} caught, {known} of them known from before; {minutes:.0f} min with the build")
+    if wrong:
+        print("not caught: " + ", ".join(wrong))
     return 1 if wrong else 0
 
 

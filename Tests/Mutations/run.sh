@@ -4,7 +4,11 @@
 #   Tests/Mutations/run.sh                        every mutation of every table
 #   Tests/Mutations/run.sh insiders.toml          those of one table
 #   Tests/Mutations/run.sh trace expired-key      some, by name
+#   Tests/Mutations/run.sh --resume [TABLE|NAME]… without those that were caught before with the same sources and tests
 #   Tests/Mutations/run.sh --check [TABLE|NAME]…  whether the tables fit the sources; builds nothing
+#
+# Each set of tests runs once without a mutation, by which its time is known, and then under each of its mutations; those that start real
+# servers come last. A run that is ended goes on with --resume. GATEHOUSE_MUTATION_TIMEOUT: seconds that tests may take beyond four times their own (240).
 #
 # Works on a copy under .build/mutations with a build folder of its own: the first build takes as long as one from nothing, the next ones
 # build what changed. All mutations are built at once, and each asks for its flag file when its place is reached.

@@ -44,7 +44,7 @@ protocol AuditSQL {
     /// Why the audit is in two places, for people; nil when it is in one.
     func splitTrouble() throws(Row.Failure) -> String?
 
-    /// Returns the disk space of a deleting step to the file system.
+    /// Returns the disk space of a deleting step to the file system, as far as the database leaves that to its clients.
     func settleStep() throws(Row.Failure)
 
     /// Deletes in one go what ended before a time and has nothing behind its writer's last event to go.

@@ -14,6 +14,7 @@ struct PostgresAuditSQL: AuditSQL {
     private let session: PostgresSession
     private let place: PostgresPlace
     private let moment = Moment()
+    private let log: PostgresLogBound
 
     /// Whether a snapshot is under way.
     private final class Moment {
@@ -22,6 +23,7 @@ struct PostgresAuditSQL: AuditSQL {
 
     init(reading url: String) throws(AuditError) {
         let version: Int
+        log = PostgresLogBound()
         do throws(PostgresError) {
             session = try Self.session(url, "gatehouse audit")
             // The view's subqueries look dear to the planner, who would compile for a second what runs for milliseconds.
@@ -42,7 +44,8 @@ struct PostgresAuditSQL: AuditSQL {
         }
     }
 
-    init(pruning url: String) throws(AuditError) {
+    init(pruning url: String, log: PostgresLogBound = PostgresLogBound()) throws(AuditError) {
+        self.log = log
         do throws(PostgresError) {
             session = try Self.session(url, "gatehouse audit prune")
             place = try PostgresSchema.open(session)
@@ -169,8 +172,8 @@ struct PostgresAuditSQL: AuditSQL {
 
     func splitTrouble() throws(PostgresError) -> String? { try PostgresSplit.trouble(place, session) }
 
-    /// The server's own housekeeping does that.
-    func settleStep() {}
+    /// The tables' own room is for the server's housekeeping to give back.
+    func settleStep() throws(PostgresError) { try log.settle(session) }
 
     /// How long one attempt to drop a month waits for its locks: every insert queues behind one that waits.
     private static let dropWait = "100ms"

@@ -37,7 +37,10 @@ final class UpstreamPool {
 
     func take() -> UpstreamConnection? {
         while let connection = idle.popLast() {
-            if connection.isOpen { return connection }
+            // What has come may wait for its turn on this loop: an end, by which a call is lost that must not be sent twice, or bytes, with which
+            // the answer to another caller would begin.
+            if connection.socket.isSilent { return connection }
+            connection.close()
         }
         return nil
     }

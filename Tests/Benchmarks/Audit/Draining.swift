@@ -34,6 +34,17 @@ struct Draining {
         try Pruning(url, events: events).run()
     }
 
+    /// PostgreSQL's part alone, for more events than the rest is worth waiting for.
+    func prune() throws {
+        guard let url = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_POSTGRES"] else {
+            throw Failure("GATEHOUSE_TEST_POSTGRES names no database")
+        }
+        let spool = "\(place)/spool"
+        try fill(spool)
+        try drain(copy(spool, "postgres"), into: PostgresSink(url: url), "PostgreSQL")
+        try Pruning(url, events: events).run()
+    }
+
     private struct Failure: Error {
         let text: String
         init(_ text: String) { self.text = text }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures the audit: Tests/Benchmarks/Audit/run.sh [EVENTS], a million unless said. Starts a PostgreSQL of its own.
+# Measures the audit: Tests/Benchmarks/Audit/run.sh [prune] [EVENTS], a million unless said; `prune` is that of PostgreSQL alone. Starts a PostgreSQL
+# of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 # shellcheck source=deploy/packages.sh
@@ -13,4 +14,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 benchmark=$(deploy/build.sh GatehouseAuditBenchmark)
 postgres_start
-"$benchmark" "${1:-1000000}"
+if [ "${1:-}" = prune ]; then
+  "$benchmark" prune "${2:-1000000}"
+else
+  "$benchmark" "${1:-1000000}"
+fi

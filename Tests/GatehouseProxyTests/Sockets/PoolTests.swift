@@ -159,6 +159,26 @@ import Testing
         }
     }
 
+    /// Both come while the loop is busy with others.
+    @Test(arguments: [nil, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"])
+    func `an idle connection that has ended or spoken is not used, although the loop has not been told yet`(
+        said: String?
+    )
+        async throws
+    {
+        try await Gateway.run { gateway in
+            let client = try gateway.client()
+            nonisolated(unsafe) let connection = try gateway.exchange(client)
+            try await waitForIdle(1, gateway)
+            let taken = try await gateway.server.onEachLoop { loop in
+                if let said { try? connection.send(said) } else { connection.close() }
+                return loop.pools.map { $0.take() != nil }
+            }
+            #expect(taken == [[false]])
+            #expect(try await gateway.idle() == 0)
+        }
+    }
+
     @Test(arguments: ["garbage", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"])
     func `a connection with bytes behind its response serves no other`(extra: String) async throws {
         try await Gateway.run { gateway in
