@@ -144,7 +144,7 @@ let package = Package(
             "GatehouseCommandsTests",
             [
                 "GatehouseCommands", "GatehouseOperations", "GatehouseServer", "AccessIdentity", "GatehouseAudit",
-                "GatehouseConfig", "GatehouseCore", "SQLiteClient",
+                "GatehouseConfig", "GatehouseCore", "SQLiteClient", "YAMLReader",
                 "GatehouseTestSupport",
             ],
             exclude: ["Scripts"]

@@ -9,28 +9,6 @@ import Testing
 
 @Suite("Tokens in PostgreSQL", .needsPostgres, .timeLimit(.minutes(5)))
 struct PostgresTokenStoreTests {
-    @Test func `keeps versions, changes and dates`() async throws {
-        let fixture = try await PostgresStoreFixture()
-        let store = try fixture.store()
-        #expect(try await store.load().tokens.isEmpty)
-        let change = try TokenChange(actor: "ops", note: "first", expiresAt: Timestamp(seconds: 2_000_000_000))
-        #expect(try await store.set(.coda, to: Secret("one"), change).version == 1)
-        #expect(try await store.rotate(.coda, to: Secret("two"), .nothing).version == 2)
-        let load = try await fixture.store().load()
-        #expect(load.tokens[.coda]?.secret.text == "two")
-        #expect(load.dates[.coda] == TokenDates(createdAt: Timestamp(seconds: 1_764_000_000), expiresAt: nil))
-        #expect(try await store.value(of: .coda, version: 1).secret.text == "one")
-        #expect(await code { _ = try await store.rollback(.coda, from: 1, .nothing) } == .superseded)
-        #expect(try await store.rollback(.coda, from: 2, .nothing).version == 1)
-        #expect(try await store.list().first?.expiresAt == Timestamp(seconds: 2_000_000_000))
-        #expect(await code { _ = try await store.rollback(.coda, .nothing) } == .versionNotFound)
-        #expect(try await store.history(of: .coda).map(\.action) == [.rollback, .rotate, .set])
-        try await store.delete(.coda, .nothing)
-        #expect(await code { _ = try await store.value(of: .coda) } == .notFound)
-        #expect(try await store.set(.coda, to: Secret("three"), .nothing).version == 3)
-        #expect(await code { try await store.rotate(.other, "x") } == .notFound)
-    }
-
     /// By it an instance knows that its own clock is wrong.
     @Test func `tells the clock of its server, which a file has not`() async throws {
         let fixture = try await PostgresStoreFixture()
@@ -130,22 +108,6 @@ struct PostgresTokenStoreTests {
             let dump = try await fixture.dump(table).joined()
             #expect(!dump.isEmpty && !dump.contains("secret-value") && !dump.contains(hex))
         }
-    }
-
-    @Test func `lets two processes rotate at once and loses no version`() async throws {
-        let fixture = try await PostgresStoreFixture()
-        let stores = try [fixture.store(), fixture.store(), fixture.store()]
-        try await stores[0].set(.coda, "first")
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (index, store) in stores.enumerated() {
-                group.addTask { for number in 0..<10 { try await store.rotate(.coda, "value-\(index)-\(number)") } }
-            }
-            try await group.waitForAll()
-        }
-        #expect(try await fixture.store().load().tokens[.coda]?.version == 31)
-        let history = try await stores[1].history(of: .coda)
-        #expect(history.map(\.version) == Array((1...31).reversed()))
-        #expect(history.allSatisfy { $0.problem == nil })
     }
 
     @Test func `makes its tables once however many start at once`() async throws {
