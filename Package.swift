@@ -205,7 +205,10 @@ let package = Package(
         tests("ThreadsTests", ["Threads"]),
         tests(
             "EndToEndTests",
-            ["GatehouseMCP", "GatehouseCore", "GatehouseTestSupport", "CurlClient", "Threads"],
+            [
+                "GatehouseServer", "GatehouseMCP", "GatehouseTokens", "GatehouseCore", "GatehouseTestSupport",
+                "SocketLoop", "CurlClient", "Threads",
+            ],
             exclude: ["Python", "Readers"]
         ),
     ]

@@ -48,6 +48,11 @@ static inline int gatehouse_accept(int listener) {
     return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+/// Two connected unix sockets, non-blocking and closed on exec; 0, or -1 with errno.
+static inline int gatehouse_socketpair(int pair[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair);
+}
+
 #include <linux/filter.h>
 
 // Has the kernel give new connections to the second socket of those that share a listener's port (socket(7),

@@ -23,6 +23,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             RouteCommand.self,
             JWT.self,
             Token.self,
+            PersonCommand.self,
             Store.self,
             Key.self,
             Bearer.self,

@@ -104,6 +104,7 @@ extension Gatehouse {
             instanceKeys.replace(keys)
             live.publish(instanceKeys.sessions)
         }
+        try connectPage.follow(new)
         logLevel?.follow(new.log.level.ofLogger)
         inForce.withLock { $0 = new }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)

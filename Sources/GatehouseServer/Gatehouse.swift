@@ -41,6 +41,8 @@ package final class Gatehouse: Sendable {
     let certsClock = CertsClock()
     let tokens: LiveTokens
     let renewals: LiveRenewals
+    let connectPage: LiveConnectPage
+    private let connectServer: LocalServer
     let instanceKeys: LiveKeys
     /// Reloads run one after the other, in the order they were asked for.
     let reloading = Mutex<Task<ReloadOutcome, Never>?>(nil)
@@ -116,8 +118,6 @@ package final class Gatehouse: Sendable {
                 ]
             )
         }
-        let connector = UpstreamConnector()
-        if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         let rates = RateTable()
         let legacy = LegacySessions()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
@@ -154,6 +154,20 @@ package final class Gatehouse: Sendable {
             }
         )
         self.renewals = renewals
+        let connectPage = try LiveConnectPage(
+            configuration,
+            keys: liveKeys,
+            logger: logger,
+            others: { live.tokens.tokens },
+            onChange: { [weak renewals] _ in renewals?.wake() }
+        )
+        self.connectPage = connectPage
+        let connectServer = try await LocalServer.start(within: adminLoop, bounds: .ofConnectPage) { request in
+            await connectPage.answer(request)
+        }
+        self.connectServer = connectServer
+        let connector = UpstreamConnector(connectPage: { loop throws(SocketError) in try connectServer.connect(on: loop) })
+        if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         bearers = BearerWatch(
             store: BearerAssembly.store(configuration, keys: liveKeys),
             isWanted: { live.takesBearers },
@@ -281,6 +295,7 @@ package final class Gatehouse: Sendable {
         async let renewed: Void = renewals.stop()
         await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
+        await connectServer.close()
         await admin.close()
         await renewed
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)

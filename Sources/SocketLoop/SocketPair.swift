@@ -1,12 +1,11 @@
-internal import Glibc
+internal import CLinux
 
 /// Two sockets that are connected with each other (socketpair(2)): no address leads to either, so nobody else can be at the other end.
 package enum SocketPair {
     /// Both are non-blocking and closed on exec, and the caller's to close.
     package static func make() throws(SocketError) -> (one: CInt, other: CInt) {
         var pair: [CInt] = [-1, -1]
-        let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, kind, 0, &pair) == 0 else { throw .system("socketpair") }
+        guard gatehouse_socketpair(&pair) == 0 else { throw .system("socketpair") }
         return (pair[0], pair[1])
     }
 }

@@ -114,58 +114,15 @@ struct StatusLayoutTests {
         return """
             <!doctype html><html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
             <style>body{margin:0}iframe{border:0;display:block}</style></head><body>\(frames)
-            <pre id="measures"></pre>\(isMeasured ? "<script>\(script)</script>" : "")</body></html>
+            <pre id="measures"></pre>\(isMeasured ? "<script>\(PageLayout.functions)\(script)\(PageLayout.report)</script>" : "")</body></html>
             """
     }
 
     private static let script = #"""
-        function channels(color) { return color.match(/[\d.]+/g).map(Number) }
-        function luminance(color) {
-          const [r, g, b] = color.slice(0, 3).map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-          return 0.2126 * r + 0.7152 * g + 0.0722 * b
-        }
-        function background(view, element) {
-          for (let at = element; at; at = at.parentElement) {
-            const color = channels(view.getComputedStyle(at).backgroundColor)
-            if (color.length < 4 || color[3] > 0) return color
-          }
-          return [255, 255, 255]
-        }
         function measure(frame) {
-          const page = frame.contentDocument, view = frame.contentWindow, root = page.documentElement
-          const width = root.clientWidth, result = {
-            scene: frame.dataset.scene, width: Number(frame.width), isDark: view.matchMedia('(prefers-color-scheme: dark)').matches,
-            height: root.scrollHeight, overflow: root.scrollWidth - width, cut: [], alone: [], faint: [], covered: [], cells: 0,
-            header: page.querySelector('header .pill').textContent, headerClass: page.querySelector('header .pill').className }
-          const name = element => element.tagName + ' ' + element.textContent.trim().slice(0, 60)
-          const isSeen = box => box.width > 1 && box.height > 1
-          // Text: inside of the window and of its cell, and readable.
-          const walker = page.createTreeWalker(page.body, NodeFilter.SHOW_TEXT)
-          const boxes = []
-          for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-            const element = node.parentElement
-            if (!node.textContent.trim() || element.closest('svg, style')) continue
-            const range = page.createRange()
-            range.selectNodeContents(node)
-            const cell = element.closest('td, th, dd, section, header, footer')
-            const outer = cell.getBoundingClientRect(), style = view.getComputedStyle(element)
-            for (const box of range.getClientRects()) {
-              if (!isSeen(box)) continue
-              if (box.left < -1 || box.right > width + 1) result.cut.push('window: ' + name(element))
-              if (box.left < outer.left - 1 || box.right > outer.right + 1) result.cut.push(cell.tagName + ': ' + name(element))
-              for (const other of boxes) {
-                const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left)
-                const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top)
-                // Lines of one text touch each other.
-                if (across > 2 && down > 6) result.covered.push(name(element) + ' | ' + name(other.element))
-              }
-              boxes.push({ box, element })
-              if (boxes.length > 60) boxes.shift()
-            }
-            const [one, two] = [luminance(channels(style.color)), luminance(background(view, element))]
-            const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)
-            if (ratio < 4.5) result.faint.push(ratio.toFixed(2) + ' ' + name(element))
-          }
+          const page = frame.contentDocument, view = frame.contentWindow, width = page.documentElement.clientWidth
+          const result = Object.assign(measureText(frame), { alone: [], cells: 0,
+            header: page.querySelector('header .pill').textContent, headerClass: page.querySelector('header .pill').className })
           // Cells: each has a value, and a label that is seen, be it its column's heading or its own.
           for (const cell of page.querySelectorAll('td')) {
             result.cells += 1
@@ -198,12 +155,6 @@ struct StatusLayoutTests {
           }
           return result
         }
-        window.addEventListener('load', () => {
-          const measures = [...document.querySelectorAll('iframe')].map(measure)
-          const bytes = new TextEncoder().encode(JSON.stringify(measures))
-          document.getElementById('measures').textContent = btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''))
-          for (const frame of document.querySelectorAll('iframe')) frame.remove()
-        })
         """#
 }
 

@@ -14,6 +14,7 @@ extension Token {
         @OptionGroup var form: FormOption
         @OptionGroup var record: Record
         @OptionGroup var expiry: Expiry
+        @OptionGroup var whose: Whose
         @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
         // Takes every further argument, so it stands last.
@@ -21,13 +22,43 @@ extension Token {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try place.load()
+            let configuration = try place.load(whole: try whose.choice == nil ? [] : [.tokens])
+            if let owner = try whose.choice { return try await set(name, of: owner, configuration) }
             try Token.mayBeSet(name, configuration)
             let store = try place.open(configuration)
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "value")
             await Token.warn(of: value, for: name, in: store, configuration)
             TokenTable.show([try await store.set(name, to: value, change)], json: form.json)
+        }
+
+        /// Machines have no page on which they could connect one.
+        private func set(_ name: TokenName, of choice: OwnerChoice, _ configuration: Configuration) async throws {
+            let now = SystemClock().now()
+            guard configuration.personalTokens[name] != nil else {
+                throw CommandFailure("'\(name)' is no personal token", hint: "per: person", code: .usage)
+            }
+            guard let owner = choice.owner else {
+                throw CommandFailure(
+                    "an address may be given to another person: a person's token is set on their page, or by --owner and the sub",
+                    hint: "gatehouse token list --owners shows each sub",
+                    code: .usage
+                )
+            }
+            let grants = try await PersonalGrants(configuration)
+            let value = try input.read(what: "value")
+            // It goes into a header.
+            _ = try TokenValue(validating: value, version: 1)
+            let known = grants.of(name).of(choice).rows.first?.record?.kept.person?.email ?? ""
+            let grant = TokenGrant(
+                access: value,
+                issuedAt: now,
+                expiresAt: try expiry.end(at: now),
+                person: GrantPerson(email: known, connectedAt: now)
+            )
+            let actor = try record.change().actor
+            _ = try await grants.store.take(.usable(grant), as: GrantKey(name, owner: owner), by: actor)
+            try await PersonalGrants(configuration).of(name).of(choice).shownOrMissing(json: form.json)
         }
     }
 

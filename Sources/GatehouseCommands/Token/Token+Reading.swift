@@ -8,9 +8,12 @@ extension Token {
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
+        @Flag(name: .long, help: "List the tokens of persons, with whose they are.")
+        var owners = false
 
         func run() async throws {
             let configuration = try place.load()
+            if owners { return try await PersonalGrants(configuration).show(json: form.json) }
             let summaries = try await place.open(configuration).list()
             TokenTable.show(summaries, try await RenewalTable(configuration, summaries), json: form.json)
         }
@@ -21,12 +24,16 @@ extension Token {
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
+        @OptionGroup var whose: Whose
         @Argument(help: "The token's name.", completion: Completions.tokens)
         var name: String
 
         func run() async throws {
             let name = try Token.name(name)
             let configuration = try place.load()
+            if let owner = try whose.choice {
+                return try await PersonalGrants(configuration).of(name).of(owner).shownOrMissing(json: form.json)
+            }
             let summaries = try await place.open(configuration).list().filter { $0.name == name }
             let renewed = try await RenewalTable(configuration, summaries).of(name)
             guard !summaries.isEmpty || !renewed.rows.isEmpty else {

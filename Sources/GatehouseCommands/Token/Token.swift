@@ -37,6 +37,24 @@ struct Token: AsyncParsableCommand {
         }
     }
 
+    /// The owner of a personal token.
+    struct Whose: ParsableArguments {
+        @Option(
+            name: .long,
+            help: ArgumentHelp(
+                "Whose, of a token that each person has: an e-mail address, ID.access of a service token, or a sub.",
+                valueName: "who"
+            )
+        )
+        var owner: String?
+
+        var choice: OwnerChoice? {
+            get throws(CommandFailure) {
+                try owner.map { text throws(CommandFailure) in try OwnerChoice(parsing: text) }
+            }
+        }
+    }
+
     /// Options whose values are recorded with every change.
     struct Record: ParsableArguments {
         @Option(name: .long, help: "A few words for the history.")

@@ -6,6 +6,7 @@ package enum StatusPhrase {
         case 200: "OK"
         case 202: "Accepted"
         case 204: "No Content"
+        case 303: "See Other"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"

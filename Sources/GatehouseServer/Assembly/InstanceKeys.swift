@@ -21,6 +21,7 @@ package struct InstanceKeys: Sendable {
         case argumentsDigest = "gatehouse arguments digest v1"
         case argumentsSealing = "gatehouse arguments sealing v1"
         case bearer = "gatehouse bearer v1"
+        case connect = "gatehouse connect v1"
     }
 
     private let keys: [MasterKey]

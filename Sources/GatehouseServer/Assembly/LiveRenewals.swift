@@ -82,6 +82,9 @@ final class LiveRenewals: Sendable {
         }
     }
 
+    /// Somebody has written to the store: it is read at once, and not a second later.
+    func wake() { source.renewer?.wake() }
+
     var source: Source {
         state.withLock { state in
             guard let source = state.source else { preconditionFailure("a source is there from the start") }
@@ -155,7 +158,7 @@ final class LiveRenewals: Sendable {
             renewer: store.map { store in
                 TokenRenewer(
                     RenewalAssembly.tokens(configuration.tokens),
-                    personal: RenewalAssembly.personal(configuration.tokens),
+                    personal: RenewalAssembly.personal(configuration),
                     store: store,
                     // Each anew: the lease of one that died, or that a reload replaced and that ends what it had begun, is another's.
                     holder: "gatehouse-\(UInt64.random(in: .min ... .max))",

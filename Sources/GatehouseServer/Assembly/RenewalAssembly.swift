@@ -26,11 +26,10 @@ package enum RenewalAssembly {
         settings.compactMap { name, token in token.renewal.map { RenewedToken(name, by: issuer($0)) } }
     }
 
-    static func personal(_ settings: [TokenName: TokenSettings]) -> [PersonalToken] {
-        settings.compactMap { name, token in
-            token.personal.map { personal in
-                PersonalToken(name) { server, registered in issuer(server, registered, personal.connect) }
-            }
+    static func personal(_ configuration: Configuration) -> [PersonalToken] {
+        configuration.personalTokens.keys.map { name in
+            let connection = ConnectAssembly.token(name, in: configuration)?.connection
+            return PersonalToken(name) { server, registered in issuer(server, registered, connection) }
         }
     }
 
@@ -38,33 +37,22 @@ package enum RenewalAssembly {
     private static func issuer(
         _ server: GrantServer,
         _ registered: RegisteredClient?,
-        _ connect: ConnectSettings
+        _ connection: OAuthConnection?
     ) -> TokenEndpoint {
-        var client = OAuthClient(id: server.clientID, secret: nil, authentication: .none)
-        var oauth: OAuthSettings?
-        if case .oauth(let settings) = connect { oauth = settings }
-        switch oauth?.client {
-        case .registered(let known)? where known.id == server.clientID:
-            client = OAuthClient(
-                id: known.id,
-                secret: known.secret.map { .read($0) },
-                authentication: known.authentication
-            )
-        case .dynamic? where registered?.id == server.clientID:
-            let secret = registered?.secret
-            client = OAuthClient(
-                id: server.clientID,
-                secret: secret.map { .kept($0) },
-                authentication: secret == nil ? .none : .basic
-            )
-        case _: break
-        }
+        let client =
+            switch connection?.client {
+            case .registered(let known)? where known.id == server.clientID: known
+            case .dynamic?: registered.flatMap { $0.id == server.clientID ? $0.client : nil }
+            case .registered?, .document?, nil: nil as OAuthClient?
+            }
         return TokenEndpoint(
             server.tokenURL,
             .refreshToken,
-            client: client,
-            resource: oauth?.resource?.text,
-            authoritiesFile: oauth?.authorities
+            // A client that is not known any more is refused by the server, which says so.
+            client: client ?? OAuthClient(id: server.clientID, secret: nil, authentication: .none),
+            resource: connection?.resource,
+            reach: connection?.reach ?? .configured,
+            authoritiesFile: connection?.authoritiesFile
         )
     }
 

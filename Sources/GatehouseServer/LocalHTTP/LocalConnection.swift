@@ -84,6 +84,7 @@ final class LocalConnection {
             received.getString(at: received.readerIndex + range.lower, length: range.upper - range.lower) ?? ""
         }
         var request = LocalRequest(method: text(head.method), path: text(head.path))
+        request.query = head.query.map(text)
         if head.has(.host) { request.host = text(head.authority) }
         request.fields = head.fields.map { (text($0.name), text($0.value)) }
         isHead = request.method == "HEAD"

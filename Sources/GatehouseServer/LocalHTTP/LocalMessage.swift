@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import GatehouseProxy
 internal import NIOCore
 
@@ -6,10 +7,19 @@ package struct LocalRequest: Sendable {
     package var method = ""
     /// The path without the query.
     package var path = ""
+    /// Without the `?`; nil where there is none.
+    package var query: String?
     /// The value of `Host`.
     package var host: String?
     package var fields: [(name: String, value: String)] = []
     package var body: [UInt8] = []
+
+    /// The value of the only field of that name; nil for one that is not there, or there more than once.
+    package func field(_ name: StaticString) -> String? {
+        let name = name.description.lowercasedASCII()
+        let found = fields.filter { $0.name.lowercasedASCII() == name }
+        return found.count == 1 ? found[0].value : nil
+    }
 }
 
 /// An answer of a ``LocalServer``.
@@ -19,6 +29,7 @@ package struct LocalAnswer: Sendable {
 
         package static let ok = Status(code: 200)
         package static let accepted = Status(code: 202)
+        package static let seeOther = Status(code: 303)
         package static let badRequest = Status(code: 400)
         package static let forbidden = Status(code: 403)
         package static let notFound = Status(code: 404)
@@ -29,6 +40,7 @@ package struct LocalAnswer: Sendable {
         package static let misdirectedRequest = Status(code: 421)
         package static let unprocessableContent = Status(code: 422)
         package static let fieldsTooLarge = Status(code: 431)
+        package static let badGateway = Status(code: 502)
         package static let serviceUnavailable = Status(code: 503)
     }
 

@@ -26,6 +26,13 @@ package final class LocalServer: Sendable {
         package var writeTimeout = Bounds.defaultWriteTimeout
 
         package init() {}
+
+        /// For the page on which people connect their tokens: its answer may wait for a vendor, and the data path limits how long.
+        static var ofConnectPage: Bounds {
+            var bounds = Bounds()
+            bounds.body = Route.connectBody
+            return bounds
+        }
     }
 
     /// Answers one request of a connection; the next is read when this one is answered.

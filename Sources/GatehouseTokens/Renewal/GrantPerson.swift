@@ -40,13 +40,25 @@ package struct RegisteredClient: Sendable {
     package let id: String
     /// Nil for a public client.
     package let secret: Secret?
-    /// The address that the server sends people back to: another one needs another registration.
-    package let redirect: String
+    package let authentication: ClientAuthentication
+    /// The addresses that the server sends people back to: another one needs another registration.
+    package let redirects: [String]
 
-    package init(issuer: String, id: String, secret: Secret?, redirect: String) {
+    package init(
+        issuer: String,
+        id: String,
+        secret: Secret?,
+        authentication: ClientAuthentication,
+        redirects: [String]
+    ) {
         self.issuer = issuer
         self.id = id
         self.secret = secret
-        self.redirect = redirect
+        self.authentication = authentication
+        self.redirects = redirects
+    }
+
+    package var client: OAuthClient {
+        OAuthClient(id: id, secret: secret.map { .kept($0) }, authentication: authentication)
     }
 }

@@ -11,12 +11,30 @@ enum IssuerRequest {
 
     static let curl: Send = { request throws(CurlError) in try await CurlClient().perform(request) }
 
-    static func post(_ url: String, _ body: CurlBody, authoritiesFile: String?) -> CurlRequest {
-        var request = CurlRequest(url, method: "POST", body: body)
+    static func post(
+        _ url: String,
+        _ body: CurlBody,
+        reach: IssuerReach = .configured,
+        authoritiesFile: String?
+    ) -> CurlRequest {
+        limited(CurlRequest(url, method: "POST", body: body), reach, authoritiesFile)
+    }
+
+    /// For a document.
+    static func get(_ url: String, reach: IssuerReach, authoritiesFile: String?) -> CurlRequest {
+        limited(CurlRequest(url, headers: [CurlHeader("Accept", "application/json")]), reach, authoritiesFile)
+    }
+
+    private static func limited(
+        _ request: CurlRequest,
+        _ reach: IssuerReach,
+        _ authoritiesFile: String?
+    ) -> CurlRequest {
+        var request = request
         request.timeout = timeout
         request.maximumBody = TokenAnswer.maximumBody
         request.authoritiesFile = authoritiesFile
-        if !url.hasPrefix("https://") { request.admitsAddress = Loopback.contains }
+        request.admitsAddress = reach.admitted(request.url)
         return request
     }
 }

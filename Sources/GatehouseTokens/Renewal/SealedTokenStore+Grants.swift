@@ -44,6 +44,19 @@ extension SealedTokenStore {
         }
     }
 
+    /// Some grants, in one reading.
+    package func grants(of keys: [GrantKey]) async throws(TokenError) -> GrantLoad {
+        try await database.use(.reading) { rows throws(TokenError) in
+            _ = try binding(rows)
+            _ = try ends(rows)
+            var load = GrantLoad()
+            for key in keys {
+                do throws(TokenError) { load.grants[key] = try record(key, rows) } catch { load.problems[key] = error }
+            }
+            return load
+        }
+    }
+
     /// Takes the right to renew a grant. Who holds it already may take it again.
     ///
     /// - Parameter holder: who takes it: unlike every other process that shares the store, one that was started anew included.

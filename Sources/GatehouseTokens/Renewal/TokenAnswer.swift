@@ -19,6 +19,8 @@ struct TokenAnswer {
     var expiresIn: Int64?
     /// GitHub's, an RFC 3339 time.
     var expiresAt: Timestamp?
+    /// As whom the owner is known to the server, where an ID token says it.
+    var account: String?
     /// The code of an error answer, if it is one of the RFC's alphabet.
     var error: String?
 
@@ -48,6 +50,7 @@ struct TokenAnswer {
             case .string where member == "token": token = Self.secret(try scanner.string())
             case .string where member == "refresh_token": refresh = Self.secret(try scanner.string())
             case .string where member == "token_type": type = try scanner.string().text
+            case .string where member == "id_token": account = AccountName.named(byToken: try scanner.string().text)
             case .string where member == "error": error = Self.code(try scanner.string().text)
             case .string where member == "expires_in": expiresIn = Self.lifetime(Int64(try scanner.string().text))
             case .number where member == "expires_in": expiresIn = Self.lifetime(try scanner.number().integer)
@@ -59,7 +62,7 @@ struct TokenAnswer {
     }
 
     /// - Returns: nil for one that is empty.
-    private static func secret(_ text: JSONString) -> Secret? {
+    static func secret(_ text: JSONString) -> Secret? {
         let count = text.resolved.reduce(0) { count, _ in count + 1 }
         guard count > 0 else { return nil }
         return Secret(count: count) { target in
@@ -72,7 +75,7 @@ struct TokenAnswer {
     }
 
     /// RFC 6749 section 5.2: the codes are of visible ASCII but `"` and `\`. Anything else could hold what a terminal obeys.
-    private static func code(_ text: String) -> String? {
+    static func code(_ text: String) -> String? {
         let isCode =
             (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || $0 == 0x5F || $0 == 0x2D || $0 == 0x2E }

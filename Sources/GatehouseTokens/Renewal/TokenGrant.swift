@@ -78,7 +78,8 @@ package enum KeptGrant: Sendable {
 extension KeptGrant {
     /// The format of what is sealed: the prefix, and ``Framing``'s fields. In a usable one: 1, access, refresh (length 0: none), issued, expires,
     /// seed. In one that needs connecting: 0, why, seed. Behind either, in a personal one: address, account, connected, and if a server gave it: issuer,
-    /// token endpoint, revocation endpoint (length 0: none), client. In a client: 2, issuer, id, secret (length 0: none), redirect.
+    /// token endpoint, revocation endpoint (length 0: none), client. In a client: 2, issuer, id, secret (length 0: none), its
+    /// authentication, its redirect addresses with a space between.
     private static let prefix = Array("GHG1".utf8)
 
     /// The bytes that are sealed.
@@ -103,7 +104,8 @@ extension KeptGrant {
             fields.append(client.issuer)
             fields.append(client.id)
             if let secret = client.secret { secret.withUnsafeBytes { fields.append($0) } } else { fields.append([]) }
-            fields.append(client.redirect)
+            fields.append(client.authentication.rawValue)
+            fields.append(client.redirects.joined(separator: " "))
         }
         var bytes = fields.bytes
         defer { bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } } }
@@ -142,14 +144,16 @@ extension KeptGrant {
                 return .needsConnecting(why: why, seed: SeedDigest(stored: Array(seed)), person: person)
             case 2:
                 guard let issuer = fields.text(), let id = fields.text(), let secret = fields.next(),
-                    let redirect = fields.text(), fields.isAtEnd
+                    let authentication = fields.text().flatMap(ClientAuthentication.init(rawValue:)),
+                    let redirects = fields.text(), fields.isAtEnd
                 else { return nil }
                 return .client(
                     RegisteredClient(
                         issuer: issuer,
                         id: id,
                         secret: secret.isEmpty ? nil : Secret(secret),
-                        redirect: redirect
+                        authentication: authentication,
+                        redirects: redirects.split(separator: " ").map(String.init)
                     )
                 )
             case _: return nil

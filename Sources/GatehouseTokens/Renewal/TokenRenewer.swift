@@ -17,7 +17,7 @@ package actor TokenRenewer {
     /// How long further reports of a version are answered at once after one came to nothing, so that callers who cause 401s keep nobody busy.
     static let quietTime: Duration = .seconds(1)
     /// How long personal tokens are served while the store cannot be read, unless the configuration says otherwise.
-    package static let defaultMaxStale: Duration = .seconds(24 * 3600)
+    package static let defaultMaxStale: Duration = .seconds(3600)
 
     package typealias Seeds = @Sendable () -> [TokenName: TokenValue]
     /// A new version, or why there is none.

@@ -2,42 +2,12 @@
 import Foundation
 import GatehouseCore
 import GatehouseTestSupport
-import Synchronization
 import Testing
 
 @testable import GatehouseTokens
 
 /// The requests to issuers, and the reading of their answers. The answers of real servers are in the end-to-end tests.
 @Suite struct Issuers {
-    private final class Wire: Sendable {
-        private let seen = Mutex<[String]>([])
-        let status: Int
-        let body: String
-        let headers: [(name: String, value: String)]
-
-        init(status: Int = 200, _ body: String, headers: [(name: String, value: String)] = []) {
-            self.status = status
-            self.body = body
-            self.headers = headers
-        }
-
-        var requests: [String] { seen.withLock { $0 } }
-
-        var send: IssuerRequest.Send {
-            { [self] request throws(CurlError) in
-                var text = "\(request.method) \(request.url)\n"
-                for header in request.headers {
-                    text += "\(header.name): \(header.prefix)"
-                    header.concealed? { text += String(decoding: $0, as: UTF8.self) }
-                    text += "\n"
-                }
-                text += request.body?.text ?? ""
-                seen.withLock { [text] in $0.append(text) }
-                return CurlResponse(status: status, headers: headers, body: CurlBody(body))
-            }
-        }
-    }
-
     private let folder: OwnFolder
 
     init() throws { folder = try OwnFolder("issuer") }
@@ -49,7 +19,7 @@ import Testing
     }
 
     /// - Parameter key: in PEM; nil for the key of these tests.
-    private func app(over wire: Wire, key: String? = nil) throws -> GitHubApp {
+    private func app(over wire: ScriptedWire, key: String? = nil) throws -> GitHubApp {
         var app = GitHubApp(
             app: "12345",
             installation: "678",
@@ -63,7 +33,7 @@ import Testing
     private func endpoint(
         _ grant: TokenEndpoint.Grant,
         _ authentication: ClientAuthentication,
-        _ wire: Wire,
+        _ wire: ScriptedWire,
         secret: SecretSource? = nil,
         scopes: [String] = [],
         audience: String? = nil,
@@ -82,7 +52,7 @@ import Testing
     }
 
     @Test func `an issuer is shown what the RFCs say`() async throws {
-        let wire = Wire(#"{"access_token":"a"}"#)
+        let wire = ScriptedWire(#"{"access_token":"a"}"#)
         let secret = try secret("s:e c\n")
         _ = try await endpoint(
             .clientCredentials,
@@ -105,14 +75,14 @@ import Testing
                 """
             ]
         )
-        let post = Wire(#"{"access_token":"a"}"#)
+        let post = ScriptedWire(#"{"access_token":"a"}"#)
         _ = try await endpoint(.refreshToken, .post, post, secret: secret).renew(Secret("r+1"), seed: nil)
         #expect(
             post.requests[0].hasSuffix(
                 "\ngrant_type=refresh_token&refresh_token=r%2B1&client_id=an%20id%26&client_secret=s%3Ae%20c"
             )
         )
-        let none = Wire(#"{"access_token":"a"}"#)
+        let none = ScriptedWire(#"{"access_token":"a"}"#)
         _ = try await endpoint(.refreshToken, .none, none).renew(Secret("r"), seed: nil)
         #expect(none.requests[0].hasSuffix("\ngrant_type=refresh_token&refresh_token=r&client_id=an%20id%26"))
         #expect(!none.requests[0].contains("Authorization"))
@@ -125,7 +95,7 @@ import Testing
         ]
     )
     func `an issuer that does not give a token is named`(status: Int, body: String, words: String) async throws {
-        let wire = Wire(status: status, body)
+        let wire = ScriptedWire(status: status, body)
         let failure = await #expect(throws: RenewalFailure.self) {
             _ = try await endpoint(.refreshToken, .none, wire).renew(Secret("very-secret"), seed: nil)
         }
@@ -134,7 +104,7 @@ import Testing
     }
 
     @Test func `an issuer is not asked without the client's secret`() async throws {
-        let wire = Wire(#"{"access_token":"a"}"#)
+        let wire = ScriptedWire(#"{"access_token":"a"}"#)
         let gone = SecretSource.file("/nonexistent/secret")
         let failure = await #expect(throws: RenewalFailure.self) {
             _ = try await endpoint(.clientCredentials, .basic, wire, secret: gone).renew(nil, seed: nil)
@@ -165,7 +135,7 @@ import Testing
     func `the issuer of GitHub says what is wrong`(status: Int, left: String, code: RenewalFailure.Code, words: String)
         async throws
     {
-        let wire = Wire(
+        let wire = ScriptedWire(
             status: status,
             "{}",
             headers: left.isEmpty ? [] : [(name: "x-ratelimit-remaining", value: left)]
@@ -181,7 +151,7 @@ import Testing
 
     @Test(arguments: ["", "-----BEGIN RSA PRIVATE KEY-----\nnot-a-key\n-----END RSA PRIVATE KEY-----\n"])
     func `the issuer of GitHub needs a key, and does not quote it`(pem: String) async throws {
-        let wire = Wire(status: 201, "{}")
+        let wire = ScriptedWire(status: 201, "{}")
         let app = try app(over: wire, key: pem)
         let failure = await #expect(throws: RenewalFailure.self) { _ = try await app.renew(nil, seed: nil) }
         #expect(failure?.message.hasPrefix("the app's private key") == true)
@@ -191,7 +161,10 @@ import Testing
 
     /// Nine minutes of an assertion that the app's key has signed, as GitHub asks for.
     @Test func `the issuer of GitHub is shown an assertion`() async throws {
-        let wire = Wire(status: 201, #"{"token":"ghs_1","expires_at":"2025-11-24T17:00:00Z","permissions":{"a":"b"}}"#)
+        let wire = ScriptedWire(
+            status: 201,
+            #"{"token":"ghs_1","expires_at":"2025-11-24T17:00:00Z","permissions":{"a":"b"}}"#
+        )
         var app = try app(over: wire)
         app.clock = FixedClock(1_764_000_000)
         let grant = try await app.renew(nil, seed: nil)

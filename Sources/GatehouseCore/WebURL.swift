@@ -1,5 +1,3 @@
-package import GatehouseCore
-
 /// An absolute `http` or `https` URL that Gatehouse itself asks: no user information and no fragment, so that it may be
 /// logged.
 package struct WebURL: Hashable, Sendable, CustomStringConvertible {
@@ -65,57 +63,17 @@ package struct WebURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the host is an address, in any form that a resolver takes for one: it ends in a number then.
-    var hasAddress: Bool {
+    package var hasAddress: Bool {
         if host.contains(":") { return true }
         let last = host.split(separator: ".").last ?? ""
         return last.utf8.first.map(\.isASCIIDigit) ?? false
     }
 
-    package var description: String { text }
-}
+    /// The URL without its path.
+    package var origin: String { String(text.dropLast(target.utf8.count)) }
 
-/// The signer of assertions: the `iss` claim, compared exactly, and the beginning of `certs_url`.
-package struct Issuer: Hashable, Sendable, CustomStringConvertible {
-    package let text: String
-
-    private init(unchecked text: String) { self.text = text }
-
-    package init(parsing text: String) throws(InvalidValue) {
-        let url = try WebURL(trusted: text)
-        guard !url.target.contains("?") else { throw InvalidValue("an issuer has no query") }
-        guard !text.hasSuffix("/") else {
-            throw InvalidValue(
-                "an issuer ends without '/': assertions carry it so, and it is compared exactly",
-                suggestion: String(text.dropLast())
-            )
-        }
-        self.text = text
-    }
-
-    /// The domain behind a team's name.
-    private static let domain = ".cloudflareaccess.com"
-
-    /// Whether Access itself signs.
-    var isAccess: Bool { text.hasSuffix(Self.domain) }
-
-    /// The issuer of an Access team: `https://TEAM.cloudflareaccess.com`.
-    package init(team: String) throws(InvalidValue) {
-        let domain = Self.domain
-        guard (1...63).contains(team.utf8.count),
-            team.utf8.allSatisfy({
-                $0 | 0x20 == $0.lowercasedASCII && $0.isASCIILetter || $0.isASCIIDigit || $0 == 0x2D
-            }),
-            team.utf8.first != 0x2D, team.utf8.last != 0x2D
-        else {
-            let name = team.hasSuffix(domain) ? String(team.dropLast(domain.count)) : team
-            let bare = name.hasPrefix("https://") ? String(name.dropFirst(8)) : name
-            throw InvalidValue(
-                "a team is the first label of its Access host: letters, digits and '-'",
-                suggestion: bare != team ? bare : nil
-            )
-        }
-        self.init(unchecked: "https://\(team.lowercasedASCII())\(domain)")
-    }
+    /// The place of a document about it: a well-known path stands between the host and the path (RFC 8414 section 3.1, RFC 9728 section 3.1).
+    package func wellKnown(_ path: String) -> String { origin + path + (target == "/" ? "" : target) }
 
     package var description: String { text }
 }
