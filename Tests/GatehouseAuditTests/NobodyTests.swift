@@ -107,6 +107,19 @@ struct NobodyTests {
         #expect(Int(told) + single == 20_001)
     }
 
+    @Test func `they fill no more than their share of a ring that nobody empties`() throws {
+        let scratch = Scratch()
+        let system = try AuditSystem(scratch.settings, sink: MemorySink())
+        let lane = try system.lane(for: 0)
+        for number in 0..<20_000 as Range<UInt64> {
+            refuse(number, from: "203.0.113.9", at: Sample.start + .seconds(Int64(number / 50)), in: lane)
+        }
+        for number in 0..<50 as Range<UInt64> {
+            #expect(Sample.decision(number) { lane.record($0) } == .recorded)
+        }
+        #expect(system.state(at: Sample.start).lostDecisions == 0)
+    }
+
     @Test func `what waits in the spool at a start is taken from their share`() throws {
         let scratch = Scratch()
         var settings = scratch.settings

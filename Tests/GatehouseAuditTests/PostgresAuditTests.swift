@@ -55,6 +55,14 @@ final class AuditDatabase {
 
     func comeBack() throws { try admin.query("ALTER DATABASE \(name) ALLOW_CONNECTIONS true") }
 
+    /// Another user who may do everything.
+    func superuser() throws -> String {
+        let role = "\(name)_s"
+        roles.append(role)
+        try admin.query("CREATE ROLE \(role) SUPERUSER")
+        return role
+    }
+
     /// A user who may only do what the documentation grants to a gateway.
     func insertOnlyURL() throws -> String {
         let role = "\(name)_w"

@@ -267,6 +267,23 @@ struct ReplacedPostgresTests {
         #expect(place.qualified("SELECT count(*) FROM audit_events e") == "SELECT count(*) FROM public.audit_events e")
     }
 
+    @Test func `the tables that are there are used whatever schema comes first, and of two the older ones`() throws {
+        let database = try AuditDatabase().prepared()
+        let user = try database.superuser()
+        let session = try database.session()
+        try session.query("SET ROLE \(user)")
+        try session.query("CREATE SCHEMA \(user)")
+        func place() throws -> PostgresPlace {
+            let session = try database.session()
+            try session.query("SET ROLE \(user)")
+            return try PostgresPlace.enter(session)
+        }
+        #expect(try session.query("SELECT current_schemas(false)::text")[0].text(0) == "{\(user),public}")
+        #expect(try place().schema == "public" && place().others.isEmpty)
+        try session.query("CREATE TABLE \(user).audit_events (LIKE public.audit_events)")
+        #expect(try place().schema == "public" && place().others == [user])
+    }
+
     @Test func `a database that may not be asked is named when it was connected to anew`() throws {
         let database = try AuditDatabase().prepared()
         let scratch = Scratch()
@@ -289,5 +306,22 @@ struct ReplacedPostgresTests {
         #expect(state.word == .sinkUnasked && state.isReady)
         #expect(state.notice.map { "\($0)".contains("gatehouse audit redeliver --since") } ?? false)
         #expect(try EventDatabase.postgres(url: database.url).archive().count(AuditQuery()) == 5)
+    }
+
+    @Test func `so is one that took over from another sink`() throws {
+        let database = try AuditDatabase().prepared()
+        let scratch = Scratch()
+        let url = try database.insertOnlyURL()
+        let system = try AuditSystem(scratch.chained(), sink: MemorySink())
+        let lane = try system.lane(for: 0)
+        func record(_ numbers: Range<UInt64>) {
+            for number in numbers { _ = Sample.decision(number) { lane.record($0) } }
+            system.settleAll()
+        }
+        record(0..<3)
+        #expect(system.state(at: Sample.start).word == .ready)
+        system.replaceSink { PostgresSink(url: url) }
+        record(3..<5)
+        #expect(system.state(at: Sample.start).word == .sinkUnasked)
     }
 }

@@ -52,6 +52,18 @@ import Testing
     }
 
     @Test(arguments: [
+        ("postgres://u:hunter2@db:5432/d?sslmode=require&password=hunter2", "postgres://u@db:5432/d"),
+        ("postgresql://u:hunter2@db/d#hunter2", "postgresql://u@db/d"), ("postgres://db/d", "postgres://db/d"),
+    ])
+    func `it is shown without password and options`(whole: String, shown: String) throws {
+        #expect(try PostgresURL(parsing: whole).description == shown)
+        let sink = "audit: { spool: /spool, sink: { kind: postgres, url: \"${URL}\" } }\n"
+        let effective = try read(minimal + sink, ["URL": whole]).effective
+        // The file as it is in force keeps the variable.
+        #expect(effective.contains("${URL}") && !effective.contains("hunter2"))
+    }
+
+    @Test(arguments: [
         "postgres://u:hunter2@x@db/d", "postgres://u:hunter2/x@db/d", "postgres://hunter2@u:x@db/d",
         "postgres://u:hunter2@db/d@x",
     ])

@@ -269,5 +269,10 @@ import Testing
         #expect(!AdminHost(.unix(path: "/run/admin.sock")).admits(field))
     }
 
+    @Test func `may be one that the operator has named`() throws {
+        let named = AdminHost(.unix(path: "/run/admin.sock"), named: [try Host(parsing: "gatehouse.monitoring")])
+        #expect(named.admits("Gatehouse.Monitoring:9090") && !named.admits("x.gatehouse.monitoring"))
+    }
+
     @Test func `must be there`() { #expect(!AdminHost(.tcp(host: "127.0.0.1", port: 9090)).admits(nil)) }
 }

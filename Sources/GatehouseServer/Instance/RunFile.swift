@@ -89,9 +89,9 @@ package struct RunFile: Sendable {
         }
     }
 
-    /// Unless another instance has put its own in its place.
+    /// Unless another instance has put its own in its place. The key tells them apart: in containers every instance is process 1.
     func remove(spool: String) {
-        guard (try? Self.read(spool: spool))?.processID == processID else { return }
+        guard let file = try? Self.read(spool: spool), file.key == key else { return }
         unlink(Self.path(spool: spool))
     }
 

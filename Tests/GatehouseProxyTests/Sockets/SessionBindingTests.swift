@@ -20,18 +20,20 @@ import Testing
         return (try #require(answer["Mcp-Session-Id"]), connection)
     }
 
-    @Test func `the upstream sees its own id, the client one with a tag`() async throws {
+    /// Some servers put a token of kilobytes there.
+    @Test(arguments: ["abc.def", String(repeating: "a", count: 4096)])
+    func `the upstream sees its own id, the client one with a tag`(id: String) async throws {
         try await MCPGateway.run { gateway in
             let client = try gateway.client()
-            let (session, connection) = try initialize(gateway, client)
-            #expect(session.hasPrefix("abc.def."))
-            #expect(session.utf8.count == 7 + SessionTags.length)
+            let (session, connection) = try initialize(gateway, client, id: id)
+            #expect(session.hasPrefix("\(id)."))
+            #expect(session.utf8.count == id.utf8.count + SessionTags.length)
             for method in ["GET", "DELETE"] {
                 try client.send(Gateway.request(method, ["Mcp-Session-Id: \(session)"]))
                 let head = try connection.receive(through: "\r\n\r\n")
-                #expect(head.contains("\r\nMcp-Session-Id: abc.def\r\n"))
+                #expect(head.contains("\r\nMcp-Session-Id: \(id)\r\n"))
                 // The same session gets the same name again.
-                try connection.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: abc.def\r\nContent-Length: 0\r\n\r\n")
+                try connection.send("HTTP/1.1 200 OK\r\nMcp-Session-Id: \(id)\r\nContent-Length: 0\r\n\r\n")
                 #expect(try client.receiveAnswer()["Mcp-Session-Id"] == session)
             }
             try gateway.audit.waitForOutcomes(3)
