@@ -124,6 +124,7 @@ package final class Gatehouse: Sendable {
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
         }
+        let record = AuditAssembly.changes(eventLoops[0], lanes[0])
         let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
@@ -135,7 +136,9 @@ package final class Gatehouse: Sendable {
             publish: { live.publish($0) },
             served: { live.tokens.tokens },
             onRevert: { route, token, version in
-                eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
+                var change = AuditChange(.tokenRollback, by: .gatehouse)
+                (change.token, change.version, change.route) = (token, version, route.name)
+                record(change)
             },
             onKeyEnds: { ends in
                 liveKeys.ended(ends)
@@ -149,7 +152,9 @@ package final class Gatehouse: Sendable {
             seeds: { [weak tokens] in tokens?.source.refresher.snapshot.tokens ?? [:] },
             publish: { live.publish(renewed: $0, $1) },
             onRenewed: { token, version in
-                eventLoops[0].execute { Self.recordRenewal(token, version, in: lanes[0]) }
+                var change = AuditChange(.tokenRenew, by: .gatehouse)
+                (change.token, change.version) = (token, version)
+                record(change)
             }
         )
         self.renewals = renewals
