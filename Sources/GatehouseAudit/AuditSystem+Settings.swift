@@ -78,7 +78,8 @@ extension AuditSystem {
             keys.flatMap { arguments == .omit ? nil : ArgumentsKeeper($0, records: arguments == .record) }
         }
 
-        static let laneSizes = 1 << 16...1 << 30
+        package static let leastLaneSize = 1 << 16
+        static let laneSizes = leastLaneSize...1 << 30
 
         /// - Throws: `.settings` naming the first value that is out of bounds.
         func validate() throws(AuditError) {

@@ -43,6 +43,8 @@ package struct AuditFacts {
     package var session = AuditFacts.nothing
     package var protocolVersion = AuditFacts.nothing
     package var token: (name: TokenName, version: Int)?
+    /// The owner of the token; nil for one that callers share.
+    package var tokenOwner: TokenOwner?
     package var clientIP = AuditFacts.nothing
     package var cfRay = AuditFacts.nothing
     /// The message's place in a batch, from 1; 0 where the body is no batch.

@@ -39,6 +39,9 @@ package struct GatedPlaces: Sendable {
     /// - Parameter rest: what follows the route's prefix: empty, or starting with `/`.
     package func isTaken(_ rest: UnsafeRawBufferPointer) -> Bool {
         guard !places.isEmpty else { return false }
+        if LenientSegment.isPlain(rest) {
+            return places.contains { $0.segments.begin(plain: rest) && !Self.isWritten($0.text, rest) }
+        }
         let segments = LenientSegment.segments(of: rest)
         return places.contains { place in
             segments.starts(with: place.segments) { $0.mayBe($1) } && !Self.isWritten(place.text, rest)

@@ -27,6 +27,19 @@ struct LenientSegment: Equatable, Sendable {
         return true
     }
 
+    /// Whether no reader decodes, folds or leaves out anything in a path but the case of its letters and empty segments: most paths are so, and are
+    /// compared as they lie.
+    static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool {
+        path.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || $0 == 0x2F || $0 == 0x2D || $0 == 0x5F }
+    }
+
+    /// Whether a segment of a plain path is this one.
+    fileprivate func isPlainly(_ segment: Slice<UnsafeRawBufferPointer>) -> Bool {
+        let text = text.utf8
+        return text.count == segment.count
+            && zip(text, segment).allSatisfy { $0 == ($1.isASCIILetter ? $1 | 0x20 : $1) }
+    }
+
     /// The segments of a path: decoded as often as it is encoded, without empty and dot segments, and cut at an encoded `?` or `#`, which a reader
     /// that decodes first takes for the start of the query, and at a NUL, where C ends a text.
     static func segments(of path: some Collection<UInt8>) -> [LenientSegment] {
@@ -94,5 +107,19 @@ struct LenientSegment: Equatable, Sendable {
             decoded.append(byte)
         }
         return decoded
+    }
+}
+
+extension [LenientSegment] {
+    /// Whether a plain path begins with these segments.
+    func begin(plain path: UnsafeRawBufferPointer) -> Bool {
+        var rest = path[...]
+        for segment in self {
+            rest = rest.drop { $0 == 0x2F }
+            let found = rest.prefix { $0 != 0x2F }
+            guard segment.isPlainly(found) else { return false }
+            rest = rest[found.endIndex...]
+        }
+        return true
     }
 }

@@ -124,6 +124,7 @@ package final class Gatehouse: Sendable {
             let eventLoop = eventLoops[index]
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
         }
+        let record = AuditAssembly.changes(eventLoops[0], lanes[0])
         let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
@@ -135,7 +136,9 @@ package final class Gatehouse: Sendable {
             publish: { live.publish($0) },
             served: { live.tokens.tokens },
             onRevert: { route, token, version in
-                eventLoops[0].execute { Self.recordRevert(route, token, version, in: lanes[0]) }
+                var change = AuditChange(.tokenRollback, by: .gatehouse)
+                (change.token, change.version, change.route) = (token, version, route.name)
+                record(change)
             },
             onKeyEnds: { ends in
                 liveKeys.ended(ends)
@@ -150,7 +153,9 @@ package final class Gatehouse: Sendable {
             publish: { live.publish(renewed: $0, $1) },
             publishPersonal: { live.publish($0) },
             onRenewed: { key, version in
-                eventLoops[0].execute { Self.recordRenewal(key.token, version, in: lanes[0]) }
+                var change = AuditChange(.tokenRenew, by: .gatehouse)
+                (change.token, change.owner, change.version) = (key.token, key.owner, version)
+                record(change)
             }
         )
         self.renewals = renewals
@@ -159,7 +164,10 @@ package final class Gatehouse: Sendable {
             keys: liveKeys,
             logger: logger,
             others: { live.tokens.tokens },
-            onChange: { [weak renewals] _ in renewals?.wake() }
+            onChange: { [weak renewals] change in
+                renewals?.wake()
+                record(AuditChange(change))
+            }
         )
         self.connectPage = connectPage
         let connectServer = try await LocalServer.start(within: adminLoop, bounds: .ofConnectPage) { request in

@@ -50,6 +50,14 @@ final class AuthorizationServer: Sendable {
         }
     }
 
+    /// Every token that the API was shown.
+    var seen: [String] {
+        get async throws {
+            let text = try await CurlClient().perform(CurlRequest(url + "/_seen")).body.text
+            return try JSON(parsing: text).elements.compactMap(\.text)
+        }
+    }
+
     func count(_ kind: String) async throws -> Int { try await asked.count { $0.kind == kind } }
 
     func set(_ state: String) async throws {

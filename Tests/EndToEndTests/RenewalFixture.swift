@@ -98,7 +98,7 @@ final class RenewalFixture: Sendable {
         return try await CurlClient().perform(request).body.text
     }
 
-    /// - Returns: what it prints; its errors where it is to fail.
+    /// - Returns: what it prints, with its errors where it is to fail.
     @discardableResult
     func command(_ arguments: String..., input: String? = nil, fails: Bool = false) async throws -> String {
         let process = try ChildProcess(
@@ -115,7 +115,7 @@ final class RenewalFixture: Sendable {
         guard (exit == .code(0)) != fails else {
             throw ChildProcess.Failure(description: "\(process.name) ends \(exit): \(output)\(errors)")
         }
-        return fails ? errors : output
+        return fails ? output + errors : output
     }
 
     /// The words of `token list` about a token's renewal.

@@ -37,7 +37,7 @@ struct RenewalTests {
             let rows = try JSON.rows(
                 try await fixture.command("audit", "tail", "--events", "--lines", "1000", "--json")
             )
-            return rows.contains { $0["rpc_method"].text == "gatehouse/renew" && $0["token_name"].text == "drive" }
+            return rows.contains { $0["change"].text == "token_renew" && $0["token_name"].text == "drive" }
         }
         process.send(signal: SIGTERM)
         #expect(await process.exit() == .code(0))
@@ -49,6 +49,41 @@ struct RenewalTests {
             #expect(audit.range(of: Data(secret.utf8)) == nil)
             #expect(database.range(of: Data(secret.utf8)) == nil)
         }
+    }
+
+    /// What is in the store under the name is a refresh token then, which no upstream may see.
+    @Test func `are not sent as they were set when their entry leaves the file`() async throws {
+        let fixture = try await RenewalFixture(lifetime: 3600, names: ["crm", "drive"])
+        let seed = try await fixture.server.grant()
+        try await fixture.command("token", "set", "drive", input: seed)
+        let first = try await fixture.serve()
+        try await fixture.eventually { await fixture.answers("drive") }
+        // A command that speaks to the upstream sends what the instance sends.
+        _ = try? await fixture.command("call", "drive", "--list")
+        let path = "\(fixture.folder.path)/one.yaml"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        try fixture.folder.write(text.replacing(#/(?m)^  drive: \{ renew.*\n/#, with: ""), to: "one.yaml")
+        let refused = try await fixture.command("reload", fails: true)
+        #expect(refused.contains("the value of 'drive' is a refresh token"), "\(refused)")
+        #expect(await fixture.answers("drive"))
+        first.send(signal: SIGTERM)
+        #expect(await first.exit() == .code(0))
+        let second = try await fixture.serve()
+        try await fixture.eventually { await fixture.answers("crm") }
+        #expect(try await fixture.call("drive").status == 503)
+        #expect(try await fixture.admin("/readyz").contains("'drive'"))
+        let words = "the value of 'drive' is a refresh token"
+        try await fixture.eventually { second.errors.text.contains(words) }
+        let doctor = try await fixture.command("doctor", fails: true)
+        #expect(doctor.contains(words), "\(doctor)")
+        for said in [second.errors.text, doctor] { #expect(!said.contains(seed)) }
+        let run = try await fixture.command("run", "--env", "TOKEN=drive", "--", "printenv", "TOKEN", fails: true)
+        #expect(!run.contains(seed))
+        #expect(try await !fixture.server.seen.contains(seed))
+        // The entry is put back, and all is as before.
+        try fixture.folder.write(text, to: "one.yaml")
+        try await fixture.command("reload")
+        try await fixture.eventually { await fixture.answers("drive") }
     }
 
     @Test func `are renewed at once when the upstream rejects them`() async throws {

@@ -147,8 +147,8 @@ struct TokenLifeTests {
         try await fixture.eventually {
             let rows = try? await fixture.command("audit", "tail", "--events", "--lines", "1000", "--json")
             return try JSON.rows(rows ?? "").contains {
-                $0["rpc_method"].text == "gatehouse/auto_revert" && $0["target"].text == "coda"
-                    && $0["token_version"].number == 1
+                $0["change"].text == "token_rollback" && $0["token_name"].text == "coda"
+                    && $0["principal_kind"].text == "gatehouse" && $0["token_version"].number == 1
             }
         }
         #expect(!fixture.process.errors.text.contains("wrong-9z"))

@@ -1,3 +1,4 @@
+import Foundation
 import GatehouseCore
 import Testing
 
@@ -76,6 +77,32 @@ import Testing
         let gated = try route("gated", "http://a:1/mcp", .mcp)
         let open = try route("open", "http://a:1", .http)
         #expect(!isTaken(rest, GatedPlaces(beside: open, among: [gated, open])))
+    }
+
+    /// Paths of letters, digits and slashes alone are compared as they lie. One with an encoded letter is read as a lenient reader reads it, and is never the
+    /// path as it is written: each of the two ways is held to the other.
+    @Test func `a plain path is judged as the same path encoded, but where it is the written one`() throws {
+        let gated = try route("gated", "http://a:1/mcp", .mcp)
+        let deeper = try route("deeper", "http://a:1/v2/mcp-x", .mcp)
+        let open = try route("open", "http://a:1", .http)
+        let places = GatedPlaces(beside: open, among: [gated, deeper, open])
+        let words = ["", "mcp", "MCP", "mCp", "mc", "mcps", "v2", "V2", "mcp-x", "MCP-X", "mcp_x", "0"]
+        var taken = 0
+        for one in words {
+            for other in words {
+                for last in words + ["mcp/"] {
+                    let path = "/\(one)/\(other)/\(last)"
+                    guard let letter = path.firstIndex(where: \.isLetter), let value = path[letter].asciiValue else {
+                        continue
+                    }
+                    let encoded = path.replacingCharacters(in: letter...letter, with: "%" + String(value, radix: 16))
+                    let isWritten = ["/mcp", "/v2/mcp-x"].contains { path == $0 || path.hasPrefix($0 + "/") }
+                    #expect(isTaken(path, places) == (isTaken(encoded, places) && !isWritten), "\(path)")
+                    if isTaken(path, places) { taken += 1 }
+                }
+            }
+        }
+        #expect(taken > 100)
     }
 
     @Test func `places are those of the same upstream, below what the route reaches`() throws {

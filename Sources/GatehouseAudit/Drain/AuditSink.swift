@@ -59,3 +59,11 @@ package final class DiscardingSink: AuditSink {
     package init() {}
     package func deliver(_ batch: AuditBatch) throws(AuditError) {}
 }
+
+/// A sink that takes nothing: its events are another process's to bring.
+package final class WaitingSink: AuditSink {
+    package init() {}
+    package func deliver(_ batch: AuditBatch) throws(AuditError) {
+        throw AuditError(.sinkFailed, "the running instance takes what is in the spool")
+    }
+}

@@ -45,6 +45,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     case argumentsSealed
     case rpcPosition
     case requests
+    case change
+    case tokenOwner
 
     package enum Shape: Hashable, Sendable {
         /// Text of at most so many bytes of UTF-8. Longer text is cut there and ends in `…`.
@@ -111,6 +113,8 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .argumentsSealed: "arguments_sealed"
         case .rpcPosition: "rpc_position"
         case .requests: "requests"
+        case .change: "change"
+        case .tokenOwner: "token_owner"
         }
     }
 
@@ -118,7 +122,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     @inline(__always) package var shape: Shape {
         switch self {
         case .eventID: .text(limit: 36)
-        case .requestID, .httpMethod, .protocolVersion: .text(limit: 32)
+        case .requestID, .httpMethod, .protocolVersion, .change: .text(limit: 32)
         case .kind, .decision: .text(limit: 8)
         case .at: .time
         case .writer, .route, .tokenName, .clientIP, .cfRay: .text(limit: 64)
@@ -131,7 +135,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .subject, .rpcMethod, .argumentsDigest, .session, .assertionKeyID: .text(limit: 128)
         case .reason: .text(limit: 48)
         case .path, .target: .text(limit: 2048)
-        case .rpcID, .rpcError: .text(limit: 256)
+        case .rpcID, .rpcError, .tokenOwner: .text(limit: 256)
         case .argumentsSealed: .sealed(limit: ArgumentsKeeper.overhead + ArgumentsKeeper.maximumRecorded)
         }
     }

@@ -4,11 +4,14 @@ package import GatehouseCore
 package enum EventKind: UInt8, Sendable, CaseIterable {
     case decision = 1
     case outcome = 2
+    /// See ``AuditChange``.
+    case change = 3
 
     package var name: String {
         switch self {
         case .decision: "decision"
         case .outcome: "outcome"
+        case .change: "change"
         }
     }
 

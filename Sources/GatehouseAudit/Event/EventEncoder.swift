@@ -4,7 +4,7 @@ internal import Glibc
 /// Writes events in their canonical form, which is what the spool holds and what the chain covers:
 ///
 ///     version  1 byte (1)
-///     kind     1 byte (1 decision, 2 outcome)
+///     kind     1 byte (1 decision, 2 outcome, 3 change)
 ///     event id, request id   16 bytes each, big endian as they are written
 ///     at       8 bytes, microseconds
 ///     fields   by ascending tag, each one only when there is something to say:
@@ -63,6 +63,7 @@ enum EventEncoder {
         if let token = facts.token {
             fields.text(.tokenName, token.name.text)
             fields.integer(.tokenVersion, Int64(token.version))
+            if let owner = facts.tokenOwner { fields.text(.tokenOwner, owner.text) }
         }
         fields.encoded(key)
         fields.text(.clientIP, facts.clientIP)

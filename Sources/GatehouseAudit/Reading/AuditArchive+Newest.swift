@@ -3,7 +3,8 @@ package import GatehouseCore
 extension AuditQuery {
     /// Whether a filter may find one row in a million: no index leads to those.
     var isSelective: Bool {
-        route != nil || principal != nil || target != nil || isAllowed != nil || reason != nil || clientIP != nil
+        kind == .change || token != nil || route != nil || principal != nil || target != nil || isAllowed != nil
+            || reason != nil || clientIP != nil
             || status != nil || !digests.isEmpty
     }
 }

@@ -5,7 +5,7 @@ struct AuditLine {
     let isColoured: Bool
 
     func text(_ event: AuditEvent) -> String {
-        let decision = event.text(.decision)
+        let decision = event.kind == .change ? event.kind.name : event.text(.decision)
         let status = event[.status].text
         var words = [String(event.at.rfc3339.prefix(19)) + "Z"]
         func add(_ text: String) { if !text.isEmpty { words.append(AuditTable.visible(text)) } }
@@ -14,7 +14,7 @@ struct AuditLine {
         add(who(event))
         add(event.route)
         add(AuditTable.call(event))
-        add(event.target)
+        add(AuditTable.target(event))
         let reason = event.text(.reason)
         if !reason.isEmpty { words.append(coloured(reason, as: .bad)) }
         if !event.text(.rpcError).isEmpty { add("rpc error \(event.text(.rpcError))") }
@@ -38,6 +38,7 @@ struct AuditLine {
     }
 
     private func colour(_ event: AuditEvent, _ decision: String) -> Colour {
+        if event.kind == .change { return .doubtful }
         if decision != "allow" { return .bad }
         let status = event.integer(.status) ?? 200
         return status >= 400 || !event.text(.rpcError).isEmpty || !event.text(.reason).isEmpty ? .doubtful : .good

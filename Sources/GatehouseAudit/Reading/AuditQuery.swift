@@ -2,6 +2,11 @@ package import GatehouseCore
 
 /// Selects the events to read. A filter that is nil lets everything through.
 package struct AuditQuery: Sendable, Hashable {
+    package enum Kind: String, Sendable, CaseIterable {
+        case request
+        case change
+    }
+
     package enum Order: Sendable {
         case oldestFirst
         case newestFirst
@@ -11,7 +16,11 @@ package struct AuditQuery: Sendable, Hashable {
     package var from: Timestamp?
     /// The latest time of an event, exclusive.
     package var until: Timestamp?
+    /// Requests are messages' decisions and outcomes.
+    package var kind: Kind?
     package var route: String?
+    /// The token that was sent upstream, or changed.
+    package var token: String?
     /// Exact, or with `*` for any characters; so is ``target``.
     package var principal: String?
     package var target: String?

@@ -23,7 +23,7 @@ struct AuditTable {
             $0.principal.isEmpty ? $0.text(.principalKind) : $0.principal
         },
         Column(title: "CALL", width: 24, least: 10, rank: 8) { call($0) },
-        Column(title: "TARGET", width: 20, least: 10, rank: 4) { $0.target },
+        Column(title: "TARGET", width: 20, least: 10, rank: 4) { target($0) },
         Column(title: "DECISION", width: 8, least: 8, rank: 2) { $0.text(.decision) },
         Column(title: "REASON", width: 20, least: reasonWidth, rank: 3) { $0.text(.reason) },
         Column(title: "STATUS", width: 6, least: 6, rank: 5) { $0[.status].text },
@@ -114,7 +114,15 @@ struct AuditTable {
         return text.prefix(width - 1) + "…"
     }
 
+    /// The target of a call, or the token that was changed with its owner.
+    static func target(_ event: AuditEvent) -> String {
+        guard event.kind == .change else { return event.target }
+        let owner = event.text(.tokenOwner)
+        return event.text(.tokenName) + (owner.isEmpty ? "" : " of \(owner)")
+    }
+
     static func call(_ event: AuditEvent) -> String {
+        if event.kind == .change { return event.text(.change) }
         let method = event.text(.rpcMethod)
         let path = event.text(.path)
         // Requests without an established caller, or messages of a batch that was refused before they were counted.

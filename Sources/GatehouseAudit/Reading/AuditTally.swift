@@ -14,7 +14,9 @@ package struct AuditTally: Sendable {
 
     package init() {}
 
+    /// Changes are no messages.
     package mutating func add(_ event: AuditEvent) {
+        guard event.kind != .change else { return }
         // One event may stand for several requests without an established caller.
         let count = event.integer(.requests).map { max(1, Int(clamping: $0)) } ?? 1
         messages += count

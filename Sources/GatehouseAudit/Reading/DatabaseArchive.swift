@@ -112,7 +112,7 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
             // This condition uses the index on outcomes, and does not scan all of them.
             conditions.add(
                 """
-                r.request_id IN (SELECT n.request_id FROM audit_events n WHERE n.kind = 'outcome' AND n.writer = @1 \
+                r.request_id IN (SELECT n.request_id FROM audit_events n WHERE n.kind <> 'decision' AND n.writer = @1 \
                 AND n.seq > @2 AND n.seq <= @3)
                 """,
                 [.text(writer), .integer(behind), .integer(last)]
@@ -129,14 +129,14 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
         return (messages, place)
     }
 
-    /// The number of the outcome that is so many behind a place, or of the last one; nil when there is none.
+    /// The number of the outcome or change that is so many behind a place, or of the last one; nil when there is none.
     private func lastOutcome(of writer: String, behind: Int64, limit: Int) throws(AuditError) -> Int64? {
         let values: [QueryValue] = [.text(writer), .integer(behind)]
         let places = values.enumerated().map { SQL.dialect.place($0.offset + 1, $0.element) }
         let found = try number(
             """
             SELECT coalesce(max(x.seq), 0) FROM (SELECT seq FROM audit_events WHERE writer = \(places[0]) \
-            AND seq > \(places[1]) AND kind = 'outcome' ORDER BY seq LIMIT \(max(1, limit))) x
+            AND seq > \(places[1]) AND kind <> 'decision' ORDER BY seq LIMIT \(max(1, limit))) x
             """,
             values
         )
@@ -190,7 +190,6 @@ final class DatabaseArchive<SQL: AuditSQL>: AuditArchive {
     private static var messages: String {
         let columns = AuditColumn.allCases.map { column in
             switch column {
-            case .kind: "'decision'"
             case .previousHash, .hash: "NULL"
             case _: SQL.dialect.expression(column, of: "r")
             }

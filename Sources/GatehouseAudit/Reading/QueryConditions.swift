@@ -21,6 +21,10 @@ struct QueryConditions {
         if query.isEnded, !joiningOutcomes { conditions.append("\(table).ended_seq IS NOT NULL") }
         if let id = query.requestID { add("\(table).request_id =", .text(id.description)) }
 
+        if let kind = query.kind {
+            conditions.append("\(table).kind \(kind == .change ? "=" : "<>") 'change'")
+        }
+
         var about: [String] = []
         func match(_ column: String, _ value: String?, _ comparison: String = "=") {
             guard let value else { return }
@@ -35,6 +39,7 @@ struct QueryConditions {
             }
         }
         match("route", query.route)
+        match("token_name", query.token)
         pattern("principal", query.principal)
         pattern("target", query.target)
         match("decision", query.isAllowed.map { $0 ? "allow" : "deny" })

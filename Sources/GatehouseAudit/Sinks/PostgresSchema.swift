@@ -82,8 +82,15 @@ enum PostgresSchema {
             "REVOKE EXECUTE ON FUNCTION audit_make_partition(timestamptz) FROM PUBLIC",
         ],
         [PostgresPartitions.hardened],
+        ["ALTER TABLE audit_events ADD COLUMN rpc_position bigint, ADD COLUMN requests bigint"],
         [
-            "ALTER TABLE audit_events ADD COLUMN rpc_position bigint, ADD COLUMN requests bigint",
+            "ALTER TABLE audit_events ADD COLUMN change text, ADD COLUMN token_owner text",
+            "ALTER TABLE audit_events DROP CONSTRAINT audit_events_kind_check",
+            // Not validated: the rows that are there have kept the narrower one, and reading them all would lock the table meanwhile.
+            """
+            ALTER TABLE audit_events ADD CONSTRAINT audit_events_kind_check
+                CHECK (kind IN ('decision', 'outcome', 'change')) NOT VALID
+            """,
             // Replaced and not dropped, so that the rights to it stay: new columns come last.
             "CREATE OR REPLACE VIEW audit_requests AS \(messages)",
         ],
@@ -99,7 +106,7 @@ enum PostgresSchema {
         return place
     }
 
-    /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
+    /// One row a message: every decision, with the newest outcome of its request; and one row a change, which ends when it is made. By a subquery that is asked for each row, so that a query for the
     /// newest rows reads only those.
     static let messages = """
         SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal,
@@ -107,13 +114,15 @@ enum PostgresSchema {
             d.rpc_id, d.target, d.arguments_digest, d.session, d.protocol_version, d.token_name,
             d.token_version, d.assertion_kid, d.client_ip, d.cf_ray, o.at AS ended_at, o.status,
             o.upstream_status, o.rpc_error, o.bytes_in, o.bytes_out, o.duration_us, o.upstream_us, o.ended,
-            d.arguments_sealed, d.rpc_position, d.requests, o.writer AS ended_writer, o.seq AS ended_seq
+            d.arguments_sealed, d.rpc_position, d.requests,
+            CASE d.kind WHEN 'change' THEN d.writer ELSE o.writer END AS ended_writer,
+            CASE d.kind WHEN 'change' THEN d.seq ELSE o.seq END AS ended_seq, d.kind, d.change, d.token_owner
         FROM audit_events d
         LEFT JOIN LATERAL (
             SELECT * FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'
             ORDER BY n.at DESC, n.event_id DESC LIMIT 1
         ) o ON true
-        WHERE d.kind = 'decision'
+        WHERE d.kind IN ('decision', 'change')
         """
 
     /// The type in which a column is sent, as an array.

@@ -98,12 +98,22 @@ enum SQLiteSchema {
         """
         ALTER TABLE audit_events ADD COLUMN rpc_position INTEGER;
         ALTER TABLE audit_events ADD COLUMN requests INTEGER;
+        """,
+        // SQLite changes no CHECK of a table that is there. Its text in the schema is put in place, as "Making Other Kinds Of Table Schema Changes" of
+        // SQLite's ALTER TABLE describes: the other way copies every row.
+        """
+        ALTER TABLE audit_events ADD COLUMN change TEXT;
+        ALTER TABLE audit_events ADD COLUMN token_owner TEXT;
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'kind IN (''decision'', ''outcome'')', 'kind IN (''decision'', ''outcome'', ''change'')')
+            WHERE type = 'table' AND name = 'audit_events';
+        PRAGMA writable_schema = RESET;
         DROP VIEW audit_requests;
         \(view);
         """,
     ]
 
-    /// One row a message: every decision, with the newest outcome of its request. By a subquery that is asked for each row, so that a query for the
+    /// One row a message: every decision, with the newest outcome of its request; and one row a change, which ends when it is made. By a subquery that is asked for each row, so that a query for the
     /// newest rows reads only those.
     static let messages = """
         SELECT d.event_id, d.request_id, d.at, d.writer, d.seq, d.route, d.principal_kind, d.principal, d.subject, d.decision,
@@ -111,13 +121,14 @@ enum SQLiteSchema {
             d.arguments_digest, d.session, d.protocol_version, d.token_name, d.token_version, d.assertion_kid,
             d.client_ip, d.cf_ray, o.at AS ended_at, o.status, o.upstream_status, o.rpc_error, o.bytes_in,
             o.bytes_out, o.duration_us, o.upstream_us, o.ended, d.arguments_sealed, d.rpc_position, d.requests,
-            o.writer AS ended_writer, o.seq AS ended_seq
+            CASE d.kind WHEN 'change' THEN d.writer ELSE o.writer END AS ended_writer,
+            CASE d.kind WHEN 'change' THEN d.seq ELSE o.seq END AS ended_seq, d.kind, d.change, d.token_owner
         FROM audit_events d
         LEFT JOIN audit_events o ON o.rowid = (
             SELECT n.rowid FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'
             ORDER BY n.rowid DESC LIMIT 1
         )
-        WHERE d.kind = 'decision'
+        WHERE d.kind IN ('decision', 'change')
         """
 
     /// The view's text as SQLite stores it.

@@ -22,9 +22,14 @@ package enum SharedSpool {
         return try SpoolDirectory(opening: folder(maximumInstances - 1, of: path))
     }
 
+    /// The folders of commands, which record what they change and end: two, so that one is free while an instance brings the rest of the other to a
+    /// sink that is slow.
+    package static func commandFolders(of path: String) -> [String] { ["\(path)/commands-1", "\(path)/commands-2"] }
+
     /// The folders in which something was ever recorded, the spool's own first.
     package static func folders(of path: String) -> [String] {
-        (0..<maximumInstances).map { folder($0, of: path) }.filter { access("\($0)/writer", F_OK) == 0 }
+        let all = (0..<maximumInstances).map { folder($0, of: path) } + commandFolders(of: path)
+        return all.filter { access("\($0)/writer", F_OK) == 0 }
     }
 
     /// Readers of the events that the instances of this machine have recorded and the sink may not have yet. A folder that cannot be read is left

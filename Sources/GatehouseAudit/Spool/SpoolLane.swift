@@ -106,6 +106,27 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         return write(facts, isDecision)
     }
 
+    /// Records a change. Nothing waits for it to be on the disk.
+    ///
+    /// - Returns: whether it is recorded.
+    @discardableResult
+    package func record(_ change: AuditChange, at now: Timestamp) -> Bool {
+        guard hasRoom(for: outcomeRoom), !isCut.load(ordering: .relaxed) else {
+            counters.lostOutcomes.add(1)
+            return false
+        }
+        var generator = SystemRandomNumberGenerator()
+        let length = EventEncoder.encode(
+            change,
+            id: EventID(at: now, using: &random),
+            RequestID(using: &generator),
+            at: now,
+            to: frame + RingFrame.headerLength
+        )
+        commit(length, isAwaited: false)
+        return !ring.isLost
+    }
+
     @inline(__always)
     private func write(_ facts: borrowing AuditFacts, _ isDecision: Bool) -> AuditReceipt {
         let room = (isDecision ? decisionRoom : outcomeRoom) &+ (keeper?.room(for: facts.arguments) ?? 0)
@@ -118,6 +139,16 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
             arguments: keeper,
             to: frame + RingFrame.headerLength
         )
+        commit(length, isAwaited: isDisk && isDecision)
+        // The file no longer holds the event that was just written.
+        if ring.isLost { return full(isDecision) }
+        counters.recorded.add(1)
+        return isDecision && isDisk ? .pending(ticket: position) : .recorded
+    }
+
+    /// Copies the frame's event to the ring.
+    @inline(__always)
+    private func commit(_ length: Int, isAwaited: Bool) {
         RingFrame.seal(frame, length: length, position: position, key: ring.key)
         let whole = RingFrame.length(ofEvent: length)
         ring.address(position).copyMemory(from: frame, byteCount: whole)
@@ -125,13 +156,9 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         ring.commit(position)
         switch bell.waiting {
         case .none, .resting: break
-        case .napping: if isDisk && isDecision || isHalfFull { bell.ring() }
+        case .napping: if isAwaited || isHalfFull { bell.ring() }
         case .parked: bell.ring()
         }
-        // The file no longer holds the event that was just written.
-        if ring.isLost { return full(isDecision) }
-        counters.recorded.add(1)
-        return isDecision && isDisk ? .pending(ticket: position) : .recorded
     }
 
     /// Tickets are to be asked about in the order in which they were given.

@@ -25,8 +25,12 @@ struct Audit: AsyncParsableCommand {
         var since: String?
         @Option(name: .long, help: "Before then, in the same forms.")
         var until: String?
+        @Option(name: .long, help: "request or change: what callers asked for, or what was changed, as a token.")
+        var kind: String?
         @Option(name: .long, help: "The route, by name.", completion: Completions.routes)
         var route: String?
+        @Option(name: .long, help: "The token that was sent or changed.", completion: Completions.tokens)
+        var token: String?
         @Option(name: .long, help: "The principal; * stands for any characters.")
         var principal: String?
         @Option(name: .long, help: "The tool, prompt or resource; * stands for any characters.")
@@ -101,7 +105,14 @@ struct Audit: AsyncParsableCommand {
             query.status = try status.map(Self.statuses)
             query.from = try since.map(Self.time)
             query.until = try until.map(Self.time)
+            if let kind {
+                guard let kind = AuditQuery.Kind(rawValue: kind) else {
+                    throw CommandFailure("'\(kind)' is not a kind", hint: "request or change", code: .usage)
+                }
+                query.kind = kind
+            }
             query.route = route
+            query.token = token
             query.principal = principal
             query.target = target
             query.reason = reason

@@ -1,3 +1,4 @@
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -7,9 +8,19 @@ internal import GatehouseTokens
 struct OwnerEnding {
     private let connector: TokenConnector
     private let connections: [TokenName: OAuthConnection]
+    private let configuration: Configuration
+    private let action: AuditChange.Action
     private let actor: String
 
-    init(_ configuration: Configuration, _ store: SealedTokenStore, by actor: String) async throws {
+    /// - Parameter action: as the audit is to call it.
+    init(
+        _ configuration: Configuration,
+        _ store: SealedTokenStore,
+        _ action: AuditChange.Action,
+        by actor: String
+    ) async throws {
+        self.configuration = configuration
+        self.action = action
         let keys = try await InstanceKeys(configuration)
         connector = TokenConnector(
             store: store,
@@ -28,7 +39,6 @@ struct OwnerEnding {
     /// - Throws: ``CommandFailure`` when one is still here.
     func end(_ rows: [PersonalGrants.Row], json isJSON: Bool) async throws {
         var json = JSONText()
-        var lines: [String] = []
         var left = 0
         var results: [(row: PersonalGrants.Row, word: String, note: String)] = []
         for row in rows {
@@ -44,7 +54,11 @@ struct OwnerEnding {
             } catch {
                 left += 1
                 results.append((row, "failed", error.message))
+                continue
             }
+            var event = AuditChange(action, by: .operator(actor))
+            (event.token, event.owner) = (row.key.token, row.owner)
+            await Token.record(event, configuration)
         }
         json.array { list in
             for result in results {
@@ -57,7 +71,7 @@ struct OwnerEnding {
                 }
             }
         }
-        lines = results.map { "\($0.row.key.token) of \($0.row.who): \($0.word) (\($0.note))" }
+        let lines = results.map { "\($0.row.key.token) of \($0.row.who): \($0.word) (\($0.note))" }
         if isJSON { Terminal.print(json) } else { for line in lines { Terminal.print(line) } }
         guard left == 0 else {
             throw CommandFailure("\(left) of \(rows.count) tokens are still there", hint: "run it again")

@@ -44,7 +44,7 @@ struct PersonCommand: AsyncParsableCommand {
                 Terminal.ask("Revoke and delete these \(grants.rows.count) tokens? Type the address: ")
                 guard readLine() == who else { throw CommandFailure("nothing was deleted") }
             }
-            try await OwnerEnding(configuration, grants.store, by: try record.change().actor)
+            try await OwnerEnding(configuration, grants.store, .tokenForget, by: try record.change().actor)
                 .end(grants.rows, json: form.json)
         }
     }

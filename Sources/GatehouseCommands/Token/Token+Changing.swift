@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -29,7 +30,9 @@ extension Token {
             let change = try record.change(expiresAt: try expiry.end(at: SystemClock().now()))
             let value = try input.read(what: "value")
             await Token.warn(of: value, for: name, in: store, configuration)
-            TokenTable.show([try await store.set(name, to: value, change)], json: form.json)
+            let summary = try await store.set(name, to: value, change)
+            TokenTable.show([summary], json: form.json)
+            await place.record(.tokenSet, of: name, version: summary.version, by: change, configuration)
         }
 
         /// Machines have no page on which they could connect one.
@@ -57,7 +60,10 @@ extension Token {
                 person: GrantPerson(email: known, connectedAt: now)
             )
             let actor = try record.change().actor
-            _ = try await grants.store.take(.usable(grant), as: GrantKey(name, owner: owner), by: actor)
+            let version = try await grants.store.take(.usable(grant), as: GrantKey(name, owner: owner), by: actor)
+            var event = AuditChange(.tokenSet, by: .operator(actor))
+            (event.token, event.owner, event.version) = (name, owner, version)
+            await Token.record(event, configuration)
             try await PersonalGrants(configuration).of(name).of(choice).shownOrMissing(json: form.json)
         }
     }
@@ -94,7 +100,9 @@ extension Token {
             if !skipsProbe, configuration.renewedTokens[name] == nil, store.capabilities.contains(.writing) {
                 try await probe(value, of: name, in: store, configuration)
             }
-            TokenTable.show([try await store.rotate(name, to: value, change)], json: form.json)
+            let summary = try await store.rotate(name, to: value, change)
+            TokenTable.show([summary], json: form.json)
+            await place.record(.tokenRotate, of: name, version: summary.version, by: change, configuration)
         }
 
         private func probe(
@@ -149,10 +157,10 @@ extension Token {
                     hint: "gatehouse token set \(name), with a new refresh token, begins anew"
                 )
             }
-            TokenTable.show(
-                [try await place.open(configuration).rollback(name, try record.change())],
-                json: form.json
-            )
+            let change = try record.change()
+            let summary = try await place.open(configuration).rollback(name, change)
+            TokenTable.show([summary], json: form.json)
+            await place.record(.tokenRollback, of: name, version: summary.version, by: change, configuration)
         }
     }
 
@@ -177,18 +185,21 @@ extension Token {
                 Terminal.ask("Destroy every version of '\(name)'? Type its name: ")
                 guard readLine() == name.text else { throw CommandFailure("nothing was deleted") }
             }
-            guard let renewal = configuration.renewedTokens[name], place.store == nil else {
-                return try await store.delete(name, try record.change())
-            }
-            // What it begins with first, so that nothing begins anew with it.
-            if renewal.needsSeed {
-                do { try await store.delete(name, try record.change()) } catch let error as TokenError {
-                    guard error.code == .notFound else { throw error }
+            let change = try record.change()
+            if let renewal = configuration.renewedTokens[name], place.store == nil {
+                // What it begins with first, so that nothing begins anew with it.
+                if renewal.needsSeed {
+                    do throws(TokenError) { try await store.delete(name, change) } catch {
+                        guard error.code == .notFound else { throw error }
+                    }
+                } else {
+                    Terminal.warning("an instance that serves '\(name)' obtains it anew while 'tokens' has it")
                 }
+                try await RenewalAssembly.store(configuration)?.deleteGrant(GrantKey(name), by: change.actor)
             } else {
-                Terminal.warning("an instance that serves '\(name)' obtains it anew while 'tokens' has it")
+                try await store.delete(name, change)
             }
-            try await RenewalAssembly.store(configuration)?.deleteGrant(GrantKey(name), by: try record.change().actor)
+            await place.record(.tokenDelete, of: name, version: nil, by: change, configuration)
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -34,6 +35,26 @@ struct Token: AsyncParsableCommand {
 
         func open(_ configuration: Configuration) throws -> any TokenStore {
             try StoreAssembly.store(try configuration.named(store).settings, names: configuration.tokenNames)
+        }
+
+        /// Puts a change that was made into the audit. The token's own history has it in any case.
+        func record(
+            _ action: AuditChange.Action,
+            of name: TokenName,
+            version: Int?,
+            by change: TokenChange,
+            _ configuration: Configuration
+        ) async {
+            var event = AuditChange(action, by: .operator(change.actor))
+            (event.token, event.version) = (name, version)
+            event.target = store ?? configuration.store.name.text
+            await Token.record(event, configuration)
+        }
+    }
+
+    static func record(_ event: AuditChange, _ configuration: Configuration) async {
+        if let trouble = await CommandAudit.record(event, configuration) {
+            Terminal.warning("the audit has no row of this change: \(trouble)")
         }
     }
 

@@ -43,7 +43,8 @@ package struct MCPCall: Sendable {
         let start = ContinuousClock.now
         var tokens: [TokenName: TokenValue] = [:]
         do {
-            tokens = try await StoreAssembly.store(configuration.store.settings, names: route.tokens).load().tokens
+            let store = try StoreAssembly.store(configuration.store.settings, names: route.tokens)
+            tokens = try await RenewalAssembly.served(store, configuration).load().tokens
             if let missing = route.tokens.filter({ tokens[$0] == nil }).min() {
                 token.failure = CallFailure(
                     "the token '\(missing)' is not in the store '\(configuration.store.name)'",

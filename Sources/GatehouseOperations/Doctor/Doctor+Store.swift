@@ -13,6 +13,7 @@ extension Doctor {
         var load: TokenLoad
         var summaries: [TokenSummary] = []
         var trust: [Finding] = []
+        var seeds = GrantLoad()
         do {
             if case .sqlite(let path, _) = configuration.store.settings, FileStatus(path) == nil {
                 _ = try StoreAssembly.store(configuration.store.settings, names: [])
@@ -24,6 +25,7 @@ extension Doctor {
                 isUntouched: true
             )
             load = try await store.load()
+            if let sealed = store as? SealedTokenStore { seeds = (try? await sealed.grants()) ?? seeds }
             summaries = (try? await store.list()) ?? []
             trust = await self.trust(in: store)
         } catch {
@@ -36,7 +38,9 @@ extension Doctor {
         if let clock = load.clock { findings.append(self.clock(.store, clock)) }
         let stored = Set(load.tokens.keys)
         let grants = await grants(&findings)
-        load = load.serving(grants, of: Set(configuration.renewedTokens.keys), at: now)
+        let renewed = Set(configuration.renewedTokens.keys)
+        load = load.serving(grants, of: renewed, at: now)
+            .withholding(seedsOf: seeds, except: renewed).withholding(seedsOf: grants, except: renewed)
         // Who lacks a personal token is asked to connect one: nothing is missing then.
         for token in configuration.tokenNames.subtracting(configuration.personalTokens.keys).sorted() {
             if let renewal = configuration.renewedTokens[token] {

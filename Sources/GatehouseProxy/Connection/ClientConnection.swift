@@ -69,13 +69,15 @@ final class ClientConnection: ServedConnection {
 
     /// Limits the present wait from now on: it has begun, or some of what is waited for has come.
     func beginWait() {
-        deadline.begin(
-            machine.wait,
-            at: loop.eventLoop.now,
-            (exchange?.snapshot ?? loop.snapshot).waits,
-            exchange?.route?.waits,
-            body
-        )
+        let wait = machine.wait
+        let now = loop.eventLoop.now
+        let server = (exchange?.snapshot ?? loop.snapshot).waits
+        // Asked here and not handed over: handing it over copies the body's state at each wait.
+        if case .gathering = wait {
+            deadline.begin(wait, until: server.body.map { body.gatheringEnds(after: $0, at: now) })
+        } else {
+            deadline.begin(wait, at: now, server, exchange?.route?.waits)
+        }
     }
 
     // MARK: - Writing

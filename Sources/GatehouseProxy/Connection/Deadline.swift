@@ -18,22 +18,15 @@ struct Deadline {
     /// The same while another instance takes new connections: busy clients use each of theirs once more by then.
     static let handOver: TimeSpan = .seconds(5)
 
-    /// - Parameters:
-    ///   - route: the route's own limits, when a route is found.
-    ///   - body: returns how much of the body has come, while the gate waits for it.
-    mutating func begin(
-        _ wait: ExchangeWait,
-        at now: MonotonicTime,
-        _ server: ServerWaits,
-        _ route: RouteWaits?,
-        _ body: borrowing RequestBody
-    ) {
+    /// - Parameter route: the route's own limits, when a route is found.
+    mutating func begin(_ wait: ExchangeWait, at now: MonotonicTime, _ server: ServerWaits, _ route: RouteWaits?) {
+        begin(wait, until: Self.limit(of: wait, server, route).map { now + $0 })
+    }
+
+    /// - Parameter time: nil for no limit.
+    mutating func begin(_ wait: ExchangeWait, until time: MonotonicTime?) {
         self.wait = wait
-        if case .gathering = wait {
-            time = server.body.map { body.gatheringEnds(after: $0, at: now) }
-        } else {
-            time = Self.limit(of: wait, server, route).map { now + $0 }
-        }
+        self.time = time
     }
 
     /// How long a wait may take; nil for no limit.

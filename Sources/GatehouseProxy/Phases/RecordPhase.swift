@@ -20,6 +20,7 @@ struct RecordPhase {
             facts.token =
                 exchange.personal.map { personal in personal.version.map { (personal.token, $0) } }
                 ?? exchange.route?.token
+            if case .own? = exchange.personal?.given { facts.tokenOwner = exchange.personal?.owner }
         }
         let receipt = record(&facts, inbound)
         exchange.decided(receipt)

@@ -24,6 +24,24 @@ package enum AuditAssembly {
         return AuditLeftovers(settings(configuration, keys: keys, logger: logger)) { Self.sink(sink) }
     }
 
+    /// Hands changes to a loop that records them in their order, from any thread.
+    static func changes(_ eventLoop: EpollLoop, _ lane: SpoolLane) -> @Sendable (AuditChange) -> Void {
+        { change in eventLoop.execute { _ = lane.record(change, at: SystemClock().now()) } }
+    }
+
+    /// For a command, which deletes no old events, and whose heads are in no log.
+    static func commandSettings(_ configuration: Configuration, keys: InstanceKeys) -> AuditSystem.Settings {
+        var audit = AuditSystem.Settings(spool: configuration.audit.spool)
+        audit.keys = Self.keys(keys)
+        audit.laneSize = AuditSystem.Settings.leastLaneSize
+        return audit
+    }
+
+    /// Standard output is the instance's: what a command records waits for it.
+    static func commandSink(_ sink: AuditSettings.Sink) -> sending any AuditSink {
+        if case .stdout = sink { WaitingSink() } else { Self.sink(sink) }
+    }
+
     /// - Parameter logger: gets every head of the chain, and trouble.
     private static func settings(
         _ configuration: Configuration,

@@ -1,3 +1,4 @@
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseTokens
@@ -95,5 +96,14 @@ final class LiveConnectPage: Sendable {
                 logger.warning("a person could not connect an own token", metadata: metadata)
             }
         )
+    }
+}
+
+extension AuditChange {
+    /// As the audit has it: made by the person to whom the token belongs.
+    init(_ change: ConnectChange) {
+        let person = Principal(kind: .user, name: change.email, subject: change.owner.text)
+        self.init(change.kind == .disconnected ? .tokenDisconnect : .tokenConnect, by: .principal(person))
+        (token, owner) = (change.token, change.owner)
     }
 }

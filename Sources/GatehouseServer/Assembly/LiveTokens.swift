@@ -17,12 +17,15 @@ final class LiveTokens: Sendable {
         let refresh: Duration
         let maxStale: Duration
         let names: Set<TokenName>
+        /// Names of the tokens that renew themselves, whose values in this store are what they begin with.
+        let renewed: Set<TokenName>
 
         /// The environment cannot be listed: its store knows the names that it was made for.
         func fits(_ configuration: Configuration) -> Bool {
             var knowsNames = true
             if case .environment = settings { knowsNames = configuration.tokenNames.isSubset(of: names) }
             return configuration.store.name == name && configuration.store.settings == settings && knowsNames
+                && Set(configuration.renewedTokens.keys) == renewed
                 && configuration.storeRefresh == refresh && configuration.storeMaxStale == maxStale
         }
     }
@@ -124,12 +127,14 @@ final class LiveTokens: Sendable {
         let needed = configuration.tokenNames.subtracting(configuration.tokens.keys)
         let lost = needed.filter { served[$0] != nil && new.refresher.snapshot.tokens[$0] == nil }
         guard lost.isEmpty else {
+            let problem = first.problems.first { lost.contains($0.name) }?.error
             throw GatehouseError(
                 .unusable,
                 "the store '\(new.name)' does not give tokens that routes use: "
                     + lost.map(\.text).sorted().joined(separator: ", "),
-                hint: old.name == new.name
-                    ? "gatehouse token list" : "gatehouse store migrate \(old.name) \(new.name)"
+                hint: problem.map { [$0.message, $0.hint].compactMap { $0 }.joined(separator: "; ") }
+                    ?? (old.name == new.name
+                        ? "gatehouse token list" : "gatehouse store migrate \(old.name) \(new.name)")
             )
         }
         return new
@@ -139,8 +144,8 @@ final class LiveTokens: Sendable {
     ///
     /// - Parameter publish: called with its snapshot instead of the `publish` of this object, so that routes may change with it at once.
     func commit(_ new: Source, _ publish: (TokenSnapshot) -> Void) {
-        let (old, name) = state.withLock { state in
-            let old = (state.task, state.source?.name)
+        let (old, former) = state.withLock { state in
+            let old = (state.task, state.source)
             // Versions of two stores do not compare.
             state.watch = PromotionWatch()
             state.source = new
@@ -151,9 +156,11 @@ final class LiveTokens: Sendable {
             return old
         }
         old?.cancel()
+        // The same store is read anew where other tokens renew themselves.
+        guard former?.name != new.name || former?.renewed == new.renewed else { return }
         logger.notice(
             "another store is live",
-            metadata: ["store.old": "\(name.map(\.text) ?? "")", "store.new": "\(new.name)"]
+            metadata: ["store.old": "\(former?.name.text ?? "")", "store.new": "\(new.name)"]
         )
     }
 
@@ -169,7 +176,7 @@ final class LiveTokens: Sendable {
             name: configuration.store.name,
             store: store,
             refresher: TokenRefresher(
-                store: store,
+                store: RenewalAssembly.withheld(store, configuration),
                 refresh: configuration.storeRefresh,
                 maxStale: configuration.storeMaxStale,
                 onChange: { [weak self] in self?.took($0, from: id) }
@@ -177,7 +184,8 @@ final class LiveTokens: Sendable {
             settings: configuration.store.settings,
             refresh: configuration.storeRefresh,
             maxStale: configuration.storeMaxStale,
-            names: configuration.tokenNames
+            names: configuration.tokenNames,
+            renewed: Set(configuration.renewedTokens.keys)
         )
     }
 

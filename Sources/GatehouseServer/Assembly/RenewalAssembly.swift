@@ -18,8 +18,28 @@ package enum RenewalAssembly {
 
     /// The tokens of a store as requests are given them: those that renew themselves as they are now.
     package static func served(_ store: any TokenStore, _ configuration: Configuration) throws -> any TokenStore {
-        guard let state = try self.store(configuration) else { return store }
+        let state = try self.store(configuration)
+        let store = withheld(store, configuration, state: state)
+        guard let state else { return store }
         return ServedTokens(store, state: state, names: Set(configuration.renewedTokens.keys))
+    }
+
+    /// A store without the refresh tokens that nothing declares any more.
+    ///
+    /// - Parameter state: that of the configuration, when it is open already.
+    static func withheld(
+        _ store: any TokenStore,
+        _ configuration: Configuration,
+        state: SealedTokenStore? = nil
+    ) -> any TokenStore {
+        var states = [store as? SealedTokenStore].compactMap { $0 }
+        if let place = configuration.state, place != configuration.store,
+            let state = try? state ?? self.store(configuration)
+        {
+            states.append(state)
+        }
+        guard !states.isEmpty else { return store }
+        return WithheldSeeds(store, states: states, declared: Set(configuration.renewedTokens.keys))
     }
 
     static func tokens(_ settings: [TokenName: TokenSettings]) -> [RenewedToken] {

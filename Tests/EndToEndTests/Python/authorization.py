@@ -43,6 +43,8 @@ app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
 lock = threading.RLock()
 tokens = []
 codes = []
+# What the API was shown.
+seen = []
 asked = []
 state = {"down": False, "hold": False, "revoked_before": 0.0, "issuer": None}
 released = threading.Event()
@@ -364,6 +366,7 @@ def installation_token(installation):
 def api():
     text = request.headers.get("Authorization", "").removeprefix("Bearer ")
     with lock:
+        seen.append(text)
         token = next((token for token in tokens if token.access == text), None)
         if token is None or token.is_over or token.is_expired() or token.issued_at < state["revoked_before"]:
             return jsonify(error="invalid_token"), 401
@@ -376,6 +379,12 @@ def grant():
         token = Token(Client("gatehouse"), refresh=secrets.token_hex(24))
         tokens.append(token)
     return token.refresh
+
+
+@app.get("/_seen")
+def shown():
+    with lock:
+        return jsonify(seen)
 
 
 @app.get("/_asked")

@@ -12,7 +12,7 @@ import Testing
         -> Deadline
     {
         var deadline = Deadline()
-        deadline.begin(wait, at: now, ServerWaits(limits), route, RequestBody())
+        deadline.begin(wait, at: now, ServerWaits(limits), route)
         return deadline
     }
 
