@@ -51,7 +51,7 @@ import Testing
         ] {
             for action in AuditChange.Action.allCases {
                 var change = try Self.change(action, by: author)
-                change.owner = "7335d417"
+                change.owner = TokenOwner(subject: "7335d417")
                 change.route = Sample.route.name
                 let room = UnsafeMutableRawBufferPointer.allocate(
                     byteCount: EventEncoder.maximumLength + 8,
@@ -149,7 +149,7 @@ import Testing
     @Test func `a row and a line say what was changed, of whom, by whom`() throws {
         let scratch = Scratch()
         var change = try Self.change(.tokenRevoke)
-        change.owner = "ada"
+        change.owner = TokenOwner(subject: "ada")
         try recorded([change], scratch.settings, SQLiteSink(path: scratch.database))
         let row = try #require(
             try rows(EventDatabase.sqlite(path: scratch.database).archive()) { $0.kind = .change }.first

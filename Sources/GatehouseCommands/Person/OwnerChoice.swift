@@ -1,4 +1,5 @@
 internal import GatehouseCore
+internal import GatehouseTokens
 
 /// The owner that an operator means: by e-mail address, by the client id of a service token, or by the `sub` of the assertion.
 struct OwnerChoice {

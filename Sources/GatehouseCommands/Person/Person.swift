@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer

@@ -76,7 +76,7 @@ import Testing
 
     /// A person's own grant says nothing of the value that callers share.
     @Test func `are not those of a person`() async throws {
-        try await keep("the refresh token", in: store, GrantKey(drive, owner: "ada"))
+        try await keep("the refresh token", in: store, GrantKey(drive, owner: TokenOwner(subject: "ada")))
         #expect(try await withheld(store).load().tokens[drive] != nil)
     }
 }
