@@ -26,7 +26,7 @@ enum PageLayout {
           const boxes = []
           for (let node = walker.nextNode(); node; node = walker.nextNode()) {
             const element = node.parentElement
-            if (!node.textContent.trim() || element.closest('svg, style')) continue
+            if (!node.textContent.trim() || element.closest('svg, style') || !element.checkVisibility()) continue
             const range = page.createRange()
             range.selectNodeContents(node)
             const cell = element.closest('td, th, dd, section, header, footer, main')

@@ -66,7 +66,7 @@ package struct ConnectHandler: Sendable {
 
     private var forms: ConnectForms { ConnectForms(seal: ConnectSeal(keys()), used: used) }
 
-    /// What stands behind the page's place in a path; nil for another place.
+    /// The rest of a path behind the page's place; nil for another place.
     private static func place(_ path: String, below base: String) -> String? {
         if path + "/" == base { return "" }
         return path.hasPrefix(base) ? String(path.dropFirst(base.count)) : nil

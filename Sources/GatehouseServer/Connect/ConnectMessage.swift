@@ -25,7 +25,7 @@ struct ConnectMessage {
 }
 
 extension ConnectMessage {
-    /// What operators have to do is said in the log, and not to people: it may name files and hosts.
+    /// A cause that only operators can remove is said in the log, and not to people: it may name files and hosts.
     init(_ failure: ConnectFailure) {
         func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
         self.init(

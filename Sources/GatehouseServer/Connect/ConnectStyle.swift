@@ -43,8 +43,8 @@ enum ConnectStyle {
         footer{padding-top:8px;padding-bottom:44px;color:var(--soft);font-size:14px}
         .message{padding-top:12vh}.message section{padding:26px 26px 28px}.message h1{font-size:23px}
         @media(max-width:480px){header,main,footer{padding-left:14px;padding-right:14px}header{padding-top:28px}section{padding:16px}
-        .deeds>form:not(.wide),.deeds>details,.deeds button,.deeds summary{flex:1 1 auto;text-align:center}
-        .deeds>form button,.deeds>details>summary{width:100%}.line button{flex:1 1 auto}}
+        .deeds>form:not(.wide),.deeds>details{flex:1 1 auto}.deeds summary{text-align:center}
+        .deeds button,.deeds summary{width:100%}.line button{width:auto;flex:1 1 auto}}
         """
 
     /// The policy of a page in this style: it may show itself, send its forms to its own host, and nothing else. An authorization server is reached by

@@ -60,7 +60,7 @@ package struct TokenConnector: Sendable {
         servers = KnownServers(clock: clock, send: send)
     }
 
-    /// What is kept for somebody.
+    /// The grants that are kept for somebody.
     package func grants(_ tokens: [TokenName], of owner: TokenOwner) async throws(ConnectFailure) -> GrantLoad {
         do throws(TokenError) { return try await store.grants(of: tokens.map { GrantKey($0, owner: owner) }) } catch {
             throw ConnectFailure(error)

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What is known of a personal grant beside its tokens; sealed with them.
+/// The facts of a personal grant beside its tokens; sealed with them.
 package struct GrantPerson: Sendable, Equatable {
     /// The owner's address when it was connected; empty for a service token.
     package let email: String

@@ -23,7 +23,7 @@ package actor TokenRenewer {
     /// A new version, or why there is none.
     package typealias Outcome = Result<Int, RenewalFailure>
 
-    /// What is told to whom. Each is called on the actor, in order, and must not block.
+    /// The closures that are told of changes. Each is called on the actor, in order, and must not block.
     package struct Listeners: Sendable {
         /// Every new set of shared tokens.
         package var onChange: @Sendable ([TokenName: TokenValue]) -> Void

@@ -103,7 +103,7 @@ for step in steps:
         with open(rest, "wb") as file:
             file.write(base64.b64decode(data))
 wait("body")
-print(json.dumps({"url": evaluate("location.href"), "text": evaluate("document.body.innerText"), "problems": problems}))
+print(json.dumps({"url": evaluate("location.href"), "text": evaluate("document.body.innerText"), "problems": problems}), flush=True)
 process.kill()
 process.wait()
 os._exit(0)

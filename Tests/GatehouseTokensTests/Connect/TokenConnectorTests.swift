@@ -156,7 +156,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("access_denied", ConnectFailure.Code.denied, ""), ("server_error", .rejected, "server_error"),
+        ("access_denied", ConnectFailure.Code.denied, "not granted"), ("server_error", .rejected, "server_error"),
         ("%1b%5B31m", .rejected, "with an error"),
     ])
     func `a vendor's no is said`(error: String, code: ConnectFailure.Code, words: String) async throws {
