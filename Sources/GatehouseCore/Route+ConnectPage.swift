@@ -1,6 +1,6 @@
 /// The route of the page on which people connect their own tokens: an ordinary one, whose upstream is Gatehouse itself.
 extension Route {
-    /// What the page is told of its caller, in fields that no client can send past their injection.
+    /// The fields in which the page is told of its caller. No client can send one past the injection.
     package enum ConnectField {
         package static let subject: StaticString = "Gatehouse-Subject"
         package static let email: StaticString = "Gatehouse-Email"
@@ -24,7 +24,7 @@ extension Route {
             host: .exact(host),
             path: path,
             audiences: audiences,
-            upstream: .connectPage,
+            upstream: .connectPage(at: path),
             speech: .http,
             injections: [
                 (ConnectField.subject, .subject), (ConnectField.email, .email), (ConnectField.assertion, .assertion),
@@ -35,6 +35,4 @@ extension Route {
         )
     }
 
-    /// Whether it is the page's.
-    package var isConnectPage: Bool { upstream == .connectPage }
 }

@@ -32,13 +32,17 @@ package struct Upstream: Hashable, Sendable {
 
     /// Gatehouse itself, where people connect their tokens. No text is parsed as this address, and nothing listens there: the connector makes the
     /// connection.
-    package static let connectPage = Upstream(endpoint: .unix(path: ""), authority: "gatehouse.internal")
+    ///
+    /// - Parameter path: of the page, which it is asked for in full.
+    package static func connectPage(at path: PathPrefix) -> Upstream { Upstream(connectPageAt: path) }
 
-    private init(endpoint: Endpoint, authority: String) {
-        self.endpoint = endpoint
+    package var isConnectPage: Bool { endpoint == .unix(path: "") }
+
+    private init(connectPageAt path: PathPrefix) {
+        endpoint = .unix(path: "")
         isSecure = false
-        self.authority = authority
-        path = ""
+        authority = "gatehouse.internal"
+        self.path = path == .root ? "" : path.text
     }
 
     /// Parses `http://host[:port][/path]`, `https://…`, or `unix:/path/to/socket`.

@@ -2,11 +2,11 @@ package import GatehouseCore
 
 /// A token of which each caller has an own one.
 package struct PersonalSettings: Equatable, Sendable {
-    /// What serves a caller who has not connected an own one yet.
+    /// The token that serves a caller who has not connected an own one yet.
     package enum Fallback: String, Sendable, CaseIterable {
         /// Nothing: the caller is asked to connect.
         case none
-        /// What operators have set under the token's name.
+        /// The one that operators have set under the token's name.
         case route
     }
 
@@ -46,7 +46,7 @@ package struct OAuthSettings: Hashable, Sendable {
         case told(authorize: WebURL, token: WebURL)
     }
 
-    /// Who asks it.
+    /// The client that asks it.
     package enum Client: Hashable, Sendable {
         case registered(RegisteredClientSettings)
         /// Gatehouse registers itself (RFC 7591).

@@ -25,7 +25,7 @@ extension ClientConnection {
         )
     }
 
-    /// What a client can do is read while its request is there, for an answer that may come after it has gone up.
+    /// The abilities of a client are read while its request is there, for an answer that may come after it has gone up.
     private func prepareOffer(_ exchange: Exchange, _ personal: PersonalInjection) {
         guard case .nothing(let reason)? = exchange.personal?.given else { return }
         var version = ProtocolVersion.unstated

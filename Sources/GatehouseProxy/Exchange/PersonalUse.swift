@@ -11,7 +11,7 @@ struct PersonalUse {
     enum Given {
         /// The owner's own.
         case own(version: Int, renews: Bool)
-        /// What operators have set for who has none.
+        /// The one that operators have set for who has none.
         case shared(version: Int)
         /// None: the request needs none, or is refused.
         case nothing(Reason)
@@ -30,7 +30,7 @@ struct PersonalUse {
         if case .own(_, let renews) = given { renews } else { false }
     }
 
-    /// What an upstream's 401 means.
+    /// The meaning of an upstream's 401.
     var rejection: Reason {
         switch given {
         case .own: .tokenNeedsConnecting

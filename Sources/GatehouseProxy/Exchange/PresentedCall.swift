@@ -14,7 +14,7 @@ struct PresentedCall {
     var mayGetLists = false
     /// Whether it begins a session of a client that opens addresses for its user.
     var opensAddresses = false
-    /// What a caller without an own token is answered.
+    /// The answer to a caller without an own token.
     var offer: ConnectOffer?
 }
 

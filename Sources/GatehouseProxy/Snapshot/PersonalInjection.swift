@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// A route whose token is each caller's own.
 struct PersonalInjection: Sendable {
     let token: TokenName
-    /// What serves a caller without an own one; nil where nothing does.
+    /// The value that serves a caller without an own one; nil where nothing does.
     let shared: TokenValue?
     /// Where people connect theirs.
     let address: String

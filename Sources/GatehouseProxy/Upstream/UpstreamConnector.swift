@@ -50,7 +50,7 @@ package final class UpstreamConnector: Sendable {
         on eventLoop: EpollLoop,
         _ completion: @escaping (Result<UpstreamConnection, any Error>) -> Void
     ) {
-        if let connectPage, upstream.upstream == .connectPage {
+        if let connectPage, upstream.upstream.isConnectPage {
             let made = Result { () throws(SocketError) in UpstreamConnection(try connectPage(eventLoop)) }
             return eventLoop.soon { completion(made.mapError { $0 }) }
         }

@@ -20,7 +20,7 @@ final class LiveRenewals: Sendable {
             settings == configuration.tokens && state == configuration.state && maxStale == configuration.storeMaxStale
         }
 
-        /// Of the shared tokens.
+        /// The names of the shared tokens.
         var names: Set<TokenName> { Set(settings.filter { $0.value.renewal != nil }.keys) }
     }
 
