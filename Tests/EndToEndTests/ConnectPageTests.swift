@@ -109,7 +109,8 @@ struct ConnectPageTests {
             let process = try ChildProcess(
                 try #require(Tools.pythonAuthorization),
                 [
-                    Tools.script("browser.py"), try #require(Chromium.path), "\(folder.path)/browser-\(UUID().uuidString)",
+                    Tools.script("browser.py"), try #require(Chromium.path),
+                    "\(folder.path)/browser-\(UUID().uuidString)",
                     url + ConnectSite.defaultPath,
                 ] + steps,
                 environment: ["PYTHONDONTWRITEBYTECODE": "1"]

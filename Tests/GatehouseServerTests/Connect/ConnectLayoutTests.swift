@@ -134,7 +134,8 @@ struct ConnectLayoutTests {
     }
 
     private static func scenes() throws -> [Scene] {
-        let page = try self.page(entries: entries(), notice: ConnectNotice(.connected, TokenName(parsing: "notion"))).html
+        let page = try self.page(entries: entries(), notice: ConnectNotice(.connected, TokenName(parsing: "notion")))
+            .html
         let failure = ConnectFailure(
             .rejected,
             "the token endpoint of the-authorization-server-with-a-long-name.example.com answers 400 invalid_grant",
