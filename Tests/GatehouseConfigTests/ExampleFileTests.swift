@@ -16,7 +16,8 @@ import Testing
         "CODA_AUDIENCE": audienceTag, "CONTEXT7_AUDIENCE": audienceTag, "WIKI_AUDIENCE": audienceTag,
         "GITHUB_AUDIENCE": audienceTag, "NOTION_AUDIENCE": audienceTag, "ATLASSIAN_AUDIENCE": audienceTag,
         "GRAFANA_AUDIENCE": audienceTag, "N8N_AUDIENCE": audienceTag, "CI_CLIENT_ID": "ci.access",
-        "MEMORY_AUDIENCE": audienceTag, "LINEAR_AUDIENCE": audienceTag, "ARCHON_AUDIENCE": audienceTag, "WORKER_AUDIENCE": audienceTag,
+        "MEMORY_AUDIENCE": audienceTag, "LINEAR_AUDIENCE": audienceTag, "ARCHON_AUDIENCE": audienceTag,
+        "WORKER_AUDIENCE": audienceTag,
         "GATEHOUSE_DATABASE_PASSWORD": "of-the-test", "INFISICAL_PROJECT_ID": "project",
     ]
 

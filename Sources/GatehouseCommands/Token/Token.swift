@@ -10,7 +10,8 @@ struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Manage the upstream tokens of a store. Values are never printed.",
         subcommands: [
-            Set.self, List.self, Show.self, History.self, Rotate.self, Rollback.self, Revoke.self, Delete.self, Follow.self,
+            Set.self, List.self, Show.self, History.self, Rotate.self, Rollback.self, Revoke.self, Delete.self,
+            Follow.self,
         ]
     )
 

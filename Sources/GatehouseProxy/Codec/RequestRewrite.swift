@@ -11,6 +11,8 @@ package final class RequestRewrite: Sendable {
     private let injects: Injects
     /// Whether bodies and answers are read on the way: Gatehouse itself asks for a body that the client holds back, so that the upstream need not.
     private let isGated: Bool
+    /// The bits of the known fields that are dropped.
+    private let dropped: UInt64
 
     /// The parts that are left out of a request because Gatehouse put them in: the tags of values that belong to the caller.
     package struct Untagging: Sendable {
@@ -65,9 +67,11 @@ package final class RequestRewrite: Sendable {
         strip: Route.Strip,
         upstream: Upstream,
         preservesHost: Bool,
-        isGated: Bool = false
+        isGated: Bool = false,
+        passesOrigin: Bool = false
     ) {
         self.isGated = isGated
+        dropped = KnownField.droppedFromRequests & ~(passesOrigin ? KnownField.origin.bit : 0)
         strips = StripSet(names: injectedNames + (isGated ? Self.ranges : []), patterns: strip.headers)
         queryNames = strip.query.map { Array($0.utf8) }
         upstreamPath = Array(upstream.path.utf8)
@@ -91,7 +95,9 @@ package final class RequestRewrite: Sendable {
             strip: route.strip,
             upstream: route.upstream,
             preservesHost: route.preservesHost,
-            isGated: route.speech == .mcp
+            isGated: route.speech == .mcp,
+            // The page of connecting asks of each form where it comes from.
+            passesOrigin: route.upstream.isConnectPage
         )
     }
 
@@ -216,7 +222,7 @@ package final class RequestRewrite: Sendable {
 
     @inline(__always)
     private func drops(_ field: Field, _ bytes: Span<UInt8>) -> Bool {
-        if field.known.bit & KnownField.droppedFromRequests != 0 || field.isNominated { return true }
+        if field.known.bit & dropped != 0 || field.isNominated { return true }
         if field.known == .expect, isGated { return true }
         // A route cannot strip what frames the message.
         if field.known.bit & (KnownField.contentLength.bit | KnownField.transferEncoding.bit) != 0 { return false }
