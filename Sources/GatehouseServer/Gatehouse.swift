@@ -174,8 +174,8 @@ package final class Gatehouse: Sendable {
             await connectPage.answer(request)
         }
         self.connectServer = connectServer
-        let connector = UpstreamConnector(connectPage: { loop throws(SocketError) in try connectServer.connect(on: loop)
-            })
+        let page: UpstreamConnector.ConnectPage = { loop throws(SocketError) in try connectServer.connect(on: loop) }
+        let connector = UpstreamConnector(connectPage: page)
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         bearers = BearerWatch(
             store: BearerAssembly.store(configuration, keys: liveKeys),

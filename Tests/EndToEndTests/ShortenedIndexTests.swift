@@ -35,6 +35,8 @@ struct ShortenedIndexTests {
         let report = try JSON(parsing: await verify.output.whole)
         #expect(await verify.exit() == .code(0))
         #expect(report["ok"] == .bool(true))
-        #expect((report["chains"].elements.first?["events"].number ?? 0) >= 2 * (answered + 1))
+        // Commands write chains of their own.
+        let events = report["chains"].elements.compactMap { $0["events"].number }
+        #expect((events.max() ?? 0) >= 2 * (answered + 1))
     }
 }

@@ -3,7 +3,7 @@ import GatehouseCore
 import Glibc
 import Testing
 
-@Suite("gatehouse audit", .timeLimit(.minutes(1)))
+@Suite("gatehouse audit", .timeLimit(.minutes(3)))
 struct AuditCommandTests {
     private func filled(_ count: Int = 12) throws -> CommandFixture {
         let fixture = try CommandFixture()

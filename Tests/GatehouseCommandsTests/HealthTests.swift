@@ -52,7 +52,7 @@ struct HealthTests {
 
     @Test func `an instance with everything is ready`() async throws {
         let fixture = try await prepared()
-        try FileManager.default.createDirectory(atPath: "\(fixture.path)/spool", withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(atPath: "\(fixture.path)/spool", withIntermediateDirectories: true)
         let header = "access-identity-keys 1 \(time(nil)) http://127.0.0.1:1/certs\n"
         let keys = String(decoding: TestIssuer().jwkSet, as: UTF8.self)
         try fixture.write(header + keys, to: "spool/signing-keys.json")

@@ -164,6 +164,6 @@ import Testing
             }
         }
         check(ConfigurationFields.all, "")
-        #expect(ConfigurationFields.all.count == 18)
+        #expect(ConfigurationFields.all.count == 19)
     }
 }
