@@ -22,5 +22,23 @@ package struct PersonalTokens: Sendable {
         self.isRead = isRead
     }
 
+    /// The states of a token, as metrics name them.
+    package enum State: String, Sendable, CaseIterable {
+        case connected
+        case needsConnecting = "needs_connecting"
+        case unavailable
+    }
+
+    /// The numbers of owners by state.
+    package func owners(of token: TokenName) -> [State: Int] {
+        (entries[token] ?? [:]).values.reduce(into: [:]) { counts, entry in
+            switch entry {
+            case .usable: counts[.connected, default: 0] += 1
+            case .needsConnecting: counts[.needsConnecting, default: 0] += 1
+            case .unavailable: counts[.unavailable, default: 0] += 1
+            }
+        }
+    }
+
     package subscript(token: TokenName, owner: TokenOwner) -> Entry? { entries[token]?[owner] }
 }

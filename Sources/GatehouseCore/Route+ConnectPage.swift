@@ -9,6 +9,8 @@ extension Route {
 
     /// Bytes of a form.
     package static let connectBody = 64 << 10
+    /// Requests of one person, so that nobody keeps the page from others.
+    package static let connectRate = RouteLimits.Rate(count: 300, per: .seconds(60))
 
     /// - Parameter document: that describes Gatehouse as a client to the vendors that read it.
     package static func connectPage(
@@ -19,6 +21,7 @@ extension Route {
     ) -> Route {
         var limits = RouteLimits()
         limits.body = connectBody
+        limits.rate = connectRate
         return Route(
             name: RouteName(connectPageOf: host),
             host: .exact(host),

@@ -389,6 +389,7 @@ package final class Gatehouse: Sendable {
         text.addKeys(await keys.status, now: now)
         text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
         text.addRenewals(renewals.states)
+        text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })

@@ -167,6 +167,10 @@ struct PersonalTokenTests {
         let service = Visitor(instance: instance, assertion: instance.serviceAssertion())
         try await instance.eventually { try await service.isConnected(.two) }
         #expect(try await service.sent(.two) == "Bearer token-of-machine")
+        var metrics = CurlRequest("http://localhost/metrics")
+        metrics.unixSocket = "\(instance.folder.path)/admin.sock"
+        let counted = try await CurlClient().perform(metrics).body.text
+        #expect(counted.contains(#"gatehouse_personal_tokens{token="own",state="connected"} 1"#), "\(counted)")
         // No secret anywhere but where it is sealed.
         instance.process.send(signal: SIGTERM)
         #expect(await instance.process.exit() == .code(0))

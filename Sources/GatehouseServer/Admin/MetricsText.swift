@@ -197,6 +197,26 @@ struct MetricsText {
         }
     }
 
+    /// - Parameter names: of the tokens of which each caller has an own one.
+    mutating func addPersonal(_ names: Set<TokenName>, _ tokens: PersonalTokens) {
+        guard !names.isEmpty else { return }
+        family(
+            "gatehouse_personal_tokens",
+            "gauge",
+            "Owners of a token that each caller has an own one of, by its state."
+        )
+        for name in names.sorted() {
+            let owners = tokens.owners(of: name)
+            for state in PersonalTokens.State.allCases {
+                sample(
+                    "gatehouse_personal_tokens",
+                    [("token", name.text), ("state", state.rawValue)],
+                    owners[state] ?? 0
+                )
+            }
+        }
+    }
+
     private mutating func addDates(_ dates: [(key: TokenName, value: TokenDates)], now: Timestamp) {
         family("gatehouse_token_age_seconds", "gauge", "Time since the token's current version was set.")
         for (name, date) in dates {

@@ -20,6 +20,8 @@ final class LiveRenewals: Sendable {
             settings == configuration.tokens && state == configuration.state && maxStale == configuration.storeMaxStale
         }
 
+        var personalNames: Set<TokenName> { Set(settings.filter { $0.value.personal != nil }.keys) }
+
         /// The names of the shared tokens.
         var names: Set<TokenName> { Set(settings.filter { $0.value.renewal != nil }.keys) }
     }

@@ -152,9 +152,10 @@ package actor TokenRenewer {
 
     // MARK: - Running
 
-    /// Reads what is kept and asks for what is missing, once; whoever calls it while that is under way waits for the same.
+    /// Reads what is kept and asks for what is missing, once; whoever calls it while that is under way waits for the same. It waits for no person's
+    /// renewal: of many that are due after a pause, a start would wait for all.
     package func begin() async {
-        let task = first ?? Task { await self.tick() }
+        let task = first ?? Task { await self.step(untilDone: { $0.owner == nil }) }
         first = task
         await task.value
     }
@@ -186,9 +187,11 @@ package actor TokenRenewer {
     package nonisolated func wake() { waker.yield() }
 
     /// Reads the store, and renews what is due, until nothing is under way.
-    func tick() async {
+    func tick() async { await step(untilDone: { _ in true }) }
+
+    private func step(untilDone isAwaited: (GrantKey) -> Bool) async {
         await step()
-        while let task = running.first?.value {
+        while let task = running.first(where: { isAwaited($0.key) })?.value {
             await task.value
             await step()
         }
@@ -204,9 +207,13 @@ package actor TokenRenewer {
 
     private func beginDue(at now: Duration) {
         guard running.count < Self.maximumRunning else { return }
-        // In an order of their own, so that with many that are due none is passed over for ever.
+        // Those that serve everybody first; then in the order of their time, so that of many none is passed over for ever.
         let due = entries.filter { $0.value.issuer != nil && $0.value.schedule.isDue(at: now) }
-            .sorted { ($0.value.schedule.dueAt ?? now, $0.key) < ($1.value.schedule.dueAt ?? now, $1.key) }
+            .sorted { one, other in
+                let (isOnes, isOthers) = (one.key.owner != nil, other.key.owner != nil)
+                if isOnes != isOthers { return isOthers }
+                return (one.value.schedule.dueAt ?? now, one.key) < (other.value.schedule.dueAt ?? now, other.key)
+            }
         for key in due.lazy.map(\.key) where running.count < Self.maximumRunning {
             guard entries[key]?.schedule.begin(at: now) == true else { continue }
             // Not ended with the task that began it: an answer that is lost may be a refresh token.

@@ -147,6 +147,40 @@ import Testing
         #expect(try served(renewer, "bob") == "again")
     }
 
+    /// An issuer that answers when it is told to.
+    private struct Slow: TokenIssuer {
+        let needsSeed = true
+        let released: AsyncStream<Never>
+
+        func renew(_ refresh: Secret?, seed: SeedDigest?) async throws(RenewalFailure) -> TokenGrant {
+            for await _ in released {}
+            throw RenewalFailure(.unavailable, "released")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a start waits for no person's renewal, and shared tokens come before those of many people`() async throws {
+        let store = try store()
+        for number in 0..<8 {
+            let who = "person-\(number)"
+            _ = try await store.take(grant("of-\(who)", of: who), as: try key(who), by: who)
+        }
+        clock.advance(.seconds(3000))
+        let (released, release) = AsyncStream.makeStream(of: Never.self)
+        let shared = RenewalFixture.Issuer(needsSeed: false, clock: clock)
+        shared.answer(.grant("shared"))
+        let renewer = clock.renewer(
+            [.name("app"): shared],
+            store: store,
+            personal: [PersonalToken(notion) { _, _ in Slow(released: released) }]
+        )
+        await renewer.begin()
+        #expect(renewer.tokens[.name("app")]?.secret.text == "shared")
+        #expect(try served(renewer, "person-0") == "of-person-0")
+        release.finish()
+        await renewer.tick()
+    }
+
     @Test func `personal tokens are served for the time that the configuration says while the store is down`()
         async throws
     {
