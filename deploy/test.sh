@@ -62,8 +62,8 @@ else
   named=NamedFailureTests
   # Tokens that last six seconds.
   renewed=EndToEndTests.RenewalTests
-  # Browsers, authorization servers and clients of several kinds at once: beside all others each waits longer than its limit.
-  slow='EndToEndTests.(PersonalTokenTests|ConnectPageTests|ShortenedIndexTests|FirstReleaseTests|ContainerStartTests)'
+  # Browsers, authorization servers, clients of several kinds, and files that are held for seconds: beside all others each waits longer than its limit.
+  slow='EndToEndTests.(ReloadTests|PersonalTokenTests|ConnectPageTests|ShortenedIndexTests|FirstReleaseTests|ContainerStartTests)'
   run --skip GatehouseProxyTests --skip EndToEndTests --skip "$timed|$named|$renewed" || failed=1
   run --filter GatehouseProxyTests || failed=1
   run --filter EndToEndTests --skip "$timed|$named|$renewed|$slow" || failed=1
