@@ -29,6 +29,9 @@ package struct PathPrefix: Hashable, Sendable, CustomStringConvertible {
         text = trimmed
     }
 
+    /// With `/` at its end, for the names below it.
+    package var folder: String { self == .root ? text : text + "/" }
+
     /// The number of bytes of `path` that the prefix covers, nil when it does not match. `/` covers none, so that what
     /// remains always is empty or starts with `/`.
     package func match(_ path: UnsafeRawBufferPointer) -> Int? {

@@ -7,6 +7,11 @@ extension Route {
         package static let assertion: StaticString = "Cf-Access-Jwt-Assertion"
     }
 
+    /// The page's address, with `/` at its end.
+    package static func connectAddress(of host: Host, path: PathPrefix) -> String {
+        "https://\(host.name)\(path.folder)"
+    }
+
     /// Bytes of a form.
     package static let connectBody = 64 << 10
     /// Requests of one person, so that nobody keeps the page from others.

@@ -38,9 +38,10 @@ package struct TokenOwner: Hashable, Sendable, Comparable, CustomStringConvertib
     }
 
     /// The client id of a service token; nil for a person.
-    package var serviceID: String? { isService ? String(text.dropFirst(Self.servicePrefix.count)) : nil }
+    package var serviceID: String? {
+        text.hasPrefix(Self.servicePrefix) ? String(text.dropFirst(Self.servicePrefix.count)) : nil
+    }
 
-    package var isService: Bool { text.hasPrefix(Self.servicePrefix) }
     package static func < (one: TokenOwner, other: TokenOwner) -> Bool { one.text < other.text }
     package var description: String { text }
 }

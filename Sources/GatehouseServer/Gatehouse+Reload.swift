@@ -95,6 +95,7 @@ extension Gatehouse {
         let keys = new.hasKeys(of: old) ? nil : try await InstanceKeys.made(for: new)
         let renewed = try await renewals.stage(new)
         let store = try await tokens.stage(new)
+        let page = try connectPage.stage(new)
         func publish(_ stored: TokenSnapshot?) {
             guard let renewed else { return live.publish(new, authorities, policy, stored) }
             renewals.commit(renewed) { live.publish(new, authorities, policy, stored, renewed: ($0, $1)) }
@@ -104,7 +105,7 @@ extension Gatehouse {
             instanceKeys.replace(keys)
             live.publish(instanceKeys.sessions)
         }
-        try connectPage.follow(new)
+        connectPage.commit(page)
         logLevel?.follow(new.log.level.ofLogger)
         inForce.withLock { $0 = new }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)

@@ -56,11 +56,8 @@ struct Keys {
     mutating func read<Value>(_ field: Field<Value>, shownAs shownKey: String? = nil) -> Value? {
         guard let entry = entries[field.key] else {
             switch field.presence {
-            case .required where meant.contains(field.key):
-                return nil
             case .required:
-                let start = YAMLSpan(start: span.start, end: span.start)
-                decoding.error("'\(field.key)' is missing", at: start, hint: field.documentation)
+                missing(field, hint: field.documentation)
                 return nil
             case .optional:
                 return nil
@@ -74,6 +71,22 @@ struct Keys {
         return decoded.value
     }
 
+    /// The value of an optional key that is required where it stands.
+    mutating func require<Value>(_ field: Field<Value>, hint: String? = nil) -> Value? {
+        if has(field.key) { return read(field) }
+        missing(field, hint: hint ?? field.documentation)
+        return nil
+    }
+
+    /// Nothing more is said of a key that an unknown one probably means.
+    private func missing(_ field: Field<some Sendable>, hint: String) {
+        guard !meant.contains(field.key) else { return }
+        decoding.error("'\(field.key)' is missing", at: beginning, hint: hint)
+    }
+
+    /// The place of what is missing.
+    var beginning: YAMLSpan { YAMLSpan(start: span.start, end: span.start) }
+
     /// Shows a value that was not read but follows from others, also in place of what was read.
     mutating func show(_ key: String, _ value: Shown) {
         shown.removeAll { $0.key == key }
@@ -85,7 +98,7 @@ struct Keys {
     /// - Parameter other: the key to point at instead when `key` is absent.
     func place(of key: String, _ other: String? = nil) -> YAMLSpan {
         let entry = entries[key] ?? other.flatMap { entries[$0] }
-        return entry?.value.span ?? YAMLSpan(start: span.start, end: span.start)
+        return entry?.value.span ?? beginning
     }
 
     /// The keys of the mapping under a key, whether they could be read or not.

@@ -75,7 +75,7 @@ enum ConnectFields {
         guard keys.has(Self.resource.key) || keys.has(tokenURL.key) else {
             decoding.error(
                 "nothing says which authorization server is meant",
-                at: YAMLSpan(start: keys.span.start, end: keys.span.start),
+                at: keys.beginning,
                 hint: "resource: https://…, or authorize_url and token_url"
             )
             return nil
@@ -118,16 +118,8 @@ enum ClientFields {
         "`manual` (the default): you have registered the client and give its `id`. `dynamic`: it registers itself (RFC 7591). `document`: its id is the address of a document that Gatehouse serves under `connect_path`."
     )
     static let id = Field("id", RenewalFields.text("a client id", 512), "The id of the registered client.")
-    static let secret = Field(
-        "secret",
-        Shape<SecretSource>.secret,
-        "The client's secret: `{ env: NAME }` or `{ file: PATH }`; none for a public client."
-    )
-    static let authentication = Field(
-        "auth",
-        Shape<ClientAuthentication>.choice(),
-        "How the client proves itself: `basic` (HTTP Basic), `post` (in the body), `none`. By default `basic` with a secret, `none` without."
-    )
+    static let secret = RenewalFields.secret("secret")
+    static let authentication = RenewalFields.authentication("auth")
 
     static let shape = Shape<OAuthSettings.Client>.mapping(
         [registration.form, id.form, secret.form, authentication.form],
@@ -145,15 +137,7 @@ enum ClientFields {
             }
             return registration == .dynamic ? .dynamic : .document
         }
-        guard keys.has(id.key) else {
-            decoding.error(
-                "'id' is missing",
-                at: YAMLSpan(start: keys.span.start, end: keys.span.start),
-                hint: "the id of the client that you have registered, or registration: dynamic"
-            )
-            return nil
-        }
-        let id = keys.read(id)
+        let id = keys.require(id, hint: "the id of the client that you have registered, or registration: dynamic")
         let secret = keys.read(secret)
         let said = keys.read(authentication)
         guard let id, (secret != nil) == keys.has(Self.secret.key),

@@ -38,16 +38,8 @@ enum RenewalFields {
         "The authorization server's token endpoint; `https` unless on this machine."
     )
     static let clientID = Field("client_id", text("a client id", 512), .required, "The id of the registered client.")
-    static let clientSecret = Field(
-        "client_secret",
-        Shape<SecretSource>.secret,
-        "The client's secret: `{ env: NAME }` or `{ file: PATH }`; none for a public client."
-    )
-    static let authentication = Field(
-        "client_auth",
-        Shape<ClientAuthentication>.choice(),
-        "How the client proves itself: `basic` (HTTP Basic), `post` (in the body), `none`. By default `basic` with a secret, `none` without."
-    )
+    static let clientSecret = secret("client_secret")
+    static let authentication = authentication("client_auth")
     static let scopes = Field(
         "scopes",
         Shape<[String]>.list(of: scope, wanted: "a list of scopes"),
@@ -65,6 +57,22 @@ enum RenewalFields {
         Shape<String>.absolutePath,
         "A PEM file with the authority of the server's certificate, instead of the system's."
     )
+
+    static func secret(_ key: String) -> Field<SecretSource> {
+        Field(
+            key,
+            Shape<SecretSource>.secret,
+            "The client's secret: `{ env: NAME }` or `{ file: PATH }`; none for a public client."
+        )
+    }
+
+    static func authentication(_ key: String) -> Field<ClientAuthentication> {
+        Field(
+            key,
+            Shape<ClientAuthentication>.choice(),
+            "How the client proves itself: `basic` (HTTP Basic), `post` (in the body), `none`. By default `basic` with a secret, `none` without."
+        )
+    }
 
     private static let githubAPI: WebURL = {
         do throws(InvalidValue) { return try WebURL(parsing: "https://api.github.com") } catch {

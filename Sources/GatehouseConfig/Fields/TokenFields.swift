@@ -33,8 +33,7 @@ enum TokenFields {
         switch sharing {
         case .route:
             refuse([fallback.key, connect.key], "a token of 'per: person'", keys, decoding)
-            guard keys.has(renew.key) else { return missing(renew.key, renew.documentation, keys, decoding) }
-            return keys.read(renew).map { .shared($0) }
+            return keys.require(renew).map { .shared($0) }
         case .person:
             refuse(
                 [renew.key],
@@ -42,8 +41,7 @@ enum TokenFields {
                 keys,
                 decoding
             )
-            guard keys.has(connect.key) else { return missing(connect.key, connect.documentation, keys, decoding) }
-            let connect = keys.read(connect)
+            let connect = keys.require(connect)
             let said = keys.has(fallback.key) ? keys.read(fallback) : PersonalSettings.Fallback.none
             guard let said, let connect else { return nil }
             keys.show(fallback.key, .word(said.rawValue))
@@ -55,11 +53,5 @@ enum TokenFields {
         for name in names where keys.has(name) {
             decoding.error("'\(name)' is for \(ofWhat)", at: keys.place(ofKey: name), hint: "leave it out")
         }
-    }
-
-    private static func missing(_ key: String, _ why: String, _ keys: Keys, _ decoding: Decoding) -> TokenSettings? {
-        guard !keys.isMeant(key) else { return nil }
-        decoding.error("'\(key)' is missing", at: YAMLSpan(start: keys.span.start, end: keys.span.start), hint: why)
-        return nil
     }
 }

@@ -85,7 +85,13 @@ enum PersonalPhase {
             guard message.known.mayGoOn, !exchange.call.owned.cuts.answersConnectOffer,
                 ElicitationSupport.isSaidInRequest(body), let target = message.target?.string(in: body),
                 let tag = target.withResolvedBytes({ target in
-                    tagged(.connectState(message.known, target: target), ConnectOffer.state, exchange, route, caller)
+                    tagged(
+                        .connectState(message.known, target: target),
+                        ConnectOffer.state,
+                        exchange.tags,
+                        route,
+                        caller
+                    )
                 })
             else { return .message }
             return .inputRequired(state: ConnectOffer.state + tag)
@@ -103,27 +109,20 @@ enum PersonalPhase {
         on route: Route,
         _ tags: SessionTags
     ) -> String? {
-        var text = token.text
-        return text.withUTF8 { text in
-            tags.owned.tag(
-                .elicitation,
-                UnsafeRawBufferPointer(text),
-                route: route.name,
-                principal: caller.principal
-            )
-        }.map { String(decoding: $0.dropFirst(), as: UTF8.self) }
+        tagged(.elicitation, token.text, tags, route, caller).map { String($0.dropFirst()) }
     }
 
+    /// The tag, which begins with a dot.
     private static func tagged(
         _ kind: OwnedKind,
         _ value: String,
-        _ exchange: Exchange,
+        _ tags: SessionTags,
         _ route: Route,
         _ caller: Caller
     ) -> String? {
         var value = value
         return value.withUTF8 { value in
-            exchange.tags.owned.tag(
+            tags.owned.tag(
                 kind,
                 UnsafeRawBufferPointer(value),
                 route: route.name,

@@ -17,6 +17,6 @@ struct PersonalInjection: Sendable {
         else { return nil }
         self.token = token
         shared = tokens.tokens[token]
-        address = "https://\(host.name)\(personal.path == .root ? "" : personal.path.text)/"
+        address = Route.connectAddress(of: host, path: personal.path)
     }
 }

@@ -13,7 +13,7 @@ package enum ConnectAssembly {
 
     static func site(_ configuration: Configuration) -> ConnectSite {
         ConnectSite(
-            path: configuration.connectPlace,
+            path: configuration.connectPath.folder,
             routes: configuration.routes.routes,
             tokens: configuration.personalTokens.keys.compactMap { token($0, in: configuration) }
         )

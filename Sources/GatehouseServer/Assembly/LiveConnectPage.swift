@@ -8,10 +8,11 @@ internal import Synchronization
 
 /// The page on which people connect their own tokens, as the configuration in force says it. It listens nowhere: the data path alone leads to it.
 final class LiveConnectPage: Sendable {
-    private struct State {
-        var configuration: Configuration
+    struct State: Sendable {
+        fileprivate let site: ConnectSite
+        fileprivate let store: Configuration.NamedStore?
         /// Nil where no token is personal.
-        var handler: ConnectHandler?
+        fileprivate var handler: ConnectHandler?
     }
 
     private let state: Mutex<State>
@@ -35,23 +36,28 @@ final class LiveConnectPage: Sendable {
         self.others = others
         self.onChange = onChange
         self.logger = logger
-        state = Mutex(State(configuration: configuration))
+        let site = ConnectAssembly.site(configuration)
+        state = Mutex(State(site: site, store: configuration.state))
         let handler = try handler(for: configuration)
         state.withLock { $0.handler = handler }
     }
 
-    /// Takes up a new configuration. Forms and journeys to a vendor that began under the old one are finished under the new one.
-    func follow(_ configuration: Configuration) throws {
-        let isNew = state.withLock { state in
-            state.configuration.state != configuration.state
-                || (state.handler == nil) != configuration.personalTokens.isEmpty
-        }
-        let handler = isNew ? try handler(for: configuration) : nil
-        state.withLock { state in
-            state.configuration = configuration
-            if isNew { state.handler = handler }
-        }
+    /// Makes what a new configuration asks for. Nothing has changed yet.
+    ///
+    /// - Throws: ``TokenError`` when a master key cannot be read.
+    func stage(_ configuration: Configuration) throws -> State {
+        let old = state.withLock { $0 }
+        let isSame =
+            old.store == configuration.state && (old.handler == nil) == configuration.personalTokens.isEmpty
+        return State(
+            site: ConnectAssembly.site(configuration),
+            store: configuration.state,
+            handler: isSame ? old.handler : try handler(for: configuration)
+        )
     }
+
+    /// Puts it in force. Forms and journeys to a vendor that began under the old one are finished under the new one.
+    func commit(_ new: State) { state.withLock { $0 = new } }
 
     func answer(_ request: LocalRequest) async -> LocalAnswer {
         guard let handler = state.withLock({ $0.handler }) else { return LocalAnswer(status: .notFound, body: "") }
@@ -64,9 +70,7 @@ final class LiveConnectPage: Sendable {
         }
         let keys = { @Sendable [keys] in keys.keys(for: .connect) }
         return ConnectHandler(
-            site: { [weak self] in
-                ConnectAssembly.site(self?.state.withLock { $0.configuration } ?? configuration)
-            },
+            site: { [weak self] in self?.state.withLock { $0.site } ?? ConnectAssembly.site(configuration) },
             connector: TokenConnector(
                 store: store,
                 keys: keys,

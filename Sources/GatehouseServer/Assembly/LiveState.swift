@@ -151,7 +151,7 @@ final class LiveState: Sendable {
     }
 
     private static func served(_ configuration: Configuration) -> RouteTable {
-        configuration.served { ClientDocument(page: $0).bytes }
+        configuration.served { (ClientDocument.name, ClientDocument(page: $0).bytes) }
     }
 
     private static func send(_ keys: SigningKeys, to authenticators: [LoopBound<LoopAuthenticator>]) {

@@ -47,7 +47,6 @@ package struct ConnectHandler: Sendable {
     package func answer(_ request: LocalRequest) async -> LocalAnswer {
         let site = site()
         guard let place = Self.place(request.path, below: site.path) else { return Self.nothing }
-        if place == ClientDocument.name { return Self.document(request, site) }
         let visitor: ConnectVisitor
         do throws(ConnectVisitor.Refusal) { visitor = try ConnectVisitor(request) } catch {
             return Self.refusal(error)
@@ -70,19 +69,6 @@ package struct ConnectHandler: Sendable {
     private static func place(_ path: String, below base: String) -> String? {
         if path + "/" == base { return "" }
         return path.hasPrefix(base) ? String(path.dropFirst(base.count)) : nil
-    }
-
-    /// The document of a client is for vendors, who are nobody: it says what everybody may know.
-    private static func document(_ request: LocalRequest, _ site: ConnectSite) -> LocalAnswer {
-        let name = request.host.map { String($0.prefix { $0 != ":" }) } ?? ""
-        let isNeeded = site.tokens.values.contains { token in
-            if case .document? = token.connection?.client { true } else { false }
-        }
-        guard isNeeded, let host = try? Host(parsing: name), ["GET", "HEAD"].contains(request.method),
-            site.routes.contains(where: { $0.host == .exact(host) })
-        else { return nothing }
-        let document = ClientDocument(page: site.page(of: host))
-        return LocalAnswer(type: "application/json", body: String(decoding: document.bytes, as: UTF8.self))
     }
 
     private static func refusal(_ refusal: ConnectVisitor.Refusal) -> LocalAnswer {

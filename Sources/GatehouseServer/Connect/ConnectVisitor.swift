@@ -3,11 +3,6 @@ internal import GatehouseTokens
 
 /// The person who looks at the page, as the data path has established it.
 struct ConnectVisitor: Sendable {
-    /// The fields in which the data path says who it is; it takes those of clients away.
-    static let subjectField: StaticString = "Gatehouse-Subject"
-    static let emailField: StaticString = "Gatehouse-Email"
-    static let assertionField: StaticString = "Cf-Access-Jwt-Assertion"
-
     let person: TokenConnector.Person
     let audiences: Set<String>
     let host: Host
@@ -19,14 +14,14 @@ struct ConnectVisitor: Sendable {
     }
 
     init(_ request: LocalRequest) throws(Refusal) {
-        guard let email = request.field(Self.emailField), !email.isEmpty,
-            let owner = request.field(Self.subjectField).flatMap({ TokenOwner(subject: $0) })
+        guard let email = request.field(Route.ConnectField.email), !email.isEmpty,
+            let owner = request.field(Route.ConnectField.subject).flatMap({ TokenOwner(subject: $0) })
         else { throw .noPerson }
         let name = request.host.map { $0.hasPrefix("[") ? $0 : String($0.prefix { $0 != ":" }) }
         guard let name, let host = try? Host(parsing: name) else { throw .noHost }
         person = TokenConnector.Person(owner: owner, email: email)
         self.host = host
-        audiences = Self.audiences(of: request.field(Self.assertionField) ?? "")
+        audiences = Self.audiences(of: request.field(Route.ConnectField.assertion) ?? "")
     }
 
     /// The audiences of an assertion that was verified before.

@@ -330,6 +330,35 @@ import Testing
         }
     }
 
+    // MARK: - The page
+
+    @Test func `the client's document is everybody's, and nothing else below the page`() async throws {
+        try await Gateway.run { gateway in
+            let path = try PathPrefix(parsing: "/.gatehouse")
+            let json = Array(#"{"client_id":"x"}"#.utf8)
+            let page = Route.connectPage(
+                host: try Host(parsing: "coda.example"),
+                path: path,
+                audiences: ["aud"],
+                document: Route.PublicDocument(path: path.folder + "client.json", json: json)
+            )
+            gateway.server.replaceSnapshot(try Gateway.snapshot([page]))
+            _ = try await gateway.server.onEachLoop { _ in 0 }
+            let client = try gateway.client()
+            try client.send("GET /.gatehouse/client.json HTTP/1.1\r\nHost: coda.example\r\n\r\n")
+            let answer = try client.receiveAnswer()
+            #expect(answer.status == 200)
+            #expect(Array(answer.text.utf8) == json)
+            for line in [
+                "GET /.gatehouse/client.jso", "GET /.gatehouse/client.json/a", "GET /.gatehouse/",
+                "DELETE /.gatehouse/client.json",
+            ] {
+                try client.send("\(line) HTTP/1.1\r\nHost: coda.example\r\n\r\n")
+                #expect(try client.receiveAnswer().status == 401, "\(line)")
+            }
+        }
+    }
+
     // MARK: - Ended
 
     @Test func `a rejected own token that renews itself is renewed for its owner alone`() async throws {
