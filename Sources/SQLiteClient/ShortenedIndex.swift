@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
@@ -18,34 +19,30 @@ enum ShortenedIndex {
     private static let isTaken = Atomic<Bool>(false)
 
     /// The action on SIGBUS before this one. Written once, by the call that installs the handler.
-    private nonisolated(unsafe) static let former: UnsafeMutablePointer<sigaction> = {
-        let former = UnsafeMutablePointer<sigaction>.allocate(capacity: 1)
-        former.initialize(to: sigaction())
-        return former
-    }()
+    private nonisolated(unsafe) static let former = FaultChain.place()
 
     /// Made by the first connection of the process.
     static let isWatched: Bool = {
         // Made before the first fault: a handler must not be who makes them.
         _ = bytes
         _ = former
-        var action = sigaction()
-        action.__sigaction_handler.sa_sigaction = { number, information, context in
-            let saved = errno
-            defer { errno = saved }
-            guard let place = information?.pointee._sifields._sigfault.si_addr else { return }
-            if !isTaken.exchange(true, ordering: .sequentiallyConsistent) {
-                if let name = index(at: UInt(bitPattern: place)) { end(naming: name) }
-                isTaken.store(false, ordering: .sequentiallyConsistent)
-            } else {
-                // The other thread ends the process, or this one faults again.
-                usleep(1000)
-                return
-            }
-            passOn(number, information, context)
-        }
-        action.sa_flags = SA_SIGINFO | SA_ONSTACK
-        return sigaction(SIGBUS, &action, former) == 0
+        return FaultChain.install(
+            { number, information, context in
+                let saved = errno
+                defer { errno = saved }
+                guard let place = FaultChain.address(information) else { return }
+                if !isTaken.exchange(true, ordering: .sequentiallyConsistent) {
+                    if let name = index(at: place) { end(naming: name) }
+                    isTaken.store(false, ordering: .sequentiallyConsistent)
+                } else {
+                    // The other thread ends the process, or this one faults again.
+                    usleep(1000)
+                    return
+                }
+                FaultChain.passOn(to: former, number, information, context)
+            },
+            before: former
+        )
     }()
 
     private static func end(naming name: UnsafeRawBufferPointer) -> Never {
@@ -116,17 +113,5 @@ enum ShortenedIndex {
             at += 1
         }
         return value
-    }
-
-    private static func passOn(
-        _ number: Int32,
-        _ information: UnsafeMutablePointer<siginfo_t>?,
-        _ context: UnsafeMutableRawPointer?
-    ) {
-        if former.pointee.sa_flags & SA_SIGINFO != 0, let handler = former.pointee.__sigaction_handler.sa_sigaction {
-            return handler(number, information, context)
-        }
-        // The instruction runs again and meets what would have been without this.
-        sigaction(number, former, nil)
     }
 }

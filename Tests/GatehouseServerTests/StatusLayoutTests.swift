@@ -39,21 +39,8 @@ struct StatusLayoutTests {
 
     @Test(arguments: Chromium.Scheme.allCases)
     func `cuts, covers and hides nothing, at any width`(scheme: Chromium.Scheme) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("layout-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let document = folder.appendingPathComponent("all.html")
-        try Data(try Self.document(StatusScene.all, Self.widths).utf8).write(to: document)
-        let outcome = try await Chromium.load(
-            document.absoluteString,
-            scheme,
-            in: folder.path,
-            ["--window-size=1400,1000", "--dump-dom"]
-        )
-        let match = try #require(outcome.output.firstMatch(of: #/<pre id="measures">([^<]*)</#), "\(outcome.errors)")
-        let text = try #require(Data(base64Encoded: String(match.output.1)))
-        let measures = try JSONDecoder().decode([Measure].self, from: text)
-        #expect(measures.count == StatusScene.all.count * Self.widths.count)
+        let scenes = try Self.scenes()
+        let measures: [Measure] = try await Self.layout.measures(of: scenes, at: Self.widths, scheme)
         for measure in measures {
             let place = "\(measure.scene) at \(measure.width), \(scheme)"
             #expect(measure.isDark == (scheme == .dark), "\(place)")
@@ -71,91 +58,63 @@ struct StatusLayoutTests {
             )
             #expect(measure.header == scene.header.words, "\(place)")
         }
-        try await Self.keepPictures(measures, scheme)
-    }
-
-    private static func keepPictures(_ measures: [Measure], _ scheme: Chromium.Scheme) async throws {
-        guard let folder = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PICTURES"] else { return }
         for measure in measures {
-            let scenes = StatusScene.all.filter { $0.description == measure.scene }
-            let name = "\(folder)/\(measure.scene)-\(measure.width)-\(scheme)"
-            let file = URL(fileURLWithPath: name + ".html")
-            try Data(try document(scenes, [measure.width], isMeasured: false, height: measure.height).utf8).write(
-                to: file
-            )
-            _ = try await Chromium.load(
-                file.absoluteString,
-                scheme,
-                in: folder,
-                // A window is never narrower than 500 px, a frame is.
-                ["--window-size=\(max(500, measure.width)),\(measure.height)", "--screenshot=\(name).png"]
-            )
+            let scene = try #require(scenes.first { $0.name == measure.scene })
+            try await Self.layout.keepPicture(of: scene, width: measure.width, height: measure.height, scheme)
         }
     }
 
-    private static func document(
-        _ scenes: [StatusScene],
-        _ widths: [Int],
-        isMeasured: Bool = true,
-        height: Int = 900
-    ) throws -> String {
-        var frames = ""
-        for scene in scenes {
+    private static func scenes() throws -> [PageLayout.Scene] {
+        try StatusScene.all.map { scene in
             // Without the page's asking for itself again.
-            let page = StatusPage(facts: try scene.facts()).html.replacing(
-                #/<meta http-equiv="refresh"[^>]*>/#,
-                with: ""
+            let page = StatusPage(facts: try scene.facts()).html
+            return PageLayout.Scene(
+                name: scene.description,
+                html: page.replacing(#/<meta http-equiv="refresh"[^>]*>/#, with: "")
             )
-            for width in widths {
-                frames += "<iframe data-scene=\"\(scene)\" width=\"\(width)\" height=\"\(height)\" "
-                frames += "srcdoc=\"\(HTMLText.escaped(page))\"></iframe>"
-            }
         }
-        return """
-            <!doctype html><html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-            <style>body{margin:0}iframe{border:0;display:block}</style></head><body>\(frames)
-            <pre id="measures"></pre>\(isMeasured ? "<script>\(PageLayout.functions)\(script)\(PageLayout.report)</script>" : "")</body></html>
-            """
     }
 
-    private static let script = #"""
-        function measure(frame) {
-          const page = frame.contentDocument, view = frame.contentWindow, width = page.documentElement.clientWidth
-          const result = Object.assign(measureText(frame), { alone: [], cells: 0,
-            header: page.querySelector('header .pill').textContent, headerClass: page.querySelector('header .pill').className })
-          // Cells: each has a value, and a label that is seen, be it its column's heading or its own.
-          for (const cell of page.querySelectorAll('td')) {
-            result.cells += 1
-            const label = cell.dataset.label ?? ''
-            const chart = cell.querySelector('svg')
-            const box = (chart ?? cell).getBoundingClientRect()
-            if (!isSeen(box) || box.right > width + 1) result.alone.push('no value for ' + label + ' in ' + name(cell.parentElement))
-            if (!chart && !cell.textContent.trim()) result.alone.push('empty ' + label)
-            const heading = cell.closest('table').querySelectorAll('th')[cell.cellIndex]
-            const own = view.getComputedStyle(cell, '::before').content
-            const above = heading && isSeen(heading.getBoundingClientRect()) && heading.textContent === label
-            // On a phone the first of a row is its name or time, and a reason names itself and leads to the runbook.
-            const isName = cell === cell.parentElement.firstElementChild || label === 'reason' && cell.querySelector('a')
-            if (!above && !isName && !own.includes(label)) result.alone.push('no label ' + label + ' in ' + name(cell.parentElement))
-            if (above && own !== 'none' && own !== 'normal') result.alone.push('two labels ' + label)
-          }
-          for (const term of page.querySelectorAll('dt')) {
-            const value = term.nextElementSibling
-            if (!value || value.tagName !== 'DD' || !value.textContent.trim() || !isSeen(value.getBoundingClientRect()))
-              result.alone.push('no value for ' + name(term))
-          }
-          for (const tile of page.querySelectorAll('.tiles > div'))
-            if (![...tile.children].every(part => part.textContent.trim() && isSeen(part.getBoundingClientRect())))
-              result.alone.push('half a tile ' + name(tile))
-          // Bars of charts against the card that they stand on.
-          for (const bar of page.querySelectorAll('rect:not(.floor)')) {
-            const [one, two] = [luminance(channels(view.getComputedStyle(bar).fill)), luminance(background(view, bar.closest('section')))]
-            const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)
-            if (ratio < 2.2) { result.faint.push('bar ' + bar.className.baseVal + ' ' + ratio.toFixed(2)); break }
-          }
-          return result
-        }
-        """#
+    private static let layout = PageLayout(
+        script: #"""
+            function measure(frame) {
+              const page = frame.contentDocument, view = frame.contentWindow, width = page.documentElement.clientWidth
+              const result = Object.assign(measureText(frame), { alone: [], cells: 0,
+                header: page.querySelector('header .pill').textContent, headerClass: page.querySelector('header .pill').className })
+              // Cells: each has a value, and a label that is seen, be it its column's heading or its own.
+              for (const cell of page.querySelectorAll('td')) {
+                result.cells += 1
+                const label = cell.dataset.label ?? ''
+                const chart = cell.querySelector('svg')
+                const box = (chart ?? cell).getBoundingClientRect()
+                if (!isSeen(box) || box.right > width + 1) result.alone.push('no value for ' + label + ' in ' + name(cell.parentElement))
+                if (!chart && !cell.textContent.trim()) result.alone.push('empty ' + label)
+                const heading = cell.closest('table').querySelectorAll('th')[cell.cellIndex]
+                const own = view.getComputedStyle(cell, '::before').content
+                const above = heading && isSeen(heading.getBoundingClientRect()) && heading.textContent === label
+                // On a phone the first of a row is its name or time, and a reason names itself and leads to the runbook.
+                const isName = cell === cell.parentElement.firstElementChild || label === 'reason' && cell.querySelector('a')
+                if (!above && !isName && !own.includes(label)) result.alone.push('no label ' + label + ' in ' + name(cell.parentElement))
+                if (above && own !== 'none' && own !== 'normal') result.alone.push('two labels ' + label)
+              }
+              for (const term of page.querySelectorAll('dt')) {
+                const value = term.nextElementSibling
+                if (!value || value.tagName !== 'DD' || !value.textContent.trim() || !isSeen(value.getBoundingClientRect()))
+                  result.alone.push('no value for ' + name(term))
+              }
+              for (const tile of page.querySelectorAll('.tiles > div'))
+                if (![...tile.children].every(part => part.textContent.trim() && isSeen(part.getBoundingClientRect())))
+                  result.alone.push('half a tile ' + name(tile))
+              // Bars of charts against the card that they stand on.
+              for (const bar of page.querySelectorAll('rect:not(.floor)')) {
+                const [one, two] = [luminance(channels(view.getComputedStyle(bar).fill)), luminance(background(view, bar.closest('section')))]
+                const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)
+                if (ratio < 2.2) { result.faint.push('bar ' + bar.className.baseVal + ' ' + ratio.toFixed(2)); break }
+              }
+              return result
+            }
+            """#
+    )
 }
 
 extension StatusScene {

@@ -1,3 +1,4 @@
+internal import GatehouseCore
 internal import Glibc
 internal import Synchronization
 
@@ -29,26 +30,22 @@ enum MappedFiles {
     }()
 
     /// The action on SIGBUS before this handler. Written once, by the call that installs the handler, and only read from then on.
-    private nonisolated(unsafe) static let former: UnsafeMutablePointer<sigaction> = {
-        let former = UnsafeMutablePointer<sigaction>.allocate(capacity: 1)
-        former.initialize(to: sigaction())
-        return former
-    }()
+    private nonisolated(unsafe) static let former = FaultChain.place()
 
     private static let isInstalled: Bool = {
         // Made before the first fault: a handler must not be who makes them.
         _ = slots
         _ = former
-        var action = sigaction()
-        action.__sigaction_handler.sa_sigaction = { number, information, context in
-            let saved = errno
-            defer { errno = saved }
-            guard let place = information?.pointee._sifields._sigfault.si_addr,
-                MappedFiles.replace(around: UInt(bitPattern: place))
-            else { return MappedFiles.passOn(number, information, context) }
-        }
-        action.sa_flags = SA_SIGINFO | SA_ONSTACK
-        return sigaction(SIGBUS, &action, former) == 0
+        return FaultChain.install(
+            { number, information, context in
+                let saved = errno
+                defer { errno = saved }
+                guard let place = FaultChain.address(information), MappedFiles.replace(around: place) else {
+                    return FaultChain.passOn(to: MappedFiles.former, number, information, context)
+                }
+            },
+            before: former
+        )
     }()
 
     /// - Returns: nil when there are too many, or the signal cannot be taken.
@@ -88,17 +85,5 @@ enum MappedFiles {
             ) != MAP_FAILED
         }
         return false
-    }
-
-    private static func passOn(
-        _ number: Int32,
-        _ information: UnsafeMutablePointer<siginfo_t>?,
-        _ context: UnsafeMutableRawPointer?
-    ) {
-        if former.pointee.sa_flags & SA_SIGINFO != 0, let handler = former.pointee.__sigaction_handler.sa_sigaction {
-            return handler(number, information, context)
-        }
-        // The instruction runs again and meets what would have been without this.
-        sigaction(number, former, nil)
     }
 }

@@ -32,21 +32,8 @@ struct ConnectLayoutTests {
 
     @Test(arguments: Chromium.Scheme.allCases)
     func `cuts, covers and hides nothing, and every button is large enough`(scheme: Chromium.Scheme) async throws {
-        let folder = try OwnFolder("layout")
         let scenes = try Self.scenes()
-        let outcome = try await Self.load(
-            try Self.document(scenes, Self.widths),
-            "all",
-            scheme,
-            folder.path,
-            [
-                "--window-size=1400,1000", "--dump-dom",
-            ]
-        )
-        let match = try #require(outcome.output.firstMatch(of: #/<pre id="measures">([^<]*)</#), "\(outcome.errors)")
-        let text = try #require(Data(base64Encoded: String(match.output.1)))
-        let measures = try JSONDecoder().decode([Measure].self, from: text)
-        #expect(measures.count == scenes.count * Self.widths.count)
+        let measures: [Measure] = try await Self.layout.measures(of: scenes, at: Self.widths, scheme)
         for measure in measures {
             let place = "\(measure.scene) at \(measure.width), \(scheme)"
             #expect(measure.isDark == (scheme == .dark), "\(place)")
@@ -57,83 +44,38 @@ struct ConnectLayoutTests {
             #expect(measure.small.isEmpty, "\(place): \(measure.small)")
             #expect(measure.presses > 0 || measure.scene == "nothing", "\(place)")
         }
-        guard let pictures = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_PICTURES"] else { return }
         for measure in measures {
-            let name = "connect-\(measure.scene)-\(measure.width)-\(scheme)"
-            let html = try Self.document(
-                scenes.filter { $0.name == measure.scene },
-                [measure.width],
-                isMeasured: false,
-                height: measure.height
-            )
-            _ = try await Self.load(
-                html,
-                name,
-                scheme,
-                pictures,
-                [
-                    "--window-size=\(max(500, measure.width)),\(measure.height)",
-                    "--screenshot=\(pictures)/\(name).png",
-                ]
+            let scene = try #require(scenes.first { $0.name == measure.scene })
+            try await Self.layout.keepPicture(
+                of: scene,
+                named: "connect-",
+                width: measure.width,
+                height: measure.height,
+                scheme
             )
         }
     }
 
-    private static func load(
-        _ html: String,
-        _ name: String,
-        _ scheme: Chromium.Scheme,
-        _ folder: String,
-        _ arguments: [String]
-    ) async throws -> Chromium.Outcome {
-        let file = URL(fileURLWithPath: "\(folder)/\(name).html")
-        try Data(html.utf8).write(to: file)
-        return try await Chromium.load(file.absoluteString, scheme, in: folder, arguments)
-    }
-
-    private static func document(
-        _ scenes: [Scene],
-        _ widths: [Int],
-        isMeasured: Bool = true,
-        height: Int = 900
-    ) throws -> String {
-        var frames = ""
-        for scene in scenes {
-            for width in widths {
-                frames += "<iframe data-scene=\"\(scene.name)\" width=\"\(width)\" height=\"\(height)\" "
-                frames += "srcdoc=\"\(HTMLText.escaped(scene.html))\"></iframe>"
+    private static let layout = PageLayout(
+        script: #"""
+            function measure(frame) {
+              const page = frame.contentDocument
+              const result = Object.assign(measureText(frame), { small: [], presses: 0 })
+              for (const press of page.querySelectorAll('button, summary, .button, input:not([type=hidden])')) {
+                const box = press.getBoundingClientRect()
+                if (!press.checkVisibility({ contentVisibilityAuto: true })) continue
+                result.presses += 1
+                // WCAG 2.2, 2.5.5 asks for 44 px, 2.5.8 for 24.
+                if (box.height < 40 || box.width < 44) result.small.push(name(press) + ' ' + box.width + ' x ' + box.height)
+              }
+              return result
             }
-        }
-        return """
-            <!doctype html><html><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-            <style>body{margin:0}iframe{border:0;display:block}</style></head><body>\(frames)
-            <pre id="measures"></pre>\(isMeasured ? "<script>\(PageLayout.functions)\(script)\(PageLayout.report)</script>" : "")</body></html>
-            """
-    }
-
-    private static let script = #"""
-        function measure(frame) {
-          const page = frame.contentDocument
-          const result = Object.assign(measureText(frame), { small: [], presses: 0 })
-          for (const press of page.querySelectorAll('button, summary, .button, input:not([type=hidden])')) {
-            const box = press.getBoundingClientRect()
-            if (!press.checkVisibility({ contentVisibilityAuto: true })) continue
-            result.presses += 1
-            // WCAG 2.2, 2.5.5 asks for 44 px, 2.5.8 for 24.
-            if (box.height < 40 || box.width < 44) result.small.push(name(press) + ' ' + box.width + ' x ' + box.height)
-          }
-          return result
-        }
-        """#
+            """#
+    )
 
     // MARK: - Scenes
 
-    private struct Scene {
-        let name: String
-        let html: String
-    }
-
-    private static func scenes() throws -> [Scene] {
+    private static func scenes() throws -> [PageLayout.Scene] {
         let page = try self.page(entries: entries(), notice: ConnectNotice(.connected, TokenName(parsing: "notion")))
             .html
         let failure = ConnectFailure(
@@ -145,18 +87,21 @@ struct ConnectLayoutTests {
             url: "https://idp.example/authorize?state=" + String(repeating: "a", count: 600)
         )
         return [
-            Scene(name: "page", html: page),
-            Scene(name: "open", html: page.replacing("<details>", with: "<details open>")),
-            Scene(
+            PageLayout.Scene(name: "page", html: page),
+            PageLayout.Scene(name: "open", html: page.replacing("<details>", with: "<details open>")),
+            PageLayout.Scene(
                 name: "warning",
                 html: try self.page(
                     entries: [entry("linear", .missing)],
                     notice: ConnectNotice(.notRevoked, TokenName(parsing: "linear"))
                 ).html
             ),
-            Scene(name: "nothing", html: try self.page(entries: [], notice: nil).html),
-            Scene(name: "message", html: ConnectMessage(failure).answer(.badGateway, page: "/.gatehouse/").body),
-            Scene(
+            PageLayout.Scene(name: "nothing", html: try self.page(entries: [], notice: nil).html),
+            PageLayout.Scene(
+                name: "message",
+                html: ConnectMessage(failure).answer(.badGateway, page: "/.gatehouse/").body
+            ),
+            PageLayout.Scene(
                 name: "departure",
                 html: departure.answer.body.replacing(#/<meta http-equiv="refresh"[^>]*>/#, with: "")
             ),
