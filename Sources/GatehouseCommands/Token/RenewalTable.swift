@@ -26,7 +26,7 @@ struct RenewalTable {
             rows = []
             return
         }
-        let load = try await store.grants()
+        let load = try await store.sharedGrants()
         let set = Set(summaries.filter { $0.version > 0 }.map(\.name))
         rows = configuration.renewedTokens.sorted { $0.key < $1.key }.map { name, renewal in
             let state = RenewalState(

@@ -25,7 +25,7 @@ extension Doctor {
                 isUntouched: true
             )
             load = try await store.load()
-            if let sealed = store as? SealedTokenStore { seeds = (try? await sealed.grants()) ?? seeds }
+            if let sealed = store as? SealedTokenStore { seeds = (try? await sealed.sharedGrants()) ?? seeds }
             summaries = (try? await store.list()) ?? []
             trust = await self.trust(in: store)
         } catch {
@@ -66,7 +66,7 @@ extension Doctor {
         // The first renewal makes it.
         if case .sqlite(let path, _) = state.settings, FileStatus(path) == nil { return GrantLoad() }
         do {
-            return try await RenewalAssembly.store(configuration, isUntouched: true)?.grants() ?? GrantLoad()
+            return try await RenewalAssembly.store(configuration, isUntouched: true)?.sharedGrants() ?? GrantLoad()
         } catch {
             let error = error as? TokenError
             findings.append(.store(state.name.text, error?.message ?? "cannot be read", hint: error?.hint))

@@ -20,23 +20,10 @@ extension SealedTokenStore {
     ///
     /// - Parameter known: the revisions of what was read before: what still has its revision is not read again.
     package func grants(beyond known: [GrantKey: Int64] = [:]) async throws(TokenError) -> GrantLoad {
-        try await database.use(.reading) { rows throws(TokenError) in
-            _ = try binding(rows)
-            _ = try ends(rows)
-            var load = GrantLoad()
-            for (name, revision) in try rows.grantHeads() {
-                guard let key = GrantKey(rowName: name) else { continue }
-                if known[key] == revision {
-                    load.revisions[key] = revision
-                    continue
-                }
-                do throws(TokenError) {
-                    load.grants[key] = try record(key, rows)
-                    load.revisions[key] = revision
-                } catch {
-                    load.problems[key] = error
-                }
-            }
+        try await read { rows throws(TokenError) in
+            let heads = try grantHeads(rows)
+            var load = read(heads.lazy.filter { known[$0.key] != $0.revision }.map(\.key), rows)
+            for (key, revision) in heads where load.problems[key] == nil { load.revisions[key] = revision }
             for key in known.keys where load.revisions[key] == nil && load.problems[key] == nil {
                 load.problems[key] = Self.tampered(key.description, "its head is gone")
             }
@@ -44,17 +31,38 @@ extension SealedTokenStore {
         }
     }
 
+    /// The grants that belong to nobody: of many people's, none is read.
+    package func sharedGrants() async throws(TokenError) -> GrantLoad {
+        try await read { rows throws(TokenError) in
+            read(try grantHeads(rows).lazy.map(\.key).filter { $0.owner == nil }, rows)
+        }
+    }
+
     /// Some grants, in one reading.
     package func grants(of keys: [GrantKey]) async throws(TokenError) -> GrantLoad {
+        try await read { rows in read(keys, rows) }
+    }
+
+    private func read(_ body: @escaping @Sendable (TokenRows) throws(TokenError) -> GrantLoad) async throws(TokenError)
+        -> GrantLoad
+    {
         try await database.use(.reading) { rows throws(TokenError) in
             _ = try binding(rows)
             _ = try ends(rows)
-            var load = GrantLoad()
-            for key in keys {
-                do throws(TokenError) { load.grants[key] = try record(key, rows) } catch { load.problems[key] = error }
-            }
-            return load
+            return try body(rows)
         }
+    }
+
+    private func grantHeads(_ rows: TokenRows) throws(TokenError) -> [(key: GrantKey, revision: Int64)] {
+        try rows.grantHeads().compactMap { name, revision in GrantKey(rowName: name).map { ($0, revision) } }
+    }
+
+    private func read(_ keys: some Sequence<GrantKey>, _ rows: TokenRows) -> GrantLoad {
+        var load = GrantLoad()
+        for key in keys {
+            do throws(TokenError) { load.grants[key] = try record(key, rows) } catch { load.problems[key] = error }
+        }
+        return load
     }
 
     /// Takes the right to renew a grant. Who holds it already may take it again.
@@ -65,11 +73,7 @@ extension SealedTokenStore {
             rows throws(TokenError) -> (LeaseOutcome, Int64) in
             try bindIfNew(by: holder, rows)
             let now = try rows.sql.now() ?? clock.now().microseconds
-            let found = try trustedHead(of: key.rowName, rows)
-            if found == nil, try rows.grantHeads().count >= Self.maximumGrants {
-                throw TokenError(.limit, "the store holds \(Self.maximumGrants) grants and takes no more")
-            }
-            var head = found ?? TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: now)
+            var head = try head(of: key, rows)
             let open = try rows.events(of: key.rowName, limit: Self.countedLeases)
                 .prefix { $0.event.action == Self.leaseAction }.map(\.event)
             if let newest = open.first, newest.actor != holder, let end = Int64(newest.note), now < end,
@@ -125,13 +129,10 @@ extension SealedTokenStore {
     package func take(_ grant: KeptGrant, as key: GrantKey, by actor: String) async throws(TokenError) -> Int {
         let (version, revision) = try await database.use(.changing) { rows throws(TokenError) -> (Int64, Int64) in
             try bindIfNew(by: actor, rows)
-            let found = try trustedHead(of: key.rowName, rows)
-            if let found, found.current > 0,
-                try self.grant(key, found.current, rows).payload == grant.payload
-            {
-                return (found.current, found.revision)
+            let head = try head(of: key, rows)
+            if head.current > 0, try self.grant(key, head.current, rows).payload == grant.payload {
+                return (head.current, head.revision)
             }
-            let head = found ?? TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: 0)
             return try put(grant, head, Self.importAction, actor, rows)
         }
         seen.saw(key.rowName, at: revision)
@@ -185,6 +186,15 @@ extension SealedTokenStore {
         head = try record(action, &head, try TokenChange(actor: actor, note: plain), rows)
         try rows.removeEvents(of: head.name, through: head.revision - Self.keptGrantEvents)
         return head
+    }
+
+    /// The head of a grant, or of one that begins, for which there has to be room.
+    private func head(of key: GrantKey, _ rows: TokenRows) throws(TokenError) -> TokenHead {
+        if let found = try trustedHead(of: key.rowName, rows) { return found }
+        guard try rows.grantHeads().count < Self.maximumGrants else {
+            throw TokenError(.limit, "the store holds \(Self.maximumGrants) grants and takes no more")
+        }
+        return TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: 0)
     }
 
     private func held(_ lease: GrantLease, _ rows: TokenRows) throws(TokenError) -> TokenHead {

@@ -26,7 +26,7 @@ package struct ServedTokens: TokenStore {
     }
 
     package func load() async throws(TokenError) -> TokenLoad {
-        try await store.load().serving(try await state.grants(), of: names, at: clock.now())
+        try await store.load().serving(try await state.sharedGrants(), of: names, at: clock.now())
     }
 
     package func changeStamp() async throws(TokenError) -> TokenChangeStamp? {

@@ -21,7 +21,7 @@ package struct WithheldSeeds: TokenStore {
     package func load() async throws(TokenError) -> TokenLoad {
         var load = try await store.load()
         for state in states {
-            guard let grants = try? await state.grants() else { continue }
+            guard let grants = try? await state.sharedGrants() else { continue }
             load = load.withholding(seedsOf: grants, except: declared)
         }
         return load

@@ -181,6 +181,36 @@ import Testing
         await renewer.tick()
     }
 
+    /// The shared tokens are read anew with each change of the store, of which many people make many.
+    @Test func `the shared grants are read without those of people`() async throws {
+        let store = try store()
+        _ = try await store.take(grant("of-ann", of: "ann"), as: try key("ann"), by: "ann")
+        _ = try await store.take(grant("shared", of: "nobody"), as: GrantKey(notion), by: "ann")
+        try fixture.sql("UPDATE token_versions SET sealed = zeroblob(80) WHERE name LIKE '*grant notion ann'")
+        let load = try await store.sharedGrants()
+        #expect(Set(load.grants.keys) == [GrantKey(notion)])
+        #expect(load.problems.isEmpty)
+        #expect(try await store.grants().problems.keys.map(\.owner?.text) == ["ann"])
+    }
+
+    /// One grant too many would have every reading refuse the whole store.
+    @Test func `a full store takes no further grant, and goes on with those that it has`() async throws {
+        let store = try store()
+        _ = try await store.take(grant("of-ann", of: "ann"), as: try key("ann"), by: "ann")
+        try fixture.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < \(SealedTokenStore.maximumGrants))
+            INSERT INTO token_heads SELECT '*grant other ' || i, 1, 1, 1, 0, zeroblob(40) FROM n
+            """
+        )
+        await #expect(throws: TokenError.self) {
+            try await store.take(grant("of-bob", of: "bob"), as: try key("bob"), by: "bob")
+        }
+        await #expect(throws: TokenError.self) { try await store.lease(try key("bob"), by: "bob") }
+        #expect(try await store.take(grant("again", of: "ann"), as: try key("ann"), by: "ann") == 2)
+        #expect(try await store.grants(of: [try key("ann")]).grants.count == 1)
+    }
+
     @Test func `personal tokens are served for the time that the configuration says while the store is down`()
         async throws
     {
