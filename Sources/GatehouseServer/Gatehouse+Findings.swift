@@ -24,6 +24,7 @@ extension Gatehouse {
         facts.store = source.refresher.state
         facts.storeName = source.name.text
         facts.served = live.tokens.tokens.mapValues(\.version)
+        facts.personal = Set(live.tokens.personal.fallsBack.keys)
         let renewed = renewals.source
         facts.renewals = renewed.renewer?.states ?? [:]
         facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)

@@ -24,6 +24,7 @@ import Testing
 
     private var routes: [Route] = []
     private var served: [TokenName: Int] = [:]
+    private var personal: Set<TokenName> = []
     private var files: [Finding] = []
 
     private func readiness(isDraining: Bool = false, isListening: Bool = true) -> Readiness {
@@ -35,6 +36,7 @@ import Testing
         facts.audit = audit
         facts.routes = routes
         facts.served = served
+        facts.personal = personal
         facts.files = files
         facts.uptime = .seconds(60)
         facts.isDraining = isDraining
@@ -132,6 +134,14 @@ import Testing
         served = [:]
         #expect(missing(readiness()) == ["routes"])
         #expect(readiness().json.text.hasPrefix(#"{"ready":false,"#))
+    }
+
+    @Test mutating func `a route whose token each person has lacks none`() throws {
+        routes = [try Self.route("coda")]
+        #expect(readiness().state == .missing)
+        personal = [try TokenName(parsing: "coda")]
+        #expect(readiness().state == .ready)
+        #expect(readiness().findings.isEmpty)
     }
 
     @Test mutating func `readiness names a file that was replaced behind its mount`() throws {

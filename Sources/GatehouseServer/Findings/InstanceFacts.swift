@@ -20,6 +20,8 @@ struct InstanceFacts: Sendable {
     var storeName = ""
     /// The versions of the tokens that are served.
     var served: [TokenName: Int] = [:]
+    /// Tokens that each person has. Who lacks one is asked to connect it: nothing is missing then.
+    var personal: Set<TokenName> = []
     /// Tokens that renew themselves.
     var renewals: [TokenName: RenewalState] = [:]
     /// The renewed tokens that an operator begins, by setting a refresh token.
@@ -39,7 +41,9 @@ struct InstanceFacts: Sendable {
     var files: [Finding] = []
 
     /// Tokens that a route injects and that are not served.
-    func missing(_ route: Route) -> [TokenName] { route.tokens.filter { served[$0] == nil }.sorted() }
+    func missing(_ route: Route) -> [TokenName] { route.tokens.filter(isMissing).sorted() }
+
+    private func isMissing(_ token: TokenName) -> Bool { served[token] == nil && !personal.contains(token) }
 
     /// Everything that is wrong or soon will be. Empty when all is well.
     var findings: [Finding] {
@@ -109,7 +113,8 @@ struct InstanceFacts: Sendable {
     private var tokenFindings: [Finding] {
         // A store that was never read says nothing of its tokens.
         guard store.lastSuccess != nil else { return [] }
-        return users.filter { renewals[$0.key] == nil }.sorted { $0.key < $1.key }.map { name, routes in
+        let stored = users.filter { renewals[$0.key] == nil && (served[$0.key] != nil || isMissing($0.key)) }
+        return stored.sorted { $0.key < $1.key }.map { name, routes in
             .token(
                 name,
                 problem: store.problems.first { $0.name == name }?.error,
