@@ -18,6 +18,16 @@ enum ConnectFields {
         RenewalFields.issuer(),
         "The authorization server's token endpoint, where it is not discovered; with `authorize_url`."
     )
+    static let revokeURL = Field(
+        "revoke_url",
+        RenewalFields.issuer(),
+        "Where tokens are taken back (RFC 7009); beside `token_url` alone. Without it a disconnected token lives on at the vendor."
+    )
+    static let issuer = Field(
+        "issuer",
+        RenewalFields.text("an issuer", 512),
+        "The `iss` of the server's answers (RFC 9207); beside `token_url` alone. An answer that names another, or none, is refused."
+    )
     static let client = Field(
         "client",
         ClientFields.shape,
@@ -43,7 +53,8 @@ enum ConnectFields {
                 ConnectSettings.Kind.oauth,
                 "At an authorization server: authorization code with PKCE (RFC 7636).",
                 [
-                    resource.form, authorizeURL.form, tokenURL.form, RenewalFields.scopes.form, client.form,
+                    resource.form, authorizeURL.form, tokenURL.form, revokeURL.form, issuer.form,
+                    RenewalFields.scopes.form, client.form,
                     RenewalFields.authorities.form,
                 ]
             ) { keys, decoding in oauth(&keys, decoding).map { .oauth($0) } },
@@ -63,6 +74,8 @@ enum ConnectFields {
         let resource = keys.read(resource)
         let authorize = keys.read(authorizeURL)
         let token = keys.read(tokenURL)
+        let revoke = keys.read(revokeURL)
+        let issuer = keys.read(issuer)
         let scopes = keys.read(RenewalFields.scopes)
         let client = keys.read(client)
         let authorities = keys.read(RenewalFields.authorities)
@@ -70,6 +83,14 @@ enum ConnectFields {
             let one = keys.has(authorizeURL.key) ? authorizeURL.key : tokenURL.key
             let other = keys.has(authorizeURL.key) ? tokenURL.key : authorizeURL.key
             decoding.error("'\(one)' needs '\(other)'", at: keys.place(ofKey: one))
+            return nil
+        }
+        for key in [revokeURL.key, Self.issuer.key] where keys.has(key) && !keys.has(tokenURL.key) {
+            decoding.error(
+                "'\(key)' is for a server whose addresses the file names",
+                at: keys.place(ofKey: key),
+                hint: "leave it out: the server's metadata says it"
+            )
             return nil
         }
         guard keys.has(Self.resource.key) || keys.has(tokenURL.key) else {
@@ -81,10 +102,13 @@ enum ConnectFields {
             return nil
         }
         guard let scopes, let client, (resource != nil) == keys.has(Self.resource.key),
-            (token != nil) == keys.has(tokenURL.key), (authorize != nil) == keys.has(authorizeURL.key)
+            (token != nil) == keys.has(tokenURL.key), (authorize != nil) == keys.has(authorizeURL.key),
+            (revoke != nil) == keys.has(revokeURL.key), (issuer != nil) == keys.has(Self.issuer.key)
         else { return nil }
         var server = OAuthSettings.Server.discovered
-        if let authorize, let token { server = .told(authorize: authorize, token: token) }
+        if let authorize, let token {
+            server = .told(ToldServer(authorize: authorize, token: token, revoke: revoke, issuer: issuer))
+        }
         if server != .discovered, client == .dynamic {
             decoding.error(
                 "a client registers itself where the server is discovered: told addresses say nothing of registration",

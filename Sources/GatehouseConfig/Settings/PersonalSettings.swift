@@ -43,7 +43,7 @@ package struct OAuthSettings: Hashable, Sendable {
     package enum Server: Hashable, Sendable {
         /// The protected resource names it (RFC 9728).
         case discovered
-        case told(authorize: WebURL, token: WebURL)
+        case told(ToldServer)
     }
 
     /// The client that asks it.
@@ -67,9 +67,21 @@ package struct OAuthSettings: Hashable, Sendable {
     package var hosts: Set<String> {
         var hosts: Set<String> = []
         if let resource { hosts.insert(resource.host) }
-        if case .told(let authorize, let token) = server { hosts.formUnion([authorize.host, token.host]) }
+        if case .told(let told) = server {
+            hosts.formUnion([told.authorize, told.token, told.revoke].compactMap(\.?.host))
+        }
         return hosts
     }
+}
+
+/// An authorization server whose addresses the file names.
+package struct ToldServer: Hashable, Sendable {
+    package let authorize: WebURL
+    package let token: WebURL
+    /// Nil where tokens cannot be taken back (RFC 7009).
+    package let revoke: WebURL?
+    /// The `iss` of its answers (RFC 9207); nil where they need not name it.
+    package let issuer: String?
 }
 
 /// A client that an operator has registered.

@@ -36,8 +36,16 @@ package enum ConnectAssembly {
 
     private static func server(_ oauth: OAuthSettings) -> OAuthConnection.Server {
         switch (oauth.server, oauth.resource) {
-        case (.told(let authorize, let token), let resource):
-            .told(OAuthConnection.Told(authorization: authorize, token: token, resource: resource?.text))
+        case (.told(let told), let resource):
+            .told(
+                OAuthConnection.Told(
+                    authorization: told.authorize,
+                    token: told.token,
+                    revocation: told.revoke,
+                    issuer: told.issuer,
+                    resource: resource?.text
+                )
+            )
         case (.discovered, let resource?): .discovered(from: resource)
         case (.discovered, nil): preconditionFailure("the configuration names what a server is discovered from")
         }

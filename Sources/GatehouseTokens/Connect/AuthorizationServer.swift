@@ -26,7 +26,7 @@ package struct AuthorizationServer: Sendable, Hashable {
         registration = nil
         revocation = told.revocation
         userinfo = nil
-        namesIssuer = false
+        namesIssuer = told.issuer != nil
         takesDocuments = nil
         authentications = []
         resource = told.resource

@@ -79,9 +79,14 @@ extension ClientAuthentication {
 
 /// The answer of a registration endpoint (RFC 7591 section 3.2.1).
 struct RegistrationAnswer {
+    /// The year 2286: what a server says beyond it is no time.
+    private static let latestEnd: Int64 = 9_999_999_999
+
     private var id: String?
     private var secret: Secret?
     private var method: String?
+    /// Seconds since 1970; nil for a secret without an end.
+    private var secretEnd: Int64?
 
     init(_ body: CurlBody) throws(ConnectFailure) {
         let answer: RegistrationAnswer? = body.withUnsafeBytes { bytes in
@@ -106,6 +111,8 @@ struct RegistrationAnswer {
             case .string where member == "client_id": id = try scanner.string().text
             case .string where member == "client_secret": secret = TokenAnswer.secret(try scanner.string())
             case .string where member == "token_endpoint_auth_method": method = try scanner.string().text
+            case .number where member == "client_secret_expires_at":
+                secretEnd = try scanner.number().integer.flatMap { $0 > 0 ? min($0, Self.latestEnd) : nil }
             case _: try scanner.skip()
             }
         }
@@ -134,7 +141,8 @@ struct RegistrationAnswer {
             id: id,
             secret: authentication == ClientAuthentication.none ? nil : secret,
             authentication: authentication,
-            redirects: redirects
+            redirects: redirects,
+            expiresAt: secretEnd.map { Timestamp(seconds: $0) }
         )
     }
 }

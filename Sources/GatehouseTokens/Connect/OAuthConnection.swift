@@ -12,7 +12,7 @@ package struct OAuthConnection: Sendable {
         package let authorization: WebURL
         package let token: WebURL
         package let revocation: WebURL?
-        /// The `iss` of its answers (RFC 9207); nil where nobody has said.
+        /// The `iss` of its answers (RFC 9207); nil where they need not name it.
         package let issuer: String?
         /// The server that the token is for (RFC 8707).
         package let resource: String?

@@ -6,7 +6,11 @@ struct PersonalClient: Sendable {
     let connection: OAuthConnection
     let store: SealedTokenStore
     let holder: String
+    let clock: any WallClock
     let send: IssuerRequest.Send
+
+    /// A client whose secret ends sooner is registered anew, so that it still can fetch what it asks for.
+    private static let leastLife: Duration = .seconds(3600)
 
     /// The client for a new grant. One that registers itself does so once for a server and the pages of the token.
     ///
@@ -25,7 +29,7 @@ struct PersonalClient: Sendable {
             let page = pages.first ?? ""
             return OAuthClient(id: ClientDocument(page: page).url, secret: nil, authentication: .none)
         case .dynamic:
-            if let kept = try await kept(), Self.fits(kept, server, pages) { return kept.client }
+            if let kept = try await kept(), fits(kept, server, pages) { return kept.client }
             return try await register(at: server, pages: pages)
         }
     }
@@ -72,7 +76,7 @@ struct PersonalClient: Sendable {
         } catch {
             throw ConnectFailure(error)
         }
-        if case .client(let kept)? = lease.kept, Self.fits(kept, server, pages) {
+        if case .client(let kept)? = lease.kept, fits(kept, server, pages) {
             try await release(lease, why: "")
             return kept.client
         }
@@ -104,9 +108,10 @@ struct PersonalClient: Sendable {
         }
     }
 
-    /// Whether a client is that server's, and may send people back to the present page.
-    private static func fits(_ client: RegisteredClient, _ server: AuthorizationServer, _ pages: [String]) -> Bool {
+    /// Whether a client is that server's, lives for a while, and may send people back to the present page.
+    private func fits(_ client: RegisteredClient, _ server: AuthorizationServer, _ pages: [String]) -> Bool {
         let redirect = (pages.first ?? "") + AuthorizationRequest.callback
+        if let end = client.expiresAt, end <= clock.now() + Self.leastLife { return false }
         return client.issuer == server.issuer && client.redirects.contains(redirect)
     }
 }

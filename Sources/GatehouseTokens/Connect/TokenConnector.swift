@@ -296,7 +296,7 @@ package struct TokenConnector: Sendable {
     }
 
     private func client(of token: TokenName, by connection: OAuthConnection) -> PersonalClient {
-        PersonalClient(token: token, connection: connection, store: store, holder: holder, send: send)
+        PersonalClient(token: token, connection: connection, store: store, holder: holder, clock: clock, send: send)
     }
 
     private static func actor(_ person: Person) -> String { person.email.isEmpty ? person.owner.text : person.email }

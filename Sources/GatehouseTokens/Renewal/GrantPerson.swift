@@ -43,19 +43,23 @@ package struct RegisteredClient: Sendable {
     package let authentication: ClientAuthentication
     /// The addresses that the server sends people back to: another one needs another registration.
     package let redirects: [String]
+    /// The end of its secret (RFC 7591 section 3.2.1); nil for one without an end.
+    package let expiresAt: Timestamp?
 
     package init(
         issuer: String,
         id: String,
         secret: Secret?,
         authentication: ClientAuthentication,
-        redirects: [String]
+        redirects: [String],
+        expiresAt: Timestamp? = nil
     ) {
         self.issuer = issuer
         self.id = id
         self.secret = secret
         self.authentication = authentication
         self.redirects = redirects
+        self.expiresAt = expiresAt
     }
 
     package var client: OAuthClient {

@@ -79,7 +79,7 @@ extension KeptGrant {
     /// The format of what is sealed: the prefix, and ``Framing``'s fields. In a usable one: 1, access, refresh (length 0: none), issued, expires,
     /// seed. In one that needs connecting: 0, why, seed. Behind either, in a personal one: address, account, connected, and if a server gave it: issuer,
     /// token endpoint, revocation endpoint (length 0: none), client. In a client: 2, issuer, id, secret (length 0: none), its
-    /// authentication, its redirect addresses with a space between.
+    /// authentication, its redirect addresses with a space between, and if its secret ends, when.
     private static let prefix = Array("GHG1".utf8)
 
     /// The bytes that are sealed.
@@ -106,6 +106,7 @@ extension KeptGrant {
             if let secret = client.secret { secret.withUnsafeBytes { fields.append($0) } } else { fields.append([]) }
             fields.append(client.authentication.rawValue)
             fields.append(client.redirects.joined(separator: " "))
+            if let end = client.expiresAt { fields.append(end.microseconds) }
         }
         var bytes = fields.bytes
         defer { bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } } }
@@ -145,15 +146,18 @@ extension KeptGrant {
             case 2:
                 guard let issuer = fields.text(), let id = fields.text(), let secret = fields.next(),
                     let authentication = fields.text().flatMap(ClientAuthentication.init(rawValue:)),
-                    let redirects = fields.text(), fields.isAtEnd
+                    let redirects = fields.text()
                 else { return nil }
+                let end = fields.isAtEnd ? nil : fields.number()
+                guard fields.isAtEnd else { return nil }
                 return .client(
                     RegisteredClient(
                         issuer: issuer,
                         id: id,
                         secret: secret.isEmpty ? nil : Secret(secret),
                         authentication: authentication,
-                        redirects: redirects.split(separator: " ").map(String.init)
+                        redirects: redirects.split(separator: " ").map(String.init),
+                        expiresAt: end.map { Timestamp(microseconds: $0) }
                     )
                 )
             case _: return nil

@@ -245,6 +245,56 @@ import Testing
         #expect(try await fixture.begin(by: connection)["client_id"] == "c-1")
     }
 
+    @Test func `a client whose secret ends registers itself anew in time`() async throws {
+        let fixture = try ConnectorFixture(metadata: #","registration_endpoint":"https://idp.example/register""#)
+        func register(_ id: String, endingIn seconds: Int64) {
+            let end = (fixture.clock.now() + .seconds(seconds)).microseconds / 1_000_000
+            let body = #"{"client_id":"\#(id)","client_secret":"s","client_secret_expires_at":\#(end)}"#
+            fixture.wire.answer("https://idp.example/register", .init(201, body))
+        }
+        let connection = try fixture.connection(.dynamic)
+        register("c-1", endingIn: 86_400)
+        #expect(try await fixture.begin(by: connection)["client_id"] == "c-1")
+        register("c-2", endingIn: 172_800)
+        #expect(try await fixture.begin(by: connection)["client_id"] == "c-1")
+        fixture.clock.advance(by: .seconds(86_400 - 3600))
+        #expect(try await fixture.begin(by: connection)["client_id"] == "c-2")
+    }
+
+    @Test func `a server that is told takes tokens back, and names itself`() async throws {
+        let fixture = try ConnectorFixture()
+        fixture.wire.answer("https://vendor.example/token", .init(200, #"{"access_token":"at","refresh_token":"rt"}"#))
+        fixture.wire.answer("https://vendor.example/revoke", .init(200, ""))
+        let connection = OAuthConnection(
+            server: .told(
+                OAuthConnection.Told(
+                    authorization: try WebURL(parsing: "https://vendor.example/authorize"),
+                    token: try WebURL(parsing: "https://vendor.example/token"),
+                    revocation: try WebURL(parsing: "https://vendor.example/revoke"),
+                    issuer: "https://vendor.example"
+                )
+            ),
+            client: .registered(OAuthClient(id: "gatehouse", secret: nil, authentication: .none))
+        )
+        for iss in ["", "&iss=https%3A%2F%2Fvendor.example%2F"] {
+            let state = try #require(try await fixture.begin(by: connection)["state"])
+            let refused = await failure {
+                _ = try await fixture.finish("code=1&state=\(state)\(iss)", by: connection)
+            }
+            #expect(refused?.code == .mixedUpIssuer)
+        }
+        let state = try #require(try await fixture.begin(by: connection)["state"])
+        _ = try await fixture.finish("code=1&state=\(state)&iss=https%3A%2F%2Fvendor.example", by: connection)
+        let ending = try await fixture.connector.end(
+            ConnectorFixture.token,
+            of: ConnectorFixture.ada,
+            by: connection
+        )
+        #expect(ending == .revoked)
+        let revoked = fixture.wire.requests.filter { $0.hasPrefix("POST https://vendor.example/revoke\n") }
+        #expect(revoked.count == 2)
+    }
+
     @Test func `a server that registers nobody is said`() async throws {
         let fixture = try ConnectorFixture()
         let connection = try fixture.connection(.dynamic)
