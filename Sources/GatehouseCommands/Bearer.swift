@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -52,6 +53,7 @@ struct Bearer: AsyncParsableCommand {
             let (text, summary) = try await BearerAssembly.store(configuration, keys: keys)
                 .issue(name, for: Set(routes), lasting: try duration(), change)
             show(text, summary)
+            await Bearer.record(.bearerIssue, summary, by: change, configuration)
         }
 
         private func duration() throws -> Duration {
@@ -116,8 +118,22 @@ struct Bearer: AsyncParsableCommand {
             let change = try TokenChange(actor: Token.Record.user)
             let configuration = try file.load(needing: [.store, .audit])
             let store = BearerAssembly.store(configuration, keys: try await InstanceKeys(configuration))
-            BearerTable.show(try await store.revoke(name, change), json: form.json)
+            let revoked = try await store.revoke(name, change)
+            BearerTable.show(revoked, json: form.json)
+            for summary in revoked { await Bearer.record(.bearerRevoke, summary, by: change, configuration) }
         }
+    }
+
+    private static func record(
+        _ action: AuditChange.Action,
+        _ summary: BearerSummary,
+        by change: TokenChange,
+        _ configuration: Configuration
+    ) async {
+        var event = AuditChange(action, by: .operator(change.actor))
+        let routes = summary.routes.map(\.text).sorted().joined(separator: ", ")
+        event.target = "\(summary.name) (\(summary.id)) for \(routes) until \(summary.expiresAt.rfc3339)"
+        await Token.record(event, configuration)
     }
 
     private static var shortest: DurationText { DurationText(BearerStore.lifetimeRange.lowerBound) }

@@ -6,7 +6,11 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Validate the configuration.",
         discussion:
-            "Prints nothing and exits 0, or says everything that is wrong and exits 78. A warning leaves the file usable."
+            """
+            Prints nothing and exits 0, or says everything that is wrong and exits 78. A warning leaves the file usable. With --against it \
+            prints what the file changes: a line with + for what callers gain, with - for what they lose, with ~ for what stands behind a \
+            route. It then exits 1 when there is a line with + or ~, for CI.
+            """
     )
 
     @OptionGroup var file: ConfigurationOption
@@ -18,7 +22,19 @@ struct Check: ParsableCommand {
     @Flag(name: .long, help: "Take warnings for errors.")
     var strict = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Say who gains and who loses what over this file.", valueName: "path"),
+        completion: .file()
+    )
+    var against: String?
+
+    func validate() throws {
+        guard against == nil || !print else { throw ValidationError("--print and --against exclude each other") }
+    }
+
     func run() throws {
+        if let against { return try compare(to: against) }
         let outcome: Result<Configuration, ConfigurationError>
         do throws(ConfigurationError) {
             outcome = .success(try read())
@@ -34,6 +50,31 @@ struct Check: ParsableCommand {
         case .failure(let error):
             throw CommandFailure(error)
         }
+    }
+
+    private func compare(to path: String) throws {
+        let old = try ConfigurationOption.load(path, warn: { _ in })
+        let comparison: AccessComparison
+        do throws(ConfigurationError) { comparison = AccessComparison(from: old, to: try read()) } catch {
+            throw CommandFailure(error)
+        }
+        let lists = [
+            ("gains", "+", comparison.gains.map(\.description)), ("losses", "-", comparison.losses.map(\.asLoss)),
+            ("changes", "~", comparison.changes.map(\.description)),
+        ]
+        if form.json {
+            var json = JSONText()
+            json.object { json in
+                for (name, _, lines) in lists {
+                    json.array(name) { list in for line in lines { list.string(nil, line) } }
+                }
+            }
+            Terminal.print(json)
+        } else {
+            for (_, mark, lines) in lists { for line in lines { Terminal.print("\(mark) \(line)".visible) } }
+        }
+        // The lines say why.
+        guard comparison.gains.isEmpty, comparison.changes.isEmpty else { throw CommandFailure(.failed, lines: []) }
     }
 
     private func read() throws(ConfigurationError) -> Configuration {

@@ -6,13 +6,25 @@ internal import GatehouseServer
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say whether a principal may use a route or make a call, and which grant decides.",
-        discussion: "Exits 0 when it may, and 1 when not. A denial lists the grants that there are."
+        discussion: """
+            Exits 0 when it may, and 1 when not. A denial lists the grants that there are. With --replay it asks about the past messages of \
+            the audit instead, says which of them this file would decide otherwise, and exits 1 when it would any: for a file that is not in \
+            force yet, name it with --config.
+            """
     )
 
     @OptionGroup var file: ConfigurationOption
     @OptionGroup var form: FormOption
     @Option(name: .long, help: "The route, by name.", completion: Completions.routes)
-    var route: String
+    var route: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Judge the messages since then, as in 24h, 7d or 2026-11-23T09:00:00Z; --route takes those of one route alone.",
+            valueName: "since"
+        )
+    )
+    var replay: String?
     @Option(name: .long, help: "A person's e-mail address.")
     var email: String?
     @Option(name: .long, help: "A service token's client id.")
@@ -27,6 +39,13 @@ struct Explain: ParsableCommand {
     var resource: String?
 
     func validate() throws {
+        if replay != nil {
+            guard [email, serviceToken, subject, tool, prompt, resource].allSatisfy({ $0 == nil }) else {
+                throw ValidationError("--replay asks about everybody and every target that the audit has")
+            }
+            return
+        }
+        guard route != nil else { throw ValidationError("name the route: --route") }
         guard (email == nil) != (serviceToken == nil) else {
             throw ValidationError("name one principal: --email or --service-token")
         }
@@ -37,8 +56,9 @@ struct Explain: ParsableCommand {
     }
 
     func run() throws {
+        if let replay { return try judge(since: replay) }
         let configuration = try file.load(needing: [.access, .routes])
-        let found = try configuration.route(named: route)
+        let found = try configuration.route(named: route ?? "")
         let principal =
             email.map { Principal(kind: .user, name: $0, subject: subject ?? "") }
             ?? Principal(kind: .service, name: serviceToken ?? "")

@@ -67,6 +67,9 @@ extension Gatehouse {
             switch verdict {
             case .take:
                 try await take(new)
+                if !outcome.changes.isEmpty {
+                    for event in ReloadEvents.events(comparison, outcome.changes) { record(event) }
+                }
                 outcome.warnings += lackingTokens(new)
                 said(outcome, new)
                 return outcome
@@ -114,7 +117,9 @@ extension Gatehouse {
     /// Tokens that the new file needs and the store does not have, in the words of the findings.
     private func lackingTokens(_ new: Configuration) -> [String] {
         let served = live.tokens
-        let lacking = new.tokenNames.filter { served.tokens[$0] == nil && !served.renewed.contains($0) }
+        let lacking = new.tokenNames.subtracting(new.personalTokens.keys).filter {
+            served.tokens[$0] == nil && !served.renewed.contains($0)
+        }
         return lacking.sorted().map { name in
             let users = new.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
             let finding = Finding.token(name, version: nil, routes: users, now: SystemClock().now())

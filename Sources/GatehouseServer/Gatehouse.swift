@@ -25,6 +25,8 @@ package final class Gatehouse: Sendable {
     let path: String?
     /// The last configuration that was taken; ``configuration`` is the one that the start read.
     let inForce: Mutex<Configuration>
+    /// Puts an event of kind `change` into the audit.
+    let record: @Sendable (AuditChange) -> Void
     let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
     let reloadGate = Mutex(ReloadGate())
     /// Nil until the listeners stand.
@@ -125,6 +127,7 @@ package final class Gatehouse: Sendable {
             return try audit.lane(for: index, loop: AuditAssembly.laneLoop(eventLoop))
         }
         let record = AuditAssembly.changes(eventLoops[0], lanes[0])
+        self.record = record
         let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })

@@ -60,6 +60,42 @@ struct ChangeCommandTests {
         #expect(unknown.exit == 64 && unknown.errors.contains("request or change"), "\(unknown)")
     }
 
+    @Test func `keys, stores and bearers are recorded too`() async throws {
+        let fixture = try await prepared()
+        func succeed(_ config: String, _ arguments: String..., input: String = "") async throws {
+            let outcome = try await fixture.run(
+                arguments + ["--config", "\(fixture.path)/\(config)"],
+                input: input
+            )
+            #expect(outcome.exit == 0, "\(arguments): \(outcome)")
+        }
+        try await succeed("gatehouse.yaml", "token", "set", "coda", input: "one-7f3a")
+        try await succeed("gatehouse.yaml", "store", "migrate", "sealed", "second", "--dry-run")
+        try await succeed("gatehouse.yaml", "store", "migrate", "sealed", "second")
+        // Nothing was copied, so nothing is recorded.
+        try await succeed("gatehouse.yaml", "store", "migrate", "sealed", "second")
+        try await succeed("breakglass.yaml", "bearer", "issue", "night", "--routes", "coda")
+        try await succeed("breakglass.yaml", "bearer", "revoke", "night")
+        #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key2").exit == 0)
+        try await succeed("rotating.yaml", "key", "rotate")
+        let outcome = try await fixture.run([
+            "audit", "query", "--kind", "change", "--json", "--config", "\(fixture.path)/rotated.yaml",
+        ])
+        let rows = try #require(
+            try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [[String: Any]]
+        )
+        #expect(
+            rows.map { $0["change"] as? String } == [
+                "token_set", "token_migrate", "bearer_issue", "bearer_revoke", "key_rotate",
+            ]
+        )
+        let targets = rows.compactMap { $0["target"] as? String }
+        #expect(targets.contains("sealed to second"))
+        #expect(targets.contains { $0.hasPrefix("night (") && $0.contains(" for coda until ") })
+        #expect(targets.contains { $0.hasPrefix("sealed: ") && $0.contains("retired ") })
+        #expect(!outcome.output.contains("7f3a") && !outcome.output.contains("gh_"))
+    }
+
     @Test func `nothing is recorded of a change that was not made`() async throws {
         let fixture = try await prepared()
         try await succeed(fixture, "token", "set", "coda", input: "one")

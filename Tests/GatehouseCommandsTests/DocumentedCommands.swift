@@ -55,6 +55,7 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
     static let preparations: [(beginning: String, fails: Bool, commands: String)] = [
         ("gatehouse key generate --out", false, "rm -f secrets/gatehouse_key local.db* phase2.db* phase3.db*"),
         // The file of the test's own reader stands aside for the one that init writes, until that one was checked.
+        ("gatehouse check --config new.yaml", false, "cp gatehouse.yaml new.yaml"),
         ("gatehouse init --defaults", false, "mv gatehouse.yaml own.yaml"),
         ("export CODA_API_TOKEN", false, "mv own.yaml gatehouse.yaml"),
         // The value in the file is a newer one by then.

@@ -134,6 +134,49 @@ import Testing
         #expect(try AccessComparison(from: read(old), to: read(new)).gains.map(\.kind) == [.ungated])
     }
 
+    @Test(arguments: [
+        ("mcp: { paths: [/mcp] }", "mcp: { paths: [/mcp, /sse] }", ["route 'coda': the path /sse may be called"]),
+        ("mcp: { paths: [/mcp] }", "protocol: mcp", ["route 'coda': every path may be called"]),
+        ("mcp: { paths: [/mcp, /sse] }", "mcp: { paths: [/sse] }", []),
+        (
+            "cors: { origins: [\"https://a.example\"] }",
+            "cors: { origins: [\"https://a.example\", \"https://b.example\"] }",
+            ["route 'coda': pages of https://b.example may call it"]
+        ),
+    ])
+    func `paths and pages are access`(old: String, new: String, gains: [String]) throws {
+        #expect(try Self.gains(of: old, new) == gains)
+    }
+
+    @Test func `what stands behind a route is said, and is no gain`() throws {
+        func changes(_ old: String, _ new: String) throws -> [String] {
+            let comparison = try AccessComparison(
+                from: read(Self.yaml(routes: Self.route("coda", old))),
+                to: read(Self.yaml(routes: Self.route("coda", new)))
+            )
+            #expect(comparison.gains.isEmpty && comparison.losses.isEmpty)
+            return comparison.changes.map(\.description)
+        }
+        #expect(
+            try changes("upstream: http://one:8080/x", "upstream: https://two") == [
+                "route 'coda': its requests go to https://two, where they went to http://one:8080/x"
+            ]
+        )
+        #expect(
+            try changes("inject: { X-Key: \"{token}\" }", "inject: { X-Key: \"{token:admin}\" }") == [
+                "route 'coda': its requests carry the token 'admin', where they carried the token 'coda'",
+                "route 'coda': it sets X-Key otherwise",
+            ]
+        )
+        #expect(
+            try changes("protocol: mcp", "inject: { X-User: \"{email}\" }") == [
+                "route 'coda': it sets X-User otherwise"
+            ]
+        )
+        #expect(try changes("inject: { X-User: \"{email}\" }", "inject: { x-user: \"{email}\" }").isEmpty)
+        #expect(try changes("timeouts: { connect: 1s }", "timeouts: { connect: 2s }").isEmpty)
+    }
+
     @Test func `that nobody is asked any more is a gain`() throws {
         let old = Self.yaml(more: "reload: { widening: confirm }", routes: Self.route())
         #expect(

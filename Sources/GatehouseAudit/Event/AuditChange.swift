@@ -15,6 +15,17 @@ package struct AuditChange: Sendable {
         case tokenDisconnect = "token_disconnect"
         /// An operator ended what a person had.
         case tokenForget = "token_forget"
+        /// A token was copied to another store.
+        case tokenMigrate = "token_migrate"
+        case keyRotate = "key_rotate"
+        case keyAdopt = "key_adopt"
+        case bearerIssue = "bearer_issue"
+        case bearerRevoke = "bearer_revoke"
+        /// Another configuration is in force. What it gives, takes and turns elsewhere follows in events of the next three.
+        case configReload = "config_reload"
+        case accessGained = "access_gained"
+        case accessLost = "access_lost"
+        case routeChanged = "route_changed"
     }
 
     /// The author of a change: the columns `principal_kind`, `principal` and `subject`.
@@ -45,7 +56,7 @@ package struct AuditChange: Sendable {
     package var owner: TokenOwner?
     /// The route on whose account it was made; nil where there is none.
     package var route: RouteName?
-    /// The place of the change beside the token: a store's name.
+    /// The place of the change beside the token, as a store's name, or what is changed, in words.
     package var target = ""
 
     package init(_ action: Action, by author: Author) {

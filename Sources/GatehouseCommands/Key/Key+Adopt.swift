@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -20,12 +21,12 @@ extension Key {
         var id: String?
 
         func run() async throws {
-            let id = try await InstanceKeys.adopt(
-                self.id,
-                file.load(needing: [.store, .audit]),
-                at: SystemClock().now()
-            )
+            let configuration = try file.load(needing: [.store, .audit])
+            let id = try await InstanceKeys.adopt(self.id, configuration, at: SystemClock().now())
             Terminal.say("gatehouse: key \(id) opens what was made under it until now")
+            var event = AuditChange(.keyAdopt, by: .operator(Token.Record.user))
+            event.target = "\(id)"
+            await Token.record(event, configuration)
         }
     }
 }

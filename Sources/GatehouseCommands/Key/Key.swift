@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -134,6 +135,7 @@ struct Key: AsyncParsableCommand {
                     Terminal.say("gatehouse: what the audit made before needs of \(id) is kept in the store")
                 }
             }
+            try await record(report.ended.map(\.description), report.rewrapped)
             if report.isContested {
                 throw CommandFailure(
                     "another process goes on sealing under an older key: none is retired",
@@ -147,6 +149,17 @@ struct Key: AsyncParsableCommand {
                     hint: "no key is retired before every row is under the first one"
                 )
             }
+        }
+
+        /// Records what was done, also where not all of it could be.
+        private func record(_ retired: [String], _ rewrapped: Int) async throws {
+            guard !retired.isEmpty || rewrapped > 0 else { return }
+            let configuration = try place.load()
+            let name = try configuration.named(place.store).name.text
+            var event = AuditChange(.keyRotate, by: .operator(Token.Record.user))
+            event.target =
+                "\(name): \(rewrapped) rows, retired \(retired.isEmpty ? "none" : retired.joined(separator: ", "))"
+            await Token.record(event, configuration)
         }
 
         /// Reseals the credentials beside the live store. Those that another machine keeps are issued anew there.

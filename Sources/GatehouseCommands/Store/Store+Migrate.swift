@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatehouseAudit
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
@@ -43,14 +44,16 @@ extension Store {
                     code: .usage
                 )
             }
+            let change = try TokenChange(actor: Token.Record.user, note: "migrated from \(from.name)")
             let rows = try await TokenMigration(
                 from: try StoreAssembly.store(from.settings, names: configuration.tokenNames),
                 to: try StoreAssembly.store(to.settings, names: configuration.tokenNames),
                 only: try only.map { try Token.name($0) },
                 isDryRun: isDryRun,
-                try TokenChange(actor: Token.Record.user, note: "migrated from \(from.name)")
+                change
             ).run()
             show(rows)
+            await record(rows, "\(from.name) to \(to.name)", by: change)
             let failed = rows.count { $0.action == .failed }
             if failed > 0 {
                 throw CommandFailure(
@@ -63,6 +66,20 @@ extension Store {
                     "an env store cannot be written to: its variables are set where Gatehouse is started",
                     hint: "--reveal prints the lines for its environment file"
                 )
+            }
+        }
+
+        /// Only where the whole of the file can be read: migration needs the stores alone.
+        private func record(_ rows: [TokenMigration.Row], _ way: String, by change: TokenChange) async {
+            let copied = rows.filter { $0.action == .create || $0.action == .update }
+            guard !isDryRun, !copied.isEmpty else { return }
+            guard let configuration = try? file.load(needing: [.store, .audit]) else {
+                return Terminal.warning("the audit has no row of this: the file does not say where it is")
+            }
+            for row in copied {
+                var event = AuditChange(.tokenMigrate, by: .operator(change.actor))
+                (event.token, event.version, event.target) = (row.name, row.target, way)
+                await Token.record(event, configuration)
             }
         }
 

@@ -7,10 +7,23 @@ package struct AccessComparison: Sendable {
     package let gains: [AccessGain]
     /// The gains of the change in the other direction.
     package let losses: [AccessGain]
+    /// The differences behind routes that are in both.
+    package let changes: [RouteChange]
 
     package init(from old: Configuration, to new: Configuration) {
         gains = Self.gains(from: old, to: new)
         losses = Self.gains(from: new, to: old)
+        changes = Self.changes(from: old, to: new)
+    }
+
+    private static func changes(from old: Configuration, to new: Configuration) -> [RouteChange] {
+        var seen: Set<Pair> = []
+        return Point.all(of: [old.routes, new.routes]).flatMap { point -> [RouteChange] in
+            guard let before = point.route(in: old.routes), let after = point.route(in: new.routes),
+                RouteComparison.isSame(before, after), seen.insert(Pair(before, after)).inserted
+            else { return [] }
+            return RouteChange.between(before, after)
+        }
     }
 
     static func gains(from old: Configuration, to new: Configuration) -> [AccessGain] {

@@ -13,6 +13,10 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
         case credential
         /// A route serves requests that were not served before.
         case route
+        /// Another path of a route may be called.
+        case path
+        /// The pages of another site may call a route.
+        case origin
         /// Calls are not looked at any more.
         case ungated
         /// Older assertions are accepted.

@@ -6,8 +6,7 @@ enum RouteComparison {
         func gain(_ kind: AccessGain.Kind, _ words: String, loss: String? = nil) -> AccessGain {
             AccessGain(kind: kind, route: new.name.text, words: words, loss: loss)
         }
-        // The same upstream under another name, or another one under the same, is the same thing to its callers.
-        guard let old, old.name == new.name || old.upstream == new.upstream else {
+        guard let old, isSame(old, new) else {
             return [
                 gain(.route, "\(callers(of: new.policy)) may use \(point.host)\(point.path.text), which was not served")
             ]
@@ -16,6 +15,13 @@ enum RouteComparison {
             .map { gain(.audience, "assertions for the audience \($0) are accepted") }
         for credential in new.credentials.subtracting(old.credentials).map(\.rawValue).sorted() {
             gains.append(gain(.credential, "\(credential) credentials are accepted"))
+        }
+        if let paths = old.endpoints?.paths {
+            let added = new.endpoints.map { $0.paths.filter { !paths.contains($0) }.map { "the path \($0)" } }
+            gains += (added ?? ["every path"]).map { gain(.path, "\($0) may be called") }
+        }
+        for origin in new.cors?.origins ?? [] where old.cors?.origins.contains(origin) != true {
+            gains.append(gain(.origin, "pages of \(origin.text) may call it"))
         }
         guard let before = old.policy.grants else { return gains }
         guard let after = new.policy.grants else {
@@ -40,6 +46,9 @@ enum RouteComparison {
         }
         return gains
     }
+
+    /// The same upstream under another name, or another one under the same, is the same thing to its callers.
+    static func isSame(_ old: Route, _ new: Route) -> Bool { old.name == new.name || old.upstream == new.upstream }
 
     /// The access of a grant beyond the other grants that name the same principals.
     private static func words(_ grant: Grant, over known: [Grant]) -> [String] {

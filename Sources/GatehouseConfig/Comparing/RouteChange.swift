@@ -1,0 +1,43 @@
+internal import GatehouseCore
+
+/// A difference behind a route: no caller is let in or kept out by it, and those who may use the route reach something else.
+package struct RouteChange: Hashable, Sendable, CustomStringConvertible {
+    package let route: String
+    package let words: String
+
+    package var description: String { "route '\(route)': \(words)" }
+
+    static func between(_ old: Route, _ new: Route) -> [RouteChange] {
+        var words: [String] = []
+        if old.upstream != new.upstream {
+            let (before, after) = (place(of: old.upstream), place(of: new.upstream))
+            words.append(
+                before == after
+                    ? "the certificate of its upstream is verified otherwise"
+                    : "its requests go to \(after), where they went to \(before)"
+            )
+        }
+        if old.tokens != new.tokens {
+            words.append("its requests carry \(list(new.tokens)), where they carried \(list(old.tokens))")
+        }
+        let names = Set(old.injections + new.injections).filter { injection in
+            !(old.injections.contains(injection) && new.injections.contains(injection))
+        }.map(\.name.text)
+        if !names.isEmpty {
+            // Values may be secrets of a file's own.
+            words.append("it sets \(Set(names).sorted().joined(separator: ", ")) otherwise")
+        }
+        return words.map { RouteChange(route: new.name.text, words: $0) }
+    }
+
+    private static func list(_ tokens: Set<TokenName>) -> String {
+        tokens.isEmpty ? "no token" : tokens.map { "the token '\($0)'" }.sorted().joined(separator: " and ")
+    }
+
+    private static func place(of upstream: Upstream) -> String {
+        switch upstream.endpoint {
+        case .unix(let path): "unix:\(path)\(upstream.path.isEmpty ? "" : " (\(upstream.path))")"
+        case _: "\(upstream.isSecure ? "https" : "http")://\(upstream.authority)\(upstream.path)"
+        }
+    }
+}
