@@ -3,6 +3,8 @@ internal import Synchronization
 /// A caller whose credential was verified: shared by every request that carries the same one.
 package final class Caller: Sendable {
     package let principal: Principal
+    /// The owner of the caller's personal tokens; nil for who can have none.
+    package let owner: TokenOwner?
     /// When the credential ends; a stream opened with it is ended then.
     package let expiresAt: Timestamp
     /// The `kid` of the key that signed the assertion; empty for a bearer.
@@ -24,6 +26,7 @@ package final class Caller: Sendable {
         rules: CallerRules? = nil
     ) {
         self.principal = principal
+        owner = TokenOwner(principal)
         self.expiresAt = expiresAt
         self.keyID = keyID
         self.routes = routes

@@ -43,6 +43,21 @@ struct ReloadTests {
         try #require(rename("\(folder)/next", gateway.configuration) == 0)
         try await gateway.eventually { try await ask(gateway, assertion) != 401 }
         #expect(!gateway.process.hasEnded)
+
+        // Both stand in the chain, with what they changed.
+        var rows: [JSON] = []
+        try await gateway.eventually {
+            rows = try JSON.rows(try await gateway.command("audit", "query", "--kind", "change", "--json"))
+            return rows.count >= 4
+        }
+        #expect(
+            rows.map { $0["change"].text } == ["config_reload", "access_lost", "config_reload", "access_gained"]
+        )
+        #expect(rows.allSatisfy { $0["principal_kind"].text == "gatehouse" })
+        #expect(rows[0]["target"].text == "access changed", "\(rows)")
+        #expect(rows[1]["target"].text == "the user \(Instance.user) is denied")
+        #expect(rows[3]["target"].text == "the user \(Instance.user) is denied no more")
+        #expect(try await gateway.command("audit", "verify").contains("ok"))
     }
 
     @Test func `a deny list ends the streams of those whom it names and of nobody else`() async throws {

@@ -148,6 +148,26 @@ import Testing
         #expect(try Self.gains(of: old, new) == gains)
     }
 
+    @Test func `that a token is shared no more, or is from now on, is said`() throws {
+        let stores = "{ phase1: { kind: sqlite, path: /tmp/g.db, master_keys: [{ file: /k }] } }"
+        let shared = Self.yaml(routes: Self.route("coda", "inject: { X-Key: \"{token}\" }"))
+            .replacing("{ phase1: { kind: env } }", with: stores)
+        let personal = shared.replacing(
+            "routes:",
+            with: "tokens: { coda: { per: person, connect: { kind: paste, help: a page } } }\nroutes:"
+        )
+        #expect(
+            try AccessComparison(from: read(shared), to: read(personal)).changes.map(\.words) == [
+                "the token 'coda' is each person's own, where callers shared it"
+            ]
+        )
+        #expect(
+            try AccessComparison(from: read(personal), to: read(shared)).changes.map(\.words) == [
+                "callers share the token 'coda', where each person had an own one"
+            ]
+        )
+    }
+
     @Test func `what stands behind a route is said, and is no gain`() throws {
         func changes(_ old: String, _ new: String) throws -> [String] {
             let comparison = try AccessComparison(

@@ -22,7 +22,8 @@ package struct AccessComparison: Sendable {
             guard let before = point.route(in: old.routes), let after = point.route(in: new.routes),
                 RouteComparison.isSame(before, after), seen.insert(Pair(before, after)).inserted
             else { return [] }
-            return RouteChange.between(before, after)
+            let personal = (before: Set(old.personalTokens.keys), after: Set(new.personalTokens.keys))
+            return RouteChange.between(before, after, personal: personal)
         }
     }
 

@@ -7,7 +7,12 @@ package struct RouteChange: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "route '\(route)': \(words)" }
 
-    static func between(_ old: Route, _ new: Route) -> [RouteChange] {
+    /// - Parameter personal: the tokens of which each person has an own one.
+    static func between(
+        _ old: Route,
+        _ new: Route,
+        personal: (before: Set<TokenName>, after: Set<TokenName>)
+    ) -> [RouteChange] {
         var words: [String] = []
         if old.upstream != new.upstream {
             let (before, after) = (place(of: old.upstream), place(of: new.upstream))
@@ -19,6 +24,13 @@ package struct RouteChange: Hashable, Sendable, CustomStringConvertible {
         }
         if old.tokens != new.tokens {
             words.append("its requests carry \(list(new.tokens)), where they carried \(list(old.tokens))")
+        }
+        for token in old.tokens.intersection(new.tokens).sorted() {
+            switch (personal.before.contains(token), personal.after.contains(token)) {
+            case (false, true): words.append("the token '\(token)' is each person's own, where callers shared it")
+            case (true, false): words.append("callers share the token '\(token)', where each person had an own one")
+            case _: break
+            }
         }
         let names = Set(old.injections + new.injections).filter { injection in
             !(old.injections.contains(injection) && new.injections.contains(injection))

@@ -56,7 +56,7 @@ extension ClientConnection {
         if isTakenBack { return carryOut(machine.assertionExpired()) }
         guard let exchange, response.isEventStream, exchange.session.bound?.opensAddresses == true,
             let route = exchange.route, let personal = route.personal, let caller = exchange.caller,
-            let owner = TokenOwner(caller.principal), case .usable? = loop.personal[personal.token, owner]
+            let owner = caller.owner, case .usable? = loop.personal[personal.token, owner]
         else { return }
         if case .usable? = old[personal.token, owner] { return }
         guard let id = PersonalPhase.elicitationID(of: personal.token, for: caller, on: route.route, exchange.tags)

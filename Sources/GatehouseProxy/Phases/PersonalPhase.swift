@@ -13,7 +13,7 @@ enum PersonalPhase {
     /// Chooses, and notes the choice in `exchange`.
     static func choose(_ exchange: Exchange, _ personal: PersonalInjection, _ tokens: PersonalTokens) -> Choice {
         guard let caller = exchange.caller else { preconditionFailure("a token is for an established caller") }
-        let owner = TokenOwner(caller.principal)
+        let owner = caller.owner
         func note(_ given: PersonalUse.Given) {
             exchange.personal = PersonalUse(token: personal.token, owner: owner, given: given)
         }

@@ -62,15 +62,7 @@ class Peer:
         Returns the milliseconds until then."""
         if is_listening(self.port):
             raise RuntimeError(f"{self.name}: port {self.port} is taken")
-        text = open(os.path.join(CONFIGURATIONS, self.file)).read()
-        # Settings first: they may hold names of the others.
-        values = dict(self.settings, RUN=bench.run, KEYS=bench.keys.folder, PORT=self.port, UPSTREAM=UPSTREAM_PORT, TOKEN=TOKEN,
-                      ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, CORES=cores)
-        for key, value in values.items():
-            text = text.replace(f"@{key}@", str(value))
-        path = os.path.join(bench.run, f"{self.name}-{self.file}")
-        with open(path, "w") as file:
-            file.write(text)
+        path = self.write(bench, cores)
         for old in glob.glob(os.path.join(bench.run, f"{self.log or self.name + '.log'}")):
             os.remove(old)
         shutil.rmtree(os.path.join(bench.run, "gatehouse-spool"), ignore_errors=True)
@@ -82,6 +74,19 @@ class Peer:
             self.stop()
             raise RuntimeError(f"{self.name} did not start: see {output}")
         return (time.monotonic() - self.process.started) * 1000
+
+    def write(self, bench, cores=1):
+        """Writes its configuration and returns the path."""
+        text = open(os.path.join(CONFIGURATIONS, self.file)).read()
+        # Settings first: they may hold names of the others.
+        values = dict(self.settings, RUN=bench.run, KEYS=bench.keys.folder, PORT=self.port, UPSTREAM=UPSTREAM_PORT, TOKEN=TOKEN,
+                      ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, CORES=cores)
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
+        path = os.path.join(bench.run, f"{self.name}-{self.file}")
+        with open(path, "w") as file:
+            file.write(text)
+        return path
 
     def stop(self):
         if self.process:
