@@ -37,6 +37,8 @@ struct Explain: ParsableCommand {
     var prompt: String?
     @Option(name: .long, help: "An MCP resource, by URI.")
     var resource: String?
+    @Option(name: .long, help: "With --tool: the call's arguments, a JSON object.")
+    var arguments: String?
 
     func validate() throws {
         if replay != nil {
@@ -53,6 +55,7 @@ struct Explain: ParsableCommand {
         guard [tool, prompt, resource].compactMap({ $0 }).count <= 1 else {
             throw ValidationError("name one target at most: --tool, --prompt or --resource")
         }
+        guard arguments == nil || tool != nil else { throw ValidationError("--arguments goes with --tool") }
     }
 
     func run() throws {
@@ -63,7 +66,7 @@ struct Explain: ParsableCommand {
             email.map { Principal(kind: .user, name: $0, subject: subject ?? "") }
             ?? Principal(kind: .service, name: serviceToken ?? "")
         let call =
-            tool.map { PolicyInquiry.Call(.tool, $0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
+            try tool.map { try toolCall($0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
             ?? resource.map { PolicyInquiry.Call(.resource, $0) }
         let inquiry = PolicyInquiry(configuration.access, found, principal, call)
         show(inquiry)
@@ -71,7 +74,17 @@ struct Explain: ParsableCommand {
         if inquiry.refusal != nil { throw CommandFailure(.failed, lines: []) }
     }
 
+    private func toolCall(_ tool: String) throws(CommandFailure) -> PolicyInquiry.Call {
+        guard let arguments else { return PolicyInquiry.Call(.tool, tool) }
+        do throws(InvalidValue) {
+            return try PolicyInquiry.Call(tool: tool, arguments: arguments)
+        } catch { throw CommandFailure(error.message, hint: error.suggestion) }
+    }
+
     private func show(_ inquiry: PolicyInquiry) {
+        if case .someArguments = inquiry.ground {
+            Terminal.hint("add --arguments '{…}' to ask about a call")
+        }
         if inquiry.ignoresCall { Terminal.hint("the route's protocol is http: calls are not looked at") }
         guard form.json else {
             Terminal.print(
@@ -94,6 +107,8 @@ struct Explain: ParsableCommand {
             if let refusal = inquiry.refusal { json.string("reason", refusal.rawValue) }
             if case .grant(let index) = inquiry.ground { json.number("grant", index + 1) }
             if case .denyList(let list) = inquiry.ground { json.string("deny_list", list) }
+            if case .someArguments = inquiry.ground { json.bool("depends_on_arguments", true) }
+            if case .deniedArguments(_, let argument?) = inquiry.ground { json.string("argument", argument) }
             json.string("because", words(inquiry.ground))
             json.array("grants") { list in
                 for index in listed(inquiry) {
@@ -119,6 +134,11 @@ struct Explain: ParsableCommand {
         case .everyone: "the route has no allow list, so everyone whom Access admits may use it"
         case .grant(let index): "allow entry \(index + 1) covers it"
         case .noGrant: "no allow entry names the principal"
+        case .someArguments(let grants):
+            entries(grants, "covers it", "cover it") + "for calls whose arguments pass its rules"
+        case .deniedArguments(let grants, let argument):
+            entries(grants, "covers the tool, and not", "cover the tool, and none")
+                + (argument.map { "this call's argument \($0)" } ?? "this call's arguments")
         case .noTarget(let grants):
             entries(grants, "names the principal and does not cover", "name the principal, and none covers")
                 + "the target"
@@ -139,14 +159,16 @@ struct Explain: ParsableCommand {
     /// An entry of `allow` much as the file writes it.
     private func grant(_ index: Int, _ inquiry: PolicyInquiry) -> String {
         guard let grant = inquiry.route.policy.grants?[index] else { return "" }
-        let parts: [(key: String, globs: [Glob]?)] = [
-            ("users", grant.users.isEmpty ? nil : grant.users),
-            ("service_tokens", grant.serviceTokens.isEmpty ? nil : grant.serviceTokens),
-            ("tools", grant.tools), ("prompts", grant.prompts), ("resources", grant.resources),
-        ]
-        let written = parts.compactMap { key, globs in
-            globs.map { "\(key): [\($0.map(\.pattern).joined(separator: ", "))]" }
+        func words(_ list: [some CustomStringConvertible]) -> String {
+            list.map(\.description).joined(separator: ", ")
         }
+        let parts: [(key: String, words: String?)] = [
+            ("users", grant.users.isEmpty ? nil : words(grant.users)),
+            ("service_tokens", grant.serviceTokens.isEmpty ? nil : words(grant.serviceTokens)),
+            ("tools", grant.tools.map(words)), ("prompts", grant.prompts.map(words)),
+            ("resources", grant.resources.map(words)),
+        ]
+        let written = parts.compactMap { key, words in words.map { "\(key): [\($0)]" } }
         return "{ \(written.joined(separator: ", ")) }"
     }
 }

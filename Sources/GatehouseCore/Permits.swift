@@ -16,6 +16,9 @@ package final class Permits: Sendable {
         case listed([(glob: Glob, grant: Int)])
     }
 
+    /// The tools that are allowed for some arguments.
+    private let ruledTools: [(tool: Glob, rules: ArgumentRules, grant: Int)]
+
     package init(_ policy: Policy, of principal: Principal) {
         // A break-glass credential names its routes itself, so it is judged before it comes here: grants on people do not hold for it.
         let entries = principal.kind == .bearer ? nil : policy.grants
@@ -28,7 +31,10 @@ package final class Permits: Sendable {
             if let whole = naming.first(where: { list($1) == nil }) { return .all(grant: whole.offset) }
             return .listed(naming.flatMap { entry in (list(entry.element) ?? []).map { ($0, entry.offset) } })
         }
-        tools = gather(\.tools)
+        tools = gather { $0.tools?.filter { $0.arguments == nil }.map(\.name) }
+        ruledTools = naming.flatMap { entry in
+            (entry.element.tools ?? []).compactMap { tool in tool.arguments.map { (tool.name, $0, entry.offset) } }
+        }
         prompts = gather(\.prompts)
         resources = gather(\.resources)
     }
@@ -51,7 +57,15 @@ package final class Permits: Sendable {
     package enum Coverage: Equatable {
         /// The entry of `allow` at this position covers the target; nil where the principal is admitted without an entry.
         case covered(grant: Int?)
+        /// Entries cover the tool for calls with some arguments, so ``judgement(of:_:)`` decides.
+        case dependsOnArguments
         case uncovered
+    }
+
+    package enum Judgement: Equatable {
+        /// The entry of `allow` at this position, and its rules.
+        case covered(grant: Int, by: ArgumentRules)
+        case denied(ArgumentDenial)
     }
 
     /// The first entry of `allow` that covers a target. An entry that lists targets never covers one that two readers could read differently.
@@ -63,10 +77,41 @@ package final class Permits: Sendable {
         case .listed(let listed):
             guard kind.isPlain(target) else { return .uncovered }
             for entry in listed where entry.glob.matches(target) { return .covered(grant: entry.grant) }
-            return .uncovered
+            guard kind == .tool, ruledTools.contains(where: { $0.tool.matches(target) }) else { return .uncovered }
+            return .dependsOnArguments
         }
     }
 
+    /// Whether calls of some tools depend on their arguments.
+    package var rulesArguments: Bool { !ruledTools.isEmpty }
+
+    /// The entries of `allow`, by position, that cover a tool for calls with some arguments.
+    package func ruling(_ tool: UnsafeRawBufferPointer) -> [Int] {
+        var grants: [Int] = []
+        for entry in ruledTools where entry.tool.matches(tool) && grants.last != entry.grant {
+            grants.append(entry.grant)
+        }
+        return grants
+    }
+
+    /// The first entry of `allow` whose rules a call passes; else the denial by the first one that covers the tool.
+    ///
+    /// - Parameters:
+    ///   - tool: one whose coverage depends on the arguments.
+    ///   - arguments: JSON that was scanned before; nil for a call without.
+    package func judgement(of tool: UnsafeRawBufferPointer, _ arguments: UnsafeRawBufferPointer?) -> Judgement {
+        var first: ArgumentDenial?
+        for entry in ruledTools where entry.tool.matches(tool) {
+            guard let denial = entry.rules.denial(of: arguments) else {
+                return .covered(grant: entry.grant, by: entry.rules)
+            }
+            first = first ?? denial
+        }
+        return .denied(first ?? ArgumentDenial())
+    }
+
+    /// Whether some call of the target is allowed.
+    ///
     /// - Parameter target: UTF-8, escapes resolved.
     package func allows(_ kind: Policy.TargetKind, _ target: UnsafeRawBufferPointer) -> Bool {
         if case .uncovered = coverage(of: kind, target) { false } else { true }

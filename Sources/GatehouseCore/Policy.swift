@@ -37,19 +37,68 @@ package struct Policy: Hashable, Sendable {
 
 /// One entry of `allow`: principals, and what they may call. An omitted target list allows everything of its kind.
 package struct Grant: Hashable, Sendable {
-    package let users: [Glob]
-    package let serviceTokens: [Glob]
-    package let tools: [Glob]?
+    /// An entry of `tools`.
+    package struct Tool: Hashable, Sendable, CustomStringConvertible {
+        package let name: Glob
+        /// Nil for a tool that may be called with any arguments.
+        package let arguments: ArgumentRules?
+
+        package init(_ name: Glob, arguments: ArgumentRules? = nil) {
+            self.name = name
+            self.arguments = arguments
+        }
+
+        /// Whether every call that another entry allows is allowed by this one, as far as it can be seen without trying.
+        package func covers(_ other: Tool) -> Bool {
+            guard name.covers(other.name) else { return false }
+            guard let arguments else { return true }
+            return other.arguments.map { arguments.covers($0) } ?? false
+        }
+
+        /// Much as a file writes it.
+        package var description: String {
+            guard let arguments else { return name.pattern }
+            let rules = arguments.rules.map { "\($0.path): \($0.condition)" }.joined(separator: ", ")
+            return "{ name: \(name.pattern)" + (rules.isEmpty ? "" : ", arguments: { \(rules) }")
+                + (arguments.isClosed ? ", only: true" : "") + " }"
+        }
+    }
+
+    /// The principals that an entry is for.
+    package struct Callers: Hashable, Sendable {
+        package let users: [Glob]
+        package let serviceTokens: [Glob]
+
+        package init(users: [Glob] = [], serviceTokens: [Glob] = []) {
+            self.users = users.map(\.ofAddresses)
+            self.serviceTokens = serviceTokens
+        }
+    }
+
+    package let callers: Callers
+    package let tools: [Tool]?
     package let prompts: [Glob]?
     package let resources: [Glob]?
 
-    package init(users: [Glob], serviceTokens: [Glob], tools: [Glob]?, prompts: [Glob]?, resources: [Glob]?) {
-        self.users = users.map(\.ofAddresses)
-        self.serviceTokens = serviceTokens
+    package init(_ callers: Callers, tools: [Tool]? = nil, prompts: [Glob]? = nil, resources: [Glob]? = nil) {
+        self.callers = callers
         self.tools = tools
         self.prompts = prompts
         self.resources = resources
     }
+
+    /// An entry without rules on arguments.
+    package init(users: [Glob], serviceTokens: [Glob], tools: [Glob]?, prompts: [Glob]?, resources: [Glob]?) {
+        self.init(
+            Callers(users: users, serviceTokens: serviceTokens),
+            tools: tools?.map { Tool($0) },
+            prompts: prompts,
+            resources: resources
+        )
+    }
+
+    package var users: [Glob] { callers.users }
+    package var serviceTokens: [Glob] { callers.serviceTokens }
 
     /// Whether some kind of thing is not allowed whole.
     package var limitsAny: Bool { tools != nil || prompts != nil || resources != nil }

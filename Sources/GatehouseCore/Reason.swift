@@ -65,6 +65,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case toolDenied = "tool_denied"
     case promptDenied = "prompt_denied"
     case resourceDenied = "resource_denied"
+    /// The caller may use the tool, and not with these arguments.
+    case argumentsDenied = "arguments_denied"
     /// A call without a target that could be asked of the grants, or nested deeper than is looked at.
     case targetMalformed = "target_malformed"
     /// The reason of a message that was refused with its batch because another message in it was denied. It stands in the audit only; the caller gets
@@ -158,6 +160,8 @@ extension Reason {
         case .toolDenied, .promptDenied, .resourceDenied, .batchDenied:
             // Answered as a JSON-RPC error in a 200; a plain refusal of these is never sent.
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
+        case .argumentsDenied:
+            Answer(status: 200, code: .forbidden, message: "The caller may not make this call with these arguments.")
         case .taskUnknown:
             Answer(status: 200, code: .forbidden, message: "The task is unknown.")
         case .requestStateUnknown:

@@ -33,7 +33,7 @@ enum EntryMembers {
 
     private static func isLookalike(_ key: JSONString, of name: StaticString) -> Bool {
         // Folding keeps the length of what is plain.
-        if !key.hasEscapes, key.range.count != name.utf8CodeUnitCount, RPCMember.isPlain(key.raw) { return false }
+        if !key.hasEscapes, key.range.count != name.utf8CodeUnitCount, key.isPlainName { return false }
         return FoldedName(key) == name
     }
 }

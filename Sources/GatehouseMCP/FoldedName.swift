@@ -1,8 +1,6 @@
 internal import GatehouseCore
 
-/// A name as the most lenient reader could take it: escapes resolved, letters without case as Unicode folds them onto ASCII, and only
-/// what is seen of it. Go's encoding/json, for one, matches member names without case, pydantic takes `snake_case` for `camelCase`
-/// (`populate_by_name`), and others trim.
+/// A name as the most lenient reader could take it, of which there is only one: see ``FoldedBytes``.
 struct FoldedName {
     /// Bytes kept; no name that is looked for is longer, so a longer one equals none.
     private static let capacity = 24
@@ -14,18 +12,9 @@ struct FoldedName {
     private(set) var isHidden = false
 
     init(_ name: JSONString) {
-        var previous: (UInt8, UInt8) = (0, 0)
-        for byte in name.resolved {
-            switch (previous.0, previous.1, byte) {
-            // U+017F, the long s, and U+212A, the Kelvin sign.
-            case (_, 0xC5, 0xBF): append(0x73)
-            case (0xE2, 0x84, 0xAA): append(0x6B)
-            case (_, _, 0x5F) where count > 0: break
-            case (_, _, 0x21...0x7E): append(byte.lowercasedASCII)
-            case _: isHidden = true
-            }
-            previous = (previous.1, byte)
-        }
+        var folded = FoldedBytes(name)
+        while let byte = folded.next() { append(byte) }
+        isHidden = folded.isHidden
     }
 
     private mutating func append(_ byte: UInt8) {

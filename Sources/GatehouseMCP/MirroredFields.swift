@@ -1,4 +1,4 @@
-internal import GatehouseCore
+package import GatehouseCore
 
 /// The header fields that mirror a message from 2026-07-28 on, for those who route without reading bodies. They must say what the body says: a proxy
 /// that trusted them would otherwise decide on another call than the upstream. A field that is missing misleads nobody; whether it may be is for the
@@ -19,6 +19,31 @@ package struct MirroredFields {
         if let method, !text.string(in: body).equals(method) { return false }
         guard message.known.mirrorsTarget, let target = message.target, let name else { return true }
         return Self.equal(name, target.string(in: body))
+    }
+
+    /// Whether a field `Mcp-Param-TOKEN` says what the body does, where the grants allow the call for some arguments only: a server, or one that routes
+    /// to it, may take the argument from there.
+    package static func agrees(
+        argument token: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer,
+        with message: RPCMessage,
+        by permits: Permits,
+        in body: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard message.targetKind == .tool, let target = message.target else { return true }
+        return target.string(in: body).withResolvedBytes { tool in
+            guard case .dependsOnArguments = permits.coverage(of: .tool, tool) else { return true }
+            let arguments = message.arguments.map { UnsafeRawBufferPointer(rebasing: body[$0]) }
+            guard case .covered(_, let rules) = permits.judgement(of: tool, arguments), let arguments else {
+                return false
+            }
+            return rules.agrees(token, with: arguments) { argument in
+                switch argument {
+                case .text(let text): equal(value, text)
+                case .written(let bytes): bytes.elementsEqual(value)
+                }
+            }
+        }
     }
 
     /// The value of a field that names the message's task, without the task's tag; nil when the field names another task.

@@ -5,7 +5,7 @@ extension Reason {
     /// with. Gatehouse's own codes are outside -32768…-32000, which JSON-RPC keeps for itself; the others are MCP's and JSON-RPC's.
     package var rpcCode: Int? {
         switch self {
-        case .toolDenied, .promptDenied, .resourceDenied: 4030
+        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied: 4030
         case .rateLimited: 4290
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
             .upstreamNotMCP:
@@ -31,8 +31,8 @@ extension Reason {
     /// The value of `data.reason`: the exact reason of a denial, and no more than the public code of everything else.
     fileprivate var rpcReason: String {
         switch self {
-        case .toolDenied, .promptDenied, .resourceDenied, .targetMalformed, .rpcHeaderMismatch, .taskUnknown,
-            .requestStateUnknown, .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
+        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .targetMalformed, .rpcHeaderMismatch,
+            .taskUnknown, .requestStateUnknown, .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
             rawValue
         case _: publicCode.rawValue
         }
@@ -43,10 +43,19 @@ extension Reason {
 package enum RPCAnswer {
     /// One error, or a batch of them.
     ///
-    /// - Parameter ids: of the requests that are answered, as they were written.
-    package static func errors(_ reason: Reason, ids: [[UInt8]], isBatch: Bool, requestID: RequestID) -> [UInt8] {
-        guard isBatch else { return error(reason, id: ids.first ?? Array("null".utf8), requestID) }
-        return Array("[".utf8) + ids.map { error(reason, id: $0, requestID) }.joined(separator: Array(",".utf8))
+    /// - Parameters:
+    ///   - argument: the path of the argument for which a call was denied.
+    ///   - ids: of the requests that are answered, as they were written.
+    package static func errors(
+        _ reason: Reason,
+        argument: String? = nil,
+        ids: [[UInt8]],
+        isBatch: Bool,
+        requestID: RequestID
+    ) -> [UInt8] {
+        guard isBatch else { return error(reason, argument, id: ids.first ?? Array("null".utf8), requestID) }
+        return Array("[".utf8)
+            + ids.map { error(reason, argument, id: $0, requestID) }.joined(separator: Array(",".utf8))
             + Array("]".utf8)
     }
 
@@ -64,14 +73,25 @@ package enum RPCAnswer {
             + Array("}}}".utf8)
     }
 
-    private static func error(_ reason: Reason, id: [UInt8], _ requestID: RequestID) -> [UInt8] {
+    private static func error(
+        _ reason: Reason,
+        _ argument: String?,
+        id: [UInt8],
+        _ requestID: RequestID
+    ) -> [UInt8] {
         // Neither reasons nor messages hold what JSON would escape; a test holds the table to it.
         var text = #"{"jsonrpc":"2.0","id":"#
         text.reserveCapacity(256)
         var bytes = Array(text.utf8) + id
         text = #","error":{"code":\#(reason.rpcCode ?? -32603),"message":"\#(reason.answer.message)","#
-        text += #""data":{"reason":"\#(reason.rpcReason)","request_id":"\#(requestID)"}}}"#
+        text += #""data":{"reason":"\#(reason.rpcReason)","request_id":"\#(requestID)""#
         bytes += text.utf8
+        if let argument {
+            var path = JSONText()
+            path.string(nil, argument)
+            bytes += Array(#","argument":"#.utf8) + path.bytes
+        }
+        bytes += "}}}".utf8
         return bytes
     }
 }

@@ -86,7 +86,7 @@ enum RPCMember: UInt8, CaseIterable {
 
     static func isLookalike(_ name: JSONString, _ level: Level) -> Bool {
         // Folding keeps the length of what is plain, so a name of another length than any known one is none of them.
-        if !name.hasEscapes, !hasLength(level, name.range.count), isPlain(name.raw) { return false }
+        if !name.hasEscapes, !hasLength(level, name.range.count), name.isPlainName { return false }
         if name.hasControlCharacters { return true }
         let folded = FoldedName(name)
         return switch level {
@@ -101,15 +101,6 @@ enum RPCMember: UInt8, CaseIterable {
         case .reference: folded == "uri" || folded == "name" || folded == "type"
         case .notifications: folded == "resourcesubscriptions" || folded == "taskIds"
         }
-    }
-}
-
-extension RPCMember {
-    /// Nothing but visible ASCII, and no `_` but in front: what folding leaves out.
-    static func isPlain(_ raw: UnsafeRawBufferPointer) -> Bool {
-        guard let first = raw.first, first &- 0x21 < 0x5E else { return false }
-        for byte in raw.dropFirst() where byte &- 0x21 >= 0x5E || byte == 0x5F { return false }
-        return true
     }
 }
 

@@ -81,24 +81,47 @@ package struct RPCMessage: Sendable {
 
     /// Why the caller may not make this call, nil when it may or when it is none.
     package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
+        denial(by: permits, in: body)?.reason
+    }
+
+    /// The same with the argument for which the call is denied.
+    package func denial(by permits: Permits, in body: UnsafeRawBufferPointer) -> RPCDenial? {
         guard let kind = targetKind else {
             guard known == .complete || isUnclear, permits.restrictsAny else { return nil }
-            if isUnclear { return .rpcMalformed }
+            if isUnclear { return RPCDenial(.rpcMalformed) }
             // It completes what is not known here, so nothing says that this caller may use that.
-            return isMalformed ? .targetMalformed : .promptDenied
+            return RPCDenial(isMalformed ? .targetMalformed : .promptDenied)
         }
         guard permits.restricts(kind) else { return nil }
-        guard let target, !isMalformed else { return .targetMalformed }
-        let isAllowed =
-            if target.isArray {
-                target.elements(in: body) { permits.allows(kind, $0) }
-            } else {
-                target.string(in: body).withResolvedBytes {
-                    known == .complete && kind == .resource
-                        ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)
-                }
+        guard let target, !isMalformed else { return RPCDenial(.targetMalformed) }
+        if target.isArray {
+            return target.elements(in: body) { permits.allows(kind, $0) } ? nil : RPCDenial(kind.denial)
+        }
+        return target.string(in: body).withResolvedBytes { target in
+            if known == .complete, kind == .resource {
+                return permits.allowsSome(kind, of: target) ? nil : RPCDenial(kind.denial)
             }
-        return isAllowed ? nil : kind.denial
+            switch permits.coverage(of: kind, target) {
+            case .covered: return nil
+            case .uncovered: return RPCDenial(kind.denial)
+            case .dependsOnArguments:
+                let arguments = arguments.map { UnsafeRawBufferPointer(rebasing: body[$0]) }
+                guard case .denied(let denial) = permits.judgement(of: target, arguments) else { return nil }
+                return RPCDenial(.argumentsDenied, argument: denial.argument)
+            }
+        }
+    }
+}
+
+/// Why a call is denied.
+package struct RPCDenial: Hashable, Sendable {
+    package let reason: Reason
+    /// The path of the argument for which it is, where there is one to name.
+    package let argument: String?
+
+    init(_ reason: Reason, argument: String? = nil) {
+        self.reason = reason
+        self.argument = argument
     }
 }
 

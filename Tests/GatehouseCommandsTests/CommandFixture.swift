@@ -142,6 +142,7 @@ final class CommandFixture: Sendable {
               - { users: ["*@example.com"], tools: ["list_*"], prompts: [], resources: ["coda://docs/*"] }
               - { users: ["david@example.com", "admin@*"] }
               - { service_tokens: ["ci.access"], tools: ["search"] }
+              - { service_tokens: ["rows.access"], tools: [{ name: add_rows, arguments: { docId: ["AbC*"], limit: { max: 100 } } }] }
           - name: open
             host: open.example.com
             audience: [\(otherAudience)]

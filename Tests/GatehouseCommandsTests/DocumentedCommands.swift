@@ -134,6 +134,7 @@ extension CommandFixture {
                 authenticate: [access, bearer]
                 allow:
                   - { users: ["*@example.com"], tools: ["list_*"] }
+                  - { service_tokens: [rows.access], tools: [{ name: create_row, arguments: { docId: ["AbC*"] } }] }
                   - { service_tokens: ["ci.access"], tools: ["search"] }
                 probe: { url: "\(server)/whoami", headers: { Authorization: "Bearer {token}" }, expect: 200 }
 

@@ -4,7 +4,7 @@ import Testing
 
 /// Golden scripts: each file of `Scripts` holds commands, what is typed into them and all that they answer.
 ///
-///     $ arguments of gatehouse       FOLDER is the test's own; quotes hold spaces together
+///     $ arguments of gatehouse       FOLDER is the test's own; quotes of either kind hold spaces together
 ///     < a line of standard input
 ///     | a line of standard output
 ///     ! a line of standard error
@@ -108,8 +108,13 @@ enum Script {
 
     private static func words(_ line: Substring) -> [String] {
         var words: [String] = []
-        for (index, part) in line.components(separatedBy: "\"").enumerated() {
-            words += index % 2 == 1 ? [part] : part.split(separator: " ").map(String.init)
+        var rest = line.drop { $0 == " " }
+        while let first = rest.first {
+            let isQuoted = first == "\"" || first == "'"
+            if isQuoted { rest = rest.dropFirst() }
+            let word = rest.prefix { $0 != (isQuoted ? first : " ") }
+            words.append(String(word))
+            rest = rest.dropFirst(word.count + (isQuoted ? 1 : 0)).drop { $0 == " " }
         }
         return words
     }

@@ -46,6 +46,31 @@ import Testing
             ["the user ana@x.de may use every tool"]
         ),
         ("allow: [ { users: [ana@x.de], tools: [\"r*\"] } ]", "allow: [ { users: [ana@x.de], tools: [read] } ]", []),
+        // Rules on arguments that go, or let more through, are a gain; ones that come are none.
+        (
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { doc: [\"A*\"] } }] } ]",
+            "allow: [ { users: [ana@x.de], tools: [write] } ]",
+            ["the user ana@x.de may use the tool write with other arguments"]
+        ),
+        (
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { doc: [\"A*\"] } }] } ]",
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { doc: [\"*\"] } }] } ]",
+            ["the user ana@x.de may use the tool write with other arguments"]
+        ),
+        (
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { n: { max: 5 } }, only: true }] } ]",
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { n: { max: 5 } } }] } ]",
+            ["the user ana@x.de may use the tool write with other arguments"]
+        ),
+        (
+            "allow: [ { users: [ana@x.de], tools: [\"w*\"] } ]",
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { n: { max: 5 } } }] } ]", []
+        ),
+        (
+            "allow: [ { users: [ana@x.de], tools: [{ name: \"w*\", arguments: { n: { max: 5 } } }] } ]",
+            "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { n: { min: 1, max: 4 }, doc: [A] } }] } ]",
+            []
+        ),
         // Two grants that name somebody hold together.
         (
             "allow: [ { users: [ana@x.de], tools: [read] }, { users: [\"*@x.de\"], tools: [list] } ]",

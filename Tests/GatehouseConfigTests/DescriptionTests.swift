@@ -58,7 +58,12 @@ import Testing
             for (entry, variant) in zip(entries, variants) { check(variant.fields, entry, "\(path)(\(variant.kind))") }
         case .duration, .size, .rate: #expect(schema["pattern"] is String, "\(path)")
         case .text: #expect(schema["type"] as? String == "string", "\(path)")
-        case .integer, .boolean, .choice: #expect((schema["anyOf"] as? [Any])?.count == 2, "\(path)")
+        case .integer, .boolean, .number, .choice: #expect((schema["anyOf"] as? [Any])?.count == 2, "\(path)")
+        case .scalar: #expect((schema["type"] as? [String])?.count == 3, "\(path)")
+        case .either(let forms):
+            let entries = schema["anyOf"] as? [[String: Any]] ?? []
+            #expect(entries.count == forms.count, "\(path)")
+            for (entry, form) in zip(entries, forms) { check(form, entry, path) }
         case .secret: #expect(schema["maxProperties"] as? Int == 1, "\(path)")
         }
     }

@@ -49,6 +49,14 @@ import YAMLReader
             }
             unsaid += Self.unsaid(items, by: found, at: path)
         }
+        for form in schema["anyOf"] as? [[String: Any]] ?? [] {
+            // A form is said by the nodes that have it: of several, a mapping is none of a list.
+            let isMapping = form["properties"] != nil
+            let found = nodes.filter { node in
+                if case .mapping = node.content { isMapping } else { !isMapping }
+            }
+            unsaid += Self.unsaid(form, by: found, at: path)
+        }
         for variant in schema["oneOf"] as? [[String: Any]] ?? [] {
             let kind = ((variant["properties"] as? [String: Any])?["kind"] as? [String: Any])?["const"] as? String
             let found = nodes.filter { node in entries(node).contains { $0.key == "kind" && text($0.value) == kind } }

@@ -37,6 +37,65 @@ import Testing
         ("limits: { rate: 0/min }", "a rate is from 1 to 1000000 requests"),
         ("timeouts: { idle: 8d }", "'8d' is not a duration from 0s to 7d"),
         ("allow: [{ users: [\"*@xn--*.de\"] }]", "a '*' inside an 'xn--' label matches no address"),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: [] } }] }]",
+            "a list of values is wanted, not an empty one"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: 1 } }] }]",
+            "a list of values is wanted, not a single value"
+        ),
+        ("allow: [{ users: [\"*\"], tools: [{ arguments: { x: [1] } }] }]", "'name' is missing"),
+        ("allow: [{ users: [\"*\"], tools: [{ name: a, argument: {} }] }]", "unknown key 'argument' in a tool"),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: [x] }] }]",
+            "a mapping of arguments to the values that they may have is wanted, not a list"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: { min: 2, max: 1 } } }] }]",
+            "no number is at least 2 and at most 1"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: {} } }] }]",
+            "the bounds of an argument are missing"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: { max: \"1\" } } }] }]",
+            "a number is wanted, not text"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: { max: 1e3 } } }] }]",
+            "'1e3' is not a number that every reader reads alike"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: [1.0] } }] }]",
+            "'1.0' has zeros at its end that say nothing"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: [yes, True] } }] }]",
+            "'True' is not true or false"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: [null] } }] }]",
+            "the value is missing: a pattern, a number, or true or false is wanted"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { x: [[1]] } }] }]",
+            "a pattern, a number, or true or false is wanted, not a list"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { a.: [1] } }] }]",
+            "a path is one or more names with dots between"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { a: [1], a.b: [1] } }] }]",
+            "'a.b' cannot be ruled together with another path that it is part of, or that is part of it"
+        ),
+        (
+            "allow: [{ users: [\"*\"], tools: [{ name: a, arguments: { docId: [1], doc_id: [1] } }] }]",
+            "'doc_id' and 'docId' are one name to readers that fold names"
+        ),
+        ("allow: [{ users: [\"*\"], tools: [[a]] }]", "a tool's name is wanted, not a list"),
         ("allow: [{ users: [\"\"] }]", "an e-mail address is wanted: not empty, without control characters"),
         (
             "strip: { headers: [Transfer_Encoding] }",
@@ -160,7 +219,8 @@ import Testing
             case .table(_, let value): check(value, path)
             case .mapping(let fields): check(fields, path)
             case .variants(let variants): for variant in variants { check(variant.fields, path) }
-            case .text, .integer, .boolean, .duration, .size, .rate, .choice, .secret: break
+            case .either(let forms): for form in forms { check(form, path) }
+            case .text, .integer, .boolean, .number, .scalar, .duration, .size, .rate, .choice, .secret: break
             }
         }
         check(ConfigurationFields.all, "")

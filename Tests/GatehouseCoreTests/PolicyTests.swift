@@ -139,6 +139,41 @@ import Testing
         #expect(refusal(policy, service) == .principalDenied)
     }
 
+    @Test func `any entry that a call passes allows it, and lists show the tool by any`() throws {
+        func entry(_ tools: [Grant.Tool]) -> Grant { Grant(Grant.Callers(users: [Glob("*")]), tools: tools) }
+        func rules(_ path: String, _ literal: ArgumentCondition.Literal) throws -> ArgumentRules {
+            try ArgumentRules([.init(try MemberPath(parsing: path), .oneOf([literal]))])
+        }
+        let policy = Policy(grants: [
+            entry([
+                Grant.Tool(Glob("create_*"), arguments: try rules("dry", .boolean(true))), Grant.Tool(Glob("list_*")),
+            ]),
+            entry([
+                Grant.Tool(Glob("create_row"), arguments: try rules("doc", .text(ArgumentPattern(Glob("A*"))))),
+                Grant.Tool(Glob("list_*"), arguments: try rules("doc", .boolean(true))),
+            ]),
+        ])
+        let permits = Permits(policy, of: alice)
+        func judgement(_ tool: String, _ arguments: String) -> Int? {
+            Array(tool.utf8).withUnsafeBytes { tool in
+                Array(arguments.utf8).withUnsafeBytes { arguments in
+                    if case .covered(let grant, _) = permits.judgement(of: tool, arguments) { grant } else { nil }
+                }
+            }
+        }
+        #expect(permits.restrictsAny && permits.rulesArguments)
+        // An entry without rules is enough.
+        #expect(coverage(policy, alice, .tool, "list_docs") == .covered(grant: 0))
+        #expect(coverage(policy, alice, .tool, "create_row") == .dependsOnArguments)
+        #expect(coverage(policy, alice, .tool, "delete_row") == .uncovered)
+        #expect(judgement("create_row", #"{"dry":true}"#) == 0)
+        #expect(judgement("create_row", #"{"doc":"A1"}"#) == 1)
+        #expect(judgement("create_row", #"{"doc":"B1"}"#) == nil)
+        #expect(judgement("create_table", #"{"doc":"A1"}"#) == nil)
+        #expect(Array("create_row".utf8).withUnsafeBytes { permits.ruling($0) } == [0, 1])
+        #expect(Array("create_row".utf8).withUnsafeBytes { permits.allows(.tool, $0) })
+    }
+
     @Test func `a grant without a list covers everything of its kind beside one that lists`() {
         let policy = Policy(grants: [grant(["*"], tools: ["get_*"]), grant(["*"])])
         #expect(coverage(policy, alice, .tool, "delete_doc") == .covered(grant: 1))

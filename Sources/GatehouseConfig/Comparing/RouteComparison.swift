@@ -53,8 +53,9 @@ enum RouteComparison {
     /// The access of a grant beyond the other grants that name the same principals.
     private static func words(_ grant: Grant, over known: [Grant]) -> [String] {
         guard !known.isEmpty else { return ["use it"] }
-        let kinds: [(what: String, list: (Grant) -> [Glob]?)] = [
-            ("tool", \.tools), ("prompt", \.prompts), ("resource", \.resources),
+        let kinds: [(what: String, list: (Grant) -> [Grant.Tool]?)] = [
+            ("tool", \.tools), ("prompt", { $0.prompts?.map { Grant.Tool($0) } }),
+            ("resource", { $0.resources?.map { Grant.Tool($0) } }),
         ]
         return kinds.flatMap { kind -> [String] in
             // Left out by one of them is everything, for all of them together.
@@ -62,8 +63,11 @@ enum RouteComparison {
             guard !lists.contains(where: { $0 == nil }) else { return [] }
             guard let targets = kind.list(grant) else { return ["use every \(kind.what)"] }
             let before = lists.flatMap { $0 ?? [] }
-            return targets.filter { target in !before.contains { $0.covers(target) } }
-                .map { "use the \(kind.what) \($0)" }
+            return targets.filter { target in !before.contains { $0.covers(target) } }.map { target in
+                // Named before for fewer arguments, or not named at all.
+                let isWidened = before.contains { $0.name.covers(target.name) }
+                return "use the \(kind.what) \(target.name)\(isWidened ? " with other arguments" : "")"
+            }
         }
     }
 

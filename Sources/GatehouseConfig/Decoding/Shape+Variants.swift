@@ -61,3 +61,12 @@ extension Shape {
         }
     }
 }
+
+extension Shape {
+    /// This shape, or a mapping where one stands.
+    func or(mapping: Shape<Value>) -> Shape<Value> {
+        Shape(.either([form, mapping.form]), show: show) { node, decoding in
+            if case .mapping = node.content { mapping.decode(node, decoding) } else { decode(node, decoding) }
+        }
+    }
+}

@@ -4,6 +4,10 @@ package indirect enum ValueForm: Sendable {
     case text(wanted: String)
     case integer(ClosedRange<Int>)
     case boolean
+    /// A number of JSON, whole or with a point.
+    case number
+    /// A text, a number, or `true` or `false`.
+    case scalar(wanted: String)
     /// A text like `30s`.
     case duration(ClosedRange<Duration>)
     /// A text like `4MiB`, in bytes.
@@ -19,6 +23,8 @@ package indirect enum ValueForm: Sendable {
     case mapping([FieldForm])
     /// A mapping whose `kind` selects its form.
     case variants([(kind: String, documentation: String, fields: [FieldForm])])
+    /// One of several forms, told apart by what stands there: a scalar, a list or a mapping.
+    case either([ValueForm])
 }
 
 /// One key of a mapping, without its type.

@@ -99,7 +99,8 @@ package enum ConfigurationReference {
                 let title = "`\(path)` of `kind: \(variant.kind)`"
                 collect(title, variant.fields, note: variant.documentation, under: path, &sections)
             }
-        case .text, .integer, .boolean, .duration, .size, .rate, .choice, .secret: break
+        case .either(let forms): for form in forms { collect(form, path, note, &sections) }
+        case .text, .integer, .boolean, .number, .scalar, .duration, .size, .rate, .choice, .secret: break
         }
     }
 
@@ -109,6 +110,8 @@ package enum ConfigurationReference {
         case .integer(let range):
             range.count == 1 ? "`\(range.lowerBound)`" : "\(range.lowerBound) to \(range.upperBound)"
         case .boolean: "`true` or `false`"
+        case .number: "a number"
+        case .scalar(let wanted): wanted
         case .duration(let range): "`\(DurationText(range.lowerBound))` to `\(DurationText(range.upperBound))`"
         case .size(let range): "`\(SizeText(bytes: range.lowerBound))` to `\(SizeText(bytes: range.upperBound))`"
         case .rate: "a rate"
@@ -118,6 +121,7 @@ package enum ConfigurationReference {
             "list of: \(words(element))" + (minimum > 0 ? ", at least \(minimum)" : "")
         case .table(let key, let value): "mapping: \(key) to \(words(value))"
         case .mapping: "mapping, see there"
+        case .either(let forms): forms.map(words).joined(separator: "; or ")
         case .variants(let variants): "one of `kind: " + variants.map(\.kind).joined(separator: ", ") + "`"
         }
     }

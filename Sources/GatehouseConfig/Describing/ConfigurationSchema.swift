@@ -51,6 +51,9 @@ package enum ConfigurationSchema {
                 number.number("maximum", range.upperBound)
             }
         case .boolean: orVariable(&json) { $0.string("type", "boolean") }
+        case .number: orVariable(&json) { $0.string("type", "number") }
+        case .scalar:
+            json.array("type") { list in for type in ["string", "number", "boolean"] { list.string(nil, type) } }
         case .duration: quantity("[0-9]+(ms|s|m|h|d)", &json)
         case .size: quantity("[0-9]+(B|KiB|MiB|GiB)", &json)
         case .rate: quantity("[0-9]+/(s|min|h|d)", &json)
@@ -69,6 +72,10 @@ package enum ConfigurationSchema {
             json.string("type", "object")
             json.object("additionalProperties") { write(value, &$0) }
         case .mapping(let fields): members(of: fields, &json)
+        case .either(let forms):
+            json.array("anyOf") { list in
+                for form in forms { list.object { write(form, &$0) } }
+            }
         case .variants(let variants):
             json.array("oneOf") { list in
                 for variant in variants {
@@ -122,7 +129,7 @@ package enum ConfigurationSchema {
         case .integer: if let number = Int(text) { json.number("default", number) }
         case .boolean: json.bool("default", text == "true")
         case .text, .duration, .size, .rate, .choice: json.string("default", text)
-        case .secret, .list, .table, .mapping, .variants: break
+        case .number, .scalar, .secret, .list, .table, .mapping, .variants, .either: break
         }
     }
 }

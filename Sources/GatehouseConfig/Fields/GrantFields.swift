@@ -13,7 +13,11 @@ enum GrantFields {
         Shape<[Glob]>.list(of: .clientID, wanted: "a list of client ids"),
         "Client ids of service tokens, like `ID.access`."
     )
-    static let tools = Field("tools", globs("a tool's name", "a list of tools"), "Tools; omitted: all.")
+    static let tools = Field(
+        "tools",
+        Shape<[Grant.Tool]>.list(of: ToolFields.shape, wanted: "a list of tools"),
+        "Tools by name, or with the arguments that they may be called with; omitted: all."
+    )
     static let prompts = Field("prompts", globs("a prompt's name", "a list of prompts"), "Prompts; omitted: all.")
     static let resources = Field(
         "resources",
@@ -41,8 +45,7 @@ enum GrantFields {
             return nil
         }
         return Grant(
-            users: users ?? [],
-            serviceTokens: serviceTokens ?? [],
+            Grant.Callers(users: users ?? [], serviceTokens: serviceTokens ?? []),
             tools: tools,
             prompts: prompts,
             resources: resources

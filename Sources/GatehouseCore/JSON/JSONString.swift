@@ -30,6 +30,14 @@ package struct JSONString {
 
     package var isEmpty: Bool { range.isEmpty }
 
+    /// Whether it is written in nothing but visible ASCII, and no `_` but in front: the rest is what ``FoldedBytes`` leaves out.
+    @inlinable package var isPlainName: Bool {
+        let raw = raw
+        guard let first = raw.first, first &- 0x21 < 0x5E else { return false }
+        for byte in raw.dropFirst() where byte &- 0x21 >= 0x5E || byte == 0x5F { return false }
+        return true
+    }
+
     /// The text, escapes resolved. Allocates when it is longer than a small string.
     package var text: String {
         hasEscapes ? String(decoding: Array(resolved), as: UTF8.self) : String(decoding: raw, as: UTF8.self)

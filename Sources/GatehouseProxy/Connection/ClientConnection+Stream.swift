@@ -82,7 +82,13 @@ extension ClientConnection: EventStreamHolder {
     func tellOnStream(_ reason: Reason, _ exchange: Exchange) -> Bool {
         guard let session = exchange.session.bound else { return false }
         let errors = exchange.call.waiting.all.map {
-            RPCAnswer.errors(reason, ids: [$0], isBatch: false, requestID: exchange.id)
+            RPCAnswer.errors(
+                reason,
+                argument: exchange.answer.argument,
+                ids: [$0],
+                isBatch: false,
+                requestID: exchange.id
+            )
         }
         return loop.gate.legacy.send(errors, to: session.hash)
     }

@@ -6,6 +6,8 @@ struct AnswerFacts {
     /// Status sent to the client, 0 while none is.
     var status = 0
     var refusal: Reason?
+    /// The path of the argument for which a call was denied.
+    var argument: String?
     /// Seconds after which the caller may try again, sent with a refusal.
     var retryAfter: Int?
     /// The JSON-RPC outcome as the audit records it.

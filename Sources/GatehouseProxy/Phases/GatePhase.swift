@@ -121,13 +121,15 @@ enum GatePhase {
         // An upstream that reads other members than those of JSON-RPC reads another request.
         if permits.restrictsAny, body.contains(where: \.hasOtherMembers) { return .rpcMalformed }
         exchange.call.isListening = body.contains(where: \.isListen)
-        var refusal: Reason?
+        var denial: RPCDenial?
         body.forEach { message in
             if message.mayBeAnsweredWithLists(beyond: permits) { exchange.call.mayGetLists = true }
             if message.known == .resourcesRead, permits.restricts(.resource) { exchange.call.owned.isPrivate = true }
-            if refusal == nil { refusal = message.refusal(by: permits, in: bytes) }
+            if denial == nil { denial = message.denial(by: permits, in: bytes) }
         }
-        return refusal
+        exchange.answer.argument = denial?.argument
+        if let denial { return denial.reason }
+        return permits.rulesArguments && !mirrorsArguments(body, bytes, permits, inbound) ? .rpcHeaderMismatch : nil
     }
 
     private static func mirrors(

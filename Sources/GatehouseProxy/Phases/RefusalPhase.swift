@@ -23,7 +23,13 @@ enum RefusalPhase {
         let waiting = exchange.call.waiting
         guard !waiting.isEmpty, let code = reason.rpcCode else { return nil }
         exchange.answer.rpcError = String(code)
-        return RPCAnswer.errors(reason, ids: waiting.all, isBatch: waiting.isBatch, requestID: exchange.id)
+        return RPCAnswer.errors(
+            reason,
+            argument: exchange.answer.argument,
+            ids: waiting.all,
+            isBatch: waiting.isBatch,
+            requestID: exchange.id
+        )
     }
 
     /// Where the caller may connect an own token.
@@ -40,8 +46,8 @@ enum RefusalPhase {
         switch reason {
         // A notification has no answer that could carry the refusal, so its status does.
         case .targetMalformed: isRPC ? 200 : reason.status
-        case .toolDenied, .promptDenied, .resourceDenied, .taskUnknown, .requestStateUnknown, .tasksListDenied,
-            .tokenMissing, .tokenNeedsConnecting:
+        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .taskUnknown, .requestStateUnknown,
+            .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
             isRPC ? 200 : Reason.principalDenied.status
         case _:
             // Clients that give up on a 5xx give up on a 429, too.

@@ -13,6 +13,8 @@ package struct PolicyInquiry: Sendable {
         case everyone
         /// An entry of the route's `allow`, by position.
         case grant(Int)
+        /// These entries cover the tool for calls whose arguments pass, and it was not asked about any.
+        case someArguments(grants: [Int])
         /// No entry of `allow` names the principal.
         case noGrant
         /// These entries name the principal, and none covers the target.
@@ -21,6 +23,8 @@ package struct PolicyInquiry: Sendable {
         case ambiguousTarget(grants: [Int])
         /// These entries name the principal and list targets, and the call has no target that could be compared.
         case malformedTarget(grants: [Int])
+        /// These entries cover the tool, and the call passes the rules of none on its arguments.
+        case deniedArguments(grants: [Int], argument: String?)
     }
 
     package let route: Route
@@ -37,7 +41,9 @@ package struct PolicyInquiry: Sendable {
     package var grants: [Int] {
         switch ground {
         case .grant(let index): [index]
-        case .noTarget(let grants), .ambiguousTarget(let grants), .malformedTarget(let grants): grants
+        case .noTarget(let grants), .ambiguousTarget(let grants), .malformedTarget(let grants),
+            .someArguments(let grants), .deniedArguments(let grants, _):
+            grants
         case .denyList, .everyone, .noGrant: []
         }
     }
@@ -45,10 +51,35 @@ package struct PolicyInquiry: Sendable {
     package struct Call: Hashable, Sendable {
         package let kind: Policy.TargetKind
         package let target: String
+        /// The arguments as JSON; nil when the question is about none in particular.
+        package let arguments: String?
 
         package init(_ kind: Policy.TargetKind, _ target: String) {
             self.kind = kind
             self.target = target
+            arguments = nil
+        }
+
+        /// The call of a tool with these arguments.
+        package init(tool: String, arguments: String) throws(InvalidValue) {
+            guard Self.isObject(arguments) else {
+                throw InvalidValue("the arguments are no JSON object", suggestion: #"{"docId":"AbC"}"#)
+            }
+            kind = .tool
+            target = tool
+            self.arguments = arguments
+        }
+
+        private static func isObject(_ text: String) -> Bool {
+            Array(text.utf8).withUnsafeBytes { bytes in
+                do throws(JSONFault) {
+                    var scanner = try JSONScanner(bytes)
+                    guard scanner.next == .object else { return false }
+                    try scanner.skipUnread()
+                    try scanner.finish()
+                    return true
+                } catch { return false }
+            }
         }
     }
 
@@ -74,11 +105,26 @@ package struct PolicyInquiry: Sendable {
         var target = call.target
         switch target.withUTF8({ permits.coverage(of: call.kind, UnsafeRawBufferPointer($0)) }) {
         case .covered(let grant): (ground, refusal) = (grant.map { .grant($0) } ?? .everyone, nil)
+        case .dependsOnArguments: (ground, refusal) = Self.judged(call, permits)
         case .uncovered where !RPCGate.isTarget(call.target):
             (ground, refusal) = (.malformedTarget(grants: permits.grants), .targetMalformed)
         case .uncovered where !call.kind.isPlain(call.target):
             (ground, refusal) = (.ambiguousTarget(grants: permits.grants), call.kind.denial)
         case .uncovered: (ground, refusal) = (.noTarget(grants: permits.grants), call.kind.denial)
+        }
+    }
+
+    private static func judged(_ call: Call, _ permits: Permits) -> (Ground, Reason?) {
+        Array(call.target.utf8).withUnsafeBytes { tool in
+            let ruling = permits.ruling(tool)
+            guard let arguments = call.arguments else { return (.someArguments(grants: ruling), nil) }
+            return Array(arguments.utf8).withUnsafeBytes { arguments in
+                switch permits.judgement(of: tool, arguments) {
+                case .covered(let grant, _): (.grant(grant), nil)
+                case .denied(let denial):
+                    (.deniedArguments(grants: ruling, argument: denial.argument), .argumentsDenied)
+                }
+            }
         }
     }
 

@@ -66,6 +66,20 @@ import Testing
         }
     }
 
+    @Test func `a call with denied arguments is answered there, with the argument`() async throws {
+        let policy = try MCPGateway.ruledPolicy()
+        try await Gateway.run(
+            routes: { upstream in [try Gateway.route(upstream.url, policy: policy, speech: .mcp)] }
+        ) { gateway in
+            let stream = try open(gateway, telling: "/m?sessionId=5f")
+            let poster = try gateway.client()
+            let call = MCPGateway.call("create_row", #"{"docId":"other"}"#)
+            #expect(try gateway.refused(poster, Gateway.post(stream.address, body: call)).status == 202)
+            let told = try event("arguments_denied", code: 4030, id: "1", in: stream)
+            #expect(told.contains(#""argument":"docId"}}}"#) && !told.contains("other"))
+        }
+    }
+
     @Test func `an error waits for the end of the event that is under way`() async throws {
         try await MCPGateway.run(["search"]) { gateway in
             let stream = try open(gateway, telling: "/m?sessionId=5f")

@@ -15,6 +15,16 @@ enum MCPGateway {
         ])
     }
 
+    /// The policy that allows `create_row` with a `docId` that begins with `AbC`.
+    static func ruledPolicy() throws -> Policy {
+        let id = ArgumentRules.Rule(
+            try MemberPath(parsing: "docId"),
+            .oneOf([.text(ArgumentPattern(Glob("AbC*")))])
+        )
+        let tools = [Grant.Tool(Glob("create_row"), arguments: try ArgumentRules([id])), Grant.Tool(Glob("get_*"))]
+        return Policy(grants: [Grant(Grant.Callers(users: [Glob("*")]), tools: tools)])
+    }
+
     static func run(
         _ globs: [String]? = nil,
         limits: ServerLimits = ServerLimits(),
@@ -49,7 +59,11 @@ enum MCPGateway {
     }
 
     static func call(_ tool: String, id: String = "1") -> String {
-        request("tools/call", id: id, params: #"{"name":"\#(tool)","arguments":{"q": 1}}"#)
+        call(tool, id: id, #"{"q": 1}"#)
+    }
+
+    static func call(_ tool: String, id: String = "1", _ arguments: String) -> String {
+        request("tools/call", id: id, params: #"{"name":"\#(tool)","arguments":\#(arguments)}"#)
     }
 
     static func json(_ body: String, _ fields: String...) -> String {

@@ -47,7 +47,7 @@ enum RunbookText {
         reason for a message that has members besides those of JSON-RPC, because a server that is no MCP server could read them as the request.
 
         ### rpc_header_mismatch
-        `Mcp-Method` or `Mcp-Name` came twice or contradicts the body. Protocol versions from 2026-07-28 on require header and body to agree; whether a header
+        `Mcp-Method` or `Mcp-Name` came twice or contradicts the body, or an `Mcp-Param-*` field contradicts an argument on which the caller's grant has a rule. Protocol versions from 2026-07-28 on require header and body to agree; whether a header
         may be missing is the server's decision. Update the client, or the proxy in front of Gatehouse that rewrites one of the two.
 
         ## The caller (401)
@@ -148,6 +148,21 @@ enum RunbookText {
         A caller limited by `resources` also gets it for a URI that parsers could read differently (with dot segments, `//`, upper case in the scheme, a default
         port, `%2F`, a blank, `ü` for `%C3%BC`, or a user before the host): the upstream could read it as one that the grant does not list. `explain` says which
         of the two it is. Have the client write the URI as the server lists it.
+
+        ### arguments_denied
+        The caller may use the tool, but not with these arguments: `arguments` of the grant's entry says which must be there and what they may be, and `only: true`
+        denies all others. The client received a JSON-RPC error with code 4030, whose `data.argument` names the argument by its path and never its value.
+
+        ```console
+        $ gatehouse explain --route coda --service-token rows.access --tool create_row --arguments '{"docId":"XyZ"}'
+        deny: allow entry 2 covers the tool, and not this call's argument docId (arguments_denied)
+          2. { service_tokens: [rows.access], tools: [{ name: create_row, arguments: { docId: [AbC*] } }] }
+        ```
+
+        An argument that is missing, null, empty or of another type than the rule is denied, and so is one that readers could take for different ones: a name that
+        stands twice or in another spelling (`docid`, `doc_id`), a number with an exponent or more than 15 digits, `-0`, half a surrogate pair, a NUL. A pattern with
+        a slash and a `*` matches no text with a dot segment in it. A ruled text has at most 8 KiB, a ruled array at most 1,024 elements. Where the arguments are
+        recorded (`audit.arguments: record`), the row has the value.
 
         ### target_malformed
         The caller is limited in tools, prompts or resources, and the call names none, names one of over 8 KiB, or is nested deeper than 512 levels, so that
