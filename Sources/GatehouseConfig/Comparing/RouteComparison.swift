@@ -17,6 +17,7 @@ enum RouteComparison {
         for credential in new.credentials.subtracting(old.credentials).map(\.rawValue).sorted() {
             gains.append(gain(.credential, "\(credential) credentials are accepted"))
         }
+        gains += guardGains(from: old, to: new).map { gain(.unguarded, $0.words, loss: $0.loss) }
         guard let before = old.policy.grants else { return gains }
         guard let after = new.policy.grants else {
             let words = "\(callers(of: new.policy)) may use it: it has no 'allow' any more"
@@ -56,6 +57,23 @@ enum RouteComparison {
             return targets.filter { target in !before.contains { $0.covers(target) } }
                 .map { "use the \(kind.what) \($0)" }
         }
+    }
+
+    /// The secrets that callers may see in answers when less is looked at.
+    private static func guardGains(from old: Route, to new: Route) -> [(words: String, loss: String)] {
+        guard old.reflection != .off else { return [] }
+        guard new.reflection != .off else {
+            // A route that injects nothing has nothing to give back.
+            guard !new.tokens.isEmpty || new.forwardsAssertion else { return [] }
+            return [
+                (
+                    "a token that its upstream gives back reaches callers: its guard is off",
+                    "a token that its upstream gives back does not reach callers: its guard is \(old.reflection.rawValue)"
+                )
+            ]
+        }
+        guard new.takesWebSockets, !old.takesWebSockets else { return [] }
+        return [("websockets are let through, which are not searched for its token", "websockets are refused")]
     }
 
     private static func callers(of policy: Policy) -> String {

@@ -20,6 +20,8 @@ struct InstanceFacts: Sendable {
     var storeName = ""
     /// The versions of the tokens that are served.
     var served: [TokenName: Int] = [:]
+    /// Those of them that answers are not searched for.
+    var short: Set<TokenName> = []
     /// Tokens that renew themselves.
     var renewals: [TokenName: RenewalState] = [:]
     /// The renewed tokens that an operator begins, by setting a refresh token.
@@ -115,6 +117,7 @@ struct InstanceFacts: Sendable {
                 problem: store.problems.first { $0.name == name }?.error,
                 version: served[name],
                 expiresAt: store.dates[name]?.expiresAt,
+                isShort: short.contains(name),
                 routes: routes,
                 now: now
             )
