@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import GatehouseConfig
 internal import GatehouseCore
+internal import GatehouseServer
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -44,7 +45,7 @@ struct Check: ParsableCommand {
         if form.json { Terminal.print(json(outcome)) }
         switch outcome {
         case .success(let configuration):
-            for warning in configuration.warnings { Terminal.say(warning.description) }
+            for warning in warnings(configuration) { Terminal.say(warning.description) }
             // It ends with a line end of its own.
             if print, !form.json { DataOutput.standard.write(Array(configuration.effective.utf8)) }
         case .failure(let error):
@@ -80,20 +81,33 @@ struct Check: ParsableCommand {
     private func read() throws(ConfigurationError) -> Configuration {
         do throws(ConfigurationError) {
             let configuration = try Configuration.read(path: file.path)
-            guard !strict || configuration.warnings.isEmpty else {
-                throw ConfigurationError(.invalid, configuration.warnings)
-            }
+            let warnings = warnings(configuration)
+            guard !strict || warnings.isEmpty else { throw ConfigurationError(.invalid, warnings) }
             return configuration
         } catch {
             throw strict ? ConfigurationError(error.code, error.diagnostics.map(\.asError)) : error
         }
     }
 
+    /// The warnings that the file gives rise to, and the environment.
+    private func warnings(_ configuration: Configuration) -> [Diagnostic] {
+        configuration.warnings
+            + ShortSecrets.inEnvironment(of: configuration).map { short in
+                Diagnostic(
+                    .warning,
+                    file: file.path,
+                    message:
+                        "the token '\(short.name)' ($\(short.variable)) has under \(Reflection.shortestSecret) bytes: answers are not searched for it",
+                    hint: "have a longer one made"
+                )
+            }
+    }
+
     private func json(_ outcome: Result<Configuration, ConfigurationError>) -> JSONText {
         let configuration = try? outcome.get()
         let diagnostics =
             switch outcome {
-            case .success(let configuration): configuration.warnings
+            case .success(let configuration): warnings(configuration)
             case .failure(let error): error.diagnostics
             }
         var json = JSONText()

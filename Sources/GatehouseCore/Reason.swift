@@ -27,6 +27,8 @@ package enum Reason: String, Sendable, CaseIterable {
 
     /// A method that no route forwards, or that a route of MCP has no use for.
     case methodDenied = "method_denied"
+    /// A websocket on a route whose answers are searched for secrets, which one cannot be.
+    case webSocketDenied = "websocket_denied"
 
     case routeUnknown = "route_unknown"
     /// A path beside the endpoints that the route names.
@@ -49,6 +51,10 @@ package enum Reason: String, Sendable, CaseIterable {
     case upstreamError = "upstream_error"
     /// The upstream gave a caller who asked for an event stream, and may have nothing else, another answer.
     case upstreamNotMCP = "upstream_not_mcp"
+    /// The upstream gave back a secret that Gatehouse injects. It was taken out of the answer, or the answer was refused or cut.
+    case secretReflected = "secret_reflected"
+    /// The upstream compressed an answer that is to be searched for secrets.
+    case upstreamEncoded = "upstream_encoded"
 
     case keysUnavailable = "keys_unavailable"
     case tokenUnavailable = "token_unavailable"
@@ -109,7 +115,7 @@ extension Reason {
     package var followsAllow: Bool {
         switch self {
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
-            .upstreamNotMCP, .upstreamTimeout:
+            .upstreamNotMCP, .secretReflected, .upstreamEncoded, .upstreamTimeout:
             true
         case _: false
         }
@@ -129,7 +135,7 @@ extension Reason {
             .assertionSignature, .assertionType, .assertionIssuer, .assertionAudience, .assertionExpired,
             .assertionNotYetValid, .assertionTooOld, .assertionDenied, .bearerUnknown, .bearerExpired:
             Answer(status: 401, code: .unauthenticated, message: "The caller could not be authenticated.")
-        case .principalDenied, .originDenied:
+        case .principalDenied, .originDenied, .webSocketDenied:
             Answer(status: 403, code: .forbidden, message: "The caller may not use this route.")
         case .methodDenied:
             Answer(status: 405, code: .methodNotAllowed, message: "This route takes no request of this kind.")
@@ -144,7 +150,7 @@ extension Reason {
         case .rateLimited:
             Answer(status: 429, code: .rateLimited, message: "Too many requests; retry later.")
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
-            .upstreamNotMCP:
+            .upstreamNotMCP, .secretReflected, .upstreamEncoded:
             Answer(status: 502, code: .upstreamFailed, message: "The service behind this route failed.")
         case .keysUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
             Answer(status: 503, code: .unavailable, message: "The gateway cannot serve this request now.")

@@ -22,6 +22,8 @@ package final class Route: Sendable {
     package let upstream: Upstream
     package let speech: Speech
     package let injections: [Injection]
+    /// Whether the upstream gets the caller's assertion.
+    package let forwardsAssertion: Bool
     package let strip: Strip
     package let policy: Policy
     package let credentials: Set<Credential>
@@ -40,6 +42,10 @@ package final class Route: Sendable {
     package let resourceMetadata: ResourceMetadata?
     /// Whether Gatehouse goes back to the token's version before by itself when the upstream rejects a new one.
     package let autoRevert: Bool
+    /// The treatment of an answer that gives an injected secret back.
+    package let reflection: Reflection
+    /// Whether an upgrade to a websocket passes.
+    package let takesWebSockets: Bool
     /// The one document of the route that everybody may read.
     package let publicDocument: PublicDocument?
 
@@ -100,6 +106,8 @@ package final class Route: Sendable {
         cors: CORS? = nil,
         resourceMetadata: ResourceMetadata? = nil,
         autoRevert: Bool = false,
+        reflection: Reflection = .off,
+        takesWebSockets: Bool = true,
         publicDocument: PublicDocument? = nil
     ) {
         self.name = name
@@ -109,6 +117,7 @@ package final class Route: Sendable {
         self.upstream = upstream
         self.speech = speech
         self.injections = injections
+        forwardsAssertion = injections.contains(where: \.value.forwardsAssertion)
         self.strip = strip
         self.policy = policy
         self.credentials = credentials
@@ -121,6 +130,8 @@ package final class Route: Sendable {
         self.cors = cors
         self.resourceMetadata = resourceMetadata
         self.autoRevert = autoRevert
+        self.reflection = reflection
+        self.takesWebSockets = takesWebSockets
         self.publicDocument = publicDocument
     }
 

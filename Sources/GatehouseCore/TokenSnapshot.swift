@@ -7,6 +7,8 @@ package struct TokenSnapshot: Sendable {
     package let renewed: Set<TokenName>
     /// Those of which each caller has an own one.
     package let personal: PersonalNames
+    /// Versions that were served before the present ones, which an upstream may still know.
+    private let former: FormerTokens
 
     /// The names of tokens of which each caller has an own one.
     package struct PersonalNames: Sendable {
@@ -25,12 +27,23 @@ package struct TokenSnapshot: Sendable {
         tokens: [TokenName: TokenValue] = [:],
         readAt: Timestamp? = nil,
         renewed: Set<TokenName> = [],
-        personal: PersonalNames = PersonalNames()
+        personal: PersonalNames = PersonalNames(),
+        former: FormerTokens = FormerTokens()
     ) {
         self.tokens = tokens
         self.readAt = readAt
         self.renewed = renewed
         self.personal = personal
+        self.former = former
+    }
+
+    /// The present version of a token, and those before it.
+    package func versions(of name: TokenName) -> [TokenValue] {
+        (tokens[name].map { [$0] } ?? []) + former.versions(of: name)
+    }
+
+    package func following(_ former: FormerTokens) -> TokenSnapshot {
+        TokenSnapshot(tokens: tokens, readAt: readAt, renewed: renewed, personal: personal, former: former)
     }
 
     /// With those of which each caller has an own one: what operators have set under such a name serves only where it is to.
@@ -40,7 +53,8 @@ package struct TokenSnapshot: Sendable {
             tokens: tokens.filter { names.fallsBack[$0.key] ?? true },
             readAt: readAt,
             renewed: renewed,
-            personal: names
+            personal: names,
+            former: former
         )
     }
 
@@ -49,7 +63,7 @@ package struct TokenSnapshot: Sendable {
         guard !names.isEmpty else { return self }
         var tokens = tokens
         for name in names { tokens[name] = values[name] }
-        return TokenSnapshot(tokens: tokens, readAt: readAt, renewed: names, personal: personal)
+        return TokenSnapshot(tokens: tokens, readAt: readAt, renewed: names, personal: personal, former: former)
     }
 }
 

@@ -8,7 +8,7 @@ extension Reason {
         case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied: 4030
         case .rateLimited: 4290
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
-            .upstreamNotMCP:
+            .upstreamNotMCP, .secretReflected, .upstreamEncoded:
             5020
         case .tokenUnavailable, .auditUnavailable, .overloaded, .draining: 5030
         case .upstreamTimeout: 5040
@@ -21,7 +21,8 @@ extension Reason {
             .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown, .assertionSignature, .assertionType,
             .assertionIssuer, .assertionAudience, .assertionExpired, .assertionNotYetValid, .assertionTooOld,
             .assertionDenied,
-            .bearerUnknown, .bearerExpired, .principalDenied, .originDenied, .methodDenied, .routeUnknown, .pathDenied,
+            .bearerUnknown, .bearerExpired, .principalDenied, .originDenied, .methodDenied, .webSocketDenied,
+            .routeUnknown, .pathDenied,
             .sessionUnknown, .bodyIncomplete, .bodyTooLarge, .targetTooLong, .headersTooLarge, .keysUnavailable,
             .batchDenied:
             nil

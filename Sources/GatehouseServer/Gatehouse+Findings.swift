@@ -23,13 +23,15 @@ extension Gatehouse {
         let source = tokens.source
         facts.store = source.refresher.state
         facts.storeName = source.name.text
-        facts.served = live.tokens.tokens.mapValues(\.version)
+        let served = live.tokens.tokens
+        facts.served = served.mapValues(\.version)
         facts.personal = Set(live.tokens.personal.fallsBack.keys)
         let renewed = renewals.source
         facts.renewals = renewed.renewer?.states ?? [:]
         facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)
         facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
         facts.routes = live.routes.routes
+        facts.short = Set(served.keys.filter { ShortSecrets.contains($0, served[$0]?.secret, of: facts.routes) })
         let minute = LoopMetrics.minute
         facts.conditions = facts.routes.map { route in
             RouteCondition(

@@ -19,6 +19,8 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
         case origin
         /// Calls are not looked at any more.
         case ungated
+        /// Answers are not searched for secrets any more, or less is.
+        case unguarded
         /// Older assertions are accepted.
         case age
         /// A change like this one is not asked about any more.

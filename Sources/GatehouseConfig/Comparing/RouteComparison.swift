@@ -23,6 +23,7 @@ enum RouteComparison {
         for origin in new.cors?.origins ?? [] where old.cors?.origins.contains(origin) != true {
             gains.append(gain(.origin, "pages of \(origin.text) may call it"))
         }
+        gains += guardGains(from: old, to: new).map { gain(.unguarded, $0.words, loss: $0.loss) }
         guard let before = old.policy.grants else { return gains }
         guard let after = new.policy.grants else {
             let words = "\(callers(of: new.policy)) may use it: it has no 'allow' any more"
@@ -69,6 +70,23 @@ enum RouteComparison {
                 return "use the \(kind.what) \(target.name)\(isWidened ? " with other arguments" : "")"
             }
         }
+    }
+
+    /// The secrets that callers may see in answers when less is looked at.
+    private static func guardGains(from old: Route, to new: Route) -> [(words: String, loss: String)] {
+        guard old.reflection != .off else { return [] }
+        guard new.reflection != .off else {
+            // A route that injects nothing has nothing to give back.
+            guard !new.tokens.isEmpty || new.forwardsAssertion else { return [] }
+            return [
+                (
+                    "a token that its upstream gives back reaches callers: its guard is off",
+                    "a token that its upstream gives back does not reach callers: its guard is \(old.reflection.rawValue)"
+                )
+            ]
+        }
+        guard new.takesWebSockets, !old.takesWebSockets else { return [] }
+        return [("websockets are let through, which are not searched for its token", "websockets are refused")]
     }
 
     private static func callers(of policy: Policy) -> String {

@@ -113,6 +113,11 @@ enum RouteFields {
         "Go back to the token's version before when, within 10 minutes of a rotation, the upstream answers 401 and the route's `probe` fails with the new version and not with the one before."
     )
 
+    static let answers = Field(
+        "guard",
+        GuardFields.shape,
+        "Secrets that come back in answers. By default they are taken out of the answers of a route that injects a `{token}`."
+    )
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
     static let resourceMetadata = Field(
         "resource_metadata",
@@ -124,7 +129,7 @@ enum RouteFields {
         name.form, host.form, path.form, audience.form, upstream.form, upstreamTLS.form, speech.form, inject.form,
         forwardAssertion.form, strip.form, allow.form,
         authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
-        resourceMetadata.form, autoRevert.form,
+        resourceMetadata.form, autoRevert.form, answers.form,
     ]
 
     /// A stand-in for the name of a route that has none, so that its other keys are still checked.
@@ -152,6 +157,7 @@ enum RouteFields {
         let cors = keys.read(cors)
         let metadataDraft = keys.read(resourceMetadata)
         let autoRevert = keys.read(autoRevert)
+        let answers = keys.read(answers)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -197,6 +203,8 @@ enum RouteFields {
         if let upstream {
             AssertionForwarding.check(forwardAssertion, upstream, injections, probe: probeHeaders, keys, decoding)
         }
+        // Wrong, and reported.
+        guard answers != nil || !keys.has(RouteFields.answers.key) else { return nil }
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
             let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
@@ -204,6 +212,7 @@ enum RouteFields {
         else { return nil }
         let reverts = autoRevert && RouteFields.canRevert(injections, probe.map { _ in probeHeaders }, keys, decoding)
         keys.show(RouteFields.autoRevert.key, RouteFields.autoRevert.shape.show(reverts))
+        let guarding = GuardFields.effective(answers, speech, injections, &keys, decoding)
         return Route(
             name: name,
             host: host,
@@ -223,7 +232,9 @@ enum RouteFields {
             endpoints: mcp.endpoints,
             cors: cors,
             resourceMetadata: metadata,
-            autoRevert: reverts
+            autoRevert: reverts,
+            reflection: guarding.reflection,
+            takesWebSockets: guarding.takesWebSockets
         )
     }
 

@@ -99,6 +99,7 @@ extension Doctor {
             problem: load.problems.first { $0.name == name }?.error,
             version: load.tokens[name]?.version,
             expiresAt: summary?.expiresAt,
+            isShort: ShortSecrets.contains(name, load.tokens[name]?.secret, of: configuration.routes.routes),
             routes: users(of: name),
             now: now
         )

@@ -6,6 +6,8 @@ struct BodyRelay {
     enum Step {
         /// Bytes to pass on, framing included.
         case part(ByteBuffer)
+        /// Trailer lines that pass, and the empty line behind the last of them.
+        case trailers(ByteBuffer)
         /// Nothing more can be used before more comes.
         case more
         case refused(Reason)
@@ -81,6 +83,6 @@ struct BodyRelay {
         case .complete: isComplete = true
         case .incomplete, .trailers: break
         }
-        return progress.written > 0 || isComplete ? .part(kept) : .more
+        return progress.written > 0 || isComplete ? .trailers(kept) : .more
     }
 }

@@ -4,6 +4,16 @@ internal import NIOCore
 enum Chunk {
     static var last: ByteBuffer { ByteBuffer(staticString: "0\r\n\r\n") }
 
+    static var lineEnd: ByteBuffer { ByteBuffer(staticString: "\r\n") }
+
+    /// The line before a payload of its own buffer.
+    static func size(_ count: Int) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.writeString(String(count, radix: 16))
+        bytes.writeStaticString("\r\n")
+        return bytes
+    }
+
     /// Nothing for no payload, which would be the last chunk.
     static func of(_ payload: ByteBuffer) -> ByteBuffer {
         guard payload.readableBytes > 0 else { return payload }

@@ -37,7 +37,7 @@ struct GatheredBody {
             scanned += before.readableBytes - rest.readableBytes
             if relay.payloadBytes > limit || scanned > 2 * limit + Self.framingAllowance { return .bodyTooLarge }
             switch step {
-            case .part: continue
+            case .part, .trailers: continue
             case .more: return nil
             case .refused(let reason): return reason
             }

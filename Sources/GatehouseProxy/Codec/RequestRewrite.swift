@@ -68,11 +68,12 @@ package final class RequestRewrite: Sendable {
         upstream: Upstream,
         preservesHost: Bool,
         isGated: Bool = false,
+        takesRanges: Bool = true,
         passesOrigin: Bool = false
     ) {
         self.isGated = isGated
         dropped = KnownField.droppedFromRequests & ~(passesOrigin ? KnownField.origin.bit : 0)
-        strips = StripSet(names: injectedNames + (isGated ? Self.ranges : []), patterns: strip.headers)
+        strips = StripSet(names: injectedNames + (takesRanges && !isGated ? [] : Self.ranges), patterns: strip.headers)
         queryNames = strip.query.map { Array($0.utf8) }
         upstreamPath = Array(upstream.path.utf8)
         hostLine = preservesHost ? nil : Array("Host: \(upstream.authority)\r\n".utf8)
@@ -96,12 +97,14 @@ package final class RequestRewrite: Sendable {
             upstream: route.upstream,
             preservesHost: route.preservesHost,
             isGated: route.speech == .mcp,
+            takesRanges: route.reflection == .off,
             // The page of connecting asks of each form where it comes from.
             passesOrigin: route.upstream.isConnectPage
         )
     }
 
-    /// The part of an answer that a range leaves (RFC 9110 section 14) is no JSON, so nothing in it could be filtered or bound to its caller.
+    /// The part of an answer that a range leaves (RFC 9110 section 14) is no JSON, so nothing in it could be filtered or bound to its caller; and two
+    /// of them would give a secret back in halves, in which it is not found.
     private static let ranges = ["Range", "If-Range"].compactMap { try? HeaderName(parsing: $0) }
 
     /// The lines that the rewrite itself adds, with room to spare.

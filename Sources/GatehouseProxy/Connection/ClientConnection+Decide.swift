@@ -127,11 +127,26 @@ extension ClientConnection {
             preconditionFailure("fields are injected for an authorized caller")
         }
         if let personal = route.personal { return provide(personal) }
+        lookForSecrets(exchange, on: route, caller)
         exchange.injected = InjectPhase.lines(inbound, for: caller, on: route)
         return machine.tokenProvided(
             refusal: exchange.injected == nil ? .tokenUnavailable : nil,
             renews: route.renewed != nil
         )
+    }
+
+    /// Has the answer searched for the injected secrets.
+    ///
+    /// - Parameter own: the caller's own token, where the route's is personal.
+    func lookForSecrets(_ exchange: Exchange, on route: PreparedRoute, _ caller: Caller, own: Secret? = nil) {
+        guard route.route.reflection != .off else { return }
+        exchange.secrets = loop.patterns.patterns(route, own: own, caller) {
+            // An upstream that was not given the assertion cannot give it back.
+            guard route.route.forwardsAssertion, inbound.hasHead, case .one(let range) = inbound.head.assertion else {
+                return nil
+            }
+            return inbound.withBytes(range) { Secret($0) }
+        }
     }
 
     func recordDecision() -> ExchangeAction { machine.decisionRecorded(record()) }

@@ -62,7 +62,10 @@ extension ClientConnection {
     /// Drops a body that the gate has read whole, so that the next request follows.
     private func dropWholeBody() {
         while !body.isComplete {
-            guard case .part = inbound.take(&body) else { return }
+            switch inbound.take(&body) {
+            case .part, .trailers: continue
+            case .more, .refused: return
+            }
         }
     }
 

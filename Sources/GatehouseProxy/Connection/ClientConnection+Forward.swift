@@ -112,7 +112,7 @@ extension ClientConnection {
         guard let exchange, let limit = exchange.route?.route.limits.body else { return nil }
         while true {
             switch inbound.take(&body) {
-            case .part(let bytes):
+            case .part(let bytes), .trailers(let bytes):
                 exchange.received(bytes.readableBytes)
                 if body.relay.payloadBytes > limit { return .bodyTooLarge }
                 part(bytes)
@@ -127,7 +127,7 @@ extension ClientConnection {
         let before = inbound.count
         switch inbound.take(&body) {
         case .refused(let reason): carryOut(machine.requestBodyRefused(reason))
-        case .part(let bytes): carryOut(machine.bodyDropped(bytes.readableBytes))
+        case .part(let bytes), .trailers(let bytes): carryOut(machine.bodyDropped(bytes.readableBytes))
         case .more: break
         }
         if body.isComplete, machine.disposition == .dropBody { carryOut(machine.requestCompleted()) }
@@ -148,8 +148,7 @@ extension ClientConnection {
         guard connection === link.connection else { return }
         _ = link.takeConnection()
         if response.endsWithConnection, !connection.isBroken {
-            write(response.end)
-            carryOut(machine.responseCompleted(mustClose: response.mustClose))
+            endResponse()
         } else {
             carryOut(machine.upstreamClosed())
         }

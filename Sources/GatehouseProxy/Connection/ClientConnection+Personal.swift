@@ -18,6 +18,7 @@ extension ClientConnection {
             prepareOffer(exchange, personal)
             return machine.tokenProvided(refusal: reason)
         }
+        lookForSecrets(exchange, on: route, caller, own: token)
         exchange.injected = InjectPhase.lines(inbound, for: caller, on: route, token: token)
         return machine.tokenProvided(
             refusal: exchange.injected == nil ? .tokenUnavailable : nil,

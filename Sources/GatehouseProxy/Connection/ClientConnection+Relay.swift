@@ -35,13 +35,29 @@ extension ClientConnection {
     // MARK: - Head
 
     private func relayHead(_ received: inout ByteBuffer) {
+        var isReflecting = false
         while let exchange {
             switch response.parseHead(received, answersHEAD: exchange.isHead) {
             case .incomplete: return response.keep(received)
             case .refused: return carryOut(machine.upstreamFailed(.upstreamMalformed))
             case .complete:
                 let head = response.head
-                guard head.isInterim else { return begin(head, &received, exchange) }
+                if !isReflecting, let secrets = exchange.secrets,
+                    let clean = ReflectPhase.cleaned(received, head: head.length, of: secrets)
+                {
+                    // What is left of it is read once more.
+                    received = clean
+                    isReflecting = true
+                    continue
+                }
+                guard head.isInterim else { return begin(head, &received, exchange, isReflecting: isReflecting) }
+                if isReflecting {
+                    if exchange.route?.route.reflection == .block {
+                        return carryOut(machine.upstreamFailed(.secretReflected))
+                    }
+                    note(reflectionIn: exchange)
+                    isReflecting = false
+                }
                 if exchange.version == .http11 {
                     var bytes = ByteBuffer()
                     write(head, of: received, framing: .none, persistence: .implied, exchange, into: &bytes)
@@ -52,17 +68,28 @@ extension ClientConnection {
         }
     }
 
-    private func begin(_ head: ResponseHead, _ received: inout ByteBuffer, _ exchange: Exchange) {
+    /// - Parameter isReflecting: whether a secret stood in the head.
+    private func begin(
+        _ head: ResponseHead,
+        _ received: inout ByteBuffer,
+        _ exchange: Exchange,
+        isReflecting: Bool
+    ) {
         guard let route = exchange.route else { return }
         exchange.upstream.answered = loop.eventLoop.now
         exchange.upstream.status = head.status
         let plan = AnswerPlan(head, received, exchange, route, loop.gate.callers.tags)
+        var reflected = ReflectPhase.Result(isReflecting: isReflecting)
+        if plan.refusal == nil, let secrets = exchange.secrets {
+            let hasBody = !plan.withholdsBody
+            reflected = ReflectPhase.look(at: head, &received, for: secrets, route.route.reflection, reflected, hasBody)
+        }
         if !AnswerPlan.isOfSession(head.status, exchange) { loop.upstreamAnswered(route, status: head.status) }
         let rejected = head.status == 401 ? exchange.renewed : nil
         let action = machine.responseHeadReceived(
             reusesUpstream: head.isKeepAlive && head.framing != .untilClose,
             isUpgrade: head.isUpgrade,
-            refusal: plan.refusal,
+            refusal: plan.refusal ?? reflected.refusal,
             rejectsToken: rejected != nil
         )
         switch action {
@@ -75,6 +102,7 @@ extension ClientConnection {
         response.begin(
             head,
             plan,
+            guarded: reflected.isOpen ? exchange.secrets.map { ($0, route.route.reflection) } : nil,
             hasBody: received.readableBytes > head.length,
             to: exchange.version,
             at: loop.eventLoop.now
@@ -85,6 +113,7 @@ extension ClientConnection {
             exchange.answer.refusal = .upstreamError
             loop.count(.upstreamError, exchange)
         }
+        if reflected.isReflecting { note(reflectionIn: exchange) }
         // The part of a small body that has arrived is written together with the head.
         let joined = min(received.readableBytes - head.length, ForwardPhase.joinedBody)
         var bytes = loop.answerHeads.take(
@@ -195,8 +224,9 @@ extension ClientConnection {
         relay: while true {
             let step = response.takePart(of: &received, exchange)
             if let endpoint = exchange?.answer.stream.endpoint { note(endpoint, in: exchange) }
+            if let exchange, exchange.answer.isReflecting { note(reflectionIn: exchange) }
             switch step {
-            case .part(var part):
+            case .part(var part), .trailers(var part):
                 exchange?.sent(part.readableBytes)
                 if leading.readableBytes > 0 {
                     leading.writeBuffer(&part)
@@ -207,9 +237,9 @@ extension ClientConnection {
                     write(part)
                 }
             case .more: break relay
-            case .refused:
+            case .refused(let reason):
                 write(leading)
-                return carryOut(machine.upstreamFailed(.upstreamMalformed))
+                return carryOut(machine.upstreamFailed(reason))
             }
         }
         write(leading)
@@ -219,7 +249,26 @@ extension ClientConnection {
     private func completeResponse(_ received: inout ByteBuffer) {
         // Bytes after the end of a response belong to no request: such a connection serves no other.
         if received.readableBytes > 0 { link.takeConnection()?.close() }
-        write(response.end)
+        endResponse()
+    }
+
+    /// The upstream's answer is whole.
+    func endResponse() {
+        let step = response.takeEnd(exchange)
+        if let exchange, exchange.answer.isReflecting { note(reflectionIn: exchange) }
+        switch step {
+        case .part(let end), .trailers(let end): write(end)
+        case .more: break
+        case .refused(let reason): return carryOut(machine.upstreamFailed(reason))
+        }
         carryOut(machine.responseCompleted(mustClose: response.mustClose))
+    }
+
+    /// An answer, or a part of it, holds a secret: counted once for each exchange.
+    private func note(reflectionIn exchange: Exchange) {
+        exchange.answer.isReflecting = false
+        guard exchange.answer.refusal != .secretReflected else { return }
+        exchange.answer.refusal = .secretReflected
+        loop.count(.secretReflected, exchange)
     }
 }

@@ -13,6 +13,8 @@ struct AnswerFacts {
     /// The JSON-RPC outcome as the audit records it.
     var rpcError = ""
     var stream = LegacyStream()
+    /// Whether a secret stood in it.
+    var isReflecting = false
 }
 
 /// The facts of an upstream's part in an exchange.

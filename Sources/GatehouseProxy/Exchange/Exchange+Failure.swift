@@ -11,6 +11,8 @@ extension Exchange {
             route?.token.map { "it answered 401 to version \($0.version) of the token \($0.name)" } ?? "it answered 401"
         case .upstreamReset: "it closed the connection before the head of its answer was whole"
         case .upstreamMalformed: "its answer may not be passed on"
+        case .secretReflected: "its answer held a secret that the route injects"
+        case .upstreamEncoded: "its answer is compressed, although none was asked for"
         case .upstreamTimeout: "nothing came in time"
         case _: ""
         }

@@ -31,6 +31,8 @@ final class Exchange {
     var call = PresentedCall()
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
+    /// The secrets that the answer must not hold; nil where none are looked for.
+    var secrets: SecretPatterns?
     /// On a route whose token is each caller's own.
     var personal: PersonalUse?
     /// `Host` as the public knows it, for `Location`.

@@ -15,6 +15,13 @@ struct PassingPayload: ~Copyable {
     private let exchange: Exchange?
     /// The bytes for the client, where they are not those that came. In chunks of Gatehouse's own, with room before it for the size.
     private(set) var payload = ByteBuffer()
+    /// A large part that passes unchanged and alone, so that it need not be copied.
+    private(set) var whole: ByteBuffer?
+    /// Whether everything is put into ``payload``.
+    var copiesAll = false
+
+    /// Bytes from which on a part is not copied behind its size, but sent beside it.
+    private static let largePart = 4 << 10
 
     /// Eight digits, as many as a buffer's length has at most, and a line end.
     private static let sizeRoom = 10
@@ -41,10 +48,7 @@ struct PassingPayload: ~Copyable {
         let slice = mark?.strip(received) ?? received
         events?.advance(over: slice.readableBytesUInt8Span)
         guard let reader else {
-            if delivery != .asItComes {
-                makeRoom(slice.readableBytes)
-                payload.writeImmutableBuffer(slice)
-            }
+            if delivery != .asItComes { append(slice) }
             return
         }
         if delivery != .asItComes { makeRoom(slice.readableBytes) }
@@ -62,6 +66,21 @@ struct PassingPayload: ~Copyable {
                 )
             }
         }
+    }
+
+    private mutating func append(_ slice: ByteBuffer) {
+        if payload.readableBytes == 0, whole == nil, !copiesAll, slice.readableBytes >= Self.largePart {
+            whole = slice
+            return
+        }
+        if let former = whole {
+            whole = nil
+            makeRoom(former.readableBytes + slice.readableBytes)
+            payload.writeImmutableBuffer(former)
+        } else {
+            makeRoom(slice.readableBytes)
+        }
+        payload.writeImmutableBuffer(slice)
     }
 
     private mutating func makeRoom(_ count: Int) {

@@ -17,6 +17,8 @@ struct ResponseRelay: ~Copyable {
         case bare
         /// In chunks of Gatehouse's own: an edited body has another length, and a body that ends with its connection states none.
         case rechunked
+        /// In the length that was stated. Nothing is edited: what may not pass cuts it.
+        case counted
         /// No body: the client has got the head, which says that there is none.
         case withheld
     }
@@ -31,6 +33,12 @@ struct ResponseRelay: ~Copyable {
     private(set) var reader: AnswerReader?
     /// Nil for any other response.
     var stream: EventStream?
+    /// Nil where no secret is looked for, or the whole body has been looked at.
+    private var guarding: ReflectionGuard?
+    /// Parts that follow the one that was taken last, the next one at the end.
+    private var ready: [ByteBuffer] = []
+    /// Lines of a guarded body that goes on in chunks of Gatehouse's own, with the empty line behind them.
+    private var trailers = ByteBuffer()
 
     /// Makes ready for another response; the parser keeps its storage.
     mutating func reset() {
@@ -41,6 +49,9 @@ struct ResponseRelay: ~Copyable {
         delivery = .asItComes
         reader = nil
         stream = nil
+        guarding = nil
+        if !ready.isEmpty { ready.removeAll(keepingCapacity: true) }
+        if trailers.readableBytes > 0 { trailers = ByteBuffer() }
     }
 
     // MARK: - Receiving
@@ -72,10 +83,13 @@ struct ResponseRelay: ~Copyable {
 
     /// The head is the final one: its body follows.
     ///
-    /// - Parameter hasBody: whether something of the body has come with it.
+    /// - Parameters:
+    ///   - guarded: the secrets that the body is searched for; nil where there is nothing to look for.
+    ///   - hasBody: whether something of the body has come with it.
     mutating func begin(
         _ head: ResponseHead,
         _ plan: AnswerPlan,
+        guarded: (secrets: SecretPatterns, mode: Reflection)? = nil,
         hasBody: Bool,
         to version: HTTPVersion,
         at now: MonotonicTime
@@ -86,6 +100,10 @@ struct ResponseRelay: ~Copyable {
         let isReadable = !head.has(.contentEncoding)
         let isSilent = head.isEventStream && isReadable && !hasBody
         delivery = Self.delivery(of: head, plan, isSilent: isSilent, to: version)
+        if let guarded {
+            if delivery == .asItComes { delivery = Self.guardedDelivery(of: head.framing, guarded.mode, to: version) }
+            guarding = ReflectionGuard(guarded.secrets, guarded.mode)
+        }
         stream =
             head.isEventStream && !plan.withholdsBody ? EventStream(isReadable: isReadable, at: now) : nil
     }
@@ -107,6 +125,16 @@ struct ResponseRelay: ~Copyable {
         }
     }
 
+    /// The text in place of a secret has another length. The extensions of chunks could hold one, and are left out.
+    private static func guardedDelivery(
+        of framing: BodyFraming,
+        _ mode: Reflection,
+        to version: HTTPVersion
+    ) -> Delivery {
+        if case .length = framing, mode == .block { return .counted }
+        return version == .http10 ? .bare : .rechunked
+    }
+
     /// Frees the head's storage: a stream may be idle for hours, and needs it no more.
     mutating func releaseHead() { parser.releaseFields() }
 
@@ -122,7 +150,7 @@ struct ResponseRelay: ~Copyable {
         switch delivery {
         case .asItComes: body.framing == .untilClose
         case .bare: true
-        case .rechunked, .withheld: false
+        case .rechunked, .counted, .withheld: false
         }
     }
 
@@ -132,7 +160,7 @@ struct ResponseRelay: ~Copyable {
     /// How the client finds the end of the body.
     var clientFraming: BodyFraming {
         switch delivery {
-        case .asItComes: body.framing
+        case .asItComes, .counted: body.framing
         case .bare: .untilClose
         case .rechunked: .chunked
         case .withheld: .length(0)
@@ -143,7 +171,7 @@ struct ResponseRelay: ~Copyable {
     var sendsChunks: Bool {
         switch delivery {
         case .asItComes: body.framing == .chunked
-        case .bare, .withheld: false
+        case .bare, .counted, .withheld: false
         case .rechunked: true
         }
     }
@@ -151,14 +179,34 @@ struct ResponseRelay: ~Copyable {
     /// Bytes of Gatehouse's own, framed as the body is.
     func framed(_ bytes: ByteBuffer) -> ByteBuffer { sendsChunks ? Chunk.of(bytes) : bytes }
 
-    /// The client's end of a body that has another framing than the upstream's; empty for any other.
-    var end: ByteBuffer { delivery == .rechunked ? Chunk.last : ByteBuffer() }
+    /// The client's end of the body: what was held of it, and the end of a framing that is not the upstream's.
+    mutating func takeEnd(_ exchange: Exchange?) -> BodyRelay.Step {
+        guard var scan = guarding.take() else { return .part(delivery == .rechunked ? Chunk.last : ByteBuffer()) }
+        var passing = PassingPayload(stream?.boundary, stream?.mark, reader, delivery, exchange)
+        passing.copiesAll = true
+        scan.finish(into: &passing)
+        exchange?.sent(passing.payload.readableBytes)
+        let lines = scan.cleaned(trailers)
+        if scan.isReflecting { exchange?.answer.isReflecting = true }
+        if scan.isCut { return .refused(.secretReflected) }
+        guard delivery == .rechunked else { return .part(passing.payload) }
+        var end = passing.chunk()
+        if lines.readableBytes > 0 {
+            end.writeStaticString("0\r\n")
+            end.writeImmutableBuffer(lines)
+        } else {
+            end.writeImmutableBuffer(Chunk.last)
+        }
+        return .part(end)
+    }
 
     // MARK: - Body
 
     /// The next part as the client gets it; follows events and answers on the way.
     mutating func takePart(of received: inout ByteBuffer, _ exchange: Exchange?) -> BodyRelay.Step {
+        if let next = ready.popLast() { return .part(next) }
         guard received.readableBytes > 0, !body.isComplete else { return .more }
+        if guarding != nil { return takeGuardedPart(of: &received, exchange) }
         guard stream?.boundary != nil || delivery != .asItComes || reader != nil else {
             return body.take(from: &received)
         }
@@ -176,7 +224,13 @@ struct ResponseRelay: ~Copyable {
         }
         stream?.boundary = passing.events
         stream?.mark = passing.mark
-        guard case .part = step else { return step }
+        switch step {
+        case .part: break
+        case .trailers where delivery == .asItComes && !isOpening: return step
+        // Chunks of Gatehouse's own end without them (RFC 9110 section 6.5.1).
+        case .trailers: return .part(ByteBuffer())
+        case .more, .refused: return step
+        }
         if isOpening {
             if !passing.isBegun {
                 // Only a chunk's size, or a part of it, has come: no payload is held here.
@@ -191,9 +245,43 @@ struct ResponseRelay: ~Copyable {
         }
         switch delivery {
         case .asItComes: return step
-        case .bare: return .part(passing.payload)
-        case .rechunked: return .part(passing.chunk())
+        case .bare, .counted, .rechunked: return .part(delivered(passing))
         case .withheld: return .part(ByteBuffer())
+        }
+    }
+
+    /// A part as the client gets it. A large one follows its size, and is not copied.
+    private mutating func delivered(_ passing: consuming PassingPayload) -> ByteBuffer {
+        guard let whole = passing.whole else { return delivery == .rechunked ? passing.chunk() : passing.payload }
+        guard delivery == .rechunked else { return whole }
+        ready.append(Chunk.lineEnd)
+        ready.append(whole)
+        return Chunk.size(whole.readableBytes)
+    }
+
+    /// The next part of a body in which secrets are looked for, which never passes as it comes.
+    private mutating func takeGuardedPart(of received: inout ByteBuffer, _ exchange: Exchange?) -> BodyRelay.Step {
+        guard var scan = guarding.take() else { return .more }
+        let before = received
+        var passing = PassingPayload(stream?.boundary, stream?.mark, reader, delivery, exchange)
+        let step = body.take(from: &received) { range in
+            guard let slice = before.getSlice(at: before.readerIndex + range.lowerBound, length: range.count) else {
+                return
+            }
+            scan.pass(slice, into: &passing)
+        }
+        stream?.boundary = passing.events
+        stream?.mark = passing.mark
+        let isCut = scan.isCut
+        if scan.isReflecting { exchange?.answer.isReflecting = true }
+        guarding = consume scan
+        if isCut { return .refused(.secretReflected) }
+        switch step {
+        case .part: return .part(delivered(passing))
+        case .trailers(var lines):
+            if delivery == .rechunked { trailers.writeBuffer(&lines) }
+            return .part(ByteBuffer())
+        case .more, .refused: return step
         }
     }
 

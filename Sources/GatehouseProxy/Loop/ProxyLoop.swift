@@ -42,6 +42,7 @@ package final class ProxyLoop {
     let logger: Logger
     var random = FastRandom()
     var gate: GateTables
+    var patterns = PatternCache()
     var heldBodies = HeldBodies()
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]

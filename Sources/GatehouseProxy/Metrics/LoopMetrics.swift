@@ -26,6 +26,8 @@ package final class LoopMetrics {
         package var overloaded = 0
         /// List entries withheld because they could not be read, by route.
         package var unreadable: [RouteName: Int] = [:]
+        /// Requests whose answer held a secret, by route.
+        package var reflected: [RouteName: Int] = [:]
         /// Keyed by route; nil for requests that found none.
         package var hours: [RouteName?: LastHour] = [:]
         package var health: [RouteName: RouteHealth] = [:]
@@ -39,6 +41,7 @@ package final class LoopMetrics {
             upstream.merge(other.upstream) { $0.adding($1) }
             refusals.add(other.refusals)
             unreadable.merge(other.unreadable, uniquingKeysWith: +)
+            reflected.merge(other.reflected, uniquingKeysWith: +)
             for (name, hour) in other.hours { hours[name, default: LastHour()].add(hour) }
             health.merge(other.health) { $0.merged(with: $1) }
             overloaded += other.overloaded
@@ -54,6 +57,7 @@ package final class LoopMetrics {
         var hour = LastHour()
         var health = RouteHealth()
         var unreadable = 0
+        var reflected = 0
     }
 
     private var routes: [RouteCounters] = []
@@ -85,6 +89,7 @@ package final class LoopMetrics {
         }
         routes[index].hour.count(reason, minute: Self.minute(of: now))
         routes[index].health.finished(exchange)
+        if reason == .secretReflected { routes[index].reflected += 1 }
         if let reason {
             refusals.record(
                 LastRefusals.Entry(
@@ -141,6 +146,7 @@ package final class LoopMetrics {
             }
             guard let name else { continue }
             if counters.unreadable > 0 { snapshot.unreadable[name, default: 0] += counters.unreadable }
+            if counters.reflected > 0 { snapshot.reflected[name, default: 0] += counters.reflected }
             snapshot.added[name, default: LatencyHistogram()].add(counters.added)
             snapshot.upstream[name, default: LatencyHistogram()].add(counters.upstream)
             snapshot.health[name] = snapshot.health[name]?.merged(with: counters.health) ?? counters.health

@@ -20,7 +20,7 @@ package struct RouteHealth: Sendable {
     }
 
     mutating func finished(_ exchange: Exchange) {
-        if case .upstreamNotMCP = exchange.answer.refusal {
+        if exchange.answer.refusal == .upstreamNotMCP || exchange.answer.refusal == .secretReflected {
             // The upstream answered, but not in a form that this caller may have: no caller's request makes a route look ill to others.
             lastAnswer = exchange.startedAt
         } else if let reason = exchange.answer.refusal {

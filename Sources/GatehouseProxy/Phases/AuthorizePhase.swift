@@ -13,6 +13,7 @@ enum AuthorizePhase {
         isOriginAdmitted admitted: Bool
     ) -> Reason? {
         guard admitted || isOfThisSite(inbound) else { return .originDenied }
+        if !route.takesWebSockets, inbound.head.isWebSocketUpgrade { return .webSocketDenied }
         if case .length(let length) = framing, length > route.limits.body { return .bodyTooLarge }
         return nil
     }

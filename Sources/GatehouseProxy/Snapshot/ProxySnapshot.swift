@@ -64,6 +64,8 @@ final class PreparedRoute: Sendable {
     /// The public authority of a route for one host; empty for a route for any.
     let authority: [UInt8]
     let injected: InjectedFields
+    /// The secrets, the same for every caller, that answers are searched for: of the injected tokens, with the versions before.
+    let secrets: [Secret]
     let waits: RouteWaits
     /// Whether bodies pass the MCP gate.
     let isGated: Bool
@@ -93,6 +95,9 @@ final class PreparedRoute: Sendable {
         responseRewrite = ResponseRewrite(route)
         if case .exact(let host) = route.host { authority = Array(host.name.utf8) } else { authority = [] }
         injected = InjectedFields(route.injections, tokens: tokens)
+        secrets =
+            route.reflection == .off
+            ? [] : route.tokens.sorted().flatMap { name in tokens.versions(of: name).map(\.secret) }
         crossOrigins = route.cors?.origins.map { CrossOrigin($0) } ?? []
         metadata = route.resourceMetadata?.document
         challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []

@@ -27,7 +27,7 @@ struct MetricsText {
 
     /// Reasons that alerts look at.
     private static let alerted: [Reason] =
-        Reason.allCases.filter { $0.followsAllow && $0 != .upstreamNotMCP }
+        Reason.allCases.filter { $0.followsAllow && $0 != .upstreamNotMCP && $0 != .secretReflected }
         + [.keysUnavailable, .tokenUnavailable, .auditUnavailable]
 
     /// Statuses of an upstream's own failures that have a series from the start; others have one from their first on.
@@ -77,6 +77,16 @@ struct MetricsText {
         )
         for (route, count) in traffic.unreadable.sorted(by: { $0.key < $1.key }) {
             sample("gatehouse_list_entries_unreadable_total", [("route", route.text)], count)
+        }
+        family(
+            "gatehouse_secrets_reflected_total",
+            "counter",
+            "Requests whose answer held a secret that the route injects."
+        )
+        var reflected = traffic.reflected
+        for route in routes where route.reflection != .off { reflected[route.name, default: 0] += 0 }
+        for (route, count) in reflected.sorted(by: { $0.key < $1.key }) {
+            sample("gatehouse_secrets_reflected_total", [("route", route.text)], count)
         }
         family("gatehouse_open_connections", "gauge", "Client connections open now.")
         sample("gatehouse_open_connections", [], openConnections)

@@ -28,8 +28,18 @@ final class LiveState: Sendable {
         /// The routes, and those of the pages on which people connect their tokens.
         var served: RouteTable
         var authorities: UpstreamAuthorities
+        var former = FormerTokens()
 
-        var tokens: TokenSnapshot { stored.renewing(renewed.names, renewed.values).personal(personalNames) }
+        var tokens: TokenSnapshot {
+            stored.renewing(renewed.names, renewed.values).personal(personalNames).following(former)
+        }
+
+        /// Puts other tokens in force, and remembers those that they replace.
+        mutating func replaceTokens(_ replace: (inout State) -> Void) {
+            let old = tokens.tokens
+            replace(&self)
+            former.replaced(old, by: tokens.tokens)
+        }
 
         var snapshot: ProxySnapshot {
             ProxySnapshot(
@@ -74,7 +84,7 @@ final class LiveState: Sendable {
 
     func publish(_ tokens: TokenSnapshot) {
         state.withLock { state in
-            state.stored = tokens
+            state.replaceTokens { $0.stored = tokens }
             state.proxy?.replaceSnapshot(state.snapshot)
         }
     }
@@ -83,7 +93,7 @@ final class LiveState: Sendable {
     func publish(renewed names: Set<TokenName>, _ values: [TokenName: TokenValue]) {
         state.withLock { state in
             guard !names.isEmpty || !state.renewed.names.isEmpty else { return }
-            state.renewed = (names, values)
+            state.replaceTokens { $0.renewed = (names, values) }
             state.proxy?.replaceSnapshot(state.snapshot)
         }
     }
@@ -126,13 +136,15 @@ final class LiveState: Sendable {
         state.withLock { state in
             state.routes = configuration.routes
             state.served = Self.served(configuration)
-            state.personalNames = configuration.personalNames
             state.limits = configuration.limits
             state.logging = configuration.log.requests
             state.callGrace = configuration.access.callGrace
             state.authorities = authorities
-            if let tokens { state.stored = tokens }
-            if let renewed { state.renewed = renewed }
+            state.replaceTokens { state in
+                state.personalNames = configuration.personalNames
+                if let tokens { state.stored = tokens }
+                if let renewed { state.renewed = renewed }
+            }
             state.proxy?.replaceSnapshot(state.snapshot) { [authenticators = state.authenticators] index in
                 authenticators[index].value.update(policy: policy)
             }

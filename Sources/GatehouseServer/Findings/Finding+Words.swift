@@ -21,12 +21,14 @@ extension Finding {
     /// - Parameters:
     ///   - problem: why it does not open, for one that is there.
     ///   - version: nil for one that is not there.
+    ///   - isShort: whether answers are not searched for it, because it is too short, although its route asks for that.
     ///   - routes: those that inject it.
     package static func token(
         _ name: TokenName,
         problem: TokenError? = nil,
         version: Int?,
         expiresAt: Timestamp? = nil,
+        isShort: Bool = false,
         routes: [String],
         now: Timestamp
     ) -> Finding {
@@ -37,6 +39,17 @@ extension Finding {
         guard let version else {
             let detail = "is not in the store, and \(needed)"
             return Finding(.token, .fail, name.text, detail, advice: "gatehouse token set \(name)")
+        }
+        if isShort, expiresAt.map({ $0 - now >= expiryNotice }) ?? true {
+            let detail =
+                "version \(version) has under \(Reflection.shortestSecret) bytes: answers are not searched for it"
+            return Finding(
+                .token,
+                .warn,
+                name.text,
+                detail,
+                advice: "have a longer one made and run gatehouse token rotate \(name)"
+            )
         }
         guard let end = expiresAt else { return Finding(.token, .ok, name.text, "version \(version)") }
         let advice = "have a new one made and run gatehouse token rotate \(name)"

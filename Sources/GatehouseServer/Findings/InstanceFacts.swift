@@ -22,6 +22,8 @@ struct InstanceFacts: Sendable {
     var served: [TokenName: Int] = [:]
     /// Tokens that each person has. Who lacks one is asked to connect it: nothing is missing then.
     var personal: Set<TokenName> = []
+    /// Those of them that answers are not searched for.
+    var short: Set<TokenName> = []
     /// Tokens that renew themselves.
     var renewals: [TokenName: RenewalState] = [:]
     /// The renewed tokens that an operator begins, by setting a refresh token.
@@ -120,6 +122,7 @@ struct InstanceFacts: Sendable {
                 problem: store.problems.first { $0.name == name }?.error,
                 version: served[name],
                 expiresAt: store.dates[name]?.expiresAt,
+                isShort: short.contains(name),
                 routes: routes,
                 now: now
             )

@@ -72,7 +72,7 @@ import Testing
             }
             parts: while true {
                 switch relay.takePart(of: &received, fixture.exchange) {
-                case .part(let part): text += part.readableBytesView
+                case .part(let part), .trailers(let part): text += part.readableBytesView
                 case .more: break parts
                 case .refused:
                     relayed.isBroken = true
@@ -83,7 +83,7 @@ import Testing
         }
         relayed.isComplete = relay.hasHead && (relay.isComplete || ends && relay.endsWithConnection)
         relayed.mustClose = relay.mustClose
-        if relayed.isComplete { text += relay.end.readableBytesView }
+        if relayed.isComplete, case .part(let end) = relay.takeEnd(fixture.exchange) { text += end.readableBytesView }
         relayed.body = String(decoding: text, as: UTF8.self)
         return relayed
     }

@@ -209,7 +209,9 @@ final class Gateway: Sendable {
         speech: Route.Speech = .http,
         answersErrorsAs200: Bool = false,
         endpoints: EndpointPaths? = nil,
-        tls: Upstream.TLS = Upstream.TLS()
+        tls: Upstream.TLS = Upstream.TLS(),
+        reflection: Reflection = .off,
+        takesWebSockets: Bool = true
     ) throws -> Route {
         let name = try RouteName(parsing: name)
         return Route(
@@ -234,7 +236,9 @@ final class Gateway: Sendable {
             answersErrorsAs200: answersErrorsAs200,
             endpoints: endpoints,
             cors: cors,
-            resourceMetadata: resourceMetadata
+            resourceMetadata: resourceMetadata,
+            reflection: reflection,
+            takesWebSockets: takesWebSockets
         )
     }
 
@@ -245,7 +249,8 @@ final class Gateway: Sendable {
         renews: Bool = false,
         fallsBack: Bool? = nil,
         limits: ServerLimits = ServerLimits(),
-        authorities: UpstreamAuthorities? = nil
+        authorities: UpstreamAuthorities? = nil,
+        former: FormerTokens = FormerTokens()
     ) throws -> ProxySnapshot {
         let value = try TokenValue(validating: Secret(token), version: version)
         let coda = try TokenName(parsing: "coda")
@@ -255,7 +260,7 @@ final class Gateway: Sendable {
         return ProxySnapshot(
             table: RouteTable(routes),
             tokens: TokenSnapshot(tokens: [coda: value], renewed: renews ? [coda] : [])
-                .personal(names ?? TokenSnapshot.PersonalNames()),
+                .personal(names ?? TokenSnapshot.PersonalNames()).following(former),
             limits: limits,
             authorities: try authorities ?? UpstreamAuthorities(of: routes)
         )

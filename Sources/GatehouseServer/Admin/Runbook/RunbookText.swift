@@ -126,6 +126,14 @@ enum RunbookText {
         resources also gets this reason for a GET whose `Accept` does not name `text/event-stream`, and for a websocket, because grants cannot be applied to
         what follows. A break-glass credential gets it on a route that it was not issued for.
 
+        ### websocket_denied
+        The client asked for a websocket on a route whose answers are searched for the injected token. What passes in a websocket is not looked at. MCP does not use
+        them. Where clients need one, let them pass, if the upstream does not repeat the header fields that it gets:
+
+        ```yaml
+        guard: { websockets: pass }
+        ```
+
         ### origin_denied
         The browser's `Origin` is not the route's host: a web page of another site tried to use somebody's session. If the page is yours, serve it from the
         route's host, or add its origin to `cors.origins` of the route.
@@ -268,6 +276,24 @@ enum RunbookText {
         with neither `application/json` nor an event stream. Grants cannot be applied to such an answer, so Gatehouse withheld it. Either somebody requests paths
         beside the server's endpoint, which `mcp: { paths: [/mcp] }` closes, or the server sends its streams without `Content-Type: text/event-stream` and does not
         conform to MCP.
+
+        ### secret_reflected
+        The upstream gave back a token that Gatehouse injects: it echoes header fields, shows them on an error page, or has a tool that tells them. No caller received
+        it: `guard: { reflection: redact }` put `[redacted]` in its place, and the status is the upstream's; `block` answered 502, or cut an answer that had
+        begun. The row's target says which call it was.
+
+        ```sh
+        gatehouse audit query --reason secret_reflected --route coda
+        ```
+
+        Have the server not tell it: switch its debug pages and its header echo off, or deny the tool. A caller who asks for it again and again wants the
+        token. If the route's guard was off before, callers may have it: rotate it. A server whose answers must hold the token (one that hands it out on purpose)
+        needs `guard: { reflection: off }` on its route. A token that an ordinary text could hold, such as a word, is found in ordinary answers: have a random one
+        made.
+
+        ### upstream_encoded
+        The upstream compressed its answer although Gatehouse asks for `identity`, and nothing can be looked for in such an answer. Switch compression off at the
+        server, or on the proxy before it. Where that cannot be done, `guard: { reflection: off }` lets such answers pass, and whatever is in them.
 
         ### upstream_credential_rejected
         The upstream answered 401 to the token that Gatehouse injected. The caller did nothing wrong. The token was revoked or has ended:

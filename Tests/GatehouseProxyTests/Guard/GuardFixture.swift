@@ -1,0 +1,56 @@
+import GatehouseCore
+
+@testable import GatehouseProxy
+
+/// The guard without sockets: bytes in, bytes out.
+enum GuardFixture {
+    static let secret = "ghp_7Fz/Qw+9\"x&Lm=2Kd0TtYyUu"
+
+    static func patterns(_ secrets: String...) -> SecretPatterns { patterns(secrets) }
+
+    static func patterns(_ secrets: [String]) -> SecretPatterns {
+        guard let patterns = SecretPatterns(secrets.map { Secret($0) }) else {
+            preconditionFailure("these secrets are looked for")
+        }
+        return patterns
+    }
+
+    /// The output for an answer that comes in these parts.
+    static func output(_ patterns: SecretPatterns, _ parts: [[UInt8]]) -> [UInt8] {
+        var scan = ReflectionScan(patterns)
+        var output: [UInt8] = []
+        for part in parts {
+            part.withUnsafeBytes { bytes in scan.pass(bytes) { put($0, of: part, into: &output) } }
+        }
+        scan.finish { put($0, of: [], into: &output) }
+        return output
+    }
+
+    static func output(_ patterns: SecretPatterns, _ text: String) -> String {
+        String(decoding: output(patterns, [Array(text.utf8)]), as: UTF8.self)
+    }
+
+    static func put(_ piece: ReflectionScan.Piece, of part: [UInt8], into output: inout [UInt8]) {
+        switch piece {
+        case .passed(let range): output += part[range]
+        case .held(let bytes): output += bytes
+        case .secret: output += "[redacted]".utf8
+        }
+    }
+
+    /// What the guard does, without its filter and its state: reads at each place of the whole answer.
+    static func reference(_ patterns: SecretPatterns, _ bytes: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        var start = 0
+        while start < bytes.count {
+            var found = 0
+            if var reading = Reading(patterns, from: bytes[start]) {
+                while reading.isOpen, start + reading.count < bytes.count { reading.take(bytes[start + reading.count]) }
+                found = reading.found
+            }
+            if found > 0 { output += "[redacted]".utf8 } else { output.append(bytes[start]) }
+            start += max(found, 1)
+        }
+        return output
+    }
+}
