@@ -108,6 +108,25 @@ import Testing
         #expect(Set(replay.differences.keys.map(\.reason)) == [.pathDenied, .routeUnknown])
     }
 
+    @Test func `calls whose arguments the file rules are not judged, and those that it rules no more are`() throws {
+        let ruled = try Self.configuration(
+            "allow: [ { users: [ann@x.de], tools: [{ name: read, arguments: { id: [\"a*\"] } }] } ]"
+        )
+        let under = Self.replay(
+            ruled,
+            Self.event(),
+            Self.event("ann@x.de", denied: .argumentsDenied),
+            Self.event("bob@x.de")
+        )
+        #expect(under.omitted == [.ruledArguments: 2])
+        #expect(under.differences.keys.map(\.reason) == [.principalDenied])
+        let free = Self.replay(
+            try Self.configuration("protocol: mcp"),
+            Self.event("ann@x.de", denied: .argumentsDenied)
+        )
+        #expect(free.differences.keys.map(\.isGain) == [true])
+    }
+
     @Test func `what the audit cannot tell is counted and not judged`() throws {
         let none = try Self.configuration("allow: [ { users: [nobody@x.de] } ]")
         let replay = Self.replay(

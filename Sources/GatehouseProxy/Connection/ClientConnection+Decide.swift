@@ -135,7 +135,7 @@ extension ClientConnection {
         )
     }
 
-    /// Has the answer searched for the injected secrets.
+    /// Notes the injected secrets, for which the answer is searched.
     ///
     /// - Parameter own: the caller's own token, where the route's is personal.
     func lookForSecrets(_ exchange: Exchange, on route: PreparedRoute, _ caller: Caller, own: Secret? = nil) {

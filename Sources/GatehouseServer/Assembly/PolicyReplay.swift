@@ -38,6 +38,7 @@ package struct PolicyReplay: Sendable {
         case otherReason = "denied for a reason that is not the file's"
         case cutTarget = "its target was cut when it was recorded"
         case unnamedKind = "the audit does not say what kind of target it has"
+        case ruledArguments = "the file rules its arguments, and the audit does not keep them"
         case bearer = "a break-glass credential names its own routes"
     }
 
@@ -48,7 +49,15 @@ package struct PolicyReplay: Sendable {
     package private(set) var omitted: [Omission: Int] = [:]
 
     private let configuration: Configuration
-    private var verdicts: [Question: Reason?] = [:]
+    private var verdicts: [Question: Verdict] = [:]
+
+    private enum Verdict {
+        case allowed
+        case denied(Reason)
+        case undecided
+
+        init(_ refusal: Reason?) { self = refusal.map { .denied($0) } ?? .allowed }
+    }
 
     private struct Question: Hashable {
         let route: String
@@ -72,7 +81,12 @@ package struct PolicyReplay: Sendable {
         case .nothing(let omission): return omitted[omission, default: 0] += count
         case .about(let asked): question = asked
         }
-        let refusal = verdict(question)
+        let refusal: Reason?
+        switch verdict(question) {
+        case .undecided: return omitted[.ruledArguments, default: 0] += count
+        case .allowed: refusal = nil
+        case .denied(let reason): refusal = reason
+        }
         guard (refusal == nil) != wasAllowed, let reason = refusal ?? event.reason else { return }
         let rpc = event.text(.rpcMethod)
         let difference = Difference(
@@ -130,23 +144,24 @@ package struct PolicyReplay: Sendable {
     /// Whether the routes and lists of the file decide by themselves that a message is denied for this reason.
     private static func isOfFile(_ reason: Reason) -> Bool {
         switch reason {
-        case .assertionDenied, .principalDenied, .toolDenied, .promptDenied, .resourceDenied, .pathDenied: true
+        case .assertionDenied, .principalDenied, .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied,
+            .pathDenied:
+            true
         case _: false
         }
     }
 
-    private mutating func verdict(_ question: Question) -> Reason? {
+    private mutating func verdict(_ question: Question) -> Verdict {
         if let known = verdicts[question] { return known }
         let verdict = judge(question)
-        if verdicts.count < Self.maximumVerdicts { verdicts[question] = .some(verdict) }
+        if verdicts.count < Self.maximumVerdicts { verdicts[question] = verdict }
         return verdict
     }
 
-    /// - Returns: why it would be denied; nil when it would be allowed.
-    private func judge(_ question: Question) -> Reason? {
+    private func judge(_ question: Question) -> Verdict {
         // The host is not in the audit; that of the route of the same name stands for it.
         guard let named = configuration.routes.routes.first(where: { $0.name.text == question.route }) else {
-            return .routeUnknown
+            return .denied(.routeUnknown)
         }
         var host = if case .exact(let host) = named.host { host.name } else { "" }
         var path = question.path.isEmpty ? named.path.text : question.path
@@ -160,11 +175,13 @@ package struct PolicyReplay: Sendable {
                 return (route, question.path.isEmpty || route.endpoints?.contains(rest) ?? true)
             }
         }
-        guard let found else { return .routeUnknown }
+        guard let found else { return .denied(.routeUnknown) }
         if let refused = PolicyInquiry(configuration.access, found.route, question.principal, nil).refusal {
-            return refused
+            return .denied(refused)
         }
-        guard found.isOpen else { return .pathDenied }
-        return PolicyInquiry(configuration.access, found.route, question.principal, question.call).refusal
+        guard found.isOpen else { return .denied(.pathDenied) }
+        let inquiry = PolicyInquiry(configuration.access, found.route, question.principal, question.call)
+        if case .someArguments = inquiry.ground { return .undecided }
+        return Verdict(inquiry.refusal)
     }
 }
