@@ -89,7 +89,7 @@ struct NamedFailure: Sendable, CustomTestStringConvertible {
             if unlinked { unlink(file) }
             path = unlinked ? "/proc/\(getpid())/fd/\(descriptor)" : file
             let words = ["serve", "--config", path]
-            let environment = ["LC_ALL": "C.UTF-8", "ONE_API_TOKEN": "a-token"]
+            let environment = ["LC_ALL": "C.UTF-8", "ONE_API_TOKEN": "a-token-of-one"]
             process =
                 draft.isUnprivileged
                 ? try Instance.unprivileged(words, environment: environment)
@@ -239,7 +239,7 @@ extension NamedFailure {
                     ["token", "set", "one", "--expires-at", end, "--config", configuration],
                     environment: ["LC_ALL": "C.UTF-8"]
                 )
-                try set.write("a-token")
+                try set.write("a-token-of-one")
                 set.closeInput()
                 #expect(await set.exit() == .code(0))
             },

@@ -54,6 +54,8 @@ struct PersonalTokenTests {
                 audience: ["\(TestIssuer.defaultAudience)"]
                 upstream: \(server.url)
                 inject: { X-Own: "Bearer {token:own}" }
+                # The server is asked which token it got.
+                guard: { reflection: off }
             """
         }
         let tokens = "\ntokens:\n  own: { per: person, connect: \(connect) }\n\(further)"

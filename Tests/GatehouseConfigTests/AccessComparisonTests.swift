@@ -82,6 +82,16 @@ import Testing
         ),
         // A user is no service token.
         ("allow: [ { users: [\"*\"] } ]", "allow: [ { service_tokens: [a.access] } ]", ["a.access may use it"]),
+        (
+            "inject: { X-A: \"{token}\" }", "inject: { X-A: \"{token}\" }\n    guard: { reflection: off }",
+            ["a token that its upstream gives back reaches callers: its guard is off"]
+        ),
+        (
+            "inject: { X-A: \"{token}\" }\n    guard: { reflection: block }",
+            "inject: { X-A: \"{token}\" }\n    guard: { websockets: pass }",
+            ["websockets are let through, which are not searched for its token"]
+        ),
+        ("guard: { reflection: redact }", "guard: { reflection: off }", []),
         ("audience: [a]", "audience: [a, b]", ["assertions for the audience b are accepted"]),
         ("audience: [a, b]", "audience: [b]", []),
         ("authenticate: [access]", "authenticate: [access, bearer]", ["bearer credentials are accepted"]),

@@ -49,6 +49,8 @@ struct DemoPlace: Sendable {
             audience: ["\(DemoIssuer.audience)"]
             upstream: http://127.0.0.1:\(mcpPort)
             inject: { \(DemoMCP.header): "{token}" }
+            # The server is asked which token it got; without this the answer would not say.
+            guard: { reflection: off }
             allow:
               - { users: ["*@example.com"] }
 

@@ -135,7 +135,7 @@ extension ClientConnection {
         )
     }
 
-    /// Notes the injected secrets, for which the answer is searched.
+    /// Prepares the search of the answer for the injected secrets.
     ///
     /// - Parameter own: the caller's own token, where the route's is personal.
     func lookForSecrets(_ exchange: Exchange, on route: PreparedRoute, _ caller: Caller, own: Secret? = nil) {

@@ -50,6 +50,11 @@ extension ClientConnection {
                     isReflecting = true
                     continue
                 }
+                if !isReflecting, exchange.secrets != nil, exchange.route?.route.reflection == .block,
+                    ReflectPhase.waitsForBody(head, received)
+                {
+                    return response.keep(received)
+                }
                 guard head.isInterim else { return begin(head, &received, exchange, isReflecting: isReflecting) }
                 if isReflecting {
                     if exchange.route?.route.reflection == .block {

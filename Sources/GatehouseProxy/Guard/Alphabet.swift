@@ -3,9 +3,11 @@ internal import GatehouseCore
 /// The symbols of one form of a secret, and the byte strings that stand for each of them on the way to a client.
 ///
 /// ``Reading`` matches by these tables, and ``GramFilter`` lists parts of the same strings: the filter cannot miss what a reading would find.
-final class Alphabet: Sendable {
+///
+/// - Note: `@unchecked Sendable`: the memory is written in `init`, and neither changed nor freed afterwards. There are three of these in a process.
+final class Alphabet: @unchecked Sendable {
     /// A byte of a spelling: one value, or a letter in either case.
-    struct Letter: Sendable, Equatable {
+    struct Letter: Equatable {
         let value: UInt8
         /// 0x20 for a letter that stands for both cases.
         let mask: UInt8
@@ -19,18 +21,20 @@ final class Alphabet: Sendable {
 
     typealias Spelling = [Letter]
 
-    /// Keyed by symbol.
-    let spellings: [[Spelling]]
+    typealias Strings = UnsafeBufferPointer<UnsafeBufferPointer<Letter>>
+
+    /// The spellings of each symbol.
+    let spellings: UnsafeBufferPointer<Strings>
     /// Strings that may stand between two symbols, one at a time: the line ends of a wrapped text.
-    let breaks: [Spelling]
+    let breaks: Strings
     /// The parts of four-byte windows that each symbol can fill.
-    let parts: [WindowParts]
+    let parts: UnsafeBufferPointer<WindowParts>
     let breakParts: WindowParts
 
     private init(spellings: [[Spelling]], breaks: [Spelling]) {
-        self.spellings = spellings
-        self.breaks = breaks
-        parts = spellings.map { WindowParts($0) }
+        self.spellings = .immortal(spellings.map { .immortal($0.map { .immortal($0) }) })
+        self.breaks = .immortal(breaks.map { .immortal($0) })
+        parts = .immortal(spellings.map { WindowParts($0) })
         breakParts = WindowParts(breaks)
     }
 
@@ -56,7 +60,7 @@ final class Alphabet: Sendable {
     /// The 16 digits in either case.
     static let hexadecimal = Alphabet(
         spellings: (0..<16).map { [digits(String($0, radix: 16))] },
-        breaks: lineEnds
+        breaks: []
     )
 
     // MARK: - Spellings
@@ -81,11 +85,8 @@ final class Alphabet: Sendable {
     /// Entities that template engines write.
     private static let entities: [UInt8: String] = [0x26: "amp", 0x3C: "lt", 0x3E: "gt", 0x22: "quot", 0x27: "apos"]
 
-    /// The line ends of MIME (RFC 2045 section 6.8) and of other wrapped texts: as they are, in a string of JSON, percent-encoded, and in an event whose text has
-    /// several lines.
-    private static let lineEnds =
-        ["\r\n", "\n", #"\r\n"#, #"\n"#, #"\\r\\n"#, #"\\n"#, "\r\ndata:", "\r\ndata: ", "\ndata:", "\ndata: "]
-        .map { exactly($0) } + [exactly("%0") + cased("a"), exactly("%0") + cased("d") + exactly("%0") + cased("a")]
+    /// The line ends of MIME (RFC 2045 section 6.8): as they are, in a string of JSON, and in an event whose text has several lines.
+    private static let lineEnds = ["\r\n", "\n", #"\r\n"#, #"\n"#, "\ndata:", "\ndata: "].map { exactly($0) }
 
     private static func exactly(_ text: String) -> Spelling { text.utf8.map { Letter(value: $0, mask: 0) } }
 

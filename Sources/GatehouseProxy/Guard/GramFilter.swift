@@ -7,11 +7,11 @@ internal import Glibc
 struct GramFilter: ~Copyable, Sendable {
     /// Bytes of a window.
     static let window = 4
-    /// Bits for each string: one window in 25 passes the first filter by chance, one in 600 both.
-    private static let density = 24
-    /// Bits of a filter, as a power of two: 16 KiB, which stay in a core's first cache together with the bytes that are looked at, and 256 KiB for
-    /// many secrets at once.
-    private static let sizes = 17...21
+    /// Bits for each string: less than one window in 12 passes the first filter by chance, and one in 150 both.
+    private static let density = 12
+    /// Bits of a filter, as a power of two: from 16 KiB on, which stay in a core's first cache together with the bytes that are looked at, and up to
+    /// 128 KiB for many secrets at once.
+    private static let sizes = 17...20
 
     /// Two filters with a hash function each. The second one is asked about the windows that the first one knows.
     // Written in init and never again, freed in deinit: no access can race.
@@ -57,11 +57,8 @@ struct GramFilter: ~Copyable, Sendable {
         while true {
             // Four at once, for one branch.
             while at &+ 3 &* stride <= end {
-                let one = passesFirst(bytes, at)
-                let two = passesFirst(bytes, at &+ stride)
-                let three = passesFirst(bytes, at &+ 2 &* stride)
-                let four = passesFirst(bytes, at &+ 3 &* stride)
-                if one || two || three || four { break }
+                if passesFirst(bytes, at) || passesFirst(bytes, at &+ stride) { break }
+                if passesFirst(bytes, at &+ 2 &* stride) || passesFirst(bytes, at &+ 3 &* stride) { break }
                 at &+= 4 &* stride
             }
             var looked = 0

@@ -2,7 +2,7 @@ internal import GatehouseCore
 
 /// A place in an answer that is read as the beginning of a secret, in every form and spelling at once.
 ///
-/// It ends when no reading is left; the longest one that came to a form's end is the occurrence.
+/// It ends when no branch is left; the longest one that came to a form's end is the occurrence. Its memory serves one place after the other.
 struct Reading {
     /// One way to read the bytes so far.
     private struct Branch: Equatable {
@@ -26,21 +26,28 @@ struct Reading {
     /// Whether a form came to its end with the byte that is read now.
     private var isWhole = false
 
-    /// - Returns: nil when no secret begins with the byte.
-    init?(_ patterns: SecretPatterns, from byte: UInt8) {
-        guard patterns.mayBegin(with: byte) else { return nil }
-        self.patterns = patterns
+    init(_ patterns: SecretPatterns) { self.patterns = patterns }
+
+    /// Begins anew at a byte.
+    ///
+    /// - Returns: false when no secret begins with it.
+    mutating func begin(with byte: UInt8) -> Bool {
+        guard patterns.mayBegin(with: byte) else { return false }
+        count = 0
+        found = 0
+        branches.removeAll(keepingCapacity: true)
         for form in patterns.forms.indices {
             advance(Branch(form: form, symbol: 0, spelling: -1, offset: 0, isBreak: false), byte)
         }
         settle()
+        return true
     }
 
     /// Whether further bytes may belong to a secret.
     var isOpen: Bool { !branches.isEmpty }
 
     mutating func take(_ byte: UInt8) {
-        for branch in branches { advance(branch, byte) }
+        for index in branches.indices { advance(branches[index], byte) }
         settle()
     }
 
@@ -74,7 +81,7 @@ struct Reading {
         }
     }
 
-    private mutating func go(_ branch: Branch, _ spelling: Alphabet.Spelling, _ byte: UInt8) {
+    private mutating func go(_ branch: Branch, _ spelling: UnsafeBufferPointer<Alphabet.Letter>, _ byte: UInt8) {
         guard spelling[branch.offset].matches(byte) else { return }
         var branch = branch
         branch.offset += 1

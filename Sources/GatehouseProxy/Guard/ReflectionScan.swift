@@ -17,20 +17,23 @@ package struct ReflectionScan: ~Copyable {
     private let patterns: SecretPatterns
     /// Bytes that may be the beginning of a secret: as many as its longest spelling at most, 16 for each of its bytes.
     private var held: [UInt8] = []
-    /// The reading that the held bytes are under. Nil while none are held.
-    private var reading: Reading?
+    /// Under way, from the first held byte on, while some are held.
+    private var reading: Reading
 
-    package init(_ patterns: SecretPatterns) { self.patterns = patterns }
+    package init(_ patterns: SecretPatterns) {
+        self.patterns = patterns
+        reading = Reading(patterns)
+    }
 
     /// - Parameter bytes: the next ones of the answer.
     package mutating func pass(_ bytes: UnsafeRawBufferPointer, _ take: (Piece) -> Void) {
-        let from = reading == nil ? 0 : resume(bytes, isEnd: false, take)
-        if reading == nil { scan(bytes, from: from, take) }
+        let from = held.isEmpty ? 0 : resume(bytes, isEnd: false, take)
+        if held.isEmpty { scan(bytes, from: from, take) }
     }
 
     /// The answer has ended: what is held is no secret, apart from one that could have gone on.
     package mutating func finish(_ take: (Piece) -> Void) {
-        guard reading != nil else { return }
+        guard !held.isEmpty else { return }
         _ = resume(UnsafeRawBufferPointer(start: nil, count: 0), isEnd: true, take)
     }
 
@@ -43,31 +46,29 @@ package struct ReflectionScan: ~Copyable {
         var former: [UInt8] = []
         swap(&former, &held)
         defer { former.withUnsafeMutableBytes { explicit_bzero($0.baseAddress!, $0.count) } }
-        var open = reading.take()
         var passed = 0
         var start = 0
         while start < former.count {
-            guard var now = open.take() ?? Reading(patterns, from: former[start]) else {
+            guard start == 0 || reading.begin(with: former[start]) else {
                 start += 1
                 continue
             }
-            while now.isOpen, start + now.count < former.count { now.take(former[start + now.count]) }
-            while now.isOpen, start + now.count < former.count + bytes.count {
-                now.take(bytes[start + now.count - former.count])
+            while reading.isOpen, start + reading.count < former.count { reading.take(former[start + reading.count]) }
+            while reading.isOpen, start + reading.count < former.count + bytes.count {
+                reading.take(bytes[start + reading.count - former.count])
             }
-            if now.isOpen, !isEnd {
+            if reading.isOpen, !isEnd {
                 if passed < start { take(.held(former[passed..<start])) }
                 held = Array(former[start...]) + bytes
-                reading = now
                 return bytes.count
             }
-            guard now.found > 0 else {
+            guard reading.found > 0 else {
                 start += 1
                 continue
             }
             if passed < start { take(.held(former[passed..<start])) }
             take(.secret)
-            start += now.found
+            start += reading.found
             passed = start
         }
         if passed < former.count { take(.held(former[passed...])) }
@@ -99,24 +100,26 @@ package struct ReflectionScan: ~Copyable {
                 end = bytes.count
             }
             while start < end {
-                guard var now = Reading(patterns, from: bytes[start]) else {
+                // Its first window is one that the filter knows, too.
+                guard patterns.mayBegin(with: bytes[start]), start > last || patterns.filter.mayHold(base, start),
+                    reading.begin(with: bytes[start])
+                else {
                     start += 1
                     continue
                 }
-                while now.isOpen, start + now.count < bytes.count { now.take(bytes[start + now.count]) }
-                if now.isOpen {
+                while reading.isOpen, start + reading.count < bytes.count { reading.take(bytes[start + reading.count]) }
+                if reading.isOpen {
                     if passed < start { take(.passed(passed..<start)) }
                     held = Array(bytes[start...])
-                    reading = now
                     return
                 }
-                guard now.found > 0 else {
+                guard reading.found > 0 else {
                     start += 1
                     continue
                 }
                 if passed < start { take(.passed(passed..<start)) }
                 take(.secret)
-                start += now.found
+                start += reading.found
                 passed = start
                 end = 0
             }

@@ -20,14 +20,14 @@ package final class SecretPatterns: Sendable {
         self.forms = forms
         let known = min(least, Self.longest)
         stride = known - GramFilter.window + 1
-        var grams = Grams()
+        var grams = Grams(room: forms.count * known * Grams.usual)
         for form in forms { grams.add(form, count: known) }
         filter = GramFilter(grams.all)
         grams.forget()
         var bits: [UInt64] = [0, 0, 0, 0]
         for form in forms {
             let symbol = form.symbols.withUnsafeBytes { Int($0[0]) }
-            for byte in form.alphabet.spellings[symbol].lazy.compactMap(\.first).flatMap(\.bytes) {
+            for byte in form.alphabet.spellings[symbol].flatMap({ $0[0].bytes }) {
                 bits[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
             }
         }
@@ -49,7 +49,12 @@ package final class SecretPatterns: Sendable {
 
 /// The windows that can stand in the spellings of forms.
 private struct Grams {
+    /// Windows that usually begin at a symbol, repeated ones included.
+    static let usual = 80
+
     private(set) var all: [UInt32] = []
+
+    init(room: Int) { all.reserveCapacity(room) }
 
     /// - Parameter count: symbols from the start of the form.
     mutating func add(_ form: SecretForm, count: Int) {
@@ -57,12 +62,12 @@ private struct Grams {
             let symbols = UnsafeRawBufferPointer(rebasing: symbols.prefix(count))
             for index in symbols.indices {
                 for part in form.alphabet.parts[Int(symbols[index])].rests {
-                    extend(part.bytes, part.count, symbols, index + 1, mayBreak: true, form.alphabet)
+                    extend(part.bytes, Int(part.count), symbols, index + 1, mayBreak: true, form.alphabet)
                 }
                 // Windows within a line end are the same before every symbol.
                 guard index > 0 else { continue }
                 for part in form.alphabet.breakParts.rests where index == 1 || part.count < GramFilter.window {
-                    extend(part.bytes, part.count, symbols, index, mayBreak: false, form.alphabet)
+                    extend(part.bytes, Int(part.count), symbols, index, mayBreak: false, form.alphabet)
                 }
             }
         }
@@ -82,12 +87,12 @@ private struct Grams {
         guard index < symbols.count else { return }
         for part in alphabet.parts[Int(symbols[index])].beginnings[room - 1] {
             let longer = gram | part.bytes << UInt32(8 * filled)
-            extend(longer, filled + part.count, symbols, index + 1, mayBreak: true, alphabet)
+            extend(longer, filled + Int(part.count), symbols, index + 1, mayBreak: true, alphabet)
         }
         guard mayBreak else { return }
         for part in alphabet.breakParts.beginnings[room - 1] {
             let longer = gram | part.bytes << UInt32(8 * filled)
-            extend(longer, filled + part.count, symbols, index, mayBreak: false, alphabet)
+            extend(longer, filled + Int(part.count), symbols, index, mayBreak: false, alphabet)
         }
     }
 

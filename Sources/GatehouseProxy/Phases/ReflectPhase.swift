@@ -76,6 +76,16 @@ enum ReflectPhase {
         return result
     }
 
+    /// Whether an answer that may have to be refused is not begun before some of its body is there: many servers send the two one after the other. Events
+    /// come when they come.
+    static func waitsForBody(_ head: ResponseHead, _ received: ByteBuffer) -> Bool {
+        guard !head.isInterim, !head.isEventStream, received.readableBytes == head.length else { return false }
+        return switch head.framing {
+        case .none, .length(0), .untilClose: false
+        case .length, .chunked: true
+        }
+    }
+
     /// Whether the part of the body that has come holds a secret.
     private static func begins(with head: ResponseHead, _ received: ByteBuffer, _ secrets: SecretPatterns) -> Bool {
         var rest = received

@@ -12,7 +12,7 @@ import measure  # noqa: E402
 import report  # noqa: E402
 from checks import check  # noqa: E402
 from growth import Growth  # noqa: E402
-from peers import ALL, Bench, versions  # noqa: E402
+from peers import ALL, NAMED, Bench, versions  # noqa: E402
 
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "docs")
 NOTES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "NOTES.md")
@@ -104,7 +104,7 @@ def main():
     if options.growth:
         return grow(bench, options)
     options.rounds, options.seconds = options.rounds or 5, options.seconds or 3
-    peers = [peer for peer in ALL if not options.peers or peer.name in options.peers.split(",")]
+    peers = ([peer for peer in ALL + NAMED if peer.name in options.peers.split(",")] if options.peers else ALL)
     scenarios = [s for s in measure.SCENARIOS if not options.scenarios or s.name in options.scenarios.split(",")]
     results = []
     upstream = bench.upstream()

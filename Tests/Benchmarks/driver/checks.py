@@ -19,7 +19,9 @@ def check(bench, peer):
         peer.port, "/echo", "GET", [("Authorization", "Bearer evil"), ("X-Keep", "1")], assertion=good)
     text = seen.decode("latin1").lower()
     expect(status == 200, f"a good request got {status}")
-    expect(text.count("authorization:") == 1 and f"bearer {TOKEN}" in text, "the token was not injected exactly once")
+    # Gatehouse injects it, and lets no answer give it back.
+    told = "[redacted]" if peer.settings.get("GUARD") == "redact" else TOKEN.lower()
+    expect(text.count("authorization:") == 1 and f"bearer {told}" in text, "the token was not injected exactly once")
     expect("cf-access-jwt-assertion" not in text, "the assertion went upstream")
     expect("x-keep: 1" in text, "another field was lost")
     if peer.verifies:

@@ -44,7 +44,8 @@ enum GuardFixture {
         var start = 0
         while start < bytes.count {
             var found = 0
-            if var reading = Reading(patterns, from: bytes[start]) {
+            var reading = Reading(patterns)
+            if reading.begin(with: bytes[start]) {
                 while reading.isOpen, start + reading.count < bytes.count { reading.take(bytes[start + reading.count]) }
                 found = reading.found
             }

@@ -86,9 +86,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["\r\n", "\n", #"\r\n"#, #"\n"#, #"\\n"#, "\ndata: ", "\r\ndata:", "%0D%0A", "%0a"], 1..<40)
-    func `wrapped base64 and hex are found`(lineEnd: String, width: Int) {
-        for text in (0..<3).map({ Self.base64(behind: $0) }) + [Self.hex()] {
+    @Test(arguments: ["\r\n", "\n", #"\r\n"#, #"\n"#, "\ndata: ", "\ndata:"], 1..<40)
+    func `wrapped base64 is found`(lineEnd: String, width: Int) {
+        for text in (0..<3).map({ Self.base64(behind: $0) }) {
             let lines = stride(from: 0, to: text.count, by: width).map { start in
                 String(text.dropFirst(start).prefix(width))
             }
