@@ -74,7 +74,8 @@ struct AssertionPipeline<Observer: StepObserver> {
         )
         let claims = try readClaims(decoded.payload)
         observer.claims(decoded.payload)
-        return try check(claims, keyID: keyID)
+        let attributes = policy.wanted.isNothing ? .none : CallerAttributes(decoded.payload, policy.wanted)
+        return try check(claims, attributes, keyID: keyID)
     }
 
     private func readHeader(_ bytes: UnsafeRawBufferPointer) throws(AssertionStop) -> AssertionHeader {
@@ -123,7 +124,11 @@ struct AssertionPipeline<Observer: StepObserver> {
         }
     }
 
-    private func check(_ claims: AssertionClaims, keyID: String) throws(AssertionStop) -> VerifiedClaims {
+    private func check(
+        _ claims: AssertionClaims,
+        _ attributes: CallerAttributes,
+        keyID: String
+    ) throws(AssertionStop) -> VerifiedClaims {
         try require(
             claims.type.value == "app",
             .type,
@@ -156,7 +161,7 @@ struct AssertionPipeline<Observer: StepObserver> {
         )
         let subject = claims.subject.value ?? ""
         try require(
-            policy.denied.list(naming: kind, name, subject: subject) == nil,
+            policy.denied.list(naming: kind, name, subject: subject, groups: attributes.groups) == nil,
             .denyLists,
             else: .denied,
             "on none",
@@ -166,6 +171,7 @@ struct AssertionPipeline<Observer: StepObserver> {
             kind: kind,
             name: name,
             subject: subject,
+            attributes: attributes,
             audiences: named,
             times: times,
             keyID: keyID

@@ -1,3 +1,5 @@
+package import GatehouseCore
+
 /// The identity in an assertion, once every check has passed. Immutable, and shared by all requests that carry the same assertion.
 public final class VerifiedAssertion: Sendable {
     /// The kind of principal that Access signed in.
@@ -13,6 +15,8 @@ public final class VerifiedAssertion: Sendable {
     public let name: String
     /// The `sub` claim. Empty for service tokens, so it alone does not distinguish principals.
     public let subject: String
+    /// The groups and claims that the policy asks for.
+    package let attributes: CallerAttributes
     /// The `aud` claim, in its order.
     public let audiences: [String]
     /// The `iat` claim, in seconds since 1970.
@@ -30,6 +34,7 @@ public final class VerifiedAssertion: Sendable {
         kind = claims.kind
         name = claims.name
         subject = claims.subject
+        attributes = claims.attributes
         audiences = claims.audiences
         issuedAt = claims.times.issuedAt
         notBefore = claims.times.notBefore
@@ -42,6 +47,7 @@ public final class VerifiedAssertion: Sendable {
         kind = assertion.kind
         name = assertion.name
         subject = assertion.subject
+        attributes = assertion.attributes
         audiences = assertion.audiences
         issuedAt = assertion.issuedAt
         notBefore = assertion.notBefore
@@ -64,6 +70,7 @@ struct VerifiedClaims {
     let kind: VerifiedAssertion.Kind
     let name: String
     let subject: String
+    let attributes: CallerAttributes
     let audiences: [String]
     let times: AssertionTimes
     let keyID: String

@@ -31,6 +31,10 @@ struct Explain: ParsableCommand {
     var serviceToken: String?
     @Option(name: .long, help: "The person's `sub` claim, for the deny list of subjects.")
     var subject: String?
+    @Option(name: .long, help: "A group of the person's; may be given more than once.")
+    var group: [String] = []
+    @Option(name: .long, help: "A claim of the assertion, as PATH=TEXT; may be given more than once.")
+    var claim: [String] = []
     @Option(name: .long, help: "An MCP tool.")
     var tool: String?
     @Option(name: .long, help: "An MCP prompt.")
@@ -52,6 +56,7 @@ struct Explain: ParsableCommand {
             throw ValidationError("name one principal: --email or --service-token")
         }
         guard subject == nil || email != nil else { throw ValidationError("--subject goes with --email") }
+        guard group.isEmpty || email != nil else { throw ValidationError("--group goes with --email") }
         guard [tool, prompt, resource].compactMap({ $0 }).count <= 1 else {
             throw ValidationError("name one target at most: --tool, --prompt or --resource")
         }
@@ -68,7 +73,7 @@ struct Explain: ParsableCommand {
         let call =
             try tool.map { try toolCall($0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
             ?? resource.map { PolicyInquiry.Call(.resource, $0) }
-        let inquiry = PolicyInquiry(configuration.access, found, principal, call)
+        let inquiry = PolicyInquiry(configuration.access, found, principal, try attributes(), call)
         show(inquiry)
         // The answer says why.
         if inquiry.refusal != nil { throw CommandFailure(.failed, lines: []) }
@@ -79,6 +84,20 @@ struct Explain: ParsableCommand {
         do throws(InvalidValue) {
             return try PolicyInquiry.Call(tool: tool, arguments: arguments)
         } catch { throw CommandFailure(error.message, hint: error.suggestion) }
+    }
+
+    private func attributes() throws(CommandFailure) -> CallerAttributes {
+        var claims: [MemberPath: [String]] = [:]
+        for text in claim {
+            guard let equals = text.firstIndex(of: "="), text[equals...].count > 1 else {
+                throw CommandFailure("'\(text)' is not PATH=TEXT", hint: "--claim country=DE", code: .usage)
+            }
+            do throws(InvalidValue) {
+                let path = try MemberPath(parsing: String(text[..<equals]))
+                claims[path, default: []].append(String(text[equals...].dropFirst()))
+            } catch { throw CommandFailure(error) }
+        }
+        return CallerAttributes(groups: group, claims: claims)
     }
 
     private func show(_ inquiry: PolicyInquiry) {
@@ -165,10 +184,14 @@ struct Explain: ParsableCommand {
         let parts: [(key: String, words: String?)] = [
             ("users", grant.users.isEmpty ? nil : words(grant.users)),
             ("service_tokens", grant.serviceTokens.isEmpty ? nil : words(grant.serviceTokens)),
+            ("groups", grant.callers.groups.isEmpty ? nil : words(grant.callers.groups)),
             ("tools", grant.tools.map(words)), ("prompts", grant.prompts.map(words)),
             ("resources", grant.resources.map(words)),
         ]
-        let written = parts.compactMap { key, words in words.map { "\(key): [\($0)]" } }
+        let claims = grant.callers.claims.map(\.description).joined(separator: ", ")
+        let written =
+            parts.compactMap { key, words in words.map { "\(key): [\($0)]" } }
+            + (claims.isEmpty ? [] : ["claims: { \(claims) }"])
         return "{ \(written.joined(separator: ", ")) }"
     }
 }

@@ -1,4 +1,4 @@
-internal import GatehouseCore
+package import GatehouseCore
 internal import YAMLReader
 
 extension Configuration {
@@ -44,5 +44,16 @@ extension Configuration.Names {
             else { continue }
             for token in template.tokens where !tokens.contains(token.text) { tokens.append(token.text) }
         }
+    }
+}
+
+extension Configuration {
+    /// The parts of an assertion that its grants, deny lists and injected fields ask for.
+    package var wantedAttributes: CallerAttributes.Wanted {
+        let claims = routes.routes.flatMap { route in
+            (route.policy.grants ?? []).flatMap { $0.callers.claims.map(\.path) }
+                + route.injections.flatMap(\.value.claims)
+        }
+        return CallerAttributes.Wanted(groups: access.groups, claims: Set(claims))
     }
 }

@@ -29,6 +29,8 @@ package struct AuditFacts {
     // Fields of a decision only: an outcome is joined to its decision by request id.
     package var route: Route?
     package var caller: Caller?
+    /// The caller's groups by which grants name it.
+    package var groups: [String] = []
     /// Nil means allowed.
     package var refusal: Reason?
     package var httpMethod = AuditFacts.nothing

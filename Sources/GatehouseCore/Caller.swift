@@ -5,6 +5,7 @@ package final class Caller: Sendable {
     package let principal: Principal
     /// The owner of the caller's personal tokens; nil for who can have none.
     package let owner: TokenOwner?
+    package let attributes: CallerAttributes
     /// When the credential ends; a stream opened with it is ended then.
     package let expiresAt: Timestamp
     /// The `kid` of the key that signed the assertion; empty for a bearer.
@@ -20,6 +21,7 @@ package final class Caller: Sendable {
     /// - Parameter rules: those that let the caller in, for one that may be out when they change.
     package init(
         principal: Principal,
+        attributes: CallerAttributes = .none,
         expiresAt: Timestamp,
         keyID: String,
         routes: Set<RouteName>? = nil,
@@ -27,6 +29,7 @@ package final class Caller: Sendable {
     ) {
         self.principal = principal
         owner = TokenOwner(principal)
+        self.attributes = attributes
         self.expiresAt = expiresAt
         self.keyID = keyID
         self.routes = routes

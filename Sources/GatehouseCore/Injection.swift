@@ -8,7 +8,7 @@ package struct Injection: Hashable, Sendable {
         self.value = value
     }
 
-    /// A value with placeholders: `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}` `{assertion}`.
+    /// A value with placeholders: `{token}` `{token:NAME}` `{email}` `{subject}` `{principal}` `{assertion}` `{claim:PATH}`.
     package struct Template: Hashable, Sendable {
         package enum Part: Hashable, Sendable {
             case literal(String)
@@ -20,10 +20,12 @@ package struct Injection: Hashable, Sendable {
             case principal
             /// The assertion that established the caller, as it came; empty for a break-glass credential.
             case assertion
+            /// A claim of the assertion. The request of a caller without it is refused.
+            case claim(MemberPath)
         }
 
         /// The placeholders, as a hint lists them.
-        package static let placeholders = "{token} {token:NAME} {email} {subject} {principal} {assertion}"
+        package static let placeholders = "{token} {token:NAME} {email} {subject} {principal} {assertion} {claim:PATH}"
 
         package let parts: [Part]
 
@@ -49,6 +51,8 @@ package struct Injection: Hashable, Sendable {
                 case "subject": parts.append(.subject)
                 case "principal": parts.append(.principal)
                 case "assertion": parts.append(.assertion)
+                case _ where word.hasPrefix("claim:"):
+                    parts.append(.claim(try MemberPath(parsing: String(word.dropFirst(6)))))
                 case _ where word.hasPrefix("token:"):
                     parts.append(.token(try TokenName(parsing: String(word.dropFirst(6)))))
                 case _:
@@ -65,6 +69,10 @@ package struct Injection: Hashable, Sendable {
 
         package var tokens: [TokenName] {
             parts.compactMap { if case .token(let name) = $0 { name } else { nil } }
+        }
+
+        package var claims: [MemberPath] {
+            parts.compactMap { if case .claim(let path) = $0 { path } else { nil } }
         }
 
         package var forwardsAssertion: Bool { parts.contains(.assertion) }

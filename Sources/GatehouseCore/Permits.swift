@@ -5,6 +5,8 @@ package final class Permits: Sendable {
     package let refusal: Reason?
     /// The entries of `allow` that name the principal, by position; empty where the route has no `allow`, and for a break-glass credential.
     package let grants: [Int]
+    /// The caller's groups by which entries of `allow` name it; empty where its address or id does.
+    package let groups: [String]
     private let tools: Targets
     private let prompts: Targets
     private let resources: Targets
@@ -19,10 +21,20 @@ package final class Permits: Sendable {
     /// The tools that are allowed for some arguments.
     private let ruledTools: [(tool: Glob, rules: ArgumentRules, grant: Int)]
 
-    package init(_ policy: Policy, of principal: Principal) {
+    package init(_ policy: Policy, of principal: Principal, _ attributes: CallerAttributes = .none) {
         // A break-glass credential names its routes itself, so it is judged before it comes here: grants on people do not hold for it.
         let entries = principal.kind == .bearer ? nil : policy.grants
-        let naming = (entries ?? []).enumerated().filter { $1.names(principal) }
+        var groups: [String] = []
+        let naming = (entries ?? []).enumerated().filter { _, entry in
+            switch entry.callers.naming(principal, attributes) {
+            case nil: return false
+            case .byName: return true
+            case .byGroup(let group):
+                if !groups.contains(group) { groups.append(group) }
+                return true
+            }
+        }
+        self.groups = groups
         refusal = entries != nil && naming.isEmpty ? .principalDenied : nil
         grants = naming.map(\.offset)
         func gather(_ list: (Grant) -> [Glob]?) -> Targets {

@@ -68,10 +68,59 @@ package struct Grant: Hashable, Sendable {
     package struct Callers: Hashable, Sendable {
         package let users: [Glob]
         package let serviceTokens: [Glob]
+        /// Groups whose people the entry is for.
+        package let groups: [Glob]
+        /// Claims that narrow the entry: each must have one of its values.
+        package let claims: [Claim]
 
-        package init(users: [Glob] = [], serviceTokens: [Glob] = []) {
+        package init(users: [Glob] = [], serviceTokens: [Glob] = [], groups: [Glob] = [], claims: [Claim] = []) {
             self.users = users.map(\.ofAddresses)
             self.serviceTokens = serviceTokens
+            self.groups = groups
+            self.claims = claims
+        }
+
+        package struct Claim: Hashable, Sendable, CustomStringConvertible {
+            package let path: MemberPath
+            package let values: [Glob]
+
+            package init(_ path: MemberPath, _ values: [Glob]) {
+                self.path = path
+                self.values = values
+            }
+
+            func holds(of attributes: CallerAttributes) -> Bool {
+                attributes.claims[path]?.contains { text in values.contains { $0.matches(text) } } ?? false
+            }
+
+            /// Whether this holds of everybody of whom another one does.
+            package func covers(_ other: Claim) -> Bool {
+                path == other.path && other.values.allSatisfy { value in values.contains { $0.covers(value) } }
+            }
+
+            /// Much as a file writes it.
+            package var description: String { "\(path): [\(values.map(\.pattern).joined(separator: ", "))]" }
+        }
+
+        /// How an entry names a principal.
+        package enum Naming: Hashable {
+            /// By an address or a client id.
+            case byName
+            /// By a group of the principal's.
+            case byGroup(String)
+        }
+
+        /// Nil where the entry does not name the principal.
+        package func naming(_ principal: Principal, _ attributes: CallerAttributes) -> Naming? {
+            guard claims.allSatisfy({ $0.holds(of: attributes) }) else { return nil }
+            switch principal.kind {
+            case .user:
+                if users.contains(where: { $0.matches(principal.identity) }) { return .byName }
+                guard !groups.isEmpty else { return nil }
+                return attributes.groups.first { group in groups.contains { $0.matches(group) } }.map { .byGroup($0) }
+            case .service: return serviceTokens.contains { $0.matches(principal.name) } ? .byName : nil
+            case .bearer, .none: return nil
+            }
         }
     }
 
@@ -103,12 +152,8 @@ package struct Grant: Hashable, Sendable {
     /// Whether some kind of thing is not allowed whole.
     package var limitsAny: Bool { tools != nil || prompts != nil || resources != nil }
 
-    package func names(_ principal: Principal) -> Bool {
-        switch principal.kind {
-        case .user: users.contains { $0.matches(principal.identity) }
-        case .service: serviceTokens.contains { $0.matches(principal.name) }
-        case .bearer, .none: false
-        }
+    package func names(_ principal: Principal, _ attributes: CallerAttributes = .none) -> Bool {
+        callers.naming(principal, attributes) != nil
     }
 }
 

@@ -23,6 +23,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case bearerExpired = "bearer_expired"
 
     case principalDenied = "principal_denied"
+    /// The route injects a claim that the caller does not have in a form that a field can carry.
+    case claimMissing = "claim_missing"
     case originDenied = "origin_denied"
 
     /// A method that no route forwards, or that a route of MCP has no use for.
@@ -135,7 +137,7 @@ extension Reason {
             .assertionSignature, .assertionType, .assertionIssuer, .assertionAudience, .assertionExpired,
             .assertionNotYetValid, .assertionTooOld, .assertionDenied, .bearerUnknown, .bearerExpired:
             Answer(status: 401, code: .unauthenticated, message: "The caller could not be authenticated.")
-        case .principalDenied, .originDenied, .webSocketDenied:
+        case .principalDenied, .claimMissing, .originDenied, .webSocketDenied:
             Answer(status: 403, code: .forbidden, message: "The caller may not use this route.")
         case .methodDenied:
             Answer(status: 405, code: .methodNotAllowed, message: "This route takes no request of this kind.")

@@ -21,7 +21,8 @@ extension Reason {
             .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown, .assertionSignature, .assertionType,
             .assertionIssuer, .assertionAudience, .assertionExpired, .assertionNotYetValid, .assertionTooOld,
             .assertionDenied,
-            .bearerUnknown, .bearerExpired, .principalDenied, .originDenied, .methodDenied, .webSocketDenied,
+            .bearerUnknown, .bearerExpired, .principalDenied, .claimMissing, .originDenied, .methodDenied,
+            .webSocketDenied,
             .routeUnknown, .pathDenied,
             .sessionUnknown, .bodyIncomplete, .bodyTooLarge, .targetTooLong, .headersTooLarge, .keysUnavailable,
             .batchDenied:

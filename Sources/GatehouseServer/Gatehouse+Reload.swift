@@ -92,7 +92,7 @@ extension Gatehouse {
 
     /// All that decides changes in one step on each loop: no request is judged by parts of two files.
     private func take(_ new: Configuration) async throws {
-        let policy = AccessAssembly.policy(new.access, issuer: configuration.access.issuer)
+        let policy = AccessAssembly.policy(new, issuer: configuration.access.issuer)
         let authorities = try Self.authorities(new, keeping: live.authorities)
         let old = inForce.withLock { $0 }
         let keys = new.hasKeys(of: old) ? nil : try await InstanceKeys.made(for: new)

@@ -188,7 +188,7 @@ package final class Gatehouse: Sendable {
                 logger.warning("bearers cannot be read", metadata: ["problem": "\(error.message)"])
             }
         )
-        let policy = AccessAssembly.policy(configuration.access)
+        let policy = AccessAssembly.policy(configuration)
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
             authenticators.append(

@@ -93,7 +93,7 @@ package struct TokenProbe: Sendable {
             switch part {
             case .literal(let text): Secret(text)
             case .token(let name): tokens[name]?.secret ?? Secret("")
-            case .email, .subject, .principal, .assertion: Secret("")
+            case .email, .subject, .principal, .assertion, .claim: Secret("")
             }
         }
         return Secret(count: parts.reduce(0) { $0 + $1.count }) { target in

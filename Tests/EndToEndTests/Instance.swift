@@ -33,6 +33,7 @@ final class Instance: Sendable {
     ///   - options: further keys of each server's route.
     ///   - routes: further routes.
     ///   - tokens: of the further routes, set before the start with a sealed store: an instance of which no route has its token is not ready.
+    ///   - access: further keys of `access`, a line each.
     ///   - nameServer: the address of the only name server that the process asks; for root alone.
     static func start(
         _ store: Store = .environment,
@@ -40,6 +41,7 @@ final class Instance: Sendable {
         options: [String] = [],
         routes: String = "",
         tokens: [String: String] = [:],
+        access: [String] = [],
         nameServer: String? = nil
     ) async throws -> Instance {
         let folder = try Tools.Folder()
@@ -50,8 +52,15 @@ final class Instance: Sendable {
         for _ in 0..<5 {
             let port = try freePort()
             let yaml =
-                yaml(folder: folder, port: port, certs: certs.url, store: store, servers: servers, options: options)
-                + routes
+                yaml(
+                    folder: folder,
+                    port: port,
+                    certs: certs.url,
+                    store: store,
+                    servers: servers,
+                    options: options,
+                    access: access
+                ) + routes
             try folder.write(yaml, to: "gatehouse.yaml")
             if store == .sqlite {
                 let own = servers.map { ($0.sdk.route, token) }
@@ -192,7 +201,8 @@ final class Instance: Sendable {
         certs: String,
         store: Store,
         servers: [MCPServer],
-        options: [String]
+        options: [String],
+        access: [String] = []
     ) -> String {
         let routes = servers.map { server in
             """
@@ -214,7 +224,7 @@ final class Instance: Sendable {
             admin: unix:\(folder.path)/admin.sock
             access:
               issuer: \(TestIssuer.defaultIssuer)
-              certs_url: \(certs)
+              certs_url: \(certs)\(access.map { "\n  \($0)" }.joined())
             stores:
               environment: { kind: env }
               sqlite: { kind: sqlite, path: \(folder.path)/gatehouse.db, master_keys: [ { file: \(folder.path)/key } ] }

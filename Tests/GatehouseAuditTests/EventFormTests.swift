@@ -12,7 +12,7 @@ struct EventFormTests {
                 reason http_method path rpc_method rpc_id target arguments_digest session protocol_version token_name \
                 token_version assertion_kid client_ip cf_ray status upstream_status rpc_error bytes_in bytes_out \
                 duration_us upstream_us ended arguments_sealed rpc_position requests change \
-                token_owner
+                token_owner caller_groups
                 """
         )
         #expect(AuditColumn.allCases.map { Int($0.rawValue) } == Array(1...AuditColumn.count))

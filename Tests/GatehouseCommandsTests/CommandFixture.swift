@@ -121,7 +121,8 @@ final class CommandFixture: Sendable {
         access:
           issuer: https://example.cloudflareaccess.com
           certs_url: http://127.0.0.1:1/certs
-          deny: { users: ["*@former.example"], service_tokens: ["lost.access"], subjects: ["7335-gone"] }
+          deny: { users: ["*@former.example"], service_tokens: ["lost.access"], subjects: ["7335-gone"], groups: ["suspended"] }
+          groups: { claim: custom.groups }
         stores:
           environment: { kind: env }
           sealed: { kind: sqlite, path: \(folder)/tokens.db, master_keys: [\(keys)] }
@@ -143,6 +144,7 @@ final class CommandFixture: Sendable {
               - { users: ["david@example.com", "admin@*"] }
               - { service_tokens: ["ci.access"], tools: ["search"] }
               - { service_tokens: ["rows.access"], tools: [{ name: add_rows, arguments: { docId: ["AbC*"], limit: { max: 100 } } }] }
+              - { groups: ["team-*"], claims: { country: [DE, AT] }, tools: ["team_*"] }
           - name: open
             host: open.example.com
             audience: [\(otherAudience)]

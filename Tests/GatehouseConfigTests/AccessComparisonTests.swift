@@ -71,6 +71,17 @@ import Testing
             "allow: [ { users: [ana@x.de], tools: [{ name: write, arguments: { n: { min: 1, max: 4 }, doc: [A] } }] } ]",
             []
         ),
+        // Claims that go, or admit more, are a gain; ones that come are none.
+        (
+            "allow: [ { users: [ana@x.de], claims: { c: [DE] } } ]", "allow: [ { users: [ana@x.de] } ]",
+            ["the user ana@x.de may use it"]
+        ),
+        (
+            "allow: [ { users: [ana@x.de], claims: { c: [DE] } } ]",
+            "allow: [ { users: [ana@x.de], claims: { c: [DE, AT] } } ]",
+            ["the user ana@x.de with the claims { c: [DE, AT] } may use it"]
+        ),
+        ("allow: [ { users: [ana@x.de] } ]", "allow: [ { users: [ana@x.de], claims: { c: [DE] } } ]", []),
         // Two grants that name somebody hold together.
         (
             "allow: [ { users: [ana@x.de], tools: [read] }, { users: [\"*@x.de\"], tools: [list] } ]",
@@ -111,6 +122,9 @@ import Testing
         ),
         (", deny: { users: [MÜLLER@x.de] }", ", deny: { users: [\"müller@*\"] }", []),
         (", deny: { subjects: [a], service_tokens: [b] }", "", ["service token b", "subject a"]),
+        (", groups: { claim: a }, deny: { groups: [x] }", ", groups: { claim: a }", ["the group x is denied no more"]),
+        (", groups: { claim: a }", ", groups: { claim: b }", ["groups are read from the claim b"]),
+        (", groups: { claim: a }", "", []),
         (", max_token_age: 1h", "", ["assertions of any age are accepted"]),
         (", max_token_age: 1h", ", max_token_age: 2h", ["assertions up to 2h are accepted"]),
         ("", ", max_token_age: 2h, deny: { users: [\"*\"] }", []),

@@ -25,7 +25,7 @@ import Testing
         let wanted = [
             "archon", "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github",
             "github.app",
-            "grafana",
+            "grafana", "groups",
             "memory", "n8n", "notion", "personal", "several", "worker",
         ]
         #expect(Set(Self.names).isSuperset(of: wanted.map { "\($0).example.yaml" }))

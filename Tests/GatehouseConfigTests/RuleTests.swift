@@ -96,6 +96,11 @@ import Testing
             "'doc_id' and 'docId' are one name to readers that fold names"
         ),
         ("allow: [{ users: [\"*\"], tools: [[a]] }]", "a tool's name is wanted, not a list"),
+        ("allow: [{ groups: [] }]", "a grant names nobody"),
+        ("allow: [{ claims: { country: [DE] } }]", "a grant names nobody"),
+        ("allow: [{ users: [\"*\"], claims: { country: [] } }]", "a list of values is wanted, not an empty one"),
+        ("allow: [{ users: [\"*\"], claims: { country: DE } }]", "a list of values is wanted, not a single value"),
+        ("allow: [{ users: [\"*\"], claims: { country.: [DE] } }]", "a path is one or more names with dots between"),
         ("allow: [{ users: [\"\"] }]", "an e-mail address is wanted: not empty, without control characters"),
         (
             "strip: { headers: [Transfer_Encoding] }",
@@ -121,6 +126,47 @@ import Testing
                 "the header \(name) belongs to the connection or to Gatehouse and cannot be injected"
             ]
         )
+    }
+
+    @Test func `groups need the place where they stand`() throws {
+        let grant = "allow: [{ groups: [staff] }]"
+        let found = problems(minimal(route: grant))
+        #expect(
+            found.map(\.message) == ["a grant to groups names nobody: nothing says where groups stand in an assertion"]
+        )
+        let denying = minimal(
+            "access: { team: example, deny: { groups: [out] } }",
+            instead: "access: { team: example }"
+        )
+        #expect(
+            problems(denying).map(\.message) == [
+                "a deny list of groups names nobody: nothing says where groups stand in an assertion"
+            ]
+        )
+        let place = minimal(
+            "access: { team: example, groups: { claim: custom.groups } }",
+            instead: "access: { team: example }"
+        )
+        let good = try read(place + "    \(grant)\n")
+        #expect(good.wantedAttributes.groups?.names == ["custom", "groups"])
+        #expect(good.routes.routes[0].policy.grants?[0].callers.groups == [Glob("staff")])
+        let wrong = minimal("access: { team: example, groups: { claim: a..b } }", instead: "access: { team: example }")
+        #expect(problems(wrong).map(\.message) == ["a path is one or more names with dots between"])
+        #expect(
+            problems(minimal("access: { team: example, groups: {} }", instead: "access: { team: example }")).map(
+                \.message
+            ) == ["'claim' is missing"]
+        )
+    }
+
+    @Test func `the claims that are wanted are those of grants and injected fields`() throws {
+        let text =
+            minimal("X-Department: \"{claim:custom.department}\"", instead: "X-Wiki-Api-Key: \"{token}\"")
+            + "    allow: [{ users: [\"*\"], claims: { country: [DE] } }]\n"
+        #expect(try read(text).wantedAttributes.claims.map(\.description).sorted() == ["country", "custom.department"])
+        #expect(try read(minimal).wantedAttributes.isNothing)
+        let wrong = minimal("X-D: \"{claim:}\"", instead: "X-Wiki-Api-Key: \"{token}\"")
+        #expect(problems(wrong).map(\.message) == ["a path is one or more names with dots between"])
     }
 
     @Test func `two spellings of one header cannot both be injected`() {

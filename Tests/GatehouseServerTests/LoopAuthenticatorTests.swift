@@ -53,6 +53,47 @@ import Testing
         #expect(one.isShutOut && !other.isShutOut)
     }
 
+    @Test func `groups and claims are the caller's, and a group that is denied shuts out whom it let in`() throws {
+        func policy(denying groups: Set<String>) throws -> AccessPolicy {
+            AccessPolicy(
+                TestIssuer.defaultIssuer,
+                30,
+                nil,
+                AccessPolicy.Denied([], [], [], groups: groups),
+                wanted: CallerAttributes.Wanted(
+                    groups: try MemberPath(parsing: "custom.groups"),
+                    claims: [try MemberPath(parsing: "country")]
+                )
+            )
+        }
+        func verdict(_ groups: String) -> AssertionVerdict {
+            let custom = #"{"groups":\#(groups)}"#
+            let text = issuer.user("ada@example.com", now: TestIssuer.defaultNow, with: ["custom": custom])
+            return Array(text.utf8).withUnsafeBytes { authenticator.authenticate($0, for: route, now: Self.now) }
+        }
+        // Nothing is read that nobody asks for.
+        let before = try caller("ada@example.com")
+        #expect(before.attributes == .none)
+        authenticator.update(policy: try policy(denying: []))
+        guard case .verified(let one) = verdict(#"["staff","out-a"]"#),
+            case .verified(let other) = verdict(#"["staff"]"#)
+        else {
+            Issue.record("both are let in")
+            return
+        }
+        #expect(one.attributes.groups == ["staff", "out-a"])
+        #expect(one.attributes.claims == [try MemberPath(parsing: "country"): ["AT"]])
+        // Who was let in before groups were read is let in anew.
+        #expect(before.isShutOut)
+        authenticator.update(policy: try policy(denying: ["out-*"]))
+        #expect(one.isShutOut && !other.isShutOut)
+        guard case .refused(.assertionDenied) = verdict(#"["staff","out-a"]"#), case .verified = verdict(#"["staff"]"#)
+        else {
+            Issue.record("a new request is judged alike")
+            return
+        }
+    }
+
     @Test func `a deny list shuts out whom it names, however it is written, and nobody else`() throws {
         let (one, other) = (try caller("MÜLLER@xn--mnchen-3ya.de"), try caller("bob@example.com"))
         let denied = AccessPolicy.Denied(users: ["müller@münchen.de"])

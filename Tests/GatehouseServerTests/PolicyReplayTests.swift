@@ -118,7 +118,7 @@ import Testing
             Self.event("ann@x.de", denied: .argumentsDenied),
             Self.event("bob@x.de")
         )
-        #expect(under.omitted == [.ruledArguments: 2])
+        #expect(under.omitted == [.arguments: 2])
         #expect(under.differences.keys.map(\.reason) == [.principalDenied])
         let free = Self.replay(
             try Self.configuration("protocol: mcp"),

@@ -47,6 +47,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
     case requests
     case change
     case tokenOwner
+    case callerGroups
 
     package enum Shape: Hashable, Sendable {
         /// Text of at most so many bytes of UTF-8. Longer text is cut there and ends in `…`.
@@ -115,6 +116,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .requests: "requests"
         case .change: "change"
         case .tokenOwner: "token_owner"
+        case .callerGroups: "caller_groups"
         }
     }
 
@@ -135,7 +137,7 @@ package enum AuditColumn: UInt8, CaseIterable, Sendable {
         case .subject, .rpcMethod, .argumentsDigest, .session, .assertionKeyID: .text(limit: 128)
         case .reason: .text(limit: 48)
         case .path, .target: .text(limit: 2048)
-        case .rpcID, .rpcError, .tokenOwner: .text(limit: 256)
+        case .rpcID, .rpcError, .tokenOwner, .callerGroups: .text(limit: 256)
         case .argumentsSealed: .sealed(limit: ArgumentsKeeper.overhead + ArgumentsKeeper.maximumRecorded)
         }
     }

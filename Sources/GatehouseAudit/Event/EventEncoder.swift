@@ -81,6 +81,7 @@ enum EventEncoder {
         keeper?.seal(facts.arguments, of: id, facts.requestID, into: &fields)
         if facts.rpcPosition != 0 { fields.integer(.rpcPosition, Int64(facts.rpcPosition)) }
         if facts.requests != 0 { fields.integer(.requests, facts.requests) }
+        if !facts.groups.isEmpty { fields.text(.callerGroups, facts.groups.joined(separator: ", ")) }
         return fields.place - start
     }
 

@@ -91,6 +91,9 @@ enum PostgresSchema {
             ALTER TABLE audit_events ADD CONSTRAINT audit_events_kind_check
                 CHECK (kind IN ('decision', 'outcome', 'change')) NOT VALID
             """,
+        ],
+        [
+            "ALTER TABLE audit_events ADD COLUMN caller_groups text",
             // Replaced and not dropped, so that the rights to it stay: new columns come last.
             "CREATE OR REPLACE VIEW audit_requests AS \(messages)",
         ],
@@ -116,7 +119,7 @@ enum PostgresSchema {
             o.upstream_status, o.rpc_error, o.bytes_in, o.bytes_out, o.duration_us, o.upstream_us, o.ended,
             d.arguments_sealed, d.rpc_position, d.requests,
             CASE d.kind WHEN 'change' THEN d.writer ELSE o.writer END AS ended_writer,
-            CASE d.kind WHEN 'change' THEN d.seq ELSE o.seq END AS ended_seq, d.kind, d.change, d.token_owner
+            CASE d.kind WHEN 'change' THEN d.seq ELSE o.seq END AS ended_seq, d.kind, d.change, d.token_owner, d.caller_groups
         FROM audit_events d
         LEFT JOIN LATERAL (
             SELECT * FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'

@@ -108,6 +108,9 @@ enum SQLiteSchema {
         UPDATE sqlite_schema SET sql = replace(sql, 'kind IN (''decision'', ''outcome'')', 'kind IN (''decision'', ''outcome'', ''change'')')
             WHERE type = 'table' AND name = 'audit_events';
         PRAGMA writable_schema = RESET;
+        """,
+        """
+        ALTER TABLE audit_events ADD COLUMN caller_groups TEXT;
         DROP VIEW audit_requests;
         \(view);
         """,
@@ -122,7 +125,8 @@ enum SQLiteSchema {
             d.client_ip, d.cf_ray, o.at AS ended_at, o.status, o.upstream_status, o.rpc_error, o.bytes_in,
             o.bytes_out, o.duration_us, o.upstream_us, o.ended, d.arguments_sealed, d.rpc_position, d.requests,
             CASE d.kind WHEN 'change' THEN d.writer ELSE o.writer END AS ended_writer,
-            CASE d.kind WHEN 'change' THEN d.seq ELSE o.seq END AS ended_seq, d.kind, d.change, d.token_owner
+            CASE d.kind WHEN 'change' THEN d.seq ELSE o.seq END AS ended_seq, d.kind, d.change, d.token_owner,
+            d.caller_groups
         FROM audit_events d
         LEFT JOIN audit_events o ON o.rowid = (
             SELECT n.rowid FROM audit_events n WHERE n.request_id = d.request_id AND n.kind = 'outcome'

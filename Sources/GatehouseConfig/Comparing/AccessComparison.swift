@@ -33,6 +33,9 @@ package struct AccessComparison: Sendable {
             let limit = new.access.maxTokenAge.map { "up to \(DurationText($0))" } ?? "of any age"
             gains.append(AccessGain(kind: .age, route: nil, words: "assertions \(limit) are accepted"))
         }
+        if let place = new.access.groups, place != old.access.groups {
+            gains.append(AccessGain(kind: .grant, route: nil, words: "groups are read from the claim \(place)"))
+        }
         if old.reload.widening == .confirm, new.reload.widening != .confirm {
             gains.append(
                 AccessGain(
@@ -57,7 +60,7 @@ package struct AccessComparison: Sendable {
     private static func denyGains(from old: DenyList, to new: DenyList) -> [AccessGain] {
         let lists: [(what: String, old: [Glob], new: [Glob])] = [
             ("the user", old.users, new.users), ("the service token", old.serviceTokens, new.serviceTokens),
-            ("the subject", old.subjects, new.subjects),
+            ("the subject", old.subjects, new.subjects), ("the group", old.groups, new.groups),
         ]
         return lists.flatMap { list in
             list.old.filter { entry in !list.new.contains { $0.covers(entry) } }.map { entry in

@@ -37,11 +37,13 @@ enum RouteComparison {
             gains.append(gain(.ungated, words, loss: "calls are looked at: its protocol is mcp"))
         }
         for grant in after {
-            for (who, isUser) in grant.users.map({ ($0, true) }) + grant.serviceTokens.map({ ($0, false) }) {
+            for (who, kind) in entries(of: grant.callers) {
                 let known = before.filter { other in
-                    (isUser ? other.users : other.serviceTokens).contains { $0.covers(who) }
+                    other.callers.claims.allSatisfy { mine in grant.callers.claims.contains { mine.covers($0) } }
+                        && entries(of: other.callers).contains { $0.kind == kind && $0.who.covers(who) }
                 }
-                let name = "\(isUser ? "the user" : "the service token") \(who)"
+                let claims = grant.callers.claims.map(\.description).joined(separator: ", ")
+                let name = "the \(kind) \(who)" + (claims.isEmpty ? "" : " with the claims { \(claims) }")
                 gains += words(grant, over: known).map { gain(.grant, "\(name) may \($0)") }
             }
         }
@@ -50,6 +52,11 @@ enum RouteComparison {
 
     /// The same upstream under another name, or another one under the same, is the same thing to its callers.
     static func isSame(_ old: Route, _ new: Route) -> Bool { old.name == new.name || old.upstream == new.upstream }
+
+    private static func entries(of callers: Grant.Callers) -> [(who: Glob, kind: String)] {
+        callers.users.map { ($0, "user") } + callers.serviceTokens.map { ($0, "service token") }
+            + callers.groups.map { ($0, "group") }
+    }
 
     /// The access of a grant beyond the other grants that name the same principals.
     private static func words(_ grant: Grant, over known: [Grant]) -> [String] {
@@ -91,7 +98,7 @@ enum RouteComparison {
 
     private static func callers(of policy: Policy) -> String {
         guard let grants = policy.grants else { return "everybody whom Access admits" }
-        let names = grants.flatMap { $0.users + $0.serviceTokens }.map(\.pattern)
+        let names = grants.flatMap { entries(of: $0.callers) }.map(\.who.pattern)
         let shown = names.prefix(5).joined(separator: ", ")
         return names.isEmpty ? "nobody" : names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
     }

@@ -30,7 +30,7 @@ package enum ConfigurationReference {
 
         `serve` reads the file again when it changes, when a symlink to it moves, and on SIGHUP. When the new file has mistakes, the old configuration stays
         in force, and the log, `gatehouse_config_last_reload_successful`, `/readyz` and the status page say why. A reload takes `routes`, `stores` and `store`
-        with their times, `log`, `limits` except `connections`, of `audit` the `sink` and `retention`, and of `access` the deny lists, `clock_skew` and
+        with their times, `log`, `limits` except `connections`, of `audit` the `sink` and `retention`, and of `access` the deny lists, `groups`, `clock_skew` and
         `max_token_age`. Other keys are read at the start only: when one of them changes, the log, `/readyz` and the status page name it and say that it waits for a restart. `gatehouse reload` has the
         running instance read the file, waits, and prints what changed or every error.
 

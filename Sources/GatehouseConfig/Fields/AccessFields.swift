@@ -49,9 +49,11 @@ enum AccessFields {
     )
     static let deny = Field("deny", DenyFields.shape, .fallback(.nobody), "Principals refused on every route.")
 
+    static let groups = Field("groups", GroupsFields.shape, "Where the groups of a person stand in the assertion.")
+
     static let all = [
         team.form, issuer.form, certsURL.form, clockSkew.form, keysRefresh.form, keysMaxStale.form, maxTokenAge.form,
-        callGrace.form, deny.form,
+        callGrace.form, deny.form, groups.form,
     ]
 
     static let shape = Shape<AccessSettings>.mapping(all, wanted: "access") { keys, decoding in
@@ -74,6 +76,16 @@ enum AccessFields {
         let maxTokenAge = keys.read(maxTokenAge)
         let callGrace = keys.read(callGrace)
         let deny = keys.read(deny)
+        let groups = keys.read(groups)
+        guard !keys.isMeant(AccessFields.groups.key) || groups != nil else { return nil }
+        if let deny, !deny.groups.isEmpty, groups == nil {
+            GroupsFields.lacksClaim(
+                "a deny list of groups names nobody",
+                at: keys.place(of: AccessFields.deny.key),
+                decoding
+            )
+            return nil
+        }
         guard let issuer = fromTeam ?? fromIssuer, let clockSkew, let keysRefresh, let keysMaxStale, let callGrace,
             let deny
         else {
@@ -96,9 +108,40 @@ enum AccessFields {
             keysMaxStale: keysMaxStale,
             maxTokenAge: maxTokenAge,
             callGrace: callGrace,
-            deny: deny
+            deny: deny,
+            groups: groups
         )
     }
+}
+
+/// The keys of `access.groups`.
+enum GroupsFields {
+    static let claim = Field(
+        "claim",
+        Shape<MemberPath>.claim,
+        .required,
+        "The claim by its path, `custom.groups` (`\\.` is a dot in a name): a text, or a list of texts or of objects with a `name` or an `email`."
+    )
+
+    static let all = [claim.form]
+
+    static let shape = Shape<MemberPath>.mapping(
+        all,
+        wanted: "groups",
+        read: { keys, _ in keys.read(claim) }
+    )
+
+    static func lacksClaim(_ message: String, at span: YAMLSpan, _ decoding: Decoding) {
+        decoding.error(
+            "\(message): nothing says where groups stand in an assertion",
+            at: span,
+            hint: "access: { groups: { claim: custom.groups } }"
+        )
+    }
+}
+
+extension Shape where Value == MemberPath {
+    static let claim = parsed(wanted: "a path to a claim", MemberPath.init(parsing:))
 }
 
 /// The keys of `access.deny`.
@@ -121,8 +164,14 @@ enum DenyFields {
         .fallback([]),
         "`sub` claims."
     )
+    static let groups = Field(
+        "groups",
+        Shape<[Glob]>.list(of: .glob(wanted: "a group"), wanted: "a list of groups"),
+        .fallback([]),
+        "Groups of people, `*` for any run of characters; needs `access.groups`. A person whose assertion lists no groups is in none."
+    )
 
-    static let all = [users.form, serviceTokens.form, subjects.form]
+    static let all = [users.form, serviceTokens.form, subjects.form, groups.form]
 
     static let shape = Shape<DenyList>.mapping(
         all,
@@ -132,14 +181,16 @@ enum DenyFields {
                 (users.key, users.shape.show(deny.users)),
                 (serviceTokens.key, serviceTokens.shape.show(deny.serviceTokens)),
                 (subjects.key, subjects.shape.show(deny.subjects)),
+                (groups.key, groups.shape.show(deny.groups)),
             ])
         },
         read: { keys, _ in
             let users = keys.read(users)
             let serviceTokens = keys.read(serviceTokens)
             let subjects = keys.read(subjects)
-            guard let users, let serviceTokens, let subjects else { return nil }
-            return DenyList(users: users, serviceTokens: serviceTokens, subjects: subjects)
+            let groups = keys.read(groups)
+            guard let users, let serviceTokens, let subjects, let groups else { return nil }
+            return DenyList(users: users, serviceTokens: serviceTokens, subjects: subjects, groups: groups)
         }
     )
 }

@@ -58,6 +58,11 @@ struct Draft: Sendable {
             GatedNeighbours.check(routes, decoding)
             CatalogRoutes.check(routes, decoding)
         }
+        if let access, access.groups == nil, let routes,
+            routes.contains(where: { $0.policy.grants?.contains { !$0.callers.groups.isEmpty } ?? false })
+        {
+            GroupsFields.lacksClaim("a grant to groups names nobody", at: keys.place(of: Fields.routes.key), decoding)
+        }
         if access?.issuer.isAccess ?? false { decoding.warnOfDoubtsUnderAccess() }
         if let stores, stores.isEmpty {
             let place = keys.place(of: Fields.stores.key)

@@ -13,6 +13,21 @@ enum GrantFields {
         Shape<[Glob]>.list(of: .clientID, wanted: "a list of client ids"),
         "Client ids of service tokens, like `ID.access`."
     )
+    static let groups = Field(
+        "groups",
+        Shape<[Glob]>.list(of: .glob(wanted: "a group"), wanted: "a list of groups"),
+        "Groups of people, `*` for any run of characters; needs `access.groups`."
+    )
+    static let claims = Field(
+        "claims",
+        Shape<[TableEntry<MemberPath, [Glob]>]>.table(
+            of: .list(of: .glob(wanted: "a claim's value"), minimum: 1, wanted: "a list of values"),
+            wanted: "a mapping of claims to their values",
+            keyWanted: "a path to a claim",
+            key: MemberPath.init(parsing:)
+        ),
+        "Claims that narrow the grant: each must be there, with one of these values."
+    )
     static let tools = Field(
         "tools",
         Shape<[Grant.Tool]>.list(of: ToolFields.shape, wanted: "a list of tools"),
@@ -25,27 +40,39 @@ enum GrantFields {
         "Resource URIs; omitted: all."
     )
 
-    static let all = [users.form, serviceTokens.form, tools.form, prompts.form, resources.form]
+    static let all = [
+        users.form, serviceTokens.form, groups.form, claims.form, tools.form, prompts.form, resources.form,
+    ]
 
     static let shape = Shape<Grant>.mapping(all, wanted: "a grant") { keys, decoding in
         let users = keys.read(users)
         let serviceTokens = keys.read(serviceTokens)
+        let groups = keys.read(groups)
+        let claims = keys.read(claims)
         let tools = keys.read(tools)
         let prompts = keys.read(prompts)
         let resources = keys.read(resources)
-        let isNamingNobody = !keys.isMeant(GrantFields.users.key) && !keys.isMeant(GrantFields.serviceTokens.key)
-        if isNamingNobody || users?.isEmpty ?? false && serviceTokens?.isEmpty ?? true
-            || serviceTokens?.isEmpty ?? false && users == nil
-        {
+        guard !keys.isMeant(GrantFields.claims.key) || claims != nil else { return nil }
+        let lists: [(key: String, list: [Glob]?)] = [
+            (GrantFields.users.key, users), (GrantFields.serviceTokens.key, serviceTokens),
+            (GrantFields.groups.key, groups),
+        ]
+        let meant = lists.filter { keys.isMeant($0.key) }
+        if meant.allSatisfy({ $0.list?.isEmpty ?? false }) {
             decoding.error(
                 "a grant names nobody",
                 at: keys.place(of: GrantFields.users.key),
-                hint: "give it users or service_tokens; \"*\" is everyone of a kind"
+                hint: "give it users, groups or service_tokens; \"*\" is everyone of a kind"
             )
             return nil
         }
         return Grant(
-            Grant.Callers(users: users ?? [], serviceTokens: serviceTokens ?? []),
+            Grant.Callers(
+                users: users ?? [],
+                serviceTokens: serviceTokens ?? [],
+                groups: groups ?? [],
+                claims: (claims ?? []).map { Grant.Callers.Claim($0.key, $0.value) }
+            ),
             tools: tools,
             prompts: prompts,
             resources: resources

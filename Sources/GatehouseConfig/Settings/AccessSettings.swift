@@ -26,6 +26,8 @@ package struct AccessSettings: Hashable, Sendable {
     /// How much longer than its assertion the streamed answer to a call may last.
     package let callGrace: Duration
     package let deny: DenyList
+    /// The place of a person's groups in the assertion; nil when it is not said.
+    package let groups: MemberPath?
 }
 
 /// Principals refused on every route, whatever a grant says.
@@ -35,11 +37,13 @@ package struct DenyList: Hashable, Sendable {
     package let serviceTokens: [Glob]
     /// `sub` claims.
     package let subjects: [Glob]
+    package let groups: [Glob]
 
-    package init(users: [Glob] = [], serviceTokens: [Glob] = [], subjects: [Glob] = []) {
+    package init(users: [Glob] = [], serviceTokens: [Glob] = [], subjects: [Glob] = [], groups: [Glob] = []) {
         self.users = users
         self.serviceTokens = serviceTokens
         self.subjects = subjects
+        self.groups = groups
     }
 
     package static let nobody = DenyList()

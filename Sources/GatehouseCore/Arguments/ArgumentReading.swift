@@ -76,17 +76,18 @@ struct ArgumentReading {
 
     /// The ruled member of this name, nil for a name that no reader takes for a ruled one.
     private func find(_ name: JSONString, _ level: ArgumentRules.Level) throws(ArgumentDenial) -> Int? {
-        if name.hasEscapes || level.lengths & ArgumentRules.Level.bit(name.range.count) != 0 {
-            for (position, member) in level.members.enumerated()
-            where member.name.withUnsafeBytes({ name.equals($0) }) {
-                return position
-            }
-        }
         // Folding keeps the length of what is plain.
-        if !name.hasEscapes, level.foldedLengths & ArgumentRules.Level.bit(name.range.count) == 0, name.isPlainName {
+        if !name.hasEscapes, level.lengths & ArgumentRules.Level.bit(name.range.count) == 0, name.isPlainName {
             return nil
         }
-        for member in level.members where name.folds(to: member.folded) { throw denial(member) }
+        var folded = FoldedBytes(name)
+        let digest = folded.digest()
+        for (position, member) in level.members.enumerated()
+        where member.digest == digest && name.folds(to: member.folded) {
+            guard member.name.withUnsafeBytes({ name.equals($0) }) else { throw denial(member) }
+            return position
+        }
+        guard folded.isHidden else { return nil }
         if !name.withResolvedBytes({ $0.allSatisfy { $0 < 0x80 } || PlainName.isPlain($0) }) {
             for member in level.members where name.mayFold(to: member.folded) { throw denial(member) }
         }

@@ -31,6 +31,7 @@ package struct ArgumentRules: Hashable, Sendable {
             let name: [UInt8]
             /// The name as ``FoldedBytes`` has it.
             let folded: [UInt8]
+            let digest: UInt64
             let next: Next
             /// The first rule that speaks of the member or of something in it.
             let rule: Int
@@ -43,18 +44,18 @@ package struct ArgumentRules: Hashable, Sendable {
 
         let path: MemberPath
         var members: [Member] = []
-        /// A bit for each length of a name, and of a folded one; all lengths from 63 on share the last.
+        /// A bit for each length of a folded name; all lengths from 63 on share the last.
         var lengths: UInt64 = 0
-        var foldedLengths: UInt64 = 0
 
         static func bit(_ length: Int) -> UInt64 { 1 &<< UInt64(min(length, 63)) }
 
         fileprivate func member(_ name: String) -> Member? { members.first { $0.name.elementsEqual(name.utf8) } }
 
         fileprivate mutating func add(_ name: String, _ folded: [UInt8], _ next: Next, rule: Int) {
-            members.append(Member(name: Array(name.utf8), folded: folded, next: next, rule: rule))
-            lengths |= Self.bit(name.utf8.count)
-            foldedLengths |= Self.bit(folded.count)
+            let name = Array(name.utf8)
+            let digest = ArgumentRules.withFolded(name) { bytes in bytes.digest() }
+            members.append(Member(name: name, folded: folded, digest: digest, next: next, rule: rule))
+            lengths |= Self.bit(folded.count)
         }
     }
 
@@ -103,11 +104,17 @@ package struct ArgumentRules: Hashable, Sendable {
     }
 
     private static func folded(_ name: String) -> [UInt8] {
-        Array(name.utf8).withUnsafeBytes { bytes in
-            var folded = FoldedBytes(JSONString(bytes: bytes, range: 0..<bytes.count, hasEscapes: false))
+        withFolded(Array(name.utf8)) { bytes in
             var result: [UInt8] = []
-            while let byte = folded.next() { result.append(byte) }
+            while let byte = bytes.next() { result.append(byte) }
             return result
+        }
+    }
+
+    fileprivate static func withFolded<Result>(_ name: [UInt8], _ body: (inout FoldedBytes) -> Result) -> Result {
+        name.withUnsafeBytes { bytes in
+            var folded = FoldedBytes(JSONString(bytes: bytes, range: 0..<bytes.count, hasEscapes: false))
+            return body(&folded)
         }
     }
 

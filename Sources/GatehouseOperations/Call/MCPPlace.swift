@@ -55,7 +55,7 @@ struct MCPPlace: Sendable {
                 parts.append(value.secret)
             // The operator makes the call, and has no assertion.
             case .assertion: return nil
-            case .email, .subject, .principal: parts.append(Secret("gatehouse-call"))
+            case .email, .subject, .principal, .claim: parts.append(Secret("gatehouse-call"))
             }
         }
         let value = Secret(count: parts.reduce(0) { $0 + $1.count }) { bytes in

@@ -147,7 +147,7 @@ extension Doctor {
                 guard let value = tokens[name] else { return nil }
                 value.secret.withUnsafeBytes { bytes += $0 }
             // The doctor makes the call, and has no assertion.
-            case .email, .subject, .principal, .assertion: bytes += "gatehouse-doctor".utf8
+            case .email, .subject, .principal, .assertion, .claim: bytes += "gatehouse-doctor".utf8
             }
         }
         let secret = Secret(bytes)

@@ -126,6 +126,7 @@ extension ClientConnection {
         guard let exchange, let route = exchange.route, let caller = exchange.caller else {
             preconditionFailure("fields are injected for an authorized caller")
         }
+        guard route.injected.haveClaims(of: caller) else { return machine.tokenProvided(refusal: .claimMissing) }
         if let personal = route.personal { return provide(personal) }
         lookForSecrets(exchange, on: route, caller)
         exchange.injected = InjectPhase.lines(inbound, for: caller, on: route)

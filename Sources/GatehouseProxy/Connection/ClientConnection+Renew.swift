@@ -56,7 +56,7 @@ extension ClientConnection {
                 return false
             }
         }
-        guard let new = next.injected.lines(for: caller.principal, token: own) else { return false }
+        guard let new = next.injected.lines(for: caller, token: own) else { return false }
         link.inject(new, inPlaceOf: old)
         lookForSecrets(exchange, on: next, caller, own: own)
         exchange.resumes(under: loop.snapshot, on: next, injecting: new)

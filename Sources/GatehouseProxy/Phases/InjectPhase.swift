@@ -12,6 +12,6 @@ enum InjectPhase {
     ) -> Secret? {
         var assertion: ByteRange?
         if case .one(let range) = inbound.head.assertion { assertion = range }
-        return inbound.withBytes(assertion) { route.injected.lines(for: caller.principal, $0, token: token) }
+        return inbound.withBytes(assertion) { route.injected.lines(for: caller, $0, token: token) }
     }
 }

@@ -15,6 +15,7 @@ struct RecordPhase {
         var facts = AuditFacts(.decision, of: exchange.id, at: exchange.startedAt, route: exchange.route?.route)
         facts.refusal = exchange.answer.refusal
         facts.caller = exchange.caller
+        facts.groups = exchange.permits?.groups ?? []
         // A caller who was refused before the token was provided has used none.
         if exchange.injected != nil {
             facts.token =

@@ -64,7 +64,7 @@ struct CallerCaches {
             UInt64(UInt(bitPattern: ObjectIdentifier(caller))) ^ UInt64(UInt(bitPattern: ObjectIdentifier(route))) << 3
         let place = Int(truncatingIfNeeded: (address >> 4 &* 0x9E37_79B9_7F4A_7C15) >> 56)
         if let known = permits[place], known.caller === caller, known.route === route { return known.permits }
-        let found = Permits(route.policy, of: caller.principal)
+        let found = Permits(route.policy, of: caller.principal, caller.attributes)
         permits[place] = (caller, route, found)
         return found
     }

@@ -17,6 +17,7 @@ enum InjectedFields: Sendable {
         case subject
         case principal
         case assertion
+        case claim(MemberPath)
         /// The caller's own token.
         case ownToken
 
@@ -51,6 +52,7 @@ enum InjectedFields: Sendable {
                 case .subject: pieces.append(.subject)
                 case .principal: pieces.append(.principal)
                 case .assertion: pieces.append(.assertion)
+                case .claim(let path): pieces.append(.claim(path))
                 }
                 if case .bytes = pieces[pieces.count - 1] { continue }
                 namesCaller = true
@@ -64,17 +66,17 @@ enum InjectedFields: Sendable {
             ? .personal(with: pieces, without: without)
             : namesCaller
                 ? .perCaller(pieces)
-                : .fixed(Self.render(pieces, for: .nobody, UnsafeRawBufferPointer(start: nil, count: 0)))
+                : .fixed(Self.render(pieces, for: .nobody, .none, UnsafeRawBufferPointer(start: nil, count: 0)))
     }
 
     /// The lines for a caller whose assertion is no longer there, nil when it is one of them.
     ///
     /// - Parameter token: the caller's own, where the route's is personal.
-    func lines(for principal: Principal, token: Secret? = nil) -> Secret? {
+    func lines(for caller: Caller, token: Secret? = nil) -> Secret? {
         switch self {
         case .perCaller(let pieces) where pieces.contains(where: \.isAssertion): nil
         case .personal(let pieces, _) where pieces.contains(where: \.isAssertion): nil
-        case _: lines(for: principal, UnsafeRawBufferPointer(start: nil, count: 0), token: token)
+        case _: lines(for: caller, UnsafeRawBufferPointer(start: nil, count: 0), token: token)
         }
     }
 
@@ -84,23 +86,50 @@ enum InjectedFields: Sendable {
     ///   - assertion: which established the caller; empty when none did.
     ///   - token: the caller's own, where the route's is personal; nil for one who has none.
     func lines(
-        for principal: Principal,
+        for caller: Caller,
         _ assertion: UnsafeRawBufferPointer,
         token: Secret? = nil
     ) -> Secret? {
-        switch self {
+        let (principal, attributes) = (caller.principal, caller.attributes)
+        return switch self {
         case .fixed(let lines): lines
-        case .perCaller(let pieces): Self.render(pieces, for: principal, assertion)
+        case .perCaller(let pieces): Self.render(pieces, for: principal, attributes, assertion)
         case .personal(let with, let without):
-            token.map { Self.render(with, for: principal, assertion, $0) }
-                ?? Self.render(without, for: principal, assertion)
+            token.map { Self.render(with, for: principal, attributes, assertion, $0) }
+                ?? Self.render(without, for: principal, attributes, assertion)
         case .unavailable: nil
         }
+    }
+
+    /// Whether a caller has every claim that is injected, in a form that a field can carry.
+    func haveClaims(of caller: Caller) -> Bool {
+        switch self {
+        case .fixed, .unavailable: true
+        case .perCaller(let pieces), .personal(let pieces, _):
+            pieces.allSatisfy {
+                if case .claim(let path) = $0 { Self.text(of: path, caller.attributes) != nil } else { true }
+            }
+        }
+    }
+
+    /// Bytes of an injected claim.
+    static let maximumClaim = 4 << 10
+
+    /// The texts of a claim as one, with commas between; nil for one that is not there, is too long, or would be taken for another: white space at its
+    /// ends is no part of a field's value, and a comma in a text of several would make two of it.
+    private static func text(of path: MemberPath, _ attributes: CallerAttributes) -> String? {
+        guard let texts = attributes.claims[path] else { return nil }
+        let isClear = texts.allSatisfy {
+            $0.isFieldValueSafe && $0.first != " " && $0.last != " " && (texts.count == 1 || !$0.contains(","))
+        }
+        let text = texts.joined(separator: ",")
+        return isClear && text.utf8.count <= maximumClaim ? text : nil
     }
 
     private static func render(
         _ pieces: [Piece],
         for principal: Principal,
+        _ attributes: CallerAttributes,
         _ assertion: UnsafeRawBufferPointer,
         _ token: Secret? = nil
     ) -> Secret {
@@ -111,6 +140,7 @@ enum InjectedFields: Sendable {
             case .email: principal.kind == .user ? principal.name : ""
             case .subject: principal.subject
             case .principal: principal.name
+            case .claim(let path): Self.text(of: path, attributes) ?? ""
             }
         }
         let count = pieces.reduce(0) { total, piece in
@@ -118,7 +148,7 @@ enum InjectedFields: Sendable {
             case .bytes(let secret): total + secret.count
             case .assertion: total + assertion.count
             case .ownToken: total + (token?.count ?? 0)
-            case .email, .subject, .principal: total + text(piece).utf8.count
+            case .email, .subject, .principal, .claim: total + text(piece).utf8.count
             }
         }
         return Secret(count: count) { bytes in
@@ -134,7 +164,7 @@ enum InjectedFields: Sendable {
                 case .assertion:
                     bytes[end...].copyBytes(from: assertion)
                     end += assertion.count
-                case .email, .subject, .principal:
+                case .email, .subject, .principal, .claim:
                     bytes[end...].copyBytes(from: text(piece).utf8)
                     end += text(piece).utf8.count
                 }

@@ -5,17 +5,24 @@ package import GatehouseCore
 
 /// Makes what verifies assertions from the `access` section.
 package enum AccessAssembly {
-    /// - Parameter issuer: whose keys are in use, when it is not the one that the settings name.
-    package static func policy(_ access: AccessSettings, issuer: Issuer? = nil) -> AccessPolicy {
-        AccessPolicy(
-            issuer: (issuer ?? access.issuer).text,
-            clockSkew: access.clockSkew.microseconds / 1_000_000,
-            maximumTokenAge: access.maxTokenAge.map { $0.microseconds / 1_000_000 },
-            denied: AccessPolicy.Denied(
-                users: Set(access.deny.users.map(\.pattern)),
-                serviceTokens: Set(access.deny.serviceTokens.map(\.pattern)),
-                subjects: Set(access.deny.subjects.map(\.pattern))
-            )
+    /// - Parameter issuer: whose keys are in use, when it is not the one that the file names.
+    package static func policy(_ configuration: Configuration, issuer: Issuer? = nil) -> AccessPolicy {
+        let access = configuration.access
+        return AccessPolicy(
+            (issuer ?? access.issuer).text,
+            access.clockSkew.microseconds / 1_000_000,
+            access.maxTokenAge.map { $0.microseconds / 1_000_000 },
+            denied(access.deny),
+            wanted: configuration.wantedAttributes
+        )
+    }
+
+    static func denied(_ list: DenyList) -> AccessPolicy.Denied {
+        AccessPolicy.Denied(
+            Set(list.users.map(\.pattern)),
+            Set(list.serviceTokens.map(\.pattern)),
+            Set(list.subjects.map(\.pattern)),
+            groups: Set(list.groups.map(\.pattern))
         )
     }
 

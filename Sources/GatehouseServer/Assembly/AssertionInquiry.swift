@@ -28,7 +28,7 @@ package enum AssertionInquiry {
         return assertion.withUnsafeBytes { bytes in
             AssertionExplanation(
                 of: bytes,
-                policy: AccessAssembly.policy(configuration.access),
+                policy: AccessAssembly.policy(configuration),
                 keys: set,
                 audiences: routes.reduce(into: []) { $0.formUnion($1.audiences) },
                 now: time.seconds

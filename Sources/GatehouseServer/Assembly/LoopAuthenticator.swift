@@ -33,6 +33,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
                     name: assertion.name,
                     subject: assertion.subject
                 ),
+                attributes: assertion.attributes,
                 // An assertion is good for as long as a new request with it would be.
                 expiresAt: Timestamp(seconds: assertion.expiresAt) + .seconds(policy.clockSkew),
                 keyID: assertion.keyID,
@@ -53,7 +54,8 @@ final class LoopAuthenticator: AssertionAuthenticator {
         let old = verifier.policy
         guard policy != old else { return }
         verifier = Self.verifier(policy, keys: verifier.keys, rules)
-        if policy.issuer != old.issuer { rules.changedForAll() }
+        // Groups were read from another place, or not at all: nothing says whether the lists name those callers now.
+        if policy.issuer != old.issuer || policy.wanted.groups != old.wanted.groups { rules.changedForAll() }
         tellRules()
     }
 
@@ -64,7 +66,12 @@ final class LoopAuthenticator: AssertionAuthenticator {
         rules.changed { caller in
             let kind: VerifiedAssertion.Kind = caller.principal.kind == .service ? .service : .user
             return keyIDs?.contains(caller.keyID) ?? true
-                && denied.list(naming: kind, caller.principal.name, subject: caller.principal.subject) == nil
+                && denied.list(
+                    naming: kind,
+                    caller.principal.name,
+                    subject: caller.principal.subject,
+                    groups: caller.attributes.groups
+                ) == nil
         }
     }
 

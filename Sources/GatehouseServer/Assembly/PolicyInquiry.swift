@@ -84,16 +84,22 @@ package struct PolicyInquiry: Sendable {
     }
 
     /// Judges as a request would be: the deny lists, then whether the route admits the principal, then the call.
-    package init(_ access: AccessSettings, _ route: Route, _ principal: Principal, _ call: Call?) {
+    package init(
+        _ access: AccessSettings,
+        _ route: Route,
+        _ principal: Principal,
+        _ attributes: CallerAttributes = .none,
+        _ call: Call?
+    ) {
         self.route = route
         self.principal = principal
         self.call = call
         ignoresCall = call != nil && route.speech == .http
-        if let list = Self.denyList(access, naming: principal) {
+        if let list = Self.denyList(access, naming: principal, attributes) {
             (ground, refusal) = (.denyList(list), .assertionDenied)
             return
         }
-        let permits = Permits(route.policy, of: principal)
+        let permits = Permits(route.policy, of: principal, attributes)
         if let refused = permits.refusal {
             (ground, refusal) = (.noGrant, refused)
             return
@@ -128,10 +134,19 @@ package struct PolicyInquiry: Sendable {
         }
     }
 
-    private static func denyList(_ access: AccessSettings, naming principal: Principal) -> String? {
+    private static func denyList(
+        _ access: AccessSettings,
+        naming principal: Principal,
+        _ attributes: CallerAttributes
+    ) -> String? {
         guard principal.kind == .user || principal.kind == .service else { return nil }
-        return AccessAssembly.policy(access).denied
-            .list(naming: principal.kind == .user ? .user : .service, principal.name, subject: principal.subject)?
+        return AccessAssembly.denied(access.deny)
+            .list(
+                naming: principal.kind == .user ? .user : .service,
+                principal.name,
+                subject: principal.subject,
+                groups: attributes.groups
+            )?
             .rawValue
     }
 }

@@ -38,8 +38,9 @@ package struct PolicyReplay: Sendable {
         case otherReason = "denied for a reason that is not the file's"
         case cutTarget = "its target was cut when it was recorded"
         case unnamedKind = "the audit does not say what kind of target it has"
-        case ruledArguments = "the file rules its arguments, and the audit does not keep them"
         case bearer = "a break-glass credential names its own routes"
+        case arguments = "a grant allows it for some arguments, which the audit does not keep"
+        case attributes = "a grant names groups or claims, of which the audit keeps only those that decided"
     }
 
     package private(set) var messages = 0
@@ -52,17 +53,16 @@ package struct PolicyReplay: Sendable {
     private var verdicts: [Question: Verdict] = [:]
 
     private enum Verdict {
-        case allowed
-        case denied(Reason)
-        case undecided
-
-        init(_ refusal: Reason?) { self = refusal.map { .denied($0) } ?? .allowed }
+        /// Why it would be denied; nil for a message that would be allowed.
+        case decided(Reason?)
+        case open(Omission)
     }
 
     private struct Question: Hashable {
         let route: String
         let path: String
         let principal: Principal
+        let groups: [String]
         let call: PolicyInquiry.Call?
     }
 
@@ -83,9 +83,8 @@ package struct PolicyReplay: Sendable {
         }
         let refusal: Reason?
         switch verdict(question) {
-        case .undecided: return omitted[.ruledArguments, default: 0] += count
-        case .allowed: refusal = nil
-        case .denied(let reason): refusal = reason
+        case .open(let omission): return omitted[omission, default: 0] += count
+        case .decided(let reason): refusal = reason
         }
         guard (refusal == nil) != wasAllowed, let reason = refusal ?? event.reason else { return }
         let rpc = event.text(.rpcMethod)
@@ -138,15 +137,22 @@ package struct PolicyReplay: Sendable {
             }
         }
         let principal = Principal(kind: kind, name: event.principal, subject: event.text(.subject))
-        return .about(Question(route: event.route, path: event.text(.path), principal: principal, call: call))
+        let groups = event.text(.callerGroups)
+        return .about(
+            Question(
+                route: event.route,
+                path: event.text(.path),
+                principal: principal,
+                groups: groups.isEmpty ? [] : groups.split(separator: ", ").map { String($0) },
+                call: call
+            )
+        )
     }
 
     /// Whether the routes and lists of the file decide by themselves that a message is denied for this reason.
     private static func isOfFile(_ reason: Reason) -> Bool {
         switch reason {
-        case .assertionDenied, .principalDenied, .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied,
-            .pathDenied:
-            true
+        case .assertionDenied, .principalDenied, .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .pathDenied: true
         case _: false
         }
     }
@@ -161,7 +167,7 @@ package struct PolicyReplay: Sendable {
     private func judge(_ question: Question) -> Verdict {
         // The host is not in the audit; that of the route of the same name stands for it.
         guard let named = configuration.routes.routes.first(where: { $0.name.text == question.route }) else {
-            return .denied(.routeUnknown)
+            return .decided(.routeUnknown)
         }
         var host = if case .exact(let host) = named.host { host.name } else { "" }
         var path = question.path.isEmpty ? named.path.text : question.path
@@ -175,13 +181,24 @@ package struct PolicyReplay: Sendable {
                 return (route, question.path.isEmpty || route.endpoints?.contains(rest) ?? true)
             }
         }
-        guard let found else { return .denied(.routeUnknown) }
-        if let refused = PolicyInquiry(configuration.access, found.route, question.principal, nil).refusal {
-            return .denied(refused)
+        guard let found else { return .decided(.routeUnknown) }
+        let route = judge(question, on: found.route, nil)
+        guard case .decided(nil) = route else { return route }
+        guard found.isOpen else { return .decided(.pathDenied) }
+        return judge(question, on: found.route, question.call)
+    }
+
+    private func judge(_ question: Question, on route: Route, _ call: PolicyInquiry.Call?) -> Verdict {
+        let attributes = CallerAttributes(groups: question.groups)
+        let inquiry = PolicyInquiry(configuration.access, route, question.principal, attributes, call)
+        switch inquiry.ground {
+        case .someArguments: return .open(.arguments)
+        case .noGrant, .noTarget:
+            // A grant to a group, or one that claims narrow, may name a caller of whom the audit does not say it.
+            let isPartial = route.policy.grants?.contains { !$0.callers.groups.isEmpty || !$0.callers.claims.isEmpty }
+            return isPartial ?? false ? .open(.attributes) : .decided(inquiry.refusal)
+        case .denyList, .everyone, .grant, .ambiguousTarget, .malformedTarget, .deniedArguments:
+            return .decided(inquiry.refusal)
         }
-        guard found.isOpen else { return .denied(.pathDenied) }
-        let inquiry = PolicyInquiry(configuration.access, found.route, question.principal, question.call)
-        if case .someArguments = inquiry.ground { return .undecided }
-        return Verdict(inquiry.refusal)
     }
 }

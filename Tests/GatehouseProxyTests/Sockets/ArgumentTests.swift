@@ -5,7 +5,7 @@ import Testing
 @testable import GatehouseProxy
 
 /// Rules on the arguments of a call, on the wire.
-@Suite(.timeLimit(.minutes(1))) struct ArgumentTests {
+@Suite struct ArgumentTests {
     private func run(_ body: (Gateway) async throws -> Void) async throws {
         let policy = try MCPGateway.ruledPolicy()
         try await Gateway.run(

@@ -58,6 +58,42 @@ import Testing
         #expect(values("x-coda-api-key", in: head) == [Gateway.token])
     }
 
+    @Test(arguments: [
+        (["sales"], "sales"), (["sales", "field"], "sales,field"), (["größe, x"], "größe, x"), (nil, nil),
+        (["a,b", "c"], nil),
+        ([" a"], nil), (["a "], nil), (["a\tb"], "a\tb"), (["a\r\nX-Evil: b"], nil), (["a\u{0}"], nil),
+        ([String(repeating: "x", count: 4096)], String(repeating: "x", count: 4096)),
+        ([String(repeating: "x", count: 4097)], nil),
+    ])
+    func `a claim is injected as it is, or the request is refused`(texts: [String]?, value: String?) async throws {
+        let path = try MemberPath(parsing: "custom.department")
+        try await Gateway.run(
+            routes: { [try Gateway.route($0.url, inject: ["X-Department": "{claim:custom.department}"])] }
+        ) { gateway in
+            gateway.callers["carol"] = .caller(
+                Caller(
+                    principal: Principal(kind: .user, name: "carol@example.com"),
+                    attributes: CallerAttributes(claims: texts.map { [path: $0] } ?? [:]),
+                    expiresAt: Timestamp(seconds: 4_102_444_800),
+                    keyID: "k1"
+                )
+            )
+            let client = try gateway.client()
+            let request = Gateway.request("GET", ["X-Department: mine"], to: "/mcp", as: "carol")
+            guard let value else {
+                let answer = try gateway.refused(client, request)
+                #expect(answer.status == 403 && gateway.audit.decisions.first?.refusal == .claimMissing)
+                return
+            }
+            try client.send(request)
+            let connection = try gateway.upstream.accept()
+            let head = try connection.receive(through: "\r\n\r\n")
+            #expect(values("x-department", in: head) == [value])
+            try connection.send(Gateway.okay)
+            #expect(try client.receiveAnswer().status == 200)
+        }
+    }
+
     @Test func `fields that may pass do`() async throws {
         let lines = [
             "X-Forwarded-For: 192.0.2.1", "Cf-Ray: r", "Cf-Connecting-Ip: 192.0.2.1", "Accept: text/event-stream",

@@ -103,7 +103,7 @@ enum RunbookText {
 
         ### assertion_denied
         The principal is on one of the lists of `access.deny`. Addresses are compared without regard to case, and a domain in `xn--` form equals the same in
-        Unicode. This is intended, unless a pattern covers too much:
+        Unicode. Groups are compared exactly. This is intended, unless a pattern covers too much:
 
         ```sh
         gatehouse explain --route coda --email ada@example.com
@@ -122,7 +122,9 @@ enum RunbookText {
         ## What the caller may do (403, and JSON-RPC errors in a 200)
 
         ### principal_denied
-        No entry of the route's `allow` names the caller; `gatehouse explain` lists the entries. A caller whom the entries limit to some tools, prompts or
+        No entry of the route's `allow` names the caller; `gatehouse explain` lists the entries. An entry with `groups` or `claims` names only a caller whose
+        assertion lists them (`access.groups` says where groups stand); `explain --group G --claim k=v` asks with some. Access leaves large claims out of an assertion, and
+        what is not there matches nothing. A caller whom the entries limit to some tools, prompts or
         resources also gets this reason for a GET whose `Accept` does not name `text/event-stream`, and for a websocket, because grants cannot be applied to
         what follows. A break-glass credential gets it on a route that it was not issued for.
 
@@ -133,6 +135,12 @@ enum RunbookText {
         ```yaml
         guard: { websockets: pass }
         ```
+
+        ### claim_missing
+        The route injects a claim (`{claim:custom.department}`), and the caller's assertion does not have it, or not in a form that one header field can carry: it is no text
+        and no list of texts, has white space at its ends, has over 4 KiB, or is a list with a comma in one of its texts. Service tokens have no claims of a person, and
+        break-glass credentials have none at all. `gatehouse jwt explain` lists the claims of an assertion. Access takes custom claims from the identity provider where its
+        settings name them.
 
         ### origin_denied
         The browser's `Origin` is not the route's host: a web page of another site tried to use somebody's session. If the page is yours, serve it from the
