@@ -146,4 +146,21 @@ import Testing
         )
         #expect(replay.messages == 6)
     }
+
+    @Test func `arguments, and groups that did not decide, are not in the audit`() throws {
+        let ruled = try Self.configuration(
+            "allow: [ { users: [ann@x.de], tools: [{ name: list_docs, arguments: { a: [1] } }] }, { users: [bob@x.de] } ]"
+        )
+        let calls = Self.replay(ruled, Self.event("ann@x.de", [.target: .text("list_docs")]), Self.event("bob@x.de"))
+        #expect(!calls.hasDifferences && calls.omitted == [.arguments: 1])
+        let access = ", groups: { claim: custom.groups }"
+        let grouped = try Self.configuration("allow: [ { groups: [\"team-*\"] } ]", access: access)
+        let replay = Self.replay(
+            grouped,
+            Self.event("ann@x.de", [.callerGroups: .text("staff, team-a")]),
+            Self.event("bob@x.de", [.callerGroups: .text("staff")]),
+            Self.event("cid@x.de")
+        )
+        #expect(!replay.hasDifferences && replay.omitted == [.attributes: 2])
+    }
 }
