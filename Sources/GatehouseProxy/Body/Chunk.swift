@@ -4,7 +4,7 @@ internal import NIOCore
 enum Chunk {
     static var last: ByteBuffer { ByteBuffer(staticString: "0\r\n\r\n") }
 
-    static var lineEnd: ByteBuffer { ByteBuffer(staticString: "\r\n") }
+    static let lineEnd = ByteBuffer(staticString: "\r\n")
 
     /// The line before a payload of its own buffer.
     static func size(_ count: Int) -> ByteBuffer {

@@ -15,7 +15,7 @@ struct PassingPayload: ~Copyable {
     private let exchange: Exchange?
     /// The bytes for the client, where they are not those that came. In chunks of Gatehouse's own, with room before it for the size.
     private(set) var payload = ByteBuffer()
-    /// A large part that passes unchanged and alone, so that it need not be copied.
+    /// A large part behind the payload that passes unchanged, so that it need not be copied.
     private(set) var whole: ByteBuffer?
     /// Whether everything is put into ``payload``.
     var copiesAll = false
@@ -69,7 +69,7 @@ struct PassingPayload: ~Copyable {
     }
 
     private mutating func append(_ slice: ByteBuffer) {
-        if payload.readableBytes == 0, whole == nil, !copiesAll, slice.readableBytes >= Self.largePart {
+        if whole == nil, !copiesAll, slice.readableBytes >= Self.largePart {
             whole = slice
             return
         }

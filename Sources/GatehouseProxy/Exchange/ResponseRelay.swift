@@ -253,10 +253,17 @@ struct ResponseRelay: ~Copyable {
     /// A part as the client gets it. A large one follows its size, and is not copied.
     private mutating func delivered(_ passing: consuming PassingPayload) -> ByteBuffer {
         guard let whole = passing.whole else { return delivery == .rechunked ? passing.chunk() : passing.payload }
-        guard delivery == .rechunked else { return whole }
+        let leading = passing.payload
+        guard delivery == .rechunked else {
+            guard leading.readableBytes > 0 else { return whole }
+            ready.append(whole)
+            return leading
+        }
         ready.append(Chunk.lineEnd)
         ready.append(whole)
-        return Chunk.size(whole.readableBytes)
+        var first = Chunk.size(leading.readableBytes + whole.readableBytes)
+        first.writeImmutableBuffer(leading)
+        return first
     }
 
     /// The next part of a body in which secrets are looked for, which never passes as it comes.

@@ -7,10 +7,9 @@ internal import Glibc
 struct GramFilter: ~Copyable, Sendable {
     /// Bytes of a window.
     static let window = 4
-    /// Bits for each string: less than one window in 12 passes the first filter by chance, and one in 150 both.
-    private static let density = 12
-    /// Bits of a filter, as a power of two: from 16 KiB on, which stay in a core's first cache together with the bytes that are looked at, and up to
-    /// 128 KiB for many secrets at once.
+    /// Bits for each string: less than one window in 24 passes the first filter by chance, and one in 600 both.
+    private static let density = 24
+    /// Bits of a filter, as a power of two: from 16 KiB on, and 128 KiB for many secrets at once.
     private static let sizes = 17...20
 
     /// Two filters with a hash function each. The second one is asked about the windows that the first one knows.
@@ -44,7 +43,8 @@ struct GramFilter: ~Copyable, Sendable {
     /// Whether a window may stand in a spelling.
     @inline(__always)
     func mayHold(_ bytes: UnsafeRawPointer, _ offset: Int) -> Bool {
-        passesFirst(bytes, offset) && passesSecond(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        let gram = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+        return passesFirst(gram) && passesSecond(gram)
     }
 
     /// The first of the windows, at `from` and behind it in steps of `stride`, that may stand in a spelling; the place behind the last window that was
@@ -54,26 +54,17 @@ struct GramFilter: ~Copyable, Sendable {
     @inline(__always)
     func next(_ bytes: UnsafeRawPointer, from: Int, through end: Int, stride: Int) -> Int {
         var at = from
-        while true {
-            // Four at once, for one branch.
-            while at &+ 3 &* stride <= end {
-                if passesFirst(bytes, at) || passesFirst(bytes, at &+ stride) { break }
-                if passesFirst(bytes, at &+ 2 &* stride) || passesFirst(bytes, at &+ 3 &* stride) { break }
-                at &+= 4 &* stride
-            }
-            var looked = 0
-            while at <= end, looked < 4 {
-                if mayHold(bytes, at) { return at }
-                at &+= stride
-                looked &+= 1
-            }
-            if at > end { return at }
+        while at <= end {
+            let gram = bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)
+            if passesFirst(gram), passesSecond(gram) { break }
+            at &+= stride
         }
+        return at
     }
 
     @inline(__always)
-    private func passesFirst(_ bytes: UnsafeRawPointer, _ offset: Int) -> Bool {
-        let hash = Self.first(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    private func passesFirst(_ gram: UInt32) -> Bool {
+        let hash = Self.first(gram)
         return bits[word(hash)] &>> UInt64(hash) & 1 == 1
     }
 

@@ -5,9 +5,6 @@ let guardCases = [
     // A token of 40 bytes, as GitHub's are.
     guardCase("guard-body", Samples.json(1 << 16)),
     guardCase("guard-answer", Samples.json(300)),
-    MicroCase("guard-patterns") { count in
-        for _ in 0..<count { try check(SecretPatterns([Secret(Samples.token)]) != nil) }
-    },
 ]
 
 /// A clean body that has come in one part.
