@@ -14,6 +14,33 @@ let gateCases = [
             try check(body.contains { $0.known == .toolsList })
         }
     },
+    // The same call with rules on its arguments, which are looked at once more then.
+    MicroCase("rpc-arguments") { count in
+        let rules = try ArgumentRules([
+            .init(try MemberPath(parsing: "docId"), .oneOf([.text(ArgumentPattern(Glob("AbC*")))])),
+            .init(try MemberPath(parsing: "limit"), .within(minimum: nil, maximum: try PlainNumber(parsing: "100"))),
+        ])
+        let grant = Grant(
+            Grant.Callers(users: [Glob("*")]),
+            tools: [Grant.Tool(Glob("list_*"), arguments: rules)]
+        )
+        let permits = Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "ops@example.com"))
+        for _ in 0..<count {
+            try Samples.call.withUnsafeBytes { bytes in
+                let body = try RPCGate.scan(bytes, allowsBatch: false)
+                try check(!body.contains { $0.refusal(by: permits, in: bytes) != nil })
+            }
+        }
+    },
+    // The arguments alone, 64 KiB of them: what a byte costs.
+    MicroCase("arguments-64k") { count in
+        let rules = try ArgumentRules([
+            .init(try MemberPath(parsing: "docId"), .oneOf([.text(ArgumentPattern(Glob("AbC*")))])),
+            .init(try MemberPath(parsing: "options.dryRun"), .oneOf([.boolean(true)])),
+        ])
+        let arguments = Samples.rows
+        for _ in 0..<count { try check(arguments.withUnsafeBytes { rules.denial(of: $0) } == nil) }
+    },
     // The answer to a call, of which only the outcome counts.
     MicroCase("answer") { count in
         for _ in 0..<count { try observe(Samples.answer, isEventStream: false) }

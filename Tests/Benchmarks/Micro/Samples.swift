@@ -79,6 +79,16 @@ enum Samples {
         """.utf8
     )
 
+    /// The arguments of a call that adds many rows.
+    static let rows: [UInt8] = {
+        let row =
+            #"{"cells":[{"column":"Title","value":"The quarter \u2013 a plan"},{"column":"done","value":false}],"row_id":null},"#
+        return Array(
+            (#"{"docId":"AbCDeFGH","rows":["# + String(repeating: row, count: (64 << 10) / row.utf8.count)
+                + #"{}],"options":{"note":"x","dryRun":true},"key_columns":["Title"]}"#).utf8
+        )
+    }()
+
     static let batch = Array(
         """
         [{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}},
