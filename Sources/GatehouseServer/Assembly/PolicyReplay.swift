@@ -152,7 +152,9 @@ package struct PolicyReplay: Sendable {
     /// Whether the routes and lists of the file decide by themselves that a message is denied for this reason.
     private static func isOfFile(_ reason: Reason) -> Bool {
         switch reason {
-        case .assertionDenied, .principalDenied, .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .pathDenied: true
+        case .assertionDenied, .principalDenied, .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied,
+            .pathDenied:
+            true
         case _: false
         }
     }

@@ -130,11 +130,7 @@ enum RunbookText {
 
         ### websocket_denied
         The client asked for a websocket on a route whose answers are searched for the injected token. What passes in a websocket is not looked at. MCP does not use
-        them. Where clients need one, let them pass, if the upstream does not repeat the header fields that it gets:
-
-        ```yaml
-        guard: { websockets: pass }
-        ```
+        them. Where clients need one, and the upstream does not repeat the header fields that it gets, `guard: { websockets: pass }` on the route lets them pass.
 
         ### claim_missing
         The route injects a claim (`{claim:custom.department}`), and the caller's assertion does not have it, or not in a form that one header field can carry: it is no text
