@@ -71,6 +71,9 @@ struct BeforeChangeTests {
         try fixture.recordRequests(count: 12)
         try fixture.changeAudit("UPDATE audit_events SET rpc_method = 'tools/call', path = '/mcp', subject = 's'")
         let since = ["explain", "--replay", "2020-01-01T00:00:00Z", "--config"]
+        // Of a caller whom a group may let in, the audit says too little.
+        let group = "- { groups: [\"team-*\"], claims: { country: [DE, AT] }, tools: [\"team_*\"] }"
+        try write("gatehouse.yaml", group, "")
         let same = try await fixture.run(since + ["\(fixture.path)/gatehouse.yaml"])
         // The recorded callers used tools that the file never gave ann.
         #expect(same.exit == 1, "\(same)")

@@ -9,7 +9,7 @@ struct DoctorCommandTests {
     private func prepared() async throws -> CommandFixture {
         let fixture = try CommandFixture()
         #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
-        #expect(try await fixture.run("token", "set", "coda", input: "a-token").exit == 0)
+        #expect(try await fixture.run("token", "set", "coda", input: "a-long-token").exit == 0)
         return fixture
     }
 

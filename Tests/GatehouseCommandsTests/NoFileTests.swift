@@ -38,7 +38,7 @@ struct NoFileTests {
         try await withTaskExecutorPreference(BlockingExecutor.shared) {
             let fixture = try CommandFixture()
             #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
-            #expect(try await fixture.run("token", "set", "coda", input: "a-token").exit == 0)
+            #expect(try await fixture.run("token", "set", "coda", input: "a-long-token").exit == 0)
             let log = "\(fixture.path)/serve.log"
             let pid = try fixture.start(["serve"], streams: ["/dev/null", log, log])
             defer { kill(pid, SIGKILL) }

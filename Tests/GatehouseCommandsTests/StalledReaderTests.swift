@@ -12,7 +12,7 @@ struct StalledReaderTests {
         if let sink { yaml = yaml.replacing(#/sink: \{.*\}/#, with: "sink: { kind: \(sink) }") }
         try fixture.write(yaml + "limits: { drain: 2s }\n", to: "gatehouse.yaml")
         #expect(try await fixture.run("key", "generate", "--out", "\(fixture.path)/key").exit == 0)
-        #expect(try await fixture.run("token", "set", "coda", input: "a-token").exit == 0)
+        #expect(try await fixture.run("token", "set", "coda", input: "a-long-token").exit == 0)
         return fixture
     }
 

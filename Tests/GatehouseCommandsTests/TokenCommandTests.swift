@@ -21,21 +21,21 @@ struct TokenCommandTests {
     func `a token that has ended is not set`(end: String) async throws {
         let fixture = try await prepared()
         for verb in ["set", "rotate"] {
-            let outcome = try await fixture.run("token", verb, "coda", "--expires-at", end, input: "a-token")
+            let outcome = try await fixture.run("token", verb, "coda", "--expires-at", end, input: "a-long-token")
             #expect(outcome.exit == 64, "\(outcome)")
             #expect(outcome.errors.contains("a token that ended at 2020-01-31T00:00:00"), "\(outcome)")
             #expect(outcome.errors.contains("nothing was changed"), "\(outcome)")
         }
         #expect(try await fixture.run("token", "show", "coda").exit == 1)
-        let later = try await fixture.run("token", "set", "coda", "--expires-at", "2090-01-31", input: "a-token")
+        let later = try await fixture.run("token", "set", "coda", "--expires-at", "2090-01-31", input: "a-long-token")
         #expect(later.exit == 0 && later.errors.isEmpty && later.output.contains("2090-01-31"), "\(later)")
     }
 
     @Test func `the value that is there already is named, and is set all the same`() async throws {
         let fixture = try await prepared()
-        let first = try await fixture.run("token", "set", "coda", input: "a-token")
+        let first = try await fixture.run("token", "set", "coda", input: "a-long-token")
         #expect(first.exit == 0 && first.errors.isEmpty, "\(first)")
-        let same = try await fixture.run("token", "rotate", "coda", "--no-probe", input: "a-token")
+        let same = try await fixture.run("token", "rotate", "coda", "--no-probe", input: "a-long-token")
         let warning = "gatehouse: warning: this is the value that 'coda' has already, as version 1\n"
         #expect(same.exit == 0 && same.errors == warning, "\(same)")
         let other = try await fixture.run("token", "rotate", "coda", "--no-probe", input: "another-token")
@@ -44,7 +44,7 @@ struct TokenCommandTests {
 
     @Test func `a token that no route uses is named`() async throws {
         let fixture = try await prepared()
-        let outcome = try await fixture.run("token", "set", "cdoa", input: "a-token")
+        let outcome = try await fixture.run("token", "set", "cdoa", input: "a-long-token")
         #expect(outcome.exit == 0, "\(outcome)")
         #expect(outcome.errors == "gatehouse: warning: no route uses the token 'cdoa'\n", "\(outcome)")
     }
@@ -84,7 +84,7 @@ struct TokenCommandTests {
             workplace.read("gatehouse.yaml").replacing("    strip:", with: "    \(probe)\n    strip:"),
             to: "gatehouse.yaml"
         )
-        #expect(try await workplace.run("token", "set", "coda", input: "a-token").exit == 0)
+        #expect(try await workplace.run("token", "set", "coda", input: "a-long-token").exit == 0)
         let outcome = try await workplace.run("token", "rotate", "coda", input: "another-token")
         #expect(outcome.exit == 1 && outcome.errors.contains(words), "\(outcome)")
         #expect(try await workplace.run("token", "show", "coda", "--json").output.contains(#""version":1"#))

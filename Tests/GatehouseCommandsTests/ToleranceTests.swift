@@ -53,12 +53,12 @@ struct ToleranceTests {
 
     /// Each keeps the text from being YAML at all, and which commands need what is lost by it.
     private static let breaks: [(change: @Sendable (String) -> String, place: String, lost: Set<String>)] = [
-        ({ $0 + "limits: \"an unclosed quote\n" }, ":34:9: error:", []),
-        ({ $0.replacing("host: open.example.com", with: "host: \"open.example.com") }, ":30:11: error:", ["explain"]),
+        ({ $0 + "limits: \"an unclosed quote\n" }, ":37:9: error:", []),
+        ({ $0.replacing("host: open.example.com", with: "host: \"open.example.com") }, ":33:11: error:", ["explain"]),
         ({ $0.replacing("  deny: {", with: "\tdeny: {") }, ":8:", ["explain"]),
         ({ $0.replacing("threads: 2", with: "threads: [2") }, ":5:7: error:", []),
-        ({ $0.replacing("[{ file:", with: "[{{ file:") }, ":11:", ["token", "bearer", "verify", "run", "backup"]),
-        ({ $0.replacing("  spool: ", with: "  spool: [") }, ":16:7:", ["bearer", "audit", "verify", "backup"]),
+        ({ $0.replacing("[{ file:", with: "[{{ file:") }, ":12:", ["token", "bearer", "verify", "run", "backup"]),
+        ({ $0.replacing("  spool: ", with: "  spool: [") }, ":17:7:", ["bearer", "audit", "verify", "backup"]),
     ]
 
     @Test(arguments: breaks.indices)

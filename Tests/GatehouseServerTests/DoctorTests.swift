@@ -60,7 +60,7 @@ import Testing
         let configuration = try fixture.configuration()
         func fill() async throws {
             let store = try StoreAssembly.store(configuration.store.settings, names: [])
-            _ = try await store.set(try TokenName(parsing: "coda"), to: Secret("a-token"), try TokenChange())
+            _ = try await store.set(try TokenName(parsing: "coda"), to: Secret("a-long-token"), try TokenChange())
         }
         try await fill()
         // The connection is closed when its actor is gone, which takes the log with it.
