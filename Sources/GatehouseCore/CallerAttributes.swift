@@ -29,10 +29,8 @@ extension CallerAttributes {
         package var isNothing: Bool { groups == nil && claims.isEmpty }
     }
 
-    /// Texts of one claim; one of more is not there, because nothing says which of them to leave out.
-    package static let maximumTexts = 1024
-
-    /// Reads a payload that was scanned strictly before: no member stands in it twice.
+    /// Reads a payload that was scanned strictly before: no member stands in it twice. Its length bounds the texts: none is left out, for a deny list
+    /// may name it.
     package init(_ payload: UnsafeRawBufferPointer, _ wanted: Wanted) {
         groups = wanted.groups.map { Self.texts(at: $0, in: payload, ofGroups: true) } ?? []
         var claims: [MemberPath: [String]] = [:]
@@ -62,7 +60,6 @@ extension CallerAttributes {
             try scanner.beginArray()
             while try scanner.nextElement() {
                 guard let text = try text(&scanner, ofGroups: ofGroups) else { continue }
-                guard texts.count < maximumTexts else { return [] }
                 texts.append(text)
             }
             return texts
