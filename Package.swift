@@ -158,7 +158,11 @@ let package = Package(
             ]
         ),
         tests("GatehouseCoreTests", ["GatehouseCore", "GatehouseTestSupport"], exclude: ["Cases"]),
-        tests("GatehouseConfigTests", ["GatehouseConfig", "GatehouseCore", "YAMLReader"], exclude: ["Golden"]),
+        tests(
+            "GatehouseConfigTests",
+            ["GatehouseConfig", "GatehouseCore", "YAMLReader", "GatehouseTestSupport"],
+            exclude: ["Golden"]
+        ),
         tests("YAMLReaderTests", ["YAMLReader"]),
         tests(
             "GatehouseProxyTests",
@@ -168,7 +172,7 @@ let package = Package(
                 nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOHTTP1"), nioSSL, logging,
             ]
         ),
-        tests("GatehouseMCPTests", ["GatehouseMCP", "GatehouseCore"]),
+        tests("GatehouseMCPTests", ["GatehouseMCP", "GatehouseCore", "GatehouseTestSupport"]),
         tests(
             "AccessIdentityTests",
             ["AccessIdentity", "GatehouseCore", "GatehouseTestSupport"],

@@ -74,7 +74,7 @@ import Testing
 
     /// One verification, not two: over many kinds of tokens both end alike.
     @Test func `the explanation agrees with the verifier`() {
-        var random = SeededRandom(state: 0x5EED_0004)
+        var random = SplitMix(seed: 0x5EED_0004)
         let seeds = [
             issuer.user(), issuer.service(), issuer.user(with: ["aud": "[]"]), issuer.user(with: ["exp": "1"]),
         ]
@@ -92,7 +92,7 @@ import Testing
 }
 
 /// A token with up to three bytes changed, put in or taken out.
-func mutated(_ token: String, _ random: inout SeededRandom) -> String {
+func mutated(_ token: String, _ random: inout SplitMix) -> String {
     var bytes = Array(token.utf8)
     for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
         let place = Int.random(in: 0..<bytes.count, using: &random)

@@ -8,7 +8,7 @@ import Testing
 
     /// Any change of a valid token is refused, also after the original's verdict is cached.
     @Test func `a changed token never verifies`() {
-        var random = SeededRandom(state: 0x5EED_0005)
+        var random = SplitMix(seed: 0x5EED_0005)
         let tokens = [gate.issuer.user(), gate.issuer.service()]
         for token in tokens { #expect(!gate.verdict(token).hasPrefix("assertion_")) }
         var refused = 0
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test func `bytes of any kind never trap`() {
-        var random = SeededRandom(state: 0x5EED_0006)
+        var random = SplitMix(seed: 0x5EED_0006)
         for _ in 0..<5000 {
             let count = Int.random(in: 0...200, using: &random)
             let bytes = (0..<count).map { _ in
@@ -44,7 +44,7 @@ import Testing
 
     /// Signed payloads and headers of every shape: the inner parsers see what an issuer gone wrong could send.
     @Test func `signed nonsense never traps, and verifies only with good claims`() {
-        var random = SeededRandom(state: 0x5EED_0007)
+        var random = SplitMix(seed: 0x5EED_0007)
         let claims = Array(gate.issuer.user().split(separator: ".")[1].utf8).withUnsafeBytes { Base64URL.decode($0)! }
         let header = Array(gate.issuer.header.utf8)
         for _ in 0..<300 {
@@ -62,14 +62,14 @@ import Testing
     }
 
     @Test func `key sets of any shape never trap`() {
-        var random = SeededRandom(state: 0x5EED_0008)
+        var random = SplitMix(seed: 0x5EED_0008)
         let set = TestIssuer.jwkSet([TestIssuer.firstKey, TestIssuer.secondKey])
         var read = 0
         for _ in 0..<2000 where (try? SigningKeys(jwkSet: damaged(set, &random))) != nil { read += 1 }
         #expect(read > 100)
     }
 
-    private func damaged(_ bytes: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+    private func damaged(_ bytes: [UInt8], _ random: inout SplitMix) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             let place = Int.random(in: 0..<bytes.count, using: &random)

@@ -170,7 +170,7 @@ import Testing
     }
 
     @Test func `a cache under churn answers like one without`() {
-        var random = SeededRandom(state: 0x5EED_0003)
+        var random = SplitMix(seed: 0x5EED_0003)
         let cached = Gate(cacheEntries: 5)
         let plain = Gate(cacheEntries: 0)
         let tokens = (0..<12).map { cached.issuer.user("u\($0)@example.com", lasting: Int64(10 + $0 * 20)) }

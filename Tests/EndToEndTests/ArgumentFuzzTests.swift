@@ -1,6 +1,7 @@
 import Foundation
 import GatehouseCore
 import GatehouseMCP
+import GatehouseTestSupport
 import Testing
 
 /// Calls bent at random, held against rules on their arguments by the gate and by other readers: none is let through in which a reader finds a
@@ -19,7 +20,7 @@ struct ArgumentFuzzTests {
         let environment = ["LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"]
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("Readers/arguments.py").path
-        var random = SplitMix(state: 0xA26)
+        var random = SplitMix(seed: 0xA26)
         var tally = Tally()
         var left = Self.cases
         while left > 0 {
@@ -248,18 +249,5 @@ private struct BentCall {
         case _ where !text.isEmpty: text[place] ^= 0x20
         case _: break
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be seen again.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

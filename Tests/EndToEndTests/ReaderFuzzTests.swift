@@ -1,6 +1,7 @@
 import Foundation
 import GatehouseCore
 import GatehouseMCP
+import GatehouseTestSupport
 import Testing
 
 /// Bodies bent at random, read by the gate and by the readers that stand behind it: what a limited caller may send, each of them reads as
@@ -67,7 +68,7 @@ struct ReaderFuzzTests {
     }
 
     private static func compare(with reader: () throws -> ChildProcess) async throws {
-        var random = SplitMix(state: 0x6A7E)
+        var random = SplitMix(seed: 0x6A7E)
         var tally = Tally()
         var left = cases
         while left > 0 {
@@ -247,18 +248,5 @@ private enum Bent {
         case _ where !body.isEmpty: body[place] ^= 0x20
         case _: break
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be seen again.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

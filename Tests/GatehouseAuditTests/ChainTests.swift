@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 import SQLiteClient
 import Synchronization
 import Testing
@@ -207,7 +208,7 @@ struct ChainTests {
     }
 
     @Test func `damaged words about a head are no head`() {
-        var random = Seeded(7)
+        var random = SplitMix(seed: 7)
         let head = AuditHead(
             signing: .checkpoint,
             of: "w",

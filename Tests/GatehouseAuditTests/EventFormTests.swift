@@ -1,5 +1,6 @@
 import Crypto
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseAudit
@@ -46,7 +47,7 @@ struct EventFormTests {
     }
 
     @Test func `random facts read back, and every cut of them is refused`() throws {
-        var random = Seeded(41)
+        var random = SplitMix(seed: 41)
         for round in 0..<400 {
             var facts = AuditFacts(
                 Bool.random(using: &random) ? .decision : .outcome,
@@ -100,7 +101,7 @@ struct EventFormTests {
     }
 
     @Test func `flipped bytes never trap`() {
-        var random = Seeded(43)
+        var random = SplitMix(seed: 43)
         var bytes: [UInt8] = []
         _ = Sample.decision(1) { facts in
             bytes = Sample.encoded(facts, id: EventID(high: 1, low: 2))

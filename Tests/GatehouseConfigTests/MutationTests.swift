@@ -1,24 +1,12 @@
 import Foundation
 import GatehouseConfig
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 /// Files that are nearly right: whatever they hold, there is a configuration or a diagnostic, and never a trap.
 @Suite struct MutationTests {
     static let rounds = 1000
-
-    /// SplitMix64, so that a seed gives the same texts everywhere.
-    struct Random: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
 
     private static let pieces: [[UInt8]] =
         [
@@ -31,7 +19,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `every mutation gives a configuration or a diagnostic with a line of the file`(seed: UInt64) throws {
-        var random = Random(state: seed)
+        var random = SplitMix(seed: seed)
         let sources = try
             (["effective", "secrets", "routes"].map { TestFiles.golden.appendingPathComponent("\($0).yaml") })
             .map { [UInt8](try Data(contentsOf: $0)) }
@@ -58,7 +46,7 @@ import Testing
         #expect(accepted > 0, "no mutation was accepted: they are too coarse to say anything")
     }
 
-    private static func mutate(_ text: inout [UInt8], _ random: inout Random) {
+    private static func mutate(_ text: inout [UInt8], _ random: inout SplitMix) {
         let index = text.isEmpty ? 0 : Int.random(in: 0..<text.count, using: &random)
         let end = min(text.count, index + Int.random(in: 1...20, using: &random))
         switch Int.random(in: 0..<5, using: &random) {

@@ -1,6 +1,7 @@
 import Foundation
 import GatehouseCore
 import GatehouseMCP
+import GatehouseTestSupport
 import Testing
 
 /// Lists lose the entries that a caller may not use, however the answer is cut, and nothing else changes.
@@ -270,7 +271,7 @@ import Testing
 
     /// Documents made at random, filtered by a reader with a tree, cut at random.
     @Test func `agrees with a filter that reads the whole`() throws {
-        var random = SplitMix(state: 0xF117E5)
+        var random = SplitMix(seed: 0xF117E5)
         for _ in 0..<2000 {
             let kind = ["tools", "prompts", "resources"].randomElement(using: &random)!
             let entries = (0..<Int.random(in: 0...6, using: &random)).map { _ in Self.entry(kind, &random) }

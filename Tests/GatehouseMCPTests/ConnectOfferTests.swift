@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseMCP
@@ -7,7 +8,7 @@ import Testing
     /// What remains of the body, read by another reader, is the same without the two members.
     @Test(arguments: 0..<400)
     func `the answer to an offer is cut out of the params whatever stands around it`(seed: Int) throws {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SplitMix(seed: UInt64(seed))
         let space = { () -> String in String(repeating: " ", count: Int(random.next() % 3)) }
         let values = ["1", "\"a\"", "{}", "[1,{\"requestState\":2}]", "{\"inputResponses\":{\"x\":\",}\"}}", "null"]
         var names = (0..<Int(random.next() % 4)).map { "m\($0)" }

@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseMCP
+import GatehouseTestSupport
 import Testing
 
 /// Bodies bent at random, read by the gate and by Foundation's reader: what the gate lets pass, the other reads the same.
@@ -18,7 +19,7 @@ import Testing
     ]
 
     @Test func `what passes is read the same by another reader`() throws {
-        var random = SplitMix(state: 0x5EED)
+        var random = SplitMix(seed: 0x5EED)
         var passed = 0
         for _ in 0..<20_000 {
             var body = Array(Self.seeds.randomElement(using: &random)!.utf8)
@@ -57,18 +58,5 @@ import Testing
             let end = min(body.count, place + Int.random(in: 0..<16, using: &random))
             body.insert(contentsOf: body[min(place, end)..<end], at: min(place, body.count))
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be seen again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

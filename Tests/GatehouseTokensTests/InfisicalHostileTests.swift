@@ -1,6 +1,7 @@
 @testable import CurlClient
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseTokens
@@ -150,7 +151,7 @@ import Testing
     /// Answers that are nearly right, the same ones each time.
     @Test(arguments: 0..<8 as Range<UInt64>)
     func `no answer ends the process`(_ seed: UInt64) async {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix(seed: seed)
         let numbers = [
             "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e999", "0", "-0", "null", "[]",
             "{}",
@@ -179,20 +180,5 @@ import Testing
             _ = InfisicalAnswer.delay(CurlBody(bytes))
             await use(store(text))
         }
-    }
-}
-
-/// SplitMix64: a test that failed fails again.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
     }
 }

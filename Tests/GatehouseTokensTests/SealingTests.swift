@@ -1,6 +1,7 @@
 import Crypto
 import GatehouseCore
 @testable import GatehouseTokens
+import GatehouseTestSupport
 import Testing
 
 @Suite struct Sealing {
@@ -121,7 +122,7 @@ import Testing
     }
 
     @Test func `random bytes do not open`() throws {
-        var random = SeededRandom(state: 7)
+        var random = SplitMix(seed: 7)
         for _ in 0..<20_000 {
             var bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)

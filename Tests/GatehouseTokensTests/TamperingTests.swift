@@ -1,5 +1,6 @@
 import GatehouseCore
 @testable import GatehouseTokens
+import GatehouseTestSupport
 import SQLiteClient
 import Testing
 
@@ -126,7 +127,7 @@ import Testing
     }
 
     @Test func `tampered stores never trap on random rows`() async throws {
-        var random = SeededRandom(state: 11)
+        var random = SplitMix(seed: 11)
         for _ in 0..<200 {
             let table = ["token_heads", "token_versions", "token_events"].randomElement(using: &random)!
             let number = Int64.random(in: .min ... .max, using: &random)

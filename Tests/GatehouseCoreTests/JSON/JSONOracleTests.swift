@@ -1,4 +1,5 @@
 import Foundation
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseCore
@@ -9,7 +10,7 @@ import Testing
 /// twice, and depths beyond 64; it refuses numbers that a double cannot hold, which the scanner keeps as written.
 @Suite struct JSONOracleTests {
     @Test func `the scanner agrees with Foundation on generated and damaged text`() {
-        var random = SeededRandom(state: 0x5EED_0001)
+        var random = SplitMix(seed: 0x5EED_0001)
         var accepted = 0
         var refused = 0
         for _ in 0..<6000 {
@@ -30,7 +31,7 @@ import Testing
     }
 
     @Test func `the scanner reads the same strings and numbers as Foundation`() throws {
-        var random = SeededRandom(state: 0x5EED_0002)
+        var random = SplitMix(seed: 0x5EED_0002)
         for _ in 0..<1000 {
             let text = "[\(string(&random)),\(Int64.random(in: .min ... .max, using: &random))]"
             let theirs = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [Any])
@@ -67,7 +68,7 @@ import Testing
         }
     }
 
-    private func value(depth: Int, _ random: inout SeededRandom) -> String {
+    private func value(depth: Int, _ random: inout SplitMix) -> String {
         let gap = ["", "", " ", "\n\t"].randomElement(using: &random)!
         switch Int.random(in: 0..<(depth < 4 ? 8 : 5), using: &random) {
         case 0: return gap + ["true", "false", "null"].randomElement(using: &random)! + gap
@@ -84,7 +85,7 @@ import Testing
         }
     }
 
-    private func string(_ random: inout SeededRandom) -> String {
+    private func string(_ random: inout SplitMix) -> String {
         let pieces = [
             "a", "plain text of some length", "é", "€", "😀", #"\n"#, #"\u0041"#, #"\ud83d\ude00"#, #"\""#, #"\\"#,
         ]
@@ -93,7 +94,7 @@ import Testing
             + "\""
     }
 
-    private func damage(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
+    private func damage(_ bytes: inout [UInt8], _ random: inout SplitMix) {
         guard !bytes.isEmpty else { return }
         let place = Int.random(in: 0..<bytes.count, using: &random)
         switch Int.random(in: 0..<4, using: &random) {
@@ -102,18 +103,5 @@ import Testing
         case 2: bytes.insert(Array(#"{}[]",:\09"#.utf8).randomElement(using: &random)!, at: place)
         case _: bytes[place] = UInt8.random(in: 0x20...0xFD, using: &random)
         }
-    }
-}
-
-/// SplitMix64: the same numbers on every run.
-private struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseProxy
@@ -15,7 +16,7 @@ import Testing
 
     @Test(arguments: 0..<suites)
     func `no random answer holds the secret, and a clean one stays as it is`(suite: Int) {
-        var random = SplitMix(seed: UInt64(suite) + 1)
+        var random = SplitMix(seed: (UInt64(suite) + 1) &* 0x9E37_79B9_7F4A_7C15)
         var reflected = 0
         var secret = ""
         var patterns = GuardFixture.patterns("unused, unused")
@@ -45,18 +46,6 @@ import Testing
     }
 
     // MARK: - Random
-
-    struct SplitMix: RandomNumberGenerator {
-        private var state: UInt64
-        init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ mixed >> 31
-        }
-    }
 
     private static func secret(_ random: inout SplitMix) -> String {
         let alphabets = [
