@@ -35,7 +35,7 @@ package final class Gatehouse: Sendable {
     /// The admin listener's loop: its requests never delay those of the proxy.
     private let adminLoop: EpollLoop
     /// The queue of log lines, asked for the number of lines that it could not write.
-    private let logQueue: LogQueue?
+    let logQueue: LogQueue?
     let logLevel: LogLevel?
     let audit: AuditSystem
     private let leftovers: AuditLeftovers
@@ -362,41 +362,4 @@ package final class Gatehouse: Sendable {
     private static let auditFlushAtLeast: Duration = .seconds(1)
 
     func readiness() async -> Readiness { Readiness(await facts(await traffic().snapshot)) }
-
-    /// The sum of all loops' metrics.
-    func traffic() async -> (snapshot: LoopMetrics.Snapshot, openExchanges: Int) {
-        var traffic = LoopMetrics.Snapshot()
-        var exchanges = 0
-        let loops = (try? await proxy.onEachLoop { ($0.metrics.current, $0.openExchanges) }) ?? []
-        for (snapshot, open) in loops {
-            traffic.add(snapshot)
-            exchanges += open
-        }
-        return (traffic, exchanges)
-    }
-
-    func metrics() async -> String {
-        let now = SystemClock().now()
-        let traffic = await traffic()
-        var text = MetricsText()
-        let facts = await facts(traffic.snapshot)
-        text.addBuild(version: version, startedAt: startedAt)
-        text.addProblems(facts)
-        text.addClocks(facts.leads)
-        text.addTraffic(
-            traffic.snapshot,
-            routes: live.routes.routes,
-            openConnections: proxy.openConnections,
-            openExchanges: traffic.openExchanges
-        )
-        text.addKeys(await keys.status, now: now)
-        text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
-        text.addRenewals(renewals.states)
-        text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)
-        text.addBearers(bearers.state)
-        text.addAudit(audit.state(at: now))
-        text.addReload(reloadState.withLock { $0 })
-        if let logQueue { text.addLog(lost: logQueue.lost) }
-        return text.text
-    }
 }

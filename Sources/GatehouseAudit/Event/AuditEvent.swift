@@ -88,5 +88,7 @@ package struct AuditEvent: Hashable, Sendable {
     package var reason: Reason? { Reason(rawValue: text(.reason)) }
     package var target: String { text(.target) }
     package var status: Int64? { integer(.status) }
+    /// The number of requests that it stands for: one event may stand for several without an established caller.
+    package var requests: Int { integer(.requests).map { max(1, Int(clamping: $0)) } ?? 1 }
     package var ending: Ending? { Ending(rawValue: text(.ended)) }
 }

@@ -17,8 +17,7 @@ package struct AuditTally: Sendable {
     /// Changes are no messages.
     package mutating func add(_ event: AuditEvent) {
         guard event.kind != .change else { return }
-        // One event may stand for several requests without an established caller.
-        let count = event.integer(.requests).map { max(1, Int(clamping: $0)) } ?? 1
+        let count = event.requests
         messages += count
         if event.isAllowed == false { denied += count }
         Self.add(event.route, count, to: &routes)

@@ -74,7 +74,7 @@ package struct PolicyReplay: Sendable {
     /// Changes are no messages.
     package mutating func add(_ event: AuditEvent) {
         guard event.kind != .change, let wasAllowed = event.isAllowed else { return }
-        let count = event.integer(.requests).map { max(1, Int(clamping: $0)) } ?? 1
+        let count = event.requests
         messages += count
         let question: Question
         switch Self.question(event, wasAllowed) {

@@ -12,7 +12,6 @@ Prints {"port": 12345} when it listens. Ends on SIGTERM, and when stdin closes.
 """
 
 import json
-import os
 import secrets
 import sys
 import threading
@@ -28,6 +27,8 @@ from flask import Flask, jsonify, redirect, request
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.serving import make_server
+
+from parent import end_with_parent
 
 LIFETIME = int(sys.argv[1])
 APP_KEY = RSAKey.import_key(open(sys.argv[2]).read()) if len(sys.argv) > 2 else None
@@ -407,13 +408,7 @@ def set_state():
     return ""
 
 
-def end_with_parent():
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
-
-
 listener = make_server("127.0.0.1", 0, app, threaded=True)
-threading.Thread(target=end_with_parent, daemon=True).start()
+end_with_parent()
 print(json.dumps({"port": listener.server_port}), flush=True)
 listener.serve_forever()

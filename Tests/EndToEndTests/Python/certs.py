@@ -11,10 +11,10 @@ import http.server
 import json
 import os
 import sys
-import threading
 import time
 
 from edge_tls import speak_tls
+from parent import end_with_parent
 
 
 class Certs(http.server.BaseHTTPRequestHandler):
@@ -46,15 +46,9 @@ class Server(http.server.ThreadingHTTPServer):
         """A client that breaks off is what some tests are about."""
 
 
-def end_with_parent():
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
-
-
 server = Server(("127.0.0.1", 0), Certs)
 if len(sys.argv) > 2:
     speak_tls(server, *sys.argv[2:])
-threading.Thread(target=end_with_parent, daemon=True).start()
+end_with_parent()
 print(json.dumps({"port": server.server_address[1]}), flush=True)
 server.serve_forever()

@@ -4,10 +4,9 @@ Prints {"port": 12345} when it listens. Ends on SIGTERM, and when stdin closes.
 """
 
 import json
-import os
-import sys
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from parent import end_with_parent
 
 
 class Coda(BaseHTTPRequestHandler):
@@ -36,13 +35,7 @@ class Coda(BaseHTTPRequestHandler):
         pass
 
 
-def end_with_parent():
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
-
-
 server = ThreadingHTTPServer(("127.0.0.1", 0), Coda)
-threading.Thread(target=end_with_parent, daemon=True).start()
+end_with_parent()
 print(json.dumps({"port": server.server_port}), flush=True)
 server.serve_forever()

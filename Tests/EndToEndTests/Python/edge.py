@@ -13,9 +13,9 @@ import json
 import os
 import socket
 import sys
-import threading
 
 from edge_tls import speak_tls
+from parent import end_with_parent
 
 folder, sockets = sys.argv[1], sys.argv[2:]
 turn = itertools.count()
@@ -64,14 +64,8 @@ class Server(http.server.ThreadingHTTPServer):
         """A browser breaks off what it has opened in advance."""
 
 
-def end_with_parent():
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
-
-
 server = Server(("127.0.0.1", 0), Edge)
 speak_tls(server, folder)
-threading.Thread(target=end_with_parent, daemon=True).start()
+end_with_parent()
 print(json.dumps({"port": server.server_address[1]}), flush=True)
 server.serve_forever()

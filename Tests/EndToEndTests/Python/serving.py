@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import os
 import socket
-import sys
-import threading
 
 import uvicorn
+
+from parent import end_with_parent
 
 
 def serve(app, lifespan="on", **told):
@@ -26,12 +25,7 @@ async def _serve(app, lifespan, told):
             await asyncio.sleep(0.01)
         print(json.dumps({"port": listener.getsockname()[1], **told}), flush=True)
 
-    def end_with_parent():
-        while sys.stdin.buffer.read(4096):
-            pass
-        os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     announcing = asyncio.create_task(announce())
     await server.serve(sockets=[listener])
     await announcing
