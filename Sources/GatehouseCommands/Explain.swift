@@ -46,7 +46,9 @@ struct Explain: ParsableCommand {
 
     func validate() throws {
         if replay != nil {
-            guard [email, serviceToken, subject, tool, prompt, resource].allSatisfy({ $0 == nil }) else {
+            guard [email, serviceToken, subject, tool, prompt, resource, arguments].allSatisfy({ $0 == nil }),
+                group.isEmpty, claim.isEmpty
+            else {
                 throw ValidationError("--replay asks about everybody and every target that the audit has")
             }
             return

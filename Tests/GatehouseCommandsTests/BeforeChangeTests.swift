@@ -93,8 +93,10 @@ struct BeforeChangeTests {
         #expect(differences.allSatisfy { $0["now"] as? String == "allow" && $0["reason"] as? String == "tool_denied" })
         let none = try await fixture.run(["explain", "--replay", "1m", "--config", "\(fixture.path)/open.yaml"])
         #expect(none.exit == 0 && none.output == "0 messages judged, each as it was\n", "\(none)")
-        let usage = try await fixture.run("explain", "--replay", "7d", "--email", "a@x.de")
-        #expect(usage.exit == 64)
+        for more in [["--email", "a@x.de"], ["--group", "g"], ["--claim", "country=DE"], ["--arguments", "{}"]] {
+            let usage = try await fixture.run(["explain", "--replay", "7d"] + more)
+            #expect(usage.exit == 64 && usage.errors.contains("--replay asks about everybody"), "\(usage)")
+        }
         let time = try await fixture.run("explain", "--replay", "soon")
         #expect(time.exit == 64, "\(time)")
     }
