@@ -17,13 +17,10 @@ package struct AccessComparison: Sendable {
     }
 
     private static func changes(from old: Configuration, to new: Configuration) -> [RouteChange] {
-        var seen: Set<Pair> = []
-        return Point.all(of: [old.routes, new.routes]).flatMap { point -> [RouteChange] in
-            guard let before = point.route(in: old.routes), let after = point.route(in: new.routes),
-                RouteComparison.isSame(before, after), seen.insert(Pair(before, after)).inserted
-            else { return [] }
-            let personal = (before: Set(old.personalTokens.keys), after: Set(new.personalTokens.keys))
-            return RouteChange.between(before, after, personal: personal)
+        let personal = (before: Set(old.personalTokens.keys), after: Set(new.personalTokens.keys))
+        return pairs(old.routes, new.routes).flatMap { pair -> [RouteChange] in
+            guard let before = pair.old, RouteComparison.isSame(before, pair.new) else { return [] }
+            return RouteChange.between(before, pair.new, personal: personal)
         }
     }
 
@@ -46,12 +43,8 @@ package struct AccessComparison: Sendable {
                 )
             )
         }
-        var seen: Set<Pair> = []
-        for point in Point.all(of: [old.routes, new.routes]) {
-            guard let route = point.route(in: new.routes) else { continue }
-            let before = point.route(in: old.routes)
-            guard seen.insert(Pair(before, route)).inserted else { continue }
-            gains += RouteComparison.gains(from: before, to: route, at: point)
+        for pair in pairs(old.routes, new.routes) {
+            gains += RouteComparison.gains(from: pair.old, to: pair.new, at: pair.point)
         }
         var told: Set<AccessGain> = []
         return gains.filter { told.insert($0).inserted }
@@ -71,6 +64,16 @@ package struct AccessComparison: Sendable {
                     loss: "\(list.what) \(entry) is denied"
                 )
             }
+        }
+    }
+
+    /// The routes that serve the same requests in two tables, once each. Nil where the old one serves none of them.
+    private static func pairs(_ old: RouteTable, _ new: RouteTable) -> [(old: Route?, new: Route, point: Point)] {
+        var seen: Set<Pair> = []
+        return Point.all(of: [old, new]).compactMap { point in
+            guard let after = point.route(in: new) else { return nil }
+            let before = point.route(in: old)
+            return seen.insert(Pair(before, after)).inserted ? (before, after, point) : nil
         }
     }
 

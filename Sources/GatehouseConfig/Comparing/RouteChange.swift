@@ -32,13 +32,9 @@ package struct RouteChange: Hashable, Sendable, CustomStringConvertible {
             case _: break
             }
         }
-        let names = Set(old.injections + new.injections).filter { injection in
-            !(old.injections.contains(injection) && new.injections.contains(injection))
-        }.map(\.name.text)
-        if !names.isEmpty {
-            // Values may be secrets of a file's own.
-            words.append("it sets \(Set(names).sorted().joined(separator: ", ")) otherwise")
-        }
+        // By name: values may be secrets of a file's own.
+        let names = Set(Set(old.injections).symmetricDifference(new.injections).map(\.name.text))
+        if !names.isEmpty { words.append("it sets \(names.sorted().joined(separator: ", ")) otherwise") }
         return words.map { RouteChange(route: new.name.text, words: $0) }
     }
 
@@ -47,9 +43,7 @@ package struct RouteChange: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func place(of upstream: Upstream) -> String {
-        switch upstream.endpoint {
-        case .unix(let path): "unix:\(path)\(upstream.path.isEmpty ? "" : " (\(upstream.path))")"
-        case _: "\(upstream.isSecure ? "https" : "http")://\(upstream.authority)\(upstream.path)"
-        }
+        let path = upstream.path
+        return upstream.place + (upstream.isLocalSocket && !path.isEmpty ? " (\(path))" : path)
     }
 }

@@ -82,15 +82,3 @@ struct RouteCondition: Sendable {
         }
     }
 }
-
-extension Upstream {
-    package var isLocalSocket: Bool { if case .unix = endpoint { true } else { false } }
-
-    /// The upstream's address, for an operator who looks for it.
-    package var place: String {
-        switch endpoint {
-        case .unix(let path): "unix:\(path)"
-        case .tcp: "\(isSecure ? "https" : "http")://\(authority)"
-        }
-    }
-}
