@@ -10,6 +10,10 @@ extension ClientConnection {
             preconditionFailure("fields are injected for an authorized caller")
         }
         noteClient(exchange)
+        if let known = loop.personalLines[caller, route] {
+            exchange.personal = known.use
+            return inject(known.lines, own: known.token)
+        }
         var token: Secret?
         switch PersonalPhase.choose(exchange, personal, loop.personal) {
         case .token(let value): token = value.secret
@@ -18,10 +22,21 @@ extension ClientConnection {
             prepareOffer(exchange, personal)
             return machine.tokenProvided(refusal: reason)
         }
+        let lines = InjectPhase.lines(inbound, for: caller, on: route, token: token)
+        if let lines, let token, let use = exchange.personal, !route.injected.holdAssertion {
+            loop.personalLines.keep(PersonalChoice(lines, with: token, of: use, for: caller, on: route))
+        }
+        return inject(lines, own: token)
+    }
+
+    private func inject(_ lines: Secret?, own token: Secret?) -> ExchangeAction {
+        guard let exchange, let route = exchange.route, let caller = exchange.caller else {
+            preconditionFailure("fields are injected for an authorized caller")
+        }
         lookForSecrets(exchange, on: route, caller, own: token)
-        exchange.injected = InjectPhase.lines(inbound, for: caller, on: route, token: token)
+        exchange.injected = lines
         return machine.tokenProvided(
-            refusal: exchange.injected == nil ? .tokenUnavailable : nil,
+            refusal: lines == nil ? .tokenUnavailable : nil,
             renews: exchange.personal?.renews == true
         )
     }

@@ -50,7 +50,11 @@ extension ClientConnection {
                 value.version > rejected.version
             else { return false }
             own = value.secret
-            exchange.personal?.given = .own(version: value.version, renews: renews)
+            exchange.personal = PersonalUse(
+                token: rejected.name,
+                owner: owner,
+                given: .own(version: value.version, renews: renews)
+            )
         } else {
             guard let token = next.renewed, token.name == rejected.name, token.version > rejected.version else {
                 return false

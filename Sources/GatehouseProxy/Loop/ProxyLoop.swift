@@ -43,6 +43,7 @@ package final class ProxyLoop {
     var random = FastRandom()
     var gate: GateTables
     var patterns = PatternCache()
+    var personalLines = PersonalLines()
     var heldBodies = HeldBodies()
     /// One for each of the snapshot's upstreams, by position.
     private(set) var pools: [UpstreamPool]
@@ -121,6 +122,7 @@ package final class ProxyLoop {
             recorder = new.logging == .all ? accessLog?(auditRecorder) ?? auditRecorder : auditRecorder
         }
         snapshot = new
+        personalLines = PersonalLines()
         metrics.retire(keeping: new.table)
         for connection in connections where !connection.isIdle { connection.snapshotReplaced() }
     }
@@ -130,6 +132,7 @@ package final class ProxyLoop {
         eventLoop.preconditionInLoop()
         let old = personal
         personal = new
+        personalLines = PersonalLines()
         for connection in connections where !connection.isIdle { connection.personalReplaced(old) }
     }
 

@@ -60,12 +60,17 @@ struct CallerCaches {
     }
 
     mutating func permits(of caller: Caller, on route: Route) -> Permits {
-        let address =
-            UInt64(UInt(bitPattern: ObjectIdentifier(caller))) ^ UInt64(UInt(bitPattern: ObjectIdentifier(route))) << 3
-        let place = Int(truncatingIfNeeded: (address >> 4 &* 0x9E37_79B9_7F4A_7C15) >> 56)
+        let place = Self.place(caller, route)
         if let known = permits[place], known.caller === caller, known.route === route { return known.permits }
         let found = Permits(route.policy, of: caller.principal, caller.attributes)
         permits[place] = (caller, route, found)
         return found
+    }
+
+    /// The place of what is found by two objects.
+    static func place(_ caller: Caller, _ route: AnyObject) -> Int {
+        let address =
+            UInt64(UInt(bitPattern: ObjectIdentifier(caller))) ^ UInt64(UInt(bitPattern: ObjectIdentifier(route))) << 3
+        return Int(truncatingIfNeeded: (address >> 4 &* 0x9E37_79B9_7F4A_7C15) >> 56)
     }
 }

@@ -69,15 +69,19 @@ enum InjectedFields: Sendable {
                 : .fixed(Self.render(pieces, for: .nobody, .none, UnsafeRawBufferPointer(start: nil, count: 0)))
     }
 
+    /// Whether the lines hold the assertion, which is another one for each sign-in of a caller.
+    var holdAssertion: Bool {
+        switch self {
+        case .perCaller(let pieces), .personal(let pieces, _): pieces.contains(where: \.isAssertion)
+        case .fixed, .unavailable: false
+        }
+    }
+
     /// The lines for a caller whose assertion is no longer there, nil when it is one of them.
     ///
     /// - Parameter token: the caller's own, where the route's is personal.
     func lines(for caller: Caller, token: Secret? = nil) -> Secret? {
-        switch self {
-        case .perCaller(let pieces) where pieces.contains(where: \.isAssertion): nil
-        case .personal(let pieces, _) where pieces.contains(where: \.isAssertion): nil
-        case _: lines(for: caller, UnsafeRawBufferPointer(start: nil, count: 0), token: token)
-        }
+        holdAssertion ? nil : lines(for: caller, UnsafeRawBufferPointer(start: nil, count: 0), token: token)
     }
 
     /// The lines for one caller, nil when a token is missing.

@@ -87,6 +87,53 @@ import Testing
         }
     }
 
+    /// Each loop keeps what it chose and rendered for a caller.
+    @Test func `a token that changed or went is never sent again to who was sent it before`() async throws {
+        try await run([:]) { gateway, _ in
+            let client = try gateway.client()
+            var upstream: RawSocket?
+            for token in ["one", "one", "two", nil, "three"] {
+                let entry = try token.map { try own("token-\($0)", version: $0.utf8.count) }
+                gateway.server.replacePersonal(try tokens(entry.map { ["alice": $0] } ?? [:]))
+                _ = try await gateway.server.onEachLoop { _ in 0 }
+                for _ in 0..<2 {
+                    try client.send(post(MCPGateway.call("add")))
+                    guard let token else {
+                        #expect(try rpc(try client.receiveAnswer())["error"]?["code"] == .number("4010"))
+                        continue
+                    }
+                    let server = try upstream ?? gateway.upstream.accept()
+                    upstream = server
+                    #expect(
+                        try server.receive(through: MCPGateway.call("add")).contains(
+                            "X-Coda-Api-Key: token-\(token)\r\n"
+                        )
+                    )
+                    try server.send(Gateway.okay)
+                    #expect(try client.receiveAnswer().status == 200)
+                }
+            }
+        }
+    }
+
+    @Test func `lines that hold the assertion hold the one of this request`() async throws {
+        let fields = ["X-Coda-Api-Key": "{token}", "X-Assertion": "{assertion}"]
+        try await run(["alice": try own("token-of-alice")], inject: fields) { gateway, _ in
+            let alice = ScriptedCallers.person("alice@example.com")
+            let client = try gateway.client()
+            var upstream: RawSocket?
+            for assertion in ["first", "second", "first"] {
+                gateway.callers[assertion] = .caller(alice)
+                try client.send(post(MCPGateway.call("add"), as: assertion))
+                let server = try upstream ?? gateway.upstream.accept()
+                upstream = server
+                #expect(try server.receive(through: MCPGateway.call("add")).contains("X-Assertion: \(assertion)\r\n"))
+                try server.send(Gateway.okay)
+                #expect(try client.receiveAnswer().status == 200)
+            }
+        }
+    }
+
     @Test(arguments: [true, false])
     func `what operators have set serves who has none only where the configuration says so`(falls: Bool) async throws {
         try await run(["alice": try own("token-of-alice")], fallsBack: falls) { gateway, _ in

@@ -1,12 +1,18 @@
 internal import GatehouseCore
 internal import GatehouseMCP
 
-/// The use that a request makes of a personal token.
-struct PersonalUse {
+/// The use that a request makes of a personal token. A class, because each request of an owner notes the same.
+final class PersonalUse {
     let token: TokenName
     /// Nil for a caller who can have none.
     let owner: TokenOwner?
-    var given: Given
+    let given: Given
+
+    init(token: TokenName, owner: TokenOwner?, given: Given) {
+        self.token = token
+        self.owner = owner
+        self.given = given
+    }
 
     enum Given {
         /// The owner's own.
