@@ -12,7 +12,7 @@ extension OneAtATime {
             #expect(steps["tools"].elements.compactMap(\.text).contains("echo"))
             #expect(steps["echo"]["text"].text == "grüß dich, 世界")
             // The server got the token, and no client is told it.
-            #expect(steps["whoami"]["x-coda-api-key"].text == "[redacted]")
+            #expect(steps["whoami"]["x-coda-api-key"].text?.hasPrefix("[redacted]") == true)
             #expect(steps["whoami"]["x-caller"].text == caller)
             #expect(steps["whoami"]["authorization"] == .null && steps["whoami"]["cf-access-jwt-assertion"] == .null)
             #expect(steps["progress"]["progress"].elements.count == 3)

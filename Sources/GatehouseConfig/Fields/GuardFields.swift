@@ -12,7 +12,7 @@ struct GuardFields {
     static let reflection = Field(
         "reflection",
         Shape<Reflection>.choice([("redact", .redact), ("block", .block), ("off", .off)]),
-        "An answer in which the upstream gives back a token that the route injects, a version that was served before it, or the assertion that it forwards: plain, escaped, percent-encoded, in base64 or in hex. `redact` puts `[redacted]` in its place, `block` answers `upstream_failed` or cuts an answer that has begun, `off` looks at nothing. Default: `redact` on a route that injects a token, else `off`. A secret under 8 bytes is not looked for."
+        "An answer in which the upstream gives back a token that the route injects, a version that was served before it, or the assertion that it forwards: plain, escaped, percent-encoded, in base64 or in hex. `redact` puts `[redacted]`, filled up with `*` to the same length, in its place, `block` answers `upstream_failed` or cuts an answer that has begun, `off` looks at nothing. Default: `redact` on a route that injects a token, else `off`. A secret under 8 bytes is not looked for."
     )
     static let webSockets = Field(
         "websockets",

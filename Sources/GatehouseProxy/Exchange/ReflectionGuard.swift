@@ -9,8 +9,16 @@ struct ReflectionGuard: ~Copyable {
     /// Whether a secret has come.
     private(set) var isReflecting = false
 
-    /// The text that a client gets in place of a secret.
-    static let replacement: StaticString = "[redacted]"
+    /// The text that a client gets in place of a secret, which is as long: the body keeps the length that its head states.
+    ///
+    /// - Parameter count: bytes of the secret in the form in which it came.
+    static func replacement(_ count: Int) -> ByteBuffer {
+        let text: StaticString = "[redacted]"
+        var replacement = ByteBuffer()
+        replacement.writeStaticString(text)
+        replacement.writeRepeatingByte(0x2A, count: max(0, count - text.utf8CodeUnitCount))
+        return replacement.getSlice(at: 0, length: count) ?? replacement
+    }
 
     init(_ secrets: SecretPatterns, _ mode: Reflection) {
         self.mode = mode
@@ -49,7 +57,7 @@ struct ReflectionGuard: ~Copyable {
             let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count)
             if let slice { payload.take(slice) }
         case .held(let held): payload.take(ByteBuffer(bytes: held))
-        case .secret: payload.take(ByteBuffer(staticString: replacement))
+        case .secret(let count): payload.take(replacement(count))
         }
     }
 
@@ -73,9 +81,9 @@ struct ReflectionGuard: ~Copyable {
                 case .passed(let range) where range.count == received.count: break
                 case .passed(let range): clean.writeBytes(received[range])
                 case .held(let held): clean.writeBytes(held)
-                case .secret:
+                case .secret(let count):
                     isClean = false
-                    clean.writeStaticString(replacement)
+                    clean.writeImmutableBuffer(replacement(count))
                 }
             }
             scan.pass(received, take)

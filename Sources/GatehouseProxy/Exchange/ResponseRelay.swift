@@ -17,7 +17,7 @@ struct ResponseRelay: ~Copyable {
         case bare
         /// In chunks of Gatehouse's own: an edited body has another length, and a body that ends with its connection states none.
         case rechunked
-        /// In the length that was stated. Nothing is edited: what may not pass cuts it.
+        /// In the length that was stated: the text in place of a secret is as long, and what may not pass cuts it.
         case counted
         /// No body: the client has got the head, which says that there is none.
         case withheld
@@ -101,7 +101,7 @@ struct ResponseRelay: ~Copyable {
         let isSilent = head.isEventStream && isReadable && !hasBody
         delivery = Self.delivery(of: head, plan, isSilent: isSilent, to: version)
         if let guarded {
-            if delivery == .asItComes { delivery = Self.guardedDelivery(of: head.framing, guarded.mode, to: version) }
+            if delivery == .asItComes { delivery = Self.guardedDelivery(of: head.framing, to: version) }
             guarding = ReflectionGuard(guarded.secrets, guarded.mode)
         }
         stream =
@@ -125,13 +125,9 @@ struct ResponseRelay: ~Copyable {
         }
     }
 
-    /// The text in place of a secret has another length. The extensions of chunks could hold one, and are left out.
-    private static func guardedDelivery(
-        of framing: BodyFraming,
-        _ mode: Reflection,
-        to version: HTTPVersion
-    ) -> Delivery {
-        if case .length = framing, mode == .block { return .counted }
+    /// The extensions of chunks could hold a secret, and are left out.
+    private static func guardedDelivery(of framing: BodyFraming, to version: HTTPVersion) -> Delivery {
+        if case .length = framing { return .counted }
         return version == .http10 ? .bare : .rechunked
     }
 

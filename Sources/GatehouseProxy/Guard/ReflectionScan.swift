@@ -10,8 +10,8 @@ package struct ReflectionScan: ~Copyable {
         case passed(Range<Int>)
         /// Bytes that were held. Zeroed when the call ends.
         case held(ArraySlice<UInt8>)
-        /// In place of a secret.
-        case secret
+        /// In place of a secret of so many bytes, as it stood in the answer.
+        case secret(Int)
     }
 
     private let patterns: SecretPatterns
@@ -67,7 +67,7 @@ package struct ReflectionScan: ~Copyable {
                 continue
             }
             if passed < start { take(.held(former[passed..<start])) }
-            take(.secret)
+            take(.secret(reading.found))
             start += reading.found
             passed = start
         }
@@ -118,7 +118,7 @@ package struct ReflectionScan: ~Copyable {
                     continue
                 }
                 if passed < start { take(.passed(passed..<start)) }
-                take(.secret)
+                take(.secret(reading.found))
                 start += reading.found
                 passed = start
                 end = 0

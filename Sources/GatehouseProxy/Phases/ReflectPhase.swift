@@ -22,8 +22,8 @@ enum ReflectPhase {
         return clean
     }
 
-    /// Looks at what has come of a final answer. A body that has come as a whole is looked at here and keeps its length if it is clean, as most
-    /// answers are and do; a longer one is looked at as it passes.
+    /// Looks at what has come of a final answer. A body that has come as a whole is looked at here, as most answers have; a longer one is
+    /// looked at as it passes.
     ///
     /// - Parameters:
     ///   - received: begins with the head. A whole body is replaced by one without the secrets.
@@ -72,7 +72,6 @@ enum ReflectPhase {
         replaced.writeImmutableBuffer(clean)
         replaced.writeBytes(received.readableBytesView[(start + length)...])
         received = replaced
-        head.framing = .length(clean.readableBytes)
         return result
     }
 

@@ -30,11 +30,19 @@ enum GuardFixture {
         String(decoding: output(patterns, [Array(text.utf8)]), as: UTF8.self)
     }
 
+    /// The text in place of a secret of so many bytes.
+    static func redacted(_ count: Int) -> String {
+        String(("[redacted]" + String(repeating: "*", count: count)).prefix(count))
+    }
+
+    /// What is left beside such texts, of secrets of ten bytes and more.
+    static func withoutRedactions(_ output: String) -> String { output.replacing(#/\[redacted\]\**/#, with: "") }
+
     static func put(_ piece: ReflectionScan.Piece, of part: [UInt8], into output: inout [UInt8]) {
         switch piece {
         case .passed(let range): output += part[range]
         case .held(let bytes): output += bytes
-        case .secret: output += "[redacted]".utf8
+        case .secret(let count): output += redacted(count).utf8
         }
     }
 
@@ -49,7 +57,7 @@ enum GuardFixture {
                 while reading.isOpen, start + reading.count < bytes.count { reading.take(bytes[start + reading.count]) }
                 found = reading.found
             }
-            if found > 0 { output += "[redacted]".utf8 } else { output.append(bytes[start]) }
+            if found > 0 { output += redacted(found).utf8 } else { output.append(bytes[start]) }
             start += max(found, 1)
         }
         return output

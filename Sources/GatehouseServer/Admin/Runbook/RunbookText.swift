@@ -283,7 +283,7 @@ enum RunbookText {
 
         ### secret_reflected
         The upstream gave back a token that Gatehouse injects: it echoes header fields, shows them on an error page, or has a tool that tells them. No caller received
-        it: `guard: { reflection: redact }` put `[redacted]` in its place, and the status is the upstream's; `block` answered 502, or cut an answer that had
+        it: `guard: { reflection: redact }` put `[redacted]***` of its length in its place, and the status is the upstream's; `block` answered 502, or cut an answer that had
         begun. The row's target says which call it was.
 
         ```sh
