@@ -32,28 +32,32 @@ extension CallerAttributes {
     /// Reads a payload that was scanned strictly before: no member stands in it twice. Its length bounds the texts: none is left out, for a deny list
     /// may name it.
     package init(_ payload: UnsafeRawBufferPointer, _ wanted: Wanted) {
-        groups = wanted.groups.map { Self.texts(at: $0, in: payload, ofGroups: true) } ?? []
+        groups = wanted.groups.flatMap { Self.texts(at: $0, in: payload, ofGroups: true) } ?? []
         var claims: [MemberPath: [String]] = [:]
         for path in wanted.claims {
-            let texts = Self.texts(at: path, in: payload, ofGroups: false)
-            if !texts.isEmpty { claims[path] = texts }
+            guard let texts = Self.texts(at: path, in: payload, ofGroups: false), !texts.isEmpty else { continue }
+            claims[path] = texts
         }
         self.claims = claims
     }
 
-    /// The text that stands at a place, or those of the list there; none for anything else.
-    private static func texts(at path: MemberPath, in payload: UnsafeRawBufferPointer, ofGroups: Bool) -> [String] {
+    /// The text that stands at a place, or those of the list there; none for anything else, and nil where nothing stands.
+    package static func texts(
+        at path: MemberPath,
+        in payload: UnsafeRawBufferPointer,
+        ofGroups: Bool
+    ) -> [String]? {
         do throws(JSONFault) {
             var scanner = try JSONScanner(payload)
             for name in path.names {
-                guard scanner.next == .object else { return [] }
+                guard scanner.next == .object else { return nil }
                 try scanner.beginObject()
                 var isThere = false
                 while !isThere, let member = try scanner.nextMember() {
                     isThere = member.equals(name)
                     if !isThere { try scanner.skip() }
                 }
-                guard isThere else { return [] }
+                guard isThere else { return nil }
             }
             guard scanner.next == .array else { return try text(&scanner, ofGroups: ofGroups).map { [$0] } ?? [] }
             var texts: [String] = []
@@ -63,7 +67,15 @@ extension CallerAttributes {
                 texts.append(text)
             }
             return texts
-        } catch { return [] }
+        } catch { return nil }
+    }
+
+    /// Whether a caller with these has everything that one with others has. Grants only widen with what is there, so nobody who keeps all of it is let
+    /// in no more; a deny list is asked apart.
+    package func hasAll(of other: CallerAttributes) -> Bool {
+        guard self != other else { return true }
+        return Set(groups).isSuperset(of: other.groups)
+            && other.claims.allSatisfy { path, texts in Set(claims[path] ?? []).isSuperset(of: texts) }
     }
 
     /// A text without control characters. A group may also be an object with a `name` or an `email`, as some identity providers give them.

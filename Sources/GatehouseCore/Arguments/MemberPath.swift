@@ -55,6 +55,9 @@ package struct MemberPath: Hashable, Sendable, CustomStringConvertible {
     /// The place of a member of the value at this place, whatever its name.
     func appending(_ name: String) -> MemberPath { MemberPath(names: names + [name]) }
 
+    /// The same place in a document that calls the outermost object otherwise.
+    package func within(_ outermost: String) -> MemberPath { MemberPath(names: [outermost] + names.dropFirst()) }
+
     static let root = MemberPath(names: [])
 
     private static func isPlain(_ name: String) -> Bool {
