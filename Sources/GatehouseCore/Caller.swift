@@ -38,6 +38,18 @@ package final class Caller: Sendable {
         heldAgainst = Atomic(letInAt)
     }
 
+    /// The same caller with other attributes, let in by the rules as they are now.
+    package func having(_ attributes: CallerAttributes, _ rules: CallerRules) -> Caller {
+        Caller(
+            principal: principal,
+            attributes: attributes,
+            expiresAt: expiresAt,
+            keyID: keyID,
+            routes: routes,
+            rules: rules
+        )
+    }
+
     package func mayUse(_ route: RouteName) -> Bool { routes?.contains(route) ?? true }
 
     /// The credential was taken back: streams opened with it end now.
@@ -70,15 +82,33 @@ package protocol AssertionAuthenticator: AnyObject {
     ///
     /// - Parameter bearer: what follows `Bearer ` in the request's `Authorization`, valid during the call only.
     func authenticate(bearer: UnsafeRawBufferPointer, now: Timestamp) -> AssertionVerdict
-
-    /// Asks once to be called back, on the same event loop, when the key refresh that an `.undecided` verdict waits for has
-    /// ended, well or not; then the assertion is verified again and never undecided a second time.
-    func whenKeysSettle(_ callback: @escaping () -> Void)
 }
 
 package enum AssertionVerdict {
     case verified(Caller)
     case refused(Reason)
-    /// The key is not known and a refresh is under way: ask again through `whenKeysSettle`.
-    case undecided
+    /// The caller is known, and is refused all the same.
+    case barred(Caller, Reason)
+    /// Something has to be asked for first: the assertion is verified again when it has come, or has not.
+    case undecided(AssertionWait)
+}
+
+/// The wait of an undecided verdict, on one event loop: for signing keys, or for the caller's identity.
+package final class AssertionWait {
+    /// The reason of a request that waits for too long.
+    package let orElse: Reason
+    /// Requests that wait. Each is an open connection, which the listener bounds.
+    private var callbacks: [() -> Void] = []
+
+    package init(orElse: Reason) { self.orElse = orElse }
+
+    /// Calls back once on the same event loop, later, when what is waited for has come or has not. Who asks again then is not kept waiting for the same
+    /// thing.
+    package func whenSettled(_ callback: @escaping () -> Void) { callbacks.append(callback) }
+
+    package func settle() {
+        let callbacks = callbacks
+        self.callbacks = []
+        for callback in callbacks { callback() }
+    }
 }

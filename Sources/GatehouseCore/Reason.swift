@@ -22,6 +22,9 @@ package enum Reason: String, Sendable, CaseIterable {
     case bearerUnknown = "bearer_unknown"
     case bearerExpired = "bearer_expired"
 
+    /// The issuer's identity endpoint does not take the caller's assertion, or answers about another person.
+    case identityRefused = "identity_refused"
+
     case principalDenied = "principal_denied"
     /// The route injects a claim that the caller does not have in a form that a field can carry.
     case claimMissing = "claim_missing"
@@ -59,6 +62,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case upstreamEncoded = "upstream_encoded"
 
     case keysUnavailable = "keys_unavailable"
+    /// The caller's groups and claims cannot be fetched, and the route asks for them.
+    case identityUnavailable = "identity_unavailable"
     case tokenUnavailable = "token_unavailable"
     /// The route's token is personal, and the caller has none.
     case tokenMissing = "token_missing"
@@ -135,7 +140,8 @@ extension Reason {
             Answer(status: 400, code: .badRequest, message: "The request is malformed or ambiguous.")
         case .assertionMissing, .assertionDuplicate, .assertionMalformed, .assertionAlgorithm, .assertionKeyUnknown,
             .assertionSignature, .assertionType, .assertionIssuer, .assertionAudience, .assertionExpired,
-            .assertionNotYetValid, .assertionTooOld, .assertionDenied, .bearerUnknown, .bearerExpired:
+            .assertionNotYetValid, .assertionTooOld, .assertionDenied, .bearerUnknown, .bearerExpired,
+            .identityRefused:
             Answer(status: 401, code: .unauthenticated, message: "The caller could not be authenticated.")
         case .principalDenied, .claimMissing, .originDenied, .webSocketDenied:
             Answer(status: 403, code: .forbidden, message: "The caller may not use this route.")
@@ -154,7 +160,7 @@ extension Reason {
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
             .upstreamNotMCP, .secretReflected, .upstreamEncoded:
             Answer(status: 502, code: .upstreamFailed, message: "The service behind this route failed.")
-        case .keysUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
+        case .keysUnavailable, .identityUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
             Answer(status: 503, code: .unavailable, message: "The gateway cannot serve this request now.")
         case .upstreamTimeout:
             Answer(

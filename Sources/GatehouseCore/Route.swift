@@ -46,6 +46,8 @@ package final class Route: Sendable {
     package let reflection: Reflection
     /// Whether an upgrade to a websocket passes.
     package let takesWebSockets: Bool
+    /// Whether its grants or injected fields ask for groups or claims of a caller.
+    package let asksAttributes: Bool
     /// The one document of the route that everybody may read.
     package let publicDocument: PublicDocument?
 
@@ -120,6 +122,9 @@ package final class Route: Sendable {
         forwardsAssertion = injections.contains(where: \.value.forwardsAssertion)
         self.strip = strip
         self.policy = policy
+        asksAttributes =
+            policy.grants?.contains { !$0.callers.groups.isEmpty || !$0.callers.claims.isEmpty } ?? false
+            || injections.contains { !$0.value.claims.isEmpty }
         self.credentials = credentials
         self.limits = limits
         self.timeouts = timeouts

@@ -20,6 +20,7 @@ extension Gatehouse {
         facts.isDraining = isDraining.withLock { $0 }
         facts.keys = await keys.status
         facts.certsURL = configuration.access.certsURL.text
+        facts.identities = await identities.state()
         let source = tokens.source
         facts.store = source.refresher.state
         facts.storeName = source.name.text

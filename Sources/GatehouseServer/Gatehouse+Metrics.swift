@@ -33,6 +33,7 @@ extension Gatehouse {
             openExchanges: traffic.openExchanges
         )
         text.addKeys(await keys.status, now: now)
+        text.addIdentities(facts.identities?.status)
         text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
         text.addRenewals(renewals.states)
         text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)

@@ -92,16 +92,16 @@ extension Gatehouse {
 
     /// All that decides changes in one step on each loop: no request is judged by parts of two files.
     private func take(_ new: Configuration) async throws {
-        let policy = AccessAssembly.policy(new, issuer: configuration.access.issuer)
         let authorities = try Self.authorities(new, keeping: live.authorities)
         let old = inForce.withLock { $0 }
         let keys = new.hasKeys(of: old) ? nil : try await InstanceKeys.made(for: new)
         let renewed = try await renewals.stage(new)
         let store = try await tokens.stage(new)
         let page = try connectPage.stage(new)
+        let rules = identities.rules(new, issuer: configuration.access.issuer)
         func publish(_ stored: TokenSnapshot?) {
-            guard let renewed else { return live.publish(new, authorities, policy, stored) }
-            renewals.commit(renewed) { live.publish(new, authorities, policy, stored, renewed: ($0, $1)) }
+            guard let renewed else { return live.publish(new, authorities, rules, stored) }
+            renewals.commit(renewed) { live.publish(new, authorities, rules, stored, renewed: ($0, $1)) }
         }
         if let store { tokens.commit(store) { publish($0) } } else { publish(nil) }
         if let keys {

@@ -40,6 +40,7 @@ package final class Gatehouse: Sendable {
     let audit: AuditSystem
     private let leftovers: AuditLeftovers
     let keys: SigningKeySource
+    let identities: LiveIdentities
     let certsClock = CertsClock()
     let tokens: LiveTokens
     let renewals: LiveRenewals
@@ -131,6 +132,7 @@ package final class Gatehouse: Sendable {
         let live = LiveState(configuration, authorities: try Self.authorities(configuration))
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
+        identities = LiveIdentities(logger: logger)
         let liveKeys = LiveKeys(instanceKeys)
         self.instanceKeys = liveKeys
         let tokens = try LiveTokens(
@@ -188,12 +190,12 @@ package final class Gatehouse: Sendable {
                 logger.warning("bearers cannot be read", metadata: ["problem": "\(error.message)"])
             }
         )
-        let policy = AccessAssembly.policy(configuration)
+        let rules = identities.rules(configuration)
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
             authenticators.append(
                 try await eventLoop.submit { [keys] in
-                    LoopBound(LoopAuthenticator(policy: policy, source: keys, eventLoop: eventLoop), on: eventLoop)
+                    LoopBound(LoopAuthenticator(rules: rules, source: keys, eventLoop: eventLoop), on: eventLoop)
                 }
             )
         }

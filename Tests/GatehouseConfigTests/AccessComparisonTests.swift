@@ -28,6 +28,39 @@ import Testing
         try gains(yaml(routes: route("coda", old)), yaml(routes: route("coda", new)))
     }
 
+    @Test func `another source of groups, and one that is asked less, is a gain`() throws {
+        func file(_ identity: String) -> String {
+            Self.yaml(
+                access: ", groups: { claim: g }" + (identity.isEmpty ? "" : ", identity: { \(identity) }"),
+                routes: Self.route("coda", "allow: [ { groups: [a] } ]")
+            )
+        }
+        let url = "https://example.cloudflareaccess.com/cdn-cgi/access/get-identity"
+        let fetched = "groups and claims are fetched from \(url)"
+        let own = "groups and claims are those of the assertion, and no others are fetched"
+        let lenient = "whose identity cannot be fetched is let in by the groups and claims of the assertion"
+        for (old, new, gains, losses) in [
+            ("", "fetch: true", [fetched], ["no more: \(own)"]), ("fetch: true", "", [own], ["no more: \(fetched)"]),
+            ("fetch: false", "", [], []), ("fetch: true", "fetch: true", [], []),
+            (
+                "fetch: true", "fetch: true, url: \"https://id.example.com/\"",
+                ["groups and claims are fetched from https://id.example.com/"], ["no more: \(fetched)"]
+            ),
+            (
+                "fetch: true", "fetch: true, on_failure: assertion, refresh: 10m, max_stale: 2h",
+                [
+                    lenient, "groups and claims that were fetched are used for 10m",
+                    "groups and claims that were fetched serve for 2h while newer ones cannot be",
+                ], []
+            ),
+            ("fetch: true, on_failure: assertion", "fetch: true", [], ["whose identity cannot be fetched is refused"]),
+        ] as [(String, String, [String], [String])] {
+            let comparison = try AccessComparison(from: read(file(old)), to: read(file(new)))
+            #expect(comparison.gains.map(\.description) == gains, "\(old) → \(new)")
+            #expect(comparison.losses.map(\.asLoss) == losses, "\(old) → \(new)")
+        }
+    }
+
     @Test(arguments: [
         ("allow: [ { users: [ana@x.de] } ]", "protocol: mcp", ["everybody whom Access admits may use it"]),
         ("allow: [ { users: [ana@x.de] } ]", "allow: [ { users: [\"*\"] } ]", ["the user * may use it"]),

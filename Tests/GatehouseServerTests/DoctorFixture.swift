@@ -28,6 +28,7 @@ final class DoctorFixture {
         listen: String? = nil,
         admin: String? = nil,
         certs: String = "http://127.0.0.1:1/certs",
+        access: String = "",
         store: String? = nil,
         sink: String? = nil,
         upstream: String = "http://127.0.0.1:1",
@@ -40,7 +41,7 @@ final class DoctorFixture {
             version: 1
             listen: \(listen ?? "unix:\(path)/proxy.sock")
             admin: \(admin ?? "unix:\(path)/admin.sock")
-            access: { issuer: "https://example.cloudflareaccess.com", certs_url: "\(certs)" }
+            access: { issuer: "https://example.cloudflareaccess.com", certs_url: "\(certs)"\(access) }
             stores:
               live: \(store ?? sealed)
             limits: \(limits)

@@ -55,6 +55,29 @@ import Testing
         await server.close()
     }
 
+    @Test(arguments: [
+        (400, Finding.Verdict.ok), (401, .ok), (403, .ok), (200, .warn), (302, .fail), (500, .fail), (0, .fail),
+    ])
+    func `tells whether an identity endpoint answers`(status: Int, verdict: Finding.Verdict) async throws {
+        let asked = Watched(0)
+        let server = try await LoopbackHTTP.start { request in
+            asked.update { $0 += 1 }
+            return .init(request.header("cookie") == nil ? status : 599, "{}", [("Location", "http://127.0.0.1:1/")])
+        }
+        if status == 0 { await server.close() }
+        func configuration(_ access: String) throws -> Configuration {
+            try DoctorFixture().configuration(
+                access: ", groups: { claim: g }, identity: { fetch: \(access), url: \"\(server.url)\" }",
+                route: "allow: [ { groups: [staff] } ]"
+            )
+        }
+        #expect(await Doctor(try configuration("false")).identity().isEmpty && asked.read { $0 } == 0)
+        let found = await Doctor(try configuration("true")).identity()
+        #expect(found.map(\.probe) == [.identity] && found.map(\.verdict) == [verdict], "\(found)")
+        #expect(verdict == .ok || found[0].advice != nil)
+        if status != 0 { await server.close() }
+    }
+
     @Test func `warns of keys that it cannot use`() async throws {
         let odd = #"{"keys":[\#(TestIssuer.firstKey.jwk),{"kid":"two","kty":"EC"}]}"#
         let server = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, odd) }

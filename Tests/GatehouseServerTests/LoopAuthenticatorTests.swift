@@ -25,7 +25,7 @@ import Testing
             fetch: { _ in [] }
         )
         authenticator = LoopAuthenticator(
-            policy: AccessPolicy(issuer: TestIssuer.defaultIssuer),
+            rules: AccessRules(policy: AccessPolicy(issuer: TestIssuer.defaultIssuer)),
             source: source,
             eventLoop: try EpollLoop.start(named: "rules")
         )
@@ -74,7 +74,7 @@ import Testing
         // Nothing is read that nobody asks for.
         let before = try caller("ada@example.com")
         #expect(before.attributes == .none)
-        authenticator.update(policy: try policy(denying: []))
+        authenticator.update(rules: AccessRules(policy: try policy(denying: [])))
         guard case .verified(let one) = verdict(#"["staff","out-a"]"#),
             case .verified(let other) = verdict(#"["staff"]"#)
         else {
@@ -85,7 +85,7 @@ import Testing
         #expect(one.attributes.claims == [try MemberPath(parsing: "country"): ["AT"]])
         // Who was let in before groups were read is let in anew.
         #expect(before.isShutOut)
-        authenticator.update(policy: try policy(denying: ["out-*"]))
+        authenticator.update(rules: AccessRules(policy: try policy(denying: ["out-*"])))
         #expect(one.isShutOut && !other.isShutOut)
         guard case .refused(.assertionDenied) = verdict(#"["staff","out-a"]"#), case .verified = verdict(#"["staff"]"#)
         else {
@@ -97,13 +97,15 @@ import Testing
     @Test func `a deny list shuts out whom it names, however it is written, and nobody else`() throws {
         let (one, other) = (try caller("MÜLLER@xn--mnchen-3ya.de"), try caller("bob@example.com"))
         let denied = AccessPolicy.Denied(users: ["müller@münchen.de"])
-        authenticator.update(policy: AccessPolicy(issuer: TestIssuer.defaultIssuer, denied: denied))
+        let policy = AccessPolicy(issuer: TestIssuer.defaultIssuer, denied: denied)
+        authenticator.update(rules: AccessRules(policy: policy))
         #expect(one.isShutOut && !other.isShutOut)
     }
 
     @Test func `another issuer shuts out everybody`() throws {
         let one = try caller("ada@example.com")
-        authenticator.update(policy: AccessPolicy(issuer: "https://other.cloudflareaccess.com"))
+        let policy = AccessPolicy(issuer: "https://other.cloudflareaccess.com")
+        authenticator.update(rules: AccessRules(policy: policy))
         #expect(one.isShutOut)
     }
 }

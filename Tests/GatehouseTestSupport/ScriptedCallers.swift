@@ -66,14 +66,19 @@ package final class ScriptedCallers: Sendable {
 
 private final class ScriptedAuthenticator: AssertionAuthenticator {
     private let script: ScriptedCallers
-    private var waiting: [() -> Void] = []
+    private var wait: AssertionWait?
 
     init(_ script: ScriptedCallers) { self.script = script }
 
     func authenticate(_ assertion: UnsafeRawBufferPointer, for route: Route, now: Timestamp) -> AssertionVerdict {
         let text = String(decoding: assertion, as: UTF8.self)
+        if script.state.read({ $0.undecided[text] != nil }) {
+            script.state.update { $0.waiting += 1 }
+            let wait = wait ?? AssertionWait(orElse: .keysUnavailable)
+            self.wait = wait
+            return .undecided(wait)
+        }
         return script.state.read { state in
-            if state.undecided[text] != nil { return .undecided }
             switch state.verdicts[text] {
             case .caller(let caller): return now < caller.expiresAt ? .verified(caller) : .refused(.assertionExpired)
             case .refused(let reason): return .refused(reason)
@@ -94,14 +99,5 @@ private final class ScriptedAuthenticator: AssertionAuthenticator {
         }
     }
 
-    func whenKeysSettle(_ callback: @escaping () -> Void) {
-        waiting.append(callback)
-        script.state.update { $0.waiting += 1 }
-    }
-
-    func settle() {
-        let all = waiting
-        waiting = []
-        for callback in all { callback() }
-    }
+    func settle() { wait.take()?.settle() }
 }

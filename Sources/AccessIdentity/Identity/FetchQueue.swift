@@ -1,4 +1,4 @@
-/// Who fetches now and who waits. Each person has one fetch under way, so that nobody's sign-ins keep the others from theirs.
+/// The fetches that are under way, and those that wait. Each person has one fetch under way, so that nobody's sign-ins keep the others from theirs.
 struct FetchQueue {
     /// Fetches under way at most: half of what ``CurlClient`` runs at once, so that keys and tokens are fetched beside them.
     static let maximumRunning = 8

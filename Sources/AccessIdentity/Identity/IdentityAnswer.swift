@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// What an identity endpoint says of one person, as far as the configuration asks for it.
+/// The answer of an identity endpoint about one person, as far as the configuration asks for it.
 package struct IdentityAnswer: Hashable, Sendable {
     /// The largest answer, in bytes; a larger one counts as a failed fetch.
     package static let maximumBytes = 512 << 10

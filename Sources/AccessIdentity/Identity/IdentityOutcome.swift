@@ -1,4 +1,4 @@
-/// What is known of a sign-in, and for how long. All times in seconds since 1970.
+/// The state of the knowledge about a sign-in, and its times. All times in seconds since 1970.
 package enum IdentityOutcome: Sendable {
     /// - Parameter until: when to ask again, and when the answer may not be used any more.
     case known(IdentityAnswer, until: (fresh: Int64, usable: Int64))

@@ -32,22 +32,32 @@ package actor IdentitySource {
 
     /// Time from the question to the end of the answer, waiting for a place included.
     package static let timeout: Duration = .seconds(5)
+    /// Less time than this is left for no question.
+    static let leastTime: Duration = .milliseconds(500)
     /// Seconds after a failure before the same sign-in is asked about again.
     static let retry: Int64 = 5
 
     private let options: Options
     private let clock: any KeyClock
     private let fetch: Fetch
+    private let onRefusal: @Sendable (IdentityFailure) -> Void
     private var kept = KeptIdentities()
     private var queue = FetchQueue()
     private var fetching: [SignIn: Task<IdentityOutcome, Never>] = [:]
     private var turns: [FetchQueue.Ticket: CheckedContinuation<Void, Never>] = [:]
     package private(set) var status = Status()
 
-    package init(options: Options, clock: any KeyClock = SystemKeyClock(), fetch: @escaping Fetch) {
+    /// - Parameter onRefusal: called with each answer against an assertion; of one sign-in not more often than it may be asked about.
+    package init(
+        options: Options,
+        clock: any KeyClock = SystemKeyClock(),
+        fetch: @escaping Fetch,
+        onRefusal: @escaping @Sendable (IdentityFailure) -> Void = { _ in }
+    ) {
         self.options = options
         self.clock = clock
         self.fetch = fetch
+        self.onRefusal = onRefusal
     }
 
     /// The identity of a sign-in: the one that is kept while it is fresh, else that of the fetch under way or of a new one.
@@ -79,8 +89,8 @@ package actor IdentitySource {
         _ assertion: Secret,
         within time: Duration
     ) async -> Result<IdentityAnswer, IdentityFailure> {
-        // Nobody waits any longer for whom the time is over: the others are not kept waiting by them.
-        guard time > .zero else { return .failure(.overloaded) }
+        // Whoever waited has hardly any time left: the others are not kept waiting for such a question.
+        guard time > Self.leastTime else { return .failure(.overloaded) }
         let response: Response
         do { response = try await fetch(assertion, time) } catch {
             return .failure(.unavailable("the identity endpoint cannot be asked: \(error)"))
@@ -111,7 +121,10 @@ package actor IdentitySource {
             if let known = usable(kept, at: now) { return .known(known, until: (now + 1, usableUntil(kept))) }
             return .failed(.overloaded, askAgainAt: now + 1)
         case .failure(let failure):
-            if failure.isRefusal { kept.answer = nil }
+            if failure.isRefusal {
+                kept.answer = nil
+                onRefusal(failure)
+            }
             (kept.failure, kept.askedAt) = (failure, now)
         }
         self.kept.keep(kept, of: signIn)
@@ -147,8 +160,9 @@ extension IdentitySource {
         package var overloaded = 0
         /// Sign-ins kept now.
         package var kept = 0
+        /// The last answer, also one against an assertion.
         package var lastSuccess: Int64?
-        /// The last failure, also when a fetch succeeded since.
+        /// The last time that the endpoint could not be asked, also when a fetch succeeded since.
         package var lastFailure: (at: Int64, failure: IdentityFailure)?
 
         package init() {}
@@ -160,7 +174,11 @@ extension IdentitySource {
                 lastSuccess = now
             case .failure(let failure):
                 switch failure {
-                case .rejected, .otherPerson: refused += 1
+                case .rejected, .otherPerson:
+                    // It has answered.
+                    refused += 1
+                    lastSuccess = now
+                    return
                 case .unavailable: failed += 1
                 case .overloaded: overloaded += 1
                 }

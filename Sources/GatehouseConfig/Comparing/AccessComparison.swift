@@ -33,6 +33,7 @@ package struct AccessComparison: Sendable {
         if let place = new.access.groups, place != old.access.groups {
             gains.append(AccessGain(kind: .grant, route: nil, words: "groups are read from the claim \(place)"))
         }
+        gains += identityGains(from: old.access.identity, to: new.access.identity)
         if old.reload.widening == .confirm, new.reload.widening != .confirm {
             gains.append(
                 AccessGain(
@@ -65,6 +66,35 @@ package struct AccessComparison: Sendable {
                 )
             }
         }
+    }
+
+    /// Another source of groups may let in others: which, only its answers say.
+    private static func identityGains(from old: IdentitySettings?, to new: IdentitySettings?) -> [AccessGain] {
+        func gain(_ words: String, loss: String? = nil) -> AccessGain {
+            AccessGain(kind: .grant, route: nil, words: words, loss: loss)
+        }
+        guard let new else {
+            return old == nil ? [] : [gain("groups and claims are those of the assertion, and no others are fetched")]
+        }
+        var gains: [AccessGain] = []
+        if new.url != old?.url { gains.append(gain("groups and claims are fetched from \(new.url)")) }
+        guard let old else { return gains }
+        if old.onFailure == .deny, new.onFailure == .assertion {
+            gains.append(
+                gain(
+                    "whose identity cannot be fetched is let in by the groups and claims of the assertion",
+                    loss: "whose identity cannot be fetched is refused"
+                )
+            )
+        }
+        if new.refresh > old.refresh {
+            gains.append(gain("groups and claims that were fetched are used for \(DurationText(new.refresh))"))
+        }
+        if new.maxStale > old.maxStale {
+            let time = DurationText(new.maxStale)
+            gains.append(gain("groups and claims that were fetched serve for \(time) while newer ones cannot be"))
+        }
+        return gains
     }
 
     /// The routes that serve the same requests in two tables, once each. Nil where the old one serves none of them.

@@ -107,4 +107,12 @@ struct Keys {
     }
 
     func place(ofKey key: String) -> YAMLSpan { entries[key]?.keySpan ?? place(of: key) }
+
+    /// The position of a key in the mapping under another one; the mapping's where it is absent.
+    func place(ofKey key: String, under outer: String) -> YAMLSpan {
+        guard case .mapping(let entries) = entries[outer]?.value.content,
+            let entry = entries.first(where: { $0.key == key })
+        else { return place(of: outer) }
+        return entry.keySpan
+    }
 }

@@ -51,9 +51,15 @@ enum AccessFields {
 
     static let groups = Field("groups", GroupsFields.shape, "Where the groups of a person stand in the assertion.")
 
+    static let identity = Field(
+        "identity",
+        IdentityFields.shape,
+        "Groups and claims that are too large for an assertion, fetched from Access."
+    )
+
     static let all = [
         team.form, issuer.form, certsURL.form, clockSkew.form, keysRefresh.form, keysMaxStale.form, maxTokenAge.form,
-        callGrace.form, deny.form, groups.form,
+        callGrace.form, deny.form, groups.form, identity.form,
     ]
 
     static let shape = Shape<AccessSettings>.mapping(all, wanted: "access") { keys, decoding in
@@ -77,7 +83,10 @@ enum AccessFields {
         let callGrace = keys.read(callGrace)
         let deny = keys.read(deny)
         let groups = keys.read(groups)
-        guard !keys.isMeant(AccessFields.groups.key) || groups != nil else { return nil }
+        let written = keys.read(identity)
+        guard !keys.isMeant(AccessFields.groups.key) || groups != nil,
+            !keys.isMeant(AccessFields.identity.key) || written != nil
+        else { return nil }
         if let deny, !deny.groups.isEmpty, groups == nil {
             GroupsFields.lacksClaim(
                 "a deny list of groups names nobody",
@@ -100,6 +109,17 @@ enum AccessFields {
         }
         guard let certsURL = certs ?? (try? WebURL(trusted: issuer.text + AccessSettings.certsPath)) else { return nil }
         if certs == nil { keys.show(AccessFields.certsURL.key, .value(certsURL.text)) }
+        let identity = written?.settings(issuer)
+        if let identity {
+            keys.show(AccessFields.identity.key, identity.shown)
+            if identity.onFailure == .assertion, !deny.groups.isEmpty {
+                decoding.warning(
+                    "on_failure: assertion has no effect while access.deny lists groups: whose groups are not known is refused",
+                    at: keys.place(of: AccessFields.identity.key),
+                    hint: "leave on_failure out"
+                )
+            }
+        }
         return AccessSettings(
             issuer: issuer,
             certsURL: certsURL,
@@ -109,7 +129,8 @@ enum AccessFields {
             maxTokenAge: maxTokenAge,
             callGrace: callGrace,
             deny: deny,
-            groups: groups
+            groups: groups,
+            identity: identity
         )
     }
 }

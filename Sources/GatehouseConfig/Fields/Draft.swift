@@ -63,6 +63,10 @@ struct Draft: Sendable {
         {
             GroupsFields.lacksClaim("a grant to groups names nobody", at: keys.place(of: Fields.routes.key), decoding)
         }
+        if let access, let routes, routes.count == decoding.claims.count {
+            let place = keys.place(ofKey: AccessFields.identity.key, under: Fields.access.key)
+            IdentityFields.check(access, routes, at: place, decoding)
+        }
         if access?.issuer.isAccess ?? false { decoding.warnOfDoubtsUnderAccess() }
         if let stores, stores.isEmpty {
             let place = keys.place(of: Fields.stores.key)

@@ -28,6 +28,21 @@ package struct AccessSettings: Hashable, Sendable {
     package let deny: DenyList
     /// The place of a person's groups in the assertion; nil when it is not said.
     package let groups: MemberPath?
+    /// Nil where everything comes from the assertion itself.
+    package let identity: IdentitySettings?
+
+    /// The same while assertions of another issuer are believed: an endpoint that the file does not name is that issuer's.
+    package func identity(of other: Issuer) -> IdentitySettings? {
+        guard let identity, other != issuer, identity.url.text == issuer.text + IdentitySettings.path,
+            let url = try? WebURL(trusted: other.text + IdentitySettings.path)
+        else { return identity }
+        return IdentitySettings(
+            url: url,
+            refresh: identity.refresh,
+            maxStale: identity.maxStale,
+            onFailure: identity.onFailure
+        )
+    }
 }
 
 /// Principals refused on every route, whatever a grant says.

@@ -23,6 +23,23 @@ extension Doctor {
         return [keySet(response.body.bytes), clock(response, asked: asked)]
     }
 
+    /// Asks the identity endpoint without an assertion: whether something answers that asks for one.
+    func identity() async -> [Finding] {
+        guard let settings = configuration.access.identity, !configuration.wantedAttributes.isNothing else { return [] }
+        let url = settings.url.text
+        let status: Int
+        do throws(CurlError) { status = try await IdentityEndpoint.ask(settings.url) } catch {
+            return [.identity(url, "the identity endpoint cannot be asked: \(error)")]
+        }
+        switch status {
+        case 400..<500: return [Finding(.identity, .ok, "\(url) answers, and asks for an assertion")]
+        case 200:
+            let words = "it answers 200 to a request without an assertion: what answers there is not Access"
+            return [.identity(url, words, .warn)]
+        case _: return [.identity(url, "the identity endpoint answers \(status)")]
+        }
+    }
+
     private func keySet(_ bytes: [UInt8]) -> Finding {
         do throws(AccessIdentityError) {
             let keys = try SigningKeys(jwkSet: bytes)

@@ -49,7 +49,10 @@ package struct Doctor: Sendable {
         func isRead(_ section: Configuration.Section) -> Bool { !configuration.unread.contains(section) }
         tell(file())
         tell(authorities())
-        if isRead(.access) { tell(await certs()) }
+        if isRead(.access) {
+            tell(await certs())
+            tell(await identity())
+        }
         if isRead(.stores) { tell(masterKeys()) }
         tell(secretFiles())
         if isRead(.store) {

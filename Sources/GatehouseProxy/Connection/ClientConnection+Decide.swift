@@ -80,15 +80,18 @@ extension ClientConnection {
             now: exchange.startedAt
         )
         if let caller = result.caller { exchange.established(caller) }
+        exchange.wait = result.wait
         return machine.authenticated(result.verdict)
     }
 
-    func awaitKeys() {
-        let awaited = exchange?.id
-        loop.authenticator.whenKeysSettle { [self] in
-            guard let exchange, exchange.id == awaited else { return }
+    func awaitVerdict() {
+        guard let exchange, let wait = exchange.wait.take() else {
+            preconditionFailure("an undecided verdict waits for something")
+        }
+        wait.whenSettled { [self, awaited = exchange.id] in
+            guard let exchange = self.exchange, exchange.id == awaited else { return }
             exchange.judge(by: loop.snapshot)
-            carryOut(machine.keysSettled())
+            carryOut(machine.verdictSettled())
             useInbound()
             flushIfNeeded()
         }

@@ -114,7 +114,7 @@ final class ClientConnection: ServedConnection {
             case .route: action = route()
             case .seekPublicAnswer: action = seekPublicAnswer()
             case .authenticate: action = authenticate()
-            case .awaitKeys: return awaitKeys()
+            case .awaitVerdict: return awaitVerdict()
             case .authorize: action = authorize()
             case .gate: action = gate()
             case .gatherBody: return gatherBody()

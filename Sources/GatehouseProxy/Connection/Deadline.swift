@@ -7,7 +7,7 @@ struct Deadline {
     /// Nil while there is no limit.
     private(set) var time: MonotonicTime?
 
-    /// How long a decision may wait for a key refresh (5 s at most) or for the audit's disk (250 ms at most).
+    /// How long a decision may wait for a key refresh or a caller's identity (5 s at most), or for the audit's disk (250 ms at most).
     static let decision: TimeSpan = .seconds(6)
     /// How long a request waits for a newer version of its token: a renewal has 10 s, and is then written.
     static let renewal: TimeSpan = .seconds(12)

@@ -25,6 +25,8 @@ final class Exchange {
     private(set) var prefix = 0
     private(set) var caller: Caller?
     private(set) var permits: Permits?
+    /// The wait of an undecided verdict, until it begins.
+    var wait: AssertionWait?
     /// The admitted origin of another site's page, named in every answer.
     var crossOrigin: CrossOrigin?
     var session = PresentedSession()

@@ -70,7 +70,8 @@ extension ExchangeMachine {
     package enum Authentication: Equatable {
         case verified
         case refused(Reason)
-        case undecided
+        /// - Parameter orElse: the reason of a request that waits for too long.
+        case undecided(orElse: Reason)
     }
 
     package mutating func authenticated(_ result: Authentication) -> ExchangeAction {
@@ -81,18 +82,18 @@ extension ExchangeMachine {
                 state = .deciding(.authorization, request)
                 return .authorize
             case .refused(let reason): return refuse(request, reason)
-            case .undecided:
-                state = .awaitingKeys(request)
-                return .awaitKeys
+            case .undecided(let reason):
+                state = .awaitingVerdict(request, orElse: reason)
+                return .awaitVerdict
             }
         case _: preconditionFailure("a caller is established for a route")
         }
     }
 
-    /// The key refresh that an undecided verdict waited for has ended, well or not. The request is routed anew: the configuration may have
+    /// The wait of an undecided verdict has ended, well or not. The request is routed anew: the configuration may have
     /// changed meanwhile, and one request is judged by one.
-    package mutating func keysSettled() -> ExchangeAction {
-        guard case .awaitingKeys(let request) = state else { return .wait }
+    package mutating func verdictSettled() -> ExchangeAction {
+        guard case .awaitingVerdict(let request, _) = state else { return .wait }
         state = .deciding(.route, request)
         return .route
     }

@@ -18,7 +18,7 @@ extension ExchangeMachine {
             guard !request.isComplete else { return .wait }
             state = .closed
             return .abort(.clientClosed)
-        case .deciding, .awaitingKeys, .awaitingRecord, .connecting, .awaitingToken, .closed: return .wait
+        case .deciding, .awaitingVerdict, .awaitingRecord, .connecting, .awaitingToken, .closed: return .wait
         }
     }
 
@@ -29,7 +29,7 @@ extension ExchangeMachine {
             // A client that takes nothing more would keep an orderly close waiting for ever.
             state = .closed
             return .cut
-        case .awaitingKeys(let request): return refuse(request, .keysUnavailable)
+        case .awaitingVerdict(let request, let reason): return refuse(request, reason)
         case .awaitingRecord(let request): return refuse(request, .auditUnavailable)
         case .connecting(let request): return refuse(request, .upstreamUnreachable)
         case .awaitingToken(let request, let reason): return refuse(request, reason)
@@ -70,7 +70,7 @@ extension ExchangeMachine {
             state = .lingering(isShut: true)
             return .shutOutput
         case .closed: return .cut
-        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .awaitingToken,
+        case .idle, .deciding, .awaitingVerdict, .gathering, .awaitingRecord, .connecting, .forwarding, .awaitingToken,
             .dropping, .tunnelling:
             return .wait
         }
@@ -88,7 +88,7 @@ extension ExchangeMachine {
     /// - Parameter action: what is done when no exchange is under way.
     private mutating func end(_ ending: Ending, orElse action: ExchangeAction) -> ExchangeAction {
         switch state {
-        case .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding, .awaitingToken,
+        case .deciding, .awaitingVerdict, .gathering, .awaitingRecord, .connecting, .forwarding, .awaitingToken,
             .tunnelling:
             state = .closed
             return .abort(ending)
@@ -103,7 +103,8 @@ extension ExchangeMachine {
         case .forwarding(_, .streaming), .tunnelling:
             state = .closed
             return .abort(ending)
-        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding(_, .awaitingHead),
+        case .idle, .deciding, .awaitingVerdict, .gathering, .awaitingRecord, .connecting,
+            .forwarding(_, .awaitingHead),
             .awaitingToken, .dropping, .lingering, .closed:
             return .wait
         }

@@ -41,7 +41,7 @@ extension ExchangeMachine {
         switch state {
         case .forwarding(let request, .awaitingHead(let delivery)): delivery != .final || request.isRenewable
         case .awaitingToken: true
-        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .forwarding(_, .streaming),
+        case .idle, .deciding, .awaitingVerdict, .gathering, .awaitingRecord, .connecting, .forwarding(_, .streaming),
             .dropping, .tunnelling, .lingering, .closed:
             false
         }
@@ -63,7 +63,7 @@ extension ExchangeMachine {
         case .forwarding(_, .streaming), .tunnelling:
             state = .closed
             return .abort(.upstreamClosed)
-        case .idle, .deciding, .awaitingKeys, .gathering, .awaitingRecord, .connecting, .awaitingToken, .dropping,
+        case .idle, .deciding, .awaitingVerdict, .gathering, .awaitingRecord, .connecting, .awaitingToken, .dropping,
             .lingering, .closed:
             return .wait
         }

@@ -20,8 +20,8 @@ package struct ExchangeMachine: ~Copyable {
         case idle(Idle)
         /// A head stands, and a phase looks at it. To: the next phase, a wait, connecting, dropping, closed.
         case deciding(Phase, Request)
-        /// The verdict waits for a refresh of the signing keys. To: deciding, dropping, closed.
-        case awaitingKeys(Request)
+        /// The verdict waits for signing keys, or for the caller's identity. To: deciding, dropping, closed.
+        case awaitingVerdict(Request, orElse: Reason)
         /// The gate waits for the whole body, which is held. To: deciding, dropping, closed.
         case gathering(Request)
         /// The decision waits for the audit's disk. To: connecting, dropping, closed.
@@ -116,7 +116,7 @@ package enum ExchangeAction: Equatable {
     case route
     case seekPublicAnswer
     case authenticate
-    case awaitKeys
+    case awaitVerdict
     case authorize
     case gate
     case gatherBody
@@ -179,7 +179,7 @@ extension ExchangeMachine {
     package var disposition: InboundDisposition {
         switch state {
         case .idle: .head
-        case .deciding, .awaitingKeys, .awaitingRecord, .connecting, .awaitingToken: .hold
+        case .deciding, .awaitingVerdict, .awaitingRecord, .connecting, .awaitingToken: .hold
         case .gathering: .gatherBody
         case .forwarding(let request, _): request.isComplete ? .hold : .forwardBody
         case .dropping: .dropBody
@@ -222,7 +222,7 @@ package enum ExchangeWait: Equatable, CaseIterable {
     case head
     /// The next request.
     case keepAlive
-    /// The signing keys, or the audit's disk.
+    /// The signing keys, the caller's identity, or the audit's disk.
     case decision
     /// The body that the gate waits for.
     case gathering
@@ -246,7 +246,7 @@ extension ExchangeMachine {
         switch state {
         case .idle(.accepted), .idle(.reading): .head
         case .idle(.kept): .keepAlive
-        case .deciding, .awaitingKeys, .awaitingRecord: .decision
+        case .deciding, .awaitingVerdict, .awaitingRecord: .decision
         case .gathering: .gathering
         case .connecting: .connection
         case .awaitingToken: .token

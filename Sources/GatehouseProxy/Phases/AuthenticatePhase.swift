@@ -9,6 +9,8 @@ enum AuthenticatePhase {
         let verdict: ExchangeMachine.Authentication
         /// Set also for a refused credential, so that the audit records who tried.
         var caller: Caller?
+        /// The wait of an undecided verdict.
+        var wait: AssertionWait?
     }
 
     static func establish(
@@ -24,7 +26,8 @@ enum AuthenticatePhase {
             switch inbound.withBytes(range, { authenticator.authenticate($0, for: route, now: now) }) {
             case .verified(let caller): return Result(verdict: .verified, caller: caller)
             case .refused(let reason): return Result(verdict: .refused(reason))
-            case .undecided: return Result(verdict: .undecided)
+            case .barred(let caller, let reason): return Result(verdict: .refused(reason), caller: caller)
+            case .undecided(let wait): return Result(verdict: .undecided(orElse: wait.orElse), wait: wait)
             }
         }
     }
@@ -49,6 +52,7 @@ enum AuthenticatePhase {
         case .verified(let caller):
             return Result(verdict: caller.mayUse(route.name) ? .verified : .refused(.principalDenied), caller: caller)
         case .refused(let reason): return Result(verdict: .refused(reason))
+        case .barred(let caller, let reason): return Result(verdict: .refused(reason), caller: caller)
         case .undecided: preconditionFailure("a bearer is known or not: nothing is looked up for it")
         }
     }

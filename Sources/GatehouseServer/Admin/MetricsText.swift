@@ -28,7 +28,7 @@ struct MetricsText {
     /// Reasons that alerts look at.
     private static let alerted: [Reason] =
         Reason.allCases.filter { $0.followsAllow && $0 != .upstreamNotMCP && $0 != .secretReflected }
-        + [.keysUnavailable, .tokenUnavailable, .auditUnavailable]
+        + [.keysUnavailable, .identityUnavailable, .tokenUnavailable, .auditUnavailable]
 
     /// Statuses of an upstream's own failures that have a series from the start; others have one from their first on.
     private static let failureStatuses = [500, 502, 503, 504]
@@ -161,6 +161,19 @@ struct MetricsText {
         guard let age = keys.age(now: now.seconds) else { return }
         family("gatehouse_signing_keys_age_seconds", "gauge", "Time since the signing keys were fetched.")
         sample("gatehouse_signing_keys_age_seconds", [], age)
+    }
+
+    /// Nothing where no identity is fetched.
+    mutating func addIdentities(_ identities: IdentitySource.Status?) {
+        guard let identities else { return }
+        family("gatehouse_identities", "gauge", "Sign-ins whose identity is kept.")
+        sample("gatehouse_identities", [], identities.kept)
+        family("gatehouse_identity_fetches_total", "counter", "Identities asked for, by result.")
+        let results = [
+            ("ok", identities.fetched), ("failed", identities.failed), ("refused", identities.refused),
+            ("overloaded", identities.overloaded),
+        ]
+        for (result, count) in results { sample("gatehouse_identity_fetches_total", [("result", result)], count) }
     }
 
     mutating func addTokens(_ tokens: TokenRefreshState, reverts: [TokenName: Int] = [:], now: Timestamp) {

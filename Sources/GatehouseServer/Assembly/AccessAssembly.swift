@@ -13,8 +13,21 @@ package enum AccessAssembly {
             access.clockSkew.microseconds / 1_000_000,
             access.maxTokenAge.map { $0.microseconds / 1_000_000 },
             denied(access.deny),
-            wanted: configuration.wantedAttributes
+            wanted: wanted(configuration)
         )
+    }
+
+    /// The claim that names the session behind an assertion.
+    static let nonceClaim: MemberPath = {
+        guard let path = try? MemberPath(parsing: SignIn.nonceClaim) else { preconditionFailure("a path of one name") }
+        return path
+    }()
+
+    /// The claims that are read of an assertion. An identity that is fetched belongs to a session, which the assertion names.
+    private static func wanted(_ configuration: Configuration) -> CallerAttributes.Wanted {
+        let wanted = configuration.wantedAttributes
+        guard configuration.access.identity != nil, !wanted.isNothing else { return wanted }
+        return CallerAttributes.Wanted(groups: wanted.groups, claims: wanted.claims.union([nonceClaim]))
     }
 
     static func denied(_ list: DenyList) -> AccessPolicy.Denied {

@@ -129,7 +129,7 @@ final class LiveState: Sendable {
     func publish(
         _ configuration: Configuration,
         _ authorities: UpstreamAuthorities,
-        _ policy: AccessPolicy,
+        _ rules: AccessRules,
         _ tokens: TokenSnapshot? = nil,
         renewed: (names: Set<TokenName>, values: [TokenName: TokenValue])? = nil
     ) {
@@ -146,7 +146,7 @@ final class LiveState: Sendable {
                 if let renewed { state.renewed = renewed }
             }
             state.proxy?.replaceSnapshot(state.snapshot) { [authenticators = state.authenticators] index in
-                authenticators[index].value.update(policy: policy)
+                authenticators[index].value.update(rules: rules)
             }
         }
     }

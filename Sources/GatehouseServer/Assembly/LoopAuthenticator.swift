@@ -1,33 +1,39 @@
 internal import AccessIdentity
+internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseTokens
 internal import SocketLoop
 
-/// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know is
-/// looked up while the request waits.
+/// Joins AccessIdentity to the data plane on one event loop: its verdicts become callers and reasons, and a key that it does not know, or the identity
+/// of a caller whose groups are asked for, is looked up while the request waits.
 final class LoopAuthenticator: AssertionAuthenticator {
     private var verifier: AssertionVerifier
+    private var accessRules: AccessRules
     private let source: SigningKeySource
     private let eventLoop: EpollLoop
     private var bearers = BearerSnapshot()
     /// The rules by which callers are still admitted, for streams that were opened before a change.
     private let rules = CallerRules()
-    /// Requests that wait for a look-up. Each is an open connection, which the listener bounds.
-    private var waiting: [() -> Void] = []
+    /// The wait for the signing keys.
+    private var keysWait = AssertionWait(orElse: .keysUnavailable)
 
-    init(policy: AccessPolicy, source: SigningKeySource, eventLoop: EpollLoop) {
+    init(rules: AccessRules, source: SigningKeySource, eventLoop: EpollLoop) {
         self.source = source
         self.eventLoop = eventLoop
-        verifier = Self.verifier(policy, keys: nil, rules)
+        accessRules = rules
+        verifier = Self.verifier(rules, keys: nil, self.rules, eventLoop)
     }
 
     private static func verifier(
-        _ policy: AccessPolicy,
+        _ accessRules: AccessRules,
         keys: SigningKeys?,
-        _ rules: CallerRules
+        _ rules: CallerRules,
+        _ eventLoop: EpollLoop
     ) -> AssertionVerifier {
-        AssertionVerifier(policy: policy, keys: keys) { assertion in
-            Caller(
+        let policy = accessRules.policy
+        let fetchesIdentities = accessRules.identities != nil
+        return AssertionVerifier(policy: policy, keys: keys) { assertion in
+            let caller = Caller(
                 principal: Principal(
                     kind: assertion.kind == .user ? .user : .service,
                     name: assertion.name,
@@ -39,6 +45,8 @@ final class LoopAuthenticator: AssertionAuthenticator {
                 keyID: assertion.keyID,
                 rules: rules
             )
+            guard fetchesIdentities, assertion.kind == .user else { return AssertedCaller(caller) }
+            return AssertedCaller(caller, identity: LoopBound(IdentityStanding(), on: eventLoop))
         }
     }
 
@@ -49,13 +57,19 @@ final class LoopAuthenticator: AssertionAuthenticator {
 
     func update(bearers: BearerSnapshot) { self.bearers = bearers }
 
-    /// Verdicts under the old policy are forgotten, and so are the callers made under it; those whom the new one refuses are out.
-    func update(policy: AccessPolicy) {
-        let old = verifier.policy
-        guard policy != old else { return }
-        verifier = Self.verifier(policy, keys: verifier.keys, rules)
+    /// Verdicts under the old rules are forgotten, and so are the callers made under them; those whom the new ones refuse are out.
+    func update(rules new: AccessRules) {
+        let old = accessRules
+        guard new.policy != old.policy || !new.hasSameAttributes(as: old) else { return }
+        accessRules = new
+        verifier = Self.verifier(new, keys: verifier.keys, rules, eventLoop)
         // Groups were read from another place, or not at all: nothing says whether the lists name those callers now.
-        if policy.issuer != old.issuer || policy.wanted.groups != old.wanted.groups { rules.changedForAll() }
+        let groups = (new.policy.wanted.groups, old.policy.wanted.groups)
+        if new.policy.issuer != old.policy.issuer || groups.0 != groups.1
+            || new.identities?.source !== old.identities?.source
+        {
+            rules.changedForAll()
+        }
         tellRules()
     }
 
@@ -64,14 +78,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
         let denied = verifier.policy.denied
         let keyIDs = verifier.keys.map { Set($0.keyIDs) }
         rules.changed { caller in
-            let kind: VerifiedAssertion.Kind = caller.principal.kind == .service ? .service : .user
-            return keyIDs?.contains(caller.keyID) ?? true
-                && denied.list(
-                    naming: kind,
-                    caller.principal.name,
-                    subject: caller.principal.subject,
-                    groups: caller.attributes.groups
-                ) == nil
+            keyIDs?.contains(caller.keyID) ?? true && denied.list(naming: caller, caller.attributes.groups) == nil
         }
     }
 
@@ -83,18 +90,22 @@ final class LoopAuthenticator: AssertionAuthenticator {
             guard let attachment = verified.attachment else {
                 preconditionFailure("the verifier attaches a caller to each assertion")
             }
-            // The closure given to the verifier makes callers and nothing else.
-            return .verified(unsafeDowncast(attachment, to: Caller.self))
+            // The closure given to the verifier makes these and nothing else.
+            let asserted = unsafeDowncast(attachment, to: AssertedCaller.self)
+            guard let identities = accessRules.identities, let standing = asserted.identity,
+                identities.isNeeded(on: route, verifier.policy)
+            else { return .verified(asserted.caller) }
+            return verdict(on: asserted.caller, standing.value, identities, assertion, now.seconds)
         case .rejected(let rejection):
             return .refused(Reason(rejection))
         case .keysUnavailable:
             guard source.mayRenew() else { return .refused(.keysUnavailable) }
             wait { await $0.renew() }
-            return .undecided
+            return .undecided(keysWait)
         case .unknownKey(let keyID):
             guard source.mayLookUp(keyID) else { return .refused(.assertionKeyUnknown) }
             wait { await $0.lookUp(keyID) }
-            return .undecided
+            return .undecided(keysWait)
         }
     }
 
@@ -102,21 +113,87 @@ final class LoopAuthenticator: AssertionAuthenticator {
         bearers.verdict(on: bearer, at: now)
     }
 
-    func whenKeysSettle(_ callback: @escaping () -> Void) { waiting.append(callback) }
-
     private func wait(for refresh: @escaping @Sendable (SigningKeySource) async -> Bool) {
         let this = LoopBound(self, on: eventLoop)
         Task { [source, eventLoop] in
             _ = await refresh(source)
             // Keys that the look-up brought were handed to this loop before it returned, so they are here first.
-            eventLoop.execute { this.value.settle() }
+            eventLoop.execute { this.value.settleKeys() }
         }
     }
 
-    private func settle() {
-        let callbacks = waiting
-        waiting = []
-        for callback in callbacks { callback() }
+    private func settleKeys() {
+        let wait = keysWait
+        keysWait = AssertionWait(orElse: .keysUnavailable)
+        wait.settle()
+    }
+}
+
+// MARK: - Identities
+
+extension LoopAuthenticator {
+    private func verdict(
+        on caller: Caller,
+        _ standing: IdentityStanding,
+        _ identities: AccessRules.Identities,
+        _ assertion: UnsafeRawBufferPointer,
+        _ now: Int64
+    ) -> AssertionVerdict {
+        let (judgement, isOld) = standing.judgement(at: now)
+        if isOld, standing.wait == nil { ask(about: caller, standing, identities, assertion) }
+        switch judgement {
+        case .caller(let known): return .verified(known)
+        case .barred(let reason): return .barred(caller, reason)
+        case .failed(let failure) where failure.isRefusal: return .barred(caller, .identityRefused)
+        case .failed:
+            // Without groups nothing says whether a deny list names the caller.
+            let goesOn = identities.onFailure == .assertion && verifier.policy.denied.groups.isEmpty
+            return goesOn ? .verified(caller) : .barred(caller, .identityUnavailable)
+        case .unknown:
+            guard let wait = standing.wait else { preconditionFailure("what is not known is asked for") }
+            return .undecided(wait)
+        }
+    }
+
+    private func ask(
+        about caller: Caller,
+        _ standing: IdentityStanding,
+        _ identities: AccessRules.Identities,
+        _ assertion: UnsafeRawBufferPointer
+    ) {
+        standing.wait = AssertionWait(orElse: .identityUnavailable)
+        let signIn = SignIn(caller.principal, nonce: caller.attributes.nonce, assertion)
+        let (secret, denied) = (Secret(assertion), verifier.policy.denied)
+        let bound = LoopBound((standing, rules), on: eventLoop)
+        Task { [source = identities.source, eventLoop] in
+            let outcome = await source.identity(of: signIn, secret)
+            eventLoop.execute {
+                let (standing, rules) = bound.value
+                standing.settled(
+                    outcome,
+                    asserted: caller.attributes,
+                    at: SystemClock().now().seconds,
+                    make: { caller.having($0, rules) },
+                    bars: { denied.list(naming: caller, $0.groups) == nil ? nil : .assertionDenied }
+                )
+                standing.wait.take()?.settle()
+            }
+        }
+    }
+}
+
+extension AccessPolicy.Denied {
+    fileprivate func list(naming caller: Caller, _ groups: [String]) -> List? {
+        let kind: VerifiedAssertion.Kind = caller.principal.kind == .service ? .service : .user
+        return list(naming: kind, caller.principal.name, subject: caller.principal.subject, groups: groups)
+    }
+}
+
+extension CallerAttributes {
+    /// The name of the session behind the assertion; nil for one that has none, or not one.
+    fileprivate var nonce: String? {
+        guard let texts = claims[AccessAssembly.nonceClaim], texts.count == 1 else { return nil }
+        return texts[0]
     }
 }
 

@@ -12,6 +12,14 @@ extension Finding {
         return Finding(.certs, verdict, "\(url): \(words)", advice: advice)
     }
 
+    /// - Parameter words: why, as ``IdentityFailure`` says it.
+    package static func identity(_ url: String, _ words: String, _ verdict: Verdict = .fail) -> Finding {
+        let advice =
+            "is access.identity.url the issuer's endpoint, and does DNS and a way out lead to it? "
+            + "the last good identities serve for access.identity.max_stale"
+        return Finding(.identity, verdict, "\(url): \(words)", advice: advice)
+    }
+
     package static func store(_ name: String, _ words: String, hint: String?, _ verdict: Verdict = .fail) -> Finding {
         Finding(.store, verdict, name, words, advice: hint ?? "last-good tokens serve for store_max_stale")
     }

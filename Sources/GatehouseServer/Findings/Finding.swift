@@ -26,6 +26,7 @@ package struct Finding: Hashable, Sendable {
         case configuration
         case authorities
         case certs
+        case identity
         case clock
         case masterKey = "master-key"
         case store

@@ -16,6 +16,8 @@ struct InstanceFacts: Sendable {
     var isDraining = false
     var keys = SigningKeySource.Status()
     var certsURL = ""
+    /// Nil where nobody's identity is fetched.
+    var identities: IdentityState?
     var store = TokenRefreshState()
     var storeName = ""
     /// The versions of the tokens that are served.
@@ -51,6 +53,7 @@ struct InstanceFacts: Sendable {
     var findings: [Finding] {
         var findings = files
         if let finding = keysFinding { findings.append(finding) }
+        if let finding = identities?.finding(at: now.seconds) { findings.append(finding) }
         if let finding = storeFinding { findings.append(finding) }
         findings += tokenFindings
         findings += renewalFindings

@@ -42,8 +42,10 @@ import Testing
             Step("authenticated: refused", Machines.at(.authentication)) {
                 $0.authenticated(.refused(.assertionMissing))
             },
-            Step("authenticated: undecided", Machines.at(.authentication)) { $0.authenticated(.undecided) },
-            Step("keysSettled", at(.awaitingKeys)) { $0.keysSettled() },
+            Step("authenticated: undecided", Machines.at(.authentication)) {
+                $0.authenticated(.undecided(orElse: .keysUnavailable))
+            },
+            Step("verdictSettled", at(.awaitingVerdict)) { $0.verdictSettled() },
             Step("authorized", Machines.at(.authorization)) { $0.authorized(refusal: nil) },
             Step("authorized: refused", Machines.at(.authorization)) { $0.authorized(refusal: .principalDenied) },
             Step("gated: needs its body", Machines.at(.gate, Machines.post)) { $0.gated(.needsBody) },
@@ -100,7 +102,7 @@ import Testing
         switch machine.state {
         case .idle: "idle"
         case .deciding(let phase, _): "deciding_\(phase)"
-        case .awaitingKeys: "awaitingKeys"
+        case .awaitingVerdict: "awaitingVerdict"
         case .gathering: "gathering"
         case .awaitingRecord: "awaitingRecord"
         case .connecting: "connecting"

@@ -6,14 +6,14 @@ import Testing
 /// Every state with every event that can come in it at any time, beyond the scripts of the machine's own tests.
 @Suite struct ExchangeMachinePairTests {
     enum Place: CaseIterable {
-        case accepted, reading, idle, deciding, awaitingKeys, awaitingRecord, gathering, connecting, awaitingHead,
+        case accepted, reading, idle, deciding, awaitingVerdict, awaitingRecord, gathering, connecting, awaitingHead,
             awaitingHeadWithinBody, awaitingToken
         case streaming, streamingWithinBody, dropping, tunnelling, lingering, shut, closed
     }
 
     enum Event: CaseIterable {
         case clientClosed, deadlinePassed, assertionExpired, drainBegan, streamDrained, graceEnded, upstreamFailed
-        case upstreamClosed, keysSettled, tokenRenewed, tokenStays, decisionSettled, decisionFailed, connectFailed,
+        case upstreamClosed, verdictSettled, tokenRenewed, tokenStays, decisionSettled, decisionFailed, connectFailed,
             inputExhausted,
             drainBeganForAnother, streamStalled, outputWritten
     }
@@ -28,9 +28,9 @@ import Testing
         case .reading: _ = machine.headBegan()
         case .idle: return ExchangeMachineTests.kept()
         case .deciding: return ExchangeMachineTests.at(.gate, get)
-        case .awaitingKeys:
+        case .awaitingVerdict:
             machine = ExchangeMachineTests.at(.authentication, get)
-            _ = machine.authenticated(.undecided)
+            _ = machine.authenticated(.undecided(orElse: .identityUnavailable))
         case .awaitingRecord:
             machine = ExchangeMachineTests.at(.record, get)
             _ = machine.decisionRecorded(.pending(ticket: 1))
@@ -72,7 +72,7 @@ import Testing
         case .graceEnded: machine.graceEnded()
         case .upstreamFailed: machine.upstreamFailed(.upstreamReset)
         case .upstreamClosed: machine.upstreamClosed()
-        case .keysSettled: machine.keysSettled()
+        case .verdictSettled: machine.verdictSettled()
         case .tokenRenewed: machine.tokenRenewed(true)
         case .tokenStays: machine.tokenRenewed(false)
         case .decisionSettled: machine.decisionSettled(durable: true)
@@ -96,7 +96,7 @@ import Testing
         case .clientClosed: [(atRest, .close), (Place.allCases, .abort(.clientClosed))]
         case .deadlinePassed:
             [
-                (atRest, .cut), ([.awaitingKeys], .refuse(.keysUnavailable, close: false)),
+                (atRest, .cut), ([.awaitingVerdict], .refuse(.identityUnavailable, close: false)),
                 ([.awaitingRecord], .refuse(.auditUnavailable, close: false)),
                 ([.connecting], .refuse(.upstreamUnreachable, close: false)),
                 ([.awaitingHead], .refuse(.upstreamTimeout, close: false)),
@@ -120,7 +120,7 @@ import Testing
         case .outputWritten: [([.lingering, .shut], .shutOutput), ([.closed], .cut)]
         case .upstreamFailed, .upstreamClosed:
             [(awaiting, .refuse(.upstreamReset, close: false)), (flowing, .abort(.upstreamClosed))]
-        case .keysSettled: [([.awaitingKeys], .route)]
+        case .verdictSettled: [([.awaitingVerdict], .route)]
         case .tokenRenewed: [([.awaitingToken], .connect(again: false))]
         case .tokenStays: [([.awaitingToken], .refuse(.upstreamCredentialRejected, close: false))]
         case .decisionSettled: [([.awaitingRecord], .connect(again: false))]

@@ -140,16 +140,16 @@ import Testing
 
     @Test func `a request whose verdict waits for keys is routed anew`() {
         var machine = Self.at(.authentication)
-        #expect(machine.authenticated(.undecided) == .awaitKeys)
+        #expect(machine.authenticated(.undecided(orElse: .keysUnavailable)) == .awaitVerdict)
         #expect(machine.disposition == .hold)
-        #expect(machine.keysSettled() == .route)
+        #expect(machine.verdictSettled() == .route)
         #expect(machine.routed(true) == .seekPublicAnswer)
-        #expect(machine.keysSettled() == .wait)
+        #expect(machine.verdictSettled() == .wait)
     }
 
     @Test func `a wait that takes too long says what was waited for`() {
         var keys = Self.at(.authentication)
-        _ = keys.authenticated(.undecided)
+        _ = keys.authenticated(.undecided(orElse: .keysUnavailable))
         #expect(keys.deadlinePassed() == .refuse(.keysUnavailable, close: false))
         var record = Self.at(.record)
         _ = record.decisionRecorded(.pending(ticket: 3))
@@ -224,7 +224,7 @@ import Testing
         #expect(gathered { $0.graceEnded() } == .abort(.drained))
         #expect(gathered { $0.drainBegan() } == .wait)
         #expect(gathered { $0.assertionExpired() } == .wait)
-        #expect(gathered { $0.keysSettled() } == .wait)
+        #expect(gathered { $0.verdictSettled() } == .wait)
         #expect(gathered { $0.upstreamFailed(.upstreamReset) } == .wait)
     }
 

@@ -89,8 +89,6 @@ final class PhaseAuthenticator: AssertionAuthenticator {
         asked.append("bearer " + String(decoding: bearer, as: UTF8.self))
         return verdict
     }
-
-    func whenKeysSettle(_ callback: @escaping () -> Void) {}
 }
 
 /// Keeps the facts of each event as text.

@@ -24,6 +24,7 @@ import Testing
             switch snapshot.verdict(on: bytes, at: clock.now()) {
             case .verified(let caller): "\(caller.principal.kind) \(caller.principal.name)"
             case .refused(let reason): reason.rawValue
+            case .barred: "barred"
             case .undecided: "undecided"
             }
         }

@@ -109,6 +109,12 @@ enum RunbookText {
         gatehouse explain --route coda --email ada@example.com
         ```
 
+        ### identity_refused
+        Groups and claims are fetched (`access.identity`), and the identity endpoint speaks against the caller's assertion: it answers 401 or 403 to it, because the
+        session behind it has ended or was revoked, or its answer has another `email` or `sub` than the assertion. What was known of the sign-in before is dropped, and
+        its streams end. The caller signs in anew. If everybody gets this, `access.identity.url` is not the endpoint of the issuer; the log's `the identity endpoint
+        speaks against an assertion` says which of the two it is. `on_failure: assertion` does not help here.
+
         ### bearer_unknown
         The break-glass credential does not exist, was mistyped, or was revoked.
 
@@ -124,7 +130,7 @@ enum RunbookText {
         ### principal_denied
         No entry of the route's `allow` names the caller; `gatehouse explain` lists the entries. An entry with `groups` or `claims` names only a caller whose
         assertion lists them (`access.groups` says where groups stand); `explain --group G --claim k=v` asks with some. Access leaves large claims out of an assertion, and
-        what is not there matches nothing. A caller whom the entries limit to some tools, prompts or
+        what is not there matches nothing: `access.identity` fetches them. A caller whom the entries limit to some tools, prompts or
         resources also gets this reason for a GET whose `Accept` does not name `text/event-stream`, and for a websocket, because grants cannot be applied to
         what follows. A break-glass credential gets it on a route that it was not issued for.
 
@@ -320,6 +326,12 @@ enum RunbookText {
         expired, as after a machine slept for days, triggers a fetch and waits for it; if that fails, the next such fetch comes a minute later. See
         [doctor-certs](#doctor-certs).
 
+        ### identity_unavailable
+        The route, or a deny list, asks for groups or claims that are fetched (`access.identity`), and they cannot be had: the identity endpoint is down, does not answer
+        in 5 s, answers another status than 200, over 512 KiB, a redirect or no strict JSON object; or too many are being fetched (8 at once, 256 wait, 4 of one
+        person). The same sign-in is asked about again after 5 s. Sign-ins whose last answer is not older than `access.identity.max_stale` go on. Callers who need no groups
+        are not concerned, unless `access.deny` lists groups. See [doctor-identity](#doctor-identity).
+
         ### token_unavailable
         A token that the route injects is not in the live store, or the store has been down for longer than `store_max_stale`. See
         [doctor-store](#doctor-store) and [doctor-token](#doctor-token).
@@ -372,6 +384,12 @@ enum RunbookText {
         ### doctor-certs
         The signing keys cannot be fetched, or the server that answers is not Access. Check the team's name, and whether DNS and firewall let Gatehouse out. The
         last keys that were fetched stay valid for `keys_max_stale`, also across a restart.
+
+        ### doctor-identity
+        The identity endpoint (`access.identity.url`, by default `ISSUER/cdn-cgi/access/get-identity`) cannot be asked, or what answers there is not Access. Check the
+        team's name, and whether DNS and firewall let Gatehouse out. `doctor` asks without an assertion, which Access answers with a 4xx. The running instance reports the
+        last failure for five minutes, or until an answer comes. Known sign-ins go on with their last answer for `access.identity.max_stale`; new ones get 503,
+        or with `on_failure: assertion` what their assertion says. The metric is `gatehouse_identity_fetches_total`, by result.
 
         ### doctor-clock
         The clock of this machine differs from the certs server's (by the `Date` of its answers, with every fetch of the keys) or from that of the audit's or the

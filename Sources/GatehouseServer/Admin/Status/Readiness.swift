@@ -57,6 +57,12 @@ struct Readiness: Sendable {
             // A refused file stops nothing: the old configuration goes on.
             Check(name: "configuration", isReady: true, detail: facts.reload.detail),
         ]
+        // Whose groups are not asked for is served, and so is whose identity is kept.
+        if let identities = facts.identities {
+            let kept = StatusWords.count(identities.status.kept, "sign-in")
+            let detail = identities.finding(at: now)?.detail ?? "of \(kept)"
+            checks.append(Check(name: "identities", isReady: true, detail: detail))
+        }
         // A clock that is wrong refuses some requests and takes others: a load balancer cannot know which.
         let clocks = facts.clockFindings
         if !clocks.isEmpty {
@@ -75,6 +81,7 @@ struct Readiness: Sendable {
     private static func check(of probe: Finding.Probe) -> String {
         switch probe {
         case .certs: "keys"
+        case .identity: "identities"
         case .store, .masterKey: "store"
         case .token, .renewal, .upstream: "routes"
         case .auditSink, .spool: "audit"

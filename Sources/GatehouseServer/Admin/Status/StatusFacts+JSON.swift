@@ -1,5 +1,6 @@
 internal import AccessIdentity
 internal import GatehouseAudit
+internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
@@ -26,6 +27,7 @@ extension StatusFacts {
             json.array("tokens") { tokens(&$0) }
             if !instance.renewals.isEmpty { json.array("renewals") { renewals(&$0) } }
             json.object("keys") { keys(&$0) }
+            if let identities = instance.identities { json.object("identities") { self.identities(identities, &$0) } }
             json.object("audit") { audit(&$0) }
             json.object("open") { open in
                 open.number("connections", openConnections)
@@ -124,6 +126,19 @@ extension StatusFacts {
         guard let failure = keys.lastFailure else { return }
         json.time("last_failure_at", Timestamp(seconds: failure.at))
         json.string("last_failure", failure.message)
+    }
+
+    private func identities(_ state: IdentityState, _ json: inout JSONText) {
+        json.string("url", state.settings.url.text)
+        json.number("kept", state.status.kept)
+        json.number("fetched", state.status.fetched)
+        json.number("failed", state.status.failed)
+        json.number("refused", state.status.refused)
+        json.number("overloaded", state.status.overloaded)
+        json.time("last_answer_at", state.status.lastSuccess.map { Timestamp(seconds: $0) })
+        guard let failure = state.status.lastFailure else { return }
+        json.time("last_failure_at", Timestamp(seconds: failure.at))
+        json.string("last_failure", "\(failure.failure)")
     }
 
     private func audit(_ json: inout JSONText) {

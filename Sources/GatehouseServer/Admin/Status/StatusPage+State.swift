@@ -175,6 +175,9 @@ extension StatusPage {
         if let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? 0 {
             term("last failure", failure.message, Timestamp(seconds: failure.at).rfc3339, &html)
         }
+        if let identities = facts.instance.identities {
+            term("identities", StatusWords.identities(identities, facts.now), nil, &html)
+        }
         html.markup("</dl></section>")
     }
 

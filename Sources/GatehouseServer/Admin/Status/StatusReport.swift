@@ -140,6 +140,9 @@ struct StatusReport {
         if let failure = keys.lastFailure, failure.at >= keys.fetchedAt ?? 0 {
             section.terms.append(("last failure", failure.message))
         }
+        if let identities = facts.instance.identities {
+            section.terms.append(("identities", StatusWords.identities(identities, facts.now)))
+        }
         return section
     }
 

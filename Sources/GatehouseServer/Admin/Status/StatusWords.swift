@@ -1,3 +1,5 @@
+internal import AccessIdentity
+internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
@@ -68,6 +70,14 @@ package enum StatusWords {
 
     static func until(_ time: Timestamp, _ now: Timestamp) -> String {
         time > now ? "in \(span(time - now))" : "has ended"
+    }
+
+    static func identities(_ state: IdentityState, _ now: Timestamp) -> String {
+        let status = state.status
+        var words = "of \(count(status.kept, "sign-in")) kept, from \(state.settings.url)"
+        if status.refused > 0 { words += ", \(count(status.refused)) refused" }
+        if let failure = state.failure(at: now.seconds) { words += "; \(failure)" }
+        return words
     }
 
     /// `1 key`, `2 keys`.
