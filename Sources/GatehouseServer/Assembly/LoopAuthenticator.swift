@@ -78,7 +78,8 @@ final class LoopAuthenticator: AssertionAuthenticator {
         let denied = verifier.policy.denied
         let keyIDs = verifier.keys.map { Set($0.keyIDs) }
         rules.changed { caller in
-            keyIDs?.contains(caller.keyID) ?? true && denied.list(naming: caller, caller.attributes.groups) == nil
+            guard keyIDs?.contains(caller.keyID) ?? true else { return false }
+            return denied.list(naming: caller, caller.attributes.groups) == nil
         }
     }
 
