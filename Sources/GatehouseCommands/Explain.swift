@@ -77,6 +77,13 @@ struct Explain: ParsableCommand {
             ?? resource.map { PolicyInquiry.Call(.resource, $0) }
         let inquiry = PolicyInquiry(configuration.access, found, principal, try attributes(), call)
         show(inquiry)
+        if let identity = configuration.access.identity, email != nil, group.isEmpty, claim.isEmpty,
+            found.asksAttributes || !configuration.access.deny.groups.isEmpty
+        {
+            Terminal.hint(
+                "the person's groups and claims are fetched from \(identity.url): name some by --group and --claim"
+            )
+        }
         // The answer says why.
         if inquiry.refusal != nil { throw CommandFailure(.failed, lines: []) }
     }
@@ -113,6 +120,7 @@ struct Explain: ParsableCommand {
                     + (inquiry.refusal.map { " (\($0.rawValue))" } ?? "")
             )
             for index in listed(inquiry) { Terminal.print("  \(index + 1). \(grant(index, inquiry))".visible) }
+            Terminal.print("guard: \(inquiry.route.guardWords)")
             return
         }
         var json = JSONText()
@@ -131,6 +139,7 @@ struct Explain: ParsableCommand {
             if case .someArguments = inquiry.ground { json.bool("depends_on_arguments", true) }
             if case .deniedArguments(_, let argument?) = inquiry.ground { json.string("argument", argument) }
             json.string("because", words(inquiry.ground))
+            json.object("guard") { inquiry.route.writeGuard(to: &$0) }
             json.array("grants") { list in
                 for index in listed(inquiry) {
                     list.object { entry in

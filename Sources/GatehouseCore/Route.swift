@@ -140,6 +140,11 @@ package final class Route: Sendable {
         self.publicDocument = publicDocument
     }
 
+    /// The guard of its answers, in words.
+    package var guardWords: String {
+        "\(reflection.rawValue), websockets \(takesWebSockets ? "pass" : "are refused")"
+    }
+
     /// Every token the injections name.
     package var tokens: Set<TokenName> { Set(injections.flatMap(\.value.tokens)) }
 }

@@ -19,6 +19,20 @@ struct GroupTests {
         """
     }
 
+    /// Assertions of many people, with all kinds of groups and claims, and answers of an identity endpoint about them.
+    static func minted(for gateway: Instance) async throws -> [JSON] {
+        let minting = try ChildProcess(
+            try #require(Tools.pythonAuthorization),
+            [Tools.script("mint.py"), gateway.issuer.key.id, TestIssuer.defaultIssuer, TestIssuer.defaultAudience],
+            environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
+        )
+        try minting.write(gateway.issuer.key.pem)
+        minting.closeInput()
+        let (exit, errors) = (await minting.exit(), await minting.errors.whole)
+        try #require(exit == .code(0), "\(errors)")
+        return try await minting.output.whole.split(separator: "\n").map { try JSON(parsing: String($0)) }
+    }
+
     @Test func `are read as the signer reads them, decide, and stand in the audit`() async throws {
         let upstream = try await LoopbackHTTP.start { request in
             .init(200, request.header("x-department") ?? "")
@@ -31,19 +45,9 @@ struct GroupTests {
             ) + Self.route("injected", upstream.url, #"    inject: { X-Department: "{claim:custom.department}" }"#),
             access: ["groups: { claim: custom.groups }", "deny: { groups: [suspended] }"]
         )
-        let minting = try ChildProcess(
-            try #require(Tools.pythonAuthorization),
-            [Tools.script("mint.py"), gateway.issuer.key.id, TestIssuer.defaultIssuer, TestIssuer.defaultAudience],
-            environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
-        )
-        try minting.write(gateway.issuer.key.pem)
-        minting.closeInput()
-        let (exit, errors) = (await minting.exit(), await minting.errors.whole)
-        try #require(exit == .code(0), "\(errors)")
         var statuses: [Int: Int] = [:]
         var allowed: (id: String, group: String)?
-        for line in await minting.output.whole.split(separator: "\n") {
-            let minted = try JSON(parsing: String(line))
+        for minted in try await Self.minted(for: gateway) {
             let assertion = try #require(minted["assertion"].text)
             let groups = minted["groups"].elements.compactMap(\.text)
             let group = groups.first { $0 == "engineering" || $0.hasPrefix("team-") }
@@ -51,12 +55,12 @@ struct GroupTests {
             let isSuspended = groups.contains("suspended")
             let answer = try await gateway.request("/grouped", assertion: assertion)
             let expected = isSuspended ? 401 : group != nil && isNear ? 200 : 403
-            #expect(answer.status == expected, "\(line)")
+            #expect(answer.status == expected, "\(minted)")
             statuses[expected, default: 0] += 1
             if expected == 200, let group, let id = answer.header("x-request-id") { allowed = (id, group) }
             guard !isSuspended else { continue }
             let injected = try await gateway.request("/injected", assertion: assertion)
-            #expect(injected.status == (minted["department"].text == nil ? 403 : 200), "\(line)")
+            #expect(injected.status == (minted["department"].text == nil ? 403 : 200), "\(minted)")
             if let department = minted["department"].text { #expect(injected.body.text == department) }
         }
         // A run in which one answer is missing tells little.

@@ -233,4 +233,84 @@ struct IdentityTests {
         _ = await doctor.exit()
         #expect(await doctor.output.whole.contains("the identity endpoint cannot be asked"))
     }
+
+    /// Lists and calls of the official SDKs' clients, limited by a group that stands nowhere but in the identity.
+    @Test(.needsTools) func `decide for the SDKs' clients`() async throws {
+        let identities = try await IdentityServer.start()
+        identities.tell(of: Self.person, .about(#""groups":[{"id":"1","name":"readers"}]"#))
+        let server = try await MCPServer.start(.two)
+        let gateway = try await Instance.start(
+            routes: """
+                  - name: tools
+                    host: "*"
+                    path: /tools
+                    audience: ["\(TestIssuer.defaultAudience)"]
+                    upstream: \(server.url)
+                    allow: [ { groups: [readers], tools: [echo] } ]
+
+                """,
+            access: [
+                "groups: { claim: custom.groups }", "identity: { fetch: true, url: \"\(identities.url)\" }",
+            ]
+        )
+        for (client, mode) in [(SDK.one, MCPClient.Mode.legacy), (.two, .legacy), (.two, .modern), (.two, .auto)] {
+            let assertion = gateway.assertion(of: Self.person, ["identity_nonce": #""\#(client)\#(mode)""#])
+            let steps = try await MCPClient.run(client, mode, url: "\(gateway.url)/tools", assertion: assertion)[
+                "steps"
+            ]
+            #expect(steps["tools"].elements.map(\.text) == ["echo"], "\(client) \(mode): \(steps)")
+            #expect(steps["echo"]["is_error"] == .bool(false), "\(client) \(mode)")
+            #expect(steps["delete_everything"]["error"]["code"].number == 4030, "\(client) \(mode)")
+            #expect(steps["parallel"].elements.count == 8, "\(client) \(mode)")
+        }
+        #expect(identities.asked.count == 4)
+    }
+
+    /// Answers of all kinds, and what another library reads of each.
+    @Test(.needsAuthlib) func `are read as another reader reads them`() async throws {
+        let identities = try await IdentityServer.start()
+        let gateway = try await Instance.start(
+            routes: """
+                  - name: grouped
+                    host: "*"
+                    path: /grouped
+                    audience: ["\(TestIssuer.defaultAudience)"]
+                    upstream: \(identities.upstream)
+                    protocol: http
+                    allow: [ { groups: [engineering, "team-*"], claims: { country: [DE, AT] } } ]
+
+                """,
+            access: [
+                "groups: { claim: custom.groups }", "deny: { groups: [suspended] }",
+                "identity: { fetch: true, url: \"\(identities.url)\" }",
+            ]
+        )
+        var statuses: [Int: Int] = [:]
+        for (index, minted) in try await GroupTests.minted(for: gateway).enumerated() {
+            identities.tell(
+                of: "person\(index)@elsewhere.example",
+                .answer(200, try #require(minted["identity"].text))
+            )
+            func texts(_ name: String) -> [String] { minted[name].elements.compactMap(\.text) }
+            let groups = texts(minted["identity_groups"] == .null ? "groups" : "identity_groups")
+            let country = texts(minted["identity_country"] == .null ? "country" : "identity_country")
+            let isIn = groups.contains { $0 == "engineering" || $0.hasPrefix("team-") }
+            let isNear = country.contains { ["DE", "AT"].contains($0) }
+            let expected =
+                if texts("groups").contains("suspended") {
+                    401
+                } else {
+                    switch minted["about"].text {
+                    case nil: 503
+                    case "other": 401
+                    case _: groups.contains("suspended") ? 401 : isIn && isNear ? 200 : 403
+                    }
+                }
+            let assertion = try #require(minted["assertion"].text)
+            #expect(try await status(gateway, "/grouped", assertion) == expected, "\(minted)")
+            statuses[expected, default: 0] += 1
+        }
+        // A run in which one answer is missing tells little.
+        #expect(Set(statuses.keys) == [200, 401, 403, 503], "\(statuses)")
+    }
 }

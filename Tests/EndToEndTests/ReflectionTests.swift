@@ -80,8 +80,28 @@ extension OneAtATime {
                 }
                 #expect(answers[form]["is_error"] == .bool(false))
             }
-            let metrics = try await gateway.command("status", "--json")
-            #expect(!metrics.contains(Self.token))
+            let status = try await gateway.command("status", "--json")
+            #expect(!status.contains(Self.token))
+            let guards = try JSON(parsing: status)["routes"].elements.map(\.["guard"])
+            #expect(guards.map(\.["reflection"].text) == ["redact", "redact"])
+            #expect(guards.map(\.["websockets"].text) == ["refuse", "pass"])
+            // The rows say which call it was.
+            var rows: [JSON] = []
+            try await gateway.eventually {
+                let text = try await gateway.command(
+                    "audit",
+                    "query",
+                    "--reason",
+                    "secret_reflected",
+                    "--route",
+                    "tools",
+                    "--json"
+                )
+                rows = try JSON(parsing: text).elements
+                return rows.count >= Self.forms.count
+            }
+            #expect(Set(rows.map(\.["target"].text)) == ["fields"] && rows.count == Self.forms.count)
+            #expect(rows.allSatisfy { $0["rpc_method"].text == "tools/call" && $0["decision"].text == "allow" })
             #expect(!(gateway.process.output.text + gateway.process.errors.text).contains(Self.token))
             withExtendedLifetime(server) {}
         }
@@ -108,6 +128,7 @@ extension OneAtATime {
             let id = try #require(answer.headers.first { $0.name.lowercased() == "x-request-id" }?.value)
             let rows = try await gateway.auditRows(of: id, count: 2)
             #expect(rows.contains { $0["reason"].text == "secret_reflected" })
+            #expect(rows.contains { $0["kind"].text == "decision" && $0["path"].text == "/pages/page" })
             withExtendedLifetime(server) {}
         }
 

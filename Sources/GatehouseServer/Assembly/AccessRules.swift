@@ -16,7 +16,7 @@ struct AccessRules: Sendable {
     /// How identities are fetched. Two of the same source are the same rules.
     struct Identities: Sendable {
         let source: IdentitySource
-        let onFailure: IdentitySettings.OnFailure
+        let settings: IdentitySettings
 
         /// Whether a request needs its caller's identity: a deny list of groups holds everywhere.
         func isNeeded(on route: Route, _ policy: AccessPolicy) -> Bool {
@@ -24,9 +24,15 @@ struct AccessRules: Sendable {
         }
     }
 
-    /// Whether groups and claims come from the same places: otherwise nothing says whether the lists name those who were let in before.
+    /// Whether groups come from the same place: otherwise nothing says whether the lists name those who were let in before.
+    func readsGroups(as other: AccessRules) -> Bool {
+        policy.wanted.groups == other.policy.wanted.groups
+            && identities?.settings.url == other.identities?.settings.url
+    }
+
+    /// Whether callers have the same attributes.
     func hasSameAttributes(as other: AccessRules) -> Bool {
         policy.wanted == other.policy.wanted && identities?.source === other.identities?.source
-            && identities?.onFailure == other.identities?.onFailure
+            && identities?.settings == other.identities?.settings
     }
 }

@@ -36,7 +36,7 @@ final class LiveIdentities: Sendable {
         }
         return AccessRules(
             policy: AccessAssembly.policy(configuration, issuer: issuer),
-            identities: AccessRules.Identities(source: source, onFailure: settings.onFailure)
+            identities: AccessRules.Identities(source: source, settings: settings)
         )
     }
 

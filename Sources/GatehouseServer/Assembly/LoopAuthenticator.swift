@@ -64,12 +64,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
         accessRules = new
         verifier = Self.verifier(new, keys: verifier.keys, rules, eventLoop)
         // Groups were read from another place, or not at all: nothing says whether the lists name those callers now.
-        let groups = (new.policy.wanted.groups, old.policy.wanted.groups)
-        if new.policy.issuer != old.policy.issuer || groups.0 != groups.1
-            || new.identities?.source !== old.identities?.source
-        {
-            rules.changedForAll()
-        }
+        if new.policy.issuer != old.policy.issuer || !new.readsGroups(as: old) { rules.changedForAll() }
         tellRules()
     }
 
@@ -148,7 +143,7 @@ extension LoopAuthenticator {
         case .failed(let failure) where failure.isRefusal: return .barred(caller, .identityRefused)
         case .failed:
             // Without groups nothing says whether a deny list names the caller.
-            let goesOn = identities.onFailure == .assertion && verifier.policy.denied.groups.isEmpty
+            let goesOn = identities.settings.onFailure == .assertion && verifier.policy.denied.groups.isEmpty
             return goesOn ? .verified(caller) : .barred(caller, .identityUnavailable)
         case .unknown:
             guard let wait = standing.wait else { preconditionFailure("what is not known is asked for") }

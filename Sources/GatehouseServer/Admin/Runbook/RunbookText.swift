@@ -155,6 +155,7 @@ enum RunbookText {
         $ gatehouse explain --route coda --email ada@example.com --tool delete_doc
         deny: allow entry 1 names the principal and does not cover the target (tool_denied)
           1. { users: [*@example.com], tools: [list_*] }
+        guard: redact, websockets are refused
         ```
 
         ### prompt_denied
@@ -175,6 +176,7 @@ enum RunbookText {
         $ gatehouse explain --route coda --service-token rows.access --tool create_row --arguments '{"docId":"XyZ"}'
         deny: allow entry 2 covers the tool, and not this call's argument docId (arguments_denied)
           2. { service_tokens: [rows.access], tools: [{ name: create_row, arguments: { docId: [AbC*] } }] }
+        guard: redact, websockets are refused
         ```
 
         An argument that is missing, null, empty or of another type than the rule is denied, and so is one that readers could take for different ones: a name that
@@ -290,7 +292,8 @@ enum RunbookText {
         ### secret_reflected
         The upstream gave back a token that Gatehouse injects: it echoes header fields, shows them on an error page, or has a tool that tells them. No caller received
         it: `guard: { reflection: redact }` put `[redacted]***` of its length in its place, and the status is the upstream's; `block` answered 502, or cut an answer that had
-        begun. The row's target says which call it was.
+        begun. The row's target says which call it was; on a route of `protocol: http` its path does. The rows of a batch all have this reason, because its messages
+        have one answer.
 
         ```sh
         gatehouse audit query --reason secret_reflected --route coda

@@ -1,7 +1,7 @@
 internal import AccessIdentity
 internal import GatehouseAudit
 internal import GatehouseConfig
-internal import GatehouseCore
+package import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
 
@@ -68,6 +68,7 @@ extension StatusFacts {
         json.string("host", "\(route.host)")
         json.string("path", route.path.text)
         json.string("upstream", route.upstream.authority)
+        json.object("guard") { route.writeGuard(to: &$0) }
         if let isGood = health.isGood { json.bool("healthy", isGood) }
         json.time("last_success_at", health.lastAnswer)
         if let failure = health.lastFailure {
@@ -149,6 +150,14 @@ extension StatusFacts {
         json.number("spool_bytes", audit.depthBytes)
         json.number("lag_seconds", audit.lag.microseconds / 1_000_000)
         if let trouble = audit.writerTrouble ?? audit.sinkTrouble { json.string("trouble", "\(trouble)") }
+    }
+}
+
+extension Route {
+    /// Writes the members of its guard into an open object.
+    package func writeGuard(to json: inout JSONText) {
+        json.string("reflection", reflection.rawValue)
+        json.string("websockets", takesWebSockets ? "pass" : "refuse")
     }
 }
 

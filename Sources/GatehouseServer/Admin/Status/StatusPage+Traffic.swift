@@ -57,6 +57,7 @@ extension StatusPage {
                 }
                 row.element("td", label: "upstream") { cell in
                     cell.element("code", route.upstream.isLocalSocket ? route.upstream.place : route.upstream.authority)
+                    cell.element("small", "guard: \(route.guardWords)")
                 }
                 row.element("td", label: "health") { health(route, condition, &$0) }
                 row.element("td", latency(facts.traffic.added[route.name]), label: "added p50 / p99")

@@ -81,7 +81,7 @@ struct StatusReport {
 
     private static func routes(_ facts: StatusFacts) -> Section {
         var section = Section(title: "Routes")
-        section.columns = ["route", "at", "upstream", "state", "last success", "last failure"]
+        section.columns = ["route", "at", "upstream", "guard", "state", "last success", "last failure"]
         section.rows = facts.routes.map { route in
             let health = facts.traffic.health[route.name] ?? RouteHealth()
             let missing = facts.missingTokens(of: route)
@@ -91,7 +91,7 @@ struct StatusReport {
                 : "FAIL, no token \(missing.joined(separator: ", "))"
             let failure = health.lastFailure.map { "\(moment($0.at, facts.now)): \($0.reason.rawValue)" }
             return [
-                route.name.text, "\(route.host)\(route.path.text)", route.upstream.authority, state,
+                route.name.text, "\(route.host)\(route.path.text)", route.upstream.authority, route.guardWords, state,
                 health.lastAnswer.map { moment($0, facts.now) } ?? "–", failure ?? "–",
             ]
         }
