@@ -81,7 +81,7 @@ let package = Package(
         module("AccessIdentity", ["GatehouseCore", crypto, cryptoExtras]),
         module(
             "GatehouseTokens",
-            ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", crypto, cryptoExtras]
+            ["GatehouseCore", "SQLiteClient", "PostgresClient", "CurlClient", "CLinux", crypto, cryptoExtras]
         ),
         module(
             "GatehouseAudit",

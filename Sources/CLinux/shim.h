@@ -53,6 +53,22 @@ static inline int gatehouse_socketpair(int pair[2]) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair);
 }
 
+#include <fcntl.h>
+#include <spawn.h>
+
+// Both declared for _GNU_SOURCE only.
+
+/// A pipe that is closed on exec: its reading end, its writing end; 0, or -1 with errno.
+static inline int gatehouse_pipe(int ends[2]) {
+    extern int pipe2(int *, int);
+    return pipe2(ends, O_CLOEXEC);
+}
+/// Has a program that is started get no descriptor from this one on.
+static inline int gatehouse_close_from(posix_spawn_file_actions_t *actions, int first) {
+    extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 #include <linux/filter.h>
 
 // Has the kernel give new connections to the second socket of those that share a listener's port (socket(7),

@@ -8,21 +8,25 @@ import Testing
 
 /// A kind of store, as the contract looks at it.
 enum ContractedStore: String, Sendable, CaseIterable, CustomTestStringConvertible {
-    case environment, sqlite, postgres, infisical
+    case environment, file, exec, sqlite, postgres, infisical
 
     /// PostgreSQL runs only where `deploy/test.sh` started one.
     static let all = allCases.filter { $0 != .postgres || PostgresStoreFixture.server != nil }
-    static let writing = all.filter { $0 != .environment }
+    static let writing = all.filter { !$0.isAskedByName }
     /// Gatehouse's own databases, which keep versions and events as it writes them.
     static let sealed = all.filter { $0 == .sqlite || $0 == .postgres }
-    /// The environment of a process cannot be out of reach.
+    /// The environment of a process cannot be out of reach; what files and programs do then is in their suites.
     static let reachable = writing
+
+    var isAskedByName: Bool { [.environment, .file, .exec].contains(self) }
 
     var testDescription: String { rawValue }
 
     func fixture() async throws -> any ContractFixture {
         switch self {
         case .environment: EnvironmentContract()
+        case .file: FileContract(folder: try StoreFixture(), isByProgram: false)
+        case .exec: FileContract(folder: try StoreFixture(), isByProgram: true)
         case .sqlite: SQLiteContract(files: try StoreFixture())
         case .postgres: PostgresContract(database: try await PostgresStoreFixture())
         case .infisical: try await InfisicalContract()
@@ -68,6 +72,25 @@ private final class EnvironmentContract: ContractFixture {
     func comeBack() async throws { throw Unexpected() }
 
     struct Unexpected: Error {}
+}
+
+/// Files of a folder, which a program may print.
+private struct FileContract: ContractFixture {
+    let folder: StoreFixture
+    let isByProgram: Bool
+
+    func store() throws -> any TokenStore {
+        let names: [TokenName] = [.coda, .other]
+        guard isByProgram else { return FileTokenStore(names: Set(names), folder: folder.directory) }
+        let command = TokenCommand(words: ["cat", folder.directory + "/{token}"])
+        return CommandTokenStore(names: Set(names), command: command, cache: .zero)
+    }
+    func put(_ name: TokenName, _ value: String) async throws {
+        try Data(value.utf8).write(to: URL(fileURLWithPath: folder.directory + "/\(name)"), options: .atomic)
+    }
+    func spoil(_ name: TokenName) async throws { try await put(name, "spoiled\r\nX-Evil: 1") }
+    func goDown() async throws { throw EnvironmentContract.Unexpected() }
+    func comeBack() async throws { throw EnvironmentContract.Unexpected() }
 }
 
 private struct SQLiteContract: ContractFixture {

@@ -14,6 +14,30 @@ enum StoreFields {
         .fallback([]),
         "Variables by token name; by default token `coda` is `$CODA_API_TOKEN`."
     )
+    static let files = Field(
+        "path",
+        Shape<String>.absolutePath,
+        .required,
+        "The folder: the token `coda` is its file `coda`."
+    )
+    static let command = Field(
+        "command",
+        Shape<[String]>.list(of: .text(wanted: "a word"), minimum: 1, wanted: "a list of words"),
+        .required,
+        "The program and its arguments, one word each; `{token}` stands for the token's name. No shell reads it. It has 10 s, and what it prints is the token."
+    )
+    static let programVariables = Field(
+        "environment",
+        Shape<[String]>.list(of: .variableName, wanted: "a list of variables"),
+        .fallback([]),
+        "Variables that the program gets beside `PATH`, `HOME` and `LANG`."
+    )
+    static let cache = Field(
+        "cache",
+        .duration(CommandStoreSettings.cacheRange),
+        .fallback(CommandStoreSettings.defaultCache),
+        "How long a value is served before the program is run again."
+    )
     static let databasePath = Field("path", Shape<String>.absolutePath, .required, "The database file.")
     static let masterKeys = Field(
         "master_keys",
@@ -74,6 +98,21 @@ enum StoreFields {
                     let pairs = entries.map { ($0.key, $0.value) }
                     return .environment(EnvironmentStoreSettings(variables: Dictionary(pairs) { first, _ in first }))
                 }
+            },
+            Variant(StoreSettings.Kind.file, "Files of a folder, as Docker and Kubernetes mount secrets.", [files.form])
+            { keys, _ in
+                keys.read(files).map { .file(path: $0) }
+            },
+            Variant(
+                StoreSettings.Kind.exec,
+                "A program that prints a token, such as a password manager's.",
+                [command.form, programVariables.form, cache.form]
+            ) { keys, _ in
+                let command = keys.read(command)
+                let variables = keys.read(programVariables)
+                let cache = keys.read(cache)
+                guard let command, let variables, let cache else { return nil }
+                return .exec(CommandStoreSettings(command: command, variables: variables, cache: cache))
             },
             Variant(StoreSettings.Kind.sqlite, "An encrypted file.", [databasePath.form, masterKeys.form]) { keys, _ in
                 let path = keys.read(databasePath)

@@ -6,10 +6,13 @@ package enum StoreSettings: Equatable, Sendable {
     case sqlite(path: String, masterKeys: MasterKeys)
     case postgres(url: PostgresURL, masterKeys: MasterKeys)
     case infisical(InfisicalStoreSettings)
+    /// A folder of files.
+    case file(path: String)
+    case exec(CommandStoreSettings)
 
     /// The values of `kind`.
     package enum Kind: String, Sendable, CaseIterable {
-        case env, sqlite, postgres, infisical
+        case env, file, exec, sqlite, postgres, infisical
     }
 
     package var kind: Kind {
@@ -18,6 +21,8 @@ package enum StoreSettings: Equatable, Sendable {
         case .sqlite: .sqlite
         case .postgres: .postgres
         case .infisical: .infisical
+        case .file: .file
+        case .exec: .exec
         }
     }
 
@@ -25,7 +30,24 @@ package enum StoreSettings: Equatable, Sendable {
     package var masterKeys: MasterKeys? {
         switch self {
         case .sqlite(_, let keys), .postgres(_, let keys): keys
-        case .environment, .infisical: nil
+        case .environment, .infisical, .file, .exec: nil
+        }
+    }
+
+    /// The places of what opens the store.
+    package var secrets: [SecretSource] {
+        switch self {
+        case .sqlite(_, let keys), .postgres(_, let keys): keys.all
+        case .infisical(let infisical): [infisical.clientID, infisical.clientSecret]
+        case .environment, .file, .exec: []
+        }
+    }
+
+    /// Whether the store cannot be listed: it is asked for the names that routes use.
+    package var isAskedByName: Bool {
+        switch self {
+        case .environment, .file, .exec: true
+        case .sqlite, .postgres, .infisical: false
         }
     }
 }
@@ -62,6 +84,19 @@ package struct EnvironmentStoreSettings: Hashable, Sendable {
         }
         return String(decoding: upper, as: UTF8.self) + "_API_TOKEN"
     }
+}
+
+/// A program that prints tokens.
+package struct CommandStoreSettings: Hashable, Sendable {
+    package static let cacheRange: ClosedRange<Duration> = .zero ... .seconds(86_400)
+    package static let defaultCache: Duration = .seconds(300)
+
+    /// The program and its arguments; not empty.
+    package let command: [String]
+    /// Names of variables that the program gets beside those that every program gets.
+    package let variables: [String]
+    /// How long a value is served before the program is run again.
+    package let cache: Duration
 }
 
 package struct InfisicalStoreSettings: Hashable, Sendable {

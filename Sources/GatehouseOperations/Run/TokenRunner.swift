@@ -127,13 +127,7 @@ package struct TokenRunner: Sendable {
 extension StoreSettings {
     /// Variables that hold what opens the store.
     var secretVariables: [String] {
-        let sources: [SecretSource] =
-            switch self {
-            case .environment: []
-            case .sqlite(_, let keys), .postgres(_, let keys): keys.all
-            case .infisical(let settings): [settings.clientID, settings.clientSecret]
-            }
-        return sources.compactMap(\.variable)
+        secrets.compactMap(\.variable)
     }
 }
 

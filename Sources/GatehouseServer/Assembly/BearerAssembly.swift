@@ -12,7 +12,7 @@ package enum BearerAssembly {
     package static func path(_ configuration: Configuration) -> String {
         switch configuration.store.settings {
         case .sqlite(let path, _): path
-        case .environment, .postgres, .infisical: configuration.audit.spool + "/" + fileName
+        case .environment, .file, .exec, .postgres, .infisical: configuration.audit.spool + "/" + fileName
         }
     }
 

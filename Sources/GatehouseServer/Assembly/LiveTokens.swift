@@ -20,10 +20,10 @@ final class LiveTokens: Sendable {
         /// Names of the tokens that renew themselves, whose values in this store are what they begin with.
         let renewed: Set<TokenName>
 
-        /// The environment cannot be listed: its store knows the names that it was made for.
+        /// A store that cannot be listed knows the names that it was made for.
         func fits(_ configuration: Configuration) -> Bool {
             var knowsNames = true
-            if case .environment = settings { knowsNames = configuration.tokenNames.isSubset(of: names) }
+            if settings.isAskedByName { knowsNames = configuration.tokenNames.isSubset(of: names) }
             return configuration.store.name == name && configuration.store.settings == settings && knowsNames
                 && Set(configuration.renewedTokens.keys) == renewed
                 && configuration.storeRefresh == refresh && configuration.storeMaxStale == maxStale

@@ -14,6 +14,10 @@ package enum StoreAssembly {
         switch settings {
         case .environment(let environment):
             return try EnvironmentTokenStore(names: names, variables: environment.variables)
+        case .file(let path): return FileTokenStore(names: Set(names), folder: path)
+        case .exec(let exec):
+            let command = TokenCommand(words: exec.command, variables: exec.variables)
+            return CommandTokenStore(names: Set(names), command: command, cache: exec.cache)
         case .sqlite(let path, let masterKeys):
             let keyring = try MasterKeyring(sources: masterKeys.all)
             return SealedTokenStore.sqlite(path: path, keyring: keyring, isUntouched: isUntouched)

@@ -129,14 +129,7 @@ extension Finding {
 extension Configuration {
     /// Files that secrets of the stores and of renewals are read from.
     package var secretFiles: [String] {
-        let ofStores = stores.flatMap { store -> [SecretSource] in
-            switch store.settings {
-            case .sqlite(_, let keys), .postgres(_, let keys): keys.all
-            case .infisical(let infisical): [infisical.clientID, infisical.clientSecret]
-            case .environment: []
-            }
-        }
-        return (ofStores + tokens.values.flatMap(\.secrets)).compactMap {
+        (stores.flatMap(\.settings.secrets) + tokens.values.flatMap(\.secrets)).compactMap {
             if case .file(let path) = $0 { path } else { nil }
         }
     }

@@ -25,7 +25,7 @@ package actor BearerStore {
     package nonisolated let path: String
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-    private nonisolated let executor = DatabaseExecutor(label: "gatehouse.bearers")
+    private nonisolated let executor = BlockingExecutor(label: "gatehouse.bearers")
 
     /// Called whenever rows are judged: a key may end while the process runs.
     private let currentKeys: @Sendable () -> PurposeKeys

@@ -25,7 +25,7 @@ actor SQLiteTokenDatabase: TokenDatabase {
     private let busyTimeout: Duration
     /// Whether it is only looked at: no file is made, and no table brought up to date.
     private let isUntouched: Bool
-    private let executor = DatabaseExecutor(label: "gatehouse.tokens")
+    private let executor = BlockingExecutor(label: "gatehouse.tokens")
     private var connection: SQLiteConnection?
     /// Whether there was a file once: one that is missing after that was taken away, and another in its place would have no tokens.
     private var wasOpen = false

@@ -16,13 +16,19 @@ enum GuardFixture {
     }
 
     /// The output for an answer that comes in these parts.
-    static func output(_ patterns: SecretPatterns, _ parts: [[UInt8]]) -> [UInt8] {
+    ///
+    /// - Parameter redacted: the text in place of a secret of so many bytes.
+    static func output(
+        _ patterns: SecretPatterns,
+        _ parts: [[UInt8]],
+        redacted: (Int) -> String = redacted
+    ) -> [UInt8] {
         var scan = ReflectionScan(patterns)
         var output: [UInt8] = []
         for part in parts {
-            part.withUnsafeBytes { bytes in scan.pass(bytes) { put($0, of: part, into: &output) } }
+            part.withUnsafeBytes { bytes in scan.pass(bytes) { put($0, of: part, into: &output, redacted) } }
         }
-        scan.finish { put($0, of: [], into: &output) }
+        scan.finish { put($0, of: [], into: &output, redacted) }
         return output
     }
 
@@ -38,7 +44,12 @@ enum GuardFixture {
     /// What is left beside such texts, of secrets of ten bytes and more.
     static func withoutRedactions(_ output: String) -> String { output.replacing(#/\[redacted\]\**/#, with: "") }
 
-    static func put(_ piece: ReflectionScan.Piece, of part: [UInt8], into output: inout [UInt8]) {
+    static func put(
+        _ piece: ReflectionScan.Piece,
+        of part: [UInt8],
+        into output: inout [UInt8],
+        _ redacted: (Int) -> String = redacted
+    ) {
         switch piece {
         case .passed(let range): output += part[range]
         case .held(let bytes): output += bytes

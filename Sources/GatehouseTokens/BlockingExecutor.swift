@@ -1,8 +1,8 @@
 internal import Dispatch
 
-/// Runs an actor on a thread of its own queue: a database call may wait for a disk or a lock, and a thread of Swift's
+/// Runs an actor on a thread of its own queue: a database call may wait for a disk or a lock, a program for a server, and a thread of Swift's
 /// cooperative pool must not.
-final class DatabaseExecutor: SerialExecutor {
+final class BlockingExecutor: SerialExecutor {
     private let queue: DispatchQueue
 
     init(label: String) { queue = DispatchQueue(label: label) }
