@@ -44,6 +44,8 @@ package final class Route: Sendable {
     package let autoRevert: Bool
     /// The treatment of an answer that gives an injected secret back.
     package let reflection: Reflection
+    /// Nil where tools are used as the upstream lists them.
+    package let pin: ToolPinning?
     /// Whether an upgrade to a websocket passes.
     package let takesWebSockets: Bool
     /// The one document of the route that everybody may read.
@@ -108,6 +110,7 @@ package final class Route: Sendable {
         autoRevert: Bool = false,
         reflection: Reflection = .off,
         takesWebSockets: Bool = true,
+        pin: ToolPinning? = nil,
         publicDocument: PublicDocument? = nil
     ) {
         self.name = name
@@ -119,7 +122,7 @@ package final class Route: Sendable {
         self.injections = injections
         forwardsAssertion = injections.contains(where: \.value.forwardsAssertion)
         self.strip = strip
-        self.policy = policy
+        self.policy = Policy(grants: policy.grants, pinsTools: pin != nil)
         self.credentials = credentials
         self.limits = limits
         self.timeouts = timeouts
@@ -132,6 +135,7 @@ package final class Route: Sendable {
         self.autoRevert = autoRevert
         self.reflection = reflection
         self.takesWebSockets = takesWebSockets
+        self.pin = pin
         self.publicDocument = publicDocument
     }
 

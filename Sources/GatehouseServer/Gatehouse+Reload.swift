@@ -99,6 +99,8 @@ extension Gatehouse {
         let renewed = try await renewals.stage(new)
         let store = try await tokens.stage(new)
         let page = try connectPage.stage(new)
+        let pins = try await pins.stage(new)
+        self.pins.commit(pins)
         func publish(_ stored: TokenSnapshot?) {
             guard let renewed else { return live.publish(new, authorities, policy, stored) }
             renewals.commit(renewed) { live.publish(new, authorities, policy, stored, renewed: ($0, $1)) }

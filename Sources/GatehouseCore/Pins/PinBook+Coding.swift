@@ -14,8 +14,8 @@
 /// Digests are 32 bytes, times eight: microseconds since 1970.
 extension PinBook {
     private static let format: UInt8 = 1
-    /// Bytes of a book; one that grows beyond it is not kept.
-    package static let maximumLength = 16 << 20
+    /// Bytes of the longest book: its definitions, and for each tool its name, three digests, two authors and their lengths.
+    package static let maximumLength = maximumBytes + maximumTools * 2048
 
     package var encoded: [UInt8] {
         var writer = Writer()

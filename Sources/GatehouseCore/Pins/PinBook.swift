@@ -3,6 +3,8 @@
 package struct PinBook: Sendable, Equatable {
     /// Tools of a route; further ones are not kept, and so not approved.
     package static let maximumTools = 1000
+    /// Bytes of the definitions that are kept. Of one that goes beyond them the digest alone is kept: it counts all the same, and cannot be shown.
+    package static let maximumBytes = 4 << 20
 
     package struct Approval: Sendable, Equatable {
         package let digest: ToolDigest
@@ -64,6 +66,8 @@ package struct PinBook: Sendable, Equatable {
         package let tool: ToolName
         package let state: State
         package let digest: ToolDigest
+        /// Whether the tool was never seen before.
+        package var isFirst = false
     }
 
     // MARK: - Seeing
@@ -93,20 +97,29 @@ package struct PinBook: Sendable, Equatable {
         guard var pin = pins[tool.name] else {
             guard !isFull else { return nil }
             var pin = Pin()
+            let canonical = kept(tool)
             if mode == .firstUse {
-                pin.approved = Approval(digest: tool.digest, canonical: tool.canonical, by: Self.firstUse, at: now)
+                pin.approved = Approval(digest: tool.digest, canonical: canonical, by: Self.firstUse, at: now)
             } else {
-                pin.waiting = Waiting(digest: tool.digest, canonical: tool.canonical, since: now)
+                pin.waiting = Waiting(digest: tool.digest, canonical: canonical, since: now)
             }
             pins[tool.name] = pin
-            return Change(tool: tool.name, state: pin.state, digest: tool.digest)
+            return Change(tool: tool.name, state: pin.state, digest: tool.digest, isFirst: true)
         }
         guard pin.seen != tool.digest else { return nil }
+        pins[tool.name]?.waiting = nil
         pin.waiting =
             pin.approved?.digest == tool.digest
-            ? nil : Waiting(digest: tool.digest, canonical: tool.canonical, since: now)
+            ? nil : Waiting(digest: tool.digest, canonical: kept(tool), since: now)
         pins[tool.name] = pin
         return Change(tool: tool.name, state: pin.state, digest: tool.digest)
+    }
+
+    private func kept(_ tool: ToolDefinition) -> [UInt8] {
+        let count = pins.values.reduce(0) {
+            $0 + ($1.approved?.canonical.count ?? 0) + ($1.waiting?.canonical.count ?? 0)
+        }
+        return count + tool.canonical.count <= Self.maximumBytes ? tool.canonical : []
     }
 
     /// The author of what nobody approved but the first list.

@@ -13,7 +13,7 @@ package final class RoutePins: Sendable {
     private let approvesFirst: Bool
 
     /// Pins of which nothing is known: nothing is approved.
-    package static let none = RoutePins()
+    package static let empty = RoutePins()
 
     private init() { (entries, approvesFirst) = ([], false) }
 

@@ -31,6 +31,7 @@ package struct Finding: Hashable, Sendable {
         case store
         case token
         case renewal
+        case pins
         case credential
         case auditSink = "audit-sink"
         case spool

@@ -117,8 +117,8 @@ import Testing
         #expect(book.pins.count == PinBook.maximumTools && !Self.allows(book, "more", .firstUse))
         #expect(!RoutePins(book, .firstUse).shows(Self.tool("more", 1)))
         var seen = SeenTools()
-        let noted = tools.filter { seen.note($0, among: .none) }
-        let hasRoom = seen.note(Self.tool("more", 1), among: .none)
+        let noted = tools.filter { seen.note($0, among: .empty) }
+        let hasRoom = seen.note(Self.tool("more", 1), among: .empty)
         #expect(noted.count == PinBook.maximumTools && !hasRoom)
     }
 
