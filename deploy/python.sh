@@ -22,7 +22,7 @@ python_environment() {
 python_environments() {
   python_environment mcp-1.30.0 mcp==1.30.0 uvicorn mcp-proxy==0.13.0 fastapi-mcp==0.4.0
   export GATEHOUSE_TEST_PYTHON_1=$python
-  python_environment mcp-2.3.0 mcp==2.3.0 uvicorn fastmcp==4.2.3 mcp-coda==0.12.3
+  python_environment mcp-2.3.0 mcp==2.3.0 uvicorn fastmcp==4.2.3 mcp-coda==0.12.3 rfc8785==0.1.4
   export GATEHOUSE_TEST_PYTHON_2=$python
   python_environment fastmcp-tasks-4.1.4 'fastmcp[tasks]==4.1.4' uvicorn
   export GATEHOUSE_TEST_PYTHON_TASKS=$python

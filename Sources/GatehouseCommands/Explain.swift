@@ -2,8 +2,9 @@ internal import ArgumentParser
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseServer
+internal import GatehouseTokens
 
-struct Explain: ParsableCommand {
+struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say whether a principal may use a route or make a call, and which grant decides.",
         discussion: """
@@ -65,7 +66,7 @@ struct Explain: ParsableCommand {
         guard arguments == nil || tool != nil else { throw ValidationError("--arguments goes with --tool") }
     }
 
-    func run() throws {
+    func run() async throws {
         if let replay { return try judge(since: replay) }
         let configuration = try file.load(needing: [.access, .routes])
         let found = try configuration.route(named: route ?? "")
@@ -76,7 +77,8 @@ struct Explain: ParsableCommand {
             try tool.map { try toolCall($0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
             ?? resource.map { PolicyInquiry.Call(.resource, $0) }
         let inquiry = PolicyInquiry(configuration.access, found, principal, try attributes(), call)
-        show(inquiry)
+        let pin = inquiry.refusal == nil ? try await pinned(inquiry) : nil
+        show(inquiry, pin)
         if let identity = configuration.access.identity, email != nil, group.isEmpty, claim.isEmpty,
             found.asksAttributes || !configuration.access.deny.groups.isEmpty
         {
@@ -85,7 +87,33 @@ struct Explain: ParsableCommand {
             )
         }
         // The answer says why.
-        if inquiry.refusal != nil { throw CommandFailure(.failed, lines: []) }
+        if inquiry.refusal ?? pin?.refusal != nil { throw CommandFailure(.failed, lines: []) }
+    }
+
+    /// What has become of the tool on a route that pins its tools; nil where no pin is asked.
+    private func pinned(_ inquiry: PolicyInquiry) async throws -> PinnedTool? {
+        guard let call = inquiry.call, call.kind == .tool, inquiry.route.pin != nil else { return nil }
+        let configuration = try file.load(needing: [.routes, .stores])
+        let book = try await Pins.store(configuration, isUntouched: true).pins(of: inquiry.route.name)?.book
+        return PinnedTool(pin: ToolName(call.target).flatMap { book?.pins[$0] })
+    }
+
+    /// A tool as its pin has it.
+    private struct PinnedTool {
+        /// Nil for one that was never seen.
+        let pin: PinBook.Pin?
+
+        var refusal: Reason? { pin?.state == .approved ? nil : .toolUnapproved }
+
+        var words: String {
+            switch pin?.state {
+            case .approved: "the tool is as \(pin?.approved?.by ?? "") approved it"
+            case .changed: "the upstream lists the tool in another way than was approved"
+            case .new: "the tool waits for its approval"
+            case .rejected: "the tool was rejected as the upstream lists it"
+            case nil: "the tool was not seen in any list"
+            }
+        }
     }
 
     private func toolCall(_ tool: String) throws(CommandFailure) -> PolicyInquiry.Call {
@@ -109,15 +137,17 @@ struct Explain: ParsableCommand {
         return CallerAttributes(groups: group, claims: claims)
     }
 
-    private func show(_ inquiry: PolicyInquiry) {
+    private func show(_ inquiry: PolicyInquiry, _ pin: PinnedTool?) {
+        let refusal = inquiry.refusal ?? pin?.refusal
         if case .someArguments = inquiry.ground {
             Terminal.hint("add --arguments '{…}' to ask about a call")
         }
         if inquiry.ignoresCall { Terminal.hint("the route's protocol is http: calls are not looked at") }
         guard form.json else {
             Terminal.print(
-                "\(inquiry.refusal == nil ? "allow" : "deny"): \(words(inquiry.ground))".visible
-                    + (inquiry.refusal.map { " (\($0.rawValue))" } ?? "")
+                "\(refusal == nil ? "allow" : "deny"): \(words(inquiry.ground))\(pin.map { ", and \($0.words)" } ?? "")"
+                    .visible
+                    + (refusal.map { " (\($0.rawValue))" } ?? "")
             )
             for index in listed(inquiry) { Terminal.print("  \(index + 1). \(grant(index, inquiry))".visible) }
             Terminal.print("guard: \(inquiry.route.guardWords)")
@@ -125,7 +155,7 @@ struct Explain: ParsableCommand {
         }
         var json = JSONText()
         json.object { json in
-            json.string("decision", inquiry.refusal == nil ? "allow" : "deny")
+            json.string("decision", refusal == nil ? "allow" : "deny")
             json.string("route", inquiry.route.name.text)
             json.string("principal_kind", inquiry.principal.kind.rawValue)
             json.string("principal", inquiry.principal.name)
@@ -133,7 +163,8 @@ struct Explain: ParsableCommand {
                 json.string("target_kind", "\(call.kind)")
                 json.string("target", call.target)
             }
-            if let refusal = inquiry.refusal { json.string("reason", refusal.rawValue) }
+            if let refusal { json.string("reason", refusal.rawValue) }
+            if let pin { json.string("pin", pin.pin?.state.rawValue ?? "unseen") }
             if case .grant(let index) = inquiry.ground { json.number("grant", index + 1) }
             if case .denyList(let list) = inquiry.ground { json.string("deny_list", list) }
             if case .someArguments = inquiry.ground { json.bool("depends_on_arguments", true) }

@@ -25,6 +25,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Token.self,
             PersonCommand.self,
             Store.self,
+            Pins.self,
             Key.self,
             Bearer.self,
             Run.self,

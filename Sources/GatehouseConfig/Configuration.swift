@@ -39,7 +39,7 @@ package struct Configuration: Sendable {
     package let storeMaxStale: Duration
     /// Tokens that are more than a stored value.
     package let tokens: [TokenName: TokenSettings]
-    /// The one of ``stores`` that keeps what tokens need that renew themselves, of kind sqlite or postgres; nil where there are none.
+    /// The one of ``stores`` that keeps what tokens need that renew themselves, and pins, of kind sqlite or postgres; nil where there are none.
     package let state: NamedStore?
     /// Where people connect their own tokens.
     package let connectPath: PathPrefix

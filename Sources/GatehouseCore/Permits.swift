@@ -7,6 +7,8 @@ package final class Permits: Sendable {
     package let grants: [Int]
     /// The caller's groups by which entries of `allow` name it; empty where its address or id does.
     package let groups: [String]
+    /// Whether a tool that the grants allow may be used only as it was approved.
+    package let pinsTools: Bool
     private let tools: Targets
     private let prompts: Targets
     private let resources: Targets
@@ -35,6 +37,7 @@ package final class Permits: Sendable {
             }
         }
         self.groups = groups
+        pinsTools = policy.pinsTools
         refusal = entries != nil && naming.isEmpty ? .principalDenied : nil
         grants = naming.map(\.offset)
         func gather(_ list: (Grant) -> [Glob]?) -> Targets {
@@ -61,7 +64,8 @@ package final class Permits: Sendable {
 
     /// Whether something of this kind may be denied.
     package func restricts(_ kind: Policy.TargetKind) -> Bool {
-        if case .listed = targets(kind) { true } else { false }
+        if kind == .tool, pinsTools { return true }
+        return if case .listed = targets(kind) { true } else { false }
     }
 
     package var restrictsAny: Bool { restricts(.tool) || restricts(.prompt) || restricts(.resource) }

@@ -2,8 +2,13 @@
 package struct Policy: Hashable, Sendable {
     /// Nil when the route has no `allow`: everyone whom Access admits for its audience, every tool.
     package let grants: [Grant]?
+    /// Whether tools may be used only as they were approved, by anybody: see ``RoutePins``.
+    package let pinsTools: Bool
 
-    package init(grants: [Grant]?) { self.grants = grants }
+    package init(grants: [Grant]?, pinsTools: Bool = false) {
+        self.grants = grants
+        self.pinsTools = pinsTools
+    }
 
     package static let everyone = Policy(grants: nil)
 

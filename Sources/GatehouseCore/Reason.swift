@@ -80,6 +80,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case resourceDenied = "resource_denied"
     /// The caller may use the tool, and not with these arguments.
     case argumentsDenied = "arguments_denied"
+    /// The tool is not defined as it was approved, or was never approved.
+    case toolUnapproved = "tool_unapproved"
     /// A call without a target that could be asked of the grants, or nested deeper than is looked at.
     case targetMalformed = "target_malformed"
     /// The reason of a message that was refused with its batch because another message in it was denied. It stands in the audit only; the caller gets
@@ -176,6 +178,12 @@ extension Reason {
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call.")
         case .argumentsDenied:
             Answer(status: 200, code: .forbidden, message: "The caller may not make this call with these arguments.")
+        case .toolUnapproved:
+            Answer(
+                status: 200,
+                code: .forbidden,
+                message: "The tool is not offered as it was approved; an operator has to look at it."
+            )
         case .taskUnknown:
             Answer(status: 200, code: .forbidden, message: "The task is unknown.")
         case .requestStateUnknown:

@@ -44,6 +44,8 @@ package final class Route: Sendable {
     package let autoRevert: Bool
     /// The treatment of an answer that gives an injected secret back.
     package let reflection: Reflection
+    /// Nil where tools are used as the upstream lists them.
+    package let pin: ToolPinning?
     /// Whether an upgrade to a websocket passes.
     package let takesWebSockets: Bool
     /// Whether its grants or injected fields ask for groups or claims of a caller.
@@ -110,6 +112,7 @@ package final class Route: Sendable {
         autoRevert: Bool = false,
         reflection: Reflection = .off,
         takesWebSockets: Bool = true,
+        pin: ToolPinning? = nil,
         publicDocument: PublicDocument? = nil
     ) {
         self.name = name
@@ -121,7 +124,7 @@ package final class Route: Sendable {
         self.injections = injections
         forwardsAssertion = injections.contains(where: \.value.forwardsAssertion)
         self.strip = strip
-        self.policy = policy
+        self.policy = Policy(grants: policy.grants, pinsTools: pin != nil)
         asksAttributes =
             policy.grants?.contains { !$0.callers.groups.isEmpty || !$0.callers.claims.isEmpty } ?? false
             || injections.contains { !$0.value.claims.isEmpty }
@@ -137,6 +140,7 @@ package final class Route: Sendable {
         self.autoRevert = autoRevert
         self.reflection = reflection
         self.takesWebSockets = takesWebSockets
+        self.pin = pin
         self.publicDocument = publicDocument
     }
 

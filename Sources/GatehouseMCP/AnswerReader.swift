@@ -55,6 +55,12 @@ package final class AnswerReader {
     /// List entries that were withheld because they were longer than ``maximumEntry`` or named nothing clearly.
     package var unreadableEntries: Int { hold.unreadable }
 
+    /// The tools that lists define in another way than was seen last, on a route that pins them, since this was asked last. A list counts once it has ended.
+    package func takeNews() -> [ToolDefinition] { hold.takeNews() }
+
+    /// Whether the server has said since this was asked last that its list of tools has changed.
+    package func takeChangeOfTools() -> Bool { values.takeChangeOfTools() }
+
     /// The outcome as the audit records it: the code of a JSON-RPC error, or that a tool's result says it failed.
     package var outcome: String? {
         switch walker.outcome {
@@ -110,12 +116,14 @@ package final class AnswerReader {
     /// Takes bytes of the answer and emits those that the client gets.
     ///
     /// - Parameters:
+    ///   - pins: the tools as they were approved, on a route that pins them.
     ///   - tag: makes the tag that binds a value to the caller.
     ///   - address: makes the client's `endpoint` event data from the upstream's.
     ///   - emit: gets bytes that are valid during the call.
     package func edit(
         _ bytes: UnsafeRawBufferPointer,
         permits: Permits,
+        pins: RoutePins? = nil,
         tag: (HandedOut, UnsafeRawBufferPointer) -> [UInt8]? = { _, _ in nil },
         address: (UnsafeRawBufferPointer) -> [UInt8],
         _ emit: (UnsafeRawBufferPointer) -> Void
@@ -136,14 +144,14 @@ package final class AnswerReader {
                     } else if !eventID.isOpen {
                         eventID.begin(at: range.lowerBound)
                     }
-                case .data: follow(bytes, range, permits, tag, emit)
+                case .data: follow(bytes, range, permits, pins, tag, emit)
                 case .address where edits.contains(.endpoint) && endpoint.count + range.count <= Self.maximumEndpoint:
                     hold.advance(bytes, to: range.lowerBound, emit)
                     hold.skip(to: range.upperBound)
                     endpoint.append(contentsOf: bytes[range])
                 case .address:
                     release(address, emit)
-                    follow(bytes, range, permits, tag, emit)
+                    follow(bytes, range, permits, pins, tag, emit)
                 case .end:
                     hold.abandon(emit)
                     walker.reset()
@@ -151,7 +159,7 @@ package final class AnswerReader {
                 }
             }
         } else {
-            follow(bytes, 0..<bytes.count, permits, tag, emit)
+            follow(bytes, 0..<bytes.count, permits, pins, tag, emit)
         }
         eventID.pause(bytes, at: bytes.count)
         hold.advance(bytes, to: bytes.count, emit)
@@ -161,6 +169,7 @@ package final class AnswerReader {
         _ bytes: UnsafeRawBufferPointer,
         _ range: Range<Int>,
         _ permits: Permits,
+        _ pins: RoutePins?,
         _ tag: (HandedOut, UnsafeRawBufferPointer) -> [UInt8]?,
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
@@ -177,7 +186,7 @@ package final class AnswerReader {
                 hold.insert(inserted, emit)
             case .foreignBegan: if withholdsForeign { hold.advance(bytes, to: offset, emit) }
             case .listBegan, .entryBegan, .entryEnded, .listEnded:
-                if edits.contains(.lists) { hold.noted(event, at: offset, in: bytes, permits, emit) }
+                if edits.contains(.lists) { hold.noted(event, at: offset, in: bytes, permits, pins, emit) }
             }
         }
         if values.isReplacing(edits) || withholdsForeign && walker.isForeign { hold.skip(to: range.upperBound) }

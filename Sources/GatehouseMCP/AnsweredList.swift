@@ -43,7 +43,24 @@ enum AnsweredList: Sendable {
     }
 
     /// Whether the caller may see an entry.
-    func verdict(on entry: UnsafeRawBufferPointer, for permits: Permits) -> Verdict {
+    ///
+    /// - Parameters:
+    ///   - pins: the tools as they were approved, on a route that pins them.
+    ///   - seen: takes the tools of such a route, whoever may see them.
+    func verdict(
+        on entry: UnsafeRawBufferPointer,
+        for permits: Permits,
+        _ pins: RoutePins?,
+        _ seen: inout SeenTools
+    ) -> Verdict {
+        guard self == .tools, permits.pinsTools else { return verdict(on: entry, for: permits) }
+        guard let pins, let tool = ToolDefinition(entry: entry), seen.note(tool, among: pins) else {
+            return .unreadable
+        }
+        return pins.shows(tool) ? verdict(on: entry, for: permits) : .hidden
+    }
+
+    private func verdict(on entry: UnsafeRawBufferPointer, for permits: Permits) -> Verdict {
         guard case .one(let name) = EntryMembers.find(name, in: entry) else { return .unreadable }
         let isShown = name.withResolvedBytes {
             self == .resourceTemplates ? permits.allowsSome(kind, of: $0) : permits.allows(kind, $0)

@@ -16,6 +16,10 @@ struct EntryHold: Sendable {
     private var isDropping = false
     /// Entries that were withheld because they were too long, or named nothing clearly.
     private(set) var unreadable = 0
+    /// The tools of this answer, on a route that pins them.
+    private var seen = SeenTools()
+    /// Tools that are defined in another way than was seen last, of the lists that have ended.
+    private(set) var news: [ToolDefinition] = []
 
     mutating func begin() { run = 0 }
 
@@ -71,6 +75,7 @@ struct EntryHold: Sendable {
         at offset: Int,
         in bytes: UnsafeRawBufferPointer,
         _ permits: Permits,
+        _ pins: RoutePins?,
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
         switch event {
@@ -88,13 +93,20 @@ struct EntryHold: Sendable {
         case .entryEnded:
             guard isHolding else { return }
             advance(bytes, to: offset, emit)
-            decide(permits, emit)
+            decide(permits, pins, emit)
         case .listEnded:
             guard isHolding else { return }
             advance(bytes, to: offset, emit)
             held.withUnsafeBytes(emit)
             end()
+            if let pins, !seen.isEmpty { news = seen.news(to: pins) }
         }
+    }
+
+    /// The news since this was asked last.
+    mutating func takeNews() -> [ToolDefinition] {
+        defer { news = [] }
+        return news
     }
 
     private mutating func end() {
@@ -105,13 +117,18 @@ struct EntryHold: Sendable {
 
     /// The event ends within a list: no client can read that, and none of the held bytes are emitted.
     mutating func abandon(_ emit: (UnsafeRawBufferPointer) -> Void) {
+        if !seen.isEmpty { seen = SeenTools() }
         guard isHolding else { return }
         emitFrames(emit)
         end()
     }
 
-    private mutating func decide(_ permits: Permits, _ emit: (UnsafeRawBufferPointer) -> Void) {
-        let verdict = isDropping ? .unreadable : verdict(permits)
+    private mutating func decide(
+        _ permits: Permits,
+        _ pins: RoutePins?,
+        _ emit: (UnsafeRawBufferPointer) -> Void
+    ) {
+        let verdict = isDropping ? .unreadable : verdict(permits, pins)
         isDropping = false
         if verdict == .unreadable { unreadable += 1 }
         if verdict == .shown {
@@ -144,8 +161,8 @@ struct EntryHold: Sendable {
         }
     }
 
-    private func verdict(_ permits: Permits) -> AnsweredList.Verdict {
-        guard !frames.isEmpty else { return verdict(on: held, from: entry, permits) }
+    private mutating func verdict(_ permits: Permits, _ pins: RoutePins?) -> AnsweredList.Verdict {
+        guard !frames.isEmpty else { return verdict(on: held, from: entry, permits, pins) }
         var document: [UInt8] = []
         document.reserveCapacity(held.count)
         var at = 0
@@ -158,10 +175,17 @@ struct EntryHold: Sendable {
             if at <= entry { start -= frame.count - 1 }
         }
         document += held[at...]
-        return verdict(on: document, from: start, permits)
+        return verdict(on: document, from: start, permits, pins)
     }
 
-    private func verdict(on bytes: [UInt8], from start: Int, _ permits: Permits) -> AnsweredList.Verdict {
-        bytes.withUnsafeBytes { list.verdict(on: UnsafeRawBufferPointer(rebasing: $0[start...]), for: permits) }
+    private mutating func verdict(
+        on bytes: [UInt8],
+        from start: Int,
+        _ permits: Permits,
+        _ pins: RoutePins?
+    ) -> AnsweredList.Verdict {
+        bytes.withUnsafeBytes {
+            list.verdict(on: UnsafeRawBufferPointer(rebasing: $0[start...]), for: permits, pins, &seen)
+        }
     }
 }

@@ -31,7 +31,7 @@ enum EntryMembers {
         } catch { return .unclear }
     }
 
-    private static func isLookalike(_ key: JSONString, of name: StaticString) -> Bool {
+    static func isLookalike(_ key: JSONString, of name: StaticString) -> Bool {
         // Folding keeps the length of what is plain.
         if !key.hasEscapes, key.range.count != name.utf8CodeUnitCount, key.isPlainName { return false }
         return FoldedName(key) == name

@@ -5,7 +5,7 @@ extension Reason {
     /// with. Gatehouse's own codes are outside -32768…-32000, which JSON-RPC keeps for itself; the others are MCP's and JSON-RPC's.
     package var rpcCode: Int? {
         switch self {
-        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied: 4030
+        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .toolUnapproved: 4030
         case .rateLimited: 4290
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
             .upstreamNotMCP, .secretReflected, .upstreamEncoded:
@@ -34,8 +34,9 @@ extension Reason {
     /// The value of `data.reason`: the exact reason of a denial, and no more than the public code of everything else.
     fileprivate var rpcReason: String {
         switch self {
-        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .targetMalformed, .rpcHeaderMismatch,
-            .taskUnknown, .requestStateUnknown, .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
+        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .toolUnapproved, .targetMalformed,
+            .rpcHeaderMismatch, .taskUnknown, .requestStateUnknown, .tasksListDenied, .tokenMissing,
+            .tokenNeedsConnecting:
             rawValue
         case _: publicCode.rawValue
         }

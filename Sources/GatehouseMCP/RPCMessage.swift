@@ -80,12 +80,22 @@ package struct RPCMessage: Sendable {
     }
 
     /// Why the caller may not make this call, nil when it may or when it is none.
-    package func refusal(by permits: Permits, in body: UnsafeRawBufferPointer) -> Reason? {
-        denial(by: permits, in: body)?.reason
+    package func refusal(
+        by permits: Permits,
+        _ pins: RoutePins? = nil,
+        in body: UnsafeRawBufferPointer
+    ) -> Reason? {
+        denial(by: permits, pins, in: body)?.reason
     }
 
     /// The same with the argument for which the call is denied.
-    package func denial(by permits: Permits, in body: UnsafeRawBufferPointer) -> RPCDenial? {
+    ///
+    /// - Parameter pins: the tools as they were approved, on a route that pins them.
+    package func denial(
+        by permits: Permits,
+        _ pins: RoutePins? = nil,
+        in body: UnsafeRawBufferPointer
+    ) -> RPCDenial? {
         guard let kind = targetKind else {
             guard known == .complete || isUnclear, permits.restrictsAny else { return nil }
             if isUnclear { return RPCDenial(.rpcMalformed) }
@@ -101,9 +111,11 @@ package struct RPCMessage: Sendable {
             if known == .complete, kind == .resource {
                 return permits.allowsSome(kind, of: target) ? nil : RPCDenial(kind.denial)
             }
+            let isPinned = kind == .tool && permits.pinsTools
             switch permits.coverage(of: kind, target) {
-            case .covered: return nil
             case .uncovered: return RPCDenial(kind.denial)
+            case _ where isPinned && pins?.allows(target) != true: return RPCDenial(.toolUnapproved)
+            case .covered: return nil
             case .dependsOnArguments:
                 let arguments = arguments.map { UnsafeRawBufferPointer(rebasing: body[$0]) }
                 guard case .denied(let denial) = permits.judgement(of: target, arguments) else { return nil }

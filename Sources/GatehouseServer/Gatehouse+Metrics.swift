@@ -37,6 +37,7 @@ extension Gatehouse {
         text.addTokens(tokens.refreshState, reverts: tokens.reverts, now: now)
         text.addRenewals(renewals.states)
         text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)
+        text.addPins(facts.pins)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })

@@ -98,7 +98,9 @@ extension Gatehouse {
         let renewed = try await renewals.stage(new)
         let store = try await tokens.stage(new)
         let page = try connectPage.stage(new)
+        let pins = try await pins.stage(new)
         let rules = identities.rules(new, issuer: configuration.access.issuer)
+        self.pins.commit(pins)
         func publish(_ stored: TokenSnapshot?) {
             guard let renewed else { return live.publish(new, authorities, rules, stored) }
             renewals.commit(renewed) { live.publish(new, authorities, rules, stored, renewed: ($0, $1)) }

@@ -44,6 +44,7 @@ package final class Gatehouse: Sendable {
     let certsClock = CertsClock()
     let tokens: LiveTokens
     let renewals: LiveRenewals
+    let pins: LivePins
     let connectPage: LiveConnectPage
     private let connectServer: LocalServer
     let instanceKeys: LiveKeys
@@ -164,6 +165,15 @@ package final class Gatehouse: Sendable {
             }
         )
         self.renewals = renewals
+        let pins = try LivePins(
+            configuration,
+            version: version,
+            logger: logger,
+            tokens: { live.tokens.tokens },
+            publish: { live.publish($0) },
+            record: { route, change in if let event = AuditChange(change, on: route) { record(event) } }
+        )
+        self.pins = pins
         let connectPage = try LiveConnectPage(
             configuration,
             keys: liveKeys,
@@ -226,6 +236,7 @@ package final class Gatehouse: Sendable {
                     guard let renewals else { return stays() }
                     renewals.rejected(GrantKey(token, owner: owner), version: version, stays)
                 },
+                onTools: { [weak pins] route, tools, hasChanged in pins?.saw(route, tools, hasChanged: hasChanged) },
                 logger: logger
             )
         }
@@ -268,6 +279,7 @@ package final class Gatehouse: Sendable {
             async let keysRead = keys.refresh()
             await tokens.start()
             await renewals.start()
+            await pins.start()
             await bearers.tick()
             _ = await keysRead
         }
@@ -281,6 +293,7 @@ package final class Gatehouse: Sendable {
             findingsTask.cancel()
             requestsTask.cancel()
             tokens.stop()
+            pins.stop()
             bearerTask.cancel()
         }
         let port = try await listening(on: configuration.listen, key: "listen") {

@@ -45,6 +45,7 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
         ("gatehouse doctor --public-url", "asks a host of the internet; the doctor's tests have a stand-in"),
         ("ssh -N -L", "needs another machine"),
         ("sudo systemd-run", "needs systemd as the first process; SystemdTests run commands as the unit does"),
+        ("gatehouse pins ", "needs a route with a pin and a server that changes; PinTests of EndToEndTests runs them"),
         ("gatehouse key adopt", "needs the key of an env store's time; InstanceKeysTests has one"),
         ("gatehouse token rotate coda --store phase2 --no-probe", "shows a role of PostgreSQL that lacks a privilege"),
     ]

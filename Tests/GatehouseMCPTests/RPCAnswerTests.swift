@@ -26,7 +26,7 @@ import Testing
 
     @Test func `the codes of the contract`() {
         let codes = Dictionary(grouping: Reason.allCases.filter { $0.rpcCode != nil }, by: { $0.rpcCode ?? 0 })
-        #expect(codes[4030] == [.toolDenied, .promptDenied, .resourceDenied, .argumentsDenied])
+        #expect(codes[4030] == [.toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .toolUnapproved])
         #expect(codes[4290] == [.rateLimited])
         #expect(codes[5040] == [.upstreamTimeout])
         #expect(codes[-32020] == [.rpcHeaderMismatch])

@@ -21,6 +21,13 @@ package struct AuditChange: Sendable {
         case keyAdopt = "key_adopt"
         case bearerIssue = "bearer_issue"
         case bearerRevoke = "bearer_revoke"
+        /// A tool was approved as it is defined, by an operator or by being seen first; or its definition refused.
+        case toolApprove = "tool_approve"
+        case toolReject = "tool_reject"
+        /// A tool is not defined as it was approved any more, or again.
+        case toolChange = "tool_change"
+        /// All that was known of a route's tools was destroyed.
+        case pinsForget = "pins_forget"
         /// Another configuration is in force. What it gives, takes and turns elsewhere follows in events of the next three.
         case configReload = "config_reload"
         case accessGained = "access_gained"

@@ -21,6 +21,8 @@ package struct AccessGain: Hashable, Sendable, CustomStringConvertible {
         case ungated
         /// Answers are not searched for secrets any more, or less is.
         case unguarded
+        /// Tools need not be as they were approved any more.
+        case unpinned
         /// Older assertions are accepted.
         case age
         /// A change like this one is not asked about any more.

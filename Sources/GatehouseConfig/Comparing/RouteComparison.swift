@@ -24,6 +24,7 @@ enum RouteComparison {
             gains.append(gain(.origin, "pages of \(origin.text) may call it"))
         }
         gains += guardGains(from: old, to: new).map { gain(.unguarded, $0.words, loss: $0.loss) }
+        gains += pinGains(from: old, to: new).map { gain(.unpinned, $0.words, loss: $0.loss) }
         guard let before = old.policy.grants else { return gains }
         guard let after = new.policy.grants else {
             let words = "\(callers(of: new.policy)) may use it: it has no 'allow' any more"
@@ -94,6 +95,28 @@ enum RouteComparison {
         }
         guard new.takesWebSockets, !old.takesWebSockets else { return [] }
         return [("websockets are let through, which are not searched for its token", "websockets are refused")]
+    }
+
+    /// The tools that callers may use when they need not be as they were approved.
+    private static func pinGains(from old: Route, to new: Route) -> [(words: String, loss: String)] {
+        guard let before = old.pin?.mode else { return [] }
+        switch (before, new.pin?.mode) {
+        case (_, nil):
+            return [
+                (
+                    "tools are used as the upstream lists them: it has no 'pin' any more",
+                    "tools are used only as they were approved: its pin is \(before.rawValue)"
+                )
+            ]
+        case (.approved, .firstUse?):
+            return [
+                (
+                    "tools that were never seen need no approval: its pin is first_use",
+                    "every tool needs an approval: its pin is approved"
+                )
+            ]
+        case (.approved, .approved?), (.firstUse, _?): return []
+        }
     }
 
     private static func callers(of policy: Policy) -> String {

@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// `tokens` and `state`, checked against the stores and the routes.
 struct RenewedTokens: Sendable {
     var settings: [TokenName: TokenSettings] = [:]
-    /// Nil where there are no such tokens.
+    /// Nil where there are no such tokens and no pins.
     var state: Configuration.NamedStore?
 
     private typealias Fields = ConfigurationFields
@@ -40,10 +40,20 @@ struct RenewedTokens: Sendable {
                 return nil
             }
         }
-        guard let entries, !entries.isEmpty else { return RenewedTokens() }
-        if let routes { check(entries, routes, decoding) }
+        let entries = entries ?? []
+        let pinned = routes?.first { $0.pin != nil }
+        guard !entries.isEmpty || pinned != nil else { return RenewedTokens() }
+        if let routes, !entries.isEmpty { check(entries, routes, decoding) }
         guard let chosen else { return nil }
         guard chosen.settings.masterKeys != nil else {
+            if entries.isEmpty, let pinned, let claim = decoding.claims.first(where: { $0.name == pinned.name }) {
+                decoding.error(
+                    "pins are kept in a store of kind sqlite or postgres, and the live one is of kind \(chosen.settings.kind.rawValue)",
+                    at: claim.nameSpan,
+                    hint: hint(stores)
+                )
+                return nil
+            }
             decoding.error(
                 "a token that renews itself, or of which each person has an own one, is kept in a store of kind sqlite or postgres, and the live one is of kind \(chosen.settings.kind.rawValue)",
                 at: keys.place(ofKey: Fields.tokens.key),
@@ -92,6 +102,13 @@ struct RenewedTokens: Sendable {
                 "the route injects two personal tokens, '\(first)' and '\(personal[1])': a caller could lack either",
                 at: claim.nameSpan,
                 hint: "one personal token a route"
+            )
+        }
+        if route.pin != nil {
+            decoding.warning(
+                "its token is each person's own, so Gatehouse cannot ask the upstream for its tools: the pins know the lists that callers fetch and no others",
+                at: claim.nameSpan,
+                hint: "gatehouse pins list says which tools were seen"
             )
         }
         if case .any = route.host {

@@ -118,6 +118,11 @@ enum RouteFields {
         GuardFields.shape,
         "Secrets that come back in answers. By default they are taken out of the answers of a route that injects a `{token}`."
     )
+    static let pin = Field(
+        "pin",
+        PinFields.shape,
+        "Holds the upstream's tools to what was approved of them; by default callers get them as the upstream lists them. Kept in `state`."
+    )
     static let cors = Field("cors", CORSFields.shape, "Other sites whose pages may call the route; none by default.")
     static let resourceMetadata = Field(
         "resource_metadata",
@@ -129,7 +134,7 @@ enum RouteFields {
         name.form, host.form, path.form, audience.form, upstream.form, upstreamTLS.form, speech.form, inject.form,
         forwardAssertion.form, strip.form, allow.form,
         authenticate.form, limits.form, timeouts.form, preservesHost.form, probe.form, mcp.form, cors.form,
-        resourceMetadata.form, autoRevert.form, answers.form,
+        resourceMetadata.form, autoRevert.form, answers.form, pin.form,
     ]
 
     /// A stand-in for the name of a route that has none, so that its other keys are still checked.
@@ -158,6 +163,7 @@ enum RouteFields {
         let metadataDraft = keys.read(resourceMetadata)
         let autoRevert = keys.read(autoRevert)
         let answers = keys.read(answers)
+        let pin = keys.read(pin)
         decoding.claims.append(
             RouteClaim(
                 name: name,
@@ -175,7 +181,7 @@ enum RouteFields {
             )
         }
         if let speech, let mcp {
-            check(speech, allow ?? [], mcp, keys, decoding)
+            check(speech, allow ?? [], isPinned: pin != nil, mcp, keys, decoding)
         }
         let credentials = authenticate.flatMap {
             RouteFields.credentialSet($0, at: keys.place(of: RouteFields.authenticate.key), decoding)
@@ -204,7 +210,9 @@ enum RouteFields {
             AssertionForwarding.check(forwardAssertion, upstream, injections, probe: probeHeaders, keys, decoding)
         }
         // Wrong, and reported.
-        guard answers != nil || !keys.has(RouteFields.answers.key) else { return nil }
+        guard answers != nil || !keys.has(RouteFields.answers.key), pin != nil || !keys.has(RouteFields.pin.key) else {
+            return nil
+        }
         guard let name, let host, let path, let audiences, let upstream, let speech, let inject, let strip,
             let credentials,
             let limits, let timeouts, let preservesHost, let mcp, let autoRevert, injections.count == inject.count,
@@ -234,7 +242,8 @@ enum RouteFields {
             resourceMetadata: metadata,
             autoRevert: reverts,
             reflection: guarding.reflection,
-            takesWebSockets: guarding.takesWebSockets
+            takesWebSockets: guarding.takesWebSockets,
+            pin: pin
         )
     }
 
@@ -266,20 +275,29 @@ enum RouteFields {
     private static func check(
         _ speech: Route.Speech,
         _ allow: [Grant],
+        isPinned: Bool,
         _ mcp: RouteMCPFields,
         _ keys: Keys,
         _ decoding: Decoding
     ) {
         switch speech {
         case .mcp:
-            guard mcp.endpoints == nil, allow.contains(where: \.limitsAny) else { return }
+            guard mcp.endpoints == nil, isPinned || allow.contains(where: \.limitsAny) else { return }
+            let place = isPinned ? RouteFields.pin.key : RouteFields.allow.key
             decoding.warning(
-                "grants limit what is called over MCP, but this route does not say where its upstream speaks it: who is limited may post where "
+                "\(isPinned ? "pins" : "grants") limit what is called over MCP, but this route does not say where its upstream speaks it: who is limited may post where "
                     + "servers usually do (/mcp, /sse, /messages and their like) and read elsewhere",
-                at: keys.place(of: RouteFields.allow.key),
+                at: keys.place(of: place),
                 hint: "name its endpoints: mcp: { paths: [/mcp] }"
             )
         case .http:
+            if isPinned {
+                decoding.error(
+                    "'pin' holds tools of MCP, and this route speaks http",
+                    at: keys.place(of: RouteFields.pin.key),
+                    hint: "protocol: mcp, or leave 'pin' out"
+                )
+            }
             guard mcp.endpoints != nil else { return }
             decoding.error(
                 "'paths' are the endpoints of MCP, and this route speaks http",

@@ -27,6 +27,7 @@ struct AnsweredValues: Sendable {
     private var value = AnsweredValue.method
     /// The message is `notifications/tasks` or below it.
     private var tellsOfTask = false
+    private var toolsChanged = false
 
     /// Whether the bytes at hand are of a value that is put in anew.
     func isReplacing(_ edits: AnswerReader.Edits) -> Bool {
@@ -62,7 +63,11 @@ struct AnsweredValues: Sendable {
             text.abandon()
             return edits.contains(.privateScope) ? Array("private".utf8) : nil
         case .method:
-            tellsOfTask = text.finish(bytes, at: offset) { Self.isOfTask($0) } ?? false
+            tellsOfTask =
+                text.finish(bytes, at: offset) { method in
+                    if Self.isChangeOfTools(method) { toolsChanged = true }
+                    return Self.isOfTask(method)
+                } ?? false
             return nil
         case .toldTask:
             guard tellsOfTask else {
@@ -77,6 +82,16 @@ struct AnsweredValues: Sendable {
             let string = JSONString(bytes: raw, range: 0..<raw.count, hasEscapes: raw.contains(0x5C))
             return string.withResolvedBytes { tag(what, $0) }
         }
+    }
+
+    mutating func takeChangeOfTools() -> Bool {
+        defer { toolsChanged = false }
+        return toolsChanged
+    }
+
+    private static func isChangeOfTools(_ method: UnsafeRawBufferPointer) -> Bool {
+        JSONString(bytes: method, range: 0..<method.count, hasEscapes: method.contains(0x5C))
+            == "notifications/tools/list_changed"
     }
 
     private static func isOfTask(_ method: UnsafeRawBufferPointer) -> Bool {

@@ -1,7 +1,7 @@
 internal import CurlClient
 package import GatehouseConfig
 package import GatehouseCore
-internal import GatehouseServer
+package import GatehouseServer
 internal import GatehouseTokens
 
 /// Speaks MCP to a route's upstream as Gatehouse would, and over the address that clients use: which half fails is then known.
@@ -73,7 +73,7 @@ package struct MCPCall: Sendable {
     }
 
     package func whole(_ url: String, _ token: ServiceToken) async -> Outcome {
-        await converse(.whole, MCPPlace(public: url, token, timeout: timeout), after: [])
+        await converse(.whole, MCPPlace(url: url, headers: token.headers, timeout: timeout), after: [])
     }
 
     private func converse(_ half: Half, _ place: MCPPlace, after steps: [CallStep]) async -> Outcome {

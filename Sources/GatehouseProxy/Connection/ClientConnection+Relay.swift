@@ -230,6 +230,7 @@ extension ClientConnection {
             let step = response.takePart(of: &received, exchange)
             if let endpoint = exchange?.answer.stream.endpoint { note(endpoint, in: exchange) }
             if let exchange, exchange.answer.isReflecting { note(reflectionIn: exchange) }
+            if let exchange, exchange.pins != nil { noteTools(of: exchange) }
             switch step {
             case .part(var part), .trailers(var part):
                 exchange?.sent(part.readableBytes)
@@ -261,12 +262,21 @@ extension ClientConnection {
     func endResponse() {
         let step = response.takeEnd(exchange)
         if let exchange, exchange.answer.isReflecting { note(reflectionIn: exchange) }
+        if let exchange, exchange.pins != nil { noteTools(of: exchange) }
         switch step {
         case .part(let end), .trailers(let end): write(end)
         case .more: break
         case .refused(let reason): return carryOut(machine.upstreamFailed(reason))
         }
         carryOut(machine.responseCompleted(mustClose: response.mustClose))
+    }
+
+    /// Hands on what the answer has said of the tools of a route that pins them.
+    private func noteTools(of exchange: Exchange) {
+        guard let reader = response.reader, let route = exchange.route?.route else { return }
+        let news = reader.takeNews()
+        let hasChanged = reader.takeChangeOfTools()
+        if hasChanged || !news.isEmpty { loop.onTools(route, news, hasChanged) }
     }
 
     /// An answer, or a part of it, holds a secret: counted once for each exchange.

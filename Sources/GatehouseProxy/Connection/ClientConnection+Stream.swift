@@ -36,9 +36,12 @@ extension ClientConnection {
         }
         let tags = loop.gate.callers.tags
         if exchange.isNew(tags), !exchange.isOpened(by: tags) { return carryOut(machine.assertionExpired()) }
-        guard exchange.isNew(loop.snapshot), let route = exchange.route?.route,
-            !loop.snapshot.table.stillOpens(route)
-        else { return }
+        guard exchange.isNew(loop.snapshot), let route = exchange.route else { return }
+        if let successor = loop.snapshot.successor(of: route) {
+            // Answers to later calls may come on it.
+            exchange.pins = successor.pins
+            return
+        }
         carryOut(machine.assertionExpired())
     }
 

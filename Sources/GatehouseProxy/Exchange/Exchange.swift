@@ -35,6 +35,8 @@ final class Exchange {
     var injected: Secret?
     /// The secrets that the answer must not hold; nil where none are looked for.
     var secrets: SecretPatterns?
+    /// The tools as they were approved, on a route that pins them: those in force, while a stream lasts.
+    var pins: RoutePins?
     /// On a route whose token is each caller's own.
     var personal: PersonalUse?
     /// `Host` as the public knows it, for `Location`.
@@ -92,6 +94,7 @@ final class Exchange {
     func routed(to route: PreparedRoute, prefix: Int) {
         self.route = route
         self.prefix = prefix
+        pins = route.pins
     }
 
     func established(_ caller: Caller) { self.caller = caller }

@@ -60,6 +60,7 @@ struct PassingPayload: ~Copyable {
                 reader.edit(
                     bytes,
                     permits: permits,
+                    pins: exchange.pins,
                     tag: { tag(for: $0, $1, exchange) },
                     address: { address(of: $0, exchange) },
                     { payload.writeBytes($0) }

@@ -39,6 +39,7 @@ package final class ProxyLoop {
     let connector: UpstreamConnector
     private let onTokenRejected: TokenRejection
     let renewal: TokenRenewal
+    let onTools: ToolNews
     let logger: Logger
     var random = FastRandom()
     var gate: GateTables
@@ -69,6 +70,10 @@ package final class ProxyLoop {
             TokenName, TokenOwner?, _ version: Int, _ stays: @escaping @Sendable () -> Void
         ) -> Void
 
+    /// Takes the tools that a list defines in another way than was seen last, on a route that pins them, and whether its upstream says that its list has
+    /// changed. Returns at once.
+    package typealias ToolNews = @Sendable (Route, [ToolDefinition], _ hasChanged: Bool) -> Void
+
     /// Makes what writes the access log before it records: for as long as the configuration asks for one.
     package typealias AccessLog = (any AuditRecorder) -> any AuditRecorder
 
@@ -86,6 +91,7 @@ package final class ProxyLoop {
         legacy: LegacySessions,
         onTokenRejected: @escaping TokenRejection = { _, _, _ in },
         renewal: @escaping TokenRenewal = { _, _, _, stays in stays() },
+        onTools: @escaping ToolNews = { _, _, _ in },
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -99,6 +105,7 @@ package final class ProxyLoop {
         self.descriptors = descriptors
         self.onTokenRejected = onTokenRejected
         self.renewal = renewal
+        self.onTools = onTools
         self.logger = logger
         gate = GateTables(sessions, legacy: legacy, rates: rates, logger: logger)
         let ceiling = descriptors.ceiling

@@ -125,7 +125,7 @@ enum GatePhase {
         body.forEach { message in
             if message.mayBeAnsweredWithLists(beyond: permits) { exchange.call.mayGetLists = true }
             if message.known == .resourcesRead, permits.restricts(.resource) { exchange.call.owned.isPrivate = true }
-            if denial == nil { denial = message.denial(by: permits, in: bytes) }
+            if denial == nil { denial = message.denial(by: permits, exchange.pins, in: bytes) }
         }
         exchange.answer.argument = denial?.argument
         if let denial { return denial.reason }

@@ -46,8 +46,8 @@ enum RefusalPhase {
         switch reason {
         // A notification has no answer that could carry the refusal, so its status does.
         case .targetMalformed: isRPC ? 200 : reason.status
-        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .taskUnknown, .requestStateUnknown,
-            .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
+        case .toolDenied, .promptDenied, .resourceDenied, .argumentsDenied, .toolUnapproved, .taskUnknown,
+            .requestStateUnknown, .tasksListDenied, .tokenMissing, .tokenNeedsConnecting:
             isRPC ? 200 : Reason.principalDenied.status
         case _:
             // Clients that give up on a 5xx give up on a 429, too.

@@ -20,6 +20,7 @@ package final class ProxySnapshot: Sendable {
         limits: ServerLimits,
         callGrace: Duration = ServerLimits.defaultCallGrace,
         authorities: UpstreamAuthorities = .none,
+        pins: [RouteName: RoutePins] = [:],
         logging: RequestLogging = .refused
     ) {
         var upstreams: [PooledUpstream] = []
@@ -36,6 +37,7 @@ package final class ProxySnapshot: Sendable {
                 index: index,
                 upstream: position,
                 tokens: tokens,
+                pins: pins[route.name],
                 gatedPlaces: GatedPlaces(beside: route, among: table.routes)
             )
         }
@@ -71,6 +73,8 @@ final class PreparedRoute: Sendable {
     let isGated: Bool
     /// The places that the route must not reach, on one whose bodies do not.
     let gatedPlaces: GatedPlaces
+    /// The tools as they were approved, on a route that pins them.
+    let pins: RoutePins?
     /// The rights of everyone, on a route without grants.
     let permits: Permits?
     /// The token that audit rows name: the first that the route injects.
@@ -86,7 +90,14 @@ final class PreparedRoute: Sendable {
     /// The rest of a 401's challenge behind `WWW-Authenticate: Bearer error="invalid_token"`.
     let challenge: [UInt8]
 
-    init(_ route: Route, index: Int, upstream: Int, tokens: TokenSnapshot, gatedPlaces: GatedPlaces) {
+    init(
+        _ route: Route,
+        index: Int,
+        upstream: Int,
+        tokens: TokenSnapshot,
+        pins: RoutePins? = nil,
+        gatedPlaces: GatedPlaces
+    ) {
         self.route = route
         self.gatedPlaces = gatedPlaces
         self.index = index
@@ -103,7 +114,8 @@ final class PreparedRoute: Sendable {
         challenge = route.resourceMetadata.map { Array(", resource_metadata=\"\($0.url)\"".utf8) } ?? []
         waits = RouteWaits(route.timeouts)
         isGated = route.speech == .mcp
-        permits = route.policy.grants == nil ? Permits(.everyone, of: .nobody) : nil
+        self.pins = route.pin == nil ? nil : pins ?? .empty
+        permits = route.policy.grants == nil ? Permits(route.policy, of: .nobody) : nil
         personal = PersonalInjection(route, tokens)
         let names = route.injections.lazy.flatMap(\.value.tokens)
         func version(of name: TokenName?) -> (name: TokenName, version: Int)? {

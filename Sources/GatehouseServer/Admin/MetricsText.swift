@@ -8,11 +8,11 @@ internal import GatehouseTokens
 struct MetricsText {
     private(set) var text = ""
 
-    private mutating func family(_ name: String, _ type: String, _ help: String) {
+    mutating func family(_ name: String, _ type: String, _ help: String) {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
     }
 
-    private mutating func sample(
+    mutating func sample(
         _ name: String,
         _ labels: [(String, String)] = [],
         _ value: some CustomStringConvertible

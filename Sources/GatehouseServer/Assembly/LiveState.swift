@@ -29,6 +29,7 @@ final class LiveState: Sendable {
         var served: RouteTable
         var authorities: UpstreamAuthorities
         var former = FormerTokens()
+        var pins: [RouteName: RoutePins] = [:]
 
         var tokens: TokenSnapshot {
             stored.renewing(renewed.names, renewed.values).personal(personalNames).following(former)
@@ -48,6 +49,7 @@ final class LiveState: Sendable {
                 limits: limits,
                 callGrace: callGrace,
                 authorities: authorities,
+                pins: pins,
                 logging: logging
             )
         }
@@ -102,6 +104,13 @@ final class LiveState: Sendable {
         state.withLock { state in
             state.personal = personal
             state.proxy?.replacePersonal(personal)
+        }
+    }
+
+    func publish(_ pins: [RouteName: RoutePins]) {
+        state.withLock { state in
+            state.pins = pins
+            state.proxy?.replaceSnapshot(state.snapshot)
         }
     }
 

@@ -12,7 +12,7 @@ package enum RenewalAssembly {
         _ configuration: Configuration,
         isUntouched: Bool = false
     ) throws -> SealedTokenStore? {
-        guard let state = configuration.state else { return nil }
+        guard let state = configuration.state, !configuration.tokens.isEmpty else { return nil }
         return try StoreAssembly.store(state.settings, names: [], isUntouched: isUntouched) as? SealedTokenStore
     }
 

@@ -32,6 +32,7 @@ package struct Finding: Hashable, Sendable {
         case store
         case token
         case renewal
+        case pins
         case credential
         case auditSink = "audit-sink"
         case spool

@@ -32,6 +32,8 @@ struct InstanceFacts: Sendable {
     var seeded: Set<TokenName> = []
     /// Why the store that keeps them could not be read, and its name.
     var renewalStore: (name: String, error: TokenError)?
+    /// The pins of the routes that have some.
+    var pins: [RouteName: PinStatus] = [:]
     var routes: [Route] = []
     /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
@@ -57,6 +59,7 @@ struct InstanceFacts: Sendable {
         if let finding = storeFinding { findings.append(finding) }
         findings += tokenFindings
         findings += renewalFindings
+        findings += pins.sorted { $0.key < $1.key }.compactMap { .pins($0, $1, uptime: uptime) }
         findings += auditFindings
         findings += clockFindings
         if !reload.succeeded {

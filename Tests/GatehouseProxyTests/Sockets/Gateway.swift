@@ -57,6 +57,8 @@ final class Gateway: Sendable {
         listener: String? = nil,
         upstream: RawListener? = nil,
         renewal: ProxyLoop.TokenRenewal? = nil,
+        pins: [RouteName: RoutePins] = [:],
+        onTools: @escaping ProxyLoop.ToolNews = { _, _, _ in },
         network: OwnNetwork? = nil,
         deadPeer: DeadPeer = .standard,
         routes: (RawListener) throws -> [Route] = { [try route($0.url)] },
@@ -76,6 +78,7 @@ final class Gateway: Sendable {
                     listener,
                     upstream ?? RawListener(),
                     renewal,
+                    (pins, onTools),
                     network,
                     routes,
                     body
@@ -97,6 +100,7 @@ final class Gateway: Sendable {
         _ listener: String?,
         _ upstream: RawListener,
         _ renewal: ProxyLoop.TokenRenewal?,
+        _ pinning: (pins: [RouteName: RoutePins], onTools: ProxyLoop.ToolNews),
         _ network: OwnNetwork?,
         _ routes: (RawListener) throws -> [Route],
         _ body: (Gateway) async throws -> Void
@@ -112,7 +116,12 @@ final class Gateway: Sendable {
             guard let network else { return try EpollLoop.start(named: "loop-\(number)") }
             return try network.run { try EpollLoop.start(named: "loop-\(number)") }
         }
-        let snapshot = try Self.snapshot(routes(upstream), renews: renewal != nil, limits: limits)
+        let snapshot = try Self.snapshot(
+            routes(upstream),
+            renews: renewal != nil,
+            limits: limits,
+            pins: pinning.pins
+        )
         let rates = RateTable()
         let legacy = LegacySessions()
         let rejections = Watched(0)
@@ -131,6 +140,7 @@ final class Gateway: Sendable {
                 legacy: legacy,
                 onTokenRejected: { _, _, _ in rejections.update { $0 += 1 } },
                 renewal: renewal ?? { _, _, _, stays in stays() },
+                onTools: pinning.onTools,
                 logger: logger
             )
         }
@@ -211,7 +221,8 @@ final class Gateway: Sendable {
         endpoints: EndpointPaths? = nil,
         tls: Upstream.TLS = Upstream.TLS(),
         reflection: Reflection = .off,
-        takesWebSockets: Bool = true
+        takesWebSockets: Bool = true,
+        pin: ToolPinning? = nil
     ) throws -> Route {
         let name = try RouteName(parsing: name)
         return Route(
@@ -238,7 +249,8 @@ final class Gateway: Sendable {
             cors: cors,
             resourceMetadata: resourceMetadata,
             reflection: reflection,
-            takesWebSockets: takesWebSockets
+            takesWebSockets: takesWebSockets,
+            pin: pin
         )
     }
 
@@ -250,7 +262,8 @@ final class Gateway: Sendable {
         fallsBack: Bool? = nil,
         limits: ServerLimits = ServerLimits(),
         authorities: UpstreamAuthorities? = nil,
-        former: FormerTokens = FormerTokens()
+        former: FormerTokens = FormerTokens(),
+        pins: [RouteName: RoutePins] = [:]
     ) throws -> ProxySnapshot {
         let value = try TokenValue(validating: Secret(token), version: version)
         let coda = try TokenName(parsing: "coda")
@@ -262,7 +275,8 @@ final class Gateway: Sendable {
             tokens: TokenSnapshot(tokens: [coda: value], renewed: renews ? [coda] : [])
                 .personal(names ?? TokenSnapshot.PersonalNames()).following(former),
             limits: limits,
-            authorities: try authorities ?? UpstreamAuthorities(of: routes)
+            authorities: try authorities ?? UpstreamAuthorities(of: routes),
+            pins: pins
         )
     }
 

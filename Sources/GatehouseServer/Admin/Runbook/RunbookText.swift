@@ -184,6 +184,22 @@ enum RunbookText {
         a slash and a `*` matches no text with a dot segment in it. A ruled text has at most 8 KiB, a ruled array at most 1,024 elements. Where the arguments are
         recorded (`audit.arguments: record`), the row has the value.
 
+        ### tool_unapproved
+        The route has a `pin`, and the tool is not the one that was approved: it was never approved, or its upstream lists it with another title, description,
+        annotations or schema now. Lists withhold it. The client received a JSON-RPC error with code 4030. Look at what changed before you approve it: a description is
+        read by models, and may tell them to do something else with what they have.
+
+        ```sh
+        gatehouse pins list coda
+        gatehouse pins diff coda
+        gatehouse pins approve coda list_docs
+        ```
+
+        `diff` shows what a person would not see (characters of no width, turned text, the block of tags) as escapes. A running instance goes by an approval within two seconds.
+        A tool that `pins list` does not have was in no list that Gatehouse has seen, or in a form that two readers could take for different tools (a member that stands
+        twice or in another case, a name with unseen characters, a definition over 128 KiB, more than 1,000 tools): the log says `list entries that cannot be read were withheld`.
+        Right after a start with an empty store everything is denied until the upstream has told its tools: `gatehouse pins refresh coda` says why it does not.
+
         ### target_malformed
         The caller is limited in tools, prompts or resources, and the call names none, names one of over 8 KiB, or is nested deeper than 512 levels, so that
         nothing can be compared with the grants. Mostly a model has made up a call. The client received JSON-RPC error -32602 with the call's id, as a server
@@ -433,6 +449,16 @@ enum RunbookText {
         - `failing`: the server is down, refuses the client (`invalid_client`: its secret), or does not know the app's key. It is tried again, at last every 5 minutes; the token that
           there is serves to its end, and then requests are 503 `token_unavailable`.
         - `obtaining` for longer than a few seconds: another instance holds the lease and was killed; it is tried again within 30 s.
+
+        ### doctor-pins
+        A route with a `pin` has tools that wait for an operator, or its pins are not known.
+
+        - *tools are withheld until they are approved*: `gatehouse pins diff ROUTE`, then `gatehouse pins approve ROUTE TOOL` or `gatehouse pins reject ROUTE TOOL`. See
+          [tool_unapproved](#tool_unapproved).
+        - *its upstream does not tell its tools*: Gatehouse asks at its start, every `refresh` and when the upstream says that its list has changed, with the injected token, and
+          could not. What was seen last counts; a change is seen when a caller lists. `gatehouse call ROUTE --list` says where it fails.
+        - *were changed outside Gatehouse*: somebody wrote to the store's tables. Nothing of that route is approved until the store is restored from a backup, or
+          `gatehouse pins forget ROUTE` has destroyed what is there and the tools are approved anew.
 
         ### doctor-credential
         The vendor refused the stored token when the route's `probe` tried it: the token is not valid any more. Rotate it. Any other unexpected status is a warning

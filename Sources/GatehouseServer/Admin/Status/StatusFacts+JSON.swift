@@ -26,6 +26,7 @@ extension StatusFacts {
             json.object("store") { store(&$0) }
             json.array("tokens") { tokens(&$0) }
             if !instance.renewals.isEmpty { json.array("renewals") { renewals(&$0) } }
+            if !instance.pins.isEmpty { json.array("pins") { pins(&$0) } }
             json.object("keys") { keys(&$0) }
             if let identities = instance.identities { json.object("identities") { self.identities(identities, &$0) } }
             json.object("audit") { audit(&$0) }
@@ -115,6 +116,27 @@ extension StatusFacts {
             list.object { entry in
                 entry.string("name", name.text)
                 state.write(to: &entry)
+            }
+        }
+    }
+
+    private func pins(_ list: inout JSONText) {
+        for (route, status) in instance.pins.sorted(by: { $0.key < $1.key }) {
+            list.object { entry in
+                entry.string("route", route.text)
+                entry.string("tools", status.mode.rawValue)
+                entry.number("approved", status.approved)
+                entry.number("rejected", status.rejected)
+                entry.array("waiting") { list in
+                    for waiting in status.waiting {
+                        list.object { tool in
+                            tool.string("tool", waiting.tool.description)
+                            tool.string("state", waiting.state.rawValue)
+                        }
+                    }
+                }
+                entry.time("listed_at", status.listedAt)
+                if let problem = status.problem ?? status.listProblem { entry.string("problem", problem) }
             }
         }
     }

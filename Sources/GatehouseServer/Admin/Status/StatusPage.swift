@@ -45,6 +45,7 @@ struct StatusPage {
         configuration(&html)
         html.markup("</div>")
         tokens(&html)
+        pins(&html)
         html.markup("<div class=\"pair\">")
         keys(&html)
         audit(&html)

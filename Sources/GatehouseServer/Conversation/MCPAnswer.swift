@@ -7,6 +7,8 @@ struct MCPAnswer: Sendable {
     let result: JSONValue?
     /// The error of JSON-RPC.
     let error: JSONValue?
+    /// The whole message as it came.
+    let message: [UInt8]
 
     var errorCode: Int? { error?["code"]?.integer }
     var errorMessage: String { error?["message"]?.text ?? "an error without a message" }
@@ -19,7 +21,9 @@ struct MCPAnswer: Sendable {
             guard let answer = Self.find(id, in: body) else { return nil }
             self = answer
         } else {
-            guard let message = JSONValue(parsing: body), let answer = MCPAnswer(to: id, message) else { return nil }
+            guard let message = JSONValue(parsing: body), let answer = MCPAnswer(to: id, message, body) else {
+                return nil
+            }
             self = answer
         }
     }
@@ -27,7 +31,8 @@ struct MCPAnswer: Sendable {
     /// Whether an event stream has brought the answer: nothing that follows is waited for.
     static func hasCome(to id: Int, in body: UnsafeRawBufferPointer) -> Bool { find(id, in: Array(body)) != nil }
 
-    private init?(to id: Int, _ message: JSONValue) {
+    private init?(to id: Int, _ message: JSONValue, _ bytes: [UInt8]) {
+        self.message = bytes
         result = message["result"]
         // Another `error` than JSON-RPC's is another protocol's, such as a refusal before any server was asked.
         error = message["error"].flatMap { $0["code"]?.integer == nil ? nil : $0 }
@@ -38,7 +43,7 @@ struct MCPAnswer: Sendable {
 
     static func find(_ id: Int, in stream: [UInt8]) -> MCPAnswer? {
         for data in events(stream) {
-            if let message = JSONValue(parsing: data), let answer = MCPAnswer(to: id, message) { return answer }
+            if let message = JSONValue(parsing: data), let answer = MCPAnswer(to: id, message, data) { return answer }
         }
         return nil
     }

@@ -1,10 +1,10 @@
 internal import CurlClient
-internal import GatehouseCore
+package import GatehouseCore
 internal import GatehouseMCP
 
 /// One conversation with an MCP server, of either era: what begins with `initialize` and may keep a session (to 2025-11-25), or messages that
 /// stand for themselves (from 2026-07-28 on). Each step says how long it took.
-struct MCPConversation {
+package struct MCPConversation {
     static let handshakeVersion = "2025-11-25"
     static let plainVersion = "2026-07-28"
     /// A server that knows only other versions says so by this code (2026-07-28, schema).
@@ -16,6 +16,7 @@ struct MCPConversation {
     private static let maximumPages = 100
 
     private let place: MCPPlace
+    private let client: String
     private let clientVersion: String
     private var session: String?
     /// The stream of a server that speaks only the legacy transport, and its address for posts.
@@ -23,17 +24,19 @@ struct MCPConversation {
     private var version = MCPConversation.handshakeVersion
     private var lastID = 0
     private var lastStatus = 0
-    private(set) var steps: [CallStep] = []
+    package private(set) var steps: [CallStep] = []
 
-    init(_ place: MCPPlace, clientVersion: String) {
+    /// - Parameter client: the name by which the server is asked.
+    package init(_ place: MCPPlace, client: String = "gatehouse-call", clientVersion: String) {
         self.place = place
+        self.client = client
         self.clientVersion = clientVersion
     }
 
     private var isPlain: Bool { version >= Self.plainVersion }
 
     /// - Parameter version: the one to speak; nil to begin with `initialize` and to speak the new era to a server that knows only that.
-    mutating func open(_ wanted: String?) async throws(CallFailure) {
+    package mutating func open(_ wanted: String?) async throws(CallFailure) {
         if let wanted { version = wanted }
         if isPlain { return try await discover() }
         do throws(CallFailure) { try await initialize() } catch {
@@ -45,10 +48,10 @@ struct MCPConversation {
 
     private mutating func initialize() async throws(CallFailure) {
         let answer = try await ask("initialize", accepting: [Self.unsupportedVersion, Self.methodNotFound]) {
-            [clientVersion] json in
+            [client, clientVersion] json in
             json.string("protocolVersion", Self.handshakeVersion)
             json.object("capabilities") { _ in }
-            Self.clientInfo(clientVersion, "clientInfo", &json)
+            Self.clientInfo(client, clientVersion, "clientInfo", &json)
         }
         if answer.error != nil, legacy == nil {
             version = Self.plainVersion
@@ -86,21 +89,58 @@ struct MCPConversation {
     }
 
     /// Names of all tools, page by page.
-    mutating func tools() async throws(CallFailure) -> [String] {
+    package mutating func tools() async throws(CallFailure) -> [String] {
         var names: [String] = []
-        var cursor: String?
-        for _ in 0..<Self.maximumPages {
-            let result = try await ask("tools/list") { json in if let cursor { json.string("cursor", cursor) } }.result
-            names += result?["tools"]?.elements.compactMap { $0["name"]?.text } ?? []
-            guard let next = result?["nextCursor"]?.text, next != cursor else { break }
-            cursor = next
+        try await pages { answer in
+            names += answer.result?["tools"]?.elements.compactMap { $0["name"]?.text } ?? []
+            return true
         }
         note("\(names.count) tools")
         return names
     }
 
+    /// The definitions of all tools as the data path reads them, page by page.
+    ///
+    /// - Parameters:
+    ///   - seen: those that were read, also when a later page fails.
+    ///   - patience: no further page is asked for when it is over.
+    /// - Returns: the number of entries that cannot be read.
+    package mutating func definitions(
+        _ seen: inout SeenTools,
+        among pins: RoutePins,
+        within patience: Duration
+    ) async throws(CallFailure) -> Int {
+        let end = ContinuousClock.now + patience
+        var unreadable = 0
+        let isWhole = try await pages { answer in
+            unreadable += ToolList.read(answer.message, into: &seen, among: pins)
+            return ContinuousClock.now < end
+        }
+        guard isWhole else {
+            throw CallFailure(
+                "its list of tools has no end, or takes too long",
+                advice: "the server's own log says why"
+            )
+        }
+        return unreadable
+    }
+
+    /// - Returns: whether the last page was read.
+    @discardableResult
+    private mutating func pages(_ take: (MCPAnswer) -> Bool) async throws(CallFailure) -> Bool {
+        var cursor: String?
+        for _ in 0..<Self.maximumPages {
+            let answer = try await ask("tools/list") { json in if let cursor { json.string("cursor", cursor) } }
+            let goesOn = take(answer)
+            guard let next = answer.result?["nextCursor"]?.text else { return true }
+            guard goesOn, next != cursor else { return false }
+            cursor = next
+        }
+        return false
+    }
+
     /// - Returns: the result, as the server gave it.
-    mutating func call(_ tool: String, _ arguments: JSONValue) async throws(CallFailure) -> JSONValue {
+    package mutating func call(_ tool: String, _ arguments: JSONValue) async throws(CallFailure) -> JSONValue {
         let result =
             try await ask("tools/call", name: tool) { json in
                 json.string("name", tool)
@@ -111,7 +151,7 @@ struct MCPConversation {
     }
 
     /// Ends the session, when there is one. Its answer changes nothing.
-    mutating func close() async {
+    package mutating func close() async {
         legacy?.stream.close()
         guard let session else { return }
         var request = request("DELETE", [])
@@ -200,7 +240,7 @@ struct MCPConversation {
                 guard isPlain else { return }
                 json.object("_meta") { meta in
                     meta.string("io.modelcontextprotocol/protocolVersion", version)
-                    Self.clientInfo(clientVersion, "io.modelcontextprotocol/clientInfo", &meta)
+                    Self.clientInfo(client, clientVersion, "io.modelcontextprotocol/clientInfo", &meta)
                     meta.object("io.modelcontextprotocol/clientCapabilities") { _ in }
                 }
             }
@@ -232,9 +272,14 @@ struct MCPConversation {
         return request
     }
 
-    private static func clientInfo(_ version: String, _ name: String, _ json: inout JSONText) {
+    private static func clientInfo(
+        _ client: String,
+        _ version: String,
+        _ name: String,
+        _ json: inout JSONText
+    ) {
         json.object(name) { info in
-            info.string("name", "gatehouse-call")
+            info.string("name", client)
             info.string("version", version)
         }
     }

@@ -1,10 +1,10 @@
-internal import CurlClient
-internal import GatehouseCore
+package import CurlClient
+package import GatehouseCore
 internal import GatehouseTokens
 
 /// The address of an MCP server, and the header fields of requests to it.
-struct MCPPlace: Sendable {
-    let url: String
+package struct MCPPlace: Sendable {
+    package let url: String
     var unixSocket: String?
     /// A PEM file, in place of the system's authorities.
     var authoritiesFile: String?
@@ -20,7 +20,7 @@ struct MCPPlace: Sendable {
     ///   - path: below the route, as clients write it; nil for the first of `mcp.paths`, for the route itself where its upstream has a path, and for
     ///     `/mcp` where it has none.
     ///   - tokens: the current ones.
-    init(behind route: Route, path: String?, tokens: [TokenName: TokenValue], timeout: Duration) {
+    package init(behind route: Route, path: String?, tokens: [TokenName: TokenValue], timeout: Duration) {
         let rest = path ?? route.endpoints?.paths.first?.text ?? (route.upstream.path.isEmpty ? "/mcp" : "/")
         var authority = route.upstream.authority
         if case .tcp(let host, let port) = route.upstream.endpoint, let name = route.upstream.tls.serverName {
@@ -37,10 +37,10 @@ struct MCPPlace: Sendable {
         self.timeout = timeout
     }
 
-    /// The address that clients use, through Access, with a service token.
-    init(public url: String, _ token: ServiceToken, timeout: Duration) {
+    /// - Parameter headers: sent with each request.
+    package init(url: String, headers: [CurlHeader], timeout: Duration) {
         self.url = url
-        headers = token.headers
+        self.headers = headers
         self.timeout = timeout
     }
 

@@ -4,11 +4,11 @@ internal import GatehouseCore
 /// One message of a call, and what came of it.
 package struct CallStep: Sendable {
     package let name: String
-    package internal(set) var took: Duration
-    package internal(set) var detail = ""
-    package internal(set) var failure: CallFailure?
+    package var took: Duration
+    package var detail = ""
+    package var failure: CallFailure?
 
-    init(_ name: String, took: Duration) {
+    package init(_ name: String, took: Duration) {
         self.name = name
         self.took = took
     }
@@ -19,7 +19,7 @@ package struct CallFailure: Error, Hashable, Sendable {
     package let message: String
     package let advice: String?
 
-    init(_ message: String, advice: String? = nil) {
+    package init(_ message: String, advice: String? = nil) {
         self.message = message
         self.advice = advice
     }
