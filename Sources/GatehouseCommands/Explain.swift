@@ -90,7 +90,7 @@ struct Explain: AsyncParsableCommand {
         if inquiry.refusal ?? pin?.refusal != nil { throw CommandFailure(.failed, lines: []) }
     }
 
-    /// What has become of the tool on a route that pins its tools; nil where no pin is asked.
+    /// The state of the tool on a route that pins its tools; nil where no pin is asked.
     private func pinned(_ inquiry: PolicyInquiry) async throws -> PinnedTool? {
         guard let call = inquiry.call, call.kind == .tool, inquiry.route.pin != nil else { return nil }
         let configuration = try file.load(needing: [.routes, .stores])

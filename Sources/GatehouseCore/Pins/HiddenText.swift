@@ -12,7 +12,7 @@ package enum HiddenText {
         }
     }
 
-    /// What the hidden characters of a text say where they spell something; empty where there are none.
+    /// The words that hidden characters of a text spell; empty where there are none.
     package static func warnings(of text: String) -> [String] {
         var counts: [Kind: Int] = [:]
         var spelled = ""

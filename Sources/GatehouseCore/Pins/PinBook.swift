@@ -1,4 +1,4 @@
-/// What is known of one route's tools: which definition of each was approved, and which was seen last. A pure value, kept in the store and shared by all
+/// The state of one route's tools: which definition of each was approved, and which was seen last. A pure value, kept in the store and shared by all
 /// instances.
 package struct PinBook: Sendable, Equatable {
     /// Tools of a route; further ones are not kept, and so not approved.

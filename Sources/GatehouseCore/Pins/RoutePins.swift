@@ -1,4 +1,4 @@
-/// What requests read of a route's pins: immutable, replaced whole.
+/// A route's pins as requests read them: immutable, replaced whole.
 package final class RoutePins: Sendable {
     private struct Entry {
         let name: ToolName

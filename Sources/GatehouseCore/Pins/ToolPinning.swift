@@ -1,9 +1,9 @@
-/// Which definitions of a route's tools reach its callers (`pin`).
+/// The definitions of a route's tools that reach its callers (`pin`).
 package struct ToolPinning: Hashable, Sendable {
     package enum Mode: String, Sendable, CaseIterable {
         /// Those that an operator has approved.
         case approved
-        /// Of each tool the one that was seen first; one that differs from it waits for an operator.
+        /// The definition of a tool that was seen first; one that differs from it waits for an operator.
         case firstUse = "first_use"
     }
 

@@ -63,7 +63,7 @@ struct PinEntry: Sendable {
         read(kept)
     }
 
-    /// What is known, with what the store does not have yet.
+    /// The book as it is known, with the parts that the store does not have yet.
     func current(at now: Timestamp) -> PinBook? {
         guard var book else { return nil }
         for observation in pending { book.saw(observation.tools, isWhole: observation.isWhole, pinning.mode, at: now) }
