@@ -90,8 +90,10 @@ struct AnsweredValues: Sendable {
     }
 
     private static func isChangeOfTools(_ method: UnsafeRawBufferPointer) -> Bool {
-        JSONString(bytes: method, range: 0..<method.count, hasEscapes: method.contains(0x5C))
-            == "notifications/tools/list_changed"
+        let name: StaticString = "notifications/tools/list_changed"
+        // With escapes it is longer; most methods are shorter.
+        return method.count >= name.utf8CodeUnitCount
+            && JSONString(bytes: method, range: 0..<method.count, hasEscapes: method.contains(0x5C)) == name
     }
 
     private static func isOfTask(_ method: UnsafeRawBufferPointer) -> Bool {
