@@ -66,6 +66,7 @@ struct RunTests {
         (["--env", "A"], ["true"], 64, "a variable and a token's name are wanted"),
         (["--env", "A=coda", "--keep-env", "A=b"], ["true"], 64, "the name of a variable"),
         (["--env", "A=coda", "--keep-env", "MASTER"], ["true"], 1, "$MASTER is a secret of a store"),
+        (["--env", "A=coda", "--keep-env", "PRINTER"], ["true"], 1, "$PRINTER is a secret of a store"),
     ])
     func `what cannot be run is said and not run`(options: [String], command: [String], exit: Int32, words: String)
         async throws
@@ -73,7 +74,11 @@ struct RunTests {
         let yaml = fixture.read("gatehouse.yaml").replacingOccurrences(
             of: "  environment: { kind: env }",
             with:
-                "  environment: { kind: env }\n  later: { kind: sqlite, path: /nowhere, master_keys: [{ env: MASTER }] }"
+                """
+                  environment: { kind: env }
+                  later: { kind: sqlite, path: /nowhere, master_keys: [{ env: MASTER }] }
+                  printed: { kind: exec, command: ["true"], environment: [PRINTER] }
+                """
         )
         try fixture.write(yaml, to: "gatehouse.yaml")
         let outcome = try await run(options, command)

@@ -127,7 +127,9 @@ package struct TokenRunner: Sendable {
 extension StoreSettings {
     /// Variables that hold what opens the store.
     var secretVariables: [String] {
-        secrets.compactMap(\.variable)
+        // A program is given variables so that it can open something.
+        if case .exec(let exec) = self { return exec.variables }
+        return secrets.compactMap(\.variable)
     }
 }
 
