@@ -124,6 +124,10 @@ package struct TokenMigration: Sendable {
             let line = EnvironmentLine(variable: environment.variable(of: name), value: value.secret)
             return Row(name: name, .byHand, source: value.version, target: old?.version, line: line)
         }
+        guard target.capabilities.contains(.writing) else {
+            let problem = TokenError(.unsupported, "the store cannot be written to: its operator puts tokens there")
+            return Row(name: name, .failed, source: value.version, target: old?.version, problem: problem)
+        }
         let action: Action = old == nil ? .create : .update
         guard !isDryRun else { return Row(name: name, action, source: value.version, target: old?.version) }
         do throws(TokenError) {

@@ -41,6 +41,17 @@ import Testing
         let migrated = try await fixture.run("store", "migrate", store, "sealed")
         #expect(migrated.exit == 0, "\(migrated.errors)")
         let sealed = try await fixture.run("token", "show", "coda", "--store", "sealed")
+        #expect(
+            try await fixture.run("store", "migrate", "sealed", store).exit == 0,
+            "what is there already is no change"
+        )
+        #expect(
+            try await fixture.run("token", "rotate", "coda", "--store", "sealed", input: "the-next-value\n").exit == 0
+        )
+        for options in [[], ["--dry-run"]] {
+            let back = try await fixture.run(["store", "migrate", "sealed", store] + options)
+            #expect(back.exit == 1 && back.output.contains("the store cannot be written to"))
+        }
         #expect(sealed.exit == 0)
         for outcome in [list, set, migrated, sealed] {
             #expect(!(outcome.output + outcome.errors).contains(Self.value))
