@@ -46,6 +46,23 @@ enum Terminal {
     /// Words without a line end: what follows is typed behind them.
     static func ask(_ text: String) { write(text) }
 
+    /// Asks for a word before something is destroyed.
+    ///
+    /// - Parameters:
+    ///   - what: what is for good, for who is no user at a terminal.
+    ///   - question: asks for the word.
+    ///   - refusal: what did not happen, for one who typed another.
+    static func confirm(
+        _ what: String,
+        _ question: String,
+        by word: String,
+        orElse refusal: String
+    ) throws(CommandFailure) {
+        guard isInteractive else { throw CommandFailure(what, hint: "add --yes to do it", code: .usage) }
+        ask(question)
+        guard readLine() == word else { throw CommandFailure(refusal) }
+    }
+
     private static func write(_ text: String) {
         var text = text
         text.withUTF8 { bytes in _ = DataOutput.write(UnsafeRawBufferPointer(bytes), to: STDERR_FILENO) }

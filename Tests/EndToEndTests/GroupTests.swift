@@ -6,7 +6,7 @@ import Testing
 /// Groups and claims of assertions that another library has signed, through the binary.
 @Suite("Groups and claims of an assertion", .needsAuthlib, .timeLimit(.minutes(3)))
 struct GroupTests {
-    private static func route(_ name: String, _ upstream: String, _ keys: String) -> String {
+    static func route(_ name: String, _ upstream: String, _ keys: String) -> String {
         """
           - name: \(name)
             host: "*"

@@ -10,18 +10,7 @@ struct IdentityTests {
     private static let other = "lina@example.com"
 
     private static func routes(_ upstream: String) -> String {
-        func route(_ name: String, _ keys: String) -> String {
-            """
-              - name: \(name)
-                host: "*"
-                path: /\(name)
-                audience: ["\(TestIssuer.defaultAudience)"]
-                upstream: \(upstream)
-                protocol: http
-            \(keys)
-
-            """
-        }
+        func route(_ name: String, _ keys: String) -> String { GroupTests.route(name, upstream, keys) }
         return route(
             "grouped",
             #"    allow: [ { groups: [engineering] }, { service_tokens: ["*"] } ]"#

@@ -36,8 +36,7 @@ package struct IdentityAnswer: Hashable, Sendable {
         if let subject = named.subject, subject != person.subject { throw .otherPerson }
         groups = wanted.groups.flatMap { path in
             Self.texts(at: path, body, ofGroups: true)
-                ?? (try? MemberPath(parsing: "groups"))
-                .flatMap { CallerAttributes.texts(at: $0, in: body, ofGroups: true) }
+                ?? CallerAttributes.texts(at: .root.appending("groups"), in: body, ofGroups: true)
         }
         var claims: [MemberPath: [String]] = [:]
         for path in wanted.claims { claims[path] = Self.texts(at: path, body, ofGroups: false) }

@@ -71,11 +71,12 @@ extension Audit {
         private func confirm(_ plan: PrunePlan) throws {
             if yes { return }
             let what = "\(plan.going) of \(plan.stored) events"
-            guard Terminal.isInteractive else {
-                throw CommandFailure("\(what) would be deleted for good", hint: "add --yes to do it", code: .usage)
-            }
-            Terminal.ask("Delete \(what), all before \(plan.cutoff.rfc3339)? Type yes: ")
-            guard readLine() == "yes" else { throw CommandFailure("nothing was deleted") }
+            try Terminal.confirm(
+                "\(what) would be deleted for good",
+                "Delete \(what), all before \(plan.cutoff.rfc3339)? Type yes: ",
+                by: "yes",
+                orElse: "nothing was deleted"
+            )
         }
 
         private func report(_ chains: [PrunableChain], _ deleted: Int, before cutoff: Timestamp) {

@@ -38,12 +38,13 @@ struct PersonCommand: AsyncParsableCommand {
                 throw CommandFailure("'\(who)' has no tokens here", hint: "gatehouse token list --owners")
             }
             if !yes {
-                guard Terminal.isInteractive else {
-                    throw CommandFailure("forgetting somebody is for good", hint: "add --yes to do it", code: .usage)
-                }
-                grants.show(json: false)
-                Terminal.ask("Revoke and delete these \(grants.rows.count) tokens? Type the address: ")
-                guard readLine() == who else { throw CommandFailure("nothing was deleted") }
+                if Terminal.isInteractive { grants.show(json: false) }
+                try Terminal.confirm(
+                    "forgetting somebody is for good",
+                    "Revoke and delete these \(grants.rows.count) tokens? Type the address: ",
+                    by: who,
+                    orElse: "nothing was deleted"
+                )
             }
             try await OwnerEnding(configuration, grants.store, .tokenForget, by: try record.change().actor)
                 .end(grants.rows, json: form.json)

@@ -76,11 +76,12 @@ extension Pins {
             let route = try Pins.route(route, configuration)
             let (store, actor) = (try Pins.store(configuration), try author.actor())
             if !yes {
-                guard Terminal.isInteractive else {
-                    throw CommandFailure("forgetting approvals is for good", hint: "add --yes to do it", code: .usage)
-                }
-                Terminal.ask("Destroy the approvals of '\(route.name)'? Type its name: ")
-                guard readLine() == route.name.text else { throw CommandFailure("nothing was destroyed") }
+                try Terminal.confirm(
+                    "forgetting approvals is for good",
+                    "Destroy the approvals of '\(route.name)'? Type its name: ",
+                    by: route.name.text,
+                    orElse: "nothing was destroyed"
+                )
             }
             guard try await store.forgetPins(of: route.name, by: actor) else {
                 Terminal.say("gatehouse: nothing is known of the tools of '\(route.name)'")

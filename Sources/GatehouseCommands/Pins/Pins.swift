@@ -216,7 +216,3 @@ extension Pins {
         }
     }
 }
-
-extension Configuration {
-    var pinnedRoutes: [Route] { routes.routes.filter { $0.pin != nil } }
-}

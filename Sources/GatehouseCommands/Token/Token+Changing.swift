@@ -179,11 +179,12 @@ extension Token {
             let configuration = try place.load()
             let store = try place.open(configuration)
             if !yes {
-                guard Terminal.isInteractive else {
-                    throw CommandFailure("deleting a token is for good", hint: "add --yes to do it", code: .usage)
-                }
-                Terminal.ask("Destroy every version of '\(name)'? Type its name: ")
-                guard readLine() == name.text else { throw CommandFailure("nothing was deleted") }
+                try Terminal.confirm(
+                    "deleting a token is for good",
+                    "Destroy every version of '\(name)'? Type its name: ",
+                    by: name.text,
+                    orElse: "nothing was deleted"
+                )
             }
             let change = try record.change()
             if let renewal = configuration.renewedTokens[name], place.store == nil {

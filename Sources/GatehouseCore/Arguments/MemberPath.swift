@@ -53,12 +53,12 @@ package struct MemberPath: Hashable, Sendable, CustomStringConvertible {
     private init(names: [String]) { self.names = names }
 
     /// The place of a member of the value at this place, whatever its name.
-    func appending(_ name: String) -> MemberPath { MemberPath(names: names + [name]) }
+    package func appending(_ name: String) -> MemberPath { MemberPath(names: names + [name]) }
 
     /// The same place in a document that calls the outermost object otherwise.
     package func within(_ outermost: String) -> MemberPath { MemberPath(names: [outermost] + names.dropFirst()) }
 
-    static let root = MemberPath(names: [])
+    package static let root = MemberPath(names: [])
 
     private static func isPlain(_ name: String) -> Bool {
         name.utf8.allSatisfy { (0x20..<0x7F).contains($0) } && name.utf8.first != 0x20 && name.utf8.last != 0x20

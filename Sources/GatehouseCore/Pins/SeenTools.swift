@@ -1,7 +1,7 @@
 /// The tools of one list as it is read.
 package struct SeenTools: Sendable {
     /// Bytes of the definitions that are kept; tools beyond them are not read.
-    package static let maximumBytes = 4 << 20
+    package static let maximumBytes = PinBook.maximumBytes
 
     private var tools: [ToolName: ToolDefinition] = [:]
     private var count = 0

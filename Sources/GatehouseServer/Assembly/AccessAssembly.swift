@@ -18,10 +18,7 @@ package enum AccessAssembly {
     }
 
     /// The claim that names the session behind an assertion.
-    static let nonceClaim: MemberPath = {
-        guard let path = try? MemberPath(parsing: SignIn.nonceClaim) else { preconditionFailure("a path of one name") }
-        return path
-    }()
+    static let nonceClaim = MemberPath.root.appending(SignIn.nonceClaim)
 
     /// The claims that are read of an assertion. An identity that is fetched belongs to a session, which the assertion names.
     private static func wanted(_ configuration: Configuration) -> CallerAttributes.Wanted {

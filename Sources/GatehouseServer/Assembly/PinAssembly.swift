@@ -9,16 +9,13 @@ package enum PinAssembly {
     /// - Parameter isUntouched: for who only looks.
     /// - Throws: ``TokenError`` when a master key cannot be read.
     package static func store(_ configuration: Configuration, isUntouched: Bool = false) throws -> SealedTokenStore? {
-        guard let state = configuration.state, configuration.routes.routes.contains(where: { $0.pin != nil }) else {
-            return nil
-        }
-        return try StoreAssembly.store(state.settings, names: [], isUntouched: isUntouched) as? SealedTokenStore
+        configuration.pinnedRoutes.isEmpty ? nil : try StoreAssembly.state(configuration, isUntouched: isUntouched)
     }
 
     /// The routes that have pins. One whose token is each person's own is not asked for its tools: Gatehouse has none to ask with.
     static func routes(_ configuration: Configuration) -> [(route: Route, isAsked: Bool)] {
         let personal = Set(configuration.personalTokens.keys)
-        return configuration.routes.routes.filter { $0.pin != nil }.map { route in
+        return configuration.pinnedRoutes.map { route in
             (route, route.tokens.isDisjoint(with: personal))
         }
     }

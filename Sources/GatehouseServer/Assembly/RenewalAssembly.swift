@@ -12,8 +12,7 @@ package enum RenewalAssembly {
         _ configuration: Configuration,
         isUntouched: Bool = false
     ) throws -> SealedTokenStore? {
-        guard let state = configuration.state, !configuration.tokens.isEmpty else { return nil }
-        return try StoreAssembly.store(state.settings, names: [], isUntouched: isUntouched) as? SealedTokenStore
+        configuration.tokens.isEmpty ? nil : try StoreAssembly.state(configuration, isUntouched: isUntouched)
     }
 
     /// The tokens of a store as requests are given them: those that renew themselves as they are now.

@@ -40,7 +40,19 @@ package enum StoreAssembly {
     }
 }
 
+extension StoreAssembly {
+    /// The store that keeps renewed tokens and pins; nil where there are none.
+    ///
+    /// - Throws: ``TokenError`` when a master key cannot be read.
+    static func state(_ configuration: Configuration, isUntouched: Bool) throws -> SealedTokenStore? {
+        guard let state = configuration.state else { return nil }
+        return try store(state.settings, names: [], isUntouched: isUntouched) as? SealedTokenStore
+    }
+}
+
 extension Configuration {
+    package var pinnedRoutes: [Route] { routes.routes.filter { $0.pin != nil } }
+
     /// Every token that some route injects.
     package var tokenNames: Set<TokenName> { Set(routes.routes.flatMap(\.tokens)) }
 }

@@ -144,11 +144,8 @@ actor ToolPins {
 
     private func beginDue() {
         let now = surroundings.uptime()
-        for name in entries.filter({ $0.value.isDue(at: now) }).sorted(by: { $0.value.dueAt < $1.value.dueAt }).map(
-            \.key
-        )
-        where running < Self.maximumAsking {
-            guard let entry = entries[name] else { continue }
+        let due = entries.filter { $0.value.isDue(at: now) }.sorted { $0.value.dueAt < $1.value.dueAt }
+        for (name, entry) in due.prefix(Self.maximumAsking - running) {
             entries[name]?.asking(at: now)
             running += 1
             let pins = pins[name] ?? .empty

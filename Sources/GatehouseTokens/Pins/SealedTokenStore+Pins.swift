@@ -51,7 +51,7 @@ extension SealedTokenStore {
                 try bindIfNew(by: actor, rows)
                 let head =
                     try trustedHead(of: name, rows)
-                    ?? TokenHead(name: name, current: 0, latest: 0, revision: 0, changedAt: 0)
+                    ?? TokenHead(name: name)
                 let old = head.current > 0 ? try book(head, rows) : PinBook()
                 var new = old
                 let result = change(&new)

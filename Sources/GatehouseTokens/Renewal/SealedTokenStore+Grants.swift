@@ -194,7 +194,7 @@ extension SealedTokenStore {
         guard try rows.grantHeads().count < Self.maximumGrants else {
             throw TokenError(.limit, "the store holds \(Self.maximumGrants) grants and takes no more")
         }
-        return TokenHead(name: key.rowName, current: 0, latest: 0, revision: 0, changedAt: 0)
+        return TokenHead(name: key.rowName)
     }
 
     private func held(_ lease: GrantLease, _ rows: TokenRows) throws(TokenError) -> TokenHead {

@@ -86,12 +86,12 @@ struct TokenHead: AttestedRecord, Equatable {
 
     var name: String
     /// 0 for a deleted token. Its head stays, so that no version number is used twice.
-    var current: Int64
+    var current: Int64 = 0
     /// The highest version there ever was.
-    var latest: Int64
+    var latest: Int64 = 0
     /// Counts the changes.
-    var revision: Int64
-    var changedAt: Int64
+    var revision: Int64 = 0
+    var changedAt: Int64 = 0
 
     var framed: [UInt8] {
         var fields = Framing()

@@ -68,7 +68,7 @@ extension SealedTokenStore {
     }
 
     private func bind(to id: StoreID, by actor: String, _ rows: TokenRows) throws(TokenError) {
-        var head = TokenHead(name: Self.storeName, current: 0, latest: 0, revision: 0, changedAt: 0)
+        var head = TokenHead(name: Self.storeName)
         _ = try record(Self.bindAction, &head, try TokenChange(actor: actor, note: id.text), rows)
         rows.view.binding = TokenView.Binding(id: id)
     }

@@ -111,7 +111,7 @@ extension SealedTokenStore {
     /// The head of the records of keys; a new one when there is none.
     func keysHead(_ rows: TokenRows) throws(TokenError) -> TokenHead {
         try trustedHead(of: Self.keysName, rows)
-            ?? TokenHead(name: Self.keysName, current: 0, latest: 0, revision: 0, changedAt: 0)
+            ?? TokenHead(name: Self.keysName)
     }
 }
 

@@ -97,7 +97,7 @@ extension SealedTokenStore {
             try bindIfNew(by: change.actor, rows)
             var head =
                 try trustedHead(of: name.text, rows)
-                ?? TokenHead(name: name.text, current: 0, latest: 0, revision: 0, changedAt: now)
+                ?? TokenHead(name: name.text, changedAt: now)
             guard head.current > 0 || action == .set else { throw .notFound(name) }
             guard head.latest < Self.lastNumber else {
                 throw TokenError(.limit, "the token '\(name)' has no version number left")
@@ -177,7 +177,7 @@ extension SealedTokenStore {
         _ change: TokenChange,
         _ rows: TokenRows
     ) throws(TokenError) -> TokenHead {
-        var head = TokenHead(name: name, current: 0, latest: 0, revision: 0, changedAt: 0)
+        var head = TokenHead(name: name)
         let found = try rows.head(of: name)?.head
         let versions = max(try rows.latestVersion(of: name), found?.latest ?? 0)
         let revisions = max(try rows.latestRevision(of: name), found?.revision ?? 0, seen[name] ?? 0)
