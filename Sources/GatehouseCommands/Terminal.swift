@@ -70,18 +70,7 @@ enum Terminal {
 }
 
 extension String {
-    /// Text from elsewhere, fit for a terminal: what would drive it is shown as an escape.
-    var visible: String {
-        unicodeScalars.reduce(into: "") { shown, scalar in
-            if scalar.isInvisible {
-                shown += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                shown.unicodeScalars.append(scalar)
-            }
-        }
-    }
-
-    /// The same line by line: diagnostics have several.
+    /// The text fit for a terminal line by line: diagnostics have several.
     var visibleLines: String {
         split(separator: "\n", omittingEmptySubsequences: false).map { String($0).visible }.joined(separator: "\n")
     }

@@ -112,13 +112,3 @@ package struct JSONText: Sendable {
         }
     }
 }
-
-extension Unicode.Scalar {
-    /// Whether it is no sign but drives what shows it: C0 and C1 controls, marks of direction, separators of lines.
-    package var isInvisible: Bool {
-        switch properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator: true
-        case _: false
-        }
-    }
-}

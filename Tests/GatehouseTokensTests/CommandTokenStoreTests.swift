@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 @testable import GatehouseTokens
 import Synchronization
 import Testing
@@ -75,34 +76,30 @@ import Testing
         #expect(try error("yes | tr -d '\\n'").message.contains("more than 65536 bytes"))
     }
 
-    @Test func `a program that hangs is ended with all that it started`() throws {
+    @Test func `a program that hangs is ended with all that it started`() async throws {
         let fixture = try StoreFixture()
         defer { withExtendedLifetime(fixture) {} }
         let file = fixture.directory + "/pid"
         let hung = try error("sleep 600 & echo $! >\(file); wait", within: .milliseconds(1500))
         #expect(hung.message.contains("took longer"))
         let text = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        #expect(isGone(try #require(pid_t(text))))
+        try await waitUntilGone(try #require(pid_t(text)))
     }
 
-    @Test func `what it leaves behind is ended, and does not hold its output up`() throws {
+    @Test func `what it leaves behind is ended, and does not hold its output up`() async throws {
         let fixture = try StoreFixture()
         defer { withExtendedLifetime(fixture) {} }
         let file = fixture.directory + "/pid"
         #expect(try printed("sleep 600 >/dev/null & echo $! >\(file); echo one") == "one")
         let text = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        #expect(isGone(try #require(pid_t(text))))
+        try await waitUntilGone(try #require(pid_t(text)))
     }
 
     /// It was killed; its parent has gone, so who takes it over waits for it.
-    private func isGone(_ pid: pid_t) -> Bool {
-        let end = ContinuousClock.now + .seconds(20)
-        while ContinuousClock.now < end {
-            guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return true }
-            if status.contains(") Z ") { return true }
-            sched_yield()
+    private func waitUntilGone(_ pid: pid_t) async throws {
+        try await Polling.until("the program to be gone") {
+            (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))?.contains(") Z ") ?? true
         }
-        return false
     }
 
     @Test func `a value is kept for its time, and a failure does not take it away`() async throws {

@@ -8,7 +8,7 @@ struct AuditLine {
         let decision = event.kind == .change ? event.kind.name : event.text(.decision)
         let status = event[.status].text
         var words = [String(event.at.rfc3339.prefix(19)) + "Z"]
-        func add(_ text: String) { if !text.isEmpty { words.append(AuditTable.visible(text)) } }
+        func add(_ text: String) { if !text.isEmpty { words.append(text.visible) } }
         words.append(coloured(decision.isEmpty ? "-" : decision, as: colour(event, decision)))
         add(status)
         add(who(event))
@@ -45,7 +45,7 @@ struct AuditLine {
     }
 
     private func coloured(_ text: String, as colour: Colour) -> String {
-        let text = AuditTable.visible(text)
+        let text = text.visible
         return isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
     }
 }

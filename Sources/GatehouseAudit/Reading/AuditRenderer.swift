@@ -72,7 +72,7 @@ package final class AuditRenderer {
     ]
 
     private static func harmless(_ text: String) -> String {
-        let text = AuditTable.visible(text)
+        let text = text.visible
         return text.first.map { formula.contains($0) } ?? false ? "'\(text)" : text
     }
 

@@ -88,7 +88,7 @@ struct AuditTable {
 
     var header: String { render { $0.title } }
 
-    func line(_ event: AuditEvent) -> String { render { Self.visible($0.text(event)) } }
+    func line(_ event: AuditEvent) -> String { render { $0.text(event).visible } }
 
     private func render(_ text: (Column) -> String) -> String {
         lines.enumerated().map { index, columns in
@@ -136,17 +136,5 @@ struct AuditTable {
     static func milliseconds(_ micros: Int64) -> String {
         let tenths = micros / 100
         return "\(tenths / 10).\(abs(tenths % 10))"
-    }
-
-    /// Text from the network must not control the terminal that shows it.
-    static func visible(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: \.isInvisible) else { return text }
-        return text.unicodeScalars.reduce(into: "") { shown, scalar in
-            if scalar.isInvisible {
-                shown += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                shown.unicodeScalars.append(scalar)
-            }
-        }
     }
 }

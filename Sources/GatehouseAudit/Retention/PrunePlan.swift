@@ -33,7 +33,7 @@ package struct PrunePlan: Sendable {
 
         package var description: String {
             switch self {
-            case .broken(let writer?): "the chain of \(AuditTable.visible(writer)) is broken"
+            case .broken(let writer?): "the chain of \(writer.visible) is broken"
             case .broken(nil): "the database is not as Gatehouse made it"
             case .clock(let apart):
                 "the clocks of this machine and of the database are \(apart.components.seconds) s apart"

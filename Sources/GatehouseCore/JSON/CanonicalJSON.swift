@@ -90,14 +90,12 @@ package struct CanonicalJSON {
             case 0x0D: bytes += #"\r"#.utf8
             case 0x00..<0x20:
                 bytes += #"\u00"#.utf8
-                bytes += [0x30 + byte >> 4, Self.hexDigit(byte & 15)]
+                bytes += [Hex.digit(byte >> 4), Hex.digit(byte & 15)]
             case _: bytes.append(byte)
             }
         }
         bytes.append(0x22)
     }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 
     /// Number::toString of ECMAScript (ECMA-262 section 6.1.6.1.20). The digits are those of Swift's description: the fewest that read back as the
     /// same number, and of these the closest.

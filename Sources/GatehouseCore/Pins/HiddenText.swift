@@ -3,13 +3,7 @@
 package enum HiddenText {
     /// The text with every such character as its escape, `\u{200b}`. White space other than a plain space is shown so, too.
     package static func shown(_ text: String) -> String {
-        text.unicodeScalars.reduce(into: "") { shown, scalar in
-            if isHidden(scalar) {
-                shown += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                shown.unicodeScalars.append(scalar)
-            }
-        }
+        text.escaping { kind(of: $0) != nil }
     }
 
     /// The words that hidden characters of a text spell; empty where there are none.
@@ -41,8 +35,6 @@ package enum HiddenText {
         case unseen = "that are not seen"
         case space = "that are other spaces than a plain one"
     }
-
-    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool { kind(of: scalar) != nil }
 
     private static func kind(of scalar: Unicode.Scalar) -> Kind? {
         switch scalar.value {

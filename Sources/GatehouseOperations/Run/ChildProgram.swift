@@ -36,7 +36,9 @@ package struct ChildProgram: Sendable {
         var none = sigset_t()
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, nil)
-        let reason = withWords { words in environment.withPointers { execve(path, words, $0) == 0 ? 0 : errno } }
+        let reason = self.words.withWordPointers { words in
+            environment.withPointers { execve(path, words, $0) == 0 ? 0 : errno }
+        }
         return failure(reason)
     }
 
@@ -55,7 +57,7 @@ package struct ChildProgram: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         var pid = pid_t()
-        let result = withWords { words in
+        let result = self.words.withWordPointers { words in
             environment.withPointers { posix_spawn(&pid, path, nil, &attributes, words, $0) }
         }
         guard result == 0 else { throw failure(result) }
@@ -64,12 +66,6 @@ package struct ChildProgram: Sendable {
 
     private func failure(_ reason: Int32) -> GatehouseError {
         GatehouseError(.unusable, "\(path) cannot be started: \(String(cString: strerror(reason)))")
-    }
-
-    private func withWords<Result>(_ body: ([UnsafeMutablePointer<CChar>?]) -> Result) -> Result {
-        let pointers = words.map { strdup($0) }
-        defer { for pointer in pointers { free(pointer) } }
-        return body(pointers + [nil])
     }
 
     /// Nothing but the three standard streams goes to the program, whatever our own parent process left open.

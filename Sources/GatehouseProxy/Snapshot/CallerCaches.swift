@@ -37,10 +37,9 @@ final class BoundSession {
 ///
 /// Places hold the objects that they are found by, so that the address of none can become another's.
 struct CallerCaches {
-    static let places = 256
-
-    private var sessions: [BoundSession?] = Array(repeating: nil, count: places)
-    private var permits: [(caller: Caller, route: Route, permits: Permits)?] = Array(repeating: nil, count: places)
+    private var sessions: [BoundSession?] = Array(repeating: nil, count: CachePlace.count)
+    private var permits: [(caller: Caller, route: Route, permits: Permits)?] =
+        Array(repeating: nil, count: CachePlace.count)
     let tags: SessionTags
 
     init(_ tags: SessionTags) { self.tags = tags }
@@ -50,7 +49,7 @@ struct CallerCaches {
         // The last bytes are a tag, as good as random.
         guard tagged.count > SessionTags.length else { return nil }
         let last = tagged.loadUnaligned(fromByteOffset: tagged.count - 8, as: UInt64.self)
-        let place = Int(truncatingIfNeeded: (last &* 0x9E37_79B9_7F4A_7C15) >> 56)
+        let place = CachePlace.of(last)
         if let known = sessions[place], known.isOf(caller, route, tagged) { return known }
         let isPlain = tags.accepts(tagged, route: route.name, principal: caller.principal)
         guard isPlain || tags.acceptsOpening(tagged, route: route.name, principal: caller.principal) else { return nil }
@@ -60,17 +59,10 @@ struct CallerCaches {
     }
 
     mutating func permits(of caller: Caller, on route: Route) -> Permits {
-        let place = Self.place(caller, route)
+        let place = CachePlace.of(caller, route)
         if let known = permits[place], known.caller === caller, known.route === route { return known.permits }
         let found = Permits(route.policy, of: caller.principal, caller.attributes)
         permits[place] = (caller, route, found)
         return found
-    }
-
-    /// The place of what is found by two objects.
-    static func place(_ caller: Caller, _ route: AnyObject) -> Int {
-        let address =
-            UInt64(UInt(bitPattern: ObjectIdentifier(caller))) ^ UInt64(UInt(bitPattern: ObjectIdentifier(route))) << 3
-        return Int(truncatingIfNeeded: (address >> 4 &* 0x9E37_79B9_7F4A_7C15) >> 56)
     }
 }

@@ -6,7 +6,6 @@ internal import GatehouseCore
 /// A place holds the objects that it is found by, so that the address of none can become another's.
 struct PatternCache {
     /// Beyond as many routes, or persons with a token of their own, the patterns of one take the place of another's.
-    static let places = 256
 
     private struct Entry {
         let shared: [Secret]
@@ -21,7 +20,7 @@ struct PatternCache {
         }
     }
 
-    private var entries: [Entry?] = Array(repeating: nil, count: places)
+    private var entries: [Entry?] = Array(repeating: nil, count: CachePlace.count)
 
     /// - Parameters:
     ///   - own: the caller's own token.
@@ -34,9 +33,8 @@ struct PatternCache {
         assertion: () -> Secret?
     ) -> SecretPatterns? {
         let caller = route.route.forwardsAssertion ? caller : nil
-        let object = caller.map { ObjectIdentifier($0) } ?? own.map { ObjectIdentifier($0) }
-        let number = object.map { UInt64(UInt(bitPattern: $0)) >> 4 } ?? UInt64(route.index)
-        let place = Int(truncatingIfNeeded: (number &* 0x9E37_79B9_7F4A_7C15) >> 56)
+        let place =
+            caller.map { CachePlace.of($0) } ?? own.map { CachePlace.of($0) } ?? CachePlace.of(UInt64(route.index))
         if let known = entries[place], known.holds(route.secrets, own, caller) { return known.patterns }
         let secrets = route.secrets + [own, assertion()].compactMap { $0 }
         let patterns = SecretPatterns(secrets)

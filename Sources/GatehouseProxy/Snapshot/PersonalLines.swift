@@ -23,15 +23,13 @@ final class PersonalChoice {
 /// A place holds the objects that it is found by, so that the address of none can become another's.
 struct PersonalLines {
     /// Beyond as many callers and routes, the lines of one take the place of another's.
-    static let places = 256
-
-    private var choices: [PersonalChoice?] = Array(repeating: nil, count: places)
+    private var choices: [PersonalChoice?] = Array(repeating: nil, count: CachePlace.count)
 
     subscript(caller: Caller, route: PreparedRoute) -> PersonalChoice? {
-        guard let known = choices[CallerCaches.place(caller, route)], known.caller === caller, known.route === route
+        guard let known = choices[CachePlace.of(caller, route)], known.caller === caller, known.route === route
         else { return nil }
         return known
     }
 
-    mutating func keep(_ choice: PersonalChoice) { choices[CallerCaches.place(choice.caller, choice.route)] = choice }
+    mutating func keep(_ choice: PersonalChoice) { choices[CachePlace.of(choice.caller, choice.route)] = choice }
 }

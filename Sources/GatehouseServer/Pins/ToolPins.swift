@@ -34,8 +34,7 @@ actor ToolPins {
     private var running = 0
     private let inbox = Mutex(PinInbox())
     private nonisolated let published: Mutex<(pins: [RouteName: RoutePins], status: [RouteName: PinStatus])>
-    private nonisolated let waker: AsyncStream<Void>.Continuation
-    private nonisolated let woken: AsyncStream<Void>
+    private nonisolated let waker = Waker()
 
     /// Reads nothing yet.
     init(
@@ -56,7 +55,6 @@ actor ToolPins {
             }
         ) { first, _ in first }
         published = Mutex(([:], entries.mapValues(\.status)))
-        (woken, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The pins that requests are to go by. They may be read anywhere, at any time.
@@ -66,7 +64,7 @@ actor ToolPins {
     /// Takes what a list that passed says; from any thread, and returns at once.
     nonisolated func saw(_ route: RouteName, _ tools: [ToolDefinition], hasChanged: Bool) {
         inbox.withLock { $0.put(route, tools, hasChanged: hasChanged) }
-        waker.yield()
+        waker.wake()
     }
 
     // MARK: - Running
@@ -74,14 +72,7 @@ actor ToolPins {
     /// Keeps the pins until the task is cancelled.
     func run() async {
         await step()
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [store, waker] in await store.watch { waker.yield() } }
-            group.addTask { [surroundings, waker] in
-                while (try? await surroundings.sleep(Self.interval)) != nil { waker.yield() }
-            }
-            for await _ in woken { await step() }
-            group.cancelAll()
-        }
+        await waker.run(every: Self.interval, watching: store, surroundings) { await step() }
     }
 
     /// Reads the store, and nothing else: so that pins are there before the first request.
@@ -158,7 +149,7 @@ actor ToolPins {
         let wasFailing = entries[name]?.status.listProblem != nil
         entries[name]?.answered(answer, at: surroundings.uptime(), wall: surroundings.wall.now())
         if answer.failure != nil || wasFailing || answer.unreadable > 0 { listeners.onAsked(name, answer) }
-        waker.yield()
+        waker.wake()
     }
 
     // MARK: - Handing on

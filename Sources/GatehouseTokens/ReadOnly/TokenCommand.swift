@@ -101,28 +101,16 @@ package struct TokenCommand: Hashable, Sendable {
             Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)
         )
         var pid = pid_t()
-        let number = Self.withPointers(words) { words in
-            Self.withPointers(environment) { posix_spawnp(&pid, program, &actions, &attributes, words, $0) }
-        }
+        let number = words.withWordPointers { posix_spawnp(&pid, program, &actions, &attributes, $0, environment) }
         guard number == 0 else {
             throw TokenError(.unavailable, "\(program) cannot be started: \(String(cString: strerror(number)))")
         }
         return pid
     }
 
-    private var environment: [String] {
-        (Self.usualVariables + variables).compactMap { name in
-            getenv(name).map { "\(name)=\(String(cString: $0))" }
-        }
-    }
-
-    private static func withPointers<Result>(
-        _ texts: [String],
-        _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-    ) -> Result {
-        let pointers = texts.map { strdup($0) }
-        defer { for pointer in pointers { free(pointer) } }
-        return body(pointers + [nil])
+    /// The lines of Gatehouse's own environment, in their places: a copy of a secret would be left behind in memory.
+    private var environment: [UnsafeMutablePointer<CChar>?] {
+        (Self.usualVariables + variables).compactMap { name in getenv(name).map { $0 - (name.utf8.count + 1) } } + [nil]
     }
 
     /// Waits for the end of a process, and ends its group: whatever it started and left behind, and itself when the time is over.

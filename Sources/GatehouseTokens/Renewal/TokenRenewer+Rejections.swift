@@ -24,7 +24,7 @@ extension TokenRenewer {
             published.rejections.append(Rejection(key: key, version: version, until: until, answer: answer))
             return (false, nil)
         }
-        if isSettled { answer(value) } else { waker.yield() }
+        if isSettled { answer(value) } else { waker.wake() }
     }
 
     func takeRejections() {

@@ -109,8 +109,7 @@ package actor TokenRenewer {
     private var running: [GrantKey: Task<Void, Never>] = [:]
     private var first: Task<Void, Never>?
     nonisolated let published: Mutex<Published>
-    nonisolated let waker: AsyncStream<Void>.Continuation
-    private nonisolated let woken: AsyncStream<Void>
+    nonisolated let waker = Waker()
 
     /// Reads nothing yet.
     ///
@@ -140,7 +139,6 @@ package actor TokenRenewer {
             first
         }
         published = Mutex(Published(states: Dictionary(tokens.map { ($0.name, RenewalState()) }) { first, _ in first }))
-        (woken, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The shared values that requests are to send. They may be read anywhere, at any time.
@@ -163,14 +161,7 @@ package actor TokenRenewer {
     /// Begins, and renews until the task is cancelled; then ends what is under way: what an issuer has given is still written down.
     package func run() async {
         await begin()
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [store, waker] in await store.watch { waker.yield() } }
-            group.addTask { [surroundings, waker] in
-                while (try? await surroundings.sleep(Self.interval)) != nil { waker.yield() }
-            }
-            for await _ in woken { await step() }
-            group.cancelAll()
-        }
+        await waker.run(every: Self.interval, watching: store, surroundings) { await step() }
         for task in running.values { await task.value }
         published.withLock { $0.isOver = true }
         takeRejections()
@@ -184,7 +175,7 @@ package actor TokenRenewer {
     }
 
     /// Reads the store at once: somebody has written to it.
-    package nonisolated func wake() { waker.yield() }
+    package nonisolated func wake() { waker.wake() }
 
     /// Reads the store, and renews what is due, until nothing is under way.
     func tick() async { await step(untilDone: { _ in true }) }
@@ -226,6 +217,6 @@ package actor TokenRenewer {
         running[key] = nil
         if key.owner != nil { hasNewPersonal = true }
         if let outcome { listeners.onOutcome(key, outcome) }
-        waker.yield()
+        waker.wake()
     }
 }

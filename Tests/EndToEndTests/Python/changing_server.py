@@ -6,12 +6,11 @@ FILE is JSON: a list of pages, each a list of {"name": …, "description": …}.
 Prints one line of JSON on stdout when it listens: {"port": 12345}. Ends on SIGTERM, and when stdin closes.
 """
 
-import contextlib
 import importlib.metadata
 import json
 import sys
 
-from serving import serve
+from serving import application, serve
 
 SDK = importlib.metadata.version("mcp")
 
@@ -33,10 +32,7 @@ SCHEMA = {"type": "object", "properties": {"text": {"type": "string", "maxLength
 
 def old():
     from mcp.server.lowlevel import Server
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.types import ListToolsRequest, ListToolsResult, TextContent, Tool
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
 
     server = Server("changing")
 
@@ -50,14 +46,7 @@ def old():
     async def call_tool(name, arguments):
         return [TextContent(type="text", text=name)]
 
-    manager = StreamableHTTPSessionManager(app=server)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app):
-        async with manager.run():
-            yield
-
-    return Starlette(routes=[Mount("/", app=manager.handle_request)], lifespan=lifespan)
+    return application(server)
 
 
 def new():

@@ -10,20 +10,15 @@ Prints one line of JSON on stdout when it listens: {"port": 12345}. Ends on SIGT
 import asyncio
 import sys
 
-from serving import serve
+from serving import application, asks, serve
 
 
 SECRET = "the secret of the day"
 
 
 def tasks():
-    import contextlib
-
     from mcp.server.lowlevel import Server
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.types import CallToolResult, TextContent, Tool, ToolExecution
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
 
     server = Server("tasks")
     server.experimental.enable_tasks()
@@ -43,43 +38,29 @@ def tasks():
 
         return await context.run_task(work)
 
-    manager = StreamableHTTPSessionManager(app=server, stateless=True)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app):
-        async with manager.run():
-            yield
-
-    return Starlette(routes=[Mount("/", app=manager.handle_request)], lifespan=lifespan)
+    return application(server, stateless=True)
 
 
 def state():
     from mcp.server.mcpserver import Context, MCPServer
     from mcp.server.request_state import RequestStateSecurity  # noqa: F401: says what the state is sealed with
     from mcp.server.transport_security import TransportSecuritySettings
-    from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
+    from mcp_types import InputRequiredResult
 
     server = MCPServer("state")
-
-    def ask(state):
-        params = ElicitRequestFormParams(
-            message="Sure?",
-            requested_schema={"type": "object", "properties": {"sure": {"type": "boolean"}}},
-        )
-        return InputRequiredResult(input_requests={"sure": ElicitRequest(params=params)}, request_state=state)
 
     @server.tool()
     async def secret(context: Context) -> str | InputRequiredResult:
         """Asks whether it may tell."""
         if context.request_state is None:
-            return ask("asked")
+            return asks("asked")
         return SECRET
 
     @server.tool()
     async def other(context: Context) -> str | InputRequiredResult:
         """Asks too."""
         if context.request_state is None:
-            return ask("asked elsewhere")
+            return asks("asked elsewhere")
         return "another secret"
 
     security = TransportSecuritySettings(enable_dns_rebinding_protection=False)

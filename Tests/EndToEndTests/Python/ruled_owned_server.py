@@ -11,19 +11,14 @@ Prints one line of JSON on stdout when it listens: {"port": 12345}. Ends on SIGT
 import json
 import sys
 
-from serving import serve
+from serving import application, asks, serve
 
 SEEN = []
 
 
 def tasks():
-    import contextlib
-
     from mcp.server.lowlevel import Server
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.types import CallToolResult, TextContent, Tool, ToolExecution
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
 
     server = Server("tasks")
     server.experimental.enable_tasks()
@@ -50,20 +45,13 @@ def tasks():
 
         return await context.run_task(work)
 
-    manager = StreamableHTTPSessionManager(app=server, stateless=True)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app):
-        async with manager.run():
-            yield
-
-    return Starlette(routes=[Mount("/", app=manager.handle_request)], lifespan=lifespan)
+    return application(server, stateless=True)
 
 
 def state():
     from mcp.server.mcpserver import Context, MCPServer
     from mcp.server.transport_security import TransportSecuritySettings
-    from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
+    from mcp_types import InputRequiredResult
 
     server = MCPServer("state")
 
@@ -73,11 +61,7 @@ def state():
         SEEN.append(docId)
         if context.request_state is not None:
             return docId
-        params = ElicitRequestFormParams(
-            message="Sure?",
-            requested_schema={"type": "object", "properties": {"sure": {"type": "boolean"}}},
-        )
-        return InputRequiredResult(input_requests={"sure": ElicitRequest(params=params)}, request_state="asked")
+        return asks("asked")
 
     @server.tool()
     async def seen() -> str:

@@ -1,6 +1,7 @@
 """Serves an application on a port of its own for a test, whose death is the server's: it ends on SIGTERM, and when stdin closes."""
 
 import asyncio
+import contextlib
 import json
 import socket
 
@@ -12,6 +13,33 @@ from parent import end_with_parent
 def serve(app, lifespan="on", **told):
     """Prints one line of JSON on stdout when it listens: the port, and what is told beside."""
     asyncio.run(_serve(app, lifespan, told))
+
+
+def application(server, stateless=False):
+    """A low-level server of the SDK of 2025-11-25 as an application, with sessions or without."""
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    manager = StreamableHTTPSessionManager(app=server, stateless=stateless)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        async with manager.run():
+            yield
+
+    return Starlette(routes=[Mount("/", app=manager.handle_request)], lifespan=lifespan)
+
+
+def asks(state):
+    """An answer of 2026-07-28 that asks whether the user is sure before the call goes on."""
+    from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
+
+    params = ElicitRequestFormParams(
+        message="Sure?",
+        requested_schema={"type": "object", "properties": {"sure": {"type": "boolean"}}},
+    )
+    return InputRequiredResult(input_requests={"sure": ElicitRequest(params=params)}, request_state=state)
 
 
 async def _serve(app, lifespan, told):

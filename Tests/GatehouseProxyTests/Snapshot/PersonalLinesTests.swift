@@ -28,17 +28,17 @@ import Testing
         var lines = PersonalLines()
         var kept: [Int: (Caller, PreparedRoute)] = [:]
         var shared = 0
-        for number in 0..<(4 * PersonalLines.places) {
+        for number in 0..<(4 * CachePlace.count) {
             let caller = ScriptedCallers.person("\(number)@example.com")
             let route = snapshot.routes[number % 2]
             #expect(lines[caller, route] == nil)
             lines.keep(try choice("token-\(number)", for: caller, on: route))
             #expect(lines[caller, route]?.caller === caller)
-            if let (before, its) = kept.updateValue((caller, route), forKey: CallerCaches.place(caller, route)) {
+            if let (before, its) = kept.updateValue((caller, route), forKey: CachePlace.of(caller, route)) {
                 shared += 1
                 #expect(lines[before, its] == nil)
             }
         }
-        #expect(shared >= 3 * PersonalLines.places)
+        #expect(shared >= 3 * CachePlace.count)
     }
 }

@@ -96,13 +96,7 @@ import Testing
             #expect(try gateway.refused(client, Gateway.post(body: note)).status == 400)
         }
         try await MCPGateway.run { gateway in
-            let client = try gateway.client()
-            try client.send(Gateway.post(body: body))
-            let connection = try gateway.upstream.accept()
-            _ = try connection.receive(through: "\r\n\r\n")
-            try connection.receive(exactly: body)
-            try connection.send(Gateway.okay)
-            #expect(try client.receiveAnswer().status == 200)
+            try gateway.passes(try gateway.client(), body: body)
         }
     }
 
@@ -120,12 +114,7 @@ import Testing
             #expect(answer.text.contains(#""code":4030"#) && answer.text.contains("resource_denied"))
             #expect(gateway.audit.decisions.first?.target == uris)
             let body = listen(#"["memo://one"]"#)
-            try client.send(Gateway.post(body: body))
-            let connection = try gateway.upstream.accept()
-            _ = try connection.receive(through: "\r\n\r\n")
-            try connection.receive(exactly: body)
-            try connection.send(Gateway.okay)
-            #expect(try client.receiveAnswer().status == 200)
+            try gateway.passes(client, body: body)
             #expect(gateway.audit.decisions.last?.target == "memo://one")
         }
     }

@@ -75,6 +75,16 @@ enum MCPGateway {
 
 extension Gateway {
     /// Sends a request that must not reach the upstream, and returns its answer.
+    /// Sends a message that reaches the upstream as it is.
+    func passes(_ client: RawSocket, body: String) throws {
+        try client.send(Gateway.post(body: body))
+        let connection = try upstream.accept()
+        _ = try connection.receive(through: "\r\n\r\n")
+        try connection.receive(exactly: body)
+        try connection.send(Gateway.okay)
+        #expect(try client.receiveAnswer().status == 200)
+    }
+
     func refused(_ client: RawSocket, _ request: String) throws -> RawAnswer {
         try client.send(request)
         let answer = try client.receiveAnswer()
