@@ -9,7 +9,7 @@ build_packages=(
 
 # What the tests need besides.
 # shellcheck disable=SC2034
-test_packages=(postgresql pgbouncer python3-venv chromium apache2-bin prometheus fish zsh)
+test_packages=(postgresql pgbouncer python3-venv chromium apache2-bin nginx caddy prometheus fish zsh)
 
 # install_packages NAME…: does nothing, and needs no network, when all are present.
 install_packages() {

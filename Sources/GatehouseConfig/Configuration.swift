@@ -28,6 +28,8 @@ package struct Configuration: Sendable {
     package let admin: Endpoint
     /// Names under which the admin listener may be asked, beside addresses and `localhost`.
     package let adminHosts: [Host]
+    /// Where another proxy asks about its own requests: on this machine alone.
+    package let forwardAuth: Endpoint?
     /// Event loops.
     package let threads: Int
     package let access: AccessSettings

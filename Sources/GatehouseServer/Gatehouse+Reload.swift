@@ -201,6 +201,7 @@ extension Gatehouse {
         compare("admin", new.admin == configuration.admin)
         compare("reuse_port", new.reusesPort == configuration.reusesPort)
         compare("admin_hosts", new.adminHosts == configuration.adminHosts)
+        compare("forward_auth", new.forwardAuth == configuration.forwardAuth)
         compare("threads", new.threads == configuration.threads)
         compare("access.issuer", new.access.issuer == configuration.access.issuer)
         compare("access.certs_url", new.access.certsURL == configuration.access.certsURL)

@@ -299,6 +299,11 @@ package final class Gatehouse: Sendable {
         let port = try await listening(on: configuration.listen, key: "listen") {
             try await proxy.listen(on: configuration.listen, isShared: isShared)
         }
+        if let address = configuration.forwardAuth {
+            _ = try await listening(on: address, key: "forward_auth") {
+                try await proxy.listen(on: address, isShared: isShared, takesQuestions: true)
+            }
+        }
         isListening.withLock { $0 = true }
         logger.info(
             "serving",

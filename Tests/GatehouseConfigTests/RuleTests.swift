@@ -237,6 +237,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("127.0.0.1:8081", 0), ("localhost:8081", 0), ("\"[::1]:8081\"", 0), ("unix:/run/ask.sock", 0),
+        ("0.0.0.0:8081", 1), ("10.0.0.7:8081", 1), ("\"[::]:8081\"", 1), ("proxy:8081", 1),
+        ("127.0.0.1.example.com:8081", 1),
+        // The addresses of others.
+        ("127.0.0.1:8080", 1), ("127.0.0.1:9090", 1),
+    ])
+    func `questions of another proxy are taken on this machine alone`(address: String, errors: Int) throws {
+        #expect(problems(minimal + "forward_auth: \(address)\n").count == errors)
+        #expect(try read(minimal).forwardAuth == nil)
+    }
+
     @Test func `an open admin listener is a warning, not an error`() throws {
         let warnings = try read(minimal + "admin: 0.0.0.0:9090\n").warnings
         #expect(warnings.map(\.severity) == [.warning])
@@ -308,6 +320,6 @@ import Testing
             }
         }
         check(ConfigurationFields.all, "")
-        #expect(ConfigurationFields.all.count == 19)
+        #expect(ConfigurationFields.all.count == 20)
     }
 }

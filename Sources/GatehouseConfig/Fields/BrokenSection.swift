@@ -33,7 +33,7 @@ struct BrokenSection {
     var sections: Set<Configuration.Section> {
         typealias Fields = ConfigurationFields
         return switch key {
-        case Fields.listen.key: [.listeners]
+        case Fields.listen.key, Fields.forwardAuth.key: [.listeners]
         case Fields.admin.key, Fields.adminHosts.key: [.admin]
         case Fields.access.key: [.access]
         case Fields.stores.key: [.stores, .store, .tokens]

@@ -35,6 +35,11 @@ package enum ConfigurationFields {
         .fallback([]),
         "Names under which the admin listener may be asked, beside addresses and `localhost`: a scraper's name for this container."
     )
+    static let forwardAuth = Field(
+        "forward_auth",
+        Shape<Endpoint>.parsed(wanted: "a listener", Endpoint.init(parsing:)),
+        "Where another proxy of this machine asks whether it may forward a request: `127.0.0.1:PORT`, or `unix:/path` (mode 0660). Off by default."
+    )
     static let threads = Field(
         "threads",
         .integer(Configuration.threadsRange),
@@ -122,7 +127,8 @@ package enum ConfigurationFields {
 
     /// Everything the file may say, in the order of the reference page.
     package static let all = [
-        version.form, listen.form, reusePort.form, admin.form, adminHosts.form, threads.form, access.form, stores.form,
+        version.form, listen.form, reusePort.form, admin.form, adminHosts.form, forwardAuth.form, threads.form,
+        access.form, stores.form,
         store.form,
         storeRefresh.form,
         storeMaxStale.form, tokens.form, state.form, connectPath.form, audit.form, limits.form, reload.form, log.form,

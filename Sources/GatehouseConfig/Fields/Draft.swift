@@ -7,6 +7,7 @@ struct Draft: Sendable {
     let reusesPort: Bool
     let admin: Endpoint
     let adminHosts: [Host]
+    let forwardAuth: Endpoint?
     let threads: Int
     let access: AccessSettings
     let stores: [Configuration.NamedStore]
@@ -29,6 +30,7 @@ struct Draft: Sendable {
         let reusesPort = keys.read(Fields.reusePort) ?? false
         let admin = keys.read(Fields.admin)
         let adminHosts = keys.read(Fields.adminHosts)
+        let forwardAuth = keys.read(Fields.forwardAuth)
         let threads = keys.read(Fields.threads) ?? min(UsableCores.count(), Configuration.maximumDefaultThreads)
         if !keys.has(Fields.threads.key) { keys.show(Fields.threads.key, .word("\(threads)")) }
         let access = keys.read(Fields.access)
@@ -45,6 +47,7 @@ struct Draft: Sendable {
         let log = keys.read(Fields.log)
         let routes = keys.read(Fields.routes)
         if let listen, let admin { check(listen, admin, keys, decoding) }
+        if let forwardAuth { check(forwardAuth, besides: [listen, admin], keys, decoding) }
         if let storeRefresh, let storeMaxStale, storeMaxStale < storeRefresh {
             decoding.error(
                 "store_max_stale is shorter than store_refresh (\(DurationText(storeRefresh))): tokens would run out between readings",
@@ -107,6 +110,7 @@ struct Draft: Sendable {
             reusesPort: reusesPort,
             admin: admin,
             adminHosts: adminHosts,
+            forwardAuth: forwardAuth,
             threads: threads,
             access: access,
             stores: named,
@@ -153,6 +157,22 @@ struct Draft: Sendable {
                 "the admin listener is open to other machines, and it asks nobody who they are",
                 at: place,
                 hint: "\(Configuration.defaultAdmin), or a network that only operators reach"
+            )
+        }
+    }
+
+    /// The listener believes everybody who reaches it in which request is asked about.
+    private static func check(_ forwardAuth: Endpoint, besides others: [Endpoint?], _ keys: Keys, _ decoding: Decoding)
+    {
+        let place = keys.place(of: Fields.forwardAuth.key)
+        if others.contains(forwardAuth), !forwardAuth.isEphemeral {
+            decoding.error("'forward_auth' needs an address of its own", at: place)
+        }
+        if !forwardAuth.isLocal {
+            decoding.error(
+                "'forward_auth' is open to other machines: whoever asks there names the request that is judged",
+                at: place,
+                hint: "127.0.0.1:8081, or unix:/run/gatehouse/forward-auth.sock"
             )
         }
     }
@@ -244,6 +264,7 @@ extension Configuration {
         reusesPort = draft.reusesPort
         admin = draft.admin
         adminHosts = draft.adminHosts
+        forwardAuth = draft.forwardAuth
         threads = draft.threads
         access = draft.access
         stores = draft.stores

@@ -97,7 +97,9 @@ extension Doctor {
             findings.append(open(.admin, configuration.admin, isRunning: admin != nil))
         }
         if !configuration.unread.contains(.listeners) {
-            findings.append(open(.listener, configuration.listen, isRunning: admin != nil))
+            for address in [configuration.listen] + [configuration.forwardAuth].compactMap({ $0 }) {
+                findings.append(open(.listener, address, isRunning: admin != nil))
+            }
         }
         return findings
     }

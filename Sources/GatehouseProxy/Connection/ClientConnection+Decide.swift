@@ -8,17 +8,18 @@ extension ClientConnection {
     /// - Returns: whether more of what was received can be used.
     func readHead() -> Bool {
         if machine.headBegan() { beginWait() }
-        switch inbound.parseHead() {
+        let (progress, isQuestion) = parseHead()
+        switch progress {
         case .incomplete: return false
         case .refused(let reason):
-            exchange = newExchange()
+            exchange = newExchange(isQuestion: isQuestion)
             carryOut(machine.headRefused(reason))
         case .complete:
             let head = inbound.head
             body.begin(head.framing, trailers: .response)
             let received = inbound.bytes
             let method = RequestMethod(head, in: received.readableBytesUInt8Span)
-            exchange = newExchange(method, head.version)
+            exchange = newExchange(method, head.version, isQuestion: isQuestion)
             carryOut(
                 machine.headReceived(
                     ExchangeMachine.Request(
@@ -26,7 +27,8 @@ extension ClientConnection {
                         isComplete: body.isComplete,
                         isUpgrade: head.isWebSocketUpgrade,
                         expectsContinue: head.expectsContinue,
-                        isSafe: method.isSafe
+                        isSafe: method.isSafe,
+                        isQuestion: isQuestion
                     )
                 )
             )
@@ -34,13 +36,26 @@ extension ClientConnection {
         return true
     }
 
-    private func newExchange(_ method: RequestMethod = .other, _ version: HTTPVersion = .http11) -> Exchange {
+    /// - Returns: also whether the head is the one that another proxy asks about.
+    private func parseHead() -> (HeadProgress, isQuestion: Bool) {
+        let progress = inbound.parseHead()
+        guard takesQuestions, progress == .complete else { return (progress, false) }
+        guard let asked = AskedRequest.head(of: inbound) else { return (.refused(.routeUnknown), false) }
+        return (inbound.replaceHead(by: asked), true)
+    }
+
+    private func newExchange(
+        _ method: RequestMethod = .other,
+        _ version: HTTPVersion = .http11,
+        isQuestion: Bool
+    ) -> Exchange {
         Exchange(
             id: RequestID(using: &loop.random),
             startedAt: loop.clock.now(),
             started: loop.eventLoop.now,
             method: method,
             version: version,
+            isQuestion: isQuestion,
             snapshot: loop.snapshot,
             tags: loop.gate.callers.tags
         )
@@ -64,7 +79,8 @@ extension ClientConnection {
                 exchange.method,
                 on: route,
                 prefix: exchange.prefix,
-                from: exchange.crossOrigin
+                from: exchange.crossOrigin,
+                isQuestion: exchange.isQuestion
             )
         )
     }

@@ -42,6 +42,17 @@ extension ClientConnection {
         return write(answer, close: close, exchange)
     }
 
+    /// Answers another proxy that it may forward its request.
+    func confirm(close: Bool) -> ExchangeAction {
+        guard let exchange, let caller = exchange.caller, let route = exchange.route else {
+            preconditionFailure("a request is allowed to a caller on a route")
+        }
+        let answer = ConfirmPhase.answer(to: caller, on: route.route)
+        exchange.answer.status = answer.status
+        inbound.passHead()
+        return write(answer, close: close, exchange)
+    }
+
     private func write(_ answer: LocalResponse, close: Bool, _ exchange: Exchange) -> ExchangeAction {
         let closes = close || machine.refusalCloses(remaining: body.remaining)
         let bound = answer.bound

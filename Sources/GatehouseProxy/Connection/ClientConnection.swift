@@ -22,11 +22,14 @@ final class ClientConnection: ServedConnection {
     /// The client has ended its side: what came before is served, and then the connection closes.
     private var isInputEnded = false
     let peer: PeerName
+    /// Whether requests are questions of another proxy about its own.
+    let takesQuestions: Bool
 
     /// Bytes that may wait while a request is being decided on; beyond it reading pauses.
     static let heldBytes = 64 << 10
 
-    init(_ socket: StreamSocket, loop: ProxyLoop, onClose: @escaping () -> Void) {
+    init(_ socket: StreamSocket, loop: ProxyLoop, takesQuestions: Bool = false, onClose: @escaping () -> Void) {
+        self.takesQuestions = takesQuestions
         self.socket = socket
         self.loop = loop
         self.onClose = onClose
@@ -125,6 +128,7 @@ final class ClientConnection: ServedConnection {
             case .forwardRequest: action = forwardRequest()
             case .awaitToken: action = awaitToken()
             case .answerPublicly(let answer, let close): action = answerPublicly(answer, close: close)
+            case .confirm(let close): action = confirm(close: close)
             case .refuse(let reason, let close): action = refuse(reason, close: close)
             case .tunnel: return
             case .abort(let ending): return abort(ending)

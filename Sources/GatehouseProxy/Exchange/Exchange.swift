@@ -11,6 +11,8 @@ final class Exchange {
     let started: MonotonicTime
     let method: RequestMethod
     let version: HTTPVersion
+    /// Another proxy asks about the request, and forwards it itself.
+    let isQuestion: Bool
     /// The keys that were in force when the request came.
     let tags: SessionTags
     /// The keys that its parts were last held against.
@@ -62,6 +64,7 @@ final class Exchange {
         started: MonotonicTime,
         method: RequestMethod = .other,
         version: HTTPVersion = .http11,
+        isQuestion: Bool = false,
         snapshot: ProxySnapshot,
         tags: SessionTags
     ) {
@@ -70,6 +73,7 @@ final class Exchange {
         self.started = started
         self.method = method
         self.version = version
+        self.isQuestion = isQuestion
         self.snapshot = snapshot
         self.tags = tags
         tagsHeldAgainst = tags
@@ -131,8 +135,8 @@ final class Exchange {
     }
 
     var isSafe: Bool { method.isSafe }
-    /// The response has no body whatever its head says.
-    var isHead: Bool { method == .head }
+    /// The response has no body whatever its head says. A question is a GET, whatever it asks about.
+    var isHead: Bool { method == .head && !isQuestion }
     /// Whether the route limits the caller in any kind of thing.
     var isLimited: Bool { permits?.restrictsAny ?? true }
     /// Whether the caller looks for answers on an event stream, and not in the answer to this request.

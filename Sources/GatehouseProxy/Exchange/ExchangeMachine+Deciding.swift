@@ -124,6 +124,10 @@ extension ExchangeMachine {
         case .deciding(.gate, var request):
             if bodyIsWhole { request.isComplete = true }
             switch result {
+            // A token is for requests that are forwarded from here.
+            case .passed where request.isQuestion:
+                state = .deciding(.record, request)
+                return .recordDecision
             case .passed:
                 state = .deciding(.token, request)
                 return .provideToken
@@ -175,9 +179,7 @@ extension ExchangeMachine {
         case .deciding(.record, let request):
             switch receipt {
             // Decisions about established callers are always recorded one by one, never only counted.
-            case .recorded, .counted:
-                state = .connecting(request)
-                return .connect(again: false)
+            case .recorded, .counted: return allow(request)
             case .pending(let ticket):
                 state = .awaitingRecord(request)
                 return .awaitRecord(ticket: ticket)
@@ -191,6 +193,11 @@ extension ExchangeMachine {
     package mutating func decisionSettled(durable: Bool) -> ExchangeAction {
         guard case .awaitingRecord(let request) = state else { return .wait }
         guard durable else { return refuse(request, .auditUnavailable) }
+        return allow(request)
+    }
+
+    private mutating func allow(_ request: Request) -> ExchangeAction {
+        guard !request.isQuestion else { return .confirm(close: drop(request)) }
         state = .connecting(request)
         return .connect(again: false)
     }

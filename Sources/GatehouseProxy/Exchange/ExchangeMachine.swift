@@ -63,6 +63,8 @@ package struct ExchangeMachine: ~Copyable {
         package var expectsContinue: Bool
         /// The method promises to change nothing (RFC 9110 section 9.2.1), so the request may be sent twice.
         package var isSafe: Bool
+        /// Another proxy asks about it and forwards it itself: here it is answered.
+        package var isQuestion: Bool
         /// All of it is kept, and it is sent once more should the upstream reject its token and a newer one be there.
         package var isRenewable = false
 
@@ -71,13 +73,15 @@ package struct ExchangeMachine: ~Copyable {
             isComplete: Bool,
             isUpgrade: Bool = false,
             expectsContinue: Bool = false,
-            isSafe: Bool = false
+            isSafe: Bool = false,
+            isQuestion: Bool = false
         ) {
             self.keepsAlive = keepsAlive
             self.isComplete = isComplete
             self.isUpgrade = isUpgrade
             self.expectsContinue = expectsContinue
             self.isSafe = isSafe
+            self.isQuestion = isQuestion
         }
     }
 
@@ -131,6 +135,8 @@ package enum ExchangeAction: Equatable {
 
     /// Give the answer that Gatehouse itself has for everybody; nothing is forwarded.
     indirect case answerPublicly(LocalResponse, close: Bool)
+    /// Answer another proxy that its request is allowed; nothing is forwarded.
+    case confirm(close: Bool)
     /// Answer the client in place of the upstream; an upstream connection that was taken is closed.
     case refuse(Reason, close: Bool)
     /// The response has begun and cannot be completed or taken back: close both sides, so that the client sees it cut.

@@ -61,6 +61,17 @@ struct InboundBytes: ~Copyable {
         return progress
     }
 
+    /// Puts another head in the place of the one that stands there.
+    mutating func replaceHead(by head: ByteBuffer) -> HeadProgress {
+        bytes.moveReaderIndex(forwardBy: parser.head.length)
+        let rest = bytes
+        bytes = head
+        bytes.writeImmutableBuffer(rest)
+        ownsMemory = true
+        start = .unparsed
+        return parseHead()
+    }
+
     /// The head was forwarded or refused: what follows belongs to its body.
     mutating func passHead() {
         bytes.moveReaderIndex(forwardBy: parser.head.length)

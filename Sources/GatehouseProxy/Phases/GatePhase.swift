@@ -31,6 +31,7 @@ enum GatePhase {
         on route: PreparedRoute,
         _ tables: inout GateTables
     ) -> Result {
+        guard !exchange.isQuestion else { return Result(refusal: questionRefusal(exchange, tables)) }
         guard route.isGated else { return Result(refusal: rateRefusal(of: 1, exchange, tables)) }
         let received = inbound.bytes
         let head = inbound.head
@@ -88,6 +89,11 @@ enum GatePhase {
                 }
             }
         return Result(refusal: refusal, bodyIsWhole: true)
+    }
+
+    /// A question has no body, and sessions stand on answers that do not pass here: whoever is limited in what bodies ask may ask nothing.
+    private static func questionRefusal(_ exchange: Exchange, _ tables: borrowing GateTables) -> Reason? {
+        exchange.isLimited ? .principalDenied : rateRefusal(of: 1, exchange, tables)
     }
 
     private static func read(

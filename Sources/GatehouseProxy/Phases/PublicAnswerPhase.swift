@@ -15,7 +15,21 @@ enum PublicAnswerPhase {
     /// - Parameters:
     ///   - prefix: bytes of the path that the route's prefix covers.
     ///   - origin: the page's, if the route admits it.
+    ///   - isQuestion: another proxy asks: a status of success would have it forward a request that nobody has signed in for, and it passes no body on.
     static func seek(
+        _ inbound: borrowing InboundBytes,
+        _ method: RequestMethod,
+        on route: PreparedRoute,
+        prefix: Int,
+        from origin: CrossOrigin?,
+        isQuestion: Bool = false
+    ) -> ExchangeMachine.PublicAnswer {
+        let answer = seek(inbound, method, on: route, prefix: prefix, from: origin)
+        if isQuestion, case .found = answer { return .refused(.routeUnknown) }
+        return answer
+    }
+
+    private static func seek(
         _ inbound: borrowing InboundBytes,
         _ method: RequestMethod,
         on route: PreparedRoute,

@@ -12,6 +12,10 @@ enum RefusalPhase {
         answer.retryAfter = exchange.answer.retryAfter
         answer.challenge = exchange.route?.challenge ?? []
         answer.lines = exchange.crossOrigin?.lines ?? []
+        // The two statuses by which every proxy denies; nginx makes 500 of any other.
+        if exchange.isQuestion, answer.status != Reason.assertionMissing.status {
+            answer.status = Reason.principalDenied.status
+        }
         if case .methodDenied = reason {
             answer.lines += RequestAdmission.allow(exchange.route).withUTF8Buffer { Array($0) }
         }

@@ -6,7 +6,7 @@ internal import Synchronization
 /// The listener and its event loops.
 package final class ProxyServer: Sendable {
     private let loops: [LoopBound<ProxyLoop>]
-    private let listeners = Mutex<LoopBound<[SocketListener]>?>(nil)
+    private let listeners = Mutex<[LoopBound<[SocketListener]>]>([])
     private let open = ConnectionCount()
     /// Client connections that are served at once: what the limits allow, or fewer where fewer fit.
     package let maximumConnections: Int
@@ -34,9 +34,15 @@ package final class ProxyServer: Sendable {
 
     /// Binds and accepts.
     ///
-    /// - Parameter isShared: whether another instance may listen there too, to take over or to be taken over from.
+    /// - Parameters:
+    ///   - isShared: whether another instance may listen there too, to take over or to be taken over from.
+    ///   - takesQuestions: whether what comes there are questions of another proxy about its own requests.
     /// - Returns: the port that was bound, chosen by the system for port 0; nil for a unix socket.
-    package func listen(on address: Endpoint, isShared: Bool = false) async throws -> Int? {
+    package func listen(
+        on address: Endpoint,
+        isShared: Bool = false,
+        takesQuestions: Bool = false
+    ) async throws -> Int? {
         let acceptor = loops[0].loop
         let (sockets, port) = try await SocketListener.listen(
             on: address,
@@ -45,21 +51,21 @@ package final class ProxyServer: Sendable {
             loop: acceptor
         ) { [self] descriptor in
             let next = loops[accepted.wrappingAdd(1, ordering: .relaxed).oldValue % loops.count]
-            if next.loop === acceptor { return adopt(descriptor, on: next.value) }
-            let isTaken = next.loop.execute { [self] in adopt(descriptor, on: next.value) }
+            if next.loop === acceptor { return adopt(descriptor, on: next.value, takesQuestions) }
+            let isTaken = next.loop.execute { [self] in adopt(descriptor, on: next.value, takesQuestions) }
             if !isTaken { StreamSocket.discard(descriptor) }
         }
-        listeners.withLock { $0 = sockets }
+        listeners.withLock { $0.append(sockets) }
         return port
     }
 
-    private func adopt(_ descriptor: CInt, on loop: ProxyLoop) {
+    private func adopt(_ descriptor: CInt, on loop: ProxyLoop, _ takesQuestions: Bool) {
         // One that cannot be watched is closed already.
         guard let socket = try? StreamSocket(adopting: descriptor, on: loop.eventLoop) else { return }
         guard descriptor < descriptors.ceiling, open.enter(below: maximumConnections) else {
             return OverloadedConnection(socket, loop: loop).begin()
         }
-        ClientConnection(socket, loop: loop) { [open] in open.leave() }.begin()
+        ClientConnection(socket, loop: loop, takesQuestions: takesQuestions) { [open] in open.leave() }.begin()
     }
 
     /// Puts other keys of sessions in force on every loop.
@@ -105,11 +111,11 @@ package final class ProxyServer: Sendable {
     package func drain(within grace: Duration, handsOver: Bool = false) async {
         // The reference is dropped, because the listeners hold this server and the server held them.
         let closing = listeners.withLock { listeners in
-            defer { listeners = nil }
+            defer { listeners = [] }
             return listeners
         }
         // Connections that the closing listeners still accept are on their loops before the loops begin to drain.
-        if let closing { try? await closing.loop.submit { for listener in closing.value { listener.close() } } }
+        for closing in closing { try? await closing.loop.submit { for listener in closing.value { listener.close() } } }
         _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         let deadline = ContinuousClock.now + grace
         while openConnections > 0, ContinuousClock.now < deadline {

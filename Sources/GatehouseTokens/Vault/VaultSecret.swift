@@ -28,7 +28,7 @@ struct VaultSecret {
     /// The members of others, as `"name":value` with a comma before each.
     var others: Secret?
 
-    /// What Gatehouse noted, of a version that it wrote itself.
+    /// The note that Gatehouse made of a version, if it wrote that itself.
     subscript(field: Field) -> String? { isOurs ? notes[field] : nil }
 
     private var isOurs: Bool { notes[.version].flatMap { Int($0) } == version }

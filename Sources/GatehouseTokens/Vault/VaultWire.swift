@@ -14,7 +14,7 @@ actor VaultWire {
     static let longestWait: Duration = .seconds(10)
     /// The delay assumed for a 429 that names none.
     static let defaultDelay: Duration = .seconds(5)
-    /// What a wrong server says must not stop the store for years.
+    /// The longest pause that a server may ask for: a wrong one must not stop the store for years.
     static let longestDelay: Duration = .seconds(86_400)
 
     typealias Send = @Sendable (CurlRequest) async throws(CurlError) -> CurlResponse

@@ -56,6 +56,8 @@ import Testing
             Step("tokenProvided", Machines.at(.token)) { $0.tokenProvided(refusal: nil) },
             Step("tokenProvided: none", Machines.at(.token)) { $0.tokenProvided(refusal: .tokenUnavailable) },
             Step("decisionRecorded", Machines.at(.record)) { $0.decisionRecorded(.recorded) },
+            Step("gated: a question", Machines.at(.gate, Machines.question)) { $0.gated(.passed) },
+            Step("decisionRecorded: a question", question()) { $0.decisionRecorded(.recorded) },
             Step("decisionRecorded: pending", Machines.at(.record)) { $0.decisionRecorded(.pending(ticket: 1)) },
             Step("decisionRecorded: unavailable", Machines.at(.record)) { $0.decisionRecorded(.unavailable) },
             Step("decisionSettled", at(.awaitingRecord)) { $0.decisionSettled(durable: true) },
@@ -90,6 +92,13 @@ import Testing
             Step("requestCompleted", at(.dropping)) { $0.requestCompleted() },
             Step("bodyDropped, more than is dropped", at(.dropping)) { $0.bodyDropped(1 << 20) },
         ]
+    }
+
+    /// A machine in which the decision on a question is recorded.
+    static func question() -> ExchangeMachine {
+        var machine = Machines.at(.gate, Machines.question)
+        _ = machine.gated(.passed)
+        return machine
     }
 
     static func refused(_ request: ExchangeMachine.Request) -> ExchangeMachine {

@@ -7,6 +7,8 @@ import Testing
 @Suite struct ExchangeMachineTests {
     static let get = ExchangeMachine.Request(keepsAlive: true, isComplete: true)
     static let post = ExchangeMachine.Request(keepsAlive: true, isComplete: false)
+    /// Of another proxy, about a request of its own.
+    static let question = ExchangeMachine.Request(keepsAlive: true, isComplete: true, isQuestion: true)
     static let document = LocalResponse(status: 200, content: .document([]))
 
     /// A machine in which a phase is under way.
@@ -71,6 +73,25 @@ import Testing
         #expect(waited.decisionSettled(durable: false) == .refuse(.auditUnavailable, close: false))
         var atOnce = Self.at(.record)
         #expect(atOnce.decisionRecorded(.unavailable) == .refuse(.auditUnavailable, close: false))
+    }
+
+    @Test func `a question is answered when it is recorded, and no token is asked for`() {
+        for receipt in [AuditReceipt.recorded, .pending(ticket: 1)] {
+            var machine = Self.at(.gate, Self.question)
+            #expect(machine.gated(.passed) == .recordDecision)
+            if receipt == .recorded {
+                #expect(machine.decisionRecorded(receipt) == .confirm(close: false))
+            } else {
+                #expect(machine.decisionRecorded(receipt) == .awaitRecord(ticket: 1))
+                #expect(machine.decisionSettled(durable: true) == .confirm(close: false))
+            }
+            #expect(machine.isConnecting == false)
+            #expect(machine.refusalWritten(remaining: 0) == .finish(upstream: .close))
+            #expect(machine.isIdle == true)
+        }
+        var lost = Self.at(.gate, Self.question)
+        _ = lost.gated(.passed)
+        #expect(lost.decisionRecorded(.unavailable) == .refuse(.auditUnavailable, close: false))
     }
 
     @Test func `each phase ends in the next`() {
