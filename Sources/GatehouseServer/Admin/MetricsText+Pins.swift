@@ -6,11 +6,13 @@ extension MetricsText {
         let pins = pins.sorted { $0.key < $1.key }
         family("gatehouse_tools", "gauge", "Tools of routes with a pin, by what became of them.")
         for (route, status) in pins {
-            let counts = [
-                ("approved", status.approved), ("rejected", status.rejected), ("waiting", status.waiting.count),
+            let waiting = Dictionary(grouping: status.waiting, by: \.state).mapValues(\.count)
+            let counts: [(PinBook.State, Int)] = [
+                (.approved, status.approved), (.rejected, status.rejected), (.new, waiting[.new] ?? 0),
+                (.changed, waiting[.changed] ?? 0),
             ]
             for (state, count) in counts {
-                sample("gatehouse_tools", [("route", route.text), ("state", state)], count)
+                sample("gatehouse_tools", [("route", route.text), ("state", state.rawValue)], count)
             }
         }
         family(

@@ -19,6 +19,13 @@ extension SealedTokenStore {
         package let revision: Int64
     }
 
+    /// The routes of which pins are kept, whether or not they can be trusted.
+    package func pinnedRoutes() async throws(TokenError) -> [RouteName] {
+        try await database.use(.reading) { rows throws(TokenError) in
+            try rows.pinNames().compactMap { PinsKey.route(ofRow: $0) }
+        }
+    }
+
     /// - Parameter known: the revision that was read before: nil is returned while it is the present one.
     /// - Throws: ``TokenError`` `tampered` for pins that were changed by something else than Gatehouse.
     package func pins(of route: RouteName, beyond known: Int64? = nil) async throws(TokenError) -> KeptPins? {

@@ -6,6 +6,11 @@ enum PinsKey {
 
     static func rowName(_ route: RouteName) -> String { rowPrefix + route.text }
 
+    static func route(ofRow name: String) -> RouteName? {
+        guard name.hasPrefix(rowPrefix) else { return nil }
+        return try? RouteName(parsing: String(name.dropFirst(rowPrefix.count)))
+    }
+
     /// The token that stands for the rows where their problems are listed with those of tokens.
     static func token(ofRow name: String) -> TokenName? {
         guard name.hasPrefix(rowPrefix) else { return nil }

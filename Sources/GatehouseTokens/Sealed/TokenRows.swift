@@ -117,6 +117,28 @@ struct TokenRows {
         return names.sorted()
     }
 
+    /// The names of rows that hold pins: see ``PinsKey``.
+    ///
+    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumNames``.
+    func pinNames() throws(TokenError) -> [String] {
+        let limit = SealedTokenStore.maximumNames + 1
+        let names = try sql.read(
+            """
+            SELECT name FROM token_heads
+            WHERE \(Self.isPins) AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
+            """,
+            []
+        ) { row throws(TokenError) in try row.text(0) }
+        guard names.count < limit else {
+            throw TokenError(
+                .tampered,
+                "the store has pins of more than \(SealedTokenStore.maximumNames) routes, which Gatehouse never writes",
+                hint: "find out who wrote to the database, and delete what is not yours from token_heads"
+            )
+        }
+        return names
+    }
+
     /// The names of rows that hold grants, and the revisions that their heads say: see ``GrantKey``.
     ///
     /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumGrants``.
