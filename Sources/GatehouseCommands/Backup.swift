@@ -11,7 +11,7 @@ struct BackupCommand: AsyncParsableCommand {
         discussion: """
             One tar a run, mode 0600: token databases, break-glass credentials and the audit as they are at one moment, the \
             configuration, the machine's own key sealed under the master key, and a manifest with digests. What is not in it is said on \
-            standard error: master keys, and what PostgreSQL or Infisical keep.
+            standard error: master keys, and what PostgreSQL, Infisical or Vault keep.
             """
     )
 

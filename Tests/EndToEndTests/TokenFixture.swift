@@ -27,11 +27,13 @@ final class TokenFixture: Sendable {
 
     /// - Parameters:
     ///   - environment: of `gatehouse`, beside what it needs.
+    ///   - stores: writes what other stores need into the folder, and returns their lines of the configuration.
     ///   - tokens: what the upstream accepts.
     static func start(
         store: String,
         postgres: PostgresServer? = nil,
         environment: [String: String] = [:],
+        stores: (Tools.Folder) throws -> String = { _ in "" },
         tokens: Set<String>,
         set: String? = nil
     ) async throws -> TokenFixture {
@@ -61,8 +63,9 @@ final class TokenFixture: Sendable {
         let arguments = ["--config", "\(folder.path)/gatehouse.yaml"]
         let key = try ChildProcess(Tools.gatehouse, ["key", "generate", "--out", "\(folder.path)/key"])
         guard await key.exit() == .code(0) else { throw ChildProcess.Failure(description: await key.errors.whole) }
+        let yaml = yaml(store: store, folder.path, upstream.url, certs.url, infisical.url, postgres?.url)
         try folder.write(
-            yaml(store: store, folder.path, upstream.url, certs.url, infisical.url, postgres?.url),
+            yaml.replacing("  environment: { kind: env }\n", with: "  environment: { kind: env }\n" + stores(folder)),
             to: "gatehouse.yaml"
         )
         if let set {

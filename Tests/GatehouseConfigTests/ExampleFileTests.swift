@@ -23,7 +23,8 @@ import Testing
 
     @Test func `there is an example for each phase and each known kind of server`() {
         let wanted = [
-            "archon", "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "context7", "github",
+            "archon", "atlassian", "coda", "coda.infisical", "coda.postgres", "coda.sqlite", "coda.vault", "context7",
+            "github",
             "github.app",
             "grafana", "groups",
             "memory", "n8n", "notion", "personal", "several", "worker",

@@ -199,6 +199,44 @@ import Testing
         #expect(found.map(\.message) == ["'master_keys' is missing"])
     }
 
+    @Test(arguments: [
+        ("path: mcp", ["there is nothing to sign in with"]),
+        ("path: mcp, role_id: { file: /r }", ["'secret_id' is missing"]),
+        ("path: mcp, auth_mount: x", ["'role_id' is missing", "'secret_id' is missing"]),
+        (
+            "path: mcp, token: { file: /t }, secret_id: { file: /s }",
+            ["'secret_id' is for an AppRole, and there is a token"]
+        ),
+        ("token: { file: /t }", ["'path' is missing"]),
+    ])
+    func `a store in Vault has one place, and one way to sign in`(keys: String, messages: [String]) {
+        let store = "kind: vault, address: \"https://vault.example.com\", \(keys)"
+        #expect(problems(minimal(store, instead: "kind: env")).map(\.message) == messages)
+    }
+
+    @Test(arguments: [
+        ("mcp", true), ("/mcp/", true), ("team/mcp.v2_x~1", true), ("..", false), ("a/../b", false), ("a/./b", false),
+        ("a//b", false), ("//a", false), ("a b", false), ("a%2e", false), ("a?list=true", false), ("/", false),
+        ("ü", false), (String(repeating: "a", count: 257), false),
+    ])
+    func `a place in Vault is written in one way`(path: String, isRight: Bool) {
+        for key in ["path: \"\(path)\"", "path: mcp, mount: \"\(path)\"", "path: mcp, namespace: \"\(path)\""] {
+            let store = "kind: vault, address: \"https://vault.example.com\", token: { file: /t }, \(key)"
+            #expect(problems(minimal(store, instead: "kind: env")).isEmpty == isRight)
+        }
+    }
+
+    @Test(arguments: [
+        ("https://vault.example.com:8200", true), ("http://127.0.0.1:8200", true),
+        ("http://vault.example.com:8200", false), ("https://vault.example.com/?x", false), ("vault.example.com", false),
+    ])
+    func `a Vault and its nodes are https unless on this machine`(server: String, isRight: Bool) {
+        for keys in ["address: \"\(server)\"", "address: \"https://a.example.com\", nodes: [\"\(server)\"]"] {
+            let store = "kind: vault, path: mcp, token: { file: /t }, \(keys)"
+            #expect(problems(minimal(store, instead: "kind: env")).isEmpty == isRight)
+        }
+    }
+
     @Test func `an open admin listener is a warning, not an error`() throws {
         let warnings = try read(minimal + "admin: 0.0.0.0:9090\n").warnings
         #expect(warnings.map(\.severity) == [.warning])

@@ -8,7 +8,7 @@ import Testing
 
 /// A kind of store, as the contract looks at it.
 enum ContractedStore: String, Sendable, CaseIterable, CustomTestStringConvertible {
-    case environment, file, exec, sqlite, postgres, infisical
+    case environment, file, exec, sqlite, postgres, infisical, vault
 
     /// PostgreSQL runs only where `deploy/test.sh` started one.
     static let all = allCases.filter { $0 != .postgres || PostgresStoreFixture.server != nil }
@@ -30,6 +30,7 @@ enum ContractedStore: String, Sendable, CaseIterable, CustomTestStringConvertibl
         case .sqlite: SQLiteContract(files: try StoreFixture())
         case .postgres: PostgresContract(database: try await PostgresStoreFixture())
         case .infisical: try await InfisicalContract()
+        case .vault: try await VaultContract()
         }
     }
 }
@@ -164,4 +165,52 @@ private struct InfisicalContract: ContractFixture {
     func spoil(_ name: TokenName) async throws { server.standIn.edit(name.text, "spoiled\r\nX-Evil: 1") }
     func goDown() async throws { server.standIn.change { $0.status = 503 } }
     func comeBack() async throws { server.standIn.change { $0.status = nil } }
+}
+
+/// Against the stand-in: see ``VaultStandIn``.
+private struct VaultContract: ContractFixture {
+    private let server: VaultServer
+    private let folder: StoreFixture
+
+    init() async throws {
+        server = try await VaultServer.start()
+        folder = try StoreFixture()
+        try folder.writeRole()
+    }
+
+    func store() throws -> any TokenStore {
+        // A wait passes at once, and the clock says that it did.
+        VaultTokenStore(try folder.vault(server.url), surroundings: Stage().surroundings)
+    }
+    func spoil(_ name: TokenName) async throws { server.standIn.put(name.text, "spoiled\r\nX-Evil: 1") }
+    func goDown() async throws { server.standIn.change { $0.health = .sealed } }
+    func comeBack() async throws { server.standIn.change { $0.health = .active } }
+}
+
+extension StoreFixture {
+    /// Writes what the stand-in's AppRole signs in with.
+    func writeRole(secretID: String = VaultStandIn.secretID) throws {
+        try Data(VaultStandIn.roleID.utf8).write(to: URL(fileURLWithPath: directory + "/role-id"))
+        try Data(secretID.utf8).write(to: URL(fileURLWithPath: directory + "/secret-id"))
+    }
+
+    func vault(
+        _ address: String,
+        nodes: [String] = [],
+        mount: String = VaultStandIn.mount,
+        namespace: String? = VaultStandIn.namespace,
+        identity: VaultPlace.Identity? = nil,
+        authority: String? = nil
+    ) throws -> VaultPlace {
+        VaultPlace(
+            address: try WebURL(parsing: address),
+            nodes: try nodes.map { try WebURL(parsing: $0) },
+            mount: mount,
+            path: VaultStandIn.folder,
+            namespace: namespace,
+            identity: identity
+                ?? .role(id: .file(directory + "/role-id"), secret: .file(directory + "/secret-id"), mount: "approle"),
+            authoritiesFile: authority
+        )
+    }
 }

@@ -109,4 +109,36 @@ struct TokenMigrationTests {
             ]
         )
     }
+
+    /// Every kind of store that can be read from, and every kind that can be written to.
+    static let ways = ContractedStore.all.flatMap { from in ContractedStore.writing.map { (from, $0) } }
+
+    @Test(arguments: ways)
+    func `copies from each kind of store to each that can be written to`(
+        from: ContractedStore,
+        to: ContractedStore
+    ) async throws {
+        let (source, target) = (try await from.fixture(), try await to.fixture())
+        try await source.put(.coda, #"one "and" \ two"#)
+        try await source.put(.other, "other")
+        try await target.put(.other, "older")
+        func migrate() async throws -> [TokenMigration.Row] {
+            try await TokenMigration(from: source.store(), to: target.store(), .change(note: "moved")).run()
+        }
+        let rows = try await migrate()
+        #expect(rows.map(\.action) == [.create, .update] && rows.allSatisfy { $0.problem == nil })
+        let load = try await target.store().load()
+        #expect(load.tokens.mapValues(\.secret.text) == [.coda: #"one "and" \ two"#, .other: "other"])
+        #expect(try await target.store().value(of: .other, version: 1).secret.text == "older")
+        #expect(try await target.store().list().map(\.note) == ["moved", "moved"])
+        #expect(try await migrate().map(\.action) == [.same, .same])
+        // And back, where the source takes what it is given.
+        guard try source.store().capabilities.contains(.writing) else { return }
+        try await target.store().rotate(.coda, "next")
+        #expect(
+            try await TokenMigration(from: target.store(), to: source.store(), .nothing).run().map(\.action)
+                == [.update, .same]
+        )
+        #expect(try await source.store().value(of: .coda).secret.text == "next")
+    }
 }

@@ -160,6 +160,12 @@ enum StoreFields {
                     )
                 )
             },
+            Variant(
+                StoreSettings.Kind.vault,
+                "A KV engine of version 2 in HashiCorp Vault or OpenBao.",
+                VaultFields.all,
+                read: VaultFields.read
+            ),
         ]
     )
 }

@@ -6,13 +6,15 @@ package enum StoreSettings: Equatable, Sendable {
     case sqlite(path: String, masterKeys: MasterKeys)
     case postgres(url: PostgresURL, masterKeys: MasterKeys)
     case infisical(InfisicalStoreSettings)
+    /// HashiCorp Vault or OpenBao.
+    case vault(VaultStoreSettings)
     /// A folder of files.
     case file(path: String)
     case exec(CommandStoreSettings)
 
     /// The values of `kind`.
     package enum Kind: String, Sendable, CaseIterable {
-        case env, file, exec, sqlite, postgres, infisical
+        case env, file, exec, sqlite, postgres, infisical, vault
     }
 
     package var kind: Kind {
@@ -21,6 +23,7 @@ package enum StoreSettings: Equatable, Sendable {
         case .sqlite: .sqlite
         case .postgres: .postgres
         case .infisical: .infisical
+        case .vault: .vault
         case .file: .file
         case .exec: .exec
         }
@@ -30,7 +33,7 @@ package enum StoreSettings: Equatable, Sendable {
     package var masterKeys: MasterKeys? {
         switch self {
         case .sqlite(_, let keys), .postgres(_, let keys): keys
-        case .environment, .infisical, .file, .exec: nil
+        case .environment, .infisical, .vault, .file, .exec: nil
         }
     }
 
@@ -39,6 +42,7 @@ package enum StoreSettings: Equatable, Sendable {
         switch self {
         case .sqlite(_, let keys), .postgres(_, let keys): keys.all
         case .infisical(let infisical): [infisical.clientID, infisical.clientSecret]
+        case .vault(let vault): vault.identity.secrets
         case .environment, .file, .exec: []
         }
     }
@@ -47,7 +51,7 @@ package enum StoreSettings: Equatable, Sendable {
     package var isAskedByName: Bool {
         switch self {
         case .environment, .file, .exec: true
-        case .sqlite, .postgres, .infisical: false
+        case .sqlite, .postgres, .infisical, .vault: false
         }
     }
 }

@@ -135,6 +135,7 @@ package struct Backup: Sendable {
                     "the store '\(store.name)' in PostgreSQL: pg_dump --schema=gatehouse DATABASE, with the role that owns it"
                 )
             case .infisical: words.append("the store '\(store.name)' in Infisical, which has backups of its own")
+            case .vault: words.append("the store '\(store.name)' in Vault, which has backups of its own")
             case .file(let path): words.append("the store '\(store.name)' in the files of \(path)")
             case .environment, .exec, .sqlite: continue
             }

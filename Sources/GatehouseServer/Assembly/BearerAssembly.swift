@@ -12,7 +12,7 @@ package enum BearerAssembly {
     package static func path(_ configuration: Configuration) -> String {
         switch configuration.store.settings {
         case .sqlite(let path, _): path
-        case .environment, .file, .exec, .postgres, .infisical: configuration.audit.spool + "/" + fileName
+        case .environment, .file, .exec, .postgres, .infisical, .vault: configuration.audit.spool + "/" + fileName
         }
     }
 

@@ -36,6 +36,7 @@ package enum StoreAssembly {
                     authoritiesFile: infisical.authorities
                 )
             )
+        case .vault(let vault): return VaultTokenStore(VaultPlace(vault))
         }
     }
 }
@@ -55,4 +56,23 @@ extension Configuration {
 
     /// Every token that some route injects.
     package var tokenNames: Set<TokenName> { Set(routes.routes.flatMap(\.tokens)) }
+}
+
+extension VaultPlace {
+    fileprivate init(_ vault: VaultStoreSettings) {
+        let identity: Identity =
+            switch vault.identity {
+            case .token(let token): .token(token)
+            case .role(let id, let secret, let mount): .role(id: id, secret: secret, mount: mount.text)
+            }
+        self.init(
+            address: vault.address,
+            nodes: vault.nodes,
+            mount: vault.mount.text,
+            path: vault.path.text,
+            namespace: vault.namespace?.text,
+            identity: identity,
+            authoritiesFile: vault.authorities
+        )
+    }
 }

@@ -1,8 +1,7 @@
 internal import CurlClient
 internal import GatehouseCore
-internal import Glibc
 
-/// The JSON that is sent. Secrets go into the body's own memory, and what is built on the way is zeroed.
+/// The JSON that is sent.
 enum InfisicalBody {
     /// An object of strings.
     ///
@@ -30,23 +29,10 @@ enum InfisicalBody {
                 }
             }
         }
-        var bytes: [UInt8] = []
-        // Room first, so that a growing array leaves no outgrown copy behind; each byte may need an escape.
-        bytes.reserveCapacity(json.bytes.count + secrets.reduce(0) { $0 + 2 * $1.value.count + $1.name.utf8.count + 8 })
-        bytes += json.bytes.dropLast()
+        var parts = [JSONPart.text(String(json.text.dropLast()))]
         for (name, value) in secrets {
-            if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
-            bytes += Array("\"\(name)\":\"".utf8)
-            value.withUnsafeBytes { secret in
-                for byte in secret {
-                    if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-                    bytes.append(byte)
-                }
-            }
-            bytes.append(UInt8(ascii: "\""))
+            parts += [.text("\(json.bytes.count == 2 && parts.count == 1 ? "" : ",")\"\(name)\":"), .quoted(value)]
         }
-        bytes.append(UInt8(ascii: "}"))
-        defer { bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } } }
-        return CurlBody(bytes)
+        return CurlBody(json: parts + [.text("}")])
     }
 }
