@@ -10,7 +10,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         discussion: """
             Standard output is data, standard error is words. Exit codes: 0 done, 1 failed, 64 usage, 78 bad configuration.
             """,
-        version: version,
+        version: Version.text,
         subcommands: [
             Serve.self,
             Reload.self,
@@ -38,8 +38,6 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Manual.self,
         ]
     )
-
-    static let version = "0.1.0"
 
     /// The file's option belongs to every command: it may stand before the verb.
     @OptionGroup var file: ConfigurationOption

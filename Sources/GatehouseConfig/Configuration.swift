@@ -47,6 +47,8 @@ package struct Configuration: Sendable {
     package let limits: ServerLimits
     package let reload: ReloadSettings
     package let log: LogSettings
+    /// Nil where nothing is sent.
+    package let telemetry: TelemetrySettings?
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
     /// Warnings to the file's author; after a lenient reading the errors as well.

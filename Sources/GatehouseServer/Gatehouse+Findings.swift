@@ -44,6 +44,7 @@ extension Gatehouse {
             )
         }
         facts.audit = audit.state(at: now)
+        facts.telemetry = telemetry?.status
         facts.clockSkew = inForce.withLock { $0.access.clockSkew }
         facts.leads[.certs] = certsClock.lead(at: now)
         facts.leads[.audit] = facts.audit.clock?.lead(of: now)

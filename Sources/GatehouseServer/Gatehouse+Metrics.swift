@@ -18,7 +18,7 @@ extension Gatehouse {
         return (traffic, exchanges)
     }
 
-    func metrics() async -> String {
+    func metrics() async -> MetricsText {
         let now = SystemClock().now()
         let traffic = await traffic()
         var text = MetricsText()
@@ -42,6 +42,7 @@ extension Gatehouse {
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })
         if let logQueue { text.addLog(lost: logQueue.lost) }
-        return text.text
+        if let telemetry { text.addTelemetry(telemetry.status) }
+        return text
     }
 }

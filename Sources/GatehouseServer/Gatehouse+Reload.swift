@@ -213,6 +213,7 @@ extension Gatehouse {
             compare("stores.\(new.store.name).master_keys", isSame)
         }
         compare("audit", new.audit.hasSameSpool(as: configuration.audit))
+        compare("telemetry", new.telemetry == configuration.telemetry)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
     }

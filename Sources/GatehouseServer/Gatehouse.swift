@@ -39,6 +39,8 @@ package final class Gatehouse: Sendable {
     let logLevel: LogLevel?
     let audit: AuditSystem
     private let leftovers: AuditLeftovers
+    /// Nil where no collector is configured.
+    let telemetry: Telemetry?
     let keys: SigningKeySource
     let identities: LiveIdentities
     let certsClock = CertsClock()
@@ -200,6 +202,18 @@ package final class Gatehouse: Sendable {
                 logger.warning("bearers cannot be read", metadata: ["problem": "\(error.message)"])
             }
         )
+        let telemetry = configuration.telemetry.map { [audit, startedAt] settings in
+            Telemetry(
+                settings,
+                loops: configuration.threads,
+                version: version,
+                instance: audit.state(at: startedAt).writer,
+                since: startedAt,
+                key: { liveKeys.keys(for: .telemetry).current },
+                logger: logger
+            )
+        }
+        self.telemetry = telemetry
         let rules = identities.rules(configuration)
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
@@ -218,7 +232,7 @@ package final class Gatehouse: Sendable {
                 eventLoop: eventLoop,
                 snapshot: empty,
                 authenticator: authenticators[index].value,
-                recorder: lanes[index],
+                recorder: telemetry?.recorder(index, before: lanes[index]) ?? lanes[index],
                 accessLog: { recorder in
                     AccessRecorder(before: recorder) { line in
                         logQueue?.put(line.bytes + [0x0A])
@@ -237,6 +251,7 @@ package final class Gatehouse: Sendable {
                     renewals.rejected(GrantKey(token, owner: owner), version: version, stays)
                 },
                 onTools: { [weak pins] route, tools, hasChanged in pins?.saw(route, tools, hasChanged: hasChanged) },
+                traces: telemetry != nil,
                 logger: logger
             )
         }
@@ -286,6 +301,7 @@ package final class Gatehouse: Sendable {
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
         let leftoverTask = Task { [self] in await bringLeftovers() }
+        telemetry?.start { [self] in await metrics().families }
         defer {
             leftoverTask.cancel()
             readings.cancel()
@@ -326,7 +342,9 @@ package final class Gatehouse: Sendable {
         await admin.close()
         await renewed
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
+        async let told: Void? = telemetry?.stop(within: flush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
+        await told
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
     }

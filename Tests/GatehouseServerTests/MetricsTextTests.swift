@@ -50,6 +50,7 @@ import Testing
         text.addProblems(facts)
         text.addClocks([.certs: .milliseconds(-1500), .audit: .seconds(2)])
         text.addLog(lost: 0)
+        text.addTelemetry(TelemetryStatus())
         text.addReload(ReloadState(startedAt: Self.now))
         text.addBuild(version: "1.2.3", startedAt: Self.now)
         return text.text

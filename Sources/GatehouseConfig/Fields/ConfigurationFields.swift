@@ -113,6 +113,11 @@ package enum ConfigurationFields {
         .fallback(LogSettings()),
         "What the log of `serve` tells."
     )
+    static let telemetry = Field(
+        "telemetry",
+        TelemetryFields.shape,
+        "Where spans of requests and metrics are sent; nothing is sent by default. Read at the start."
+    )
     static let routes = Field(
         "routes",
         Shape<[Route]>.list(of: RouteFields.shape, minimum: 1, wanted: "a list of routes", isDivisible: true),
@@ -126,6 +131,7 @@ package enum ConfigurationFields {
         store.form,
         storeRefresh.form,
         storeMaxStale.form, tokens.form, state.form, connectPath.form, audit.form, limits.form, reload.form, log.form,
+        telemetry.form,
         routes.form,
     ]
 }

@@ -19,6 +19,7 @@ struct Draft: Sendable {
     let limits: ServerLimits
     let reload: ReloadSettings
     let log: LogSettings
+    let telemetry: TelemetrySettings?
     let routes: [Route]
 
     private typealias Fields = ConfigurationFields
@@ -43,6 +44,9 @@ struct Draft: Sendable {
         let limits = keys.read(Fields.limits)
         let reload = keys.read(Fields.reload)
         let log = keys.read(Fields.log)
+        let telemetry = keys.read(Fields.telemetry)
+        // Absent is no error, and wrong is.
+        let sends: TelemetrySettings?? = telemetry == nil && keys.has(Fields.telemetry.key) ? nil : .some(telemetry)
         let routes = keys.read(Fields.routes)
         if let listen, let admin { check(listen, admin, keys, decoding) }
         if let storeRefresh, let storeMaxStale, storeMaxStale < storeRefresh {
@@ -100,6 +104,7 @@ struct Draft: Sendable {
             let audit = decoding.part(.audit, audit, \.audit), let limits = decoding.part(.limits, limits, \.limits),
             let reload = decoding.part(.reload, reload, \.reload),
             let log = decoding.part(.log, log, \.log),
+            let sends = decoding.part(.telemetry, sends, \.telemetry),
             let routes = decoding.part(.routes, routes, \.routes)
         else { return nil }
         return Draft(
@@ -119,6 +124,7 @@ struct Draft: Sendable {
             limits: limits,
             reload: reload,
             log: log,
+            telemetry: sends,
             routes: decoding.isLenient ? distinct(routes) : routes
         )
     }
@@ -257,6 +263,7 @@ extension Configuration {
         limits = draft.limits
         reload = draft.reload
         log = draft.log
+        telemetry = draft.telemetry
         self.text = text
         routes = RouteTable(draft.routes)
         self.warnings = warnings

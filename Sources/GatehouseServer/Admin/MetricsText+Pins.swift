@@ -4,7 +4,7 @@ extension MetricsText {
     mutating func addPins(_ pins: [RouteName: PinStatus]) {
         guard !pins.isEmpty else { return }
         let pins = pins.sorted { $0.key < $1.key }
-        family("gatehouse_tools", "gauge", "Tools of routes with a pin, by what became of them.")
+        family("gatehouse_tools", .gauge, "Tools of routes with a pin, by what became of them.")
         for (route, status) in pins {
             let waiting = Dictionary(grouping: status.waiting, by: \.state).mapValues(\.count)
             let counts: [(PinBook.State, Int)] = [
@@ -17,7 +17,7 @@ extension MetricsText {
         }
         family(
             "gatehouse_tool_list_failing",
-            "gauge",
+            .gauge,
             "Whether the upstream did not tell its tools when it was last asked."
         )
         for (route, status) in pins {

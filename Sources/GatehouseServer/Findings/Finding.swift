@@ -36,6 +36,7 @@ package struct Finding: Hashable, Sendable {
         case credential
         case auditSink = "audit-sink"
         case spool
+        case telemetry
         case upstream
         case exposure
         case openFiles = "open-files"

@@ -38,6 +38,8 @@ struct InstanceFacts: Sendable {
     /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
     var audit = AuditState()
+    /// Nil where no collector is configured.
+    var telemetry: TelemetryStatus?
     /// How far this machine's clock is ahead of others.
     var leads: [OtherClock: Duration] = [:]
     /// The clock difference that the verification of assertions tolerates.
@@ -61,6 +63,7 @@ struct InstanceFacts: Sendable {
         findings += renewalFindings
         findings += pins.sorted { $0.key < $1.key }.compactMap { .pins($0, $1, uptime: uptime) }
         findings += auditFindings
+        if let finding = telemetry?.finding { findings.append(finding) }
         findings += clockFindings
         if !reload.succeeded {
             findings.append(

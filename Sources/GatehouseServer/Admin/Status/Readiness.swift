@@ -63,6 +63,11 @@ struct Readiness: Sendable {
             let detail = identities.finding(at: now)?.detail ?? "of \(kept)"
             checks.append(Check(name: "identities", isReady: true, detail: detail))
         }
+        // Nothing waits for a collector.
+        if let telemetry = facts.telemetry {
+            let detail = telemetry.finding?.detail ?? StatusWords.telemetry(telemetry)
+            checks.append(Check(name: "telemetry", isReady: true, detail: detail))
+        }
         // A clock that is wrong refuses some requests and takes others: a load balancer cannot know which.
         let clocks = facts.clockFindings
         if !clocks.isEmpty {
@@ -85,6 +90,7 @@ struct Readiness: Sendable {
         case .store, .masterKey: "store"
         case .token, .renewal, .upstream: "routes"
         case .auditSink, .spool: "audit"
+        case .telemetry: "telemetry"
         case .configuration: "configuration"
         case _: ""
         }

@@ -30,6 +30,7 @@ extension StatusFacts {
             json.object("keys") { keys(&$0) }
             if let identities = instance.identities { json.object("identities") { self.identities(identities, &$0) } }
             json.object("audit") { audit(&$0) }
+            if let telemetry = instance.telemetry { json.object("telemetry") { self.telemetry(telemetry, &$0) } }
             json.object("open") { open in
                 open.number("connections", openConnections)
                 open.number("requests", openExchanges)
@@ -162,6 +163,16 @@ extension StatusFacts {
         guard let failure = state.status.lastFailure else { return }
         json.time("last_failure_at", Timestamp(seconds: failure.at))
         json.string("last_failure", "\(failure.failure)")
+    }
+
+    private func telemetry(_ status: TelemetryStatus, _ json: inout JSONText) {
+        json.string("url", status.url)
+        json.number("sent", status.sent)
+        json.number("waiting", status.waiting)
+        json.number("dropped", status.dropped)
+        json.number("refused", status.refused)
+        json.time("last_taken_at", status.lastTaken)
+        if let problem = status.problem { json.string("problem", problem) }
     }
 
     private func audit(_ json: inout JSONText) {

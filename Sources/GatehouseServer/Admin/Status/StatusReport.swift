@@ -156,6 +156,9 @@ struct StatusReport {
             ("the sink is behind by", StatusWords.span(audit.lag)),
         ]
         if let trouble = audit.writerTrouble ?? audit.sinkTrouble { section.terms.append(("trouble", "\(trouble)")) }
+        if let telemetry = facts.instance.telemetry {
+            section.terms.append(("telemetry", "\(StatusWords.telemetry(telemetry)), to \(telemetry.url)"))
+        }
         if let credentials = facts.credentials {
             let names = credentials.map { "\($0.name) (\(StatusWords.until($0.expiresAt, facts.now)))" }
             section.terms.append(
