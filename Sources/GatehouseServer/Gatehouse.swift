@@ -45,6 +45,7 @@ package final class Gatehouse: Sendable {
     let tokens: LiveTokens
     let renewals: LiveRenewals
     let pins: LivePins
+    let denials: LiveDenials
     let connectPage: LiveConnectPage
     private let connectServer: LocalServer
     let instanceKeys: LiveKeys
@@ -130,10 +131,16 @@ package final class Gatehouse: Sendable {
         }
         let record = AuditAssembly.changes(eventLoops[0], lanes[0])
         self.record = record
-        let live = LiveState(configuration, authorities: try Self.authorities(configuration))
+        identities = LiveIdentities(logger: logger)
+        let live = LiveState(
+            configuration,
+            authorities: try Self.authorities(configuration),
+            rules: identities.rules(configuration),
+            denials: configuration.state == nil ? DenyBook() : nil
+        )
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
-        identities = LiveIdentities(logger: logger)
+        denials = try LiveDenials(configuration, publish: { live.publish($0) })
         let liveKeys = LiveKeys(instanceKeys)
         self.instanceKeys = liveKeys
         let tokens = try LiveTokens(
@@ -200,7 +207,7 @@ package final class Gatehouse: Sendable {
                 logger.warning("bearers cannot be read", metadata: ["problem": "\(error.message)"])
             }
         )
-        let rules = identities.rules(configuration)
+        let rules = live.rules
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
             authenticators.append(
@@ -277,11 +284,13 @@ package final class Gatehouse: Sendable {
         }
         let readings = Task { [self] in
             async let keysRead = keys.refresh()
+            async let denialsRead: Void = denials.start()
             await tokens.start()
             await renewals.start()
             await pins.start()
             await bearers.tick()
             _ = await keysRead
+            await denialsRead
         }
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
@@ -294,6 +303,7 @@ package final class Gatehouse: Sendable {
             requestsTask.cancel()
             tokens.stop()
             pins.stop()
+            denials.stop()
             bearerTask.cancel()
         }
         let port = try await listening(on: configuration.listen, key: "listen") {
