@@ -27,6 +27,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Store.self,
             Pins.self,
             Key.self,
+            Deny.self,
             Bearer.self,
             Run.self,
             Audit.self,

@@ -39,7 +39,8 @@ package struct Configuration: Sendable {
     package let storeMaxStale: Duration
     /// Tokens that are more than a stored value.
     package let tokens: [TokenName: TokenSettings]
-    /// The one of ``stores`` that keeps what tokens need that renew themselves, and pins, of kind sqlite or postgres; nil where there are none.
+    /// The one of ``stores`` that keeps what tokens need that renew themselves, pins and deny entries, of kind sqlite or postgres; nil where there is none
+    /// of these kinds that the file names or that is live.
     package let state: NamedStore?
     /// Where people connect their own tokens.
     package let connectPath: PathPrefix

@@ -32,6 +32,7 @@ extension Gatehouse {
         facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)
         facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
         facts.pins = pins.status
+        facts.denials = denials.status
         facts.routes = live.routes.routes
         facts.short = Set(served.keys.filter { ShortSecrets.contains($0, served[$0]?.secret, of: facts.routes) })
         let minute = LoopMetrics.minute

@@ -38,6 +38,7 @@ extension Gatehouse {
         text.addRenewals(renewals.states)
         text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)
         text.addPins(facts.pins)
+        text.addDenials(facts.denials)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })

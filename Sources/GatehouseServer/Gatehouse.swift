@@ -47,6 +47,7 @@ package final class Gatehouse: Sendable {
     let tokens: LiveTokens
     let renewals: LiveRenewals
     let pins: LivePins
+    let denials: LiveDenials
     let connectPage: LiveConnectPage
     private let connectServer: LocalServer
     let instanceKeys: LiveKeys
@@ -132,10 +133,16 @@ package final class Gatehouse: Sendable {
         }
         let record = AuditAssembly.changes(eventLoops[0], lanes[0])
         self.record = record
-        let live = LiveState(configuration, authorities: try Self.authorities(configuration))
+        identities = LiveIdentities(logger: logger)
+        let live = LiveState(
+            configuration,
+            authorities: try Self.authorities(configuration),
+            rules: identities.rules(configuration),
+            denials: configuration.state == nil ? DenyBook() : nil
+        )
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
-        identities = LiveIdentities(logger: logger)
+        denials = try LiveDenials(configuration, publish: { live.publish($0) })
         let liveKeys = LiveKeys(instanceKeys)
         self.instanceKeys = liveKeys
         let tokens = try LiveTokens(
@@ -214,7 +221,7 @@ package final class Gatehouse: Sendable {
             )
         }
         self.telemetry = telemetry
-        let rules = identities.rules(configuration)
+        let rules = live.rules
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
             authenticators.append(
@@ -292,11 +299,13 @@ package final class Gatehouse: Sendable {
         }
         let readings = Task { [self] in
             async let keysRead = keys.refresh()
+            async let denialsRead: Void = denials.start()
             await tokens.start()
             await renewals.start()
             await pins.start()
             await bearers.tick()
             _ = await keysRead
+            await denialsRead
         }
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
@@ -310,6 +319,7 @@ package final class Gatehouse: Sendable {
             requestsTask.cancel()
             tokens.stop()
             pins.stop()
+            denials.stop()
             bearerTask.cancel()
         }
         let port = try await listening(on: configuration.listen, key: "listen") {

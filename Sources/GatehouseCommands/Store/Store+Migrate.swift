@@ -46,15 +46,18 @@ extension Store {
                 )
             }
             let change = try TokenChange(actor: Token.Record.user, note: "migrated from \(from.name)")
+            let old = try StoreAssembly.store(from.settings, names: configuration.tokenNames)
+            let new = try StoreAssembly.store(to.settings, names: configuration.tokenNames)
             let rows = try await TokenMigration(
-                from: try StoreAssembly.store(from.settings, names: configuration.tokenNames),
-                to: try StoreAssembly.store(to.settings, names: configuration.tokenNames),
+                from: old,
+                to: new,
                 only: try only.map { try Token.name($0) },
                 isDryRun: isDryRun,
                 change
             ).run()
             show(rows)
             await record(rows, "\(from.name) to \(to.name)", by: change)
+            if only == nil { try await copyDenials(from: old, to: new, by: change) }
             let failed = rows.count { $0.action == .failed }
             if failed > 0 {
                 throw CommandFailure(
@@ -68,6 +71,30 @@ extension Store {
                     hint: "--reveal prints the lines for its environment file"
                 )
             }
+        }
+
+        /// Copies the entries of `gatehouse deny`: an instance refuses another store that lacks some which are in force.
+        private func copyDenials(
+            from old: any TokenStore,
+            to new: any TokenStore,
+            by change: TokenChange
+        ) async throws {
+            guard let old = old as? SealedTokenStore, let book = try await old.denials()?.book, !book.entries.isEmpty
+            else { return }
+            guard let new = new as? SealedTokenStore else {
+                return Terminal.warning(
+                    "\(book.entries.count) deny entries stay where they are: '\(target)' keeps none; `gatehouse deny list` shows them, for access.deny"
+                )
+            }
+            guard !isDryRun else {
+                let there = try await new.denials()?.book ?? DenyBook()
+                let count = book.entries.count { !there.holds($0) }
+                return Terminal.say("gatehouse: \(count) deny entries would be copied")
+            }
+            let added = try await new.take(book, by: change.actor)
+            Terminal.say(
+                "gatehouse: \(added.count) deny entries copied, \(book.entries.count - added.count) there already"
+            )
         }
 
         /// Only where the whole of the file can be read: migration needs the stores alone.

@@ -82,7 +82,7 @@ package enum ConfigurationFields {
     static let state = Field(
         "state",
         Shape<StoreChoice>.storeChoice,
-        "Where renewed and personal tokens, and pins, are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
+        "Where renewed and personal tokens, pins, and the entries of `gatehouse deny` are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
     )
     static let connectPath = Field(
         "connect_path",

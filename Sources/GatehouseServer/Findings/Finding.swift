@@ -33,6 +33,7 @@ package struct Finding: Hashable, Sendable {
         case token
         case renewal
         case pins
+        case denials
         case credential
         case auditSink = "audit-sink"
         case spool

@@ -34,6 +34,8 @@ struct InstanceFacts: Sendable {
     var renewalStore: (name: String, error: TokenError)?
     /// The pins of the routes that have some.
     var pins: [RouteName: PinStatus] = [:]
+    /// Nil where no store keeps deny entries.
+    var denials: DenyStatus?
     var routes: [Route] = []
     /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
@@ -62,6 +64,7 @@ struct InstanceFacts: Sendable {
         findings += tokenFindings
         findings += renewalFindings
         findings += pins.sorted { $0.key < $1.key }.compactMap { .pins($0, $1, uptime: uptime) }
+        if let finding = denials?.finding(uptime: uptime, storeIsDown: store.error != nil) { findings.append(finding) }
         findings += auditFindings
         if let finding = telemetry?.finding { findings.append(finding) }
         findings += clockFindings

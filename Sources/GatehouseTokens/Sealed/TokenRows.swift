@@ -13,8 +13,6 @@ struct TokenRows {
     /// Characters of a name, those of the store's own rows included. What is longer names no token.
     static let maximumName = GrantKey.maximumRowName
 
-    /// Whether a row holds the pins of a route.
-    private static let isPins = "substr(name, 1, \(PinsKey.rowPrefix.utf8.count)) = '\(PinsKey.rowPrefix)'"
     /// Whether a row holds a grant, and no token of an operator.
     private static let isGrant = "substr(name, 1, \(GrantKey.rowPrefix.utf8.count)) = '\(GrantKey.rowPrefix)'"
 
@@ -100,7 +98,7 @@ struct TokenRows {
             """
             SELECT name FROM (
                 SELECT DISTINCT name FROM \($0)
-                WHERE length(name) <= \(Self.maximumName) AND NOT \(Self.isGrant) AND NOT \(Self.isPins)
+                WHERE length(name) <= \(Self.maximumName) AND NOT \(Self.isGrant) AND NOT \(BookKey.condition)
                 ORDER BY name LIMIT \(limit)
             ) \($0)
             """
@@ -117,7 +115,7 @@ struct TokenRows {
         return names.sorted()
     }
 
-    /// The names of rows that hold pins: see ``PinsKey``.
+    /// The names of rows that hold pins: see ``BookKey``.
     ///
     /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumNames``.
     func pinNames() throws(TokenError) -> [String] {
@@ -125,7 +123,7 @@ struct TokenRows {
         let names = try sql.read(
             """
             SELECT name FROM token_heads
-            WHERE \(Self.isPins) AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
+            WHERE \(BookKey.pinsCondition) AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
             """,
             []
         ) { row throws(TokenError) in try row.text(0) }

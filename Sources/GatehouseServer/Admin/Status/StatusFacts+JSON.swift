@@ -27,6 +27,7 @@ extension StatusFacts {
             json.array("tokens") { tokens(&$0) }
             if !instance.renewals.isEmpty { json.array("renewals") { renewals(&$0) } }
             if !instance.pins.isEmpty { json.array("pins") { pins(&$0) } }
+            if let denials = instance.denials { json.object("denials") { self.denials(denials, &$0) } }
             json.object("keys") { keys(&$0) }
             if let identities = instance.identities { json.object("identities") { self.identities(identities, &$0) } }
             json.object("audit") { audit(&$0) }
@@ -140,6 +141,16 @@ extension StatusFacts {
                 if let problem = status.problem ?? status.listProblem { entry.string("problem", problem) }
             }
         }
+    }
+
+    private func denials(_ denials: DenyStatus, _ json: inout JSONText) {
+        json.string("store", denials.store)
+        json.bool("known", denials.entries != nil)
+        json.time("read_at", denials.readAt)
+        json.array("entries") { list in
+            for entry in denials.entries ?? [] { list.object { entry.write(to: &$0) } }
+        }
+        if let problem = denials.problem { json.string("problem", problem) }
     }
 
     private func keys(_ json: inout JSONText) {

@@ -25,8 +25,8 @@ struct StatusReport {
         sections = [
             Self.problems(facts), Self.instance(facts), Self.readiness(facts), Self.configuration(facts),
             Self.routes(facts),
-            Self.tokens(facts), Self.keys(facts), Self.audit(facts),
-        ]
+            Self.tokens(facts), Self.denials(facts), Self.keys(facts), Self.audit(facts),
+        ].compactMap { $0 }
     }
 
     private static func instance(_ facts: StatusFacts) -> Section {
@@ -125,6 +125,21 @@ struct StatusReport {
             ])
         }
         for name in facts.missingTokens { section.rows.append([name, "–", "–", "–", "–", "missing"]) }
+        return section
+    }
+
+    /// Nil where nobody is denied by command.
+    private static func denials(_ facts: StatusFacts) -> Section? {
+        guard let denials = facts.instance.denials, denials.problem != nil || !(denials.entries ?? []).isEmpty else {
+            return nil
+        }
+        var section = Section(title: "Denied by command")
+        section.terms = [("store", denials.store)]
+        if let problem = denials.problem { section.terms.append(("problem", problem)) }
+        section.columns = ["denied", "by", "since", "note"]
+        section.rows = (denials.entries ?? []).map {
+            ["\($0)", $0.by, moment($0.at, facts.now), $0.note.isEmpty ? "–" : $0.note]
+        }
         return section
     }
 
