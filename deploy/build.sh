@@ -16,6 +16,8 @@ options+=(-Xswiftc -use-ld=lld)
 for option in --no-export-dynamic --gc-sections --icf=safe -z pack-relative-relocs; do
   options+=(-Xlinker "$option")
 done
+# The folder in which it is built leaves no trace in it, so that the same sources give the same bytes elsewhere.
+options+=(-Xcc "-ffile-prefix-map=$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$PWD=.")
 swift build "${options[@]}" -j "$(nproc)" </dev/null >&2
 folder=$(swift build "${options[@]}" --show-bin-path)
 # Into a copy: SwiftPM would link again what has changed under its hands.

@@ -28,7 +28,8 @@ options=()
 # Podman's own image format has no HEALTHCHECK.
 case "$("$engine" --version)" in podman*) options+=(--format docker) ;; esac
 if revision=$(git rev-parse HEAD 2>/dev/null); then
-  options+=(--build-arg "REVISION=$revision" --build-arg "VERSION=$(git describe --tags --always --dirty)")
+  options+=(--build-arg "REVISION=$revision" --build-arg "VERSION=$(git describe --tags --always --dirty)"
+    --build-arg "CREATED=$(git log -1 --format=%cI)")
 fi
 "$engine" build "${options[@]}" --tag "$tag" --file deploy/Dockerfile "$@" . >&2
 

@@ -11,6 +11,10 @@ build_packages=(
 # shellcheck disable=SC2034
 test_packages=(postgresql pgbouncer python3-venv chromium apache2-bin nginx caddy prometheus fish zsh)
 
+# What a release needs besides.
+# shellcheck disable=SC2034
+release_packages=(adduser ca-certificates dpkg-dev fakeroot git patchelf python3)
+
 # install_packages NAME…: does nothing, and needs no network, when all are present.
 install_packages() {
   local name missing=()

@@ -29,4 +29,7 @@ python_environments() {
   # An authorization server for tokens that renew themselves.
   python_environment authlib-1.9.10 authlib==1.9.10 flask==3.1.3 joserfc==1.8.0
   export GATEHOUSE_TEST_PYTHON_AUTHLIB=$python
+  # The published messages of OTLP, by which a collector reads what it is sent.
+  python_environment opentelemetry-proto-1.45.2 opentelemetry-proto==1.45.2
+  export GATEHOUSE_TEST_PYTHON_OTLP=$python
 }

@@ -22,7 +22,7 @@ struct BackupCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try file.load(needing: [.store, .audit], whole: [.stores])
-        let backup = Backup(configuration, version: GatehouseCommand.version)
+        let backup = Backup(configuration, version: Version.text)
         let outcome = try await backup.write(to: folder, at: SystemClock().now())
         if form.json {
             var json = JSONText()

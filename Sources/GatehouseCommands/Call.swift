@@ -54,7 +54,7 @@ struct Call: AsyncParsableCommand {
     func run() async throws {
         let configuration = try file.load(needing: [.store, .routes])
         let found = try configuration.route(named: route)
-        var call = MCPCall(clientVersion: GatehouseCommand.version)
+        var call = MCPCall(clientVersion: Version.text)
         call.timeout = .seconds(timeout)
         call.path = path
         call.version = `protocol`

@@ -7,7 +7,7 @@ extension Explain {
     /// Lines of each direction; `--json` has all.
     private static let shown = 50
 
-    func judge(since: String) throws {
+    func judge(since: String) async throws {
         var query = AuditQuery()
         query.from = try Audit.Filter.time(since)
         query.kind = .request
@@ -15,7 +15,7 @@ extension Explain {
         // A route of which a part is left out would look like one that lets in fewer.
         let configuration = try file.load(needing: [.audit], whole: [.access, .routes])
         let archive = try AuditAssembly.archive(configuration.audit)
-        var replay = PolicyReplay(configuration)
+        var replay = PolicyReplay(configuration, denying: await Self.denials(configuration))
         try archive.messages(query) { event in
             replay.add(event)
             return true

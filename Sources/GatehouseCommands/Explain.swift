@@ -67,7 +67,7 @@ struct Explain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let replay { return try judge(since: replay) }
+        if let replay { return try await judge(since: replay) }
         let configuration = try file.load(needing: [.access, .routes])
         let found = try configuration.route(named: route ?? "")
         let principal =
@@ -76,7 +76,14 @@ struct Explain: AsyncParsableCommand {
         let call =
             try tool.map { try toolCall($0) } ?? prompt.map { PolicyInquiry.Call(.prompt, $0) }
             ?? resource.map { PolicyInquiry.Call(.resource, $0) }
-        let inquiry = PolicyInquiry(configuration.access, found, principal, try attributes(), call)
+        let inquiry = PolicyInquiry(
+            configuration.access,
+            denying: await Self.denials(configuration),
+            found,
+            principal,
+            try attributes(),
+            call
+        )
         let pin = inquiry.refusal == nil ? try await pinned(inquiry) : nil
         show(inquiry, pin)
         if let identity = configuration.access.identity, email != nil, group.isEmpty, claim.isEmpty,
@@ -88,6 +95,18 @@ struct Explain: AsyncParsableCommand {
         }
         // The answer says why.
         if inquiry.refusal ?? pin?.refusal != nil { throw CommandFailure(.failed, lines: []) }
+    }
+
+    /// What operators deny by command; where that cannot be read, the file alone is asked, and standard error says so.
+    static func denials(_ configuration: Configuration) async -> DenyBook {
+        var words = "the file does not say where they are"
+        if configuration.unread.isDisjoint(with: [.stores, .store, .tokens]) {
+            do { return try await DenyAssembly.entries(configuration) } catch {
+                words = (error as? TokenError)?.message ?? "\(error)"
+            }
+        }
+        Terminal.warning("the entries of `gatehouse deny` cannot be read and are not looked at: \(words)")
+        return DenyBook()
     }
 
     /// The state of the tool on a route that pins its tools; nil where no pin is asked.
@@ -167,6 +186,7 @@ struct Explain: AsyncParsableCommand {
             if let pin { json.string("pin", pin.pin?.state.rawValue ?? "unseen") }
             if case .grant(let index) = inquiry.ground { json.number("grant", index + 1) }
             if case .denyList(let list) = inquiry.ground { json.string("deny_list", list) }
+            if case .denied(let entry) = inquiry.ground { json.object("denied_by") { entry.write(to: &$0) } }
             if case .someArguments = inquiry.ground { json.bool("depends_on_arguments", true) }
             if case .deniedArguments(_, let argument?) = inquiry.ground { json.string("argument", argument) }
             json.string("because", words(inquiry.ground))
@@ -192,6 +212,8 @@ struct Explain: AsyncParsableCommand {
     private func words(_ ground: PolicyInquiry.Ground) -> String {
         switch ground {
         case .denyList(let list): "access.deny.\(list) names the principal"
+        case .denied(let entry):
+            "`gatehouse deny` names the principal: \(entry), by \(entry.by) at \(entry.at.rfc3339)"
         case .everyone: "the route has no allow list, so everyone whom Access admits may use it"
         case .grant(let index): "allow entry \(index + 1) covers it"
         case .noGrant: "no allow entry names the principal"

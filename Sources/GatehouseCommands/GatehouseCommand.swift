@@ -10,7 +10,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         discussion: """
             Standard output is data, standard error is words. Exit codes: 0 done, 1 failed, 64 usage, 78 bad configuration.
             """,
-        version: version,
+        version: Version.text,
         subcommands: [
             Serve.self,
             Reload.self,
@@ -27,6 +27,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Store.self,
             Pins.self,
             Key.self,
+            Deny.self,
             Bearer.self,
             Run.self,
             Audit.self,
@@ -38,8 +39,6 @@ public struct GatehouseCommand: AsyncParsableCommand {
             Manual.self,
         ]
     )
-
-    static let version = "0.1.0"
 
     /// The file's option belongs to every command: it may stand before the verb.
     @OptionGroup var file: ConfigurationOption

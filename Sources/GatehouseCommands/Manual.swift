@@ -8,7 +8,7 @@ struct Manual: ParsableCommand {
 
     func run() throws {
         var lines = [
-            ".TH GATEHOUSE 1 \"\" \"gatehouse \(GatehouseCommand.version)\" \"User Commands\"",
+            ".TH GATEHOUSE 1 \"\" \"gatehouse \(Version.text)\" \"User Commands\"",
             ".SH NAME",
             "gatehouse \\- \(Self.text(GatehouseCommand.configuration.abstract))",
             ".SH DESCRIPTION",

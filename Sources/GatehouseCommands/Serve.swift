@@ -52,7 +52,7 @@ struct Serve: AsyncParsableCommand {
             path: file.absolutePath,
             logQueue: log,
             logLevel: level,
-            version: GatehouseCommand.version
+            version: Version.text
         )
         let reloading = Task { await Reloading(gatehouse: gatehouse, path: path, watch: watch).run() }
         let signals = Task {

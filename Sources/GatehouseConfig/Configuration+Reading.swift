@@ -29,6 +29,7 @@ extension Configuration {
         case limits
         case reload
         case log
+        case telemetry
         /// Each by itself: one that cannot be read is left out.
         case routes
     }

@@ -41,7 +41,8 @@ package struct Configuration: Sendable {
     package let storeMaxStale: Duration
     /// Tokens that are more than a stored value.
     package let tokens: [TokenName: TokenSettings]
-    /// The one of ``stores`` that keeps what tokens need that renew themselves, and pins, of kind sqlite or postgres; nil where there are none.
+    /// The one of ``stores`` that keeps what tokens need that renew themselves, pins and deny entries, of kind sqlite or postgres; nil where there is none
+    /// of these kinds that the file names or that is live.
     package let state: NamedStore?
     /// Where people connect their own tokens.
     package let connectPath: PathPrefix
@@ -49,6 +50,8 @@ package struct Configuration: Sendable {
     package let limits: ServerLimits
     package let reload: ReloadSettings
     package let log: LogSettings
+    /// Nil where nothing is sent.
+    package let telemetry: TelemetrySettings?
     /// Never empty; no two match the same requests, no two have the same name.
     package let routes: RouteTable
     /// Warnings to the file's author; after a lenient reading the errors as well.

@@ -25,6 +25,8 @@ package struct AuditFacts {
     package var kind: Kind
     package var requestID: RequestID
     package var at: Timestamp
+    /// The span of the request, where spans are recorded; the audit itself does not keep it.
+    package var trace: RequestTrace?
 
     // Fields of a decision only: an outcome is joined to its decision by request id.
     package var route: Route?

@@ -64,6 +64,8 @@ package enum Reason: String, Sendable, CaseIterable {
     case keysUnavailable = "keys_unavailable"
     /// The caller's groups and claims cannot be fetched, and the route asks for them.
     case identityUnavailable = "identity_unavailable"
+    /// It was never read since the start whom operators deny by command, and the caller could be one of them.
+    case denialsUnavailable = "denials_unavailable"
     case tokenUnavailable = "token_unavailable"
     /// The route's token is personal, and the caller has none.
     case tokenMissing = "token_missing"
@@ -162,7 +164,8 @@ extension Reason {
         case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .upstreamCredentialRejected, .upstreamError,
             .upstreamNotMCP, .secretReflected, .upstreamEncoded:
             Answer(status: 502, code: .upstreamFailed, message: "The service behind this route failed.")
-        case .keysUnavailable, .identityUnavailable, .tokenUnavailable, .auditUnavailable, .overloaded, .draining:
+        case .keysUnavailable, .identityUnavailable, .denialsUnavailable, .tokenUnavailable, .auditUnavailable,
+            .overloaded, .draining:
             Answer(status: 503, code: .unavailable, message: "The gateway cannot serve this request now.")
         case .upstreamTimeout:
             Answer(

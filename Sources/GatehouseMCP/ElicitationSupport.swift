@@ -16,20 +16,7 @@ package enum ElicitationSupport {
     private static func contains(_ body: UnsafeRawBufferPointer, _ path: [StaticString]) -> Bool {
         do throws(JSONFault) {
             var scanner = try JSONScanner(body)
-            for name in path {
-                guard scanner.next == .object, try enter(name, &scanner) else { return false }
-            }
-            return scanner.next == .object
+            return try MemberPath.enter(path, &scanner) && scanner.next == .object
         } catch { return false }
-    }
-
-    /// Stops before the value of a member; false when there is none.
-    private static func enter(_ name: StaticString, _ scanner: inout JSONScanner) throws(JSONFault) -> Bool {
-        try scanner.beginObject()
-        while let member = try scanner.nextMember() {
-            if member == name { return true }
-            try scanner.skip()
-        }
-        return false
     }
 }

@@ -25,7 +25,7 @@ extension Reason {
             .webSocketDenied,
             .routeUnknown, .pathDenied,
             .sessionUnknown, .bodyIncomplete, .bodyTooLarge, .targetTooLong, .headersTooLarge, .keysUnavailable,
-            .identityRefused, .identityUnavailable,
+            .identityRefused, .identityUnavailable, .denialsUnavailable,
             .batchDenied:
             nil
         }

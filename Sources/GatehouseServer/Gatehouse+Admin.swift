@@ -29,7 +29,7 @@ extension Gatehouse {
                 body: readiness.json.text + "\n"
             )
         case (false, "/metrics"):
-            return AdminServer.Page(type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics())
+            return AdminServer.Page(type: "text/plain; version=0.0.4; charset=utf-8", body: await metrics().text)
         case (true, AdminPaths.reload): return await reload(request, isConfirmed: false)
         case (true, AdminPaths.confirmedReload): return await reload(request, isConfirmed: true)
         case (true, _), (false, AdminPaths.reload), (false, AdminPaths.confirmedReload): return Self.notAllowed

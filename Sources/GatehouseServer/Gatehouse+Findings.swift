@@ -32,6 +32,7 @@ extension Gatehouse {
         facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)
         facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
         facts.pins = pins.status
+        facts.denials = denials.status
         facts.routes = live.routes.routes
         facts.short = Set(served.keys.filter { ShortSecrets.contains($0, served[$0]?.secret, of: facts.routes) })
         let minute = LoopMetrics.minute
@@ -44,6 +45,7 @@ extension Gatehouse {
             )
         }
         facts.audit = audit.state(at: now)
+        facts.telemetry = telemetry?.status
         facts.clockSkew = inForce.withLock { $0.access.clockSkew }
         facts.leads[.certs] = certsClock.lead(at: now)
         facts.leads[.audit] = facts.audit.clock?.lead(of: now)

@@ -18,7 +18,7 @@ extension Gatehouse {
         return (traffic, exchanges)
     }
 
-    func metrics() async -> String {
+    func metrics() async -> MetricsText {
         let now = SystemClock().now()
         let traffic = await traffic()
         var text = MetricsText()
@@ -38,10 +38,12 @@ extension Gatehouse {
         text.addRenewals(renewals.states)
         text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)
         text.addPins(facts.pins)
+        text.addDenials(facts.denials)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })
         if let logQueue { text.addLog(lost: logQueue.lost) }
-        return text.text
+        if let telemetry { text.addTelemetry(telemetry.status) }
+        return text
     }
 }

@@ -99,13 +99,20 @@ extension Gatehouse {
         let store = try await tokens.stage(new)
         let page = try connectPage.stage(new)
         let pins = try await pins.stage(new)
+        let denied = try await denials.stage(new)
         let rules = identities.rules(new, issuer: configuration.access.issuer)
         self.pins.commit(pins)
         func publish(_ stored: TokenSnapshot?) {
-            guard let renewed else { return live.publish(new, authorities, rules, stored) }
-            renewals.commit(renewed) { live.publish(new, authorities, rules, stored, renewed: ($0, $1)) }
+            let made = denied?.book
+            guard let renewed else { return live.publish(new, authorities, rules, stored, denials: made) }
+            renewals.commit(renewed) {
+                live.publish(new, authorities, rules, stored, renewed: ($0, $1), denials: made)
+            }
         }
-        if let store { tokens.commit(store) { publish($0) } } else { publish(nil) }
+        func publish() {
+            if let store { tokens.commit(store) { publish($0) } } else { publish(nil) }
+        }
+        if let denied { denials.commit(denied.source, publish) } else { publish() }
         if let keys {
             instanceKeys.replace(keys)
             live.publish(instanceKeys.sessions)
@@ -214,6 +221,7 @@ extension Gatehouse {
             compare("stores.\(new.store.name).master_keys", isSame)
         }
         compare("audit", new.audit.hasSameSpool(as: configuration.audit))
+        compare("telemetry", new.telemetry == configuration.telemetry)
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
     }

@@ -39,12 +39,15 @@ package final class Gatehouse: Sendable {
     let logLevel: LogLevel?
     let audit: AuditSystem
     private let leftovers: AuditLeftovers
+    /// Nil where no collector is configured.
+    let telemetry: Telemetry?
     let keys: SigningKeySource
     let identities: LiveIdentities
     let certsClock = CertsClock()
     let tokens: LiveTokens
     let renewals: LiveRenewals
     let pins: LivePins
+    let denials: LiveDenials
     let connectPage: LiveConnectPage
     private let connectServer: LocalServer
     let instanceKeys: LiveKeys
@@ -130,10 +133,16 @@ package final class Gatehouse: Sendable {
         }
         let record = AuditAssembly.changes(eventLoops[0], lanes[0])
         self.record = record
-        let live = LiveState(configuration, authorities: try Self.authorities(configuration))
+        identities = LiveIdentities(logger: logger)
+        let live = LiveState(
+            configuration,
+            authorities: try Self.authorities(configuration),
+            rules: identities.rules(configuration),
+            denials: configuration.state == nil ? DenyBook() : nil
+        )
         self.live = live
         keys = try AccessAssembly.source(configuration, clock: certsClock, onChange: { live.publish($0) })
-        identities = LiveIdentities(logger: logger)
+        denials = try LiveDenials(configuration, publish: { live.publish($0) })
         let liveKeys = LiveKeys(instanceKeys)
         self.instanceKeys = liveKeys
         let tokens = try LiveTokens(
@@ -200,7 +209,19 @@ package final class Gatehouse: Sendable {
                 logger.warning("bearers cannot be read", metadata: ["problem": "\(error.message)"])
             }
         )
-        let rules = identities.rules(configuration)
+        let telemetry = configuration.telemetry.map { [audit, startedAt] settings in
+            Telemetry(
+                settings,
+                loops: configuration.threads,
+                version: version,
+                instance: audit.state(at: startedAt).writer,
+                since: startedAt,
+                key: { liveKeys.keys(for: .telemetry).current },
+                logger: logger
+            )
+        }
+        self.telemetry = telemetry
+        let rules = live.rules
         var authenticators: [LoopBound<LoopAuthenticator>] = []
         for eventLoop in eventLoops {
             authenticators.append(
@@ -218,7 +239,7 @@ package final class Gatehouse: Sendable {
                 eventLoop: eventLoop,
                 snapshot: empty,
                 authenticator: authenticators[index].value,
-                recorder: lanes[index],
+                recorder: telemetry?.recorder(index, before: lanes[index]) ?? lanes[index],
                 accessLog: { recorder in
                     AccessRecorder(before: recorder) { line in
                         logQueue?.put(line.bytes + [0x0A])
@@ -237,6 +258,7 @@ package final class Gatehouse: Sendable {
                     renewals.rejected(GrantKey(token, owner: owner), version: version, stays)
                 },
                 onTools: { [weak pins] route, tools, hasChanged in pins?.saw(route, tools, hasChanged: hasChanged) },
+                traces: telemetry != nil,
                 logger: logger
             )
         }
@@ -277,15 +299,18 @@ package final class Gatehouse: Sendable {
         }
         let readings = Task { [self] in
             async let keysRead = keys.refresh()
+            async let denialsRead: Void = denials.start()
             await tokens.start()
             await renewals.start()
             await pins.start()
             await bearers.tick()
             _ = await keysRead
+            await denialsRead
         }
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
         let leftoverTask = Task { [self] in await bringLeftovers() }
+        telemetry?.start { [self] in await metrics().families }
         defer {
             leftoverTask.cancel()
             readings.cancel()
@@ -294,6 +319,7 @@ package final class Gatehouse: Sendable {
             requestsTask.cancel()
             tokens.stop()
             pins.stop()
+            denials.stop()
             bearerTask.cancel()
         }
         let port = try await listening(on: configuration.listen, key: "listen") {
@@ -331,7 +357,9 @@ package final class Gatehouse: Sendable {
         await admin.close()
         await renewed
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
+        async let told: Void? = telemetry?.stop(within: flush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
+        await told
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
     }

@@ -1,6 +1,6 @@
 package import GatehouseCore
 
-/// Copies tokens from one store to another: reads, writes, reads back, compares. Changes nothing where it reads.
+/// Copies tokens from one store to another, and between sealed ones what Gatehouse keeps beside them: reads, writes, reads back, compares. Changes nothing where it reads.
 ///
 /// May be run twice, and again after it was stopped: what is there already is left alone.
 package struct TokenMigration: Sendable {
@@ -17,10 +17,18 @@ package struct TokenMigration: Sendable {
         case failed
     }
 
+    /// The thing that a row is about.
+    package enum Subject: Equatable, Sendable {
+        /// A token as operators set it.
+        case token(TokenName)
+        /// The last grant of a token that renews itself.
+        case grant(TokenName)
+        /// The known tools of a route, with the judgement on each. Revisions stand in place of versions.
+        case pins(RouteName)
+    }
+
     package struct Row: Sendable {
-        package let name: TokenName
-        /// Whether it is what a token that renews itself was given last, and not what operators set.
-        package let isGrant: Bool
+        package let subject: Subject
         package let action: Action
         /// The version at either end; nil where there is none.
         package let source: Int?
@@ -53,7 +61,7 @@ package struct TokenMigration: Sendable {
         self.change = change
     }
 
-    /// One row for each token of the source, by name.
+    /// One row for each token of the source, by name, then the grants, then the pins.
     ///
     /// - Throws: ``TokenError`` when a store cannot be read at all, and `notFound` for an `only` that the source lacks.
     package func run() async throws(TokenError) -> [Row] {
@@ -72,13 +80,14 @@ package struct TokenMigration: Sendable {
         var rows: [Row] = []
         for name in names.sorted() {
             guard let value = from.tokens[name] else {
-                rows.append(Row(name: name, .failed, problem: problems[name]))
+                rows.append(Row(.token(name), .failed, problem: problems[name]))
                 continue
             }
             rows.append(await copy(name, value, expires: from.dates[name]?.expiresAt, over: to))
         }
         if let from = source as? SealedTokenStore, let to = target as? SealedTokenStore {
             rows += try await copyGrants(from, to)
+            if only == nil { rows += try await copyPins(from, to) }
         }
         // The audit must verify when the old store has left the configuration.
         if !isDryRun, only == nil, let from = source as? SealedTokenStore, let to = target as? SealedTokenStore {
@@ -97,19 +106,40 @@ package struct TokenMigration: Sendable {
         for key in Set(load.grants.keys).union(load.problems.keys).sorted() where only == nil || only == key.token {
             let old = there.grants[key]
             guard let record = load.grants[key] else {
-                rows.append(Row(name: key.token, isGrant: true, .failed, problem: load.problems[key]))
+                rows.append(Row(.grant(key.token), .failed, problem: load.problems[key]))
                 continue
             }
             let action: Action = old.map { $0.kept.payload == record.kept.payload ? .same : .update } ?? .create
             guard action != .same, !isDryRun else {
-                rows.append(Row(name: key.token, isGrant: true, action, source: record.version, target: old?.version))
+                rows.append(Row(.grant(key.token), action, source: record.version, target: old?.version))
                 continue
             }
             do throws(TokenError) {
                 let version = try await to.take(record.kept, as: key, by: change.actor)
-                rows.append(Row(name: key.token, isGrant: true, action, source: record.version, target: version))
+                rows.append(Row(.grant(key.token), action, source: record.version, target: version))
             } catch {
-                rows.append(Row(name: key.token, isGrant: true, .failed, source: record.version, problem: error))
+                rows.append(Row(.grant(key.token), .failed, source: record.version, problem: error))
+            }
+        }
+        return rows
+    }
+
+    /// Copies the pins of all routes: a tool that was approved, or rejected, stays so.
+    private func copyPins(_ from: SealedTokenStore, _ to: SealedTokenStore) async throws(TokenError) -> [Row] {
+        var rows: [Row] = []
+        for route in try await from.pinnedRoutes() {
+            do throws(TokenError) {
+                guard let kept = try await from.pins(of: route) else { continue }
+                let old = try await to.pins(of: route)
+                let action: Action =
+                    old.map { $0.book == kept.book ? .same : $0.revision > 0 ? .update : .create } ?? .create
+                var target = old.map { Int($0.revision) }
+                if action != .same, !isDryRun {
+                    target = Int(try await to.changePins(of: route, by: change.actor) { $0 = kept.book }.kept.revision)
+                }
+                rows.append(Row(.pins(route), action, source: Int(kept.revision), target: target == 0 ? nil : target))
+            } catch {
+                rows.append(Row(.pins(route), .failed, problem: error))
             }
         }
         return rows
@@ -118,18 +148,18 @@ package struct TokenMigration: Sendable {
     private func copy(_ name: TokenName, _ value: TokenValue, expires: Timestamp?, over to: TokenLoad) async -> Row {
         let old = to.tokens[name]
         if let old, old.secret == value.secret, expires == nil || to.dates[name]?.expiresAt == expires {
-            return Row(name: name, .same, source: value.version, target: old.version)
+            return Row(.token(name), .same, source: value.version, target: old.version)
         }
         if let environment = target as? EnvironmentTokenStore {
             let line = EnvironmentLine(variable: environment.variable(of: name), value: value.secret)
-            return Row(name: name, .byHand, source: value.version, target: old?.version, line: line)
+            return Row(.token(name), .byHand, source: value.version, target: old?.version, line: line)
         }
         guard target.capabilities.contains(.writing) else {
             let problem = TokenError(.unsupported, "the store cannot be written to: its operator puts tokens there")
-            return Row(name: name, .failed, source: value.version, target: old?.version, problem: problem)
+            return Row(.token(name), .failed, source: value.version, target: old?.version, problem: problem)
         }
         let action: Action = old == nil ? .create : .update
-        guard !isDryRun else { return Row(name: name, action, source: value.version, target: old?.version) }
+        guard !isDryRun else { return Row(.token(name), action, source: value.version, target: old?.version) }
         do throws(TokenError) {
             let change = try TokenChange(actor: change.actor, note: change.note, expiresAt: expires)
             try await target.set(name, to: value.secret, change)
@@ -137,17 +167,16 @@ package struct TokenMigration: Sendable {
             guard written.secret == value.secret else {
                 throw TokenError(.unavailable, "'\(name)' reads back otherwise than it was written")
             }
-            return Row(name: name, action, source: value.version, target: written.version)
+            return Row(.token(name), action, source: value.version, target: written.version)
         } catch {
-            return Row(name: name, .failed, source: value.version, target: old?.version, problem: error)
+            return Row(.token(name), .failed, source: value.version, target: old?.version, problem: error)
         }
     }
 }
 
 extension TokenMigration.Row {
     fileprivate init(
-        name: TokenName,
-        isGrant: Bool = false,
+        _ subject: TokenMigration.Subject,
         _ action: TokenMigration.Action,
         source: Int? = nil,
         target: Int? = nil,
@@ -155,8 +184,7 @@ extension TokenMigration.Row {
         line: EnvironmentLine? = nil
     ) {
         self.init(
-            name: name,
-            isGrant: isGrant,
+            subject: subject,
             action: action,
             source: source,
             target: target,

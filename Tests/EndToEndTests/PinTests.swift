@@ -5,53 +5,7 @@ import Testing
 /// Tools that a server changes after they were approved, between the official SDKs' clients and servers: a list in two pages, over event streams.
 @Suite("Pinned tools with the SDKs", .needsTools, .timeLimit(.minutes(10)))
 struct PinTests {
-    private static let environment = ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
-
-    /// A server of tools that are what a file says.
-    private struct Changing {
-        let folder: Tools.Folder
-        let process: ChildProcess
-        let url: String
-
-        init(_ sdk: SDK) async throws {
-            folder = try Tools.Folder()
-            try Self.write(folder)
-            process = try ChildProcess(
-                try Tools.python(sdk),
-                [Tools.script("changing_server.py"), "\(folder.path)/tools.json"],
-                environment: PinTests.environment
-            )
-            let ready = try JSON(parsing: try await process.firstLine())
-            url = "http://127.0.0.1:\(try #require(ready["port"].number))/mcp"
-        }
-
-        /// The tools as they are from now on. `late` is on the second page.
-        func change(shifting: String = "Shifts.", late: String = "Comes late.") throws {
-            try Self.write(folder, shifting, late)
-        }
-
-        private static func write(
-            _ folder: Tools.Folder,
-            _ shifting: String = "Shifts.",
-            _ late: String = "Comes late."
-        )
-            throws
-        {
-            try folder.write(
-                """
-                [[{"name":"steady","description":"Stays."},{"name":"shifting","description":"\(shifting)"}],
-                 [{"name":"late","description":"\(late)"}]]
-                """,
-                to: "new.json"
-            )
-            // The server reads it at any time.
-            guard rename("\(folder.path)/new.json", "\(folder.path)/tools.json") == 0 else {
-                throw ChildProcess.Failure(description: "the file cannot be replaced")
-            }
-        }
-    }
-
-    private static func routes(_ server: Changing, _ mode: String) -> String {
+    private static func routes(_ server: ChangingServer, _ mode: String) -> String {
         """
               - name: pinned
                 host: "*"
@@ -65,23 +19,12 @@ struct PinTests {
         """
     }
 
-    private func gateway(_ server: Changing, _ mode: String) async throws -> Instance {
+    private func gateway(_ server: ChangingServer, _ mode: String) async throws -> Instance {
         try await Instance.start(.sqlite, routes: Self.routes(server, mode), tokens: ["pinned": Instance.token])
     }
 
     private func steps(_ gateway: Instance, _ client: SDK, _ mode: MCPClient.Mode = .legacy) async throws -> JSON {
-        let process = try ChildProcess(
-            try Tools.python(client),
-            [Tools.script("pinned_client.py"), "\(gateway.url)/pinned", "--assertion-from-env", "ASSERTION"]
-                + ["--mode", mode.rawValue],
-            environment: Self.environment.merging(["ASSERTION": gateway.assertion()]) { $1 }
-        )
-        guard await process.exit() == .code(0) else {
-            throw ChildProcess.Failure(description: "the client failed: \(await process.errors.whole)")
-        }
-        let answer = try JSON(parsing: await process.output.whole)
-        #expect(answer["failure"] == .null, "\(answer)")
-        return answer["steps"]
+        try await ChangingServer.steps("\(gateway.url)/pinned", client, mode, assertion: gateway.assertion())
     }
 
     private func states(_ gateway: Instance) async throws -> [String: String] {
@@ -128,7 +71,7 @@ struct PinTests {
     func `a tool that changes after its approval is withheld, until it is as it was or approved anew`(
         server sdk: SDK
     ) async throws {
-        let server = try await Changing(sdk)
+        let server = try await ChangingServer(sdk)
         let gateway = try await gateway(server, "approved")
         // Gatehouse has asked by itself, before any caller.
         try await gateway.eventually {
@@ -200,7 +143,7 @@ struct PinTests {
     }
 
     @Test func `the first use approves each tool as it is seen first, and no change`() async throws {
-        let server = try await Changing(.two)
+        let server = try await ChangingServer(.two)
         let gateway = try await gateway(server, "first_use")
         try await expectSoon(gateway, .one, open: ["steady", "shifting", "late"], "seen first")
         try server.change(shifting: "Shifts all your files.")

@@ -113,6 +113,25 @@ final class PostgresServer: Sendable {
         try await run("pg_dump", "-h", "127.0.0.1", "-p", "\(port)", "-U", "gatehouse", "postgres")
     }
 
+    /// Runs a statement as somebody else with rights on the database.
+    func execute(_ statement: String) async throws {
+        try await run(
+            "psql",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            "\(port)",
+            "-U",
+            "gatehouse",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+            "postgres"
+        )
+    }
+
     @discardableResult
     private func run(_ program: String, _ arguments: String...) async throws -> String {
         let path = "\(try #require(Self.programs))/\(program)"

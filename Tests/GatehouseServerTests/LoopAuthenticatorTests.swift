@@ -102,6 +102,26 @@ import Testing
         #expect(one.isShutOut && !other.isShutOut)
     }
 
+    @Test func `who is denied by command is out, and nobody is in before it is known who is`() throws {
+        let (one, other) = (try caller("ada@example.com"), try caller("bob@example.com"))
+        let rules = AccessRules(policy: AccessPolicy(issuer: TestIssuer.defaultIssuer))
+        let denied = DenyBook(DenyEntry(.user, "ADA@example.com", by: "ops", at: Self.now))
+        authenticator.update(rules: rules.denying(denied))
+        #expect(one.isShutOut && !other.isShutOut)
+        #expect(throws: InvalidValue.self) { try caller("ada@example.com") }
+        authenticator.update(rules: rules.denying(DenyBook()))
+        // It comes back for whoever calls anew, and not for the streams of before.
+        #expect(one.isShutOut && !other.isShutOut)
+        #expect(try !caller("ada@example.com").isShutOut)
+        authenticator.update(rules: rules.denying(nil))
+        let text = issuer.user("bob@example.com", now: TestIssuer.defaultNow)
+        let verdict = Array(text.utf8).withUnsafeBytes { authenticator.authenticate($0, for: route, now: Self.now) }
+        guard case .barred(_, .denialsUnavailable) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+    }
+
     @Test func `another issuer shuts out everybody`() throws {
         let one = try caller("ada@example.com")
         let policy = AccessPolicy(issuer: "https://other.cloudflareaccess.com")

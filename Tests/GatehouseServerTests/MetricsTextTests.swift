@@ -39,11 +39,18 @@ import Testing
         if let name = try? TokenName(parsing: "drive") { text.addRenewals([name: RenewalState()]) }
         text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
         text.addAudit(audit)
+        text.addIdentities(IdentitySource.Status())
+        if let name = try? RouteName(parsing: "coda"), let tool = ToolName("list_rows") {
+            var pins = PinStatus(.approved)
+            pins.waiting = [PinStatus.Waiting(tool: tool, state: .changed)]
+            text.addPins([name: pins])
+        }
         var facts = InstanceFacts(now: Self.now, reload: ReloadState(startedAt: Self.now))
         facts.files = [Finding(.configuration, .fail, "/x", "was replaced")]
         text.addProblems(facts)
         text.addClocks([.certs: .milliseconds(-1500), .audit: .seconds(2)])
         text.addLog(lost: 0)
+        text.addTelemetry(TelemetryStatus())
         text.addReload(ReloadState(startedAt: Self.now))
         text.addBuild(version: "1.2.3", startedAt: Self.now)
         return text.text
@@ -76,6 +83,12 @@ import Testing
             }
             #expect(families[family] != nil, "\(name)")
         }
+    }
+
+    @Test func `the metrics page counts the tools of a route by what became of them`() throws {
+        let tools = try #require(try PrometheusText(page()).families["gatehouse_tools"]?.samples)
+        #expect(tools.map { $0.labels["state"] } == ["approved", "rejected", "new", "changed"])
+        #expect(tools.map(\.value) == [0, 0, 0, 1])
     }
 
     @Test func `the metrics page says how far the clock is from others`() throws {

@@ -47,6 +47,44 @@ struct TokenMigrationTests {
         #expect(await code { _ = try await migrate(only: .other) } == .notFound)
     }
 
+    @Test func `takes along what was approved and rejected of tools, and says what of it cannot be trusted`()
+        async throws
+    {
+        func tool(_ name: String, _ number: UInt8) throws -> ToolDefinition {
+            let digest = try #require(ToolDigest(Array(repeating: number, count: 32)))
+            return ToolDefinition(name: try #require(ToolName(name)), digest: digest, canonical: [number])
+        }
+        let tools = [try tool("read", 1), try tool("write", 2)]
+        let (read, write, source) = (tools[0].name, tools[1].name, try one.store())
+        for route in [RouteName.coda, .other] {
+            _ = try await source.changePins(of: route, by: "gatehouse") { book in
+                book.saw(tools, isWhole: true, .approved, at: Timestamp(seconds: 1))
+            }
+        }
+        _ = try await source.changePins(of: .coda, by: "ann") { book in
+            (
+                book.approve(read, by: "ann", at: Timestamp(seconds: 2)),
+                book.reject(write, by: "ann", at: Timestamp(seconds: 2))
+            )
+        }
+        #expect(try await migrate(dry: true).map(\.action) == [.create, .create])
+        #expect(try await two.store().pinnedRoutes().isEmpty)
+        let rows = try await migrate()
+        #expect(rows.map(\.subject) == [.pins(.coda), .pins(.other)] && rows.map(\.action) == [.create, .create])
+        let moved = try #require(try await two.store().pins(of: .coda)).book
+        #expect(moved == (try await source.pins(of: .coda)?.book))
+        #expect(moved.pins[read]?.approved?.by == "ann" && moved.pins[write]?.state == .rejected)
+        #expect(try await migrate().map(\.action) == [.same, .same])
+        // One token alone takes no pins along.
+        try await source.set(.coda, "x")
+        #expect(try await migrate(only: .coda).map(\.subject) == [.token(.coda)])
+
+        try one.sql("UPDATE token_versions SET note = 'edited' WHERE name LIKE '*pins coda'")
+        let refused = try await migrate()
+        #expect(refused.map(\.action) == [.same, .failed, .same] && refused[1].problem?.code == .tampered)
+        #expect(try await two.store().pins(of: .coda)?.book == moved)
+    }
+
     @Test func `says what it cannot read and copies the rest`() async throws {
         try await one.store().set(.coda, "one")
         try await one.store().set(.other, "two")

@@ -21,6 +21,11 @@ package struct AuditChange: Sendable {
         case keyAdopt = "key_adopt"
         case bearerIssue = "bearer_issue"
         case bearerRevoke = "bearer_revoke"
+        /// Bearers were copied to another place.
+        case bearerMigrate = "bearer_migrate"
+        /// An operator denied a caller by command, or took that back.
+        case denyAdd = "deny_add"
+        case denyRemove = "deny_remove"
         /// A tool was approved as it is defined, by an operator or by being seen first; or its definition refused.
         case toolApprove = "tool_approve"
         case toolReject = "tool_reject"

@@ -33,7 +33,7 @@ extension Pins {
             let tokens = try await RenewalAssembly.served(live, configuration).load().tokens
             let book = try await store.pins(of: route.name)?.book ?? PinBook()
             let pins = RoutePins(book, pinning.mode)
-            let answer = await ToolInquiry.ask(route, among: pins, tokens: tokens, version: GatehouseCommand.version)
+            let answer = await ToolInquiry.ask(route, among: pins, tokens: tokens, version: Version.text)
             let now = SystemClock().now()
             let (tools, isWhole) = (answer.tools, answer.failure == nil)
             let (changes, kept) = try await store.changePins(of: route.name, by: Token.Record.user) { book in

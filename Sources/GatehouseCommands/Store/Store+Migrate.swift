@@ -11,8 +11,9 @@ extension Store {
             abstract: "Copy the current value of every token to another store.",
             discussion: """
                 Each token is read, written, read back and compared; nothing changes where it is read. Safe to run twice, and \
-                again after it was stopped. What renewed tokens were given last goes along between sqlite and postgres stores: \
-                stop the instance first, because it would go on renewing them in the old one. An env store cannot be written to: --reveal prints the lines for its environment \
+                again after it was stopped. What renewed tokens were given last, and what was \
+                approved of the tools of routes, goes along between sqlite and postgres stores: stop the instance first, because it would \
+                go on renewing them in the old one. An env store cannot be written to: --reveal prints the lines for its environment \
                 file on standard output, and the table on standard error.
                 """
         )
@@ -45,15 +46,18 @@ extension Store {
                 )
             }
             let change = try TokenChange(actor: Token.Record.user, note: "migrated from \(from.name)")
+            let old = try StoreAssembly.store(from.settings, names: configuration.tokenNames)
+            let new = try StoreAssembly.store(to.settings, names: configuration.tokenNames)
             let rows = try await TokenMigration(
-                from: try StoreAssembly.store(from.settings, names: configuration.tokenNames),
-                to: try StoreAssembly.store(to.settings, names: configuration.tokenNames),
+                from: old,
+                to: new,
                 only: try only.map { try Token.name($0) },
                 isDryRun: isDryRun,
                 change
             ).run()
             show(rows)
             await record(rows, "\(from.name) to \(to.name)", by: change)
+            if only == nil { try await copyDenials(from: old, to: new, by: change) }
             let failed = rows.count { $0.action == .failed }
             if failed > 0 {
                 throw CommandFailure(
@@ -69,6 +73,30 @@ extension Store {
             }
         }
 
+        /// Copies the entries of `gatehouse deny`: an instance refuses another store that lacks some which are in force.
+        private func copyDenials(
+            from old: any TokenStore,
+            to new: any TokenStore,
+            by change: TokenChange
+        ) async throws {
+            guard let old = old as? SealedTokenStore, let book = try await old.denials()?.book, !book.entries.isEmpty
+            else { return }
+            guard let new = new as? SealedTokenStore else {
+                return Terminal.warning(
+                    "\(book.entries.count) deny entries stay where they are: '\(target)' keeps none; `gatehouse deny list` shows them, for access.deny"
+                )
+            }
+            guard !isDryRun else {
+                let there = try await new.denials()?.book ?? DenyBook()
+                let count = book.entries.count { !there.holds($0) }
+                return Terminal.say("gatehouse: \(count) deny entries would be copied")
+            }
+            let added = try await new.take(book, by: change.actor)
+            Terminal.say(
+                "gatehouse: \(added.count) deny entries copied, \(book.entries.count - added.count) there already"
+            )
+        }
+
         /// Only where the whole of the file can be read: migration needs the stores alone.
         private func record(_ rows: [TokenMigration.Row], _ way: String, by change: TokenChange) async {
             let copied = rows.filter { $0.action == .create || $0.action == .update }
@@ -78,7 +106,11 @@ extension Store {
             }
             for row in copied {
                 var event = AuditChange(.tokenMigrate, by: .operator(change.actor))
-                (event.token, event.version, event.target) = (row.name, row.target, way)
+                switch row.subject {
+                case .token(let name), .grant(let name): event.token = name
+                case .pins(let route): event.route = route
+                }
+                (event.version, event.target) = (row.target, way)
                 await Token.record(event, configuration)
             }
         }
@@ -95,10 +127,10 @@ extension Store {
                 [["NAME", "FROM", "TO", "RESULT", "NOTE"]]
                     + rows.map { row in
                         [
-                            row.name.text, row.source.map { "version \($0)" } ?? "-",
+                            name(row), row.source.map { "version \($0)" } ?? "-",
                             row.target.map { "version \($0)" } ?? "-", result(row),
                             row.problem?.message ?? row.line.map { "$\($0.variable)" }
-                                ?? (row.isGrant ? "renews itself" : ""),
+                                ?? note(row),
                         ]
                     }
             )
@@ -106,6 +138,21 @@ extension Store {
             guard reveal, !isDryRun else { return }
             for row in rows {
                 row.line?.revealed.withUnsafeBytes { DataOutput.standard.write(Array($0) + [0x0A]) }
+            }
+        }
+
+        private func name(_ row: TokenMigration.Row) -> String {
+            switch row.subject {
+            case .token(let name), .grant(let name): name.text
+            case .pins(let route): route.text
+            }
+        }
+
+        private func note(_ row: TokenMigration.Row) -> String {
+            switch row.subject {
+            case .token: ""
+            case .grant: "renews itself"
+            case .pins: "tools of the route"
             }
         }
 
@@ -120,8 +167,12 @@ extension Store {
         }
 
         private func write(_ row: TokenMigration.Row, to json: inout JSONText) {
-            json.string("name", row.name.text)
-            if row.isGrant { json.bool("renewed", true) }
+            json.string("name", name(row))
+            switch row.subject {
+            case .token: break
+            case .grant: json.bool("renewed", true)
+            case .pins: json.bool("pins", true)
+            }
             json.string("result", row.action.rawValue)
             json.bool("done", row.action == .same || row.action != .failed && row.action != .byHand && !isDryRun)
             if let version = row.source { json.number("from_version", version) }

@@ -43,6 +43,7 @@ struct BrokenSection {
         case Fields.limits.key: [.limits]
         case Fields.reload.key: [.reload]
         case Fields.log.key: [.log]
+        case Fields.telemetry.key: [.telemetry]
         case Fields.routes.key: [.routes]
         // An unknown key fills no section.
         case _: []

@@ -87,7 +87,7 @@ package enum ConfigurationFields {
     static let state = Field(
         "state",
         Shape<StoreChoice>.storeChoice,
-        "Where renewed and personal tokens, and pins, are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
+        "Where renewed and personal tokens, pins, and the entries of `gatehouse deny` are kept: one of `stores`, of kind `sqlite` or `postgres`; by default the live one."
     )
     static let connectPath = Field(
         "connect_path",
@@ -118,6 +118,11 @@ package enum ConfigurationFields {
         .fallback(LogSettings()),
         "What the log of `serve` tells."
     )
+    static let telemetry = Field(
+        "telemetry",
+        TelemetryFields.shape,
+        "Where spans of requests and metrics are sent; nothing is sent by default. Read at the start."
+    )
     static let routes = Field(
         "routes",
         Shape<[Route]>.list(of: RouteFields.shape, minimum: 1, wanted: "a list of routes", isDivisible: true),
@@ -132,6 +137,7 @@ package enum ConfigurationFields {
         store.form,
         storeRefresh.form,
         storeMaxStale.form, tokens.form, state.form, connectPath.form, audit.form, limits.form, reload.form, log.form,
+        telemetry.form,
         routes.form,
     ]
 }

@@ -20,6 +20,7 @@ struct Draft: Sendable {
     let limits: ServerLimits
     let reload: ReloadSettings
     let log: LogSettings
+    let telemetry: TelemetrySettings?
     let routes: [Route]
 
     private typealias Fields = ConfigurationFields
@@ -45,6 +46,9 @@ struct Draft: Sendable {
         let limits = keys.read(Fields.limits)
         let reload = keys.read(Fields.reload)
         let log = keys.read(Fields.log)
+        let telemetry = keys.read(Fields.telemetry)
+        // Absent is no error, and wrong is.
+        let sends: TelemetrySettings?? = telemetry == nil && keys.has(Fields.telemetry.key) ? nil : .some(telemetry)
         let routes = keys.read(Fields.routes)
         if let listen, let admin { check(listen, admin, keys, decoding) }
         if let forwardAuth { check(forwardAuth, besides: [listen, admin], keys, decoding) }
@@ -103,6 +107,7 @@ struct Draft: Sendable {
             let audit = decoding.part(.audit, audit, \.audit), let limits = decoding.part(.limits, limits, \.limits),
             let reload = decoding.part(.reload, reload, \.reload),
             let log = decoding.part(.log, log, \.log),
+            let sends = decoding.part(.telemetry, sends, \.telemetry),
             let routes = decoding.part(.routes, routes, \.routes)
         else { return nil }
         return Draft(
@@ -123,6 +128,7 @@ struct Draft: Sendable {
             limits: limits,
             reload: reload,
             log: log,
+            telemetry: sends,
             routes: decoding.isLenient ? distinct(routes) : routes
         )
     }
@@ -278,6 +284,7 @@ extension Configuration {
         limits = draft.limits
         reload = draft.reload
         log = draft.log
+        telemetry = draft.telemetry
         self.text = text
         routes = RouteTable(draft.routes)
         self.warnings = warnings

@@ -3,7 +3,7 @@ internal import GatehouseCore
 /// `tokens` and `state`, checked against the stores and the routes.
 struct RenewedTokens: Sendable {
     var settings: [TokenName: TokenSettings] = [:]
-    /// Nil where there are no such tokens and no pins.
+    /// Nil where the file names none and the live store could be none.
     var state: Configuration.NamedStore?
 
     private typealias Fields = ConfigurationFields
@@ -42,7 +42,9 @@ struct RenewedTokens: Sendable {
         }
         let entries = entries ?? []
         let pinned = routes?.first { $0.pin != nil }
-        guard !entries.isEmpty || pinned != nil else { return RenewedTokens() }
+        guard !entries.isEmpty || pinned != nil else {
+            return RenewedTokens(state: chosen?.settings.masterKeys == nil ? nil : chosen)
+        }
         if let routes, !entries.isEmpty { check(entries, routes, decoding) }
         guard let chosen else { return nil }
         guard chosen.settings.masterKeys != nil else {

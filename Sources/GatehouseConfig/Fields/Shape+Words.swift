@@ -23,21 +23,28 @@ extension Shape where Value == String {
 
 extension Shape where Value == Glob {
     static func glob(wanted: String) -> Shape {
-        .parsed(wanted: wanted) { text throws(InvalidValue) in
-            guard !text.isEmpty, text.isFieldValueSafe else {
-                throw InvalidValue("\(wanted) is wanted: not empty, without control characters")
-            }
-            return Glob(text)
+        .parsed(wanted: wanted) { text throws(InvalidValue) in try Glob(parsing: text, wanted: wanted) }
+    }
+
+    static let addressGlob = parsed(
+        wanted: "an e-mail address",
+        show: { .value($0.pattern) },
+        Glob.addresses(parsing:)
+    )
+}
+
+extension Glob {
+    init(parsing text: String, wanted: String) throws(InvalidValue) {
+        guard !text.isEmpty, text.isFieldValueSafe else {
+            throw InvalidValue("\(wanted) is wanted: not empty, without control characters")
         }
+        self.init(text)
     }
 
     /// E-mail addresses are compared with the labels of their domain in Unicode, so a star inside an encoded one would match nobody: on a
     /// deny list that lets somebody in.
-    static let addressGlob = parsed(wanted: "an e-mail address", show: { .value($0.pattern) }) {
-        text throws(InvalidValue) in
-        guard !text.isEmpty, text.isFieldValueSafe else {
-            throw InvalidValue("an e-mail address is wanted: not empty, without control characters")
-        }
+    static func addresses(parsing text: String) throws(InvalidValue) -> Glob {
+        let glob = try Glob(parsing: text, wanted: "an e-mail address")
         let domain = text[(text.lastIndex(of: "@").map { text.index(after: $0) } ?? text.startIndex)...]
         let isStarred = domain.split(separator: ".").contains {
             $0.contains("*") && $0.prefix(4).lowercased() == "xn--"
@@ -48,7 +55,7 @@ extension Shape where Value == Glob {
                 suggestion: "write the label in Unicode, as in *@mün*.example"
             )
         }
-        return Glob(text).ofAddresses
+        return glob.ofAddresses
     }
 }
 

@@ -62,4 +62,22 @@ package struct DenyList: Hashable, Sendable {
     }
 
     package static let nobody = DenyList()
+
+    private func list(_ kind: DenyEntry.Kind) -> [Glob] {
+        switch kind {
+        case .user: users
+        case .serviceToken: serviceTokens
+        case .subject: subjects
+        case .group: groups
+        }
+    }
+
+    /// The texts of a list, as the file writes them.
+    package func texts(_ kind: DenyEntry.Kind) -> [String] { list(kind).map(\.pattern) }
+
+    /// Whether the list denies all whom an entry names.
+    package func holds(_ entry: DenyEntry) -> Bool {
+        let glob = entry.kind == .user ? Glob(entry.text).ofAddresses : Glob(entry.text)
+        return list(entry.kind).contains { $0.covers(glob) }
+    }
 }

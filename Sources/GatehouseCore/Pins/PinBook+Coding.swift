@@ -12,14 +12,13 @@
 /// ```
 ///
 /// Digests are 32 bytes, times eight: microseconds since 1970.
-extension PinBook {
+extension PinBook: KeptBook {
     private static let format: UInt8 = 1
     /// Bytes of the longest book: its definitions, and for each tool its name, three digests, two authors and their lengths.
     package static let maximumLength = maximumBytes + maximumTools * 2048
 
     package var encoded: [UInt8] {
-        var writer = Writer()
-        writer.bytes.append(Self.format)
+        var writer = BookWriter(format: Self.format)
         for (name, pin) in pins.sorted(by: { $0.key < $1.key }) {
             writer.text(name.bytes)
             writer.bytes.append(
@@ -28,7 +27,7 @@ extension PinBook {
             if let approved = pin.approved {
                 writer.bytes += approved.digest.bytes
                 writer.text(approved.canonical)
-                writer.text(Array(approved.by.utf8))
+                writer.text(approved.by)
                 writer.time(approved.at)
             }
             if let waiting = pin.waiting {
@@ -38,7 +37,7 @@ extension PinBook {
             }
             if let rejected = pin.rejected {
                 writer.bytes += rejected.digest.bytes
-                writer.text(Array(rejected.by.utf8))
+                writer.text(rejected.by)
                 writer.time(rejected.at)
             }
         }
@@ -47,12 +46,11 @@ extension PinBook {
 
     /// Nil for what ``encoded`` does not give.
     package init?(decoding bytes: UnsafeRawBufferPointer) {
-        guard bytes.first == Self.format else { return nil }
-        var reader = Reader(rest: bytes.dropFirst())
+        guard var reader = BookReader(bytes, format: Self.format) else { return nil }
         var pins: [ToolName: Pin] = [:]
-        while !reader.rest.isEmpty {
+        while !reader.isAtEnd {
             guard let text = reader.text(), let name = ToolName(UnsafeRawBufferPointer(rebasing: text)),
-                let parts = reader.rest.popFirst(), parts & 3 != 0, parts & ~7 == 0, pins[name] == nil
+                let parts = reader.byte(), parts & 3 != 0, parts & ~7 == 0, pins[name] == nil
             else { return nil }
             var pin = Pin()
             if parts & 1 != 0 {
@@ -81,38 +79,8 @@ extension PinBook {
         self.init()
         self.pins = pins
     }
+}
 
-    private struct Writer {
-        var bytes: [UInt8] = []
-
-        mutating func text(_ text: [UInt8]) {
-            withUnsafeBytes(of: UInt32(text.count).bigEndian) { bytes += $0 }
-            bytes += text
-        }
-
-        mutating func time(_ time: Timestamp) {
-            withUnsafeBytes(of: time.microseconds.bigEndian) { bytes += $0 }
-        }
-    }
-
-    private struct Reader {
-        var rest: Slice<UnsafeRawBufferPointer>
-
-        mutating func take(_ count: Int) -> Slice<UnsafeRawBufferPointer>? {
-            guard rest.count >= count else { return nil }
-            defer { rest = rest.dropFirst(count) }
-            return rest.prefix(count)
-        }
-
-        mutating func text() -> Slice<UnsafeRawBufferPointer>? {
-            guard let length = take(4) else { return nil }
-            return take(Int(length.reduce(0 as UInt32) { $0 << 8 | UInt32($1) }))
-        }
-
-        mutating func digest() -> ToolDigest? { take(ToolDigest.length).flatMap { ToolDigest($0) } }
-
-        mutating func time() -> Timestamp? {
-            take(8).map { Timestamp(microseconds: Int64(bitPattern: $0.reduce(0 as UInt64) { $0 << 8 | UInt64($1) })) }
-        }
-    }
+extension BookReader {
+    fileprivate mutating func digest() -> ToolDigest? { bytes(ToolDigest.length).flatMap { ToolDigest($0) } }
 }

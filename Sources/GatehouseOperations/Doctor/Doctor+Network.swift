@@ -108,7 +108,7 @@ extension Doctor {
     /// doctor makes itself are left out.
     private static func told(_ finding: Finding) -> Finding? {
         switch finding.probe {
-        case .certs, .identity, .store, .token, .secrets: nil
+        case .certs, .identity, .store, .token, .secrets, .telemetry: nil
         case _:
             Finding(
                 finding.probe,

@@ -66,6 +66,7 @@ package struct Doctor: Sendable {
             tell(auditSink())
             tell(spool())
         }
+        if isRead(.telemetry) { tell(await telemetry()) }
         if isRead(.routes) {
             for route in configuration.routes.routes { tell([await upstream(route), exposure(route)]) }
         }

@@ -14,7 +14,7 @@ package enum KnownField: UInt8, Sendable {
     case cfRay, cfConnectingIP
     /// `X-Request-Id`, with `-` or `_`.
     case requestID
-    case traceparent
+    case traceparent, tracestate
     /// Any `Access-Control-*` field.
     case accessControl
     case contentType, contentEncoding, location, cacheControl, xAccelBuffering, setCookie
@@ -67,7 +67,8 @@ extension KnownField {
             if bytes.isName(start, "user-agent") { return .other }
             if bytes.isName(start, "keep-alive") { return .keepAlive }
             if bytes.isName(start, "set-cookie") { return .setCookie }
-            return bytes.isName(start, "mcp-method") ? .mcpMethod : nil
+            if bytes.isName(start, "mcp-method") { return .mcpMethod }
+            return bytes.isName(start, "tracestate") ? .tracestate : nil
         case 11: return bytes.isName(start, "traceparent") ? .traceparent : nil
         case 12:
             if bytes.isName(start, "content-type") { return .contentType }

@@ -27,6 +27,8 @@ package final class RequestRewrite: Sendable {
         package var name: [UInt8] = []
         /// The length of the body without its tags; nil when it passes as it came.
         package var contentLength: Int?
+        /// The span of the request, which stands in place of its sender's; nil where that passes as it came.
+        var trace: PresentedTrace?
 
         /// The treatment of `Last-Event-ID`.
         package enum Event: Equatable, Sendable {
@@ -49,6 +51,11 @@ package final class RequestRewrite: Sendable {
             if event != .passes { bits |= KnownField.lastEventID.bit }
             if !name.isEmpty { bits |= KnownField.mcpName.bit }
             if contentLength != nil { bits |= KnownField.contentLength.bit }
+            if let trace {
+                bits |= KnownField.traceparent.bit
+                // It is about the trace beside it alone (W3C Trace Context, section 3.3).
+                if !trace.isOfHeader { bits |= KnownField.tracestate.bit }
+            }
             return bits
         }
     }
@@ -146,7 +153,7 @@ package final class RequestRewrite: Sendable {
             writeFields(head, bytes, source, untagging, &writer)
             let injectedAt = writer.count
             writer.append(injectedLines)
-            writeOwnLines(head, requestID, &writer)
+            writeOwnLines(head, requestID, untagging.trace, &writer)
             return (writer.count, injectedAt)
         }
     }
@@ -216,6 +223,7 @@ package final class RequestRewrite: Sendable {
         case .mcpName:
             writer.append(source, run, field.value.lower)
             writer.append(untagging.name)
+        case .traceparent, .tracestate: return writer.append(source, run, field.name.lower)
         case _:
             writer.append(source, run, field.value.lower)
             writer.append(decimal: untagging.contentLength ?? 0)
@@ -232,15 +240,24 @@ package final class RequestRewrite: Sendable {
         return strips.contains(field.name, in: bytes)
     }
 
-    private func writeOwnLines(_ head: RequestHead, _ requestID: RequestID, _ writer: inout HeadWriter) {
+    private func writeOwnLines(
+        _ head: RequestHead,
+        _ requestID: RequestID,
+        _ trace: PresentedTrace?,
+        _ writer: inout HeadWriter
+    ) {
         if !injects.contains(.acceptEncoding) { writer.append("Accept-Encoding: identity\r\n") }
-        if !head.has(.traceparent), !injects.contains(.traceparent) {
-            // W3C Trace Context, section 3.2: version, trace id, parent id, sampled. The trace is named like the request.
+        if trace != nil || !head.has(.traceparent), !injects.contains(.traceparent) {
+            // W3C Trace Context, section 3.2: version, trace id, parent id, flags.
+            let own = trace?.own ?? RequestTrace(of: requestID)
             writer.append("traceparent: 00-")
-            writer.append(requestID)
+            writer.append(hex: own.trace.high)
+            writer.append(hex: own.trace.low)
             writer.append(0x2D)
-            writer.append(hex: max(1, requestID.high &* 31 ^ requestID.low))
-            writer.append("-01\r\n")
+            writer.append(hex: own.span.number)
+            writer.append("-0")
+            writer.append(0x30 | own.flags)
+            writer.append("\r\n")
         }
         if head.isWebSocketUpgrade { writer.append("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
         if !injects.contains(.requestID) {

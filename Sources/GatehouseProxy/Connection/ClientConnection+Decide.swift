@@ -175,6 +175,7 @@ extension ClientConnection {
     @discardableResult
     func record() -> AuditReceipt {
         guard let exchange else { preconditionFailure("a decision belongs to an exchange") }
+        if loop.traces { exchange.trace = TracePhase.trace(inbound, exchange) }
         return RecordPhase(recorder: loop.recorder, exchange: exchange, peer: peer).decision(inbound)
     }
 

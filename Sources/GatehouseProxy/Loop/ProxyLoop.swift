@@ -40,6 +40,8 @@ package final class ProxyLoop {
     private let onTokenRejected: TokenRejection
     let renewal: TokenRenewal
     let onTools: ToolNews
+    /// Whether each request is a span of a trace, which the recorder takes and the upstream is named as its parent.
+    let traces: Bool
     let logger: Logger
     var random = FastRandom()
     var gate: GateTables
@@ -92,6 +94,7 @@ package final class ProxyLoop {
         onTokenRejected: @escaping TokenRejection = { _, _, _ in },
         renewal: @escaping TokenRenewal = { _, _, _, stays in stays() },
         onTools: @escaping ToolNews = { _, _, _ in },
+        traces: Bool = false,
         logger: Logger = Logger(label: "gatehouse.proxy", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.eventLoop = eventLoop
@@ -106,6 +109,7 @@ package final class ProxyLoop {
         self.onTokenRejected = onTokenRejected
         self.renewal = renewal
         self.onTools = onTools
+        self.traces = traces
         self.logger = logger
         gate = GateTables(sessions, legacy: legacy, rates: rates, logger: logger)
         let ceiling = descriptors.ceiling

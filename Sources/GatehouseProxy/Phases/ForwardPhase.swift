@@ -49,6 +49,7 @@ struct ForwardPhase: ~Copyable {
             untagging.query = exchange.session.queryTag
             untagging.path = exchange.session.pathTag
         }
+        untagging.trace = exchange.trace
         let owned = exchange.call.owned
         untagging.event = owned.event
         untagging.name = owned.name

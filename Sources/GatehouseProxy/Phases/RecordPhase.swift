@@ -13,6 +13,7 @@ struct RecordPhase {
     /// Records what was decided, with all that is known by now. A refusal is a decision too.
     func decision(_ inbound: borrowing InboundBytes) -> AuditReceipt {
         var facts = AuditFacts(.decision, of: exchange.id, at: exchange.startedAt, route: exchange.route?.route)
+        facts.trace = exchange.trace?.own
         facts.refusal = exchange.answer.refusal
         facts.caller = exchange.caller
         facts.groups = exchange.permits?.groups ?? []

@@ -5,8 +5,6 @@ internal import GatehouseCore
 ///
 /// A place holds the objects that it is found by, so that the address of none can become another's.
 struct PatternCache {
-    /// Beyond as many routes, or persons with a token of their own, the patterns of one take the place of another's.
-
     private struct Entry {
         let shared: [Secret]
         let own: Secret?
@@ -20,6 +18,7 @@ struct PatternCache {
         }
     }
 
+    /// Beyond as many routes, or persons with a token of their own, the patterns of one take the place of another's.
     private var entries: [Entry?] = Array(repeating: nil, count: CachePlace.count)
 
     /// - Parameters:

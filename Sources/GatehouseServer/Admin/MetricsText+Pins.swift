@@ -4,18 +4,20 @@ extension MetricsText {
     mutating func addPins(_ pins: [RouteName: PinStatus]) {
         guard !pins.isEmpty else { return }
         let pins = pins.sorted { $0.key < $1.key }
-        family("gatehouse_tools", "gauge", "Tools of routes with a pin, by what became of them.")
+        family("gatehouse_tools", .gauge, "Tools of routes with a pin, by what became of them.")
         for (route, status) in pins {
-            let counts = [
-                ("approved", status.approved), ("rejected", status.rejected), ("waiting", status.waiting.count),
+            let waiting = Dictionary(grouping: status.waiting, by: \.state).mapValues(\.count)
+            let counts: [(PinBook.State, Int)] = [
+                (.approved, status.approved), (.rejected, status.rejected), (.new, waiting[.new] ?? 0),
+                (.changed, waiting[.changed] ?? 0),
             ]
             for (state, count) in counts {
-                sample("gatehouse_tools", [("route", route.text), ("state", state)], count)
+                sample("gatehouse_tools", [("route", route.text), ("state", state.rawValue)], count)
             }
         }
         family(
             "gatehouse_tool_list_failing",
-            "gauge",
+            .gauge,
             "Whether the upstream did not tell its tools when it was last asked."
         )
         for (route, status) in pins {

@@ -4,25 +4,30 @@ internal import GatehouseCore
 internal import GatehouseProxy
 internal import GatehouseTokens
 
-/// The Prometheus text exposition (format 0.0.4) of one moment. Labels are bounded: routes, reasons and statuses.
+/// The metrics of one moment. Labels are bounded: routes, reasons and statuses.
 struct MetricsText {
-    private(set) var text = ""
+    private(set) var families: [MetricFamily] = []
 
-    mutating func family(_ name: String, _ type: String, _ help: String) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    var text: String { families.map(\.text).joined() }
+
+    mutating func family(_ name: String, _ kind: MetricFamily.Kind, _ help: String) {
+        families.append(MetricFamily(name: name, kind: kind, help: help))
     }
 
-    mutating func sample(
-        _ name: String,
-        _ labels: [(String, String)] = [],
-        _ value: some CustomStringConvertible
-    ) {
-        text += name
-        if !labels.isEmpty {
-            // Label values here are route names, reasons and numbers, which hold nothing to escape.
-            text += "{" + labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",") + "}"
+    mutating func sample(_ name: String, _ labels: [(String, String)] = [], _ value: some BinaryInteger) {
+        add(name, labels, .integer(Int64(clamping: value)))
+    }
+
+    mutating func sample(_ name: String, _ labels: [(String, String)] = [], _ value: Double) {
+        add(name, labels, .number(value))
+    }
+
+    /// - Precondition: the family was begun.
+    private mutating func add(_ name: String, _ labels: [(String, String)], _ value: MetricFamily.Value) {
+        guard let family = families.lastIndex(where: { $0.name == name }) else {
+            preconditionFailure("a sample belongs to a family")
         }
-        text += " \(value)\n"
+        families[family].points.append(MetricFamily.Point(labels: labels.map { ($0.0, $0.1) }, value: value))
     }
 
     /// Reasons that alerts look at.
@@ -53,7 +58,7 @@ struct MetricsText {
         openConnections: Int,
         openExchanges: Int
     ) {
-        family("gatehouse_requests_total", "counter", "Finished requests by route, decision, reason and status.")
+        family("gatehouse_requests_total", .counter, "Finished requests by route, decision, reason and status.")
         var requests = traffic.requests
         for route in routes { for series in Self.fromTheStart(route) { requests[series, default: 0] += 0 } }
         for (series, count) in requests.sorted(by: { Self.order($0.key) < Self.order($1.key) }) {
@@ -68,11 +73,11 @@ struct MetricsText {
                 count
             )
         }
-        family("gatehouse_overloaded_connections_total", "counter", "Connections refused because too many were open.")
+        family("gatehouse_overloaded_connections_total", .counter, "Connections refused because too many were open.")
         sample("gatehouse_overloaded_connections_total", [], traffic.overloaded)
         family(
             "gatehouse_list_entries_unreadable_total",
-            "counter",
+            .counter,
             "Entries withheld from limited callers because nothing clear named them or they were over 1 MiB."
         )
         for (route, count) in traffic.unreadable.sorted(by: { $0.key < $1.key }) {
@@ -80,7 +85,7 @@ struct MetricsText {
         }
         family(
             "gatehouse_secrets_reflected_total",
-            "counter",
+            .counter,
             "Requests whose answer held a secret that the route injects."
         )
         var reflected = traffic.reflected
@@ -88,9 +93,9 @@ struct MetricsText {
         for (route, count) in reflected.sorted(by: { $0.key < $1.key }) {
             sample("gatehouse_secrets_reflected_total", [("route", route.text)], count)
         }
-        family("gatehouse_open_connections", "gauge", "Client connections open now.")
+        family("gatehouse_open_connections", .gauge, "Client connections open now.")
         sample("gatehouse_open_connections", [], openConnections)
-        family("gatehouse_open_exchanges", "gauge", "Requests and streams under way now.")
+        family("gatehouse_open_exchanges", .gauge, "Requests and streams under way now.")
         sample("gatehouse_open_exchanges", [], openExchanges)
         addHistograms(
             "gatehouse_added_seconds",
@@ -109,25 +114,18 @@ struct MetricsText {
     }
 
     private mutating func addHistograms(_ name: String, _ help: String, _ histograms: [RouteName: LatencyHistogram]) {
-        family(name, "histogram", help)
+        family(name, .histogram, help)
         for (route, histogram) in histograms.sorted(by: { $0.key < $1.key }) {
-            var total = 0
-            for (bound, count) in zip(LatencyHistogram.bounds, histogram.buckets) {
-                total += count
-                sample("\(name)_bucket", [("route", route.text), ("le", String(Double(bound) / 1_000_000))], total)
-            }
-            sample("\(name)_bucket", [("route", route.text), ("le", "+Inf")], histogram.count)
-            sample("\(name)_sum", [("route", route.text)], Double(histogram.sum) / 1_000_000)
-            sample("\(name)_count", [("route", route.text)], histogram.count)
+            add(name, [("route", route.text)], .times(histogram))
         }
     }
 
     /// The number of findings for each probe: the same findings as on `/readyz`.
     mutating func addProblems(_ facts: InstanceFacts) {
         let readiness = Readiness(facts)
-        family("gatehouse_ready", "gauge", "1 when requests can be served, on some route at least.")
+        family("gatehouse_ready", .gauge, "1 when requests can be served, on some route at least.")
         sample("gatehouse_ready", [], readiness.isReady ? 1 : 0)
-        family("gatehouse_problems", "gauge", "What /readyz finds wrong now, by probe and verdict.")
+        family("gatehouse_problems", .gauge, "What /readyz finds wrong now, by probe and verdict.")
         for probe in Finding.Probe.allCases {
             for verdict in [Finding.Verdict.warn, .fail] {
                 sample(
@@ -142,7 +140,7 @@ struct MetricsText {
     mutating func addClocks(_ leads: [OtherClock: Duration]) {
         family(
             "gatehouse_clock_skew_seconds",
-            "gauge",
+            .gauge,
             "How far this machine's clock is ahead of another one; negative when it is behind."
         )
         for other in OtherClock.allCases {
@@ -156,19 +154,19 @@ struct MetricsText {
     }
 
     mutating func addKeys(_ keys: SigningKeySource.Status, now: Timestamp) {
-        family("gatehouse_signing_keys", "gauge", "Signing keys in use.")
+        family("gatehouse_signing_keys", .gauge, "Signing keys in use.")
         sample("gatehouse_signing_keys", [], keys.keyIDs.count)
         guard let age = keys.age(now: now.seconds) else { return }
-        family("gatehouse_signing_keys_age_seconds", "gauge", "Time since the signing keys were fetched.")
+        family("gatehouse_signing_keys_age_seconds", .gauge, "Time since the signing keys were fetched.")
         sample("gatehouse_signing_keys_age_seconds", [], age)
     }
 
     /// Nothing where no identity is fetched.
     mutating func addIdentities(_ identities: IdentitySource.Status?) {
         guard let identities else { return }
-        family("gatehouse_identities", "gauge", "Sign-ins whose identity is kept.")
+        family("gatehouse_identities", .gauge, "Sign-ins whose identity is kept.")
         sample("gatehouse_identities", [], identities.kept)
-        family("gatehouse_identity_fetches_total", "counter", "Identities asked for, by result.")
+        family("gatehouse_identity_fetches_total", .counter, "Identities asked for, by result.")
         let results = [
             ("ok", identities.fetched), ("failed", identities.failed), ("refused", identities.refused),
             ("overloaded", identities.overloaded),
@@ -177,13 +175,13 @@ struct MetricsText {
     }
 
     mutating func addTokens(_ tokens: TokenRefreshState, reverts: [TokenName: Int] = [:], now: Timestamp) {
-        family("gatehouse_tokens", "gauge", "Upstream tokens served.")
+        family("gatehouse_tokens", .gauge, "Upstream tokens served.")
         sample("gatehouse_tokens", [], tokens.served)
-        family("gatehouse_tokens_stale", "gauge", "Tokens served although the store no longer gives them.")
+        family("gatehouse_tokens_stale", .gauge, "Tokens served although the store no longer gives them.")
         sample("gatehouse_tokens_stale", [], tokens.stale)
         family(
             "gatehouse_token_reverts_total",
-            "counter",
+            .counter,
             "Times that auto_revert went back to a token's version before."
         )
         for (name, count) in reverts.sorted(by: { $0.key < $1.key }) {
@@ -191,7 +189,7 @@ struct MetricsText {
         }
         addDates(tokens.dates.sorted { $0.key < $1.key }, now: now)
         guard let age = tokens.age(at: now) else { return }
-        family("gatehouse_store_age_seconds", "gauge", "Time since the token store was last read in full.")
+        family("gatehouse_store_age_seconds", .gauge, "Time since the token store was last read in full.")
         sample("gatehouse_store_age_seconds", [], Double(age.microseconds) / 1_000_000)
     }
 
@@ -199,14 +197,14 @@ struct MetricsText {
     mutating func addRenewals(_ renewals: [TokenName: RenewalState]) {
         guard !renewals.isEmpty else { return }
         let sorted = renewals.sorted { $0.key < $1.key }
-        family("gatehouse_token_renewals_total", "counter", "Renewals of tokens by this instance, by result.")
+        family("gatehouse_token_renewals_total", .counter, "Renewals of tokens by this instance, by result.")
         for (name, state) in sorted {
             sample("gatehouse_token_renewals_total", [("token", name.text), ("result", "ok")], state.renewals)
             sample("gatehouse_token_renewals_total", [("token", name.text), ("result", "failed")], state.failures)
         }
         family(
             "gatehouse_token_renewal_state",
-            "gauge",
+            .gauge,
             "1 for the state of a token that renews itself, 0 for the others."
         )
         for (name, state) in sorted {
@@ -225,7 +223,7 @@ struct MetricsText {
         guard !names.isEmpty else { return }
         family(
             "gatehouse_personal_tokens",
-            "gauge",
+            .gauge,
             "Owners of a token that each caller has an own one of, by its state."
         )
         for name in names.sorted() {
@@ -241,7 +239,7 @@ struct MetricsText {
     }
 
     private mutating func addDates(_ dates: [(key: TokenName, value: TokenDates)], now: Timestamp) {
-        family("gatehouse_token_age_seconds", "gauge", "Time since the token's current version was set.")
+        family("gatehouse_token_age_seconds", .gauge, "Time since the token's current version was set.")
         for (name, date) in dates {
             guard let created = date.createdAt else { continue }
             sample(
@@ -252,7 +250,7 @@ struct MetricsText {
         }
         family(
             "gatehouse_token_expiry_timestamp_seconds",
-            "gauge",
+            .gauge,
             "When the upstream ends the token, as its expires_at says."
         )
         for (name, date) in dates {
@@ -262,79 +260,79 @@ struct MetricsText {
     }
 
     mutating func addBearers(_ bearers: BearerWatch.State) {
-        family("gatehouse_bearers_live", "gauge", "Break-glass credentials that open something now.")
+        family("gatehouse_bearers_live", .gauge, "Break-glass credentials that open something now.")
         sample("gatehouse_bearers_live", [], bearers.live.count)
     }
 
     mutating func addBuild(version: String, startedAt: Timestamp) {
-        family("gatehouse_build_info", "gauge", "Always 1; the labels say what runs.")
+        family("gatehouse_build_info", .gauge, "Always 1; the labels say what runs.")
         sample("gatehouse_build_info", [("version", version)], 1)
-        family("gatehouse_start_time_seconds", "gauge", "When the process started, since 1970.")
+        family("gatehouse_start_time_seconds", .gauge, "When the process started, since 1970.")
         sample("gatehouse_start_time_seconds", [], startedAt.seconds)
     }
 
     mutating func addLog(lost: Int) {
-        family("gatehouse_log_lines_lost_total", "counter", "Log lines that nobody read in time.")
+        family("gatehouse_log_lines_lost_total", .counter, "Log lines that nobody read in time.")
         sample("gatehouse_log_lines_lost_total", [], lost)
     }
 
     mutating func addAudit(_ audit: AuditState) {
-        family("gatehouse_audit_events_total", "counter", "Audit events recorded.")
+        family("gatehouse_audit_events_total", .counter, "Audit events recorded.")
         sample("gatehouse_audit_events_total", [], audit.recorded)
-        family("gatehouse_audit_lost_total", "counter", "Audit events that could not be recorded.")
+        family("gatehouse_audit_lost_total", .counter, "Audit events that could not be recorded.")
         sample("gatehouse_audit_lost_total", [("kind", "decision")], audit.lostDecisions)
         sample("gatehouse_audit_lost_total", [("kind", "outcome")], audit.lostOutcomes)
         family(
             "gatehouse_audit_counted_total",
-            "counter",
+            .counter,
             "Requests of nobody established that the audit tells by number and not one by one."
         )
         sample("gatehouse_audit_counted_total", [], audit.counted)
-        family("gatehouse_audit_late_total", "counter", "Decisions that were not on the disk in time.")
+        family("gatehouse_audit_late_total", .counter, "Decisions that were not on the disk in time.")
         sample("gatehouse_audit_late_total", [], audit.late)
-        family("gatehouse_audit_damaged_total", "counter", "Places in the spool that could not be read back.")
+        family("gatehouse_audit_damaged_total", .counter, "Places in the spool that could not be read back.")
         sample("gatehouse_audit_damaged_total", [], audit.damaged)
-        family("gatehouse_audit_sink_replaced_total", "counter", "Times that the sink lacked events it had taken.")
+        family("gatehouse_audit_sink_replaced_total", .counter, "Times that the sink lacked events it had taken.")
         sample("gatehouse_audit_sink_replaced_total", [], audit.replacements)
         family(
             "gatehouse_audit_unrecoverable_total",
-            "counter",
+            .counter,
             "Events that the sink lacked then and that the spool had no more."
         )
         sample("gatehouse_audit_unrecoverable_total", [], audit.unrecoverable)
-        family("gatehouse_audit_pruned_total", "counter", "Events deleted because they were older than they are kept.")
+        family("gatehouse_audit_pruned_total", .counter, "Events deleted because they were older than they are kept.")
         sample("gatehouse_audit_pruned_total", [], audit.retention.deleted)
         family(
             "gatehouse_audit_retention_failing",
-            "gauge",
+            .gauge,
             "1 while old events are not deleted although they should be."
         )
         sample("gatehouse_audit_retention_failing", [], audit.retention.problem == nil ? 0 : 1)
-        family("gatehouse_audit_state", "gauge", "1 for the word that readiness says of the audit, 0 for the others.")
+        family("gatehouse_audit_state", .gauge, "1 for the word that readiness says of the audit, 0 for the others.")
         for word in AuditState.Word.allCases {
             sample("gatehouse_audit_state", [("state", word.rawValue)], audit.word == word ? 1 : 0)
         }
-        family("gatehouse_audit_spool_events", "gauge", "Events that the sink has not taken yet.")
+        family("gatehouse_audit_spool_events", .gauge, "Events that the sink has not taken yet.")
         sample("gatehouse_audit_spool_events", [], audit.depthEvents)
-        family("gatehouse_audit_spool_bytes", "gauge", "Bytes of the spool's segments.")
+        family("gatehouse_audit_spool_bytes", .gauge, "Bytes of the spool's segments.")
         sample("gatehouse_audit_spool_bytes", [], audit.spoolBytes)
-        family("gatehouse_audit_sink_lag_seconds", "gauge", "Age of the oldest event that the sink has not taken.")
+        family("gatehouse_audit_sink_lag_seconds", .gauge, "Age of the oldest event that the sink has not taken.")
         sample("gatehouse_audit_sink_lag_seconds", [], Double(audit.lag.microseconds) / 1_000_000)
     }
 
     mutating func addReload(_ reload: ReloadState) {
         family(
             "gatehouse_config_last_reload_successful",
-            "gauge",
+            .gauge,
             "1 when the last reload took the file, 0 when it kept the old one."
         )
         sample("gatehouse_config_last_reload_successful", [], reload.succeeded ? 1 : 0)
-        family("gatehouse_config_loaded_timestamp_seconds", "gauge", "When the configuration in force was taken.")
+        family("gatehouse_config_loaded_timestamp_seconds", .gauge, "When the configuration in force was taken.")
         sample("gatehouse_config_loaded_timestamp_seconds", [], reload.loadedAt.seconds)
-        family("gatehouse_config_reloads_total", "counter", "Reloads by result.")
+        family("gatehouse_config_reloads_total", .counter, "Reloads by result.")
         sample("gatehouse_config_reloads_total", [("result", "taken")], reload.taken)
         sample("gatehouse_config_reloads_total", [("result", "refused")], reload.refused)
-        family("gatehouse_config_waiting_sections", "gauge", "Changed sections of the file that wait for a restart.")
+        family("gatehouse_config_waiting_sections", .gauge, "Changed sections of the file that wait for a restart.")
         sample("gatehouse_config_waiting_sections", [], reload.waiting.count)
     }
 }

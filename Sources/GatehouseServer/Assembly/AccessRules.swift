@@ -7,10 +7,22 @@ struct AccessRules: Sendable {
     let policy: AccessPolicy
     /// Nil where nobody's identity is fetched.
     let identities: Identities?
+    /// Whether it is known whom operators deny by command. Until then nobody is let in by an assertion: it could be one of them.
+    let knowsDenials: Bool
 
-    init(policy: AccessPolicy, identities: Identities? = nil) {
+    init(policy: AccessPolicy, identities: Identities? = nil, knowsDenials: Bool = true) {
         self.policy = policy
         self.identities = identities
+        self.knowsDenials = knowsDenials
+    }
+
+    /// The same with the deny entries of the store; nil while they were never read.
+    func denying(_ made: DenyBook?) -> AccessRules {
+        AccessRules(
+            policy: policy.denying(made ?? DenyBook()),
+            identities: identities,
+            knowsDenials: made != nil
+        )
     }
 
     /// How identities are fetched. Two of the same source are the same rules.

@@ -2,7 +2,8 @@ package import GatehouseConfig
 package import GatehouseCore
 package import GatehouseTokens
 
-/// The keys that Gatehouse needs for itself: to tag sessions, to chain the audit and vouch for its rings, to digest arguments.
+/// The keys that Gatehouse needs for itself: to tag sessions, to chain the audit and vouch for its rings, to digest arguments,
+/// and principals for telemetry.
 ///
 /// They are derived from the master keys of the live store, so that replicas share them. A live store without master keys
 /// leaves that to a key of this machine's own, made at the first start. Keys of the other stores keep checking: changing `store:` to another
@@ -22,6 +23,7 @@ package struct InstanceKeys: Sendable {
         case argumentsSealing = "gatehouse arguments sealing v1"
         case bearer = "gatehouse bearer v1"
         case connect = "gatehouse connect v1"
+        case telemetry = "gatehouse telemetry v1"
     }
 
     private let keys: [MasterKey]

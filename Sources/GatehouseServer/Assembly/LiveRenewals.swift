@@ -17,7 +17,13 @@ final class LiveRenewals: Sendable {
         let renewer: TokenRenewer?
 
         func fits(_ configuration: Configuration) -> Bool {
-            settings == configuration.tokens && state == configuration.state && maxStale == configuration.storeMaxStale
+            settings == configuration.tokens && state == Self.state(configuration)
+                && maxStale == configuration.storeMaxStale
+        }
+
+        /// The store that keeps them; nil where there is nothing to keep.
+        static func state(_ configuration: Configuration) -> Configuration.NamedStore? {
+            configuration.tokens.isEmpty ? nil : configuration.state
         }
 
         var personalNames: Set<TokenName> { Set(settings.filter { $0.value.personal != nil }.keys) }
@@ -155,7 +161,7 @@ final class LiveRenewals: Sendable {
         return Source(
             id: id,
             settings: configuration.tokens,
-            state: configuration.state,
+            state: Source.state(configuration),
             maxStale: configuration.storeMaxStale,
             renewer: store.map { store in
                 TokenRenewer(

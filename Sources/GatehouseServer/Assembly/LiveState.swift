@@ -30,6 +30,10 @@ final class LiveState: Sendable {
         var authorities: UpstreamAuthorities
         var former = FormerTokens()
         var pins: [RouteName: RoutePins] = [:]
+        /// The rules of the file.
+        var rules: AccessRules
+        /// Nil while they were never read.
+        var denials: DenyBook?
 
         var tokens: TokenSnapshot {
             stored.renewing(renewed.names, renewed.values).personal(personalNames).following(former)
@@ -57,7 +61,13 @@ final class LiveState: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ configuration: Configuration, authorities: UpstreamAuthorities) {
+    /// - Parameter denials: those that are known already; nil where they have to be read first.
+    init(
+        _ configuration: Configuration,
+        authorities: UpstreamAuthorities,
+        rules: AccessRules,
+        denials: DenyBook? = DenyBook()
+    ) {
         state = Mutex(
             State(
                 routes: configuration.routes,
@@ -66,13 +76,17 @@ final class LiveState: Sendable {
                 callGrace: configuration.access.callGrace,
                 personalNames: configuration.personalNames,
                 served: Self.served(configuration),
-                authorities: authorities
+                authorities: authorities,
+                rules: rules,
+                denials: denials
             )
         )
     }
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
     var routes: RouteTable { state.withLock { $0.routes } }
+    /// The rules by which callers are judged now.
+    var rules: AccessRules { state.withLock { $0.rules.denying($0.denials) } }
     var authorities: UpstreamAuthorities { state.withLock { $0.authorities } }
     /// The tokens that requests are given.
     var tokens: TokenSnapshot { state.withLock { $0.tokens } }
@@ -121,6 +135,17 @@ final class LiveState: Sendable {
         }
     }
 
+    /// Callers who are denied now are out, those with an open stream included.
+    func publish(_ denials: DenyBook) {
+        state.withLock { state in
+            state.denials = denials
+            let rules = state.rules.denying(denials)
+            for authenticator in state.authenticators {
+                authenticator.loop.execute { authenticator.value.update(rules: rules) }
+            }
+        }
+    }
+
     /// The session tags that the loops were made with are in force without this call.
     func publish(_ sessions: SessionTags) { state.withLock { $0.proxy?.replaceSessions(sessions) } }
 
@@ -135,14 +160,19 @@ final class LiveState: Sendable {
     /// - Parameters:
     ///   - tokens: the tokens of another store; nil keeps the present ones.
     ///   - renewed: the tokens that renew themselves; nil keeps the present ones.
+    ///   - denials: the deny entries of another store; nil keeps the present ones.
     func publish(
         _ configuration: Configuration,
         _ authorities: UpstreamAuthorities,
         _ rules: AccessRules,
         _ tokens: TokenSnapshot? = nil,
-        renewed: (names: Set<TokenName>, values: [TokenName: TokenValue])? = nil
+        renewed: (names: Set<TokenName>, values: [TokenName: TokenValue])? = nil,
+        denials: DenyBook? = nil
     ) {
         state.withLock { state in
+            state.rules = rules
+            if let denials { state.denials = denials }
+            let rules = rules.denying(state.denials)
             state.routes = configuration.routes
             state.served = Self.served(configuration)
             state.limits = configuration.limits

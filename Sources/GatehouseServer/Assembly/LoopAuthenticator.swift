@@ -60,8 +60,8 @@ final class LoopAuthenticator: AssertionAuthenticator {
     /// Verdicts under the old rules are forgotten, and so are the callers made under them; those whom the new ones refuse are out.
     func update(rules new: AccessRules) {
         let old = accessRules
-        guard new.policy != old.policy || !new.hasSameAttributes(as: old) else { return }
         accessRules = new
+        guard new.policy != old.policy || !new.hasSameAttributes(as: old) else { return }
         verifier = Self.verifier(new, keys: verifier.keys, rules, eventLoop)
         // Groups were read from another place, or not at all: nothing says whether the lists name those callers now.
         if new.policy.issuer != old.policy.issuer || !new.readsGroups(as: old) { rules.changedForAll() }
@@ -88,6 +88,7 @@ final class LoopAuthenticator: AssertionAuthenticator {
             }
             // The closure given to the verifier makes these and nothing else.
             let asserted = unsafeDowncast(attachment, to: AssertedCaller.self)
+            guard accessRules.knowsDenials else { return .barred(asserted.caller, .denialsUnavailable) }
             guard let identities = accessRules.identities, let standing = asserted.identity,
                 identities.isNeeded(on: route, verifier.policy)
             else { return .verified(asserted.caller) }

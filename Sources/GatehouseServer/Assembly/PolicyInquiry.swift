@@ -9,6 +9,8 @@ package struct PolicyInquiry: Sendable {
     package enum Ground: Hashable, Sendable {
         /// One of the lists of `access.deny`, by its key.
         case denyList(String)
+        /// An entry that an operator made by `gatehouse deny`.
+        case denied(DenyEntry)
         /// The route has no `allow`.
         case everyone
         /// An entry of the route's `allow`, by position.
@@ -44,7 +46,7 @@ package struct PolicyInquiry: Sendable {
         case .noTarget(let grants), .ambiguousTarget(let grants), .malformedTarget(let grants),
             .someArguments(let grants), .deniedArguments(let grants, _):
             grants
-        case .denyList, .everyone, .noGrant: []
+        case .denyList, .denied, .everyone, .noGrant: []
         }
     }
 
@@ -84,8 +86,11 @@ package struct PolicyInquiry: Sendable {
     }
 
     /// Judges as a request would be: the deny lists, then whether the route admits the principal, then the call.
+    ///
+    /// - Parameter made: what operators deny by command.
     package init(
         _ access: AccessSettings,
+        denying made: DenyBook = DenyBook(),
         _ route: Route,
         _ principal: Principal,
         _ attributes: CallerAttributes = .none,
@@ -95,8 +100,12 @@ package struct PolicyInquiry: Sendable {
         self.principal = principal
         self.call = call
         ignoresCall = call != nil && route.speech == .http
-        if let list = Self.denyList(access, naming: principal, attributes) {
+        if let list = Self.list(of: AccessAssembly.denied(access.deny), naming: principal, attributes) {
             (ground, refusal) = (.denyList(list), .assertionDenied)
+            return
+        }
+        if let entry = made.entries.first(where: { Self.names($0, principal, attributes) }) {
+            (ground, refusal) = (.denied(entry), .assertionDenied)
             return
         }
         let permits = Permits(route.policy, of: principal, attributes)
@@ -134,19 +143,22 @@ package struct PolicyInquiry: Sendable {
         }
     }
 
-    private static func denyList(
-        _ access: AccessSettings,
+    private static func names(_ entry: DenyEntry, _ principal: Principal, _ attributes: CallerAttributes) -> Bool {
+        list(of: AccessPolicy.Denied().union(DenyBook(entry)), naming: principal, attributes) != nil
+    }
+
+    private static func list(
+        of denied: AccessPolicy.Denied,
         naming principal: Principal,
         _ attributes: CallerAttributes
     ) -> String? {
         guard principal.kind == .user || principal.kind == .service else { return nil }
-        return AccessAssembly.denied(access.deny)
-            .list(
-                naming: principal.kind == .user ? .user : .service,
-                principal.name,
-                subject: principal.subject,
-                groups: attributes.groups
-            )?
-            .rawValue
+        return denied.list(
+            naming: principal.kind == .user ? .user : .service,
+            principal.name,
+            subject: principal.subject,
+            groups: attributes.groups
+        )?
+        .rawValue
     }
 }

@@ -50,6 +50,7 @@ package struct PolicyReplay: Sendable {
     package private(set) var omitted: [Omission: Int] = [:]
 
     private let configuration: Configuration
+    private let denials: DenyBook
     private var verdicts: [Question: Verdict] = [:]
 
     private enum Verdict {
@@ -66,7 +67,11 @@ package struct PolicyReplay: Sendable {
         let call: PolicyInquiry.Call?
     }
 
-    package init(_ configuration: Configuration) { self.configuration = configuration }
+    /// - Parameter made: what operators deny by command, whatever the file says.
+    package init(_ configuration: Configuration, denying made: DenyBook = DenyBook()) {
+        self.configuration = configuration
+        denials = made
+    }
 
     /// Whether some message would be decided otherwise.
     package var hasDifferences: Bool { !differences.isEmpty || others > 0 }
@@ -192,14 +197,21 @@ package struct PolicyReplay: Sendable {
 
     private func judge(_ question: Question, on route: Route, _ call: PolicyInquiry.Call?) -> Verdict {
         let attributes = CallerAttributes(groups: question.groups)
-        let inquiry = PolicyInquiry(configuration.access, route, question.principal, attributes, call)
+        let inquiry = PolicyInquiry(
+            configuration.access,
+            denying: denials,
+            route,
+            question.principal,
+            attributes,
+            call
+        )
         switch inquiry.ground {
         case .someArguments: return .open(.arguments)
         case .noGrant, .noTarget:
             // A grant to a group, or one that claims narrow, may name a caller of whom the audit does not say it.
             let isPartial = route.policy.grants?.contains { !$0.callers.groups.isEmpty || !$0.callers.claims.isEmpty }
             return isPartial ?? false ? .open(.attributes) : .decided(inquiry.refusal)
-        case .denyList, .everyone, .grant, .ambiguousTarget, .malformedTarget, .deniedArguments:
+        case .denyList, .denied, .everyone, .grant, .ambiguousTarget, .malformedTarget, .deniedArguments:
             return .decided(inquiry.refusal)
         }
     }

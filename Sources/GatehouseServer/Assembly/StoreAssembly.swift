@@ -42,7 +42,7 @@ package enum StoreAssembly {
 }
 
 extension StoreAssembly {
-    /// The store that keeps renewed tokens and pins; nil where there are none.
+    /// The store that keeps renewed tokens, pins and deny entries; nil where the configuration has none.
     ///
     /// - Throws: ``TokenError`` when a master key cannot be read.
     static func state(_ configuration: Configuration, isUntouched: Bool) throws -> SealedTokenStore? {

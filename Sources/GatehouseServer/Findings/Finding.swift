@@ -33,9 +33,11 @@ package struct Finding: Hashable, Sendable {
         case token
         case renewal
         case pins
+        case denials
         case credential
         case auditSink = "audit-sink"
         case spool
+        case telemetry
         case upstream
         case exposure
         case openFiles = "open-files"

@@ -34,10 +34,14 @@ struct InstanceFacts: Sendable {
     var renewalStore: (name: String, error: TokenError)?
     /// The pins of the routes that have some.
     var pins: [RouteName: PinStatus] = [:]
+    /// Nil where no store keeps deny entries.
+    var denials: DenyStatus?
     var routes: [Route] = []
     /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
     var audit = AuditState()
+    /// Nil where no collector is configured.
+    var telemetry: TelemetryStatus?
     /// How far this machine's clock is ahead of others.
     var leads: [OtherClock: Duration] = [:]
     /// The clock difference that the verification of assertions tolerates.
@@ -60,7 +64,9 @@ struct InstanceFacts: Sendable {
         findings += tokenFindings
         findings += renewalFindings
         findings += pins.sorted { $0.key < $1.key }.compactMap { .pins($0, $1, uptime: uptime) }
+        if let finding = denials?.finding(uptime: uptime, storeIsDown: store.error != nil) { findings.append(finding) }
         findings += auditFindings
+        if let finding = telemetry?.finding { findings.append(finding) }
         findings += clockFindings
         if !reload.succeeded {
             findings.append(

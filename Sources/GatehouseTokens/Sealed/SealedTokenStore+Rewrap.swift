@@ -150,7 +150,7 @@ extension RewrapReport {
 
     fileprivate mutating func note(_ name: String, _ error: TokenError) {
         // A row that is left under an older key keeps that key from ending, be it a grant's.
-        guard let name = (try? TokenName(parsing: name)) ?? GrantKey(rowName: name)?.token ?? PinsKey.token(ofRow: name)
+        guard let name = (try? TokenName(parsing: name)) ?? GrantKey(rowName: name)?.token ?? BookKey.token(ofRow: name)
         else { return }
         problems.append(TokenProblem(name: name, error: error))
     }

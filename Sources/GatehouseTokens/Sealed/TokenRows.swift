@@ -13,8 +13,6 @@ struct TokenRows {
     /// Characters of a name, those of the store's own rows included. What is longer names no token.
     static let maximumName = GrantKey.maximumRowName
 
-    /// Whether a row holds the pins of a route.
-    private static let isPins = "substr(name, 1, \(PinsKey.rowPrefix.utf8.count)) = '\(PinsKey.rowPrefix)'"
     /// Whether a row holds a grant, and no token of an operator.
     private static let isGrant = "substr(name, 1, \(GrantKey.rowPrefix.utf8.count)) = '\(GrantKey.rowPrefix)'"
 
@@ -100,7 +98,7 @@ struct TokenRows {
             """
             SELECT name FROM (
                 SELECT DISTINCT name FROM \($0)
-                WHERE length(name) <= \(Self.maximumName) AND NOT \(Self.isGrant) AND NOT \(Self.isPins)
+                WHERE length(name) <= \(Self.maximumName) AND NOT \(Self.isGrant) AND NOT \(BookKey.condition)
                 ORDER BY name LIMIT \(limit)
             ) \($0)
             """
@@ -115,6 +113,28 @@ struct TokenRows {
             )
         }
         return names.sorted()
+    }
+
+    /// The names of rows that hold pins: see ``BookKey``.
+    ///
+    /// - Throws: ``TokenError`` `tampered` when they are more than ``SealedTokenStore/maximumNames``.
+    func pinNames() throws(TokenError) -> [String] {
+        let limit = SealedTokenStore.maximumNames + 1
+        let names = try sql.read(
+            """
+            SELECT name FROM token_heads
+            WHERE \(BookKey.pinsCondition) AND length(name) <= \(Self.maximumName) ORDER BY name LIMIT \(limit)
+            """,
+            []
+        ) { row throws(TokenError) in try row.text(0) }
+        guard names.count < limit else {
+            throw TokenError(
+                .tampered,
+                "the store has pins of more than \(SealedTokenStore.maximumNames) routes, which Gatehouse never writes",
+                hint: "find out who wrote to the database, and delete what is not yours from token_heads"
+            )
+        }
+        return names
     }
 
     /// The names of rows that hold grants, and the revisions that their heads say: see ``GrantKey``.

@@ -472,6 +472,11 @@ enum RunbookText {
         The spool cannot keep events, or soon cannot. Free disk space, or make the user that runs Gatehouse the owner of the folder. The folder must survive
         restarts and belong to this instance alone. A spool that is *full* has reached `audit.max_spool`: repair the sink, or raise the limit.
 
+        ### doctor-telemetry
+        The collector (`telemetry.otlp`) does not take spans or metrics. Requests are served all the same, and what is dropped is counted in `gatehouse_telemetry_spans_total`. Check that the collector
+        runs, that a name and a network lead to it from here, and that its receiver speaks OTLP over HTTP, on port 4318 in most cases: 404 says that no receiver stands at the path, 415 that it takes no
+        JSON, 401 or 403 that it asks for credentials, which are not sent. See [TELEMETRY.md](TELEMETRY.md).
+
         ### doctor-upstream
         The MCP server accepts no connection from here, or more than 5 % of the running instance's requests to it failed in the last 5 min. The line has the
         address and the error. See [upstream_unreachable](#upstream_unreachable).

@@ -63,6 +63,15 @@ struct Readiness: Sendable {
             let detail = identities.finding(at: now)?.detail ?? "of \(kept)"
             checks.append(Check(name: "identities", isReady: true, detail: detail))
         }
+        // Nothing waits for a collector.
+        if let telemetry = facts.telemetry {
+            let detail = telemetry.finding?.detail ?? StatusWords.telemetry(telemetry)
+            checks.append(Check(name: "telemetry", isReady: true, detail: detail))
+        }
+        // Nobody is let in by an assertion until it is known who is denied.
+        if let denials = facts.denials, denials.entries == nil {
+            checks.append(Check(name: "denials", isReady: false, detail: denials.problem ?? "not read yet"))
+        }
         // A clock that is wrong refuses some requests and takes others: a load balancer cannot know which.
         let clocks = facts.clockFindings
         if !clocks.isEmpty {
@@ -84,7 +93,9 @@ struct Readiness: Sendable {
         case .identity: "identities"
         case .store, .masterKey: "store"
         case .token, .renewal, .upstream: "routes"
+        case .denials: "denials"
         case .auditSink, .spool: "audit"
+        case .telemetry: "telemetry"
         case .configuration: "configuration"
         case _: ""
         }

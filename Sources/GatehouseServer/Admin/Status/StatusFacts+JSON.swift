@@ -27,9 +27,11 @@ extension StatusFacts {
             json.array("tokens") { tokens(&$0) }
             if !instance.renewals.isEmpty { json.array("renewals") { renewals(&$0) } }
             if !instance.pins.isEmpty { json.array("pins") { pins(&$0) } }
+            if let denials = instance.denials { json.object("denials") { self.denials(denials, &$0) } }
             json.object("keys") { keys(&$0) }
             if let identities = instance.identities { json.object("identities") { self.identities(identities, &$0) } }
             json.object("audit") { audit(&$0) }
+            if let telemetry = instance.telemetry { json.object("telemetry") { self.telemetry(telemetry, &$0) } }
             json.object("open") { open in
                 open.number("connections", openConnections)
                 open.number("requests", openExchanges)
@@ -141,6 +143,16 @@ extension StatusFacts {
         }
     }
 
+    private func denials(_ denials: DenyStatus, _ json: inout JSONText) {
+        json.string("store", denials.store)
+        json.bool("known", denials.entries != nil)
+        json.time("read_at", denials.readAt)
+        json.array("entries") { list in
+            for entry in denials.entries ?? [] { list.object { entry.write(to: &$0) } }
+        }
+        if let problem = denials.problem { json.string("problem", problem) }
+    }
+
     private func keys(_ json: inout JSONText) {
         json.bool("ready", keys.isReady(now: now.seconds))
         json.array("ids") { list in for id in keys.keyIDs { list.string(nil, id) } }
@@ -162,6 +174,16 @@ extension StatusFacts {
         guard let failure = state.status.lastFailure else { return }
         json.time("last_failure_at", Timestamp(seconds: failure.at))
         json.string("last_failure", "\(failure.failure)")
+    }
+
+    private func telemetry(_ status: TelemetryStatus, _ json: inout JSONText) {
+        json.string("url", status.url)
+        json.number("sent", status.sent)
+        json.number("waiting", status.waiting)
+        json.number("dropped", status.dropped)
+        json.number("refused", status.refused)
+        json.time("last_taken_at", status.lastTaken)
+        if let problem = status.problem { json.string("problem", problem) }
     }
 
     private func audit(_ json: inout JSONText) {

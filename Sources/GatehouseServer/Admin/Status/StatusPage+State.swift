@@ -216,6 +216,9 @@ extension StatusPage {
         if let trouble = audit.writerTrouble ?? audit.sinkTrouble ?? audit.notice {
             term("trouble", "\(trouble)", nil, &html)
         }
+        if let telemetry = facts.instance.telemetry {
+            term("telemetry", "\(StatusWords.telemetry(telemetry)), to \(telemetry.url)", nil, &html)
+        }
         html.markup("</dl></section>")
     }
 

@@ -46,6 +46,7 @@ struct StatusPage {
         html.markup("</div>")
         tokens(&html)
         pins(&html)
+        denials(&html)
         html.markup("<div class=\"pair\">")
         keys(&html)
         audit(&html)

@@ -25,8 +25,8 @@ struct StatusReport {
         sections = [
             Self.problems(facts), Self.instance(facts), Self.readiness(facts), Self.configuration(facts),
             Self.routes(facts),
-            Self.tokens(facts), Self.keys(facts), Self.audit(facts),
-        ]
+            Self.tokens(facts), Self.denials(facts), Self.keys(facts), Self.audit(facts),
+        ].compactMap { $0 }
     }
 
     private static func instance(_ facts: StatusFacts) -> Section {
@@ -128,6 +128,21 @@ struct StatusReport {
         return section
     }
 
+    /// Nil where nobody is denied by command.
+    private static func denials(_ facts: StatusFacts) -> Section? {
+        guard let denials = facts.instance.denials, denials.problem != nil || !(denials.entries ?? []).isEmpty else {
+            return nil
+        }
+        var section = Section(title: "Denied by command")
+        section.terms = [("store", denials.store)]
+        if let problem = denials.problem { section.terms.append(("problem", problem)) }
+        section.columns = ["denied", "by", "since", "note"]
+        section.rows = (denials.entries ?? []).map {
+            ["\($0)", $0.by, moment($0.at, facts.now), $0.note.isEmpty ? "–" : $0.note]
+        }
+        return section
+    }
+
     private static func keys(_ facts: StatusFacts) -> Section {
         var section = Section(title: "Signing keys of Access")
         let keys = facts.keys
@@ -156,6 +171,9 @@ struct StatusReport {
             ("the sink is behind by", StatusWords.span(audit.lag)),
         ]
         if let trouble = audit.writerTrouble ?? audit.sinkTrouble { section.terms.append(("trouble", "\(trouble)")) }
+        if let telemetry = facts.instance.telemetry {
+            section.terms.append(("telemetry", "\(StatusWords.telemetry(telemetry)), to \(telemetry.url)"))
+        }
         if let credentials = facts.credentials {
             let names = credentials.map { "\($0.name) (\(StatusWords.until($0.expiresAt, facts.now)))" }
             section.terms.append(

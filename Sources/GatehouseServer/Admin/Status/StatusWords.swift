@@ -80,6 +80,14 @@ package enum StatusWords {
         return words
     }
 
+    static func telemetry(_ status: TelemetryStatus) -> String {
+        var words = count(status.sent, "span") + " sent"
+        if status.waiting > 0 { words += ", \(count(status.waiting)) waiting" }
+        if status.dropped > 0 { words += ", \(count(status.dropped)) dropped" }
+        if status.refused > 0 { words += ", \(count(status.refused)) refused" }
+        return words + (status.problem.map { "; \($0)" } ?? "")
+    }
+
     /// `1 key`, `2 keys`.
     package static func count(_ number: Int, _ thing: String) -> String {
         "\(number) \(thing)\(number == 1 ? "" : "s")"

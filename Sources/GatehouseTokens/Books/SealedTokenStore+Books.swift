@@ -1,7 +1,7 @@
 package import GatehouseCore
 
-/// The pins of a route stand in the tables of tokens, under a name that no token can have: sealed, bound to their store, versioned and re-wrapped like
-/// them. They are no secret; the seal keeps a user who can write to the database from approving a tool.
+/// Books stand in the tables of tokens, under names that no token can have: sealed, bound to their store, versioned and re-wrapped like them. Most are
+/// no secret; the seal keeps a user who can write to the database from writing one.
 ///
 /// A book is longer than a row may be, so it stands in several: versions that follow one another, the last of which is the current one. Each begins with
 /// the number of parts, in two bytes, and how many follow it.
@@ -9,62 +9,73 @@ extension SealedTokenStore {
     /// Bytes of a book in one row.
     private static let partLength = 16 << 10
     /// Changes kept of a book.
-    private static let keptPinEvents: Int64 = 64
-    private static let pinAction = "pin"
+    private static let keptBookEvents: Int64 = 64
 
-    /// The pins of a route as the store has them, and their revision.
-    package struct KeptPins: Sendable {
-        package let book: PinBook
+    /// A book as the store has it, and its revision.
+    package struct Kept<Book: KeptBook>: Sendable {
+        package let book: Book
         /// Counts the changes; 0 where none was kept yet.
         package let revision: Int64
     }
 
     /// - Parameter known: the revision that was read before: nil is returned while it is the present one.
-    /// - Throws: ``TokenError`` `tampered` for pins that were changed by something else than Gatehouse.
-    package func pins(of route: RouteName, beyond known: Int64? = nil) async throws(TokenError) -> KeptPins? {
+    /// - Throws: ``TokenError`` `tampered` for a book that was changed by something else than Gatehouse.
+    func book<Book: KeptBook>(
+        _ key: BookKey,
+        beyond known: Int64? = nil
+    ) async throws(TokenError) -> Kept<Book>? {
         try await database.use(.reading) { rows throws(TokenError) in
             do throws(TokenError) {
                 _ = try binding(rows)
                 _ = try ends(rows)
-                guard let head = try trustedHead(of: PinsKey.rowName(route), rows) else {
-                    return known == 0 ? nil : KeptPins(book: PinBook(), revision: 0)
+                guard let head = try trustedHead(of: key.rowName, rows) else {
+                    return known == 0 ? nil : Kept(book: Book(), revision: 0)
                 }
                 guard head.revision != known else { return nil }
-                let book = head.current > 0 ? try book(head, rows) : PinBook()
-                return KeptPins(book: book, revision: head.revision)
-            } catch { throw Self.ofPins(error, route) }
+                return Kept(book: head.current > 0 ? try book(key, head, rows) : Book(), revision: head.revision)
+            } catch { throw Self.of(key, error) }
         }
     }
 
-    /// Reads the pins of a route, changes them, and writes them back if that made them others, all as one transaction.
+    /// Reads a book, changes it, and writes it back if that made it another one, all as one transaction.
     ///
-    /// - Parameter actor: who changes them.
-    package func changePins<Result: Sendable>(
-        of route: RouteName,
+    /// - Parameters:
+    ///   - actor: who changes it.
+    ///   - change: is given the time by the store's clock, which is one for all instances.
+    func changeBook<Book: KeptBook, Result: Sendable>(
+        _ key: BookKey,
         by actor: String,
-        _ change: @escaping @Sendable (inout PinBook) -> Result
-    ) async throws(TokenError) -> (result: Result, kept: KeptPins) {
-        let name = PinsKey.rowName(route)
+        _ change: @escaping @Sendable (inout Book, Timestamp) throws(TokenError) -> Result
+    ) async throws(TokenError) -> (result: Result, kept: Kept<Book>) {
         let (result, kept) = try await database.use(.changing) {
-            rows throws(TokenError) -> (Result, KeptPins) in
+            rows throws(TokenError) -> (Result, Kept<Book>) in
             do throws(TokenError) {
                 try bindIfNew(by: actor, rows)
-                let head =
-                    try trustedHead(of: name, rows)
-                    ?? TokenHead(name: name)
-                let old = head.current > 0 ? try book(head, rows) : PinBook()
+                let head = try trustedHead(of: key.rowName, rows) ?? TokenHead(name: key.rowName)
+                let old: Book = head.current > 0 ? try book(key, head, rows) : Book()
                 var new = old
-                let result = change(&new)
-                guard new != old else { return (result, KeptPins(book: old, revision: head.revision)) }
-                return (result, KeptPins(book: new, revision: try put(new, head, actor, rows)))
-            } catch { throw Self.ofPins(error, route) }
+                let now = try rows.sql.now().map { Timestamp(microseconds: $0) } ?? clock.now()
+                let result = try change(&new, now)
+                guard new != old else { return (result, Kept(book: old, revision: head.revision)) }
+                return (result, Kept(book: new, revision: try put(new, key, head, actor, rows)))
+            } catch { throw Self.of(key, error) }
         }
-        if kept.revision > 0 { seen.saw(name, at: kept.revision) }
+        if kept.revision > 0 { seen.saw(key.rowName, at: kept.revision) }
         return (result, kept)
     }
 
+    /// Destroys a book, also one that cannot be trusted any more.
+    ///
+    /// - Returns: whether there was one.
+    func destroyBook(_ key: BookKey, by actor: String) async throws(TokenError) -> Bool {
+        try await destroy(key.rowName, try TokenChange(actor: actor))
+    }
+
+    // MARK: -
+
     private func put(
-        _ book: PinBook,
+        _ book: some KeptBook,
+        _ key: BookKey,
         _ head: consuming TokenHead,
         _ actor: String,
         _ rows: TokenRows
@@ -90,12 +101,16 @@ extension SealedTokenStore {
         }
         try rows.removeVersions(of: head.name, through: before)
         head.current = head.latest
-        head = try record(Self.pinAction, &head, try TokenChange(actor: actor), rows)
-        try rows.removeEvents(of: head.name, through: head.revision - Self.keptPinEvents)
+        head = try record(key.action, &head, try TokenChange(actor: actor), rows)
+        try rows.removeEvents(of: head.name, through: head.revision - Self.keptBookEvents)
         return head.revision
     }
 
-    private func book(_ head: TokenHead, _ rows: TokenRows) throws(TokenError) -> PinBook {
+    private func book<Book: KeptBook>(
+        _ key: BookKey,
+        _ head: TokenHead,
+        _ rows: TokenRows
+    ) throws(TokenError) -> Book {
         var bytes: [UInt8] = []
         let last = try part(head.current, of: head.name, rows)
         let count = Int64(last.count)
@@ -108,7 +123,7 @@ extension SealedTokenStore {
             bytes += part.bytes
         }
         bytes += last.bytes
-        guard bytes.count <= PinBook.maximumLength, let book = bytes.withUnsafeBytes({ PinBook(decoding: $0) }) else {
+        guard bytes.count <= Book.maximumLength, let book = bytes.withUnsafeBytes({ Book(decoding: $0) }) else {
             throw TokenError(.schemaTooNew, "they are written by a newer release")
         }
         return book
@@ -128,31 +143,19 @@ extension SealedTokenStore {
         return (Int(value[0]) << 8 | Int(value[1]), Int(value[2]) << 8 | Int(value[3]), Array(value[4...]))
     }
 
-    private static func ofPins(_ error: TokenError, _ route: RouteName) -> TokenError {
+    private static func of(_ key: BookKey, _ error: TokenError) -> TokenError {
         switch error.code {
         case .tampered:
             TokenError(
                 .tampered,
-                "the pins of the route '\(route)' were changed outside Gatehouse",
+                "\(key.words) were changed outside Gatehouse",
                 hint:
-                    "restore the store from a backup, or `gatehouse pins forget \(route)`; and find out who wrote to the database",
+                    "restore the store from a backup, or `\(key.remedy)`; and find out who wrote to the database",
                 underlying: error
             )
         case .keyUnknown, .schemaTooNew:
-            TokenError(
-                error.code,
-                "the pins of the route '\(route)': \(error.message)",
-                hint: error.hint,
-                underlying: error
-            )
+            TokenError(error.code, "\(key.words): \(error.message)", hint: error.hint, underlying: error)
         case _: error
         }
-    }
-
-    /// Destroys the pins of a route, also those that cannot be trusted any more.
-    ///
-    /// - Returns: whether there were some.
-    package func forgetPins(of route: RouteName, by actor: String) async throws(TokenError) -> Bool {
-        try await destroy(PinsKey.rowName(route), try TokenChange(actor: actor))
     }
 }
