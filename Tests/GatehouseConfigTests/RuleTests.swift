@@ -270,6 +270,6 @@ import Testing
             }
         }
         check(ConfigurationFields.all, "")
-        #expect(ConfigurationFields.all.count == 19)
+        #expect(ConfigurationFields.all.count == 20)
     }
 }
