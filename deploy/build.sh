@@ -16,12 +16,13 @@ options+=(-Xswiftc -use-ld=lld)
 for option in --no-export-dynamic --gc-sections --icf=safe -z pack-relative-relocs; do
   options+=(-Xlinker "$option")
 done
-# The folder in which it is built leaves no trace in it, so that the same sources give the same bytes elsewhere.
+# The folder in which it is built leaves no trace in it, so that the same sources give the same bytes elsewhere. Below, two more go that only
+# builds read: the compiler's hash of each module with the options that it was compiled with, and the linker's of the whole with what is stripped.
 options+=(-Xcc "-ffile-prefix-map=$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$PWD=.")
 swift build "${options[@]}" -j "$(nproc)" </dev/null >&2
 folder=$(swift build "${options[@]}" --show-bin-path)
 # Into a copy: SwiftPM would link again what has changed under its hands.
 mkdir -p "$folder/stripped"
-strip -o "$folder/stripped/$product.new" "$folder/$product"
+strip -R .swift_modhash -R .note.gnu.build-id -o "$folder/stripped/$product.new" "$folder/$product"
 mv "$folder/stripped/$product.new" "$folder/stripped/$product"
 echo "$folder/stripped/$product"

@@ -52,6 +52,8 @@ def swift_packages():
     built = {
         os.path.basename(path).removesuffix(".build")
         for path in glob.glob(os.path.join(build, "*", "release", "*.build"))
+        # A folder is there for every target, also of the tests.
+        if glob.glob(os.path.join(path, "**", "*.o"), recursive=True)
     }
     for pin in pins:
         checkout = os.path.join(build, "checkouts", pin["location"].rsplit("/", 1)[1].removesuffix(".git"))

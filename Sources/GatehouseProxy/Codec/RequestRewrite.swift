@@ -28,7 +28,7 @@ package final class RequestRewrite: Sendable {
         /// The length of the body without its tags; nil when it passes as it came.
         package var contentLength: Int?
         /// The span of the request, which stands in place of its sender's; nil where that passes as it came.
-        var trace: PresentedTrace?
+        var trace: TraceFields?
 
         /// The treatment of `Last-Event-ID`.
         package enum Event: Equatable, Sendable {
@@ -54,7 +54,7 @@ package final class RequestRewrite: Sendable {
             if let trace {
                 bits |= KnownField.traceparent.bit
                 // It is about the trace beside it alone (W3C Trace Context, section 3.3).
-                if !trace.isOfHeader { bits |= KnownField.tracestate.bit }
+                if !trace.keepsState { bits |= KnownField.tracestate.bit }
             }
             return bits
         }
@@ -243,7 +243,7 @@ package final class RequestRewrite: Sendable {
     private func writeOwnLines(
         _ head: RequestHead,
         _ requestID: RequestID,
-        _ trace: PresentedTrace?,
+        _ trace: TraceFields?,
         _ writer: inout HeadWriter
     ) {
         if !injects.contains(.acceptEncoding) { writer.append("Accept-Encoding: identity\r\n") }

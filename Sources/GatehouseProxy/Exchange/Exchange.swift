@@ -34,7 +34,7 @@ final class Exchange {
     var session = PresentedSession()
     var call = PresentedCall()
     /// The request's span; nil where none are recorded.
-    var trace: PresentedTrace?
+    var trace: TraceFields?
     /// The rendered lines of the route's injected fields.
     var injected: Secret?
     /// The secrets that the answer must not hold; nil where none are looked for.

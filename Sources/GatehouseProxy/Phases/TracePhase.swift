@@ -4,12 +4,12 @@ internal import NIOCore
 
 /// The place of a request in a trace: under the span that its sender names in `traceparent`, or else in the `_meta` of its one message.
 enum TracePhase {
-    static func trace(_ inbound: borrowing InboundBytes, _ exchange: Exchange) -> PresentedTrace {
+    static func trace(_ inbound: borrowing InboundBytes, _ exchange: Exchange) -> TraceFields {
         if let parent = header(inbound) {
-            return PresentedTrace(own: RequestTrace(of: exchange.id, under: parent), isOfHeader: true)
+            return TraceFields(own: RequestTrace(of: exchange.id, under: parent), keepsState: true)
         }
         let parent = message(inbound, exchange.call.received)
-        return PresentedTrace(own: RequestTrace(of: exchange.id, under: parent), isOfHeader: false)
+        return TraceFields(own: RequestTrace(of: exchange.id, under: parent), keepsState: false)
     }
 
     /// Nil for none, for several, and for one that is malformed (W3C Trace Context, section 4.2).

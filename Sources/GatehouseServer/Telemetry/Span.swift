@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What a collector is told of one request. Never arguments, headers, addresses or tokens; of the caller a digest.
+/// The facts of one request that a collector is told: never arguments, headers, addresses or tokens; of the caller a digest.
 struct Span: Sendable {
     /// Bytes of a method or a target; the rest is cut off. The audit has the whole.
     static let longestText = 256

@@ -106,6 +106,7 @@ actor TelemetryExporter {
         metrics = nil
         pending += queues.flatMap { $0.take() }
         drop(pending.count)
+        toldAt = nil
         tellDropped()
     }
 

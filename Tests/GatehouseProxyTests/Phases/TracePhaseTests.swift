@@ -38,13 +38,13 @@ import Testing
         fields: [String],
         meta: String,
         digit: String,
-        isOfHeader: Bool
+        keepsState: Bool
     ) throws {
         let fixture = try Self.fixture(fields, Self.call(meta))
         _ = try fixture.judge()
         let trace = TracePhase.trace(fixture.inbound, fixture.exchange)
         let expected = digit.isEmpty ? fixture.exchange.id.description : String(repeating: digit, count: 32)
-        #expect("\(trace.own.trace)" == expected && trace.isOfHeader == isOfHeader)
+        #expect("\(trace.own.trace)" == expected && trace.keepsState == keepsState)
         #expect((trace.own.parent == nil) == digit.isEmpty)
     }
 
@@ -71,7 +71,7 @@ import Testing
 
     /// The rewrite itself: the own span in place of every other, and nothing else changed.
     @Test(arguments: [true, false])
-    func `the upstream gets this request's span alone`(isOfHeader: Bool) throws {
+    func `the upstream gets this request's span alone`(keepsState: Bool) throws {
         let raw = Array(
             ("POST / HTTP/1.1\r\nHost: a\r\nA: 1\r\ntraceparent: x\r\nB: 2\r\ntracestate: s=1\r\nTRACEPARENT: y\r\n"
                 + "tracestate: t=2\r\nC: 3\r\n\r\n").utf8
@@ -81,7 +81,7 @@ import Testing
         let parent = Array(Self.header.utf8).withUnsafeBytes { TraceParent(parsing: $0) }
         let own = RequestTrace(of: CodecFixture.requestID, under: parent)
         var untagging = RequestRewrite.Untagging()
-        untagging.trace = PresentedTrace(own: own, isOfHeader: isOfHeader)
+        untagging.trace = TraceFields(own: own, keepsState: keepsState)
         let rewrite = CodecFixture.rewrite()
         let output = CodecFixture.output(rewrite.bound(head, injectedCount: 0)) { output in
             rewrite.write(
@@ -94,7 +94,7 @@ import Testing
                 into: output
             ).count
         }
-        let state = isOfHeader ? ("tracestate: s=1\r\n", "tracestate: t=2\r\n") : ("", "")
+        let state = keepsState ? ("tracestate: s=1\r\n", "tracestate: t=2\r\n") : ("", "")
         #expect(
             String(decoding: output, as: UTF8.self) == """
                 POST / HTTP/1.1\r

@@ -1,6 +1,6 @@
 internal import GatehouseCore
 
-/// What became of the telemetry since the start.
+/// The fate of the telemetry since the start.
 struct TelemetryStatus: Equatable, Sendable {
     /// How long a collector may take nothing before that is reported: one that is restarted is back by then.
     static let patience: Duration = .seconds(5)
