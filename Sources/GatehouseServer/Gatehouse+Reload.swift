@@ -213,7 +213,7 @@ extension Gatehouse {
         compare("access.certs_url", new.access.certsURL == configuration.access.certsURL)
         compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
         compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
-        if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
+        if live.takesBearers { compare("bearers", BearerAssembly.place(new) == BearerAssembly.place(configuration)) }
         // All but the audit's chain, which was begun under the old ones, follows the new ones at once.
         if new.store.name == configuration.store.name {
             let isSame = new.store.settings.masterKeys == configuration.store.settings.masterKeys

@@ -200,7 +200,7 @@ package final class Gatehouse: Sendable {
         let connector = UpstreamConnector(connectPage: page)
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         bearers = BearerWatch(
-            store: BearerAssembly.store(configuration, keys: liveKeys),
+            store: BearerAssembly.store(configuration, state: denials.source.store, keys: liveKeys),
             isWanted: { live.takesBearers },
             onChange: { live.publish($0) },
             onProblem: { error in
@@ -294,7 +294,10 @@ package final class Gatehouse: Sendable {
         }
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
-        let leftoverTask = Task { [self] in await bringLeftovers() }
+        let leftoverTask = Task { [self] in
+            await tellOfUnmigrated()
+            await bringLeftovers()
+        }
         defer {
             leftoverTask.cancel()
             readings.cancel()
@@ -339,6 +342,17 @@ package final class Gatehouse: Sendable {
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
+    }
+
+    /// Says which break-glass credentials of this machine an upgrade to a fleet's has left behind.
+    private func tellOfUnmigrated() async {
+        guard live.takesBearers, let names = try? await BearerAssembly.unmigrated(configuration), !names.isEmpty else {
+            return
+        }
+        logger.warning(
+            "bearers in this machine's file open nothing: the store that keeps state has those of all instances",
+            metadata: ["bearers": "\(names.joined(separator: " "))", "remedy": "gatehouse bearer migrate"]
+        )
     }
 
     /// Looks after the folders of instances that ended beside this one, until the drain.
