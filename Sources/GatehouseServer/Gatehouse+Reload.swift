@@ -118,6 +118,7 @@ extension Gatehouse {
             live.publish(instanceKeys.sessions)
         }
         connectPage.commit(page)
+        fleet.follow(new)
         logLevel?.follow(new.log.level.ofLogger)
         inForce.withLock { $0 = new }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)
@@ -220,6 +221,7 @@ extension Gatehouse {
             compare("stores.\(new.store.name).master_keys", isSame)
         }
         compare("audit", new.audit.hasSameSpool(as: configuration.audit))
+        if live.hasFleetRates { compare("limits.rate_scope", new.state == configuration.state) }
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
     }

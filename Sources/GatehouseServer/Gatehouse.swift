@@ -46,6 +46,7 @@ package final class Gatehouse: Sendable {
     let renewals: LiveRenewals
     let pins: LivePins
     let denials: LiveDenials
+    let fleet: LiveFleet
     let connectPage: LiveConnectPage
     private let connectServer: LocalServer
     let instanceKeys: LiveKeys
@@ -123,7 +124,8 @@ package final class Gatehouse: Sendable {
                 ]
             )
         }
-        let rates = RateTable()
+        let fleetDatabase = try FleetAssembly.database(configuration)
+        let rates = RateTable(fleetKey: fleetDatabase?.ratesKey)
         let legacy = LegacySessions()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
@@ -248,6 +250,33 @@ package final class Gatehouse: Sendable {
             )
         }
         live.bind(proxy: proxy, authenticators: authenticators)
+        let (id, since, began) = (InstanceCard.drawID(), startedAt, launchedAt)
+        fleet = LiveFleet(
+            configuration,
+            fleetDatabase,
+            logger: logger,
+            FleetReporter.Surroundings(
+                uptime: { ContinuousClock.now - began },
+                card: { [live] in
+                    InstanceCard(
+                        id: id,
+                        name: FleetAssembly.machine,
+                        version: version,
+                        since: since,
+                        configuration: StatusFile.digest(live.configurationText)
+                    )
+                },
+                exchangesRates: { [live] in live.hasFleetRates },
+                spending: { [proxy] in
+                    let taken = (try? await proxy.onEachLoop { $0.takeSpending() }) ?? []
+                    return taken.reduce(into: [:]) { $0.merge($1) { $0 &+ $1 } }
+                },
+                debit: { growths in
+                    let now = UInt64(MonotonicTime.now().nanoseconds)
+                    for (owner, nanoseconds) in growths { rates.debit(owner, nanoseconds, now: now) }
+                }
+            )
+        )
     }
 
     private static func tell(of keys: InstanceKeys, _ logger: Logger) {
@@ -294,6 +323,7 @@ package final class Gatehouse: Sendable {
         }
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
+        fleet.start()
         let leftoverTask = Task { [self] in
             await tellOfUnmigrated()
             await bringLeftovers()
@@ -333,11 +363,13 @@ package final class Gatehouse: Sendable {
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
         async let renewed: Void = renewals.stop()
+        async let left: Void = fleet.stop()
         await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
         await connectServer.close()
         await admin.close()
         await renewed
+        await left
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }

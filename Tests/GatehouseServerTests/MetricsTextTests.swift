@@ -38,6 +38,8 @@ import Testing
         text.addTokens(tokens, now: Self.now)
         if let name = try? TokenName(parsing: "drive") { text.addRenewals([name: RenewalState()]) }
         text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
+        text.addDenials(DenyStatus(store: "kept"))
+        text.addFleet(FleetStatus(own: "one", store: "kept"))
         text.addAudit(audit)
         var facts = InstanceFacts(now: Self.now, reload: ReloadState(startedAt: Self.now))
         facts.files = [Finding(.configuration, .fail, "/x", "was replaced")]
