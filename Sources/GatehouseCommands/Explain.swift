@@ -97,7 +97,7 @@ struct Explain: AsyncParsableCommand {
         if inquiry.refusal ?? pin?.refusal != nil { throw CommandFailure(.failed, lines: []) }
     }
 
-    /// What operators deny by command; where that cannot be read, the file alone is asked, and standard error says so.
+    /// The entries of `gatehouse deny`; where they cannot be read, the file alone is asked, and standard error says so.
     static func denials(_ configuration: Configuration) async -> DenyBook {
         var words = "the file does not say where they are"
         if configuration.unread.isDisjoint(with: [.stores, .store, .tokens]) {

@@ -14,10 +14,20 @@ package struct RouteLimits: Hashable, Sendable {
     package struct Rate: Hashable, Sendable {
         package let count: Int
         package let per: Duration
+        package let scope: Scope
 
-        package init(count: Int, per: Duration) {
+        package init(count: Int, per: Duration, scope: Scope = .instance) {
             self.count = count
             self.per = per
+            self.scope = scope
+        }
+
+        /// The requests that a rate counts.
+        package enum Scope: String, Sendable, CaseIterable {
+            /// Those of one instance.
+            case instance
+            /// Those of all instances together.
+            case fleet
         }
     }
 }

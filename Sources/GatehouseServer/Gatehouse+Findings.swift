@@ -33,6 +33,7 @@ extension Gatehouse {
         facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
         facts.pins = pins.status
         facts.denials = denials.status
+        facts.fleet = fleet.status
         facts.routes = live.routes.routes
         facts.short = Set(served.keys.filter { ShortSecrets.contains($0, served[$0]?.secret, of: facts.routes) })
         let minute = LoopMetrics.minute

@@ -39,6 +39,7 @@ extension Gatehouse {
         text.addPersonal(renewals.source.personalNames, renewals.source.renewer?.personalTokens ?? .none)
         text.addPins(facts.pins)
         text.addDenials(facts.denials)
+        text.addFleet(facts.fleet)
         text.addBearers(bearers.state)
         text.addAudit(audit.state(at: now))
         text.addReload(reloadState.withLock { $0 })

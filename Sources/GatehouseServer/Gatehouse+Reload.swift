@@ -118,6 +118,7 @@ extension Gatehouse {
             live.publish(instanceKeys.sessions)
         }
         connectPage.commit(page)
+        fleet.follow(new)
         logLevel?.follow(new.log.level.ofLogger)
         inForce.withLock { $0 = new }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)
@@ -214,7 +215,7 @@ extension Gatehouse {
         compare("access.certs_url", new.access.certsURL == configuration.access.certsURL)
         compare("access.keys_refresh", new.access.keysRefresh == configuration.access.keysRefresh)
         compare("access.keys_max_stale", new.access.keysMaxStale == configuration.access.keysMaxStale)
-        if live.takesBearers { compare("bearers", BearerAssembly.path(new) == BearerAssembly.path(configuration)) }
+        if live.takesBearers { compare("bearers", BearerAssembly.place(new) == BearerAssembly.place(configuration)) }
         // All but the audit's chain, which was begun under the old ones, follows the new ones at once.
         if new.store.name == configuration.store.name {
             let isSame = new.store.settings.masterKeys == configuration.store.settings.masterKeys
@@ -222,6 +223,7 @@ extension Gatehouse {
         }
         compare("audit", new.audit.hasSameSpool(as: configuration.audit))
         compare("telemetry", new.telemetry == configuration.telemetry)
+        if live.hasFleetRates { compare("limits.rate_scope", new.state == configuration.state) }
         compare("limits.connections", new.limits.connections == configuration.limits.connections)
         return sections
     }

@@ -48,6 +48,7 @@ package final class Gatehouse: Sendable {
     let renewals: LiveRenewals
     let pins: LivePins
     let denials: LiveDenials
+    let fleet: LiveFleet
     let connectPage: LiveConnectPage
     private let connectServer: LocalServer
     let instanceKeys: LiveKeys
@@ -125,7 +126,8 @@ package final class Gatehouse: Sendable {
                 ]
             )
         }
-        let rates = RateTable()
+        let fleetDatabase = try FleetAssembly.database(configuration)
+        let rates = RateTable(fleetKey: fleetDatabase?.ratesKey)
         let legacy = LegacySessions()
         let lanes = try (0..<configuration.threads).map { [audit, eventLoops] index in
             let eventLoop = eventLoops[index]
@@ -202,7 +204,7 @@ package final class Gatehouse: Sendable {
         let connector = UpstreamConnector(connectPage: page)
         if configuration.routes.routes.contains(where: \.upstream.isSecure) { try connector.prepareTLS() }
         bearers = BearerWatch(
-            store: BearerAssembly.store(configuration, keys: liveKeys),
+            store: BearerAssembly.store(configuration, state: denials.source.store, keys: liveKeys),
             isWanted: { live.takesBearers },
             onChange: { live.publish($0) },
             onProblem: { error in
@@ -263,6 +265,33 @@ package final class Gatehouse: Sendable {
             )
         }
         live.bind(proxy: proxy, authenticators: authenticators)
+        let (id, since, began) = (InstanceCard.drawID(), startedAt, launchedAt)
+        fleet = LiveFleet(
+            configuration,
+            fleetDatabase,
+            logger: logger,
+            FleetReporter.Surroundings(
+                uptime: { ContinuousClock.now - began },
+                card: { [live] in
+                    InstanceCard(
+                        id: id,
+                        name: FleetAssembly.machine,
+                        version: version,
+                        since: since,
+                        configuration: StatusFile.digest(live.configurationText)
+                    )
+                },
+                exchangesRates: { [live] in live.hasFleetRates },
+                spending: { [proxy] in
+                    let taken = (try? await proxy.onEachLoop { $0.takeSpending() }) ?? []
+                    return taken.reduce(into: [:]) { $0.merge($1) { $0 &+ $1 } }
+                },
+                debit: { growths in
+                    let now = UInt64(MonotonicTime.now().nanoseconds)
+                    for (owner, nanoseconds) in growths { rates.debit(owner, nanoseconds, now: now) }
+                }
+            )
+        )
     }
 
     private static func tell(of keys: InstanceKeys, _ logger: Logger) {
@@ -309,7 +338,11 @@ package final class Gatehouse: Sendable {
         }
         await first(readings)
         let bearerTask = Task { [bearers] in await bearers.run() }
-        let leftoverTask = Task { [self] in await bringLeftovers() }
+        fleet.start()
+        let leftoverTask = Task { [self] in
+            await tellOfUnmigrated()
+            await bringLeftovers()
+        }
         telemetry?.start { [self] in await metrics().families }
         defer {
             leftoverTask.cancel()
@@ -351,17 +384,30 @@ package final class Gatehouse: Sendable {
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
         async let renewed: Void = renewals.stop()
+        async let left: Void = fleet.stop()
         await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
         await connectServer.close()
         await admin.close()
         await renewed
+        await left
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         async let told: Void? = telemetry?.stop(within: flush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         await told
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
+    }
+
+    /// Says which break-glass credentials of this machine an upgrade to a fleet's has left behind.
+    private func tellOfUnmigrated() async {
+        guard live.takesBearers, let names = try? await BearerAssembly.unmigrated(configuration), !names.isEmpty else {
+            return
+        }
+        logger.warning(
+            "bearers in this machine's file open nothing: the store that keeps state has those of all instances",
+            metadata: ["bearers": "\(names.joined(separator: " "))", "remedy": "gatehouse bearer migrate"]
+        )
     }
 
     /// Looks after the folders of instances that ended beside this one, until the drain.

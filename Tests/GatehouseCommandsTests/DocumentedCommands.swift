@@ -52,6 +52,7 @@ struct DocumentedCommand: Sendable, CustomStringConvertible {
         ("sudo -u gatehouse", "needs the package's user; Tests/Release has it"),
         ("sudo systemd-run", "needs systemd as the first process; SystemdTests run commands as the unit does"),
         ("gatehouse pins ", "needs a route with a pin and a server that changes; PinTests of EndToEndTests runs them"),
+        ("gatehouse bearer migrate", "needs a PostgreSQL; FleetBearerTests of EndToEndTests runs it"),
         ("gatehouse key adopt", "needs the key of an env store's time; InstanceKeysTests has one"),
         ("gatehouse token rotate coda --store phase2 --no-probe", "shows a role of PostgreSQL that lacks a privilege"),
     ]

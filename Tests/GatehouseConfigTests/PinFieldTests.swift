@@ -36,7 +36,10 @@ import Testing
         #expect(usual.routes.routes[0].pin == ToolPinning(.approved, refresh: .seconds(300)))
         #expect(usual.effective.contains("refresh: 5m"))
         let none = try read(Self.yaml("preserve_host: false"))
-        #expect(none.routes.routes[0].pin == nil && none.state == nil && !none.routes.routes[0].policy.pinsTools)
+        #expect(none.routes.routes[0].pin == nil && !none.routes.routes[0].policy.pinsTools)
+        // Deny entries may be kept there.
+        #expect(none.state?.name.text == "kept")
+        #expect(try read(Self.yaml("preserve_host: false", store: "kind: env")).state == nil)
     }
 
     @Test(arguments: [

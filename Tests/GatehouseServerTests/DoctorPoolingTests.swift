@@ -11,7 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct DoctorPoolingTests {
     @Test(arguments: [
         (StorePooling.transactions, "transaction mode: changes are not told, and asked for every second"),
-        (.sessions, "session mode: each process takes two of its connections for good"),
+        (.sessions, "session mode: each process takes two of its connections for good, and three for state"),
     ])
     func `a pooler is named with its mode and what follows from it`(pooling: StorePooling, words: String) throws {
         let finding = try #require(Doctor.finding(pooling, of: "live"))

@@ -81,7 +81,7 @@ import Testing
         )
         let name = try TokenName(parsing: "mallory")
         _ = try await theirs.issue(name, for: [RouteName(parsing: "a")], lasting: .seconds(3600), TokenChange())
-        let ours = BearerAssembly.store(configuration, keys: try await InstanceKeys(configuration))
+        let ours = BearerAssembly.file(configuration, keys: try await InstanceKeys(configuration))
         #expect(try await ours.list().first { $0.name == "mallory" }?.status == .untrusted)
         #expect(try await !ours.load(keeping: [:]).bearers.contains { $0.name == "mallory" })
     }

@@ -38,6 +38,8 @@ import Testing
         text.addTokens(tokens, now: Self.now)
         if let name = try? TokenName(parsing: "drive") { text.addRenewals([name: RenewalState()]) }
         text.addBearers(BearerWatch.State(live: [("night", Self.now)]))
+        text.addDenials(DenyStatus(store: "kept"))
+        text.addFleet(FleetStatus(own: "one", store: "kept"))
         text.addAudit(audit)
         text.addIdentities(IdentitySource.Status())
         if let name = try? RouteName(parsing: "coda"), let tool = ToolName("list_rows") {

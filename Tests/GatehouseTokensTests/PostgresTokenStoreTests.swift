@@ -161,6 +161,10 @@ struct PostgresTokenStoreTests {
         let fixture = try await PostgresStoreFixture()
         let owner = try fixture.store(StoreFixture.oldKey)
         try await owner.set(.coda, "one")
+        func fleet(_ url: String) throws -> FleetDatabase {
+            FleetDatabase(url: Secret(url), keyring: try MasterKeyring([StoreFixture.newKey]))
+        }
+        try await fleet(fixture.url).prepare()
         let mark = UUID().uuidString.lowercased().prefix(8)
         var stores: [String: String] = [:]
         for role in ["ops", "serve"] {
@@ -183,6 +187,7 @@ struct PostgresTokenStoreTests {
         try await ops.set(.other, "x")
         try await ops.delete(.other, .nothing)
         #expect(try await ops.rewrap().ended == [StoreFixture.oldKey.id])
+        #expect(try await ops.deny([(.user, "a@x.de")], .nothing).count == 1)
         // With what `auto_revert` needs, which the document grants too.
         let serve = try fixture.store(StoreFixture.newKey, StoreFixture.oldKey, url: stores["serve"])
         #expect(try await serve.load().tokens[.coda]?.secret.text == "three")
@@ -190,6 +195,13 @@ struct PostgresTokenStoreTests {
         #expect(try await serve.rollback(.coda, .nothing).version == 1)
         #expect(await code { try await serve.rotate(.coda, "four") } == .unavailable)
         #expect(await code { try await serve.delete(.coda, .nothing) } == .unavailable)
+        #expect(try await serve.denials()?.book.entries.count == 1)
+        #expect(await code { _ = try await serve.undeny([(.user, "a@x.de")], .nothing) } == .unavailable)
+        let instance = try fleet(try #require(stores["serve"]))
+        let card = InstanceCard(id: "i", name: "n", version: "v", since: Timestamp(seconds: 1), configuration: "c")
+        #expect(try await instance.report(card).instances.count == 1)
+        _ = try await instance.exchange([(1, 2)], of: "i")
+        try await instance.leave("i")
         for role in ["ops", "serve"] {
             try await fixture.sql("DROP OWNED BY gatehouse_\(role)_\(mark); DROP ROLE gatehouse_\(role)_\(mark)")
         }

@@ -166,7 +166,7 @@ struct Key: AsyncParsableCommand {
         private func resealBearers() async throws -> Int {
             let configuration = try place.file.load(needing: [.store, .stores, .audit])
             guard try configuration.named(place.store).name == configuration.store.name else { return 0 }
-            return try await BearerAssembly.existing(configuration)?.reseal() ?? 0
+            return try await BearerAssembly.existingFile(configuration)?.reseal() ?? 0
         }
 
         /// The key that this machine began with, when an operator has adopted it.

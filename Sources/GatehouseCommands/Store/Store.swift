@@ -29,6 +29,11 @@ struct Store: AsyncParsableCommand {
             let named = try configuration.named(name)
             let store = try StoreAssembly.store(named.settings, names: configuration.tokenNames)
             if let sealed = store as? SealedTokenStore { try await sealed.prepare() }
+            if case .postgres(let url, let masterKeys) = named.settings {
+                let fleet = FleetDatabase(url: url.secret, keyring: try MasterKeyring(sources: masterKeys.all))
+                try await fleet.prepare()
+                await fleet.close()
+            }
             let load = try await store.load()
             if form.json {
                 var json = JSONText()

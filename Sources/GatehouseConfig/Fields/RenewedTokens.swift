@@ -40,6 +40,16 @@ struct RenewedTokens: Sendable {
                 return nil
             }
         }
+        if let counted = routes?.first(where: { $0.limits.rate?.scope == .fleet }), let chosen,
+            chosen.settings.kind != .postgres, let claim = decoding.claims.first(where: { $0.name == counted.name })
+        {
+            decoding.error(
+                "a rate of the fleet is counted through a store of kind postgres, and \(chosen.name) is of kind \(chosen.settings.kind.rawValue)",
+                at: claim.nameSpan,
+                hint: stores?.first { $0.settings.kind == .postgres }.map { "state: \($0.name)" }
+                    ?? "stores: { shared: { kind: postgres, url: …, master_keys: [{ file: … }] } } and state: shared"
+            )
+        }
         let entries = entries ?? []
         let pinned = routes?.first { $0.pin != nil }
         guard !entries.isEmpty || pinned != nil else {

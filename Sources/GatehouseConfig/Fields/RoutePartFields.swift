@@ -56,15 +56,34 @@ enum RouteLimitFields {
     )
     static let rate = Field("rate", .rate, "Requests of one principal in a time; beyond it 429. None by default.")
 
-    static let all = [body.form, rate.form]
+    static let rateScope = Field(
+        "rate_scope",
+        Shape<RouteLimits.Rate.Scope>.choice(),
+        "The requests that `rate` counts: `instance`, each instance by itself (the default), or `fleet`, all instances together; needs a `state` of kind `postgres`."
+    )
+
+    static let all = [body.form, rate.form, rateScope.form]
 
     static let shape = Shape<RouteLimits>.mapping(
         all,
         wanted: "limits",
         show: { .mapping([(body.key, body.shape.show($0.body))]) },
-        read: { keys, _ in
+        read: { keys, decoding in
             let rate = keys.read(rate)
-            return keys.read(body).map { RouteLimits(body: $0, rate: rate) }
+            let scope = keys.read(rateScope)
+            if scope != nil, !keys.has(RouteLimitFields.rate.key) {
+                decoding.error(
+                    "rate_scope says how a rate is counted, and there is none",
+                    at: keys.place(ofKey: rateScope.key),
+                    hint: "rate: 600/min"
+                )
+            }
+            return keys.read(body).map { body in
+                RouteLimits(
+                    body: body,
+                    rate: rate.map { RouteLimits.Rate(count: $0.count, per: $0.per, scope: scope ?? .instance) }
+                )
+            }
         }
     )
 }

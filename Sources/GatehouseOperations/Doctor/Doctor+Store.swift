@@ -35,6 +35,7 @@ extension Doctor {
         }
         var findings =
             [Finding(.store, .ok, name, "kind \(kind), \(StatusWords.count(load.tokens.count, "token"))")] + trust
+        findings += await reachOfState()
         if let clock = load.clock { findings.append(self.clock(.store, clock)) }
         let stored = Set(load.tokens.keys)
         let grants = await grants(&findings)

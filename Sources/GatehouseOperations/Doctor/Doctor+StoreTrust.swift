@@ -26,6 +26,20 @@ extension Doctor {
         return findings
     }
 
+    /// How the store that keeps state is reached, where it is not the live one.
+    func reachOfState() async -> [Finding] {
+        guard let state = configuration.state, state != configuration.store, state.settings.kind == .postgres else {
+            return []
+        }
+        do {
+            let store = try StoreAssembly.store(state.settings, names: [], isUntouched: true) as? SealedTokenStore
+            return try await store?.pooling().flatMap { Self.finding($0, of: state.name.text) }.map { [$0] } ?? []
+        } catch {
+            let error = error as? TokenError
+            return [.store(state.name.text, error?.message ?? "cannot be reached", hint: error?.hint)]
+        }
+    }
+
     /// Nil where nothing stands between Gatehouse and the server.
     static func finding(_ pooling: StorePooling, of store: String) -> Finding? {
         switch pooling {
@@ -35,7 +49,7 @@ extension Doctor {
                 .store,
                 .ok,
                 store,
-                "behind a pooler in session mode: each process takes two of its connections for good"
+                "behind a pooler in session mode: each process takes two of its connections for good, and three for state"
             )
         case .transactions:
             Finding(

@@ -11,6 +11,8 @@ struct GateTables: ~Copyable {
     let legacy: LegacySessions
     /// Shared by all loops.
     let rates: RateTable
+    /// The spending of this loop's callers, of rates that hold for the fleet.
+    let spending = FleetSpending()
     let logger: Logger
 
     init(_ tags: SessionTags, legacy: LegacySessions, rates: RateTable, logger: Logger) {

@@ -13,7 +13,10 @@ extension GatePhase {
     /// - Returns: why the request is refused, nil when it is within the rate.
     static func rateRefusal(of count: Int, _ exchange: Exchange, _ tables: borrowing GateTables) -> Reason? {
         guard count > 0, let (principal, route, rate, now) = rateInForce(exchange) else { return nil }
-        return refuse(exchange, after: tables.rates.limit(principal, on: route, to: rate, count: count, now: now))
+        return refuse(
+            exchange,
+            after: tables.rates.limit(principal, on: route, to: rate, count: count, now: now, tables.spending)
+        )
     }
 
     /// Asks before a body is held whether its caller has anything left.

@@ -16,10 +16,16 @@ struct RateBucket: Equatable {
     let capacity: UInt64
     /// Nanoseconds that one request takes.
     let interval: UInt64
+    /// Nanoseconds beyond an empty bucket that may be spent elsewhere, and have to pass before anything is admitted again.
+    let debt: UInt64
+
+    /// Full buckets that a fleet may have spent too many, because it learns of it a second later; what goes beyond is forgiven.
+    static let fleetDebt: UInt64 = 3
 
     init(_ rate: RouteLimits.Rate) {
         capacity = UInt64(clamping: rate.per.microseconds) &* 1000
         interval = max(1, capacity / UInt64(clamping: max(1, rate.count)))
+        debt = rate.scope == .fleet ? capacity.multipliedReportingOverflow(by: Self.fleetDebt).partialValue : 0
     }
 
     /// - Parameters:
@@ -28,7 +34,7 @@ struct RateBucket: Equatable {
     ///   - now: nanoseconds.
     func admit(_ count: Int = 1, fullAt: UInt64, now: UInt64) -> Verdict {
         // A reload may have shortened the time: then the bucket is empty now, and not for as long as under the old rate.
-        let begin = min(max(fullAt, now), now + capacity)
+        let begin = min(max(fullAt, now), now + capacity + debt)
         let next = begin + interval * UInt64(clamping: count)
         let limit = now + capacity
         return next <= limit ? .admitted(fullAt: next) : .limited(retryIn: next - limit)

@@ -32,6 +32,7 @@ final class LiveState: Sendable {
         var pins: [RouteName: RoutePins] = [:]
         /// The rules of the file.
         var rules: AccessRules
+        var configurationText: [UInt8]
         /// Nil while they were never read.
         var denials: DenyBook?
 
@@ -78,6 +79,7 @@ final class LiveState: Sendable {
                 served: Self.served(configuration),
                 authorities: authorities,
                 rules: rules,
+                configurationText: configuration.text,
                 denials: denials
             )
         )
@@ -85,6 +87,12 @@ final class LiveState: Sendable {
 
     var snapshot: ProxySnapshot { state.withLock { $0.snapshot } }
     var routes: RouteTable { state.withLock { $0.routes } }
+    /// The file that is in force.
+    var configurationText: [UInt8] { state.withLock { $0.configurationText } }
+    /// Whether some route has a rate that holds for all instances together.
+    var hasFleetRates: Bool {
+        state.withLock { $0.routes.routes.contains { $0.limits.rate?.scope == .fleet } }
+    }
     /// The rules by which callers are judged now.
     var rules: AccessRules { state.withLock { $0.rules.denying($0.denials) } }
     var authorities: UpstreamAuthorities { state.withLock { $0.authorities } }
@@ -171,6 +179,7 @@ final class LiveState: Sendable {
     ) {
         state.withLock { state in
             state.rules = rules
+            state.configurationText = configuration.text
             if let denials { state.denials = denials }
             let rules = rules.denying(state.denials)
             state.routes = configuration.routes

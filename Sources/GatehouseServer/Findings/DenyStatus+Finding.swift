@@ -1,5 +1,5 @@
 extension DenyStatus {
-    /// What keeps the entries from being known, or from being known anew; nil where all is well.
+    /// The finding that the entries are not known, or not known anew; nil where all is well.
     ///
     /// - Parameter storeIsDown: whether the same is said of the live store.
     func finding(uptime: Duration, storeIsDown: Bool) -> Finding? {

@@ -34,6 +34,7 @@ package struct Finding: Hashable, Sendable {
         case renewal
         case pins
         case denials
+        case fleet
         case credential
         case auditSink = "audit-sink"
         case spool

@@ -36,6 +36,8 @@ struct InstanceFacts: Sendable {
     var pins: [RouteName: PinStatus] = [:]
     /// Nil where no store keeps deny entries.
     var denials: DenyStatus?
+    /// Nil where there is no fleet.
+    var fleet: FleetStatus?
     var routes: [Route] = []
     /// The conditions in the order of ``routes``.
     var conditions: [RouteCondition] = []
@@ -65,6 +67,9 @@ struct InstanceFacts: Sendable {
         findings += renewalFindings
         findings += pins.sorted { $0.key < $1.key }.compactMap { .pins($0, $1, uptime: uptime) }
         if let finding = denials?.finding(uptime: uptime, storeIsDown: store.error != nil) { findings.append(finding) }
+        if let finding = fleet?.finding(storeIsDown: store.error != nil || denials?.problem != nil) {
+            findings.append(finding)
+        }
         findings += auditFindings
         if let finding = telemetry?.finding { findings.append(finding) }
         findings += clockFindings

@@ -3,7 +3,10 @@ internal import FoundationEssentials
 internal import GatehouseCore
 
 /// A credential as its row says.
-struct BearerRecord: Equatable {
+struct BearerRecord: Equatable, Sendable {
+    /// Bytes of the names of routes that one opens.
+    static let maximumRoutes = 64 << 10
+
     var id: String
     var name: String
     var digest: [UInt8]
@@ -58,12 +61,16 @@ struct BearerRecord: Equatable {
         return names.isEmpty || names.contains(nil) ? nil : Set(names.compactMap { $0 })
     }
 
-    /// Whether it lasts no longer than one may that is issued by now: a seal under a key that leaked makes no credential for ever.
-    func isBounded(at now: Timestamp) -> Bool {
+    /// Whether it lasts no longer than one may.
+    var hasBoundedLifetime: Bool {
         let (lifetime, overflows) = expiresAt.subtractingReportingOverflow(issuedAt)
         let longest = BearerStore.lifetimeRange.upperBound.components.seconds * 1_000_000
         return !overflows && (0...longest).contains(lifetime)
-            && Timestamp(microseconds: issuedAt) <= now + BearerStore.clockSkew
+    }
+
+    /// Whether it lasts no longer than one may that is issued by now: a seal under a key that leaked makes no credential for ever.
+    func isBounded(at now: Timestamp) -> Bool {
+        hasBoundedLifetime && Timestamp(microseconds: issuedAt) <= now + BearerStore.clockSkew
     }
 
     func isLive(at now: Timestamp) -> Bool { revokedAt == nil && now.microseconds < expiresAt }

@@ -26,15 +26,12 @@ extension SQLiteConnection {
         """
     ]
 
-    /// Rows that are read: those that ``BearerStore`` keeps, and as many again that someone else may have put there.
-    /// Bytes of the names of routes that one opens, as they stand in its row.
-    private static let maximumRoutes = 64 << 10
-
     /// A column as it is read: what no seal vouches for, a tab or no bytes, when it is longer than Gatehouse writes.
     private static func bounded(_ column: String, _ limit: Int, _ nothing: String = "'\t'") -> String {
         "CASE WHEN length(\(column)) <= \(limit) THEN \(column) ELSE \(nothing) END"
     }
 
+    /// Rows that are read: those that ``BearerStore`` keeps, and as many again that someone else may have put there.
     private static let bearersRead = 2 * (BearerStore.keptEnded + BearerStore.maximumLive)
 
     /// The newest first.
@@ -42,7 +39,7 @@ extension SQLiteConnection {
         let statement = try prepare(
             """
             SELECT \(Self.bounded("id", 64)), \(Self.bounded("name", 64)), \(Self.bounded("digest", 32, "x''")),
-                \(Self.bounded("routes", Self.maximumRoutes)), issued_at, expires_at, \(Self.bounded("issued_by", 256)),
+                \(Self.bounded("routes", BearerRecord.maximumRoutes)), issued_at, expires_at, \(Self.bounded("issued_by", 256)),
                 \(Self.bounded("note", 256)), revoked_at, \(Self.bounded("revoked_by", 256)), \(Self.bounded("seal", 64, "x''"))
             FROM bearers ORDER BY issued_at DESC, id LIMIT \(Self.bearersRead)
             """
@@ -66,35 +63,10 @@ extension SQLiteConnection {
         return rows
     }
 
-    func insert(_ record: BearerRecord, seal: [UInt8]) throws(SQLiteError) {
-        try write("INSERT", record, seal)
-    }
-
+    /// Writes it, in place of one with its id.
     func replace(_ record: BearerRecord, seal: [UInt8]) throws(SQLiteError) {
-        try write("REPLACE", record, seal)
-    }
-
-    func delete(bearer id: String) throws(SQLiteError) {
-        try run("DELETE FROM bearers WHERE id = ?", .text(id))
-    }
-
-    /// Forgets those that ended first, beyond `count` of them.
-    func forgetEnded(at now: Int64, keeping count: Int) throws(SQLiteError) {
         try run(
-            """
-            DELETE FROM bearers WHERE id IN (
-                SELECT id FROM bearers WHERE expires_at <= ? OR revoked_at IS NOT NULL
-                ORDER BY coalesce(revoked_at, expires_at) DESC, id LIMIT -1 OFFSET ?
-            )
-            """,
-            .integer(now),
-            .integer(Int64(count))
-        )
-    }
-
-    private func write(_ verb: String, _ record: BearerRecord, _ seal: [UInt8]) throws(SQLiteError) {
-        try run(
-            "\(verb) INTO bearers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "REPLACE INTO bearers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             .text(record.id),
             .text(record.name),
             .blob(record.digest),
@@ -107,5 +79,9 @@ extension SQLiteConnection {
             .text(record.revokedBy),
             .blob(seal)
         )
+    }
+
+    func delete(bearer id: String) throws(SQLiteError) {
+        try run("DELETE FROM bearers WHERE id = ?", .text(id))
     }
 }

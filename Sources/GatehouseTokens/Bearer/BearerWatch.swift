@@ -1,21 +1,19 @@
 package import GatehouseCore
 internal import Synchronization
 
-/// Keeps the break-glass credentials of a running instance at hand: one that is issued or revoked is seen within a second.
+/// Keeps the break-glass credentials of a running instance at hand: one that is issued or revoked is seen within a second, and of a fleet within two.
 ///
-/// While the file cannot be read, those known go on, each to its own end and all of them for ``maximumStaleness`` at most: a revocation could
+/// While the place cannot be read, those known go on, each to its own end and all of them for ``maximumStaleness`` at most: a revocation could
 /// not be seen.
 package actor BearerWatch {
-    /// How often the file is asked whether something changed.
-    package static let pollInterval: Duration = .milliseconds(500)
-    /// How long the known ones serve while the file cannot be read.
+    /// How long the known ones serve while the place cannot be read.
     package static let maximumStaleness: Duration = .seconds(600)
 
     /// The watch's state for readiness, metrics and the status page.
     package struct State: Sendable {
         /// Credentials that open something now, with their ends.
         package var live: [(name: String, expiresAt: Timestamp)] = []
-        /// Why the file cannot be read now, nil when it can.
+        /// Why the place cannot be read now, nil when it can.
         package var problem: TokenError?
     }
 
@@ -31,9 +29,9 @@ package actor BearerWatch {
     private nonisolated let published = Mutex(State())
 
     /// - Parameters:
-    ///   - isWanted: whether some route takes bearers; while none does, the file is left alone.
+    ///   - isWanted: whether some route takes bearers; while none does, the place is left alone.
     ///   - onChange: called on the actor with every new snapshot, in order; must not block.
-    ///   - onProblem: called when the file can no longer be read, once until it can again.
+    ///   - onProblem: called when the place can no longer be read, once until it can again.
     package init(
         store: BearerStore,
         clock: any WallClock = SystemClock(),
@@ -63,7 +61,7 @@ package actor BearerWatch {
     package func run() async {
         while !Task.isCancelled {
             await tick()
-            do { try await Task.sleep(for: Self.pollInterval) } catch { return }
+            do { try await Task.sleep(for: store.pollInterval) } catch { return }
         }
     }
 

@@ -4,7 +4,11 @@ internal import PostgresClient
 enum PostgresTokenSchema {
     /// The tables have a schema of their own. A user who may not make it, or tables in it, still gets along with tables that are up to
     /// date.
-    static func migrate(_ connection: PostgresConnection) async throws(PostgresError) {
+    static func migrate(
+        _ connection: PostgresConnection,
+        _ component: String = TokenSchema.component,
+        through scripts: [[String]] = TokenSchema.postgres
+    ) async throws(PostgresError) {
         try await connection.run { session throws(PostgresError) in
             if try isMissing(session) {
                 try session.transaction { session throws(PostgresError) in
@@ -13,7 +17,7 @@ enum PostgresTokenSchema {
                     if try isMissing(session) { try session.query("CREATE SCHEMA \(PostgresTokenDatabase.schema)") }
                 }
             }
-            try session.migrate(TokenSchema.component, through: TokenSchema.postgres)
+            try session.migrate(component, through: scripts)
         }
     }
 

@@ -2,7 +2,7 @@ internal import GatehouseCore
 
 /// The name of the rows that hold a ``KeptBook``: no ``TokenName``, so no route and no command of tokens can mean one.
 enum BookKey: Sendable {
-    /// What was approved of the tools of a route.
+    /// The approvals of the tools of a route.
     case pins(RouteName)
     case denials
     case bearers

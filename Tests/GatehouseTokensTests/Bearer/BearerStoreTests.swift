@@ -70,7 +70,7 @@ import Testing
         )
         let database = try SQLiteConnection(path: fixture.file)
         try database.migrate("bearers", through: SQLiteConnection.bearerSchema)
-        try database.insert(record, seal: record.sealed(under: PurposeKeys(current: Secret(key))))
+        try database.replace(record, seal: record.sealed(under: PurposeKeys(current: Secret(key))))
     }
 
     @Test(

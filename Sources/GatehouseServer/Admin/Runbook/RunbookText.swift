@@ -351,6 +351,11 @@ enum RunbookText {
         person). The same sign-in is asked about again after 5 s. Sign-ins whose last answer is not older than `access.identity.max_stale` go on. Callers who need no groups
         are not concerned, unless `access.deny` lists groups. See [doctor-identity](#doctor-identity).
 
+        ### denials_unavailable
+        Since its start the instance could not read whom operators deny by `gatehouse deny`, and a caller could be one of them: nobody is let in by an assertion
+        until it has. Once they were read, the last known entries hold while the database is down, and this is not answered. Callers with a break-glass credential
+        are not concerned. See [doctor-denials](#doctor-denials).
+
         ### token_unavailable
         A token that the route injects is not in the live store, or the store has been down for longer than `store_max_stale`. See
         [doctor-store](#doctor-store) and [doctor-token](#doctor-token).
@@ -459,6 +464,26 @@ enum RunbookText {
           could not. What was seen last counts; a change is seen when a caller lists. `gatehouse call ROUTE --list` says where it fails.
         - *were changed outside Gatehouse*: somebody wrote to the store's tables. Nothing of that route is approved until the store is restored from a backup, or
           `gatehouse pins forget ROUTE` has destroyed what is there and the tools are approved anew.
+
+        ### doctor-denials
+        The entries of `gatehouse deny` stand in the store that `state` names (by default the live one, when it is of kind sqlite or postgres), and cannot be read.
+
+        - *the last known hold*: who is denied stays so. A new entry counts once the store can be read: the line says why it cannot. Until then deny in the file
+          (`access.deny`) and reload each instance.
+        - *nobody is let in by an assertion until they are*: the instance has started without the database. Requests are 503 `denials_unavailable`. Bring the
+          database back; when that takes long, name another store as `state`, put the entries that you know under `access.deny`, and start again.
+        - *were changed outside Gatehouse*: somebody wrote to the store's tables. Restore the store from a backup, or run `gatehouse deny remove --all` and add the
+          entries anew: the audit has each as `deny_add` and `deny_remove`.
+
+        ### doctor-fleet
+        The instances whose `state` is one PostgreSQL tell each other every two seconds that they are there: `gatehouse status` and the status page show them, with
+        version and configuration.
+
+        - *instances run another configuration*, for a minute already: a file was changed on one machine and not on another, or `gatehouse reload` refused or holds it
+          there (`gatehouse status` on that machine says so). The digest is of the file as it is written, so files that differ only in a comment differ.
+        - *the other instances cannot be asked*: the database is down, or its tables are missing: `gatehouse store init` as their owner, and grant what
+          [MIGRATION.md](MIGRATION.md) lists. Everything else goes on; a rate with `rate_scope: fleet` is each instance's own meanwhile.
+        - *rows that no instance wrote*, in `status`: somebody else writes to the table, or instances have other master keys. They are not shown, and take nothing down.
 
         ### doctor-credential
         The vendor refused the stored token when the route's `probe` tried it: the token is not valid any more. Rotate it. Any other unexpected status is a warning

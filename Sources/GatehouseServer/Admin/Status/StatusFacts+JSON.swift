@@ -28,6 +28,7 @@ extension StatusFacts {
             if !instance.renewals.isEmpty { json.array("renewals") { renewals(&$0) } }
             if !instance.pins.isEmpty { json.array("pins") { pins(&$0) } }
             if let denials = instance.denials { json.object("denials") { self.denials(denials, &$0) } }
+            if let fleet = instance.fleet { json.object("fleet") { self.fleet(fleet, &$0) } }
             json.object("keys") { keys(&$0) }
             if let identities = instance.identities { json.object("identities") { self.identities(identities, &$0) } }
             json.object("audit") { audit(&$0) }
@@ -151,6 +152,28 @@ extension StatusFacts {
             for entry in denials.entries ?? [] { list.object { entry.write(to: &$0) } }
         }
         if let problem = denials.problem { json.string("problem", problem) }
+    }
+
+    private func fleet(_ fleet: FleetStatus, _ json: inout JSONText) {
+        json.string("store", fleet.store)
+        json.array("instances") { list in
+            for instance in fleet.instances {
+                list.object { entry in
+                    entry.string("name", instance.card.name)
+                    entry.string("id", instance.card.id)
+                    entry.string("version", instance.card.version)
+                    entry.string("since", instance.card.since.rfc3339)
+                    entry.number("seen_seconds_ago", instance.age.microseconds / 1_000_000)
+                    entry.bool("gone", fleet.isGone(instance))
+                    entry.bool("self", instance.card.id == fleet.own)
+                    entry.string("configuration", instance.card.configuration)
+                    entry.bool("same_configuration", !fleet.differs(instance))
+                }
+            }
+        }
+        json.number("strange_rows", fleet.strangers)
+        if let age = fleet.ratesAge { json.number("rates_exchanged_seconds_ago", age.microseconds / 1_000_000) }
+        if let problem = fleet.problem { json.string("problem", problem) }
     }
 
     private func keys(_ json: inout JSONText) {

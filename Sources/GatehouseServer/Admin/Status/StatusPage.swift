@@ -44,6 +44,7 @@ struct StatusPage {
         readiness(&html)
         configuration(&html)
         html.markup("</div>")
+        fleet(&html)
         tokens(&html)
         pins(&html)
         denials(&html)

@@ -23,7 +23,8 @@ struct StatusReport {
         title = "Gatehouse \(facts.version): \(StatusPage(facts: facts).headline.words)"
         date = StatusPage.clock(facts.now)
         sections = [
-            Self.problems(facts), Self.instance(facts), Self.readiness(facts), Self.configuration(facts),
+            Self.problems(facts), Self.instance(facts), Self.fleet(facts), Self.readiness(facts),
+            Self.configuration(facts),
             Self.routes(facts),
             Self.tokens(facts), Self.denials(facts), Self.keys(facts), Self.audit(facts),
         ].compactMap { $0 }
@@ -35,6 +36,28 @@ struct StatusReport {
             ("version", facts.version), ("running since", moment(facts.startedAt, facts.now)),
             ("open requests and streams", "\(facts.openExchanges)"), ("open connections", "\(facts.openConnections)"),
         ]
+        return section
+    }
+
+    /// Nil where there is no fleet.
+    private static func fleet(_ facts: StatusFacts) -> Section? {
+        guard let fleet = facts.instance.fleet else { return nil }
+        var section = Section(title: "Instances")
+        section.terms = [("store", fleet.store)]
+        if let problem = fleet.problem { section.terms.append(("problem", problem)) }
+        if fleet.strangers > 0 { section.terms.append(("rows that no instance wrote", "\(fleet.strangers)")) }
+        section.columns = ["instance", "version", "running since", "seen", "configuration"]
+        section.rows = fleet.instances.map { instance in
+            let isOwn = instance.card.id == fleet.own
+            return [
+                instance.card.name + (isOwn ? " (this one)" : ""), instance.card.version,
+                moment(instance.card.since, facts.now),
+                fleet.isGone(instance)
+                    ? "gone, \(StatusWords.span(instance.age)) ago"
+                    : isOwn ? "now" : "\(StatusWords.span(instance.age)) ago",
+                String(instance.card.configuration.prefix(12)) + (fleet.differs(instance) ? ", another one" : ""),
+            ]
+        }
         return section
     }
 

@@ -10,9 +10,10 @@ struct Bearer: AsyncParsableCommand {
         abstract: "Issue and revoke break-glass credentials, for when Access itself is out.",
         discussion: """
             They open routes with `authenticate: [access, bearer]` and come as `Authorization: Bearer gh_…`. A running instance sees a change
-            within a second. Run it as the user that runs Gatehouse: both write the same file.
+            within a second. Where `state` is a PostgreSQL, all instances do, within two. Otherwise they stand in a file of this machine: run it as the \
+            user that runs Gatehouse.
             """,
-        subcommands: [Issue.self, List.self, Revoke.self]
+        subcommands: [Issue.self, List.self, Revoke.self, Migrate.self]
     )
 
     struct Issue: AsyncParsableCommand {
@@ -37,7 +38,7 @@ struct Bearer: AsyncParsableCommand {
 
         func run() async throws {
             let name = try Token.name(name)
-            let configuration = try file.load(needing: [.store, .audit])
+            let configuration = try file.load(needing: Bearer.sections)
             let routes = try self.routes.flatMap { $0.split(separator: ",") }.map { text in
                 let route = try configuration.route(named: String(text))
                 guard route.credentials.contains(.bearer) else {
@@ -49,8 +50,7 @@ struct Bearer: AsyncParsableCommand {
                 return route.name
             }
             let change = try TokenChange(actor: Token.Record.user, note: note)
-            let keys = try await InstanceKeys(configuration)
-            let (text, summary) = try await BearerAssembly.store(configuration, keys: keys)
+            let (text, summary) = try await BearerAssembly.store(configuration)
                 .issue(name, for: Set(routes), lasting: try duration(), change)
             show(text, summary)
             await Bearer.record(.bearerIssue, summary, by: change, configuration)
@@ -98,7 +98,7 @@ struct Bearer: AsyncParsableCommand {
         var all = false
 
         func run() async throws {
-            let list = try await BearerAssembly.existing(file.load(needing: [.store, .audit]))?.list() ?? []
+            let list = try await BearerAssembly.existing(file.load(needing: Bearer.sections))?.list() ?? []
             BearerTable.show(
                 all ? list : list.filter { $0.status == .live || $0.status == .untrusted },
                 json: form.json
@@ -111,20 +111,32 @@ struct Bearer: AsyncParsableCommand {
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
+        @Flag(name: .long, help: "All that are alive; works also when those of a fleet were changed outside Gatehouse.")
+        var all = false
         @Argument(help: "Its name or id.")
-        var name: String
+        var name: String?
+
+        func validate() throws {
+            guard all != (name != nil) else { throw ValidationError("name one, or all of them: --all") }
+        }
 
         func run() async throws {
             let change = try TokenChange(actor: Token.Record.user)
-            let configuration = try file.load(needing: [.store, .audit])
-            let store = BearerAssembly.store(configuration, keys: try await InstanceKeys(configuration))
-            let revoked = try await store.revoke(name, change)
+            let configuration = try file.load(needing: Bearer.sections)
+            let revoked = try await BearerAssembly.store(configuration).revoke(name, change)
             BearerTable.show(revoked, json: form.json)
             for summary in revoked { await Bearer.record(.bearerRevoke, summary, by: change, configuration) }
+            guard revoked.isEmpty else { return }
+            var event = AuditChange(.bearerRevoke, by: .operator(change.actor))
+            event.target = "all, which were not trusted any more"
+            await Token.record(event, configuration)
+            Terminal.say("gatehouse: the bearers were changed outside Gatehouse, and all are destroyed")
         }
     }
 
-    private static func record(
+    static let sections: Set<Configuration.Section> = [.stores, .store, .tokens, .audit]
+
+    static func record(
         _ action: AuditChange.Action,
         _ summary: BearerSummary,
         by change: TokenChange,
