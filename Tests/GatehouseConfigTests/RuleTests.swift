@@ -320,6 +320,6 @@ import Testing
             }
         }
         check(ConfigurationFields.all, "")
-        #expect(ConfigurationFields.all.count == 20)
+        #expect(ConfigurationFields.all.count == 21)
     }
 }
