@@ -180,7 +180,14 @@ async def events(url):
         return accept | session
 
     async def resumed(http, fields, event):
-        """What a stream replays until it is silent."""
+        """What a stream replays until it is silent, as soon as the server has noticed the end of the session's stream before."""
+        while True:
+            answer = await replayed(http, fields, event)
+            if answer["status"] != 409:
+                return answer
+            await asyncio.sleep(0.05)
+
+    async def replayed(http, fields, event):
         text = ""
         timeout = httpx.Timeout(30, read=2)
         async with http.stream("GET", url, headers=fields | {"Last-Event-ID": event}, timeout=timeout) as stream:
