@@ -130,7 +130,9 @@ extension OneAtATime {
             }
             #expect(steps["own"]["text"].text?.contains("the memo of the owner") == true)
             let presented = try await server.received().filter { $0.method == "GET" }.map { $0.values("last-event-id") }
-            #expect(presented == [[], [], [String(try #require(steps["ids"].elements[0].text).prefix { $0 != "." })]])
+            // One that came before the server had noticed the end of the stream before was asked again.
+            let own = [String(try #require(steps["ids"].elements[0].text).prefix { $0 != "." })]
+            #expect(presented.count >= 3 && presented.last == own && presented.dropLast().allSatisfy(\.isEmpty))
         }
     }
 }

@@ -98,4 +98,28 @@ import YAMLReader
                 && document.contains("gatehouse audit migrate /etc/gatehouse/before.yaml")
         )
     }
+
+    /// Two instances must not write one spool, nor answer on one socket.
+    @Test func `the second instance of a fleet has a spool and a socket of its own, and the name of the first`() throws
+    {
+        let second = try #require(try Self.services("deploy/compose.fleet.yml")["gatehouse-b"])
+        let extended = try Self.keys(second["extends"])
+        #expect(Self.text(extended["file"]) == "docker-compose.yml" && Self.text(extended["service"]) == "gatehouse")
+        let first = try #require(try Self.services("deploy/docker-compose.yml")["gatehouse"])
+        func mounts(_ service: Keys) throws -> [String: String] {
+            guard case .sequence(let volumes) = try #require(service["volumes"]).content else { return [:] }
+            let parts = volumes.compactMap { Self.text($0)?.split(separator: ":").map(String.init) }
+            return Dictionary(uniqueKeysWithValues: parts.map { ($0[1], $0[0]) })
+        }
+        let (one, other) = (try mounts(first), try mounts(second))
+        #expect(Set(one.keys) == Set(other.keys))
+        #expect(one["/etc/gatehouse"] == other["/etc/gatehouse"])
+        for place in ["/run/gatehouse", "/var/lib/gatehouse"] { #expect(one[place] != other[place], "\(place)") }
+        let networks = try Self.keys(second["networks"])
+        guard case .sequence(let aliases) = try Self.keys(networks["edge"])["aliases"]?.content else {
+            Issue.record("the tunnel does not find it")
+            return
+        }
+        #expect(aliases.map { Self.text($0) } == ["gatehouse"] && networks["coda"] != nil && networks["data"] != nil)
+    }
 }

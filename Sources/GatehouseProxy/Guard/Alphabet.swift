@@ -85,8 +85,8 @@ final class Alphabet: @unchecked Sendable {
     /// Entities that template engines write.
     private static let entities: [UInt8: String] = [0x26: "amp", 0x3C: "lt", 0x3E: "gt", 0x22: "quot", 0x27: "apos"]
 
-    /// The line ends of MIME (RFC 2045 section 6.8): as they are, in a string of JSON, and in an event whose text has several lines.
-    private static let lineEnds = ["\r\n", "\n", #"\r\n"#, #"\n"#, "\ndata: "].map { exactly($0) }
+    /// The line ends of MIME (RFC 2045 section 6.8), also without the CR: as they are, in a string of JSON, and in an event whose text has several lines.
+    private static let lineEnds = ["\r\n", "\n", #"\r\n"#, #"\n"#, "\ndata: ", "\r\ndata: "].map { exactly($0) }
 
     private static func exactly(_ text: String) -> Spelling { text.utf8.map { Letter(value: $0, mask: 0) } }
 

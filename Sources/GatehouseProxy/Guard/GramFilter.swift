@@ -9,7 +9,7 @@ struct GramFilter: ~Copyable, Sendable {
     static let window = 4
     /// Bits for each string, half of which are usually strings that came before: one window in some twenty is taken for one by chance, and hardly any
     /// together with two neighbours.
-    private static let density = 12
+    private static let density = 10
     /// Bits of the table, as a power of two: from 16 KiB on, a third of what a processor keeps closest, to 128 KiB for many secrets at once.
     private static let sizes = 17...20
 

@@ -264,9 +264,10 @@ enum AnswerOracle {
         return result
     }
 
-    /// An empty line ends a text.
+    /// An empty line ends a text. A CR alone is no line end of MIME, and no encoder of today writes one.
     private static func withoutLineEnds(_ bytes: [UInt8]) -> [UInt8] {
-        let lines = bytes.filter { $0 != 0x0D }.split(separator: 0x0A, omittingEmptySubsequences: false)
+        let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+            .map { $0.last == 0x0D ? $0.dropLast() : $0 }
         return Array(lines.map { $0.isEmpty ? [0] : Array($0) }.joined())
     }
 
@@ -274,8 +275,8 @@ enum AnswerOracle {
         var result: [UInt8] = []
         var at = 0
         while at < bytes.count {
-            if bytes[at] == 0x5C, at + 1 < bytes.count, bytes[at + 1] == 0x6E || bytes[at + 1] == 0x72 {
-                at += 2
+            if let end = [#"\r\n"#, #"\n"#].first(where: { bytes[at...].starts(with: $0.utf8) }) {
+                at += end.utf8.count
             } else {
                 result.append(bytes[at])
                 at += 1

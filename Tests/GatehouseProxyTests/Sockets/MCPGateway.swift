@@ -81,7 +81,7 @@ extension Gateway {
         let connection = try upstream.accept()
         _ = try connection.receive(through: "\r\n\r\n")
         try connection.receive(exactly: body)
-        try connection.send(Gateway.okay)
+        try connection.send(Gateway.okay.closing)
         #expect(try client.receiveAnswer().status == 200)
     }
 
@@ -90,5 +90,13 @@ extension Gateway {
         let answer = try client.receiveAnswer()
         #expect(!upstream.hasConnection)
         return answer
+    }
+}
+
+extension String {
+    /// An answer after which its connection ends: one that was kept would be closed with the test's socket just as the next request is sent over it, and a
+    /// POST is not sent twice.
+    var closing: String {
+        replacing("HTTP/1.1 200 OK\r\n", with: "HTTP/1.1 200 OK\r\nConnection: close\r\n", maxReplacements: 1)
     }
 }

@@ -92,7 +92,7 @@ import Testing
         } else {
             text = MCPGateway.json(result)
         }
-        var bytes = Array(text.utf8)[...]
+        var bytes = Array(text.closing.utf8)[...]
         while !bytes.isEmpty {
             let part = bytes.prefix(cut.map { $0 * 3 } ?? bytes.count)
             try connection.send(Array(part))
