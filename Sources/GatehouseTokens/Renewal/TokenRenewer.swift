@@ -108,6 +108,8 @@ package actor TokenRenewer {
     var waiting: [Rejection] = []
     private var running: [GrantKey: Task<Void, Never>] = [:]
     private var first: Task<Void, Never>?
+    /// Wakes this when the next renewal is due: one that waited for a round could come ``interval`` late, past the end of a short-lived token.
+    private var alarm: (dueAt: Duration, task: Task<Void, Never>)?
     nonisolated let published: Mutex<Published>
     nonisolated let waker = Waker()
 
@@ -162,6 +164,7 @@ package actor TokenRenewer {
     package func run() async {
         await begin()
         await waker.run(every: Self.interval, watching: store, surroundings) { await step() }
+        alarm?.task.cancel()
         for task in running.values { await task.value }
         published.withLock { $0.isOver = true }
         takeRejections()
@@ -194,6 +197,20 @@ package actor TokenRenewer {
         beginDue(at: surroundings.uptime())
         handOn()
         settle()
+        setAlarm(from: surroundings.uptime())
+    }
+
+    private func setAlarm(from now: Duration) {
+        let dues = entries.values.lazy.compactMap { $0.issuer == nil ? nil : $0.schedule.dueAt }
+        let next = dues.filter { $0 > now }.min()
+        guard next != alarm?.dueAt else { return }
+        alarm?.task.cancel()
+        alarm = next.map { next in
+            let task = Task { [waker, surroundings] in
+                if (try? await surroundings.sleep(next - now)) != nil { waker.wake() }
+            }
+            return (next, task)
+        }
     }
 
     private func beginDue(at now: Duration) {

@@ -53,6 +53,7 @@ final class RenewalFixture: Sendable {
     private let seedValues = Mutex<[TokenName: TokenValue]>([:])
     private let handed = Mutex<[[String: String]]>([])
 
+    var uptime: Duration { time.withLock { $0.uptime } }
     var handedOn: [[String: String]] { handed.withLock { $0 } }
 
     func advance(_ duration: Duration) {
@@ -70,11 +71,13 @@ final class RenewalFixture: Sendable {
         seedValues.withLock { $0[name] = value }
     }
 
+    /// - Parameter rounds: false for one whose rounds never come: time passes to where it sets its alarm.
     func renewer(
         _ tokens: [TokenName: Issuer],
         store: SealedTokenStore,
         holder: String = "one",
         personal: [PersonalToken] = [],
+        rounds: Bool = true,
         _ onOutcome: @escaping @Sendable (GrantKey, TokenRenewer.Outcome) -> Void = { _, _ in }
     ) -> TokenRenewer {
         TokenRenewer(
@@ -85,8 +88,11 @@ final class RenewalFixture: Sendable {
             seeds: { self.seedValues.withLock { $0 } },
             surroundings: TokenRefresher.Surroundings(
                 wall: self,
-                uptime: { self.time.withLock { $0.uptime } },
-                sleep: { _ in try await Task.sleep(for: .seconds(3600)) },
+                uptime: { self.uptime },
+                sleep: { duration in
+                    if rounds || duration == TokenRenewer.interval { try await Task.sleep(for: .seconds(3600)) }
+                    self.advance(duration)
+                },
                 jitter: { 0.5 }
             ),
             TokenRenewer.Listeners(

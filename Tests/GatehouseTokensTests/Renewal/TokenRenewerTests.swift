@@ -180,6 +180,23 @@ import Testing
         #expect(answers.withLock { $0.count } == 104)
     }
 
+    /// Rounds are a second apart, and a token of some seconds would end before the one that finds it due.
+    @Test(.timeLimit(.minutes(1))) func `the token renewer is awake when a renewal is due`() async throws {
+        let issuer = issuer()
+        issuer.answer(.grant("one", refresh: "r-1", lifetime: 6))
+        try clock.seed(drive, "r-0")
+        let (renewals, renewed) = AsyncStream.makeStream(of: Duration.self)
+        let renewer = clock.renewer([drive: issuer], store: try store(), rounds: false) { [clock] _, _ in
+            renewed.yield(clock.uptime)
+        }
+        let run = Task { await renewer.run() }
+        var times: [Duration] = []
+        for await time in renewals.prefix(4) { times.append(time) }
+        run.cancel()
+        await run.value
+        #expect(times.map { Int(($0 / .milliseconds(1)).rounded()) } == [0, 4800, 9600, 14_400])
+    }
+
     @Test func `the token renewer asks nothing in a burst`() async throws {
         let running = Mutex((now: 0, most: 0))
         struct Slow: TokenIssuer {
