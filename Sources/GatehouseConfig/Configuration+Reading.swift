@@ -113,8 +113,9 @@ extension Configuration {
         }
         var draft: Decoded<Draft>?
         if let root = reading.root {
-            decoding.redact(SecretLooks.ranges(in: root))
             draft = Draft.shape.decode(root, decoding)
+            // Only what is quoted needs hiding: a file in which nothing is wrong is not searched.
+            if decoding.hasProblems { decoding.redact(SecretLooks.ranges(in: root)) }
         } else if reading.problems.isEmpty {
             decoding.error("the file is empty", at: .start, hint: "config/coda.example.yaml is a file to start from")
         }

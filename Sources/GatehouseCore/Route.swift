@@ -152,3 +152,12 @@ package final class Route: Sendable {
     /// Every token the injections name.
     package var tokens: Set<TokenName> { Set(injections.flatMap(\.value.tokens)) }
 }
+
+extension Sequence<Route> {
+    /// The routes that inject each token, in their order.
+    package var tokenUsers: [TokenName: [String]] {
+        reduce(into: [:]) { users, route in
+            for name in route.tokens { users[name, default: []].append(route.name.text) }
+        }
+    }
+}

@@ -130,9 +130,10 @@ extension Gatehouse {
         let lacking = new.tokenNames.subtracting(new.personalTokens.keys).filter {
             served.tokens[$0] == nil && !served.renewed.contains($0)
         }
+        guard !lacking.isEmpty else { return [] }
+        let users = new.routes.routes.tokenUsers
         return lacking.sorted().map { name in
-            let users = new.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
-            let finding = Finding.token(name, version: nil, routes: users, now: SystemClock().now())
+            let finding = Finding.token(name, version: nil, routes: users[name] ?? [], now: SystemClock().now())
             return "the token \(name) \(finding.detail)" + (finding.advice.map { " (\($0))" } ?? "")
         }
     }

@@ -14,6 +14,9 @@ package struct CatalogEntry: Sendable {
     package let stripQuery: [String]
     /// Whether a route to this upstream gets a warning when it does not strip all of ``stripHeaders`` and ``stripQuery``.
     package let needsStrip: Bool
+    private let upstreamHost: String?
+    /// The headers that no other server takes.
+    private let ownHeaders: [HeaderName]
 
     package init(
         name: String,
@@ -33,17 +36,15 @@ package struct CatalogEntry: Sendable {
         self.stripHeaders = stripHeaders
         self.stripQuery = stripQuery
         self.needsStrip = needsStrip
+        upstreamHost =
+            if case .tcp(let host, _)? = (try? Upstream(parsing: upstream))?.endpoint { host } else { nil }
+        ownHeaders = inject.compactMap { try? HeaderName(parsing: $0.name) }.filter { $0.folded != "authorization" }
     }
 
     /// Whether a route leads to this server, as far as a route shows it: by the host of its upstream, or by a header that no other server takes.
     func isUpstream(of route: Route) -> Bool {
-        if case .tcp(let host, _) = route.upstream.endpoint, let own = try? Upstream(parsing: upstream),
-            case .tcp(let ownHost, _) = own.endpoint, host == ownHost
-        {
-            return true
-        }
-        let own = inject.compactMap { try? HeaderName(parsing: $0.name) }.filter { $0.folded != "authorization" }
-        return own.contains { name in route.injections.contains { $0.name == name } }
+        if case .tcp(let host, _) = route.upstream.endpoint, host == upstreamHost { return true }
+        return ownHeaders.contains { name in route.injections.contains { $0.name == name } }
     }
 
     /// The patterns and parameters of this entry that a route does not strip.

@@ -59,6 +59,8 @@ final class Decoding {
     /// Whether further problems are only counted, so that no work on their wording is worth it.
     var isFull: Bool { problems.count >= Self.maximumProblems }
 
+    var hasProblems: Bool { !problems.isEmpty }
+
     private func add(_ problem: Problem) {
         guard !isFull else {
             unreported += 1

@@ -132,11 +132,12 @@ struct InstanceFacts: Sendable {
     private var tokenFindings: [Finding] {
         // A store that was never read says nothing of its tokens.
         guard store.lastSuccess != nil else { return [] }
-        let stored = users.filter { renewals[$0.key] == nil && (served[$0.key] != nil || isMissing($0.key)) }
+        let stored = routes.tokenUsers.filter { renewals[$0.key] == nil && (served[$0.key] != nil || isMissing($0.key)) }
+        let problems = Dictionary(store.problems.map { ($0.name, $0.error) }) { first, _ in first }
         return stored.sorted { $0.key < $1.key }.map { name, routes in
             .token(
                 name,
-                problem: store.problems.first { $0.name == name }?.error,
+                problem: problems[name],
                 version: served[name],
                 expiresAt: store.dates[name]?.expiresAt,
                 isShort: short.contains(name),
@@ -146,16 +147,9 @@ struct InstanceFacts: Sendable {
         }
     }
 
-    /// The routes that inject each token.
-    private var users: [TokenName: [String]] {
-        routes.reduce(into: [:]) { users, route in
-            for name in route.tokens { users[name, default: []].append(route.name.text) }
-        }
-    }
-
     private var renewalFindings: [Finding] {
         guard !renewals.isEmpty else { return [] }
-        let users = users
+        let users = routes.tokenUsers
         var findings = renewals.sorted { $0.key < $1.key }.compactMap { name, state -> Finding? in
             // Of one that no route uses `check` has told.
             guard let routes = users[name], uptime >= Self.patience || state.problem != nil else { return nil }
