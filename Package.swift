@@ -1,13 +1,18 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let house: [SwiftSetting] = [
+let plain: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
 ]
+
+/// Set by `Tests/Fuzzing/run.sh`: every module of the project then counts the edges that a run passes.
+let isFuzzing = Context.environment["GATEHOUSE_FUZZING"] != nil
+
+let house = plain + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
@@ -169,7 +174,7 @@ let package = Package(
             [
                 "GatehouseProxy", "GatehouseMCP", "GatehouseCore", "SocketLoop", "TLSClient", "GatehouseTestSupport",
                 nio("NIOCore"),
-                nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOHTTP1"), nioSSL, logging,
+                nio("NIOPosix"), nioSSL, logging,
             ]
         ),
         tests("GatehouseMCPTests", ["GatehouseMCP", "GatehouseCore", "GatehouseTestSupport"]),
@@ -216,4 +221,21 @@ let package = Package(
             exclude: ["Python", "Readers"]
         ),
     ]
+)
+
+// The same targets twice: as tests over what earlier runs have kept, and as the program that finds more.
+let fuzzed: [Target.Dependency] = [
+    "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseTokens", "GatehouseAudit", "GatehouseCore",
+    "CurlClient",
+    "YAMLReader", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"), crypto,
+]
+package.targets.append(
+    isFuzzing
+        ? .executableTarget(
+            name: "Fuzzing",
+            dependencies: fuzzed,
+            path: "Tests/Fuzzing",
+            exclude: ["Suites", "Corpus", "run.sh"],
+            swiftSettings: plain
+        ) : tests("Fuzzing", fuzzed, exclude: ["Driver", "Corpus", "run.sh"])
 )

@@ -63,7 +63,12 @@ struct EventLines: Sendable {
             followsCR = byte == 0x0D
             if byte == 0x0A || byte == 0x0D {
                 let isBlank = place == .lineStart || place == .start
-                if place == .id { take(.idEnd, at - 1..<at - 1) }
+                if place == .id {
+                    // The field's name, where it has no value.
+                    if run < at - 1 { take(.framing, run..<at - 1) }
+                    run = at - 1
+                    take(.idEnd, at - 1..<at - 1)
+                }
                 if place == .event || place == .eventStart { isEndpoint = isWord(Self.endpoint, 8) }
                 // A line without a colon is a field without a value: it ends no data and names no type.
                 place = .lineStart

@@ -85,6 +85,16 @@ import Testing
         #expect(Self.pass(deeper) == deeper)
     }
 
+    /// An id without a value, in the midst of an entry, was taken for a part of it: found by `Tests/Fuzzing/run.sh lists`.
+    @Test func `a line without a value stays framing, however the stream is cut`() {
+        let entry = { (name: String) in "{\"name\":\nid:\ndata: \"\(name)\"}" }
+        let stream = "data: {\"result\":{\"tools\":[\(entry("delete_doc")),\(entry("get_doc"))]}}\n\n"
+        let passed = "data: {\"result\":{\"tools\":[\nid:\ndata: \(entry("get_doc"))]}}\n\n"
+        for size in [Int.max, 1, 3, 7] {
+            #expect(Self.pass(stream, isEventStream: true, cut: { _ in size }) == passed)
+        }
+    }
+
     @Test func `what is no message is withheld where lists are filtered, but in events`() {
         let list = #"{"result":{"tools":[\#(Self.delete)]}}"#
         let empty = #"{"result":{"tools":[]}}"#

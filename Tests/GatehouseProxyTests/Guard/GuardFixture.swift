@@ -56,21 +56,4 @@ enum GuardFixture {
         case .secret(let count): output += redacted(count).utf8
         }
     }
-
-    /// What the guard does, without its filter and its state: reads at each place of the whole answer.
-    static func reference(_ patterns: SecretPatterns, _ bytes: [UInt8]) -> [UInt8] {
-        var output: [UInt8] = []
-        var start = 0
-        while start < bytes.count {
-            var found = 0
-            var reading = Reading(patterns)
-            if reading.begin(with: bytes[start]) {
-                while reading.isOpen, start + reading.count < bytes.count { reading.take(bytes[start + reading.count]) }
-                found = reading.found
-            }
-            if found > 0 { output += redacted(found).utf8 } else { output.append(bytes[start]) }
-            start += max(found, 1)
-        }
-        return output
-    }
 }
