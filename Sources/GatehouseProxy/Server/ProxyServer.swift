@@ -114,10 +114,12 @@ package final class ProxyServer: Sendable {
             defer { listeners = [] }
             return listeners
         }
-        // Connections that the closing listeners still accept are on their loops before the loops begin to drain.
-        for closing in closing { try? await closing.loop.submit { for listener in closing.value { listener.close() } } }
-        _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         let deadline = ContinuousClock.now + grace
+        // Connections that the closing listeners still accept are on their loops before the loops begin to drain.
+        await withDiscardingTaskGroup { group in
+            for closing in closing { group.addTask { await SocketListener.leave(closing) } }
+        }
+        _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         while openConnections > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
