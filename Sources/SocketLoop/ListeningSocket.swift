@@ -11,7 +11,7 @@ enum ListeningSocket {
     /// A descriptor that listens.
     struct Bound {
         let descriptor: CInt
-        /// Of a unix socket that is shared.
+        /// The place of a unix socket that is shared.
         let path: SharedPath?
 
         init(_ descriptor: CInt, path: SharedPath? = nil) {
@@ -26,7 +26,7 @@ enum ListeningSocket {
     /// The position of the listener that came second, while there are two.
     private static let second: UInt32 = 1
 
-    /// Has the kernel give new connections to the listener at a position among those that share an address.
+    /// Makes the kernel give new connections to the listener at a position among those that share an address.
     ///
     /// - Returns: false where this kernel or a sandbox refuses that.
     @discardableResult

@@ -41,12 +41,11 @@ struct SharedPath {
 
     /// - Returns: whether the path leads to another process now. What was on its way to the socket of this one arrives there all the same.
     func giveBack() -> Bool {
-        guard Identity(path) == own else {
-            // Another one has come; the one before this one would wait in vain.
-            if Identity(beside) != nil { unlink(beside) }
-            return true
-        }
-        return Self.isServed(beside) && rename(beside, path) == 0
+        let leadsElsewhere = Identity(path) != own
+        if !leadsElsewhere, Self.isServed(beside), rename(beside, path) == 0 { return true }
+        // Nobody listens there any more, or another one has come and this one has nothing to give.
+        if Identity(beside) != nil { unlink(beside) }
+        return leadsElsewhere
     }
 
     /// Whether a process listens at a path.

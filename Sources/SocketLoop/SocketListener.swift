@@ -7,7 +7,7 @@ package final class SocketListener: Pollable {
     private let onAccept: (CInt) -> Void
     /// Whether another process may listen there, too.
     let isShared: Bool
-    /// Of a unix socket that is shared.
+    /// The place of a unix socket that is shared.
     let path: SharedPath?
     private(set) var isOpen = true
     /// Looks for a connection of its own among those that come, while the listener leaves.
