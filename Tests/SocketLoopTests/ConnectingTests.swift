@@ -210,7 +210,8 @@ import Testing
             $0.contains { $0.index != leaver.index }
         }
         await gone
-        #expect(arrived.read { $0.first { $0.index != leaver.index }?.leaverListens } == true)
+        // A path leads elsewhere at once, and its old listener need not wait.
+        #expect(host == "unix" || arrived.read { $0.first { $0.index != leaver.index }?.leaverListens } == true)
         for _ in 0..<20 { _ = try RawSocket(connectingTo: address).receiveToEnd() }
         #expect(arrived.read { $0.suffix(20).allSatisfy { $0.index != leaver.index } })
         for listener in listeners { await SocketListener.leave(listener) }
