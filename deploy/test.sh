@@ -63,7 +63,7 @@ else
   # Those that talk over sockets or start programs have runs of their own, and those that say how long something may take measure
   # themselves and not the others.
   failed=0
-  timed='NamesTests|PoolerTests|StoresBehindAPooler|JunkRowsTests'
+  timed='NamesTests|PoolerTests|StoresBehindAPooler|JunkRowsTests|FleetDenyTests|FleetBearerTests'
   named=NamedFailureTests
   # Tokens that last six seconds.
   renewed=EndToEndTests.RenewalTests

@@ -69,12 +69,18 @@ static inline int gatehouse_close_from(posix_spawn_file_actions_t *actions, int 
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
+/// Exchanges two names at once; declared for _GNU_SOURCE only.
+static inline int gatehouse_exchange(const char *one, const char *other) {
+    extern int renameat2(int, const char *, int, const char *, unsigned int);
+    return renameat2(AT_FDCWD, one, AT_FDCWD, other, 2 /* RENAME_EXCHANGE */);
+}
+
 #include <linux/filter.h>
 
-// Has the kernel give new connections to the second socket of those that share a listener's port (socket(7),
-// SO_ATTACH_REUSEPORT_CBPF). Where there is no second, its answer is out of range, and the only one gets them.
-static inline int gatehouse_prefer_second(int listener) {
-    struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, 1}};
+// Has the kernel give new connections to one of the sockets that share a listener's port, by its position: the order in which they began,
+// where the last one moves up to the place of one that has closed (socket(7), SO_ATTACH_REUSEPORT_CBPF). Where none has that position, any gets them.
+static inline int gatehouse_steer(int listener, unsigned int position) {
+    struct sock_filter code[] = {{BPF_RET | BPF_K, 0, 0, position}};
     struct sock_fprog program = {1, code};
     return setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }

@@ -388,13 +388,14 @@ package final class Gatehouse: Sendable {
         await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
         await connectServer.close()
-        await admin.close()
+        async let closed: Void = admin.close()
         await renewed
         await left
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         async let told: Void? = telemetry?.stop(within: flush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         await told
+        await closed
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
     }
@@ -422,6 +423,7 @@ package final class Gatehouse: Sendable {
                     metadata: ["events": "\(count)"]
                 )
             }
+            keepRunFile()
         } while (try? await Task.sleep(for: AuditLeftovers.defaultInterval)) != nil
     }
 
@@ -440,6 +442,13 @@ package final class Gatehouse: Sendable {
         } catch {
             logger.warning("commands will not find this instance", metadata: ["problem": "\(error.message)"])
         }
+    }
+
+    /// The commands find this instance once the one that began after it has ended, and has taken its own run file away.
+    private func keepRunFile() {
+        let spool = configuration.audit.spool
+        guard let own = runFile.withLock({ $0 }), (try? RunFile.read(spool: spool)) == nil else { return }
+        try? own.write(spool: spool)
     }
 
     private func removeRunFile() {

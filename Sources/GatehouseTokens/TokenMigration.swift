@@ -13,6 +13,8 @@ package struct TokenMigration: Sendable {
         case same
         /// An `env` store cannot be written to: its variable is to be set by hand.
         case byHand = "by_hand"
+        /// The target keeps nothing of the kind: it goes on where it is.
+        case stays
         /// Could not be read, written or found again as it was written.
         case failed
     }
@@ -25,6 +27,8 @@ package struct TokenMigration: Sendable {
         case grant(TokenName)
         /// The known tools of a route, with the judgement on each. Revisions stand in place of versions.
         case pins(RouteName)
+        /// The callers whom operators deny by command. Revisions stand in place of versions.
+        case denials
     }
 
     package struct Row: Sendable {
@@ -61,7 +65,7 @@ package struct TokenMigration: Sendable {
         self.change = change
     }
 
-    /// One row for each token of the source, by name, then the grants, then the pins.
+    /// One row for each token of the source, by name, then the grants, then the pins, then the deny entries.
     ///
     /// - Throws: ``TokenError`` when a store cannot be read at all, and `notFound` for an `only` that the source lacks.
     package func run() async throws(TokenError) -> [Row] {
@@ -89,6 +93,7 @@ package struct TokenMigration: Sendable {
             rows += try await copyGrants(from, to)
             if only == nil { rows += try await copyPins(from, to) }
         }
+        if only == nil, let from = source as? SealedTokenStore, let row = await copyDenials(from) { rows.append(row) }
         // The audit must verify when the old store has left the configuration.
         if !isDryRun, only == nil, let from = source as? SealedTokenStore, let to = target as? SealedTokenStore {
             try await to.keep(try await from.keyRecord().kept, by: change.actor)
@@ -143,6 +148,26 @@ package struct TokenMigration: Sendable {
             }
         }
         return rows
+    }
+
+    /// Adds the deny entries to those that are there: an instance refuses a store that lacks some which are in force.
+    private func copyDenials(_ from: SealedTokenStore) async -> Row? {
+        do throws(TokenError) {
+            guard let kept = try await from.denials(), !kept.book.entries.isEmpty else { return nil }
+            let source = Int(kept.revision)
+            guard let to = target as? SealedTokenStore else { return Row(.denials, .stays, source: source) }
+            let old = try await to.denials()
+            let isThere = kept.book.entries.allSatisfy { old?.book.holds($0) ?? false }
+            let action: Action = isThere ? .same : old.map { $0.revision > 0 ? .update : .create } ?? .create
+            var target = old.flatMap { $0.revision > 0 ? Int($0.revision) : nil }
+            if action != .same, !isDryRun {
+                _ = try await to.take(kept.book, by: change.actor)
+                target = try await to.denials().map { Int($0.revision) }
+            }
+            return Row(.denials, action, source: source, target: target)
+        } catch {
+            return Row(.denials, .failed, problem: error)
+        }
     }
 
     private func copy(_ name: TokenName, _ value: TokenValue, expires: Timestamp?, over to: TokenLoad) async -> Row {

@@ -5,11 +5,32 @@ internal import Glibc
 /// Makes the descriptors of listening sockets.
 ///
 /// A shared address (SO_REUSEPORT) is for the moment in which one process takes over from another: both listen, and the kernel gives new
-/// connections to the one that came second, so that nothing new waits in the queue of the one that closes. A third has to wait until
-/// one of them has gone. A unix socket's path leads to the one that came last.
+/// connections to the one that came second. A third has to wait until one of them has gone. One that leaves has the kernel give them to another
+/// first (``ListenerDeparture``), so that none waits in its queue when it closes. A unix socket's path leads to the one that came last (``SharedPath``).
 enum ListeningSocket {
+    /// A descriptor that listens.
+    struct Bound {
+        let descriptor: CInt
+        /// The place of a unix socket that is shared.
+        let path: SharedPath?
+
+        init(_ descriptor: CInt, path: SharedPath? = nil) {
+            self.descriptor = descriptor
+            self.path = path
+        }
+    }
+
     /// Tries to have one port for all addresses of a host, where the system chooses it.
     private static let attempts = 16
+
+    /// The position of the listener that came second, while there are two.
+    private static let second: UInt32 = 1
+
+    /// Makes the kernel give new connections to the listener at a position among those that share an address.
+    ///
+    /// - Returns: false where this kernel or a sandbox refuses that.
+    @discardableResult
+    static func steer(_ descriptor: CInt, to position: UInt32) -> Bool { gatehouse_steer(descriptor, position) == 0 }
 
     static func bind(
         _ endpoint: Endpoint,
@@ -17,7 +38,7 @@ enum ListeningSocket {
         isShared: Bool,
         backlog: CInt,
         _ deadPeer: DeadPeer
-    ) throws(SocketError) -> [CInt] {
+    ) throws(SocketError) -> [Bound] {
         switch endpoint {
         case .unix(let path):
             return [try bind(unix: path, mode: unixMode, isShared: isShared, backlog: backlog)]
@@ -27,6 +48,7 @@ enum ListeningSocket {
                 left -= 1
                 do throws(SocketError) {
                     return try bind(try addresses(of: host, port), isShared: isShared, backlog: backlog, deadPeer)
+                        .map { Bound($0) }
                 } catch {
                     // The port that the system chose for one address may be taken for another.
                     guard port == 0, left > 0, error.number == EADDRINUSE else { throw error }
@@ -83,28 +105,29 @@ enum ListeningSocket {
         mode: UInt32,
         isShared: Bool,
         backlog: CInt
-    ) throws(SocketError) -> CInt {
+    ) throws(SocketError) -> Bound {
         guard let address = SocketAddress(unix: path) else { throw .system(path, ENAMETOOLONG) }
         guard isShared else {
             return try UnixPath.claim(path, address) { () throws(SocketError) in
                 let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
                 // The mode is set before listening: until then no client can connect.
-                return try listen(descriptor, at: address, isShared: false, backlog: backlog) { chmod(path, mode) == 0 }
+                return Bound(
+                    try listen(descriptor, at: address, isShared: false, backlog: backlog) { chmod(path, mode) == 0 }
+                )
             }
         }
-        // Made beside and put in its place at once: who connects finds the one or the other.
-        let fresh = "\(path).\(getpid())"
+        let fresh = SharedPath.beside(path)
         guard let place = SocketAddress(unix: fresh) else { throw .system(path, ENAMETOOLONG) }
         unlink(fresh)
         let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
         let listening = try listen(descriptor, at: place, isShared: false, backlog: backlog) { chmod(fresh, mode) == 0 }
-        guard rename(fresh, path) == 0 else {
+        guard let shared = SharedPath(taking: path) else {
             let error = SocketError.system("rename")
             close(listening)
             unlink(fresh)
             throw error
         }
-        return listening
+        return Bound(listening, path: shared)
     }
 
     /// - Parameter prepare: what is to be done between binding and listening; false and `errno` when it failed.
@@ -127,8 +150,8 @@ enum ListeningSocket {
             close(descriptor)
             throw error
         }
-        // Best effort: without it both get new connections, and what the one that closes has in its queue it accepts.
-        if isShared { _ = gatehouse_prefer_second(descriptor) }
+        // Best effort: without it both get new connections, until one of them leaves.
+        if isShared { steer(descriptor, to: second) }
         return descriptor
     }
 

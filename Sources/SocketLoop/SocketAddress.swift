@@ -66,16 +66,23 @@ struct SocketAddress: Sendable {
     }
 
     /// The address of a socket's other end as text: of IPv4 also where it comes by IPv6, `unix` for a unix socket, empty when it is gone.
-    static func peerText(of descriptor: CInt) -> String {
+    static func peerText(of descriptor: CInt) -> String { peer(of: descriptor)?.hostText ?? "" }
+
+    /// The address of a socket's other end; nil when it has none any more.
+    static func peer(of descriptor: CInt) -> SocketAddress? { asked { getpeername(descriptor, $0, $1) } }
+
+    /// The address that a socket is bound to.
+    static func bound(of descriptor: CInt) -> SocketAddress? { asked { getsockname(descriptor, $0, $1) } }
+
+    private static func asked(
+        _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> CInt
+    ) -> SocketAddress? {
         var address = SocketAddress()
         address.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let isFound = withUnsafeMutablePointer(to: &address.storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getpeername(descriptor, $0, &address.length) == 0
-            }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { ask($0, &address.length) == 0 }
         }
-        guard isFound else { return "" }
-        return address.hostText
+        return isFound ? address : nil
     }
 
     /// The host as text: of IPv4 also where it comes by IPv6, `unix` for a unix socket.
@@ -94,18 +101,13 @@ struct SocketAddress: Sendable {
     }
 
     /// The port that a socket is bound to; nil for a unix socket.
-    static func boundPort(of descriptor: CInt) -> Int? {
-        var address = SocketAddress()
-        address.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let isFound = withUnsafeMutablePointer(to: &address.storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getsockname(descriptor, $0, &address.length) == 0
-            }
-        }
-        guard isFound else { return nil }
-        // The port stands at the same place for both families, in network order.
-        guard address.family == AF_INET || address.family == AF_INET6 else { return nil }
-        return withUnsafeBytes(of: address.storage) { bytes in Int(bytes[2]) << 8 | Int(bytes[3]) }
+    static func boundPort(of descriptor: CInt) -> Int? { bound(of: descriptor)?.port }
+
+    /// Nil for a unix socket.
+    var port: Int? {
+        // It stands at the same place for both families, in network order.
+        guard family == AF_INET || family == AF_INET6 else { return nil }
+        return withUnsafeBytes(of: storage) { bytes in Int(bytes[2]) << 8 | Int(bytes[3]) }
     }
 
     private init() {}

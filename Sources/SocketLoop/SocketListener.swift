@@ -5,7 +5,13 @@ internal import Glibc
 /// A listening socket: hands on each connection that it accepts.
 package final class SocketListener: Pollable {
     private let onAccept: (CInt) -> Void
-    private var isOpen = true
+    /// Whether another process may listen there, too.
+    let isShared: Bool
+    /// The place of a unix socket that is shared.
+    let path: SharedPath?
+    private(set) var isOpen = true
+    /// Looks for a connection of its own among those that come, while the listener leaves.
+    var departure: ListenerDeparture?
 
     /// Connections that wait to be accepted; the kernel drops further ones, and their clients try again (listen(2)).
     package static let backlog: CInt = 1024
@@ -35,19 +41,19 @@ package final class SocketListener: Pollable {
         loop: EpollLoop,
         onAccept: @escaping @Sendable (CInt) -> Void
     ) async throws -> (listeners: LoopBound<[SocketListener]>, port: Int?) {
-        let descriptors = try ListeningSocket.bind(
+        let bound = try ListeningSocket.bind(
             endpoint,
             unixMode: unixMode,
             isShared: isShared,
             backlog: backlog,
             deadPeer
         )
-        let port = descriptors.first.flatMap { SocketAddress.boundPort(of: $0) }
+        let port = bound.first.flatMap { SocketAddress.boundPort(of: $0.descriptor) }
         let made: Result<LoopBound<[SocketListener]>, SocketError> = try await loop.submit {
             Result { () throws(SocketError) in
                 var listeners: [SocketListener] = []
-                for descriptor in descriptors {
-                    listeners.append(try SocketListener(descriptor, on: loop, onAccept: onAccept))
+                for bound in bound {
+                    listeners.append(try SocketListener(bound, isShared: isShared, on: loop, onAccept: onAccept))
                 }
                 return LoopBound(listeners, on: loop)
             }
@@ -55,9 +61,16 @@ package final class SocketListener: Pollable {
         return (try made.get(), port)
     }
 
-    private init(_ descriptor: CInt, on loop: EpollLoop, onAccept: @escaping (CInt) -> Void) throws(SocketError) {
+    private init(
+        _ bound: ListeningSocket.Bound,
+        isShared: Bool,
+        on loop: EpollLoop,
+        onAccept: @escaping (CInt) -> Void
+    ) throws(SocketError) {
         self.onAccept = onAccept
-        super.init(descriptor, on: loop)
+        self.isShared = isShared
+        path = bound.path
+        super.init(bound.descriptor, on: loop)
         do throws(SocketError) { try loop.watch(self, gatehouse_epoll_in) } catch {
             Glibc.close(descriptor)
             throw error
@@ -72,12 +85,34 @@ package final class SocketListener: Pollable {
         abandon()
     }
 
-    private func acceptRest() {
+    /// Closes listeners, and resets no connection where another process listens on the same address: what is new goes there first.
+    package static func leave(_ listeners: LoopBound<[SocketListener]>) async {
+        await withCheckedContinuation { continuation in
+            let isTaken = listeners.loop.execute {
+                var left = listeners.value.count
+                guard left > 0 else { return continuation.resume() }
+                for listener in listeners.value {
+                    ListenerDeparture.begin(listener) {
+                        left -= 1
+                        if left == 0 { continuation.resume() }
+                    }
+                }
+            }
+            if !isTaken { continuation.resume() }
+        }
+    }
+
+    private func hand(on accepted: CInt) {
+        if let departure, departure.recognizes(accepted) { return StreamSocket.discard(accepted) }
+        onAccept(accepted)
+    }
+
+    func acceptRest() {
         // As many as can wait: who comes meanwhile could hold this up without end.
         for _ in 0..<Self.backlog {
             let accepted = gatehouse_accept(descriptor)
             if accepted >= 0 {
-                onAccept(accepted)
+                hand(on: accepted)
             } else if errno != ECONNABORTED, errno != EINTR {
                 return
             }
@@ -97,7 +132,7 @@ package final class SocketListener: Pollable {
             guard isOpen else { return }
             let accepted = gatehouse_accept(descriptor)
             if accepted >= 0 {
-                onAccept(accepted)
+                hand(on: accepted)
                 continue
             }
             switch errno {

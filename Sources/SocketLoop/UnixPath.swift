@@ -31,7 +31,7 @@ enum UnixPath {
     }
 
     /// Whether no process listens at the path. When it cannot be known, one is assumed to.
-    private static func isLeftover(_ address: SocketAddress) throws(SocketError) -> Bool {
+    static func isLeftover(_ address: SocketAddress) throws(SocketError) -> Bool {
         let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
         defer { Glibc.close(descriptor) }
         return address.withSockaddr { Glibc.connect(descriptor, $0, $1) } != 0

@@ -61,18 +61,27 @@ struct HandOverTests {
         }
     }
 
-    /// Clients that keep their connections and clients that make one for each request, over three restarts.
-    @Test func `no request fails while one instance takes over from another`() async throws {
-        let upstream = try await LoopbackHTTP.start { _ in .init(200, "hi") }
-        try await withTaskExecutorPreference(BlockingExecutor.shared) {
-            let routes = Instance.slowRoute(to: upstream.url, "reuse_port: true")
-            let gateway = try await Instance.start(.environment, routes: routes)
-            let address = RawSocket.Address.tcp(port: gateway.port)
-            let request = "GET /slow HTTP/1.1\r\nHost: a\r\nCf-Access-Jwt-Assertion: \(gateway.assertion())\r\n\r\n"
-            let isOver = Watched(false)
-            let outcomes = Watched<(answered: Int, failed: [String])>((0, []))
+    /// Clients that keep their connections and clients that make one for each request, all the while.
+    private final class Load {
+        struct Outcomes {
+            var answered = 0
+            var failed: [String] = []
+        }
+
+        private let isOver = Watched(false)
+        private let outcomes = Watched(Outcomes())
+        private let address: RawSocket.Address
+        private let request: String
+
+        init(_ gateway: Instance) {
+            address = .tcp(port: gateway.port)
+            request = "GET /slow HTTP/1.1\r\nHost: a\r\nCf-Access-Jwt-Assertion: \(gateway.assertion())\r\n\r\n"
+        }
+
+        func during(_ body: () async throws -> Void) async throws -> Outcomes {
             try await withThrowingTaskGroup { group in
                 for index in 0..<8 {
+                    let (isOver, outcomes, address, request) = (isOver, outcomes, address, request)
                     group.addTask(executorPreference: BlockingExecutor.shared) {
                         var client: RawSocket?
                         while !isOver.read({ $0 }) {
@@ -95,26 +104,78 @@ struct HandOverTests {
                         }
                     }
                 }
-                var current = gateway.process
-                for _ in 0..<3 {
-                    let before = outcomes.read { $0.answered }
-                    try outcomes.wait("requests") { $0.answered > before + 200 || !$0.failed.isEmpty }
-                    let next = try await successor(of: gateway)
-                    current.send(signal: SIGTERM)
-                    #expect(await current.exit() == .code(0))
-                    current = next
-                }
-                let before = outcomes.read { $0.answered }
-                try outcomes.wait("requests") { $0.answered > before + 200 || !$0.failed.isEmpty }
+                defer { isOver.update { $0 = true } }
+                try await body()
                 isOver.update { $0 = true }
                 try await group.waitForAll()
-                current.send(signal: SIGTERM)
-                #expect(await current.exit() == .code(0))
             }
-            #expect(outcomes.read { $0.failed } == [])
+            return outcomes.read { $0 }
+        }
+
+        /// Returns when some more requests were answered, or one failed.
+        func goesOn() throws {
+            let before = outcomes.read { $0.answered }
+            try outcomes.wait("requests") { $0.answered > before + 200 || !$0.failed.isEmpty }
+        }
+    }
+
+    private func end(_ process: ChildProcess) async {
+        process.send(signal: SIGTERM)
+        #expect(await process.exit() == .code(0), "\(process.errors.text)")
+    }
+
+    @Test func `no request fails while one instance takes over from another`() async throws {
+        let upstream = try await LoopbackHTTP.start { _ in .init(200, "hi") }
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let routes = Instance.slowRoute(to: upstream.url, "reuse_port: true")
+            let gateway = try await Instance.start(.environment, routes: routes)
+            let load = Load(gateway)
+            var current = gateway.process
+            let outcomes = try await load.during {
+                for _ in 0..<3 {
+                    try load.goesOn()
+                    let next = try await successor(of: gateway)
+                    await end(current)
+                    current = next
+                }
+                try load.goesOn()
+            }
+            await end(current)
+            #expect(outcomes.failed == [])
             // Whatever folder it was recorded in, it reached the sink, and each chain holds.
-            let count = outcomes.read { $0.answered }
-            #expect(count > 800)
+            #expect(outcomes.answered > 800)
+            #expect(try await gateway.command("audit", "verify").contains("ok"))
+        }
+    }
+
+    /// `docs/FLEET.md`, "On one machine": the one that gets all new connections ends first, and nobody has come to take over from it.
+    @Test func `no request fails while each of two that stand beside each other is restarted`() async throws {
+        let upstream = try await LoopbackHTTP.start { _ in .init(200, "hi") }
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let routes = Instance.slowRoute(to: upstream.url, "reuse_port: true")
+            let gateway = try await Instance.start(.environment, routes: routes)
+            var (older, newer) = (gateway.process, try await successor(of: gateway))
+            let load = Load(gateway)
+            let outcomes = try await load.during {
+                for _ in 0..<2 {
+                    try load.goesOn()
+                    await end(newer)
+                    try load.goesOn()
+                    // The admin socket leads to the one that is left.
+                    _ = try await gateway.command("health")
+                    newer = try await successor(of: gateway)
+                    try load.goesOn()
+                    await end(older)
+                    older = newer
+                    newer = try await successor(of: gateway)
+                }
+                try load.goesOn()
+            }
+            #expect(outcomes.failed == [])
+            await end(newer)
+            // What needs the key of the instance finds it, too, once it has seen that it is alone.
+            try await older.eventually { (try? await gateway.command("reload")) != nil }
+            await end(older)
             #expect(try await gateway.command("audit", "verify").contains("ok"))
         }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import PostgresClient
 import SQLiteClient
 import Testing
 
@@ -72,5 +73,55 @@ import Testing
         // `key rotate` binds all rows of the store, those of grants as well.
         #expect(try await fixture.store(StoreFixture.newKey, old, at: Self.now).rewrap().ended == [old.id])
         #expect(try await fixture.store(StoreFixture.newKey, at: Self.now).grants().grants[key]?.version == 1)
+    }
+
+    /// What a fleet keeps since then, in the tables of before: deny entries, pins and bearers are rows of them.
+    private func keepsWhatIsNew(_ store: SealedTokenStore, _ again: SealedTokenStore) async throws {
+        _ = try await store.deny([(.user, "gone@x.de")], .change(actor: "ops"))
+        let tool = ToolDefinition(
+            name: try #require(ToolName("read")),
+            digest: try #require(ToolDigest(Array(repeating: 1, count: 32))),
+            canonical: [1]
+        )
+        _ = try await store.changePins(of: .coda, by: "gatehouse") { book in
+            book.saw([tool], isWhole: true, .approved, at: Timestamp(seconds: Self.now))
+        }
+        #expect(try await again.denials()?.book.texts(.user) == ["gone@x.de"])
+        #expect(try await again.pins(of: .coda)?.book.pins.count == 1)
+        #expect(try await again.load().tokens.mapValues(\.secret.text) == [.coda: "fixture-token-2"])
+        #expect(try await again.list().map(\.name) == [.coda])
+        // The older instance's next change, which knows nothing of those rows.
+        try await store.rotate(.coda, "three")
+        #expect(try await again.denials()?.book.entries.count == 1)
+    }
+
+    @Test func `databases of the first release take deny entries and pins`() async throws {
+        try await keepsWhatIsNew(fixture.store(old, at: Self.now), fixture.store(old, at: Self.now))
+    }
+
+    @Test(.needsPostgres) func `databases of the first release in PostgreSQL become those of a fleet`() async throws {
+        let server = try await PostgresStoreFixture()
+        try await server.sql(
+            String(contentsOf: Self.fixtures.appendingPathComponent("postgres.sql"), encoding: .utf8)
+        )
+        try await keepsWhatIsNew(server.store(old), server.store(old))
+        let bearers = BearerStore(in: try server.store(old))
+        _ = try await bearers.issue(.name("night"), for: [.coda], lasting: .seconds(3600), .change(actor: "ops"))
+        #expect(try await BearerStore(in: server.store(old)).list().map(\.status) == [.live])
+        let database = FleetDatabase(url: Secret(server.url), keyring: try MasterKeyring([old]))
+        let card = InstanceCard(
+            id: "one",
+            name: "one",
+            version: "2",
+            since: Timestamp(seconds: Self.now),
+            configuration: "c"
+        )
+        #expect(try await database.report(card).instances.map(\.card) == [card])
+        _ = try await database.exchange([(5, 100)], of: "one")
+        #expect(try await database.exchange([], of: "two").others.map(\.spent) == [100])
+        // The tables of before are those of before: an instance of that release goes on.
+        let versions = try await server.sql("SELECT component, version FROM schema_versions ORDER BY 1")
+        #expect(try versions?.map { row in try "\(row.text(0)) \(row.int(1))" } == ["fleet 1", "tokens 1"])
+        await database.close()
     }
 }

@@ -85,6 +85,37 @@ struct TokenMigrationTests {
         #expect(try await two.store().pins(of: .coda)?.book == moved)
     }
 
+    @Test func `takes along who is denied by command, beside whom the target denies`() async throws {
+        func deny(_ name: String, _ store: SealedTokenStore) async throws {
+            _ = try await store.deny([(.user, name)], .change(actor: "ops", note: "gone"))
+        }
+        #expect(try await migrate().isEmpty)
+        try await deny("a@x.de", one.store())
+        #expect(try await migrate(dry: true).map(\.action) == [.create])
+        #expect(try await two.store().denials()?.book.entries.isEmpty == true)
+        let rows = try await migrate()
+        #expect(rows.map(\.subject) == [.denials] && rows.map(\.action) == [.create] && rows.first?.target == 1)
+        #expect(try await two.store().denials()?.book == one.store().denials()?.book)
+        #expect(try await migrate().map(\.action) == [.same])
+        try await deny("b@x.de", two.store())
+        try await deny("c@x.de", one.store())
+        #expect(try await migrate().map(\.action) == [.update])
+        #expect(try await two.store().denials()?.book.texts(.user) == ["a@x.de", "b@x.de", "c@x.de"])
+        // One token alone takes none along, and another kind of store keeps none.
+        try await one.store().set(.coda, "x")
+        #expect(try await migrate(only: .coda).map(\.subject) == [.token(.coda)])
+        let environment = try EnvironmentTokenStore(names: [.coda], variables: [:]) { _ throws(InvalidValue) in
+            throw InvalidValue("not set")
+        }
+        let stay = try await TokenMigration(from: one.store(), to: environment, .nothing).run()
+        #expect(stay.map(\.action) == [.byHand, .stays])
+
+        try one.sql("UPDATE token_versions SET note = 'edited' WHERE name = '*deny'")
+        let refused = try await migrate()
+        #expect(refused.map(\.action) == [.same, .failed] && refused[1].problem?.code == .tampered)
+        #expect(try await two.store().denials()?.book.entries.count == 3)
+    }
+
     @Test func `says what it cannot read and copies the rest`() async throws {
         try await one.store().set(.coda, "one")
         try await one.store().set(.other, "two")

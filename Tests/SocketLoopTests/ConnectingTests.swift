@@ -157,15 +157,84 @@ import Testing
         let (first, port) = try await listen(0, 0)
         try await connect(port, expecting: [50, 0])
         let (second, _) = try await listen(1, port)
-        try await connect(port, expecting: [50, 50])
+        // The second has asked at the path whether the first still listens.
+        let asked = isUnix ? 1 : 0
+        try await connect(port, expecting: [50 + asked, 50])
         try await loop.submit { first.value.forEach { $0.close() } }
-        try await connect(port, expecting: [50, 100])
+        try await connect(port, expecting: [50 + asked, 100])
         // One that does not share takes nothing away.
         await #expect(throws: SocketError.self) {
             let endpoint: Endpoint = isUnix ? .unix(path: path) : .tcp(host: "127.0.0.1", port: port)
             _ = try await SocketListener.listen(on: endpoint, loop: loop) { _ in }
         }
         try await loop.submit { second.value.forEach { $0.close() } }
+        await loop.stop()
+    }
+
+    /// Each of two or three that share an address, by the order in which they came.
+    private static let leavers = [(0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+
+    @Test(arguments: leavers, ["127.0.0.1", "0.0.0.0", "unix"])
+    func `one that leaves sends what is new to another first, and closes then`(
+        leaver: (index: Int, count: Int),
+        host: String
+    ) async throws {
+        // A process has one name beside the path.
+        guard host != "unix" || leaver.count == 2 else { return }
+        let loop = try EpollLoop.start(named: "test")
+        let path = Self.path("leaves")
+        defer { for path in [path, "\(path).\(getpid())"] { unlink(path) } }
+        let leaving = Watched<LoopBound<[SocketListener]>?>(nil)
+        let arrived = Watched<[(index: Int, leaverListens: Bool)]>([])
+        var listeners: [LoopBound<[SocketListener]>] = []
+        var port = 0
+        for index in 0..<leaver.count {
+            let endpoint: Endpoint = host == "unix" ? .unix(path: path) : .tcp(host: host, port: port)
+            let (bound, number) = try await SocketListener.listen(on: endpoint, isShared: true, loop: loop) {
+                descriptor in
+                let listens = leaving.read { $0 }?.value.allSatisfy(\.isOpen) ?? true
+                arrived.update { $0.append((index, listens)) }
+                StreamSocket.discard(descriptor)
+            }
+            listeners.append(bound)
+            port = number ?? 0
+        }
+        let address: RawSocket.Address = host == "unix" ? .unix(path: path) : .tcp(port: port)
+        let left = listeners.remove(at: leaver.index)
+        leaving.update { $0 = left }
+        async let gone: Void = SocketListener.leave(left)
+        // Each is served, whoever accepts it: a reset would be an error.
+        repeat {
+            _ = try RawSocket(connectingTo: address).receiveToEnd()
+        } while !arrived.read {
+            $0.contains { $0.index != leaver.index }
+        }
+        await gone
+        // A path leads elsewhere at once, and its old listener need not wait.
+        #expect(host == "unix" || arrived.read { $0.first { $0.index != leaver.index }?.leaverListens } == true)
+        for _ in 0..<20 { _ = try RawSocket(connectingTo: address).receiveToEnd() }
+        #expect(arrived.read { $0.suffix(20).allSatisfy { $0.index != leaver.index } })
+        for listener in listeners { await SocketListener.leave(listener) }
+        await loop.stop()
+    }
+
+    @Test func `the last of those that share an address accepts what waits, and closes`() async throws {
+        let loop = try EpollLoop.start(named: "test")
+        let accepted = Watched(0)
+        let (listeners, port) = try await SocketListener.listen(
+            on: .tcp(host: "127.0.0.1", port: 0),
+            isShared: true,
+            loop: loop
+        ) { descriptor in
+            accepted.update { $0 += 1 }
+            StreamSocket.discard(descriptor)
+        }
+        let client = try RawSocket(connectingTo: .tcp(port: try #require(port)))
+        await SocketListener.leave(listeners)
+        // Its own connections are handed to nobody.
+        #expect(accepted.read { $0 } == 1)
+        #expect(try client.receiveToEnd().isEmpty)
+        #expect(throws: (any Error).self) { try RawSocket(connectingTo: .tcp(port: port ?? 0)) }
         await loop.stop()
     }
 

@@ -11,8 +11,8 @@ extension Store {
             abstract: "Copy the current value of every token to another store.",
             discussion: """
                 Each token is read, written, read back and compared; nothing changes where it is read. Safe to run twice, and \
-                again after it was stopped. What renewed tokens were given last, and what was \
-                approved of the tools of routes, goes along between sqlite and postgres stores: stop the instance first, because it would \
+                again after it was stopped. What renewed tokens were given last, what was \
+                approved of the tools of routes, and who is denied by command, go along between sqlite and postgres stores: stop the instance first, because it would \
                 go on renewing them in the old one. An env store cannot be written to: --reveal prints the lines for its environment \
                 file on standard output, and the table on standard error.
                 """
@@ -57,7 +57,6 @@ extension Store {
             ).run()
             show(rows)
             await record(rows, "\(from.name) to \(to.name)", by: change)
-            if only == nil { try await copyDenials(from: old, to: new, by: change) }
             let failed = rows.count { $0.action == .failed }
             if failed > 0 {
                 throw CommandFailure(
@@ -73,30 +72,6 @@ extension Store {
             }
         }
 
-        /// Copies the entries of `gatehouse deny`: an instance refuses another store that lacks some which are in force.
-        private func copyDenials(
-            from old: any TokenStore,
-            to new: any TokenStore,
-            by change: TokenChange
-        ) async throws {
-            guard let old = old as? SealedTokenStore, let book = try await old.denials()?.book, !book.entries.isEmpty
-            else { return }
-            guard let new = new as? SealedTokenStore else {
-                return Terminal.warning(
-                    "\(book.entries.count) deny entries stay where they are: '\(target)' keeps none; `gatehouse deny list` shows them, for access.deny"
-                )
-            }
-            guard !isDryRun else {
-                let there = try await new.denials()?.book ?? DenyBook()
-                let count = book.entries.count { !there.holds($0) }
-                return Terminal.say("gatehouse: \(count) deny entries would be copied")
-            }
-            let added = try await new.take(book, by: change.actor)
-            Terminal.say(
-                "gatehouse: \(added.count) deny entries copied, \(book.entries.count - added.count) there already"
-            )
-        }
-
         /// Only where the whole of the file can be read: migration needs the stores alone.
         private func record(_ rows: [TokenMigration.Row], _ way: String, by change: TokenChange) async {
             let copied = rows.filter { $0.action == .create || $0.action == .update }
@@ -109,6 +84,7 @@ extension Store {
                 switch row.subject {
                 case .token(let name), .grant(let name): event.token = name
                 case .pins(let route): event.route = route
+                case .denials: break
                 }
                 (event.version, event.target) = (row.target, way)
                 await Token.record(event, configuration)
@@ -145,6 +121,7 @@ extension Store {
             switch row.subject {
             case .token(let name), .grant(let name): name.text
             case .pins(let route): route.text
+            case .denials: "deny entries"
             }
         }
 
@@ -153,6 +130,7 @@ extension Store {
             case .token: ""
             case .grant: "renews itself"
             case .pins: "tools of the route"
+            case .denials: row.action == .stays ? "`gatehouse deny list` shows them, for access.deny" : ""
             }
         }
 
@@ -162,6 +140,7 @@ extension Store {
             case .update: isDryRun ? "would be updated" : "updated"
             case .same: "same"
             case .byHand: "set by hand"
+            case .stays: "stays there"
             case .failed: "FAILED"
             }
         }
@@ -172,9 +151,10 @@ extension Store {
             case .token: break
             case .grant: json.bool("renewed", true)
             case .pins: json.bool("pins", true)
+            case .denials: json.bool("denials", true)
             }
             json.string("result", row.action.rawValue)
-            json.bool("done", row.action == .same || row.action != .failed && row.action != .byHand && !isDryRun)
+            json.bool("done", row.action == .same || [.create, .update].contains(row.action) && !isDryRun)
             if let version = row.source { json.number("from_version", version) }
             if let version = row.target { json.number("to_version", version) }
             if let line = row.line { json.string("variable", line.variable) }

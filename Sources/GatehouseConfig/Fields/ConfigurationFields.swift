@@ -18,7 +18,7 @@ package enum ConfigurationFields {
     static let reusePort = Field(
         "reuse_port",
         .boolean,
-        "Let a second instance of this machine listen on the same addresses, so that it serves before the first has drained. Off by default."
+        "Let a second instance of this machine listen on the same addresses: one takes over from another, or two are restarted in turn, and no request fails. Off by default."
     )
     static let admin = Field(
         "admin",

@@ -104,6 +104,12 @@ package final class ProxyServer: Sendable {
 
     package var openConnections: Int { open.value }
 
+    private static func leave(_ listeners: [LoopBound<[SocketListener]>]) async {
+        await withDiscardingTaskGroup { group in
+            for listeners in listeners { group.addTask { await SocketListener.leave(listeners) } }
+        }
+    }
+
     /// Stops accepting, lets what is under way end, and closes the rest when the grace period is over.
     ///
     /// - Parameter handsOver: whether another instance takes new connections: then idle ones get the time to bring one more request, whose
@@ -114,10 +120,13 @@ package final class ProxyServer: Sendable {
             defer { listeners = [] }
             return listeners
         }
-        // Connections that the closing listeners still accept are on their loops before the loops begin to drain.
-        for closing in closing { try? await closing.loop.submit { for listener in closing.value { listener.close() } } }
-        _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         let deadline = ContinuousClock.now + grace
+        async let left: Void = Self.leave(closing)
+        // Connections that a closing listener still accepts are on their loops before the loops begin to drain. Where another instance takes new
+        // ones, some come here for a second more: those drain from their start.
+        if !handsOver { await left }
+        _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
+        await left
         while openConnections > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }

@@ -33,7 +33,7 @@ struct MetricsText {
     /// Reasons that alerts look at.
     private static let alerted: [Reason] =
         Reason.allCases.filter { $0.followsAllow && $0 != .upstreamNotMCP && $0 != .secretReflected }
-        + [.keysUnavailable, .identityUnavailable, .tokenUnavailable, .auditUnavailable]
+        + [.keysUnavailable, .identityUnavailable, .denialsUnavailable, .tokenUnavailable, .auditUnavailable]
 
     /// Statuses of an upstream's own failures that have a series from the start; others have one from their first on.
     private static let failureStatuses = [500, 502, 503, 504]

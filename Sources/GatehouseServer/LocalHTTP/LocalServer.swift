@@ -97,10 +97,8 @@ package final class LocalServer: Sendable {
 
     /// Stops accepting and closes every connection.
     package func close() async {
-        _ = try? await listeners.loop.submit { [listeners, connections] in
-            for listener in listeners.value { listener.close() }
-            connections.value.closeAll()
-        }
+        await SocketListener.leave(listeners)
+        _ = try? await connections.loop.submit { [connections] in connections.value.closeAll() }
     }
 }
 

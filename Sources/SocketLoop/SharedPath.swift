@@ -1,0 +1,56 @@
+internal import CLinux
+internal import Glibc
+
+/// The path of a unix socket that processes share: it leads to the one that came last. That one keeps the socket of the one before it under a name beside,
+/// and gives the path back when it leaves first.
+struct SharedPath {
+    private let path: String
+    private let beside: String
+    private let own: Identity
+
+    private struct Identity: Equatable {
+        let device: dev_t
+        let number: ino_t
+
+        /// Nil where there is no socket at the path.
+        init?(_ path: String) {
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+            (device, number) = (status.st_dev, status.st_ino)
+        }
+    }
+
+    /// The name beside a path, under which this process makes its socket.
+    static func beside(_ path: String) -> String { "\(path).\(getpid())" }
+
+    /// Puts the socket that this process has made beside a path in its place, at once: who connects finds the one or the other.
+    ///
+    /// - Returns: nil, and `errno`, when that cannot be done.
+    init?(taking path: String) {
+        self.path = path
+        beside = Self.beside(path)
+        guard let own = Identity(beside) else { return nil }
+        self.own = own
+        // Where nothing is at the path yet, or this file system cannot exchange, it is only renamed.
+        if gatehouse_exchange(beside, path) != 0 {
+            guard rename(beside, path) == 0 else { return nil }
+        } else if !Self.isServed(beside) {
+            unlink(beside)
+        }
+    }
+
+    /// - Returns: whether the path leads to another process now. What was on its way to the socket of this one arrives there all the same.
+    func giveBack() -> Bool {
+        let leadsElsewhere = Identity(path) != own
+        if !leadsElsewhere, Self.isServed(beside), rename(beside, path) == 0 { return true }
+        // Nobody listens there any more, or another one has come and this one has nothing to give.
+        if Identity(beside) != nil { unlink(beside) }
+        return leadsElsewhere
+    }
+
+    /// Whether a process listens at a path.
+    private static func isServed(_ path: String) -> Bool {
+        guard Identity(path) != nil, let address = SocketAddress(unix: path) else { return false }
+        return (try? UnixPath.isLeftover(address)) == false
+    }
+}
