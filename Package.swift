@@ -53,7 +53,13 @@ let package = Package(
     ],
     targets: [
         // From top to bottom: an arrow of import points down this list, never up and never sideways.
-        .executableTarget(name: "gatehouse", dependencies: ["GatehouseCommands"], swiftSettings: house),
+        .executableTarget(
+            name: "gatehouse",
+            dependencies: ["GatehouseCommands"],
+            swiftSettings: house,
+            // A function that is bound at its first call has the registers saved on the stack, with the bytes that were copied last: a token's.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]
+        ),
         module(
             "GatehouseCommands",
             [

@@ -1,4 +1,25 @@
 #include <curl/curl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+// libcurl leaves the fields and answers that went through it, tokens and client secrets among them, in what it frees: its memory is zeroed first.
+static inline void gatehouse_curl_free(void *memory) {
+    if (!memory) return;
+    explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+static inline void *gatehouse_curl_realloc(void *memory, size_t size) {
+    void *other = malloc(size);
+    if (!other || !memory) return other;
+    size_t former = malloc_usable_size(memory);
+    memcpy(other, memory, former < size ? former : size);
+    gatehouse_curl_free(memory);
+    return other;
+}
+static inline CURLcode gatehouse_global_init(void) {
+    return curl_global_init_mem(CURL_GLOBAL_ALL, malloc, gatehouse_curl_free, gatehouse_curl_realloc, strdup, calloc);
+}
 
 // curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot call: one typed function for each kind of
 // argument.

@@ -38,7 +38,7 @@ package struct CurlClient: Sendable {
 
 enum CurlLibrary {
     /// Initialises libcurl once, before its first use: curl_global_init is not safe to race against itself everywhere.
-    static let isReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
+    static let isReady = gatehouse_global_init() == CURLE_OK
 }
 
 /// Threads that live as long as there are calls to run.

@@ -48,6 +48,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
     /// Runs the command that the arguments name and ends the process: 0 done, 1 failed, 64 usage, 78 bad configuration.
     public static func start() async -> Never {
         CoreDumps.forbid()
+        OwnEnvironment.move()
         // TLS libraries, libcurl among them, write the keys of their sessions to the file that this variable names: a user who sets it could read
         // every token.
         unsetenv("SSLKEYLOGFILE")

@@ -1,8 +1,6 @@
-internal import Glibc
-
 /// Bytes that must not be shown: a token, a key, a credential.
 ///
-/// Prints as `<redacted>`, is not codable, compares in constant time, and zeroes its memory when released.
+/// Prints as `<redacted>`, is not codable, compares in constant time, and has memory of its own (``SecretPages``), which is zeroed when it is released.
 package final class Secret: Sendable {
     // Written once in init and never again, freed in deinit: no access can race.
     private nonisolated(unsafe) let storage: UnsafeMutableRawBufferPointer
@@ -10,23 +8,19 @@ package final class Secret: Sendable {
     package var count: Int { storage.count }
 
     package init(_ bytes: some Collection<UInt8>) {
-        storage = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        storage = SecretPages.allocate(bytes.count)
         storage.copyBytes(from: bytes)
     }
 
     /// Makes a secret of `count` bytes that `fill` writes in place, so that no copy is left elsewhere.
     package init(count: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
-        storage = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-        storage.initializeMemory(as: UInt8.self, repeating: 0)
+        storage = SecretPages.allocate(count)
         try fill(storage)
     }
 
     package convenience init(_ text: String) { self.init(text.utf8) }
 
-    deinit {
-        if let base = storage.baseAddress { explicit_bzero(base, storage.count) }
-        storage.deallocate()
-    }
+    deinit { SecretPages.deallocate(storage) }
 
     package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try body(UnsafeRawBufferPointer(storage))

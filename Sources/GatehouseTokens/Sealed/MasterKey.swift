@@ -21,21 +21,19 @@ package struct MasterKey: Sendable, CustomStringConvertible {
 
     package let id: ID
     private let bytes: Secret
-    // One key for each purpose (HKDF, RFC 5869), so that no use of one reveals another.
-    let wrapping: SymmetricKey
-    let attesting: SymmetricKey
-    let fingerprinting: SymmetricKey
+    // One key for each purpose (HKDF, RFC 5869), so that no use of one reveals another. They stand where secrets do; what the cipher works
+    // with is made for each use, and zeroed with it.
+    private let purposes: (wrapping: Secret, attesting: Secret, fingerprinting: Secret)
+
+    var wrapping: SymmetricKey { Self.symmetric(purposes.wrapping) }
+    var attesting: SymmetricKey { Self.symmetric(purposes.attesting) }
+    var fingerprinting: SymmetricKey { Self.symmetric(purposes.fingerprinting) }
 
     init(bytes: Secret) {
         self.bytes = bytes
         id = ID(bytes: bytes.withUnsafeBytes { Array(SHA256.hash(data: $0).prefix(ID.length)) })
-        let material = bytes.withUnsafeBytes { SymmetricKey(data: $0) }
-        func derive(_ purpose: String) -> SymmetricKey {
-            HKDF<SHA256>.deriveKey(inputKeyMaterial: material, info: Array(purpose.utf8), outputByteCount: 32)
-        }
-        wrapping = derive("gatehouse wrap v1")
-        attesting = derive("gatehouse attest v1")
-        fingerprinting = derive("gatehouse fingerprint v1")
+        func derive(_ purpose: String) -> Secret { Self.derive(bytes, purpose) }
+        purposes = (derive("gatehouse wrap v1"), derive("gatehouse attest v1"), derive("gatehouse fingerprint v1"))
     }
 
     /// Draws a new key from the system's generator.
@@ -86,11 +84,18 @@ package struct MasterKey: Sendable, CustomStringConvertible {
     }
 
     /// The key of another module's purpose (HKDF-SHA256 without salt, `info` is the purpose): 32 bytes that reveal nothing of this key.
-    package func derived(for purpose: String) -> Secret {
-        let material = bytes.withUnsafeBytes { SymmetricKey(data: $0) }
-        let key = HKDF<SHA256>.deriveKey(inputKeyMaterial: material, info: Array(purpose.utf8), outputByteCount: 32)
-        return Secret(count: 32) { target in key.withUnsafeBytes { target.copyMemory(from: $0) } }
+    package func derived(for purpose: String) -> Secret { Self.derive(bytes, purpose) }
+
+    private static func derive(_ bytes: Secret, _ purpose: String) -> Secret {
+        let key = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: symmetric(bytes),
+            info: Array(purpose.utf8),
+            outputByteCount: length
+        )
+        return Secret(count: length) { target in key.withUnsafeBytes { target.copyMemory(from: $0) } }
     }
+
+    private static func symmetric(_ bytes: Secret) -> SymmetricKey { bytes.withUnsafeBytes { SymmetricKey(data: $0) } }
 
     package var description: String { "master key \(id)" }
 

@@ -1,0 +1,107 @@
+import CurlClient
+import Foundation
+import GatehouseTestSupport
+import Testing
+
+/// Where secrets are in the memory of `gatehouse serve`, once it has served with them. Only root may look.
+@Suite("Secrets in memory", .needsTools, .enabled(if: getuid() == 0, "only root reads it"), .timeLimit(.minutes(5)))
+struct SecretMemoryTests {
+    @Test(arguments: [Instance.Store.environment, .sqlite])
+    func `stand in pages that no core has, and nowhere else`(store: Instance.Store) async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let upstream = try CountingUpstream()
+            defer { upstream.stop() }
+            let route = """
+                  - name: one
+                    host: "*"
+                    audience: ["\(TestIssuer.defaultAudience)"]
+                    upstream: \(upstream.url)
+                    protocol: http
+                    inject: { Authorization: "Bearer {token}", X-Caller: "{principal}" }
+
+                """
+            let gateway = try await Instance.start(store, routes: route, tokens: ["one": Instance.token])
+            let assertion = gateway.assertion()
+            for _ in 0..<20 { #expect(try await gateway.request("/", assertion: assertion).status == 200) }
+            // Reads the store anew, which makes every secret of it once more.
+            for _ in 0..<3 {
+                _ = try await gateway.command("reload")
+                #expect(try await gateway.request("/", assertion: assertion).status == 200)
+            }
+            let memory = try ProcessMemory(of: gateway.process.pid)
+            var wanted = ["the token": Array(Instance.token.utf8)]
+            if store == .sqlite {
+                let key = try String(contentsOfFile: "\(gateway.folder.path)/key", encoding: .utf8)
+                wanted["the master key's text"] = Array(key.utf8.prefix(77))
+                wanted["the master key"] = stride(from: 5, to: 69, by: 2).compactMap { at in
+                    UInt8(key.dropFirst(at).prefix(2), radix: 16)
+                }
+            }
+            for (name, bytes) in wanted {
+                // The first thread's stack has what libraries leave there: one that binds a function late saves the registers, with what was copied last.
+                #expect(
+                    memory.places(of: bytes, excluded: false).filter { !$0.hasSuffix("[stack]") } == [],
+                    "\(name)"
+                )
+            }
+            #expect(memory.places(of: Array(Instance.token.utf8), excluded: true) != [])
+            #expect(!memory.text("environ").contains(Instance.token))
+            #expect(memory.text("coredump_filter") == "00000000\n")
+        }
+    }
+}
+
+/// The memory of another process that it may write to, read from /proc.
+struct ProcessMemory {
+    private struct Mapping {
+        let name: String
+        let bytes: Data
+        let isExcluded: Bool
+    }
+
+    private let folder: String
+    private let mappings: [Mapping]
+
+    init(of process: pid_t) throws {
+        folder = "/proc/\(process)"
+        let memory = open("\(folder)/mem", O_RDONLY)
+        try #require(memory >= 0)
+        defer { close(memory) }
+        var mappings: [Mapping] = []
+        var (range, name) = (UInt(0)..<UInt(0), "")
+        let file = try #require(FileHandle(forReadingAtPath: "\(folder)/smaps"))
+        for line in String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if ends.count == 2 {
+                range = words[1].contains("w") ? ends[0]..<ends[1] : 0..<0
+                name = "\(line)"
+            } else if words[0] == "VmFlags:", !range.isEmpty {
+                let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { bytes, count in
+                    count = max(0, pread(memory, bytes.baseAddress, bytes.count, off_t(range.lowerBound)))
+                }
+                mappings.append(Mapping(name: name, bytes: Data(bytes), isExcluded: words.contains("dd")))
+            }
+        }
+        self.mappings = mappings
+    }
+
+    /// The mappings in which the bytes stand, once for each time.
+    ///
+    /// - Parameter excluded: whether those that are left out of cores are searched, or the others.
+    func places(of wanted: [UInt8], excluded: Bool) -> [String] {
+        mappings.filter { $0.isExcluded == excluded }.flatMap { mapping in
+            var found: [String] = []
+            var rest = mapping.bytes.startIndex..<mapping.bytes.endIndex
+            while let place = mapping.bytes.range(of: Data(wanted), in: rest) {
+                found.append(mapping.name)
+                rest = place.upperBound..<rest.upperBound
+            }
+            return found
+        }
+    }
+
+    func text(_ name: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data(), as: UTF8.self)
+    }
+}
