@@ -50,8 +50,8 @@ class Subject:
 
 
 SUBJECTS = [
-    Subject("identity", ("Sources/AccessIdentity/**/*.swift",), (r"AccessIdentityTests\.(?!FuzzTests|GettingStartedTests)", r"AccessIdentityTests\.(FuzzTests|GettingStartedTests)")),
-    Subject("mcp", ("Sources/GatehouseMCP/**/*.swift",), (r"GatehouseMCPTests\.(?!RPCFuzzTests|.*beyond the bound)", r"GatehouseMCPTests\.(RPCFuzzTests|.*beyond the bound)")),
+    Subject("identity", ("Sources/AccessIdentity/**/*.swift",), (r"AccessIdentityTests\.(ClaimTests|EnvelopeTests|VerdictCacheTests)", r"AccessIdentityTests\.(?!FuzzTests|GettingStartedTests)", r"AccessIdentityTests\.(FuzzTests|GettingStartedTests)")),
+    Subject("mcp", ("Sources/GatehouseMCP/**/*.swift",), (r"GatehouseMCPTests\.(RPCGateTests|OwnedRequestTests)", r"GatehouseMCPTests\.(?!RPCFuzzTests|.*beyond the bound)", r"GatehouseMCPTests\.(RPCFuzzTests|.*beyond the bound)")),
     Subject(
         "phases",
         tuple(
@@ -159,7 +159,7 @@ def fails(number: int, expression: str, timeout: float) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        env=os.environ | {"GATEHOUSE_MUTANT": str(number), "GATEHOUSE_TEST_PATIENCE": "5"},
+        env=os.environ | {"GATEHOUSE_MUTANT": str(number), "GATEHOUSE_TEST_PATIENCE": "5", "SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH": "4"},
     )
     selector = selectors.DefaultSelector()
     selector.register(tests.stdout, selectors.EVENT_READ)
@@ -173,7 +173,7 @@ def fails(number: int, expression: str, timeout: float) -> str:
             break
         # The first issue decides.
         text = (text + piece)[-(1 << 17) :]
-        found = re.search(rb"^. Test (.{1,80}?) recorded an issue", text, re.MULTILINE)
+        found = re.search(rb"^\S+ Test (.{1,160}?) recorded an issue", text, re.MULTILINE)
         outcome = found.group(1).decode(errors="replace") if found else ""
     if outcome:
         for process in [*mutate.descendants(tests.pid), tests.pid]:

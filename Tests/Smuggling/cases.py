@@ -125,7 +125,9 @@ class Generator:
         if body and not framed or chance(0.15 * mild):
             count = max(0, len(framed or body) + (choose([-1, 1, 5]) if chance(0.1) else 0))
             lines.append(odd(LENGTHS[0], LENGTHS, 0.6).replace(b"%s", b"%d" % count))
-        lines += [choose(EXTRAS) for _ in range(choose([0, 0, 1, 1, 2]))] if chance(0.3 + mild) else []
+        # Not two of one name: nginx refuses two Expect before it has read which request it is.
+        extras = {line.split(b":")[0].lower(): line for line in (choose(EXTRAS) for _ in range(choose([0, 0, 1, 1, 2])))}
+        lines += extras.values() if chance(0.3 + mild) else []
         if chance(0.5):
             lines.append(odd(choose(KEYS[:6]), KEYS, 0.7) + FORGED)
         rest = lines[1:]
