@@ -11,6 +11,7 @@ What is no fault although it changes the source stands in equivalent.toml:
 """
 
 import hashlib
+import json
 import os
 import re
 import selectors
@@ -29,6 +30,8 @@ from mutate import PLACE, ROOT, TABLES, fail
 TREE = PLACE / "generated"
 # What was judged, for --resume.
 JUDGED = PLACE / "generated.json"
+# What does not compile of the same sources, so that the next build takes one round.
+DROPPED = PLACE / "dropped.json"
 # A test that waits in vain for longer than this and FACTOR times its time without a mutant is ended: the mutant was noticed.
 LEAST = 15
 FACTOR = 4
@@ -132,6 +135,11 @@ class Mutants:
 def build(mutants: Mutants) -> None:
     # A module at a time, because the first that does not compile ends a build.
     modules = [*sorted({file.split("/")[1] for file in mutants.sources}), None]
+    state = digest(sorted(mutants.sources))
+    known = json.loads(DROPPED.read_text()) if DROPPED.is_file() else {}
+    if known.get("state") == state:
+        lost = {tuple(key) for key in known["keys"]}
+        mutants.dropped = {number for number, site in mutants.all.items() if site.key in lost}
     for _ in range(ROUNDS):
         mutate.copy(mutants.texts(), TREE)
         command = mutate.BUILD if modules[0] is None else ["swift", "build", "--target", modules[0], *mutate.BUILD[3:]]
@@ -139,6 +147,7 @@ def build(mutants: Mutants) -> None:
         if run.returncode == 0:
             modules.pop(0)
             if not modules:
+                DROPPED.write_text(json.dumps({"state": state, "keys": [mutants.all[number].key for number in sorted(mutants.dropped)]}))
                 return
             continue
         errors = set(re.findall(rf"^{re.escape(str(TREE))}/(Sources/\S+?\.swift):(\d+):\d+: (?:error|warning: result of): ?(.*)", run.stdout, re.MULTILINE))
