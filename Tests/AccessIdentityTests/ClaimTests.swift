@@ -189,6 +189,28 @@ import Testing
         #expect(Gate(denied: .init(users: ["x.access"])).verdict(service) == "service x.access")
     }
 
+    @Test func `who is denied by command is denied beside whom the file denies`() {
+        let gate = Gate(denied: .init(users: ["ann@example.com"]))
+        let file = gate.verifier.policy
+        func deny(_ kind: DenyEntry.Kind, _ text: String) {
+            let entry = DenyEntry(kind, text, by: "ops", at: Timestamp(microseconds: 0))
+            gate.verifier.update(policy: file.denying(DenyBook(entry)))
+        }
+        let service = issuer.service("x.access")
+        deny(.user, "DAVID@example.com")
+        #expect(gate.verdict(issuer.user("david@example.com")) == "assertion_denied")
+        #expect(gate.verdict(issuer.user("ann@example.com")) == "assertion_denied")
+        #expect(gate.verdict(service) == "service x.access")
+        deny(.serviceToken, "x.access")
+        #expect(gate.verdict(service) == "assertion_denied")
+        #expect(gate.verdict(issuer.user("david@example.com")) == "user david@example.com")
+        deny(.subject, "7335d417-61da-459d-899c-0a01c76a2f94")
+        #expect(gate.verdict(issuer.user("david@example.com")) == "assertion_denied")
+        gate.verifier.update(policy: file.denying(DenyBook()))
+        #expect(gate.verdict(issuer.user("david@example.com")) == "user david@example.com")
+        #expect(gate.verdict(issuer.user("ann@example.com")) == "assertion_denied")
+    }
+
     /// Of several faults, the first in the order of the verification is reported.
     @Test func `the verifier stops at the first failure`() {
         var faults: KeyValuePairs<String, String?> {
@@ -202,6 +224,11 @@ import Testing
         for start in 0..<all.count {
             let members = all[start...].map { ($0.key, $0.value) }
             #expect(gate.verdict(mint(members)) == told[start])
+        }
+        // A claim of another JSON type is as much of a fault as one of another value, and not one of the whole payload.
+        for claim in ["exp", "iat", "sub", "email"] {
+            let wrong = claim == "exp" || claim == "iat" ? #""x""# : "7"
+            #expect(gate.verdict(mint([("type", #""x""#), (claim, wrong)])) == "assertion_type", "\(claim)")
         }
     }
 

@@ -151,25 +151,26 @@ def listed_files() -> set[str]:
     return {name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()}
 
 
-def copy(texts: dict[str, str]) -> None:
-    """Brings the copy up to date, and touches nothing that is: so the build is incremental."""
-    files = listed_files()
+def copy(texts: dict[str, str], tree: Path = TREE) -> None:
+    """Brings the copy up to date, and touches nothing that is: so the build is incremental. `texts` has files that differ or are there only."""
+    files = listed_files() | set(texts)
     for name in files:
-        source, target = ROOT / name, TREE / name
+        source, target = ROOT / name, tree / name
         content = texts[name].encode() if name in texts else source.read_bytes()
         if not target.is_file() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        shutil.copymode(source, target)
-    for folder, folders, names in os.walk(TREE):
+        if source.is_file():
+            shutil.copymode(source, target)
+    for folder, folders, names in os.walk(tree):
         folders[:] = [name for name in folders if name != ".build"]
         for name in names:
             path = Path(folder) / name
-            if str(path.relative_to(TREE)) not in files | {"Package.resolved"}:
+            if str(path.relative_to(tree)) not in files | {"Package.resolved"}:
                 path.unlink()
     # The packages that are there already need no network.
     for name in [".build/repositories", ".build/checkouts", ".build/workspace-state.json", "Package.resolved"]:
-        source, target = ROOT / name, TREE / name
+        source, target = ROOT / name, tree / name
         if source.is_dir() and not target.exists():
             shutil.copytree(source, target, symlinks=True)
         elif source.is_file() and not target.exists():
@@ -199,11 +200,11 @@ def descendants(process: int) -> list[int]:
     return found[1:]
 
 
-def bundle() -> list[str]:
+def bundle(tree: Path = TREE) -> list[str]:
     """The tests as SwiftPM has built them: `swift test` runs the same, and takes seconds for it each time."""
-    found = [str(path) for path in (TREE / ".build/debug").glob("*PackageTests.xctest")]
+    found = [str(path) for path in (tree / ".build/debug").glob("*PackageTests.xctest")]
     if len(found) != 1:
-        fail(f"{len(found)} bundles of tests in {TREE / '.build/debug'}")
+        fail(f"{len(found)} bundles of tests in {tree / '.build/debug'}")
     return [*found, "--testing-library", "swift-testing"]
 
 
@@ -276,9 +277,10 @@ class Tests:
 class Judged:
     """Outcomes of this run and of those before it. Written after each, so that a run that was ended can go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path = JUDGED) -> None:
+        self.path = path
         try:
-            self.known = json.loads(JUDGED.read_text())
+            self.known = json.loads(path.read_text())
         except (OSError, ValueError):
             self.known = {}
 
@@ -291,9 +293,9 @@ class Judged:
 
     def put(self, name: str, **outcome) -> None:
         self.known[name] = outcome
-        written = JUDGED.with_suffix(".new")
+        written = self.path.with_suffix(".new")
         written.write_text(json.dumps(self.known, indent=1))
-        written.replace(JUDGED)
+        written.replace(self.path)
 
 
 def passing_time(expression: str, tests: Tests, judged: Judged) -> float | None:

@@ -6,6 +6,8 @@
 #   Tests/Mutations/run.sh trace expired-key      some, by name
 #   Tests/Mutations/run.sh --resume [TABLE|NAME]… without those that were caught before with the same sources and tests
 #   Tests/Mutations/run.sh --check [TABLE|NAME]…  whether the tables fit the sources; builds nothing
+#   Tests/Mutations/run.sh --generated [--resume|--list] [SUBJECT|FILE]…
+#                                                 mutants that generate.py makes of the gate (mcp, phases) and of the verifier (identity) by itself
 #
 # Each set of tests runs once without a mutation, by which its time is known, and then under each of its mutations; those that start real
 # servers come last. A run that is ended goes on with --resume. GATEHOUSE_MUTATION_TIMEOUT: seconds that tests may take beyond four times their own (240).
@@ -22,9 +24,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . deploy/python.sh
 
 if [ "${1:-}" = --check ]; then
+  /usr/bin/python3 Tests/Mutations/generate.py --check
   exec /usr/bin/python3 Tests/Mutations/mutate.py "$@"
 fi
 need_swift
+if [ "${1:-}" = --generated ]; then
+  shift
+  # Their tests need neither servers nor Python.
+  install_packages "${build_packages[@]}"
+  exec /usr/bin/python3 Tests/Mutations/generate.py "$@"
+fi
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 trap postgres_stop EXIT
 trap 'exit 130' INT

@@ -59,6 +59,7 @@ package final class RequestHead {
         if fields.capacity == 0 { fields.reserveCapacity(Self.usualFields) }
         fields.removeAll(keepingCapacity: true)
         present = 0
+        method = .empty
         query = nil
         framing = .none
         expectsContinue = false

@@ -102,6 +102,8 @@ package struct RequestHeadParser: ~Copyable {
             return .requestMalformed
         }
         for index in start..<methodEnd where !TokenCharacters.contains(bytes[index]) { return .requestMalformed }
+        // Also of a head that is refused for what follows: the answer to HEAD has no content.
+        head.method = ByteRange(start, methodEnd)
         let target = ByteRange(methodEnd &+ 1, end &- 9)
         // "HTTP/1." and the space before it, as one word.
         guard bytes[target.upper] == 0x20, ByteScan.word(bytes, end &- 8) & 0x00FF_FFFF_FFFF_FFFF == 0x2E_312F_5054_5448
@@ -114,7 +116,6 @@ package struct RequestHeadParser: ~Copyable {
         guard target.count <= limits.maximumTarget else { return .targetTooLong }
         // A tab is the one control byte that the line may still hold.
         for index in target.lower..<target.upper where bytes[index] <= 0x20 { return .requestMalformed }
-        head.method = ByteRange(start, methodEnd)
         head.target = target
         switch RequestTarget.parse(bytes, target) {
         case .failure(let refusal): return refusal.reason

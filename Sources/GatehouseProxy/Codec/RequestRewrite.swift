@@ -190,13 +190,15 @@ package final class RequestRewrite: Sendable {
         let count = head.fields.count
         for index in 0..<count {
             let field = head.fields[index]
-            let isSpecial = field.known.bit & special != 0
-            guard drops(field, bytes) || isSpecial else { continue }
             let next = index &+ 1 < count ? head.fields[index &+ 1].name.lower : head.length &- 2
+            let isSpecial =
+                field.known.bit & special != 0
+                || field.known.bit & Self.framing != 0 && !isPlain(field, source, next)
+            guard drops(field, bytes) || isSpecial else { continue }
             if !isSpecial || drops(field, bytes) {
                 writer.append(source, run, field.name.lower)
             } else if field.known != .cookie {
-                writeUntagged(field, source, run, untagging, &writer)
+                writeAnew(field, source, run, untagging, head.framing, &writer)
             } else {
                 guard let kept = keptCookies(field, source) else { continue }
                 writer.append(source, run, field.name.lower)
@@ -207,12 +209,25 @@ package final class RequestRewrite: Sendable {
         writer.append(source, run, head.length &- 2)
     }
 
-    /// Writes the head up to a field, and the field without the tag in it.
-    private func writeUntagged(
+    private static let framing = KnownField.contentLength.bit | KnownField.transferEncoding.bit
+
+    /// Whether the line has one space between colon and value, nothing between value and end, no zero before a number and no capital in the coding.
+    /// What frames the body is passed on as a sender should write it: Node, for one, does not take `chunked` with a tab behind it for the coding.
+    private func isPlain(_ field: Field, _ source: UnsafeRawBufferPointer, _ next: Int) -> Bool {
+        let value = field.value
+        return value.lower == field.name.upper &+ 2 && source[value.lower &- 1] == 0x20 && value.upper == next &- 2
+            && (field.known == .transferEncoding
+                ? source[value.lower..<value.upper].elementsEqual("chunked".utf8)
+                : value.count == 1 || source[value.lower] != 0x30)
+    }
+
+    /// Writes the head up to a field, and the field without the tag in it, or as its plain form.
+    private func writeAnew(
         _ field: Field,
         _ source: UnsafeRawBufferPointer,
         _ run: Int,
         _ untagging: Untagging,
+        _ framing: BodyFraming,
         _ writer: inout HeadWriter
     ) {
         switch field.known {
@@ -224,9 +239,15 @@ package final class RequestRewrite: Sendable {
             writer.append(source, run, field.value.lower)
             writer.append(untagging.name)
         case .traceparent, .tracestate: return writer.append(source, run, field.name.lower)
+        case .transferEncoding:
+            writer.append(source, run, field.name.upper)
+            writer.append(": chunked")
         case _:
-            writer.append(source, run, field.value.lower)
-            writer.append(decimal: untagging.contentLength ?? 0)
+            var length = untagging.contentLength ?? 0
+            if untagging.contentLength == nil, case .length(let own) = framing { length = own }
+            writer.append(source, run, field.name.upper)
+            writer.append(": ")
+            writer.append(decimal: length)
         }
         writer.append("\r\n")
     }
@@ -236,7 +257,7 @@ package final class RequestRewrite: Sendable {
         if field.known.bit & dropped != 0 || field.isNominated { return true }
         if field.known == .expect, isGated { return true }
         // A route cannot strip what frames the message.
-        if field.known.bit & (KnownField.contentLength.bit | KnownField.transferEncoding.bit) != 0 { return false }
+        if field.known.bit & Self.framing != 0 { return false }
         return strips.contains(field.name, in: bytes)
     }
 

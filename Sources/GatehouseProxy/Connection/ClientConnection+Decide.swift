@@ -12,7 +12,11 @@ extension ClientConnection {
         switch progress {
         case .incomplete: return false
         case .refused(let reason):
-            exchange = newExchange(isQuestion: isQuestion)
+            let received = inbound.bytes
+            exchange = newExchange(
+                RequestMethod(inbound.head, in: received.readableBytesUInt8Span),
+                isQuestion: isQuestion
+            )
             carryOut(machine.headRefused(reason))
         case .complete:
             let head = inbound.head
@@ -45,7 +49,7 @@ extension ClientConnection {
     }
 
     private func newExchange(
-        _ method: RequestMethod = .other,
+        _ method: RequestMethod,
         _ version: HTTPVersion = .http11,
         isQuestion: Bool
     ) -> Exchange {

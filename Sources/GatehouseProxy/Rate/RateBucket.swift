@@ -33,10 +33,13 @@ struct RateBucket: Equatable {
     ///   - fullAt: what the last admission gave; 0 before the first.
     ///   - now: nanoseconds.
     func admit(_ count: Int = 1, fullAt: UInt64, now: UInt64) -> Verdict {
-        // A reload may have shortened the time: then the bucket is empty now, and not for as long as under the old rate.
-        let begin = min(max(fullAt, now), now + capacity + debt)
+        let begin = max(forgiven(fullAt, now: now), now)
         let next = begin + interval * UInt64(clamping: count)
         let limit = now + capacity
         return next <= limit ? .admitted(fullAt: next) : .limited(retryIn: next - limit)
     }
+
+    /// The bound of what a bucket owes: a time that is further away comes nearer. A reload may have shortened the rate's time: then the bucket is
+    /// empty now, and not for as long as under the old rate. Who refuses has to remember it, or the caller owes the same at each later instant.
+    func forgiven(_ fullAt: UInt64, now: UInt64) -> UInt64 { min(fullAt, now + capacity + debt) }
 }

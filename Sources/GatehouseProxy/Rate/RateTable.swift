@@ -57,7 +57,9 @@ package final class RateTable: Sendable {
         while true {
             let (place, seen) = self.place(of: owner, now: now)
             switch bucket.admit(count, fullAt: seen.first == owner ? UInt64(seen.second) : 0, now: now) {
-            case .limited(let retryIn): return Self.seconds(retryIn)
+            case .limited(let retryIn):
+                if seen.first == owner { forgive(seen, at: place, bucket, now) }
+                return Self.seconds(retryIn)
             case .admitted(let fullAt):
                 let new = WordPair(first: owner, second: UInt(fullAt))
                 // Another loop may have counted meanwhile: then look again.
@@ -88,14 +90,30 @@ package final class RateTable: Sendable {
     /// Nanoseconds after which every bucket is full: a year.
     private static let furthest: UInt64 = 365 * 86_400 * 1_000_000_000
 
-    /// The seconds after which one more request would be within the rate, rounded up; nil when it is now. Nothing is counted.
+    /// The seconds after which one more request would be within the rate, rounded up; nil when it is now. Nothing is counted, but what is
+    /// refused for longer than the rate allows is forgiven.
     package func wait(_ principal: Principal, on route: RouteName, under rate: RouteLimits.Rate, now: UInt64) -> Int? {
         let owner = self.owner(principal, route, rate.scope)
-        let (_, seen) = place(of: owner, now: now)
+        let (place, seen) = place(of: owner, now: now)
+        let bucket = RateBucket(rate)
         guard seen.first == owner,
-            case .limited(let retryIn) = RateBucket(rate).admit(fullAt: UInt64(seen.second), now: now)
+            case .limited(let retryIn) = bucket.admit(fullAt: UInt64(seen.second), now: now)
         else { return nil }
+        forgive(seen, at: place, bucket, now)
         return Self.seconds(retryIn)
+    }
+
+    /// Remembers what a bucket forgives of a time that it has refused. Where another loop has counted meanwhile, its next refusal does.
+    private func forgive(
+        _ seen: WordPair,
+        at place: UnsafeMutablePointer<Atomic<WordPair>>,
+        _ bucket: RateBucket,
+        _ now: UInt64
+    ) {
+        let kept = UInt(bucket.forgiven(UInt64(seen.second), now: now))
+        guard kept < seen.second else { return }
+        let new = WordPair(first: seen.first, second: kept)
+        _ = place.pointee.compareExchange(expected: seen, desired: new, ordering: .relaxed)
     }
 
     private static func seconds(_ nanoseconds: UInt64) -> Int {

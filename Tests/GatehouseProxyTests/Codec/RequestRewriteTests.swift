@@ -79,7 +79,7 @@ import Testing
 
     /// A line that must stay byte for byte.
     @Test(arguments: [
-        "Content-Length: 5", "Content-Length:   5  ", "Transfer-Encoding: chunked", "transfer-encoding:CHUNKED",
+        "Content-Length: 5", "Transfer-Encoding: chunked", "transfer-encoding: chunked",
         "Connection: content-length\r\nContent-Length: 5",
         "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked",
         "X-Forwarded-For: 1.2.3.4", "Cf-Ray: x", "Cf-Connecting-Ip: x", "Cf-Accessory: x", "Cf-Acces: x",
@@ -167,6 +167,25 @@ import Testing
         let other = try CodecFixture.forward(Array(upgrade.replacing("Upgrade: WebSocket", with: "Upgrade: h2c").utf8))
         #expect(!other.lowercased().contains("upgrade"))
         #expect(!other.contains("Connection"))
+    }
+
+    /// Each is one framing to every reader by RFC 9110 section 5.5, and not to every reader there is.
+    @Test(arguments: [
+        ("Transfer-Encoding: chunked\t", "Transfer-Encoding: chunked"),
+        ("transfer-encoding:\tChunked \t", "transfer-encoding: chunked"),
+        ("Transfer-Encoding: CHUNKED", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding:chunked", "Transfer-Encoding: chunked"),
+        ("Content-Length: 2 ", "Content-Length: 2"), ("Content-Length:2", "Content-Length: 2"),
+        ("Content-Length:\t2", "Content-Length: 2"), ("Content-Length: 0002", "Content-Length: 2"),
+        ("Content-Length: 0", "Content-Length: 0"),
+    ])
+    func `what frames the body is written plainly`(line: String, expected: String) throws {
+        let text = try CodecFixture.forward(
+            Array("POST / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\(line)\r\nX-B: 2\r\n\r\n".utf8),
+            CodecFixture.rewrite(upstream: "http://b")
+        )
+        #expect(text.contains("\r\nX-A: 1\r\n\(expected)\r\nX-B: 2\r\n"), "\(text)")
     }
 
     @Test func `a traceparent passes, or is started`() throws {

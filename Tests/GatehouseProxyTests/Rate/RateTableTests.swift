@@ -33,6 +33,22 @@ import Testing
         #expect(short.admit(fullAt: 3601 * Self.second, now: Self.second) == .limited(retryIn: Self.second))
     }
 
+    @Test(arguments: [true, false]) func `and lets it in once the new time is over`(asksFirst: Bool) throws {
+        let table = RateTable()
+        let coda = try RouteName(parsing: "coda")
+        let ann = Principal(kind: .user, name: "ann")
+        let hour = RouteLimits.Rate(count: 1, per: .seconds(3600))
+        let short = RouteLimits.Rate(count: 1, per: .seconds(1))
+        #expect(table.limit(ann, on: coda, to: hour, now: Self.second) == nil)
+        let wait =
+            asksFirst
+            ? table.wait(ann, on: coda, under: short, now: Self.second)
+            : table.limit(ann, on: coda, to: short, now: Self.second)
+        #expect(wait == 1)
+        #expect(table.wait(ann, on: coda, under: short, now: 2 * Self.second) == nil)
+        #expect(table.limit(ann, on: coda, to: short, now: 2 * Self.second) == nil)
+    }
+
     @Test(arguments: [1, 3, 7, 1_000_000], [Duration.seconds(1), .seconds(60), .seconds(86_400)])
     func `exactly the count is admitted at once`(count: Int, per: Duration) {
         let bucket = RateBucket(RouteLimits.Rate(count: count, per: per))

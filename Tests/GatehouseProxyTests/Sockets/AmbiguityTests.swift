@@ -1,3 +1,4 @@
+import Foundation
 import GatehouseCore
 import GatehouseTestSupport
 import Testing
@@ -61,6 +62,36 @@ import Testing
                     #expect(try connection.receiveToEnd(orReset: true).isEmpty, "\(request.name)")
                 }
             }
+        }
+    }
+
+    /// RFC 9110 section 9.3.2: content behind it would be read as the beginning of the next answer.
+    @Test func `the refusal of an ambiguous HEAD has no content`() async throws {
+        try await Gateway.run(routes: Self.routes) { gateway in
+            for line in ["HEAD /./a HTTP/1.1", "HEAD http://b.example/ HTTP/1.1", "HEAD / HTTP/1.1\r\nX : y"] {
+                let client = try gateway.client()
+                try client.send(Array("\(line)\r\nHost: a.example\r\n\r\n".utf8))
+                client.shutdownWriting()
+                let answer = String(decoding: try client.receiveToEnd(orReset: true), as: UTF8.self)
+                #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(line)")
+                #expect(answer.hasSuffix("\r\n\r\n"), "\(line)")
+            }
+        }
+    }
+
+    /// With GATEHOUSE_UPDATE_GOLDEN set, the file is written anew.
+    @Test func `the corpus that is sent through the product to real servers is this one`() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../Smuggling/corpus.json")
+        let lines = try (AmbiguousRequest.heads + AmbiguousRequest.oversized + AmbiguousRequest.bodies).map { request in
+            let name = String(decoding: try JSONEncoder().encode(request.name), as: UTF8.self)
+            return "{\"name\":\(name),\"raw\":\"\(Data(request.raw).base64EncodedString())\"}"
+        }
+        let text = "[\n\(lines.joined(separator: ",\n"))\n]\n"
+        if ProcessInfo.processInfo.environment["GATEHOUSE_UPDATE_GOLDEN"] != nil {
+            try text.write(to: file, atomically: true, encoding: .utf8)
+        } else {
+            #expect(try String(contentsOf: file, encoding: .utf8) == text)
         }
     }
 
