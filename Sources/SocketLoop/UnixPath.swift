@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// The file of a unix socket that is listened on.
