@@ -146,7 +146,7 @@ let package = Package(
             name: "GatehouseMicroBenchmark",
             dependencies: [
                 "GatehouseBenchmarkSamples", "GatehouseProxy", "GatehouseMCP", "AccessIdentity", "GatehouseAudit",
-                "GatehouseCore",
+                "GatehouseConfig", "GatehouseCore",
             ],
             path: "Tests/Benchmarks/Micro",
             swiftSettings: house

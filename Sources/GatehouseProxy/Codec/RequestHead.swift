@@ -18,6 +18,9 @@ package final class RequestHead {
     package internal(set) var host = ByteRange.empty
     package internal(set) var version = HTTPVersion.http11
     package internal(set) var framing = BodyFraming.none
+    /// Whether the line that frames the body stands as a sender should write it: one space before the value and none behind, no zero before a number,
+    /// no capital in the coding. What is not so is written anew: Node, for one, does not take `chunked` with a tab behind it for the coding.
+    var isFramedPlainly = true
     package internal(set) var isKeepAlive = true
     /// The client waits for 100 (Continue) before it sends the body.
     package internal(set) var expectsContinue = false
@@ -62,6 +65,7 @@ package final class RequestHead {
         method = .empty
         query = nil
         framing = .none
+        isFramedPlainly = true
         expectsContinue = false
         isWebSocketUpgrade = false
         assertion = .missing

@@ -146,8 +146,14 @@ package struct RequestHeadParser: ~Copyable {
             guard isFirst, let host = Authority.host(bytes, value) else { return false }
             head.authority = value
             head.host = host
-        case .contentLength: return message.addContentLength(value, in: bytes)
-        case .transferEncoding: return message.addTransferEncoding(value, in: bytes)
+        case .contentLength:
+            if !isPlain(value, bytes) || value.count > 1 && bytes[value.lower] == 0x30 { head.isFramedPlainly = false }
+            return message.addContentLength(value, in: bytes)
+        case .transferEncoding:
+            // 0x20 is what capitals lack.
+            let isLower = (value.lower..<value.upper).allSatisfy { bytes[$0] & 0x20 != 0 }
+            if !isPlain(value, bytes) || !isLower { head.isFramedPlainly = false }
+            return message.addTransferEncoding(value, in: bytes)
         case .connection: return message.addConnection(value, in: bytes)
         case .upgrade: isUpgradeToWebSocket = isFirst && bytes.equalsIgnoringCase(value, "websocket")
         case .expect: head.expectsContinue = bytes.equalsIgnoringCase(value, "100-continue")
@@ -160,6 +166,12 @@ package struct RequestHeadParser: ~Copyable {
         case _: preconditionFailure("only interpreted fields come here")
         }
         return true
+    }
+
+    /// Whether there is one space between colon and value, and nothing between value and end. A value stands behind a name and a colon, and before
+    /// the end of its line.
+    private func isPlain(_ value: ByteRange, _ bytes: Span<UInt8>) -> Bool {
+        bytes[value.lower &- 1] == 0x20 && bytes[value.lower &- 2] == 0x3A && bytes[value.upper] == 0x0D
     }
 
     private mutating func finish(_ bytes: Span<UInt8>) -> HeadProgress {

@@ -184,17 +184,16 @@ package final class RequestRewrite: Sendable {
         _ untagging: Untagging,
         _ writer: inout HeadWriter
     ) {
-        let special = KnownField.cookie.bit | untagging.fields
+        let special =
+            KnownField.cookie.bit | untagging.fields | (head.isFramedPlainly ? 0 : Self.framing)
         var run = head.length &- 2
         if let first = head.fields.first { run = first.name.lower }
         let count = head.fields.count
         for index in 0..<count {
             let field = head.fields[index]
-            let next = index &+ 1 < count ? head.fields[index &+ 1].name.lower : head.length &- 2
-            let isSpecial =
-                field.known.bit & special != 0
-                || field.known.bit & Self.framing != 0 && !isPlain(field, source, next)
+            let isSpecial = field.known.bit & special != 0
             guard drops(field, bytes) || isSpecial else { continue }
+            let next = index &+ 1 < count ? head.fields[index &+ 1].name.lower : head.length &- 2
             if !isSpecial || drops(field, bytes) {
                 writer.append(source, run, field.name.lower)
             } else if field.known != .cookie {
@@ -209,17 +208,7 @@ package final class RequestRewrite: Sendable {
         writer.append(source, run, head.length &- 2)
     }
 
-    private static let framing = KnownField.contentLength.bit | KnownField.transferEncoding.bit
-
-    /// Whether the line has one space between colon and value, nothing between value and end, no zero before a number and no capital in the coding.
-    /// What frames the body is passed on as a sender should write it: Node, for one, does not take `chunked` with a tab behind it for the coding.
-    private func isPlain(_ field: Field, _ source: UnsafeRawBufferPointer, _ next: Int) -> Bool {
-        let value = field.value
-        return value.lower == field.name.upper &+ 2 && source[value.lower &- 1] == 0x20 && value.upper == next &- 2
-            && (field.known == .transferEncoding
-                ? source[value.lower..<value.upper].elementsEqual("chunked".utf8)
-                : value.count == 1 || source[value.lower] != 0x30)
-    }
+    private static var framing: UInt64 { KnownField.contentLength.bit | KnownField.transferEncoding.bit }
 
     /// Writes the head up to a field, and the field without the tag in it, or as its plain form.
     private func writeAnew(

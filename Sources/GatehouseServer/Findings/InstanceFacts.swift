@@ -132,7 +132,9 @@ struct InstanceFacts: Sendable {
     private var tokenFindings: [Finding] {
         // A store that was never read says nothing of its tokens.
         guard store.lastSuccess != nil else { return [] }
-        let stored = routes.tokenUsers.filter { renewals[$0.key] == nil && (served[$0.key] != nil || isMissing($0.key)) }
+        let stored = routes.tokenUsers.filter {
+            renewals[$0.key] == nil && (served[$0.key] != nil || isMissing($0.key))
+        }
         let problems = Dictionary(store.problems.map { ($0.name, $0.error) }) { first, _ in first }
         return stored.sorted { $0.key < $1.key }.map { name, routes in
             .token(

@@ -3,7 +3,7 @@
 
 import Glibc
 
-let cases = codecCases + guardCases + gateCases + identityCases + auditCases
+let cases = codecCases + guardCases + gateCases + identityCases + auditCases + configurationCases
 
 guard CommandLine.arguments.count == 3, let count = Int(CommandLine.arguments[2]),
     let chosen = cases.first(where: { $0.name == CommandLine.arguments[1] })
