@@ -355,13 +355,14 @@ package final class Gatehouse: Sendable {
             denials.stop()
             bearerTask.cancel()
         }
-        let port = try await listening(on: configuration.listen, key: "listen") {
-            try await proxy.listen(on: configuration.listen, isShared: isShared)
-        }
-        if let address = configuration.forwardAuth {
-            _ = try await listening(on: address, key: "forward_auth") {
-                try await proxy.listen(on: address, isShared: isShared, takesQuestions: true)
-            }
+        let port: Int?
+        do {
+            port = try await listenToCallers(isShared: isShared)
+        } catch {
+            // The path of a shared socket goes back to the instance that runs.
+            await proxy.drain(within: .zero, handsOver: isShared)
+            await admin.close()
+            throw error
         }
         isListening.withLock { $0 = true }
         logger.info(
@@ -388,14 +389,14 @@ package final class Gatehouse: Sendable {
         await proxy.drain(within: limit, handsOver: isShared)
         await logRequests()
         await connectServer.close()
-        async let closed: Void = admin.close()
+        // Before the audit ends: what an operator asks for is recorded.
+        await admin.close()
         await renewed
         await left
         let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
         async let told: Void? = telemetry?.stop(within: flush)
         _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
         await told
-        await closed
         for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
         logger.info("stopped")
     }
@@ -444,10 +445,25 @@ package final class Gatehouse: Sendable {
         }
     }
 
-    /// The commands find this instance once the one that began after it has ended, and has taken its own run file away.
+    private func listenToCallers(isShared: Bool) async throws -> Int? {
+        let port = try await listening(on: configuration.listen, key: "listen") {
+            try await proxy.listen(on: configuration.listen, isShared: isShared)
+        }
+        if let address = configuration.forwardAuth {
+            _ = try await listening(on: address, key: "forward_auth") {
+                try await proxy.listen(on: address, isShared: isShared, takesQuestions: true)
+            }
+        }
+        return port
+    }
+
+    /// The commands find this instance once the one that began after it has ended, and has taken its own run file away. One that is there is left, since
+    /// nobody here can tell whether a process of another container has ended.
     private func keepRunFile() {
         let spool = configuration.audit.spool
-        guard let own = runFile.withLock({ $0 }), (try? RunFile.read(spool: spool)) == nil else { return }
+        guard !isDraining.withLock({ $0 }), let own = runFile.withLock({ $0 }),
+            FileStatus(RunFile.path(spool: spool)) == nil
+        else { return }
         try? own.write(spool: spool)
     }
 

@@ -7,13 +7,15 @@ internal import Glibc
 /// No process is told which position its listener has. It finds out by a connection to itself: where that does not arrive here, neither does any other. At
 /// most one of the first two positions is its own; when both lead here, it is alone. The path of a unix socket is given back (``SharedPath``).
 final class ListenerDeparture {
-    private static let positions: UInt32 = 2
+    private static let positions: [UInt32] = [0, 1]
     /// Time for a connection to oneself to arrive.
     private static let glance = TimeSpan.milliseconds(20)
     /// How often it is looked for, while the queues are full.
     private static let glances = 50
     /// Handshakes that have begun here end here: within this time also one whose answer was lost once (RFC 6298 section 2.1).
     private static let handshakes = TimeSpan.seconds(1)
+    /// How often it waits for them: once more where another one has come or gone meanwhile.
+    private static let maximumWaits = 2
 
     private let listener: SocketListener
     private let done: () -> Void
@@ -21,7 +23,10 @@ final class ListenerDeparture {
     private var probe: CInt = -1
     private var probeAddress: SocketAddress?
     private var hasArrived = false
-    private var hasWaited = false
+    private var untried = ListenerDeparture.positions
+    /// The position that led to another process.
+    private var elsewhere: UInt32?
+    private var waits = 0
 
     /// Closes a listener and calls `done` once it is closed. To be called on its loop, as everything here.
     static func begin(_ listener: SocketListener, _ done: @escaping () -> Void) {
@@ -34,7 +39,7 @@ final class ListenerDeparture {
         }
         guard listener.isShared else { return departure.end() }
         listener.departure = departure
-        departure.tryPosition(0)
+        departure.tryNext()
     }
 
     private init(_ listener: SocketListener, _ done: @escaping () -> Void) {
@@ -53,20 +58,22 @@ final class ListenerDeparture {
 
     // MARK: -
 
-    private func tryPosition(_ position: UInt32) {
-        guard listener.isOpen, position < Self.positions, ListeningSocket.steer(listener.descriptor, to: position),
+    private func tryNext() {
+        guard listener.isOpen, let position = untried.first, ListeningSocket.steer(listener.descriptor, to: position),
             connect()
         else { return end() }
+        untried.removeFirst()
         look(position, Self.glances)
     }
 
     private func look(_ position: UInt32, _ glances: Int) {
         listener.loop.schedule(after: Self.glance) { [self] in
             guard listener.isOpen else { return end() }
-            listener.acceptRest()
-            if hasArrived { return tryPosition(position + 1) }
-            if isConnected {
-                found()
+            // Without descriptors it is not known who waits in the queue.
+            let isEmptied = listener.acceptRest()
+            if hasArrived { return tryNext() }
+            if isEmptied, isConnected {
+                found(position)
             } else if glances > 1 {
                 look(position, glances - 1)
             } else {
@@ -75,12 +82,16 @@ final class ListenerDeparture {
         }
     }
 
-    /// Nothing new comes here.
-    private func found() {
-        if hasWaited { return end() }
-        hasWaited = true
-        // Afterwards it is looked for again: one that began to listen meanwhile has had new connections steered, too.
-        listener.loop.schedule(after: Self.handshakes) { [self] in tryPosition(0) }
+    /// Nothing new comes here. After the wait the same position is looked at first: to try this one's own would have the kernel send new connections
+    /// here once more, whose handshakes the end would reset.
+    private func found(_ position: UInt32) {
+        guard elsewhere != position, waits < Self.maximumWaits else { return end() }
+        elsewhere = position
+        waits += 1
+        listener.loop.schedule(after: Self.handshakes) { [self] in
+            untried = [position] + Self.positions.filter { $0 != position }
+            tryNext()
+        }
     }
 
     private func end() {

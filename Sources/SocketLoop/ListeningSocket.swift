@@ -118,6 +118,7 @@ enum ListeningSocket {
         }
         let fresh = SharedPath.beside(path)
         guard let place = SocketAddress(unix: fresh) else { throw .system(path, ENAMETOOLONG) }
+        SharedPath.restore(path)
         unlink(fresh)
         let descriptor = try StreamSocket.makeDescriptor(AF_UNIX)
         let listening = try listen(descriptor, at: place, isShared: false, backlog: backlog) { chmod(fresh, mode) == 0 }

@@ -31,21 +31,41 @@ struct SharedPath {
         beside = Self.beside(path)
         guard let own = Identity(beside) else { return nil }
         self.own = own
-        // Where nothing is at the path yet, or this file system cannot exchange, it is only renamed.
-        if gatehouse_exchange(beside, path) != 0 {
+        // Where no socket is at the path yet, or this file system cannot exchange, it is only renamed; a folder there is an error.
+        if Identity(path) == nil || gatehouse_exchange(beside, path) != 0 {
             guard rename(beside, path) == 0 else { return nil }
         } else if !Self.isServed(beside) {
             unlink(beside)
         }
     }
 
+    /// Gives a path that leads nowhere back to the process that waits beside it. In containers a process that failed to start has the same number as the
+    /// next one, and took the path of the one that runs.
+    static func restore(_ path: String) {
+        let beside = beside(path)
+        if isServed(beside), !isServed(path) { rename(beside, path) }
+    }
+
     /// - Returns: whether the path leads to another process now. What was on its way to the socket of this one arrives there all the same.
     func giveBack() -> Bool {
-        let leadsElsewhere = Identity(path) != own
-        if !leadsElsewhere, Self.isServed(beside), rename(beside, path) == 0 { return true }
-        // Nobody listens there any more, or another one has come and this one has nothing to give.
-        if Identity(beside) != nil { unlink(beside) }
-        return leadsElsewhere
+        guard Identity(path) == own else {
+            // Another one has come, and this one has nothing to give.
+            if Identity(beside) != nil { unlink(beside) }
+            return true
+        }
+        guard Self.isServed(beside) else {
+            if Identity(beside) != nil { unlink(beside) }
+            return false
+        }
+        guard gatehouse_exchange(beside, path) == 0 else { return rename(beside, path) == 0 }
+        if Identity(beside) == own {
+            unlink(beside)
+        } else {
+            // Another one has come between the look and the exchange: the path is its own.
+            _ = gatehouse_exchange(beside, path)
+            unlink(beside)
+        }
+        return true
     }
 
     /// Whether a process listens at a path.

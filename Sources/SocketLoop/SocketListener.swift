@@ -107,16 +107,19 @@ package final class SocketListener: Pollable {
         onAccept(accepted)
     }
 
-    func acceptRest() {
+    /// - Returns: whether nobody is left in the queue.
+    @discardableResult
+    func acceptRest() -> Bool {
         // As many as can wait: who comes meanwhile could hold this up without end.
         for _ in 0..<Self.backlog {
             let accepted = gatehouse_accept(descriptor)
             if accepted >= 0 {
                 hand(on: accepted)
             } else if errno != ECONNABORTED, errno != EINTR {
-                return
+                return errno == EAGAIN
             }
         }
+        return false
     }
 
     override func abandon() {
@@ -156,7 +159,10 @@ package final class SocketListener: Pollable {
         }
         Glibc.close(spare)
         let accepted = gatehouse_accept(descriptor)
-        if accepted >= 0 { Glibc.close(accepted) }
+        if accepted >= 0 {
+            _ = departure?.recognizes(accepted)
+            Glibc.close(accepted)
+        }
         spare = Self.makeSpare()
         return accepted >= 0
     }

@@ -61,6 +61,27 @@ struct HandOverTests {
         }
     }
 
+    /// Its admin socket was at the path already.
+    @Test func `a second that cannot start leaves the path of the admin socket to the first`() async throws {
+        let upstream = try RawListener()
+        let gateway = try await start(upstream)
+        let taken = try RawListener()
+        let text = try String(contentsOfFile: gateway.configuration, encoding: .utf8)
+        let other = text.replacing(#/(?m)^listen: .*$/#, with: "listen: \(taken.url.dropFirst(7))")
+        #expect(other != text)
+        try gateway.folder.write(other, to: "other.yaml")
+        let second = try ChildProcess(
+            Tools.gatehouse,
+            ["serve", "--config", "\(gateway.folder.path)/other.yaml"],
+            environment: Instance.environment
+        )
+        #expect(await second.exit() != .code(0))
+        #expect(second.errors.text.contains("another process listens there"))
+        _ = try await gateway.command("health")
+        let status = try await gateway.command("status", "--json")
+        #expect(status.contains(#""ready""#), "\(status)")
+    }
+
     /// Clients that keep their connections and clients that make one for each request, all the while.
     private final class Load {
         struct Outcomes {

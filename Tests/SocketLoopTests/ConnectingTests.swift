@@ -202,14 +202,20 @@ import Testing
         let address: RawSocket.Address = host == "unix" ? .unix(path: path) : .tcp(port: port)
         let left = listeners.remove(at: leaver.index)
         leaving.update { $0 = left }
-        async let gone: Void = SocketListener.leave(left)
+        let isGone = Watched(false)
+        async let gone: Void = {
+            await SocketListener.leave(left)
+            isGone.update { $0 = true }
+        }()
         // Each is served, whoever accepts it: a reset would be an error.
         repeat {
             _ = try RawSocket(connectingTo: address).receiveToEnd()
-        } while !arrived.read {
-            $0.contains { $0.index != leaver.index }
-        }
+            try await Task.sleep(for: .milliseconds(1))
+        } while !isGone.read { $0 } || !arrived.read { $0.contains { $0.index != leaver.index } }
         await gone
+        // New ones come back to it once at most, while it looks for the other's position: a handshake that began just before its end would be reset.
+        let places = arrived.read { $0.map { $0.index == leaver.index } }
+        #expect(zip(places, places.dropFirst()).count { !$0 && $1 } <= 1)
         // A path leads elsewhere at once, and its old listener need not wait.
         #expect(host == "unix" || arrived.read { $0.first { $0.index != leaver.index }?.leaverListens } == true)
         for _ in 0..<20 { _ = try RawSocket(connectingTo: address).receiveToEnd() }
@@ -253,6 +259,14 @@ import Testing
             _ = try await SocketListener.listen(on: .unix(path: path), loop: loop) { _ in }
         }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "somebody's")
+        // A folder is no socket, and is not put aside for a shared one.
+        let folder = Self.path("folder")
+        defer { rmdir(folder) }
+        #expect(mkdir(folder, 0o700) == 0)
+        await #expect(throws: SocketError.self) {
+            _ = try await SocketListener.listen(on: .unix(path: folder), isShared: true, loop: loop) { _ in }
+        }
+        #expect(rmdir(folder) == 0)
         await loop.stop()
     }
 

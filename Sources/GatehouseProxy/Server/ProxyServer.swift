@@ -104,6 +104,9 @@ package final class ProxyServer: Sendable {
 
     package var openConnections: Int { open.value }
 
+    /// What connections that come while another instance takes over have at least.
+    private static let lateGrace: Duration = .seconds(1)
+
     private static func leave(_ listeners: [LoopBound<[SocketListener]>]) async {
         await withDiscardingTaskGroup { group in
             for listeners in listeners { group.addTask { await SocketListener.leave(listeners) } }
@@ -120,13 +123,16 @@ package final class ProxyServer: Sendable {
             defer { listeners = [] }
             return listeners
         }
-        let deadline = ContinuousClock.now + grace
+        var deadline = ContinuousClock.now + grace
         async let left: Void = Self.leave(closing)
         // Connections that a closing listener still accepts are on their loops before the loops begin to drain. Where another instance takes new
         // ones, some come here for a second more: those drain from their start.
         if !handsOver { await left }
         _ = try? await onEachLoop { $0.beginDraining(handsOver: handsOver) }
         await left
+        // Those that came last are on their way to their loops, and have time for one request each.
+        _ = try? await onEachLoop { _ in }
+        if handsOver { deadline = max(deadline, .now + Self.lateGrace) }
         while openConnections > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
