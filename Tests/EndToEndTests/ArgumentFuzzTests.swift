@@ -156,8 +156,10 @@ private struct RuleSet {
             literals.contains {
                 switch ($0, value) {
                 case (.text(let pattern), .string(let text)):
+                    // Bytes: to a String, a combining mark behind the prefix makes another character of its end.
                     pattern.glob.pattern.hasSuffix("*")
-                        ? text.hasPrefix(pattern.glob.pattern.dropLast()) : text == pattern.glob.pattern
+                        ? text.utf8.starts(with: pattern.glob.pattern.utf8.dropLast())
+                        : text.utf8.elementsEqual(pattern.glob.pattern.utf8)
                 case (.number(let number), .number(let other)): Double(number.description) == other
                 case (.boolean(let isTrue), .bool(let other)): isTrue == other
                 case _: false

@@ -66,9 +66,15 @@ final class ChildProcess: Sendable {
 
     /// Writes to its stdin.
     func write(_ text: String) throws {
-        let bytes = Array(text.utf8)
-        let count = input.withLock { input in input.map { Glibc.write($0, bytes, bytes.count) } }
-        guard count == bytes.count else { throw Failure(description: "\(name) reads no more") }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            // A signal may cut a long text short.
+            let count = input.withLock { input in
+                input.map { input in rest.withUnsafeBytes { Glibc.write(input, $0.baseAddress, $0.count) } } ?? -1
+            }
+            guard count > 0 || errno == EINTR else { throw Failure(description: "\(name) reads no more") }
+            rest = rest.dropFirst(max(count, 0))
+        }
     }
 
     /// Lets it read the end of its stdin.

@@ -104,7 +104,7 @@ package final class ProxyServer: Sendable {
 
     package var openConnections: Int { open.value }
 
-    /// What connections that come while another instance takes over have at least.
+    /// The time that connections have at least which come while another instance takes over.
     private static let lateGrace: Duration = .seconds(1)
 
     private static func leave(_ listeners: [LoopBound<[SocketListener]>]) async {
