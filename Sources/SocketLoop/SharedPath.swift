@@ -48,23 +48,16 @@ struct SharedPath {
 
     /// - Returns: whether the path leads to another process now. What was on its way to the socket of this one arrives there all the same.
     func giveBack() -> Bool {
-        guard Identity(path) == own else {
-            // Another one has come, and this one has nothing to give.
+        let isOwn = Identity(path) == own
+        guard isOwn, Self.isServed(beside) else {
+            // Another one has come, or this one has nothing to give.
             if Identity(beside) != nil { unlink(beside) }
-            return true
-        }
-        guard Self.isServed(beside) else {
-            if Identity(beside) != nil { unlink(beside) }
-            return false
+            return !isOwn
         }
         guard gatehouse_exchange(beside, path) == 0 else { return rename(beside, path) == 0 }
-        if Identity(beside) == own {
-            unlink(beside)
-        } else {
-            // Another one has come between the look and the exchange: the path is its own.
-            _ = gatehouse_exchange(beside, path)
-            unlink(beside)
-        }
+        // Where another one has come between the look and the exchange, the path is its own.
+        if Identity(beside) != own { _ = gatehouse_exchange(beside, path) }
+        unlink(beside)
         return true
     }
 

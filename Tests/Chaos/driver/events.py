@@ -35,22 +35,23 @@ def kill(world, load):
     return max(times)
 
 
+def frozen(process, world):
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(6)
+    process.send_signal(signal.SIGCONT)
+    return world.recovers()
+
+
 @event()
 def stop(world, load):
     """SIGSTOP of Gatehouse for 6 s."""
-    world.process.send_signal(signal.SIGSTOP)
-    time.sleep(6)
-    world.process.send_signal(signal.SIGCONT)
-    return world.recovers()
+    return frozen(world.process, world)
 
 
 @event()
 def upstream_stop(world, load):
     """SIGSTOP of the upstream for 6 s, which is longer than a call may take."""
-    world.upstream.send_signal(signal.SIGSTOP)
-    time.sleep(6)
-    world.upstream.send_signal(signal.SIGCONT)
-    return world.recovers()
+    return frozen(world.upstream, world)
 
 
 def fill(place):

@@ -1,17 +1,12 @@
+import GatehouseTestSupport
+
 /// Makes requests and responses that are valid or nearly so, the same for the same seed.
 struct Mutator {
-    private var state: UInt64
+    private var random: SplitMix
 
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+    init(seed: UInt64) { random = SplitMix(seed: seed &* 0x9E37_79B9_7F4A_7C15 | 1) }
 
-    /// SplitMix64.
-    private mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
+    private mutating func next() -> UInt64 { random.next() }
 
     mutating func number(_ below: Int) -> Int { Int(next() % UInt64(below)) }
     mutating func chance(_ percent: Int) -> Bool { number(100) < percent }

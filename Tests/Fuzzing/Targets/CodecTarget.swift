@@ -35,12 +35,7 @@ enum CodecTarget {
         let progress = parser.parse(raw.span)
         let head = parser.head
         var second = RequestHeadParser()
-        var count = 0
-        var other = second.parse(raw.span.extracting(..<0))
-        while other == .incomplete, count < raw.count {
-            count = min(raw.count, count + Int.random(in: 1...20, using: &random))
-            other = second.parse(raw.span.extracting(..<count))
-        }
+        let other = inParts(raw.count, &random) { second.parse(raw.span.extracting(..<$0)) }
         try hold(isSame(progress, other), "in parts \(other), whole \(progress)")
         guard progress == .complete else {
             guard progress == .incomplete else { return false }
@@ -115,12 +110,7 @@ enum CodecTarget {
         let progress = parser.parse(raw.span)
         let head = parser.head
         var second = ResponseHeadParser()
-        var count = 0
-        var other = second.parse(raw.span.extracting(..<0))
-        while other == .incomplete, count < raw.count {
-            count = min(raw.count, count + Int.random(in: 1...20, using: &random))
-            other = second.parse(raw.span.extracting(..<count))
-        }
+        let other = inParts(raw.count, &random) { second.parse(raw.span.extracting(..<$0)) }
         try hold(isSame(progress, other), "in parts \(other), whole \(progress)")
         guard progress == .complete else {
             guard progress == .incomplete else { return false }
@@ -174,6 +164,21 @@ enum CodecTarget {
         case .chunked: -2
         case .untilClose: -3
         }
+    }
+
+    /// Reads a head of which a few bytes more come each time.
+    private static func inParts(
+        _ whole: Int,
+        _ random: inout SplitMix,
+        _ read: (_ count: Int) -> HeadProgress
+    ) -> HeadProgress {
+        var count = 0
+        var progress = read(count)
+        while progress == .incomplete, count < whole {
+            count = min(whole, count + Int.random(in: 1...20, using: &random))
+            progress = read(count)
+        }
+        return progress
     }
 
     /// The reason may be another where two limits are passed at once.

@@ -11,7 +11,10 @@ enum EventsTarget {
         var parts = EventBoundary()
         for part in random.parts(of: input) { parts.advance(over: part.span) }
         try hold(whole.isAtBoundary == parts.isAtBoundary, "a boundary depends on the parts")
-        try hold(whole.isAtBoundary == isAtBoundary(input), "the boundary is another for a plain reader")
+        try hold(
+            whole.isAtBoundary == EventLinesOracle.isAtBoundary(input),
+            "the boundary is another for a plain reader"
+        )
 
         let stream = Array(":\n".utf8) + input
         let output = try PassedAnswer.read(stream, .events) { _, value in Array("<\(value.count)>".utf8) }
@@ -29,23 +32,5 @@ enum EventsTarget {
             )
         }
         return !sent.isEmpty
-    }
-
-    /// Whether the stream stands behind an empty line, or has not begun.
-    private static func isAtBoundary(_ stream: [UInt8]) -> Bool {
-        var isEmpty = true
-        var current = 0
-        var index = 0
-        while index < stream.count {
-            if stream[index] == 0x0D || stream[index] == 0x0A {
-                isEmpty = current == 0
-                current = 0
-                if stream[index] == 0x0D, index + 1 < stream.count, stream[index + 1] == 0x0A { index += 1 }
-            } else {
-                current += 1
-            }
-            index += 1
-        }
-        return current == 0 && isEmpty
     }
 }
