@@ -53,7 +53,7 @@ extension Doctor {
                     hasSeed: stored.contains(token),
                     at: now
                 )
-                findings.append(.renewal(token, state, isSeeded: isSeeded, routes: users(of: token)))
+                findings.append(.renewal(token, state, isSeeded: isSeeded, routes: users[token] ?? []))
                 continue
             }
             findings.append(self.token(token, load, summaries.first { $0.name == token }))
@@ -88,10 +88,8 @@ extension Doctor {
         return [Finding(.store, .ok, name, "\(path) will be made with the first token")] + tokens
     }
 
-    private func missing(_ name: TokenName) -> Finding { .token(name, version: nil, routes: users(of: name), now: now) }
-
-    private func users(of name: TokenName) -> [String] {
-        configuration.routes.routes.filter { $0.tokens.contains(name) }.map(\.name.text)
+    private func missing(_ name: TokenName) -> Finding {
+        .token(name, version: nil, routes: users[name] ?? [], now: now)
     }
 
     private func token(_ name: TokenName, _ load: TokenLoad, _ summary: TokenSummary?) -> Finding {
@@ -101,7 +99,7 @@ extension Doctor {
             version: load.tokens[name]?.version,
             expiresAt: summary?.expiresAt,
             isShort: ShortSecrets.contains(name, load.tokens[name]?.secret, of: configuration.routes.routes),
-            routes: users(of: name),
+            routes: users[name] ?? [],
             now: now
         )
     }

@@ -22,6 +22,8 @@ package struct Doctor: Sendable {
     /// How soon the first bytes of an event stream must come: Gatehouse sends a comment at once.
     let firstBytes: Duration
     let isContained: Bool
+    /// The routes that inject each token.
+    let users: [TokenName: [String]]
 
     package init(
         _ configuration: Configuration,
@@ -39,6 +41,7 @@ package struct Doctor: Sendable {
         self.serviceToken = serviceToken
         self.firstBytes = firstBytes
         self.isContained = isContained
+        users = configuration.routes.routes.tokenUsers
     }
 
     /// Looks at one thing after the other.
