@@ -32,7 +32,8 @@ def rounds(bench, peers, scenarios, number, seconds, results):
         say(f"round {turn + 1} of {number}")
         for peer in peers:
             for cores in (1, 2):
-                chosen = [s for s in scenarios if s.cores == cores and (peer.verifies or s.assertions != "broken")]
+                chosen = [s for s in scenarios if s.cores == cores and (peer.verifies or s.assertions != "broken")
+                          and (s.path == "/mcp" or not peer.only_mcp)]
                 if not chosen or cores == 2 and not peer.name.startswith("gatehouse"):
                     continue
                 milliseconds = peer.start(bench, cores)
@@ -48,6 +49,8 @@ def rounds(bench, peers, scenarios, number, seconds, results):
 def streams(bench, peers, number, results):
     for turn in range(number):
         for peer in peers:
+            if peer.only_mcp:
+                continue
             for name, measured in (("memory", measure.memory), ("fan", measure.fan)):
                 peer.start(bench)
                 try:

@@ -29,8 +29,8 @@ SCENARIOS = [
 ]
 
 
-def wrk(bench, port, scenario, seconds):
-    command = ["taskset", "-c", bench.load_core, "wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s",
+def wrk(bench, port, scenario, seconds, most=64):
+    command = ["taskset", "-c", bench.load_core, "wrk", "-t1", f"-c{min(scenario.connections, most)}", f"-d{seconds}s",
                "--timeout", "10s", "-s", LUA, f"http://127.0.0.1:{port}{scenario.path}"]
     environment = {**os.environ, "ASSERTIONS": bench.keys.path(scenario.assertions), **scenario.environment}
     output = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=seconds + 60).stdout
@@ -42,10 +42,10 @@ def wrk(bench, port, scenario, seconds):
 
 def load(bench, peer, scenario, seconds):
     """CPU per request, of user and system, in microseconds; throughput and latency beside it."""
-    wrk(bench, peer.port, scenario, 1)
+    wrk(bench, peer.port, scenario, 1, peer.connections)
     user, system = peer.process.cpu_seconds()
     began = time.monotonic()
-    result = wrk(bench, peer.port, scenario, seconds)
+    result = wrk(bench, peer.port, scenario, seconds, peer.connections)
     elapsed = time.monotonic() - began
     user_after, system_after = peer.process.cpu_seconds()
     requests = result["requests"]

@@ -13,7 +13,7 @@ from processes import Process, exchange, is_listening, wait_for
 # As long as GitHub's are: the shorter a token, the more it costs to look for it in answers.
 TOKEN = "ghp_Zq3v8LxT0bYw2RkHs7NdJc5UfMa1EoPi9GtB"
 UPSTREAM_PORT = 18001
-CONFIGURATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers")
+CONFIGURATIONS = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers"))
 
 
 class Bench:
@@ -43,17 +43,20 @@ class Bench:
         arguments = [os.path.join(self.folder, "upstream"), str(UPSTREAM_PORT), self.keys.path("certs.json"),
                      os.path.join(self.folder, "blob")]
         process = Process(arguments, self.upstream_core, os.path.join(self.run, "upstream.out"))
-        if not wait_for(lambda: exchange(UPSTREAM_PORT)[0] == 200, 10):
+        if not wait_for(lambda: exchange(UPSTREAM_PORT, "/count")[0] == 200, 10):
             process.stop()
             raise SystemExit("the upstream did not start")
         return process
 
 
 class Peer:
-    """One proxy under its name: `verifies` tells whether it authenticates at all."""
+    """One proxy under its name: `verifies` tells whether it authenticates at all, `only_mcp` that it passes nothing but messages of MCP on,
+    `connections` how many at once it serves within a round."""
 
-    def __init__(self, name, port, file, arguments, verifies=True, log=None, environment=None, **settings):
-        self.name, self.port, self.file, self.verifies = name, port, file, verifies
+    def __init__(self, name, port, file, arguments, verifies=True, only_mcp=False, connections=64, log=None, environment=None,
+                 **settings):
+        self.name, self.port, self.file, self.verifies, self.only_mcp = name, port, file, verifies, only_mcp
+        self.connections = connections
         self.arguments, self.log, self.environment, self.settings = arguments, log, environment, settings
         self.process = None
 
@@ -71,7 +74,7 @@ class Peer:
         core = bench.two_cores if cores == 2 else bench.proxy_core
         self.process = Process(self.arguments(bench, path, cores), core, output, self.environment)
         assertion = bench.keys.one()
-        if not wait_for(lambda: exchange(self.port, "/mcp", "POST", body=CALL, assertion=assertion)[0] == 200, patience):
+        if not wait_for(lambda: exchange(self.port, "/mcp", "POST", MCP, CALL, assertion)[0] == 200, patience):
             self.stop()
             raise RuntimeError(f"{self.name} did not start: see {output}")
         return (time.monotonic() - self.process.started) * 1000
@@ -80,8 +83,8 @@ class Peer:
         """Writes its configuration and returns the path."""
         text = open(os.path.join(CONFIGURATIONS, self.file)).read()
         # Settings first: they may hold names of the others.
-        values = dict(self.settings, RUN=bench.run, KEYS=bench.keys.folder, PORT=self.port, UPSTREAM=UPSTREAM_PORT, TOKEN=TOKEN,
-                      ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, CORES=cores)
+        values = dict(self.settings, RUN=bench.run, KEYS=bench.keys.folder, PEERS=CONFIGURATIONS, PORT=self.port, UPSTREAM=UPSTREAM_PORT,
+                      TOKEN=TOKEN, ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, KID=keys.KID, CORES=cores)
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         path = os.path.join(bench.run, f"{self.name}-{self.file}")
@@ -101,6 +104,7 @@ class Peer:
             return ""
 
 
+MCP = [("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")]
 CALL = b'{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"list_rows","arguments":{"limit":25}}}'
 
 
@@ -121,17 +125,25 @@ def haproxy(name, port, file, verifies):
     return Peer(name, port, file, lambda bench, path, cores: ["haproxy", "-db", "-f", path], verifies=verifies)
 
 
+def nginx(name, port, verifies):
+    return Peer(
+        name, port, f"{name}.conf", lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, f"{name}.err"), "-c", path],
+        verifies=verifies, log=f"{name}.access.log")
+
+
 ALL = [
     gatehouse("gatehouse", 18010, TOOLS=', tools: ["list_*", "get_*"]', SINK="{ kind: none }"),
-    Peer("nginx", 18011, "nginx.conf",
-         lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, "nginx.err"), "-c", path],
-         verifies=False, log="nginx.access.log"),
+    nginx("nginx", 18011, verifies=False),
+    nginx("nginx-lua", 18017, verifies=True),
     haproxy("haproxy", 18012, "haproxy.cfg", verifies=False),
     haproxy("haproxy-jwt", 18013, "haproxy-jwt.cfg", verifies=True),
     Peer("envoy-jwt", 18014, "envoy.yaml",
          lambda bench, path, cores: [envoy(bench), "-c", path, "--concurrency", str(cores), "--disable-hot-restart",
                                      "-l", "error"],
          log="envoy.access.log"),
+    Peer("fastmcp", 18018, "gateway.py",
+         lambda bench, path, cores: [os.path.join(bench.folder, "gateway/bin/python"), path], only_mcp=True, connections=8,
+         log="fastmcp.access.log", environment={"FASTMCP_LOG_LEVEL": "ERROR"}),
 ]
 
 # Measured only when named: --peers gatehouse,gatehouse-unguarded
@@ -156,5 +168,6 @@ def versions(bench):
         "nginx": first(said("nginx", "-v"), r"nginx/(\S+)"),
         "haproxy": first(said("haproxy", "-v"), r"version (\S+)"),
         "envoy": first(said(envoy(bench), "--version"), r"/([0-9.]+)/"),
+        "fastmcp": first(said(os.path.join(bench.folder, "gateway/bin/pip"), "show", "fastmcp"), r"Version: (\S+)"),
         "wrk": first(said("wrk", "-v"), r"wrk (\S+)"),
     }

@@ -105,7 +105,9 @@ def page(results, peers, scenarios, versions, machine, notes, rounds, seconds):
 One command makes this page: `Tests/Benchmarks/run.sh --write`. All proxies run in one interleaved run of {rounds} rounds of
 {seconds} s each, pinned to one core, upstream and load on the rest; each is first checked to do the duties it is measured at
 (refuse, strip, inject, log). Gatehouse does all of its own: verification with its cache, a grant, the MCP gate, injection, and
-a decision and an outcome in the audit spool. nginx and HAProxy without `jwt` verify nothing.
+a decision and an outcome in the audit spool. nginx and HAProxy without `jwt` verify nothing. `nginx-lua` verifies in Lua by libcrypto and remembers
+verdicts. `fastmcp` is the proxy of that PyPI package with its JWT verifier, an MCP gateway: it answers from a session of its own with the upstream, and is
+measured with 8 connections at once in place of 64.
 
 Figures are medians, with the least and the most beside them. On a noisy machine only ratios within one run mean something.
 

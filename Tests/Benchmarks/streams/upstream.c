@@ -8,7 +8,8 @@
 //   GET  /sse?i=N   an event stream: one event at once, then one each N ms (0: silent)
 //   ANY  /sized?N  a tools/call result of N bytes, up to 1 MiB
 //   GET  /emit      one event on every open stream     GET  /count     open streams
-//   else            a tools/call result of about 300 bytes
+//   POST else       a message of MCP: a tools/call result of about 300 bytes, or what a gateway asks for before it calls; the tool `echo` gives the
+//                   request's head
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,11 +45,16 @@ static int poller, timer, ticking, open_streams, highest;
 static char *certs, *blob;
 static size_t certs_length, blob_length;
 
-static const char result[] =
-    "{\"jsonrpc\":\"2.0\",\"id\":17,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"rows\\\":[{\\\"id\\\":"
+static const char called[] =
+    "{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"rows\\\":[{\\\"id\\\":"
     "\\\"i-AbCdEf\\\",\\\"name\\\":\\\"Fix login\\\",\\\"status\\\":\\\"open\\\",\\\"owner\\\":\\\"ops@example.com\\\"},"
     "{\\\"id\\\":\\\"i-GhIjKl\\\",\\\"name\\\":\\\"Rotate keys\\\",\\\"status\\\":\\\"open\\\"}],\\\"next\\\":null}\"}],"
-    "\"isError\":false}}";
+    "\"isError\":false}";
+static const char initialized[] =
+    "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{\"tools\":{}},\"serverInfo\":{\"name\":\"bench\",\"version\":\"1\"}}";
+static const char tools[] =
+    "{\"tools\":[{\"name\":\"list_rows\",\"inputSchema\":{\"type\":\"object\"}},"
+    "{\"name\":\"echo\",\"inputSchema\":{\"type\":\"object\"}}]}";
 
 // One size at a time: all connections that are answered together ask for the same.
 static char *sized(size_t length) {
@@ -171,6 +177,42 @@ static void begin_stream(int number, const char *query) {
   if (write(number, output, (size_t)count) != count) shut(number);
 }
 
+static int holds(const char *bytes, size_t count, const char *text) { return memmem(bytes, count, text, strlen(text)) != NULL; }
+
+// The head as the text of a tool's result: quotation marks and line ends are not what is looked for in it.
+static const char *echoed(const char *head, size_t length) {
+  static char text[MAX_HEAD + 128];
+  size_t count = (size_t)sprintf(text, "{\"content\":[{\"type\":\"text\",\"text\":\"");
+  for (size_t index = 0; index < length && count < MAX_HEAD; index++)
+    text[count++] = head[index] < ' ' || head[index] == '"' || head[index] == '\\' ? ' ' : head[index];
+  strcpy(text + count, "\"}]}");
+  return text;
+}
+
+static void message(int number, const char *head, size_t length, const char *body, size_t count) {
+  static char text[MAX_HEAD + 512];
+  const char *id = memmem(body, count, "\"id\":", 5);
+  if (!id) {
+    static const char accepted[] = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+    if (write(number, accepted, sizeof accepted - 1) != sizeof accepted - 1) shut(number);
+    return;
+  }
+  id += 5;
+  int digits = (int)strcspn(id, ",}");
+  if (id + digits > body + count || digits > 64) return shut(number);
+  const char *word = "result", *value = called;
+  if (!holds(body, count, "\"tools/call\"")) {
+    if (holds(body, count, "\"initialize\"")) value = initialized;
+    else if (holds(body, count, "\"tools/list\"")) value = tools;
+    else if (holds(body, count, "\"ping\"")) value = "{}";
+    else word = "error", value = "{\"code\":-32601,\"message\":\"Method not found\"}";
+  } else if (holds(body, count, "\"name\":\"echo\"")) {
+    value = echoed(head, length);
+  }
+  answer(number, "application/json", text,
+         (size_t)sprintf(text, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"%s\":%s}", digits, id, word, value));
+}
+
 static void request(int number, char *head, size_t length, size_t body) {
   const char *path = strchr(head, ' ');
   if (!path) return shut(number);
@@ -198,7 +240,9 @@ static void request(int number, char *head, size_t length, size_t body) {
     char text[32];
     return answer(number, "text/plain", text, (size_t)sprintf(text, "%d\n", open_streams));
   }
-  answer(number, "application/json", result, sizeof result - 1);
+  if (!strncmp(head, "POST ", 5)) return message(number, head, length, head + length, body);
+  static const char refused[] = "HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Length: 0\r\n\r\n";
+  if (write(number, refused, sizeof refused - 1) != sizeof refused - 1) shut(number);
 }
 
 static void received(int number, char *bytes, size_t count) {
