@@ -151,6 +151,40 @@ struct PinTests {
         try await expectSoon(gateway, .two, open: ["steady", "late"], "shifting has changed")
     }
 
+    @Test func `an approval by digest is of what was looked at alone, and forgotten tools are new again`()
+        async throws
+    {
+        let server = try await ChangingServer(.two)
+        let gateway = try await gateway(server, "approved")
+        try await gateway.eventually { try await self.states(gateway)["shifting"] == "new" }
+        let seen = try await digest(gateway, "shifting")
+
+        // Between the look and the approval the upstream has changed it.
+        try server.change(shifting: "Shifts all your files.")
+        _ = try await gateway.command("pins", "refresh", "pinned")
+        let refused = try await failing(gateway, ["pins", "approve", "pinned", "shifting", "--digest", seen])
+        #expect(refused.contains("'shifting' has nothing to approve with this digest"), "\(refused)")
+        #expect(try await states(gateway)["shifting"] == "new")
+        let changed = try await digest(gateway, "shifting")
+        #expect(changed != seen)
+        _ = try await gateway.command("pins", "approve", "pinned", "shifting", "--digest", String(changed.prefix(8)))
+        try await expectSoon(gateway, .two, open: ["shifting"], "approved by its digest")
+
+        _ = try await gateway.command("pins", "forget", "pinned", "--yes", "--by", "ann")
+        try await expectSoon(gateway, .two, open: [], "forgotten")
+        _ = try await gateway.command("pins", "refresh", "pinned")
+        #expect(try await states(gateway) == ["steady": "new", "shifting": "new", "late": "new"])
+        try await gateway.eventually {
+            try await gateway.command("audit", "query", "--kind", "change", "--json").contains("\"pins_forget\"")
+        }
+    }
+
+    /// As `pins diff` prints it.
+    private func digest(_ gateway: Instance, _ tool: String) async throws -> String {
+        let shown = try await failing(gateway, ["pins", "diff", "pinned", tool])
+        return try #require(shown.firstMatch(of: #/[0-9a-f]{8,}/#).map { String($0.output) }, "\(shown)")
+    }
+
     private func failing(_ gateway: Instance, _ arguments: [String]) async throws -> String {
         let process = try ChildProcess(
             Tools.gatehouse,
@@ -159,7 +193,7 @@ struct PinTests {
         )
         process.closeInput()
         #expect(await process.exit() == .code(1))
-        return await process.output.whole
+        return await process.output.whole + process.errors.whole
     }
 
     private func difference(_ gateway: Instance) async throws -> String {
