@@ -38,7 +38,7 @@ extension Gatehouse {
     }
 
     private func reload(_ request: AdminServer.Request, isConfirmed: Bool) async -> AdminServer.Page {
-        guard let path, runFile.withLock({ $0 })?.opens(request.runKey) ?? false else {
+        guard let path, runFile.opens(request.runKey) else {
             return AdminServer.Page(status: .forbidden, body: "`gatehouse reload` has the key for this\n")
         }
         let outcome = await reload(path: path, isConfirmed: isConfirmed)

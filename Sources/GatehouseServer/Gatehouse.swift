@@ -29,16 +29,15 @@ package final class Gatehouse: Sendable {
     let record: @Sendable (AuditChange) -> Void
     let reloadState = Mutex(ReloadState(startedAt: SystemClock().now()))
     let reloadGate = Mutex(ReloadGate())
-    /// Nil until the listeners stand.
-    let runFile = Mutex<RunFile?>(nil)
-    private let eventLoops: [EpollLoop]
+    let runFile: OwnRunFile
+    let eventLoops: [EpollLoop]
     /// The admin listener's loop: its requests never delay those of the proxy.
-    private let adminLoop: EpollLoop
+    let adminLoop: EpollLoop
     /// The queue of log lines, asked for the number of lines that it could not write.
     let logQueue: LogQueue?
     let logLevel: LogLevel?
     let audit: AuditSystem
-    private let leftovers: AuditLeftovers
+    let leftovers: AuditLeftovers
     /// Nil where no collector is configured.
     let telemetry: Telemetry?
     let keys: SigningKeySource
@@ -50,7 +49,7 @@ package final class Gatehouse: Sendable {
     let denials: LiveDenials
     let fleet: LiveFleet
     let connectPage: LiveConnectPage
-    private let connectServer: LocalServer
+    let connectServer: LocalServer
     let instanceKeys: LiveKeys
     /// Reloads run one after the other, in the order they were asked for.
     let reloading = Mutex<Task<ReloadOutcome, Never>?>(nil)
@@ -64,8 +63,8 @@ package final class Gatehouse: Sendable {
     /// The findings about files, as of the last check.
     let fileFindings = Mutex<[Finding]>([])
     /// Ends when ``stop()`` was called.
-    private let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
-    private let onReady: @Sendable (_ listen: Int?, _ admin: Int?) -> Void
+    let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
+    let onReady: @Sendable (_ listen: Int?, _ admin: Int?) -> Void
 
     /// Opens the spool and the store and makes the event loops; nothing listens yet.
     ///
@@ -92,6 +91,7 @@ package final class Gatehouse: Sendable {
         self.logLevel = logLevel
         self.version = version
         inForce = Mutex(configuration)
+        runFile = OwnRunFile(spool: configuration.audit.spool)
         self.onReady = onReady
         adminHost = AdminHost(configuration.admin, named: configuration.adminHosts)
         let instanceKeys = try await InstanceKeys.made(for: configuration)
@@ -310,175 +310,8 @@ package final class Gatehouse: Sendable {
         }
     }
 
-    /// Serves until ``stop()`` is called or the task is cancelled, and then drains.
-    package func run() async throws {
-        try audit.start()
-        let keyTask = Task { [keys] in await keys.run() }
-        let requestsTask = Task { [self] in await watchRequests() }
-        let findingsTask = Task { [self] in await watchFindings() }
-        // The admin listener starts before the slow steps, so that a client can learn what the start waits for.
-        let isShared = configuration.reusesPort
-        let admin = try await listening(on: configuration.admin, key: "admin") {
-            try await AdminServer.start(
-                on: configuration.admin,
-                loop: adminLoop,
-                connections: DescriptorLimit.current.adminConnections,
-                isShared: isShared
-            ) { [self] in await page($0) }
-        }
-        let readings = Task { [self] in
-            async let keysRead = keys.refresh()
-            async let denialsRead: Void = denials.start()
-            await tokens.start()
-            await renewals.start()
-            await pins.start()
-            await bearers.tick()
-            _ = await keysRead
-            await denialsRead
-        }
-        await first(readings)
-        let bearerTask = Task { [bearers] in await bearers.run() }
-        fleet.start()
-        let leftoverTask = Task { [self] in
-            await tellOfUnmigrated()
-            await bringLeftovers()
-        }
-        telemetry?.start { [self] in await metrics().families }
-        defer {
-            leftoverTask.cancel()
-            readings.cancel()
-            keyTask.cancel()
-            findingsTask.cancel()
-            requestsTask.cancel()
-            tokens.stop()
-            pins.stop()
-            denials.stop()
-            bearerTask.cancel()
-        }
-        let port: Int?
-        do {
-            port = try await listenToCallers(isShared: isShared)
-        } catch {
-            // The path of a shared socket goes back to the instance that runs.
-            await proxy.drain(within: .zero, handsOver: isShared)
-            await admin.close()
-            throw error
-        }
-        isListening.withLock { $0 = true }
-        logger.info(
-            "serving",
-            metadata: [
-                "listen": "\(configuration.listen)", "admin": "\(configuration.admin)",
-                "routes": "\(configuration.routes.routes.count)", "threads": "\(configuration.threads)",
-                "store": "\(configuration.store.name)", "connections": "\(proxy.maximumConnections)",
-                "descriptors": "\(DescriptorLimit.current.count)",
-            ]
-        )
-        writeRunFile(adminPort: admin.port)
-        defer { removeRunFile() }
-        onReady(port, admin.port)
-        StartupPages.release()
-
-        for await _ in stopped {}
-        logger.info("draining")
-        isDraining.withLock { $0 = true }
-        let limit = configuration.limits.drain
-        let deadline = ContinuousClock.now + limit
-        async let renewed: Void = renewals.stop()
-        async let left: Void = fleet.stop()
-        await proxy.drain(within: limit, handsOver: isShared)
-        await logRequests()
-        await connectServer.close()
-        // Before the audit ends: what an operator asks for is recorded.
-        await admin.close()
-        await renewed
-        await left
-        let flush = min(max(deadline - .now, Self.auditFlushAtLeast), Self.auditFlush)
-        async let told: Void? = telemetry?.stop(within: flush)
-        _ = try? await OwnedThread.run(named: "audit-stop") { [audit] in audit.shutdown(within: flush) }
-        await told
-        for eventLoop in eventLoops + [adminLoop] { await eventLoop.stop() }
-        logger.info("stopped")
-    }
-
-    /// Says which break-glass credentials of this machine an upgrade to a fleet's has left behind.
-    private func tellOfUnmigrated() async {
-        guard live.takesBearers, let names = try? await BearerAssembly.unmigrated(configuration), !names.isEmpty else {
-            return
-        }
-        logger.warning(
-            "bearers in this machine's file open nothing: the store that keeps state has those of all instances",
-            metadata: ["bearers": "\(names.joined(separator: " "))", "remedy": "gatehouse bearer migrate"]
-        )
-    }
-
-    /// Looks after the folders of instances that ended beside this one, until the drain.
-    private func bringLeftovers() async {
-        repeat {
-            let count = try? await OwnedThread.run(named: "audit-rest") { [leftovers, self] in
-                leftovers.bringOnce { isDraining.withLock { $0 } }
-            }
-            if let count, count > 0 {
-                logger.notice(
-                    "brought what another instance had recorded to the sink",
-                    metadata: ["events": "\(count)"]
-                )
-            }
-            keepRunFile()
-        } while (try? await Task.sleep(for: AuditLeftovers.defaultInterval)) != nil
-    }
-
-    /// The commands of this machine find the instance by it. Without one it serves all the same.
-    private func writeRunFile(adminPort: Int?) {
-        guard let path else { return }
-        let file = RunFile.ofThisProcess(
-            admin: configuration.admin.bound(to: adminPort),
-            configuration: path,
-            version: version,
-            startedAt: startedAt
-        )
-        do throws(GatehouseError) {
-            try file.write(spool: configuration.audit.spool)
-            runFile.withLock { $0 = file }
-        } catch {
-            logger.warning("commands will not find this instance", metadata: ["problem": "\(error.message)"])
-        }
-    }
-
-    private func listenToCallers(isShared: Bool) async throws -> Int? {
-        let port = try await listening(on: configuration.listen, key: "listen") {
-            try await proxy.listen(on: configuration.listen, isShared: isShared)
-        }
-        if let address = configuration.forwardAuth {
-            _ = try await listening(on: address, key: "forward_auth") {
-                try await proxy.listen(on: address, isShared: isShared, takesQuestions: true)
-            }
-        }
-        return port
-    }
-
-    /// The commands find this instance once the one that began after it has ended, and has taken its own run file away. One that is there is left, since
-    /// nobody here can tell whether a process of another container has ended.
-    private func keepRunFile() {
-        let spool = configuration.audit.spool
-        guard !isDraining.withLock({ $0 }), let own = runFile.withLock({ $0 }),
-            FileStatus(RunFile.path(spool: spool)) == nil
-        else { return }
-        try? own.write(spool: spool)
-    }
-
-    private func removeRunFile() {
-        // Another instance may have put its own there meanwhile.
-        runFile.withLock { $0.take() }?.remove(spool: configuration.audit.spool)
-    }
-
     /// Makes ``run()`` drain and return.
     package func stop() { stopping.finish() }
-
-    /// How long a stop may wait for the audit's sink within `limits.drain`; what it did not take stays in the spool.
-    private static let auditFlush: Duration = .seconds(5)
-    /// The same when connections have used up all of that time.
-    private static let auditFlushAtLeast: Duration = .seconds(1)
 
     func readiness() async -> Readiness { Readiness(await facts(await traffic().snapshot)) }
 }
