@@ -20,21 +20,15 @@ struct ArgumentFuzzTests {
         let environment = ["LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"]
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("Readers/arguments.py").path
-        var random = SplitMix(seed: 0xA26)
         var tally = Tally()
-        var left = Self.cases
-        while left > 0 {
-            let calls = (0..<min(left, Self.share)).map { _ in BentCall(sets, &random) }
-            left -= calls.count
+        for first in stride(from: 0, to: Self.cases, by: Self.share) {
+            // A seed of its own, so that a share can be made again without those before it.
+            var random = SplitMix(seed: 0xA26 &+ UInt64(first))
+            let calls = (first..<min(first + Self.share, Self.cases)).map { _ in BentCall(sets, &random) }
             let reader = try ChildProcess(try Tools.python(.two), [script], environment: environment)
-            try reader.write(
-                header + calls.map { "\($0.set) \(Data($0.body).base64EncodedString())\n" }.joined()
-            )
-            reader.closeInput()
-            let (exit, errors) = (await reader.exit(), await reader.errors.whole)
-            #expect(exit == .code(0), "\(errors)")
-            let lines = await reader.output.whole.split(separator: "\n")
-            try #require(lines.count == calls.count)
+            let text = header + calls.map { "\($0.set) \(Data($0.body).base64EncodedString())\n" }.joined()
+            let lines = try await reader.lines(answering: text)
+            try #require(lines.count == calls.count, "the share from \(first) on")
             for (call, line) in zip(calls, lines) {
                 compare(call, sets[call.set], try JSON(parsing: "[\(line)]").elements[0], &tally)
             }

@@ -25,11 +25,9 @@ struct CanonicalFuzzTests {
             let entries = (0..<min(left, Self.share)).map { _ in BentEntry(&random) }
             left -= entries.count
             let reader = try ChildProcess(try Tools.python(.two), [script], environment: environment)
-            try reader.write(entries.map { "\(Data($0.bytes).base64EncodedString())\n" }.joined())
-            reader.closeInput()
-            let (exit, errors) = (await reader.exit(), await reader.errors.whole)
-            #expect(exit == .code(0), "\(errors)")
-            let lines = await reader.output.whole.split(separator: "\n")
+            let lines = try await reader.lines(
+                answering: entries.map { "\(Data($0.bytes).base64EncodedString())\n" }.joined()
+            )
             try #require(lines.count == entries.count)
             for (entry, line) in zip(entries, lines) {
                 let read = try JSON(parsing: "[\(line)]").elements[0]

@@ -85,6 +85,18 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// What it says to a text, line by line, once it has ended.
+    ///
+    /// - Throws: ``Failure`` with its errors when it does not end well, as one does that stops reading.
+    func lines(answering text: String) async throws -> [Substring] {
+        let written = Result { try write(text) }
+        closeInput()
+        let (exit, errors) = (await exit(), await errors.whole)
+        guard exit == .code(0) else { throw Failure(description: "\(name) ended with \(exit): \(errors)") }
+        try written.get()
+        return await output.whole.split(separator: "\n")
+    }
+
     var hasEnded: Bool { ended.current != nil }
 
     /// How it ends. Cancelling the waiting task, as a test's time limit does, kills it; so does a time in which every process has ended that is to.

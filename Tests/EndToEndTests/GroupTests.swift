@@ -26,11 +26,7 @@ struct GroupTests {
             [Tools.script("mint.py"), gateway.issuer.key.id, TestIssuer.defaultIssuer, TestIssuer.defaultAudience],
             environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"]
         )
-        try minting.write(gateway.issuer.key.pem)
-        minting.closeInput()
-        let (exit, errors) = (await minting.exit(), await minting.errors.whole)
-        try #require(exit == .code(0), "\(errors)")
-        return try await minting.output.whole.split(separator: "\n").map { try JSON(parsing: String($0)) }
+        return try await minting.lines(answering: gateway.issuer.key.pem).map { try JSON(parsing: String($0)) }
     }
 
     @Test func `are read as the signer reads them, decide, and stand in the audit`() async throws {

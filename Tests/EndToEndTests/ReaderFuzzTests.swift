@@ -76,11 +76,9 @@ struct ReaderFuzzTests {
             left -= bodies.count
             let passing = bodies.filter { (try? Read($0)) != nil }
             let process = try reader()
-            try process.write(passing.map { Data($0).base64EncodedString() + "\n" }.joined())
-            process.closeInput()
-            let (exit, errors) = (await process.exit(), await process.errors.whole)
-            #expect(exit == .code(0), "\(errors)")
-            let lines = await process.output.whole.split(separator: "\n")
+            let lines = try await process.lines(
+                answering: passing.map { Data($0).base64EncodedString() + "\n" }.joined()
+            )
             try #require(lines.count == passing.count)
             for (body, line) in zip(passing, lines) {
                 try compare(try Read(body), try JSON(parsing: String(line)), &tally)

@@ -12,11 +12,13 @@ import posixpath
 import re
 import sys
 import unicodedata
-from decimal import Decimal
+from decimal import Context, Decimal, setcontext
 from urllib.parse import unquote
 
 from pydantic import AnyUrl, TypeAdapter
 
+# A number beyond what decimals hold is infinite and passes nothing, in place of ending the reader.
+setcontext(Context(traps=[]))
 URL = TypeAdapter(AnyUrl)
 UNSEEN = re.compile("[\u0000-\u0020\u007f\u00a0\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
