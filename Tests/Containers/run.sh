@@ -190,7 +190,7 @@ watch_requests() {
   compose exec -T issuer rm -f /tmp/stop-watching
   compose exec -T issuer python3 /peer/client.py watch http://gatehouse:8080/ "$work" >"$work/gap" 2>&1 &
   watcher=$!
-  within 10 grep -q watching "$work/gap" || true
+  check "requests are made meanwhile" within 60 grep -q watching "$work/gap"
 }
 # What the requests of the watcher met.
 end_watching() {
@@ -278,6 +278,7 @@ run_fleet() {
   bounded postgres
   echo "  gatehouse-b: { ulimits: $limits, volumes: ['./issuer/ca.pem:/etc/ssl/certs/ca-certificates.crt:ro'] }" >>"$work/deploy/bounded.yml"
   started "it starts" up gatehouse issuer coda-mcp postgres || return 0
+  check "the instance has found its database" within 60 gatehouse store init phase2
   check "a token is set by a command in the container" token set coda coda-token-one
   check "the rest starts" compose up -d --no-build
   check "both instances are healthy" within 60 eval "healthy gatehouse && healthy gatehouse-b"
