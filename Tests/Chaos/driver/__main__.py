@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--picture", help="where the soak's picture is written")
     parser.add_argument("--pooler", choices=["session", "transaction"], help="a PgBouncer between the fleet and its database")
     parser.add_argument("what", nargs="*", help=f"events; or fleet and events; or {', '.join(RUNS)}; or list")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.what == ["list"]:
         for name, (run, _) in events.ALL.items():
             print(f"{name:16} {run.__doc__}")
