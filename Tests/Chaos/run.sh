@@ -2,6 +2,9 @@
 # Breaks what Gatehouse stands on, one thing after the other and under load, and says what that broke.
 #
 #   Tests/Chaos/run.sh [EVENT]…                        every event, or those that are named; `list` names them
+#   Tests/Chaos/run.sh fleet [--pooler MODE] [EVENT]…  what three instances of one PostgreSQL share, and a restart of one after the other; MODE is
+#                                                      session or transaction, of a PgBouncer between them and the database
+#   Tests/Chaos/run.sh handover                        processes that take over one port from each other, under wrk
 #   Tests/Chaos/run.sh soak [--minutes N] [--picture FILE]   load with rotations, renewals and reloads; memory, descriptors and threads as a picture
 #   Tests/Chaos/run.sh greedy                          slow and greedy clients beside good ones
 #   Tests/Chaos/run.sh secrets                         what a core of the process holds
@@ -20,7 +23,7 @@ cd "$folder/../.."
 if [ -z "${GATEHOUSE_CHAOS_NAMESPACE:-}" ]; then
   GATEHOUSE_CHAOS_NAMESPACE=own exec unshare --mount "$0" "$@"
 fi
-install_packages "${build_packages[@]}" postgresql openssl util-linux faketime gdb
+install_packages "${build_packages[@]}" postgresql pgbouncer openssl util-linux faketime gdb wrk
 binary=${GATEHOUSE:-$(deploy/build.sh)}
 trap postgres_stop EXIT
 trap 'exit 130' INT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs what deploy/ and docs/ say of containers for real, with Docker or Podman: both compose files, the recipe for stdio servers and the
+# Runs what deploy/ and docs/ say of containers for real, with Docker or Podman: the compose files, the recipe for stdio servers and the
 # template of a new server. Nothing of it faces the internet: in place of cloudflared a client of the tests asks, in place of Access an issuer
 # of the tests signs, and the template's server stands for the Coda MCP.
 #
-#   Tests/Containers/run.sh [embedded|postgres|stdio|template]…      all four unless some are named
+#   Tests/Containers/run.sh [embedded|postgres|fleet|stdio|template]…      all five unless some are named
 #
 #   CONTAINER_ENGINE      docker or podman; else the first that answers
 #   COMPOSE               the compose command; else `docker compose`, or podman-compose
@@ -19,7 +19,7 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=Tests/Containers/images.sh
 . "$here/images.sh"
 
-[ $# -gt 0 ] || set -- embedded postgres stdio template
+[ $# -gt 0 ] || set -- embedded postgres fleet stdio template
 find_engine
 work=$(mktemp -d /tmp/gatehouse-containers.XXXXXX)
 project=gatehouse-test-$$
@@ -190,7 +190,7 @@ watch_requests() {
   compose exec -T issuer rm -f /tmp/stop-watching
   compose exec -T issuer python3 /peer/client.py watch http://gatehouse:8080/ "$work" >"$work/gap" 2>&1 &
   watcher=$!
-  within 10 grep -q watching "$work/gap" || true
+  check "requests are made meanwhile" within 60 grep -q watching "$work/gap"
 }
 # What the requests of the watcher met.
 end_watching() {
@@ -261,6 +261,51 @@ run_postgres() {
   down >/dev/null 2>&1
 }
 
+# Whether the status of a service shows so many instances that are there, of one configuration.
+shows() {
+  compose exec -T "$1" /usr/bin/gatehouse status --json | python3 -c '
+import json, sys
+there = [one for one in json.load(sys.stdin)["fleet"]["instances"] if not one["gone"]]
+sys.exit(len(there) != int(sys.argv[1]) or not all(one["same_configuration"] for one in there))' "$2"
+}
+
+run_fleet() {
+  local service
+  say "compose.fleet.yml"
+  place docker-compose.yml coda.postgres.example.yaml
+  as_root install -d -m 2770 -o 65532 -g "$(id -g)" "$work/deploy/run-b"
+  files+=(-f compose.fleet.yml)
+  bounded postgres
+  echo "  gatehouse-b: { ulimits: $limits, volumes: ['./issuer/ca.pem:/etc/ssl/certs/ca-certificates.crt:ro'] }" >>"$work/deploy/bounded.yml"
+  started "it starts" up gatehouse issuer coda-mcp postgres || return 0
+  check "the instance has found its database" within 60 gatehouse store init phase2
+  check "a token is set by a command in the container" token set coda coda-token-one
+  check "the rest starts" compose up -d --no-build
+  check "both instances are healthy" within 60 eval "healthy gatehouse && healthy gatehouse-b"
+  for service in gatehouse gatehouse-b; do check "the status of $service shows both" within 20 shows "$service" 2; done
+  check "a signed-in caller reaches the server, with the token" within 20 client call https://coda.example.com/mcp whoami coda-token-one
+  check "the status of the second comes through a socket of its own" curl -sf --unix-socket "$work/deploy/run-b/admin.sock" http://127.0.0.1/
+  watch_requests
+  for service in gatehouse gatehouse-b; do
+    check "a new container of $service is put in" compose up -d --no-build --no-deps --force-recreate "$service"
+    check "and is healthy" within 60 healthy "$service"
+    # The resolver's answers are remembered for a moment.
+    sleep 5
+  done
+  end_watching
+  check "no request was without an answer" grep -q ' 0 failed' "$work/gap"
+  for service in gatehouse gatehouse-b; do check "the status of $service shows both" within 20 shows "$service" 2; done
+  check "a token that is rotated at one" token rotate coda coda-token-two --no-probe
+  check "is sent by both" within 40 both_send coda-token-two
+  check "the audit of both verifies" within 30 gatehouse audit verify
+  down >/dev/null 2>&1
+}
+# The resolver leads now to the one and now to the other.
+both_send() {
+  local turn
+  for turn in 1 2 3 4 5 6; do client call https://coda.example.com/mcp whoami "$1" || return 1; done
+}
+
 run_stdio() {
   say "docs/STDIO_MCP.md"
   place compose.embedded.yml coda.sqlite.example.yaml
@@ -302,9 +347,9 @@ say "images"
 make_images
 for part in "$@"; do
   case $part in
-  embedded | postgres | stdio | template) "run_$part" ;;
+  embedded | postgres | fleet | stdio | template) "run_$part" ;;
   *)
-    echo "error: embedded, postgres, stdio or template" >&2
+    echo "error: embedded, postgres, fleet, stdio or template" >&2
     exit 64
     ;;
   esac

@@ -200,4 +200,43 @@ struct HandOverTests {
             #expect(try await gateway.command("audit", "verify").contains("ok"))
         }
     }
+
+    /// Sessions that were opened before the first instance is replaced go on in all that follow.
+    @Test(.needsTools) func `no call of an SDK fails while one instance takes over from another`() async throws {
+        let servers = (try await MCPServer.start(.one), try await MCPServer.start(.two))
+        let options = "reuse_port: true\nlimits: { drain: 3s }\n"
+        let gateway = try await Instance.start(.sqlite, servers.0, servers.1, routes: options)
+        let clients = try [(SDK.one, "legacy"), (.two, "legacy"), (.two, "modern")].map { sdk, mode in
+            try ChildProcess(
+                try Tools.python(sdk),
+                [Tools.script("ongoing.py"), "\(gateway.url)/\(sdk.route)", "--mode", mode],
+                environment: ["PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "ASSERTION": gateway.assertion()]
+            )
+        }
+        /// Returns when every client has had more answers, or one has failed.
+        func goesOn() async throws {
+            for client in clients {
+                let before = client.output.text.utf8.count
+                try await client.eventually { client.output.text.utf8.count > before + 9 }
+            }
+        }
+        var current = gateway.process
+        for _ in 0..<3 {
+            try await goesOn()
+            let next = try await successor(of: gateway)
+            try await goesOn()
+            await end(current)
+            current = next
+        }
+        try await goesOn()
+        for client in clients {
+            client.closeInput()
+            #expect(await client.exit() == .code(0), "\(client.errors.text)")
+            let told = try JSON(parsing: String(client.output.text.split(separator: "\n").last ?? ""))
+            #expect(told["failures"].elements.isEmpty, "\(client.name): \(told["failures"])")
+            #expect(told["answered"]["echo"].number ?? 0 > 100 && told["answered"]["slow"].number ?? 0 > 3)
+        }
+        await end(current)
+        #expect(try await gateway.command("audit", "verify").contains("ok"))
+    }
 }

@@ -1,4 +1,4 @@
-"""Runs chaos, soak, the greedy clients or the look into a core: see run.sh."""
+"""Runs chaos, with one instance or a fleet, or a run of its own: see run.sh."""
 
 import argparse
 import os
@@ -12,14 +12,17 @@ from collections import Counter
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import events  # noqa: E402
+import in_force  # noqa: E402
 import ledger  # noqa: E402
+from broken import Broken, wait_for  # noqa: E402
 from load import Load  # noqa: E402
-from world import Broken, World, wait_for  # noqa: E402
+from world import World  # noqa: E402
+
+RUNS = {"soak": "soak", "greedy": "greedy", "secrets": "secrets_in_core", "handover": "handover"}
 
 
-def chaos(binary, folder, chosen):
+def chaos(world, chosen):
     problems = []
-    world = World(binary, folder)
     try:
         world.start()
         wait_for(world.serves, 30, "a first answer")
@@ -32,6 +35,7 @@ def chaos(binary, folder, chosen):
             try:
                 recovered = run(world, load)
                 time.sleep(1.5)
+                followed = in_force.check(world)
                 load.stop()
                 answers = Counter(result[4] for result in load.since(began))
                 failed = sum(count for status, count in answers.items() if status != 200)
@@ -40,15 +44,17 @@ def chaos(binary, folder, chosen):
                 calls, rows, unrecorded = ledger.check(world, load, found)
                 said = ", ".join(f"{count} × {status}" for status, count in sorted(answers.items(), key=str))
                 slowest = max((result[1] - result[0] for result in load.since(began) if result[4] == 200), default=0)
-                print(f"{name:16} served again after {recovered:.2f} s; good callers: {said}, the slowest {slowest:.2f} s; "
-                      f"{calls} calls upstream, {rows} rows in all" + (f"; {unrecorded} refusals only counted" if unrecorded else ""), flush=True)
+                print(f"{name:16} served again after {recovered:.2f} s; good callers: {said}, the slowest {slowest:.2f} s; changes in force after "
+                      f"{followed:.2f} s; {calls} calls upstream, {rows} rows in all" + (f"; {unrecorded} refusals only counted" if unrecorded else ""),
+                      flush=True)
             except (Broken, OSError, subprocess.SubprocessError) as error:
                 found.append(f"{type(error).__name__}: {error}")
                 load.stop()
+            found += [f"{instance.name} has ended" for instance in world.instances if not instance.runs]
             for problem in found:
                 print(f"  broken: {name}: {problem}", flush=True)
             problems += found
-            if world.process.poll() is not None:
+            if not all(instance.runs for instance in world.instances):
                 world.start()
                 wait_for(world.serves, 30, "an answer after a new start")
     finally:
@@ -58,7 +64,7 @@ def chaos(binary, folder, chosen):
             problems.append(str(error))
         stop_standby(world)
         if problems:
-            print(f"the log is kept: {keep(folder)}", flush=True)
+            print(f"the log is kept: {keep(world.folder)}", flush=True)
     return problems
 
 
@@ -78,23 +84,30 @@ def main():
     parser.add_argument("--gatehouse", required=True)
     parser.add_argument("--minutes", type=float, default=60, help="of the soak")
     parser.add_argument("--picture", help="where the soak's picture is written")
-    parser.add_argument("what", nargs="*", help="events; or soak, greedy, secrets; or list")
-    options = parser.parse_args()
+    parser.add_argument("--pooler", choices=["session", "transaction"], help="a PgBouncer between the fleet and its database")
+    parser.add_argument("what", nargs="*", help=f"events; or fleet and events; or {', '.join(RUNS)}; or list")
+    options = parser.parse_intermixed_args()
     if options.what == ["list"]:
         for name, (run, _) in events.ALL.items():
             print(f"{name:16} {run.__doc__}")
         return
-    others = {"soak", "greedy", "secrets"} & set(options.what)
-    unknown = set(options.what) - set(events.ALL) - {"soak", "greedy", "secrets"}
+    fleet = options.what[:1] == ["fleet"]
+    chosen = options.what[fleet:]
+    others = set(RUNS) & set(chosen)
+    unknown = set(chosen) - set(events.ALL) - set(RUNS)
     if unknown or others and len(options.what) > 1:
         parser.error(f"no such events: {', '.join(unknown)}" if unknown else f"{others.pop()} runs alone")
     folder = tempfile.mkdtemp(prefix="gatehouse-chaos.")
+    # PgBouncer reads its file as nobody.
+    os.chmod(folder, 0o711)
     try:
         if others:
-            module = __import__({"secrets": "secrets_in_core"}.get(options.what[0], options.what[0]))
-            problems = module.run(options.gatehouse, folder, options)
+            problems = __import__(RUNS[chosen[0]]).run(options.gatehouse, folder, options)
+        elif fleet:
+            world = World(options.gatehouse, folder, names=("one", "two", "three"), pooler=options.pooler)
+            problems = chaos(world, chosen or events.FLEET)
         else:
-            problems = chaos(options.gatehouse, folder, options.what or list(events.ALL))
+            problems = chaos(World(options.gatehouse, folder), chosen or [name for name in events.ALL if name != "rolling"])
     finally:
         # The mounts go with the namespace, but the folder below them only without them.
         for line in reversed(open("/proc/mounts").read().splitlines()):

@@ -39,7 +39,7 @@ class Key:
 
 
 class Assertions:
-    """One for each kind of caller. Only `ok` may reach the upstream, `ends` as long as half an hour from the start is not over."""
+    """One for each kind of caller. Only `ok` and `other` may reach the upstream, `ends` as long as half an hour from the start is not over."""
 
     def __init__(self, folder):
         self.key, self.stranger, self.liar = Key(folder, "access"), Key(folder, "stranger"), Key(folder, "liar")
@@ -50,6 +50,7 @@ class Assertions:
             "ok": good,
             "ends": self.key.sign(exp=now + HOUR // 2, sub="1a"),
             "tool": good,
+            "other": self.key.sign(email="nora@example.com", sub="4d"),
             "who": self.key.sign(email="eve@elsewhere.example", sub="2b"),
             "denied": self.key.sign(email="mallory@example.com", sub="3c"),
             "audience": self.key.sign(aud=["0" * 64]),

@@ -1,6 +1,7 @@
 """What is broken, one thing after the other. Each event begins and ends with a Gatehouse that serves.
 
-An event returns the seconds until good callers were served again. `served` says whether they are to be served all the time as well.
+An event returns the seconds until good callers were served again. `served` says whether they are to be served all the time as well, and `fleet` whether
+it is for several instances: what they share, or how they follow each other.
 """
 
 import os
@@ -9,14 +10,17 @@ import socket
 import subprocess
 import time
 
-from world import Broken, wait_for
+from broken import Broken, wait_for
 
-ALL = {}
+ALL, FLEET = {}, []
 
 
-def event(served=False):
+def event(served=False, fleet=False):
     def named(function):
-        ALL[function.__name__.replace("_", "-")] = (function, served)
+        name = function.__name__.replace("_", "-")
+        ALL[name] = (function, served)
+        if fleet:
+            FLEET.append(name)
         return function
 
     return named
@@ -27,9 +31,8 @@ def kill(world, load):
     """kill -9 and a new start, three times."""
     times = []
     for _ in range(3):
-        world.process.kill()
-        world.process.wait()
-        world.start()
+        world.first.kill()
+        world.first.start()
         times.append(world.recovers())
         time.sleep(0.5)
     return max(times)
@@ -45,7 +48,7 @@ def frozen(process, world):
 @event()
 def stop(world, load):
     """SIGSTOP of Gatehouse for 6 s."""
-    return frozen(world.process, world)
+    return frozen(world.first.process, world)
 
 
 @event()
@@ -72,7 +75,7 @@ def disk(world, load):
     """No room under the spool, while the database is away: what cannot be recorded is refused."""
     port, world.switch.target = world.switch.target, 1
     world.switch.cut()
-    filler, began = fill(world.spool), time.monotonic()
+    filler, began = fill(world.first.spool), time.monotonic()
     # What stands in the spool's rings has its room already.
     pause, load.pause = load.pause, 0
     try:
@@ -80,11 +83,11 @@ def disk(world, load):
         load.pause = pause
         # What becomes free meanwhile is taken as well.
         while time.monotonic() < began + 8:
-            fill(world.spool + "/more")
+            fill(world.first.spool + "/more")
             time.sleep(0.1)
     finally:
         load.pause, world.switch.target = pause, port
-        for name in (filler, world.spool + "/more-filler"):
+        for name in (filler, world.first.spool + "/more-filler"):
             if os.path.exists(name):
                 os.remove(name)
     return world.recovers()
@@ -93,14 +96,12 @@ def disk(world, load):
 @event()
 def disk_at_start(world, load):
     """kill -9 and a start with no room under the spool."""
-    world.process.kill()
-    world.process.wait()
-    filler = fill(world.spool)
-    world.start()
+    world.first.kill()
+    filler = fill(world.first.spool)
+    world.first.start()
     time.sleep(3)
     os.remove(filler)
-    if world.process.poll() is not None:
-        world.start()
+    world.start()
     return world.recovers()
 
 
@@ -111,20 +112,20 @@ def limit(process, count):
 @event()
 def descriptors(world, load):
     """No descriptor for anything new, then one or two, with 40 clients that want one."""
-    used = len(os.listdir(f"/proc/{world.process.pid}/fd"))
-    before = int(open(f"/proc/{world.process.pid}/limits").read().split("Max open files")[1].split()[0])
+    used = len(os.listdir(f"/proc/{world.first.process.pid}/fd"))
+    before = int(open(f"/proc/{world.first.process.pid}/limits").read().split("Max open files")[1].split()[0])
     clients = []
     try:
         for count in (3, used + 2, used):
-            limit(world.process, count)
+            limit(world.first.process, count)
             for _ in range(40):
                 client = socket.socket(socket.AF_UNIX)
                 client.setblocking(False)
-                client.connect_ex(world.socket)
+                client.connect_ex(world.first.place)
                 clients.append(client)
             time.sleep(2)
     finally:
-        limit(world.process, before)
+        limit(world.first.process, before)
         for client in clients:
             client.close()
     return world.recovers()
@@ -145,14 +146,14 @@ def names(world, load):
 @event()
 def clock(world, load):
     """The wall clock jumps two hours ahead and back, two hours back and ahead, and to another day."""
-    world.stop()
-    world.start(shim=True)
+    world.first.stop()
+    world.first.start(shim=True)
     world.recovers()
     times = []
     try:
         for seconds in (7200, 0, -7200, 0, 40, -40, 0, 80_000, 0):
             load.half_hour_over = None
-            world.jump(seconds)
+            world.first.jump(seconds)
             time.sleep(0.3)
             load.half_hour_over = seconds >= 1800
             # Behind the moment from which assertions are good, nobody is let in.
@@ -160,9 +161,9 @@ def clock(world, load):
                 times.append(world.recovers())
             time.sleep(2)
     finally:
-        world.stop()
+        world.first.stop()
         load.half_hour_over = False
-        world.start()
+        world.first.start()
     world.recovers()
     return max(times)
 
@@ -187,7 +188,7 @@ for mode, served, words in (
     ALL["certs-" + mode][0].__doc__ = f"The certs server answers with {words}."
 
 
-@event(served=True)
+@event(served=True, fleet=True)
 def locked(world, load):
     """Every table of the database is locked for 8 s."""
     tables = world.sql("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT LIKE 'pg\\_%' "
@@ -196,7 +197,7 @@ def locked(world, load):
     return world.recovers()
 
 
-@event(served=True)
+@event(served=True, fleet=True)
 def full(world, load):
     """No room for the database's tables: a tablespace on a disk that is filled."""
     place = os.environ["GATEHOUSE_CHAOS_POSTGRES_FOLDER"] + "/small"
@@ -234,7 +235,7 @@ def database(world, *words):
     return folder
 
 
-@event(served=True)
+@event(served=True, fleet=True)
 def database_killed(world, load):
     """kill -9 of the database, 4 s without it, and a new start."""
     folder = os.environ["GATEHOUSE_CHAOS_POSTGRES_FOLDER"] + "/data"
@@ -255,7 +256,22 @@ def database_killed(world, load):
     return world.recovers()
 
 
-@event(served=True)
+@event(served=True, fleet=True)
+def rolling(world, load):
+    """Of a fleet: each instance ends by SIGTERM and starts again, one after the other."""
+    times, pause = [], load.pause
+    # Some call is under way at each moment.
+    load.pause = 0
+    for instance in world.instances:
+        instance.stop()
+        instance.start()
+        times.append(instance.recovers())
+        time.sleep(1)
+    load.pause = pause
+    return max(times)
+
+
+@event(served=True, fleet=True)
 def failed_over(world, load):
     """A standby that has every commit is promoted, and the address leads to it; the first database is killed."""
     folder = os.environ["GATEHOUSE_CHAOS_POSTGRES_FOLDER"]

@@ -8,8 +8,9 @@ import threading
 import time
 from collections import Counter
 
+from broken import wait_for
 from load import Connection
-from world import World, wait_for
+from world import World
 
 KINDS = ["slow-heads", "dripping-bodies", "never-reading", "idle", "huge-heads", "pipelined"]
 ROUNDS, SECONDS = 5, 4
@@ -29,7 +30,7 @@ class Good:
             thread.join()
 
     def run(self, world, seconds, number):
-        connection, end, turn = Connection(world.socket), time.monotonic() + seconds, 0
+        connection, end, turn = Connection(world.first.place), time.monotonic() + seconds, 0
         while time.monotonic() < end:
             turn += 1
             began = time.monotonic()
@@ -60,14 +61,14 @@ def run(binary, folder, options):
             ratios, normal, beside, most, counts = [], [], [], 0.0, []
             for _ in range(ROUNDS):
                 before = Good(world, SECONDS)
-                process = subprocess.Popen([sys.executable, attacker, kind, world.socket], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                process = subprocess.Popen([sys.executable, attacker, kind, world.first.place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                 process.stdin.write(world.assertions.of["ok"] + "\n")
                 process.stdin.flush()
                 process.stdout.readline()
                 # All of its connections are there first.
                 time.sleep(4.5 if kind == "idle" else 1.5)
                 during = Good(world, SECONDS)
-                most = max(most, resident(world.process))
+                most = max(most, resident(world.first.process))
                 process.stdin.write("end\n")
                 counts.append(process.communicate()[0].strip())
                 for good in (before, during):

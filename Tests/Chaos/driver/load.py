@@ -1,6 +1,7 @@
 """Callers who go on whatever happens, each request with an id of its own as the name of the tool that it calls."""
 
 import json
+import select
 import socket
 import threading
 import time
@@ -15,15 +16,27 @@ REFUSED = {"who": "eve@elsewhere.example", "denied": "mallory@example.com"}
 class Connection:
     """One connection, made anew when it breaks."""
 
-    def __init__(self, path, timeout=5):
-        self.path, self.timeout, self.socket = path, timeout, None
+    def __init__(self, place, timeout=5, others=()):
+        """`place` is the path of a unix socket, or an address. Where nothing takes a connection there, one of `others` does, as with the tunnel of
+        several machines."""
+        self.places, self.timeout, self.socket = [place, *others], timeout, None
 
     def close(self):
         if self.socket:
             self.socket.close()
         self.socket = None
 
-    def call(self, name, assertion, arguments=None, path="/mcp"):
+    def open(self):
+        for number, place in enumerate(self.places, 1):
+            self.socket = socket.socket(socket.AF_UNIX if isinstance(place, str) else socket.AF_INET)
+            self.socket.settimeout(self.timeout)
+            try:
+                return self.socket.connect(place)
+            except (ConnectionRefusedError, FileNotFoundError):
+                if number == len(self.places):
+                    raise
+
+    def call(self, name, assertion=None, arguments=None, path="/mcp", bearer=None):
         """The status of the answer, or the error's name."""
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments or {}}}
         body = json.dumps(message).encode()
@@ -31,11 +44,14 @@ class Connection:
                 "Accept: application/json, text/event-stream", f"Content-Length: {len(body)}"]
         if assertion:
             head.append("Cf-Access-Jwt-Assertion: " + assertion)
+        if bearer:
+            head.append("Authorization: Bearer " + bearer)
         try:
+            # One that was closed meanwhile is not used, as in every client.
+            if self.socket and select.select([self.socket], [], [], 0)[0]:
+                self.close()
             if not self.socket:
-                self.socket = socket.socket(socket.AF_UNIX)
-                self.socket.settimeout(self.timeout)
-                self.socket.connect(self.path)
+                self.open()
             self.socket.sendall(("\r\n".join(head) + "\r\n\r\n").encode() + body)
             return self.answer()
         except OSError as error:
@@ -75,7 +91,9 @@ class Load:
             thread.start()
 
     def run(self, number):
-        connection, turn = Connection(self.world.socket), number * 3
+        places = [instance.place for instance in self.world.instances]
+        first = number % len(places)
+        connection, turn = Connection(places[first], others=places[first + 1:] + places[:first]), number * 3
         while self.running:
             kind = KINDS[turn % len(KINDS)]
             turn += 1

@@ -15,8 +15,9 @@ import struct
 import subprocess
 import time
 
+from broken import wait_for
 from load import Connection, Load
-from world import World, wait_for
+from world import World
 
 # What may stand in memory of the process that is no secret's own: libpq keeps the password of each connection, and a request's head with its assertion
 # stays where it was received until the next one is.
@@ -25,7 +26,7 @@ ELSEWHERE = {"database's password", "assertion", "its signature"}
 
 def core(world, whole):
     place, every = f"{world.folder}/core", "on" if whole else "off"
-    words = ["gdb", "-p", str(world.process.pid), "-batch", "-nx", "-ex", f"set dump-excluded-mappings {every}"]
+    words = ["gdb", "-p", str(world.first.process.pid), "-batch", "-nx", "-ex", f"set dump-excluded-mappings {every}"]
     if whole:
         words += ["-ex", "set use-coredump-filter off"]
     subprocess.run([*words, "-ex", f"gcore {place}", "-ex", "detach"], check=True, capture_output=True, stdin=subprocess.DEVNULL)
@@ -57,7 +58,7 @@ def found(world, wanted, whole=False):
     place = core(world, whole)
     try:
         with open(place, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            parts, maps, results = list(segments(data)), list(mappings(world.process.pid)), {name: {} for name in wanted}
+            parts, maps, results = list(segments(data)), list(mappings(world.first.process.pid)), {name: {} for name in wanted}
             for name, value in wanted.items():
                 at = data.find(value)
                 while at >= 0:
@@ -105,7 +106,7 @@ def look(binary, folder, store, problems):
         load = Load(world, pause=0.005)
         time.sleep(4)
         load.stop()
-        renewed = Connection(world.socket)
+        renewed = Connection(world.first.place)
         for _ in range(3):
             renewed.call("t-ok-renewed", world.assertions.of["ok"], path="/renewed")
         world.command("reload")
@@ -113,7 +114,7 @@ def look(binary, folder, store, problems):
         # A moment after the last request, with connections that wait for the next one.
         time.sleep(1)
         (left, size), (there, every) = found(world, wanted), found(world, wanted, whole=True)
-        status = open(f"/proc/{world.process.pid}/status").read()
+        status = open(f"/proc/{world.first.process.pid}/status").read()
         locked = re.search(r"VmLck:\s+(\d+ kB)", status)[1]
         print(f"store {store}: a core of {size >> 10} KiB, all memory {every >> 20} MiB, locked {locked}")
         for name in wanted:
@@ -125,7 +126,7 @@ def look(binary, folder, store, problems):
         if not there["injected token"]:
             problems.append(f"{store}: the search does not find what is there")
         for name in ("environ", "cmdline", "auxv"):
-            text = open(f"/proc/{world.process.pid}/{name}", "rb").read()
+            text = open(f"/proc/{world.first.process.pid}/{name}", "rb").read()
             problems += [f"{store}: {secret} in /proc/PID/{name}" for secret, value in wanted.items() if value in text]
         text = open(f"{folder}/log", "rb").read()
         problems += [f"{store}: {name} in the log" for name, value in wanted.items() if value in text]

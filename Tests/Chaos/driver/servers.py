@@ -5,6 +5,8 @@ import json
 import random
 import socket
 import struct
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -157,3 +159,24 @@ class Switch:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+class Pooler:
+    """PgBouncer on a port of its own, before a database on loopback. `mode`: session, transaction. It asks again for a database that was away after
+    1 s, not after 15."""
+
+    def __init__(self, folder, mode, login, port):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        folder = tempfile.mkdtemp(prefix="pooler.", dir=folder)
+        with open(f"{folder}/users", "w") as file:
+            file.write(f'"{login.username}" "{login.password}"\n')
+        with open(f"{folder}/pgbouncer.ini", "w") as file:
+            file.write(f"[databases]\n* = host=127.0.0.1 port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\n"
+                       f"unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = {mode}\ndefault_pool_size = 40\n"
+                       f"server_login_retry = 1\nuser = nobody\n")
+        self.process = subprocess.Popen(["pgbouncer", "-q", f"{folder}/pgbouncer.ini"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()

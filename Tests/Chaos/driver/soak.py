@@ -8,8 +8,9 @@ import time
 from collections import Counter
 
 import ledger
+from broken import Broken, wait_for
 from load import Load
-from world import Broken, World, wait_for
+from world import World
 
 EVERY = 5
 # What the median of the last quarter may be above that of the second: the first is warming up.
@@ -37,7 +38,7 @@ def change(world, stopped, counts, problems):
                 counts["rotations"] += 1
             if turn % 3 == 0:
                 world.write(spare if turn % 2 else plain)
-                world.process.send_signal(signal.SIGHUP)
+                world.first.process.send_signal(signal.SIGHUP)
                 counts["reloads"] += 1
         except Broken as error:
             problems.append(str(error))
@@ -54,7 +55,7 @@ def run(binary, folder, options):
         changing.start()
         began, points = time.monotonic(), []
         while time.monotonic() < began + options.minutes * 60:
-            points.append((time.monotonic() - began, sample(world.process)))
+            points.append((time.monotonic() - began, sample(world.first.process)))
             time.sleep(EVERY)
         stopped.set()
         changing.join()

@@ -2,10 +2,12 @@
 
     upstream.py FILE
 
-Prints its port. A line of FILE is the id that Gatehouse gave the request, and the name of the tool, which is the caller's id of it.
+Prints its port. A line of FILE is the id that Gatehouse gave the request, the name of the tool, which is the caller's id of it, and a digest of the
+credential that came with it.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -19,7 +21,7 @@ async def talk(reader, writer):
             body = await reader.readexactly(int(fields.get("content-length", 0)))
             call = json.loads(body)
             name = call["params"]["name"]
-            os.write(calls, f"{fields.get('x-request-id', '-')} {name}\n".encode())
+            os.write(calls, f"{fields.get('x-request-id', '-')} {name} {digest(credential(head))}\n".encode())
             text = "x" * int(call["params"]["arguments"].get("size", 1))
             answer = {"jsonrpc": "2.0", "id": call["id"], "result": {"content": [{"type": "text", "text": text}]}}
             answer = json.dumps(answer).encode()
@@ -31,6 +33,15 @@ async def talk(reader, writer):
         writer.close()
 
 
+def credential(head):
+    """That of the `Authorization` field, as it was written."""
+    return next((line[14:].strip() for line in head.split("\r\n") if line.lower().startswith("authorization:")), "")
+
+
+def digest(text):
+    return hashlib.sha256(text.encode("latin1")).hexdigest()[:16]
+
+
 async def main():
     server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=1 << 20, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -38,5 +49,6 @@ async def main():
         await server.serve_forever()
 
 
-calls = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-asyncio.run(main())
+if __name__ == "__main__":
+    calls = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    asyncio.run(main())
