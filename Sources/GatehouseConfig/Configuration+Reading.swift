@@ -165,7 +165,7 @@ extension Decoding {
         if unreported > 0, let last = diagnostics.last {
             diagnostics.append(
                 Diagnostic(
-                    .error,
+                    hasUnreportedErrors ? .error : .warning,
                     file: file,
                     line: last.line,
                     column: last.column,

@@ -271,6 +271,28 @@ import Testing
         #expect(found.last?.message == "800 more problems")
     }
 
+    @Test func `warnings beyond the bound are no error, and hide none`() throws {
+        let doubtful = minimal + (0..<300).map { number in
+            """
+              - name: r\(number)
+                host: h\(number).example.com
+                audience: [\(audienceTag)]
+                upstream: http://coda:8080
+                allow: [{ users: ["*@example.com"], tools: [a] }]
+
+            """
+        }.joined()
+        let warnings = try read(doubtful).warnings
+        #expect(warnings.count == 201)
+        #expect(warnings.allSatisfy { $0.severity == .warning })
+        #expect(warnings.last?.message == "100 more problems")
+
+        let found = problems(doubtful + "unknown: 1\n")
+        #expect(found.count == 201)
+        #expect(found.filter { $0.severity == .error }.map(\.message) == ["unknown key 'unknown' in the configuration"])
+        #expect(found.last?.message == "101 more problems")
+    }
+
     @Test func `a file that cannot be read is named`() {
         let error = #expect(throws: ConfigurationError.self) {
             try Configuration.read(path: "/nonexistent/gatehouse.yaml")

@@ -3,12 +3,13 @@ internal import YAMLReader
 
 /// One reading of a file: collects every diagnostic, and the ranges of text that must not be quoted.
 final class Decoding {
-    /// Diagnostics of one file; further ones are only counted.
+    /// Diagnostics of one file; further ones are only counted. Warnings make room for errors.
     static let maximumProblems = 200
 
     let environment: Environment
     private(set) var problems: [Problem] = []
     private(set) var unreported = 0
+    private(set) var hasUnreportedErrors = false
     private(set) var redactions: [Range<Int>] = []
     private(set) var hasFailed = false
     /// Errors so far, unreported ones included.
@@ -62,11 +63,14 @@ final class Decoding {
     var hasProblems: Bool { !problems.isEmpty }
 
     private func add(_ problem: Problem) {
-        guard !isFull else {
-            unreported += 1
-            return
+        guard isFull else { return problems.append(problem) }
+        unreported += 1
+        guard problem.severity == .error else { return }
+        if let warning = problems.lastIndex(where: { $0.severity == .warning }) {
+            problems[warning] = problem
+        } else {
+            hasUnreportedErrors = true
         }
-        problems.append(problem)
     }
 
     func redact(_ span: YAMLSpan) { redactions.append(span.start.offset..<max(span.end.offset, span.start.offset)) }
