@@ -272,16 +272,18 @@ import Testing
     }
 
     @Test func `warnings beyond the bound are no error, and hide none`() throws {
-        let doubtful = minimal + (0..<300).map { number in
-            """
-              - name: r\(number)
-                host: h\(number).example.com
-                audience: [\(audienceTag)]
-                upstream: http://coda:8080
-                allow: [{ users: ["*@example.com"], tools: [a] }]
+        let doubtful =
+            minimal
+            + (0..<300).map { number in
+                """
+                  - name: r\(number)
+                    host: h\(number).example.com
+                    audience: [\(audienceTag)]
+                    upstream: http://coda:8080
+                    allow: [{ users: ["*@example.com"], tools: [a] }]
 
-            """
-        }.joined()
+                """
+            }.joined()
         let warnings = try read(doubtful).warnings
         #expect(warnings.count == 201)
         #expect(warnings.allSatisfy { $0.severity == .warning })
