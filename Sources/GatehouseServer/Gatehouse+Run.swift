@@ -90,9 +90,10 @@ extension Gatehouse {
         isDraining.withLock { $0 = true }
         let limit = configuration.limits.drain
         let deadline = ContinuousClock.now + limit
+        let handsOver = isShared || fleet.hasOthers
         async let renewed: Void = renewals.stop()
         async let left: Void = fleet.stop()
-        await proxy.drain(within: limit, handsOver: isShared)
+        await proxy.drain(within: limit, handsOver: handsOver)
         await logRequests()
         await connectServer.close()
         // Before the audit ends: what an operator asks for is recorded.

@@ -58,5 +58,28 @@ extension OneAtATime {
                 try await fleet.status("one")["fleet"]["instances"].elements.count == 2
             }
         }
+
+        /// Closed at once, it would lose a request that is on its way, which no client may safely send again.
+        @Test func `a connection that waits brings one more request to an instance that is stopped`() async throws {
+            let fleet = try await FleetFixture.start()
+            try await fleet.eventually("one") {
+                try await fleet.status("one")["fleet"]["instances"].elements.count == 2
+            }
+            let process = try fleet.process("one")
+            let request =
+                "GET / HTTP/1.1\r\nHost: \(FleetFixture.host)\r\nCf-Access-Jwt-Assertion: \(fleet.assertion())\r\n\r\n"
+            try await withTaskExecutorPreference(BlockingExecutor.shared) {
+                let client = try RawSocket(connectingTo: .unix(path: "\(fleet.folder.path)/one.sock"))
+                try client.send(request)
+                #expect(try client.receiveAnswer().status == 200)
+                process.send(signal: SIGTERM)
+                try await process.eventually { process.errors.text.contains("draining") }
+                try await process.eventually { try await fleet.status("two")["fleet"]["instances"].elements.count == 1 }
+                try client.send(request)
+                let answer = try client.receiveAnswer()
+                #expect(answer.status == 200 && answer["Connection"] == "close")
+                #expect(await process.exit() == .code(0))
+            }
+        }
     }
 }

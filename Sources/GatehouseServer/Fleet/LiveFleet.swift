@@ -57,6 +57,12 @@ final class LiveFleet: Sendable {
     /// Nil where there is no fleet.
     var status: FleetStatus? { state.withLock { $0.reporter }?.status }
 
+    /// Whether another instance is there, which new connections go to when this one ends.
+    var hasOthers: Bool {
+        guard let status else { return false }
+        return status.present.contains { $0.card.id != status.own }
+    }
+
     /// Goes over to the database of another configuration, which is in force already.
     func follow(_ configuration: Configuration) {
         guard state.withLock({ $0.place }) != configuration.state else { return }
