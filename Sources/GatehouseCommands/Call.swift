@@ -6,6 +6,7 @@ internal import GatehouseServer
 
 struct Call: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "call",
         abstract: "Speak MCP to a route's upstream as Gatehouse would, and say what comes of it.",
         discussion: """
             Without Gatehouse in between: with the token that the route injects, from where this command runs. Lists the tools, or calls one. \

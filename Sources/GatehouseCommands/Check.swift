@@ -5,6 +5,7 @@ internal import GatehouseServer
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Validate the configuration.",
         discussion:
             """

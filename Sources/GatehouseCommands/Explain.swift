@@ -6,6 +6,7 @@ internal import GatehouseTokens
 
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "explain",
         abstract: "Say whether a principal may use a route or make a call, and which grant decides.",
         discussion: """
             Exits 0 when it may, and 1 when not. A denial lists the grants that there are. With --replay it asks about the past messages of \

@@ -5,6 +5,7 @@ internal import GatehouseServer
 
 struct Health: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "health",
         abstract: "Ask the local instance whether it is ready: for a container's HEALTHCHECK.",
         discussion: "Exits 0 when it is, else 1 and says what is missing."
     )

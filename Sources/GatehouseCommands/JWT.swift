@@ -13,6 +13,7 @@ struct JWT: AsyncParsableCommand {
 
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "explain",
             abstract: "Show each step of the verification of an assertion read from standard input.",
             discussion: "Exits 0 when it is verified, else 1. Neither the assertion nor its signature is printed."
         )

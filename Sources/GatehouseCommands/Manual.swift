@@ -2,6 +2,7 @@ internal import ArgumentParser
 
 struct Manual: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "manual",
         abstract: "Print the man page, made of the help of every command.",
         discussion: "gatehouse manual > /usr/local/share/man/man1/gatehouse.1"
     )

@@ -4,6 +4,7 @@ internal import GatehouseServer
 
 struct Reload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "reload",
         abstract: "Have the running instance read its configuration again, and say what changed.",
         discussion: """
             Exits 0 when the file is in force; 1 when it is held or cannot be put in force, 78 when it has errors: the old one \

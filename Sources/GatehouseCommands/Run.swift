@@ -7,6 +7,7 @@ internal import Glibc
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Run a program with tokens of the live store in its environment.",
         discussion: """
             For MCP servers that take their token from a variable and cannot stand behind the proxy alone; see docs/STDIO_MCP.md. No shell reads

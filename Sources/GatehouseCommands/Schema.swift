@@ -3,6 +3,7 @@ internal import GatehouseConfig
 
 struct Schema: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "schema",
         abstract: "Print the JSON Schema of the configuration, for editors.",
         discussion: "Put `# yaml-language-server: $schema=gatehouse.schema.json` on the file's first line to use it."
     )

@@ -6,6 +6,7 @@ internal import UnixSignals
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Run the proxy. SIGHUP or a changed file reloads, SIGTERM drains."
     )
 

@@ -4,6 +4,7 @@ internal import Glibc
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Ask the running instance for its state: configuration, routes, tokens, keys, audit, open streams.",
         discussion: """
             Says what the instance says, whatever the file on disk has become: version, since when, which configuration is in force and \

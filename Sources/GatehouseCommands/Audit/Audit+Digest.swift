@@ -7,6 +7,7 @@ internal import GatehouseServer
 extension Audit {
     struct Digest: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "digest",
             abstract: "Find calls that were made with these arguments.",
             discussion: """
                 With `arguments: digest` the audit keeps a keyed digest of a call's arguments: it says nothing to who has no key, and to \

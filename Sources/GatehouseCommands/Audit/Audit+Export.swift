@@ -7,6 +7,7 @@ internal import Glibc
 extension Audit {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "export",
             abstract: "Write messages, the oldest first, as JSON lines or CSV.",
             discussion: """
                 One line a message, as `query` has them; --events writes every event as it is stored, with its place in the chain. \

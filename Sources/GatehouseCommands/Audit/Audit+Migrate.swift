@@ -7,6 +7,7 @@ internal import GatehouseServer
 extension Audit {
     struct Migrate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "migrate",
             abstract: "Copy the events of another sink into this one.",
             discussion: """
                 For a change of `audit.sink`, before or after it: a chain goes on in the new sink where it was in the old one, and \

@@ -7,6 +7,7 @@ internal import GatehouseServer
 extension Audit {
     struct Prune: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "prune",
             abstract: "Delete events that are older than `audit.retention`.",
             discussion: """
                 Leaves a signed checkpoint in front of what stays, so that `audit verify` still holds. Verifies before it deletes: \

@@ -7,6 +7,7 @@ internal import GatehouseServer
 extension Audit {
     struct Query: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "query",
             abstract: "List messages, the newest last.",
             discussion: """
                 One row a message: its decision with its request's outcome. A batch of three is three rows. --json prints one array; `export` \

@@ -7,6 +7,7 @@ internal import GatehouseServer
 extension Audit {
     struct Redeliver: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "redeliver",
             abstract: "Send events again that the sink has lost and the spool of this machine still has.",
             discussion: """
                 For a failover to a standby that lagged behind. A gateway whose database user may read does it by itself with its next \

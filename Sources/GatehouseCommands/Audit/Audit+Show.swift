@@ -6,7 +6,10 @@ internal import GatehouseServer
 
 extension Audit {
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show everything about one request.")
+        static let configuration = CommandConfiguration(
+            commandName: "show",
+            abstract: "Show everything about one request."
+        )
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption

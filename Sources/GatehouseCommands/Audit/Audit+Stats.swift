@@ -7,6 +7,7 @@ internal import GatehouseServer
 extension Audit {
     struct Stats: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "stats",
             abstract: "Count messages by route, decision, reason and principal.",
             discussion: "Of the last 24 hours, unless --since says otherwise. Takes the filters of `query`."
         )

@@ -6,6 +6,7 @@ internal import GatehouseServer
 extension Audit {
     struct Tail: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "tail",
             abstract: "Show the newest messages, each when its request has ended.",
             discussion:
                 "One line a message with who, what and what became of it; --events shows every event as it comes."

@@ -8,6 +8,7 @@ internal import Glibc
 extension Audit {
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "verify",
             abstract: "Walk along the chain of every writer and name what is missing, altered, reordered or cut off.",
             discussion: """
                 Reads the sink, and goes on in the spool of this machine where that has events that the sink has not. Exit code 0 \

@@ -6,6 +6,7 @@ internal import GatehouseServer
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "audit",
         abstract: "Read and verify the audit.",
         subcommands: [
             Query.self, Show.self, Tail.self, Stats.self, Digest.self, Export.self, Verify.self, Prune.self,

@@ -8,6 +8,7 @@ internal import GatehouseTokens
 extension Bearer {
     struct Migrate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "migrate",
             abstract: "Copy the credentials in this machine's file to the store that keeps those of all instances.",
             discussion: """
                 For an installation whose `state` is a PostgreSQL now, once on each machine. Each credential is read, written, read back and compared; \

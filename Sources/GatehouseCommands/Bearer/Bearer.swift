@@ -7,6 +7,7 @@ internal import GatehouseTokens
 
 struct Bearer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "bearer",
         abstract: "Issue and revoke break-glass credentials, for when Access itself is out.",
         discussion: """
             They open routes with `authenticate: [access, bearer]` and come as `Authorization: Bearer gh_…`. A running instance sees a change
@@ -18,6 +19,7 @@ struct Bearer: AsyncParsableCommand {
 
     struct Issue: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "issue",
             abstract: "Make a credential and print it, this once.",
             discussion: "It is printed on standard output and kept nowhere: only a digest of it is stored."
         )
@@ -90,7 +92,10 @@ struct Bearer: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the credentials that are alive.")
+        static let configuration = CommandConfiguration(
+            commandName: "list",
+            abstract: "List the credentials that are alive."
+        )
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
@@ -107,7 +112,10 @@ struct Bearer: AsyncParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "End a credential now, and what was opened with it.")
+        static let configuration = CommandConfiguration(
+            commandName: "revoke",
+            abstract: "End a credential now, and what was opened with it."
+        )
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption

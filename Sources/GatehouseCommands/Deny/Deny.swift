@@ -7,6 +7,7 @@ internal import GatehouseTokens
 
 struct Deny: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "deny",
         abstract: "Refuse callers on every route at once, on all instances, without a change of the file.",
         discussion: """
             The entries stand in the store that keeps state, beside those of `access.deny`, and hold whatever a grant says. Running instances follow \
@@ -17,6 +18,7 @@ struct Deny: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "add",
             abstract: "Deny callers.",
             discussion: "A `*` stands for any run of characters. What is denied already stays as it is."
         )
@@ -45,6 +47,7 @@ struct Deny: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "remove",
             abstract: "Take denials back that were made by `deny add`.",
             discussion: """
                 An entry is named as `deny list` shows it. With --all nothing is left of them, also when they were changed outside Gatehouse and \
@@ -110,6 +113,7 @@ struct Deny: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List who is denied, by command and by the file."
         )
 

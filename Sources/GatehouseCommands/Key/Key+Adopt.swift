@@ -8,6 +8,7 @@ internal import GatehouseTokens
 extension Key {
     struct Adopt: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "adopt",
             abstract: "Have the key in the spool open what this installation made under it until now.",
             discussion: """
                 For an installation that began with a store without master keys: its first audit was made under the file \

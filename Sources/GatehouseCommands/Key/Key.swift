@@ -8,12 +8,14 @@ internal import Glibc
 
 struct Key: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "key",
         abstract: "Make and change the master keys that seal tokens.",
         subcommands: [Generate.self, Rotate.self, Adopt.self]
     )
 
     struct Generate: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "generate",
             abstract: "Make a master key.",
             discussion: "Whoever has it can read every token that is sealed under it; without it they are lost."
         )
@@ -72,6 +74,7 @@ struct Key: AsyncParsableCommand {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "rotate",
             abstract: "Put every row of a store under the first of its master keys, and retire the others.",
             discussion: """
                 Restart every instance with the new key in front before. May be stopped and run again, and run beside serving \

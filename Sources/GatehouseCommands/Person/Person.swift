@@ -15,6 +15,7 @@ struct PersonCommand: AsyncParsableCommand {
     /// Offboarding.
     struct Forget: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "forget",
             abstract: "Revoke and delete all tokens of somebody, and say which.",
             discussion: """
                 Each token is revoked at its vendor where the vendor offers that, and deleted in any case. A running instance stops \

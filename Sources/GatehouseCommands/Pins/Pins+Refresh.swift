@@ -8,6 +8,7 @@ internal import GatehouseTokens
 extension Pins {
     struct Refresh: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "refresh",
             abstract: "Ask the upstream of a route for its tools now, with the token that the route injects.",
             discussion:
                 "As a running instance does by itself. On a route of `first_use` it approves tools that were never seen."
@@ -60,6 +61,7 @@ extension Pins {
 
     struct Forget: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "forget",
             abstract: "Destroy all that is known of a route's tools, approvals included.",
             discussion: "Works also when it was changed outside Gatehouse and nothing of it is trusted any more."
         )

@@ -7,6 +7,7 @@ internal import GatehouseTokens
 
 struct Pins: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "pins",
         abstract: "Look at the tools that routes with a `pin` hold to what was approved, and approve them.",
         discussion:
             "Running instances see a change within a second or two. Run it with the master keys: what is approved is sealed.",
@@ -15,6 +16,7 @@ struct Pins: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List the tools of a route, and what became of each.",
             discussion: """
                 `new` was never approved, `changed` is not what was approved of it any more; both wait and are withheld until \
@@ -39,6 +41,7 @@ struct Pins: AsyncParsableCommand {
 
     struct Diff: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "diff",
             abstract: "Show how tools that wait differ from what was approved of them.",
             discussion: """
                 Each value of a definition is a line under its path; `-` is what was approved and `+` what the upstream lists now. What \
@@ -72,6 +75,7 @@ struct Pins: AsyncParsableCommand {
 
     struct Approve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "approve",
             abstract: "Approve tools as the upstream lists them now.",
             discussion: """
                 Look at `pins diff` before. With --digest the approval holds for the definition that you have seen alone: should the \
@@ -108,6 +112,7 @@ struct Pins: AsyncParsableCommand {
 
     struct Reject: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "reject",
             abstract: "Refuse tools as the upstream lists them now, or take their approval back.",
             discussion: "They are withheld, and wait for nothing until the upstream lists them in another way."
         )

@@ -5,6 +5,7 @@ internal import GatehouseCore
 extension RouteCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "add",
             abstract: "Write a new route into the file, keeping comments.",
             discussion: """
                 The file with the route is checked first and put in place of the old one whole, or not at all. A running instance takes it by \

@@ -21,7 +21,7 @@ struct RouteCommand: AsyncParsableCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the routes.")
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "List the routes.")
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
@@ -53,7 +53,10 @@ struct RouteCommand: AsyncParsableCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print a route as the file writes it.")
+        static let configuration = CommandConfiguration(
+            commandName: "show",
+            abstract: "Print a route as the file writes it."
+        )
 
         @OptionGroup var file: ConfigurationOption
         @OptionGroup var form: FormOption
@@ -75,6 +78,7 @@ struct RouteCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "remove",
             abstract: "Take a route out of the file, with the comments in it and directly above it; others stay.",
             discussion: """
                 Prints the lines that it takes out. The rest is checked first and put in place of the old file whole, or not at all. A \

@@ -8,6 +8,7 @@ internal import GatehouseTokens
 extension Store {
     struct Migrate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "migrate",
             abstract: "Copy the current value of every token to another store.",
             discussion: """
                 Each token is read, written, read back and compared; nothing changes where it is read. Safe to run twice, and \

@@ -6,12 +6,14 @@ internal import GatehouseTokens
 
 struct Store: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "store",
         abstract: "Prepare the stores of tokens, and move tokens between them.",
         subcommands: [Init.self, Migrate.self]
     )
 
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "init",
             abstract: "Make the tables of a store, or bring them up to date.",
             discussion: """
                 Run it as the owner of the database's schema when the serving user may not make tables. Safe to run at any \

@@ -8,6 +8,7 @@ internal import GatehouseTokens
 extension Token {
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "set",
             abstract: "Set a token, new or not. The value is read from standard input, a variable or a file."
         )
 
@@ -70,6 +71,7 @@ extension Token {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "rotate",
             abstract: "Set a new version of a token; the one before is kept for rollback.",
             discussion: """
                 The new value is tried first, by the `probe` of every route that uses the token. Unless all of them answer as \
@@ -139,6 +141,7 @@ extension Token {
 
     struct Rollback: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "rollback",
             abstract: "Make the version before current again. Going back twice goes back two."
         )
 
@@ -165,7 +168,10 @@ extension Token {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Destroy every version of a token.")
+        static let configuration = CommandConfiguration(
+            commandName: "delete",
+            abstract: "Destroy every version of a token."
+        )
 
         @OptionGroup var place: Place
         @OptionGroup var record: Record

@@ -7,6 +7,7 @@ internal import UnixSignals
 extension Token {
     struct Follow: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "follow",
             abstract: "Keep a file at what a token is, until it is stopped.",
             discussion: """
                 For a program in a container that must not reach the store: this runs where the store is, `gatehouse run --env-from` reads the \

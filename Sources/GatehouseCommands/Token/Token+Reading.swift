@@ -4,7 +4,7 @@ internal import GatehouseTokens
 
 extension Token {
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the tokens of a store.")
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "List the tokens of a store.")
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
@@ -20,7 +20,10 @@ extension Token {
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one token by its fingerprint.")
+        static let configuration = CommandConfiguration(
+            commandName: "show",
+            abstract: "Show one token by its fingerprint."
+        )
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption
@@ -44,7 +47,10 @@ extension Token {
     }
 
     struct History: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show what happened to a token, the newest first.")
+        static let configuration = CommandConfiguration(
+            commandName: "history",
+            abstract: "Show what happened to a token, the newest first."
+        )
 
         @OptionGroup var place: Place
         @OptionGroup var form: FormOption

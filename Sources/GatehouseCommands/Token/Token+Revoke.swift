@@ -7,6 +7,7 @@ internal import GatehouseTokens
 extension Token {
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "revoke",
             abstract: "End one person's token: at the vendor where that is offered, and here in any case."
         )
 

@@ -8,6 +8,7 @@ internal import Glibc
 
 struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "token",
         abstract: "Manage the upstream tokens of a store. Values are never printed.",
         subcommands: [
             Set.self, List.self, Show.self, History.self, Rotate.self, Rollback.self, Revoke.self, Delete.self,

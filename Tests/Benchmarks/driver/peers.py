@@ -55,7 +55,7 @@ class Peer:
     def __init__(self, name, port, file, arguments, verifies=True, log=None, environment=None, **settings):
         self.name, self.port, self.file, self.verifies = name, port, file, verifies
         self.arguments, self.log, self.environment, self.settings = arguments, log, environment, settings
-        self.process = None
+        self.process = self.path = None
 
     def start(self, bench, cores=1, patience=20):
         """Starts it on one or two cores and waits until it answers.
@@ -87,6 +87,7 @@ class Peer:
         path = os.path.join(bench.run, f"{self.name}-{self.file}")
         with open(path, "w") as file:
             file.write(text)
+        self.path = path
         return path
 
     def stop(self):
