@@ -7,6 +7,8 @@ package enum PostgresValue: Sendable, Hashable {
     case bool(Bool)
     /// Sent in binary as `bytea`.
     case bytes([UInt8])
+    /// Sent in the binary form of a type, by its number in pg_type.dat.
+    case binary(type: UInt32, [UInt8])
 }
 
 extension PostgresValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByNilLiteral {
@@ -60,18 +62,26 @@ struct PostgresParameters {
                 guard bytes.count <= Int(Int32.max) else {
                     throw PostgresError(.invalidParameter, "a value exceeds 2 GiB")
                 }
-                append(bytes, isBinary: true)
+                append(bytes, binary: Self.byteaType)
+            case .binary(let type, let bytes):
+                guard bytes.count <= Int(Int32.max) else {
+                    throw PostgresError(.invalidParameter, "a value exceeds 2 GiB")
+                }
+                append(bytes, binary: type)
             }
         }
     }
 
-    private mutating func append(_ bytes: [UInt8]?, isBinary: Bool = false) {
-        types.append(isBinary ? Self.byteaType : 0)
-        formats.append(isBinary ? 1 : 0)
+    private mutating func append(_ bytes: [UInt8]?, binary type: UInt32? = nil) {
+        types.append(type ?? 0)
+        formats.append(type == nil ? 0 : 1)
         lengths.append(Int32(bytes?.count ?? 0))
         offsets.append(bytes == nil ? nil : storage.count)
         // libpq reads text parameters up to their NUL.
-        if let bytes { storage += bytes + [0] }
+        if let bytes {
+            storage += bytes
+            storage.append(0)
+        }
     }
 
     /// Passes the addresses of the values, valid during the call.

@@ -36,8 +36,7 @@ package final class SQLiteStatement {
 
     /// Binds the parameters from the first on. Those of an earlier use that are not bound again are NULL.
     package func bind(_ values: [SQLiteValue]) throws(SQLiteError) {
-        reset()
-        sqlite3_clear_bindings(handle)
+        clear()
         var index: Int32 = 0
         for value in values {
             index += 1
@@ -76,6 +75,26 @@ package final class SQLiteStatement {
     /// Binds bytes that are valid during the call only; SQLite copies them.
     package func bind(blob: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
         try connection.check(bindBlob(blob, at: index))
+    }
+
+    /// Makes the statement ready for its next use, with every parameter NULL.
+    package func clear() {
+        reset()
+        sqlite3_clear_bindings(handle)
+    }
+
+    /// Binds UTF-8 text that SQLite reads where it lies, and does not copy: it stays there, unchanged, until the parameter is bound anew or cleared.
+    package func bind(lentText text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
+        guard let start = text.baseAddress else { return try bind(text: text, at: index) }
+        let bytes = start.assumingMemoryBound(to: CChar.self)
+        let size = UInt64(text.count)
+        try connection.check(sqlite3_bind_text64(handle, index, bytes, size, nil, UInt8(SQLITE_UTF8)))
+    }
+
+    /// The same for bytes.
+    package func bind(lentBlob blob: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
+        guard let start = blob.baseAddress else { return try bind(blob: blob, at: index) }
+        try connection.check(sqlite3_bind_blob64(handle, index, start, UInt64(blob.count), nil))
     }
 
     // MARK: Rows

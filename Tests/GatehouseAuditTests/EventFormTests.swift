@@ -51,7 +51,7 @@ struct EventFormTests {
         for round in 0..<400 {
             var facts = AuditFacts(
                 Bool.random(using: &random) ? .decision : .outcome,
-                of: RequestID(using: &random),
+                of: RequestID(high: random.next(), low: random.next()),
                 at: Timestamp(microseconds: Int64.random(in: -5...4_000_000_000_000_000, using: &random))
             )
             if Bool.random(using: &random) { facts.route = Sample.route }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// The case that the golden script cannot write: no words at all.
@@ -21,5 +22,22 @@ struct UsageTests {
         let script = "import ctypes; c = ctypes.CDLL(None); c.execv(b'\(Command.binary)', (ctypes.c_char_p * 1)(None))"
         let outcome = try await CommandFixture().run(["-c", script], by: "/usr/bin/python3")
         #expect(outcome.exit == 64, "\(outcome.errors)")
+    }
+
+    /// ArgumentParser makes a name of the type's otherwise, by looking it up among all conformances, at the start of every process: with sixty commands
+    /// that took longer than reading a configuration.
+    @Test func `every command says its own name`() throws {
+        let folder = URL(fileURLWithPath: "\(DocumentTests.root)/Sources/GatehouseCommands")
+        let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+        var commands = 0
+        for case let file as URL in files where file.pathExtension == "swift" {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for part in text.components(separatedBy: "CommandConfiguration(").dropFirst() {
+                commands += 1
+                let start = part.drop(while: \.isWhitespace)
+                #expect(start.hasPrefix("commandName: "), "\(file.lastPathComponent)")
+            }
+        }
+        #expect(commands > 60)
     }
 }

@@ -97,30 +97,45 @@ import Testing
     @Test func `no id holds a run of digits that clients search for`() {
         var dice = Dice()
         for _ in 0..<20_000 {
-            let text = RequestID(using: &dice).description
+            let time = Timestamp(microseconds: Int64(bitPattern: dice.next()))
+            let text = RequestID(at: time, using: &dice).description
             #expect(text.utf8.count == 32)
             #expect(text == text.lowercased())
             if text.contains("404") || text.contains("405") { Issue.record("\(text)") }
         }
     }
 
-    /// Wherever the run stands, across the two words too, the id is drawn again.
+    /// Wherever the run stands, the random part is drawn again. The part of the time has no digit of it.
     @Test(arguments: ["404", "405"])
     func `a run of digits is seen at every place`(run: String) throws {
-        for place in 0...29 {
-            let text = String(repeating: "1", count: place) + run + String(repeating: "1", count: 29 - place)
-            let bad = try #require(RequestID(parsing: text))
-            var script = Script(words: [bad.high, bad.low])
-            #expect(RequestID(using: &script).description == String(repeating: "1", count: 32), "\(text)")
+        for place in 0...13 {
+            let text = String(repeating: "1", count: place) + run + String(repeating: "1", count: 13 - place)
+            let bad = try #require(UInt64(text, radix: 16))
+            var script = Script(words: [bad])
+            #expect(RequestID(at: Timestamp(seconds: 1), using: &script).low == 0x1111_1111_1111_1111, "\(text)")
         }
     }
 
     @Test(arguments: ["403", "406", "504", "040", "4004"])
     func `ids beside such a run pass`(run: String) throws {
-        let text = run + String(repeating: "1", count: 32 - run.count)
-        let id = try #require(RequestID(parsing: text))
-        var script = Script(words: [id.high, id.low])
-        #expect(RequestID(using: &script) == id)
+        let word = try #require(UInt64(run + String(repeating: "1", count: 16 - run.count), radix: 16))
+        var script = Script(words: [word])
+        #expect(RequestID(at: Timestamp(seconds: 1), using: &script).low == word)
+    }
+
+    @Test func `ids lie in the order of their times, with digits of three bits`() {
+        var dice = Dice()
+        var before = ""
+        for step in 0..<2000 {
+            let time = Timestamp(microseconds: 1_764_400_000_000_000 + Int64(step * step * step) * 64)
+            let text = RequestID(at: time, using: &dice).description
+            #expect(text.prefix(16) > before)
+            #expect(text.prefix(16).allSatisfy { "89abcdef".contains($0) })
+            // The time can be read back, within 64 microseconds.
+            let units = text.prefix(16).reduce(Int64(0)) { $0 << 3 | Int64($1.hexDigitValue ?? 0) & 7 }
+            #expect(units == time.microseconds >> 6)
+            before = String(text.prefix(16))
+        }
     }
 
     @Test func `an id reads what it writes`() {

@@ -32,7 +32,7 @@ import Testing
         let at = Timestamp(seconds: 1_800_000_000)
         var event = AuditEvent(
             id: EventID(at: at, using: &random),
-            requestID: RequestID(using: &generator),
+            requestID: RequestID(at: at, using: &generator),
             kind: .decision,
             at: at
         )

@@ -155,7 +155,7 @@ struct StatusScene: CustomStringConvertible {
         facts.traffic.refusals.record(
             LastRefusals.Entry(
                 at: facts.now + .seconds(Int64(-index)),
-                requestID: RequestID(using: &generator),
+                requestID: RequestID(high: generator.next(), low: generator.next()),
                 route: index % 7 == 6 ? nil : route.name,
                 reason: index == 0 ? .upstreamUnreachable : .toolDenied,
                 status: index == 0 ? 502 : 403

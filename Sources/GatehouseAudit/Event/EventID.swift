@@ -40,20 +40,30 @@ package struct EventID: Hashable, Sendable, Comparable, CustomStringConvertible 
         one.high != other.high ? one.high < other.high : one.low < other.low
     }
 
-    package var description: String {
+    /// The length of the text.
+    static let length = 36
+
+    /// Writes the text.
+    ///
+    /// - Precondition: `text` holds at least ``length`` bytes.
+    func write(to text: UnsafeMutableRawBufferPointer) {
         let digits: StaticString = "0123456789abcdef"
-        return String(unsafeUninitializedCapacity: 36) { text in
-            var place = 0
-            for nibble in 0..<32 {
-                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
-                    text[place] = 0x2D
-                    place += 1
-                }
-                let word = nibble < 16 ? high : low
-                text[place] = digits.utf8Start[Int(word >> UInt64(60 - nibble % 16 * 4) & 15)]
+        var place = 0
+        for nibble in 0..<32 {
+            if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
+                text[place] = 0x2D
                 place += 1
             }
-            return 36
+            let word = nibble < 16 ? high : low
+            text[place] = digits.utf8Start[Int(word >> UInt64(60 - nibble % 16 * 4) & 15)]
+            place += 1
+        }
+    }
+
+    package var description: String {
+        String(unsafeUninitializedCapacity: Self.length) { text in
+            write(to: UnsafeMutableRawBufferPointer(text))
+            return Self.length
         }
     }
 }

@@ -10,6 +10,16 @@ struct PostgresPlace: Sendable {
     let schema: String
     /// Other schemas of the user's path that have such tables too: what another release, or the path, has split.
     let others: [String]
+    /// The statements that every batch needs: to put the schema into their text takes longer than to store an event.
+    let insert: String
+    let firstInsert: String
+
+    private init(schema: String, others: [String]) {
+        self.schema = schema
+        self.others = others
+        insert = Self.qualified(PostgresSchema.insert, schema)
+        firstInsert = Self.qualified(PostgresSchema.firstInsert, schema)
+    }
 
     /// Finds the schema in which the session's tables are, or the first schema of the user's `search_path` in which they can be made.
     static func enter(_ session: PostgresSession) throws(PostgresError) -> PostgresPlace {
@@ -37,7 +47,9 @@ struct PostgresPlace: Sendable {
     private static let names = ["audit_events", "audit_heads", "audit_make_partition", "schema_versions"]
 
     /// The statement with its schema before each name of the audit's. Ours are written with a space before such a name, and values are bound.
-    func qualified(_ sql: String) -> String {
-        Self.names.reduce(sql) { $0.replacing(" \($1)", with: " \(schema).\($1)") }
+    func qualified(_ sql: String) -> String { Self.qualified(sql, schema) }
+
+    private static func qualified(_ sql: String, _ schema: String) -> String {
+        names.reduce(sql) { $0.replacing(" \($1)", with: " \(schema).\($1)") }
     }
 }

@@ -128,6 +128,17 @@ enum PostgresSchema {
         WHERE d.kind IN ('decision', 'change')
         """
 
+    /// The same type by its number.
+    static func elementType(of column: AuditColumn) -> PostgresArray.ElementType {
+        switch type(of: column) {
+        case "uuid": .uuid
+        case "timestamptz": .timestamptz
+        case "bigint": .bigint
+        case "bytea": .bytea
+        case _: .text
+        }
+    }
+
     /// The type in which a column is sent, as an array.
     static func type(of column: AuditColumn) -> String {
         switch column {

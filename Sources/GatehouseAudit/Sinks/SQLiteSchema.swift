@@ -143,11 +143,22 @@ enum SQLiteSchema {
             ? AuditColumn.allCases.map(\.name) : ["writer", "seq", "kind", "at", "hash", "signature"]
     }
 
-    static let insert: String = {
+    /// Stores so many events of one writer, the parameter ``writerPlace``; the others are in the order of ``place(of:row:)``.
+    static func insert(rows: Int) -> String {
         let names = AuditColumn.allCases.map(\.name).joined(separator: ", ")
-        let places = AuditColumn.allCases.map { "?\($0.index + 1)" }.joined(separator: ", ")
-        return "INSERT OR IGNORE INTO audit_events (\(names)) VALUES (\(places))"
-    }()
+        let values = (0..<rows).map { row in
+            "(" + AuditColumn.allCases.map { "?\(place(of: $0, row: row))" }.joined(separator: ", ") + ")"
+        }
+        return "INSERT OR IGNORE INTO audit_events (\(names)) VALUES \(values.joined(separator: ", "))"
+    }
+
+    static let writerPlace: Int32 = 1
+
+    /// The parameter of a column in a row of the statement, from 0.
+    static func place(of column: AuditColumn, row: Int) -> Int32 {
+        // Each row has a parameter for the writer that is never used, so that places need no table.
+        column == .writer ? writerPlace : Int32(1 + row * AuditColumn.count + column.index + 1)
+    }
 
     static let insertHead = """
         INSERT OR IGNORE INTO audit_heads (writer, seq, kind, at, hash, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -16,7 +16,7 @@ package final class SQLiteSink: AuditSink {
 
     private struct Open {
         let connection: SQLiteConnection
-        let insert: SQLiteStatement
+        let rows: SQLiteEventRows
     }
 
     /// The database is opened with the first batch, and anew after every failure, so that one that is missing at start or
@@ -30,7 +30,7 @@ package final class SQLiteSink: AuditSink {
         let open = try opened()
         do throws(SQLiteError) {
             try open.connection.transaction { () throws(SQLiteError) in
-                for record in batch.records { try Self.store(record, of: batch.writer, with: open.insert) }
+                try open.rows.store(batch.records, of: batch.writer)
                 for head in batch.heads { try Self.store(head, on: open.connection) }
             }
         } catch {
@@ -86,50 +86,11 @@ package final class SQLiteSink: AuditSink {
         do throws(SQLiteError) {
             let connection = try SQLiteConnection(path: path, busyTimeout: Self.busyTimeout)
             try connection.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)
-            let opened = Open(connection: connection, insert: try connection.prepare(SQLiteSchema.insert))
+            let opened = Open(connection: connection, rows: try SQLiteEventRows(on: connection))
             current = opened
             openings += 1
             return opened
         } catch { throw SQLiteSchema.wrap(error) }
-    }
-
-    /// Binds straight from the stored bytes: no text becomes a String on its way.
-    private static func store(
-        _ record: SpoolRecord,
-        of writer: String,
-        with insert: SQLiteStatement
-    ) throws(SQLiteError) {
-        try insert.bind([])
-        let bound = record.event.withUnsafeBytes { bytes in
-            Result { () throws(SQLiteError) in
-                guard let head = EventDecoder.head(bytes) else { return false }
-                try insert.bind(head.id.description, at: place(.eventID))
-                try insert.bind(head.requestID.description, at: place(.requestID))
-                try insert.bind(head.kind.name, at: place(.kind))
-                try insert.bind(head.at.microseconds, at: place(.at))
-                var failure: SQLiteError?
-                let isWhole = EventDecoder.fields(bytes) { column, value in
-                    do throws(SQLiteError) {
-                        switch value {
-                        case .text(let text): try insert.bind(text: text, at: place(column))
-                        case .integer(let number): try insert.bind(number, at: place(column))
-                        case .sealed(let bytes): try insert.bind(blob: bytes, at: place(column))
-                        }
-                    } catch { failure = error }
-                }
-                if let failure { throw failure }
-                return isWhole
-            }
-        }
-        // A record holds a whole event: its reader saw to that.
-        guard try bound.get() else { return }
-        try insert.bind(writer, at: place(.writer))
-        try insert.bind(record.sequence, at: place(.sequence))
-        if !record.hash.isEmpty {
-            try insert.bind(record.hash, at: place(.hash))
-            try insert.bind(record.previousHash, at: place(.previousHash))
-        }
-        try insert.run()
     }
 
     static func store(_ head: AuditHead, on connection: SQLiteConnection) throws(SQLiteError) {
@@ -142,13 +103,5 @@ package final class SQLiteSink: AuditSink {
             .blob(head.hash),
             .blob(head.signature)
         )
-    }
-
-    private static func place(_ column: AuditColumn) -> Int32 { Int32(column.index + 1) }
-}
-
-extension SQLiteStatement {
-    fileprivate func bind(_ bytes: [UInt8], at index: Int32) throws(SQLiteError) {
-        try bytes.withUnsafeBytes { blob in Result { () throws(SQLiteError) in try bind(blob: blob, at: index) } }.get()
     }
 }

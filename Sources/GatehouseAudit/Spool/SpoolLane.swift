@@ -119,7 +119,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
         let length = EventEncoder.encode(
             change,
             id: EventID(at: now, using: &random),
-            RequestID(using: &generator),
+            RequestID(at: now, using: &generator),
             at: now,
             to: frame + RingFrame.headerLength
         )
@@ -255,7 +255,7 @@ package final class SpoolLane: AuditRecorder, @unchecked Sendable {
     }
 
     private func tell(_ row: RequestTally.Row) -> Bool {
-        let id = RequestID(using: &random)
+        let id = RequestID(at: row.since, using: &random)
         let isTold = row.address.withUnsafeBytes { address in
             var facts = AuditFacts(.decision, of: id, at: row.since, route: row.route)
             facts.refusal = row.refusal

@@ -11,20 +11,31 @@ package struct AccessComparison: Sendable {
     package let changes: [RouteChange]
 
     package init(from old: Configuration, to new: Configuration) {
-        gains = Self.gains(from: old, to: new)
-        losses = Self.gains(from: new, to: old)
-        changes = Self.changes(from: old, to: new)
+        let pairs = Self.pairs(old.routes, new.routes)
+        gains = Self.gains(from: old, to: new, pairs)
+        losses = Self.gains(from: new, to: old, Self.pairs(new.routes, old.routes))
+        changes = Self.changes(from: old, to: new, pairs)
     }
 
-    private static func changes(from old: Configuration, to new: Configuration) -> [RouteChange] {
+    private typealias RoutePair = (old: Route?, new: Route, point: Point)
+
+    private static func changes(
+        from old: Configuration,
+        to new: Configuration,
+        _ pairs: [RoutePair]
+    ) -> [RouteChange] {
         let personal = (before: Set(old.personalTokens.keys), after: Set(new.personalTokens.keys))
-        return pairs(old.routes, new.routes).flatMap { pair -> [RouteChange] in
+        return pairs.flatMap { pair -> [RouteChange] in
             guard let before = pair.old, RouteComparison.isSame(before, pair.new) else { return [] }
             return RouteChange.between(before, pair.new, personal: personal)
         }
     }
 
-    static func gains(from old: Configuration, to new: Configuration) -> [AccessGain] {
+    private static func gains(
+        from old: Configuration,
+        to new: Configuration,
+        _ pairs: [RoutePair]
+    ) -> [AccessGain] {
         var gains = denyGains(from: old.access.deny, to: new.access.deny)
         if let age = old.access.maxTokenAge, new.access.maxTokenAge.map({ $0 > age }) ?? true {
             let limit = new.access.maxTokenAge.map { "up to \(DurationText($0))" } ?? "of any age"
@@ -44,7 +55,7 @@ package struct AccessComparison: Sendable {
                 )
             )
         }
-        for pair in pairs(old.routes, new.routes) {
+        for pair in pairs {
             gains += RouteComparison.gains(from: pair.old, to: pair.new, at: pair.point)
         }
         var told: Set<AccessGain> = []
@@ -98,7 +109,7 @@ package struct AccessComparison: Sendable {
     }
 
     /// The routes that serve the same requests in two tables, once each. Nil where the old one serves none of them.
-    private static func pairs(_ old: RouteTable, _ new: RouteTable) -> [(old: Route?, new: Route, point: Point)] {
+    private static func pairs(_ old: RouteTable, _ new: RouteTable) -> [RoutePair] {
         var seen: Set<Pair> = []
         return Point.all(of: [old, new]).compactMap { point in
             guard let after = point.route(in: new) else { return nil }

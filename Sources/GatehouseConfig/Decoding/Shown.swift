@@ -13,35 +13,47 @@ indirect enum Shown: Sendable, Equatable {
     static func secret(_ key: String, _ place: String) -> Shown { .mapping([(key, .value(place))]) }
 
     var yaml: String {
-        var lines: [String] = []
-        write(indent: 0, into: &lines)
-        return lines.joined(separator: "\n") + "\n"
+        var text = ""
+        write(indent: 0, to: &text)
+        return text.isEmpty ? "\n" : text
     }
 
-    private func write(indent: Int, into lines: inout [String]) {
-        let margin = String(repeating: " ", count: indent)
+    /// Writes straight to the one text: a file of a thousand routes has tens of thousands of lines.
+    ///
+    /// - Parameter isBehindDash: whether the first line's margin is there already, with the dash of an item.
+    private func write(indent: Int, to text: inout String, isBehindDash: Bool = false) {
+        var hasMargin = isBehindDash
+        func begin() {
+            if !hasMargin { for _ in 0..<indent { text += " " } }
+            hasMargin = false
+        }
         switch self {
         case .word, .text:
-            lines.append(margin + inline)
+            begin()
+            writeInline(to: &text)
+            text += "\n"
         case .list(let items):
             for item in items {
-                var nested: [String] = []
-                item.write(indent: indent + 2, into: &nested)
+                begin()
+                text += "- "
                 if item.isInline {
-                    lines.append("\(margin)- \(item.inline)")
-                } else if let first = nested.first {
-                    lines.append("\(margin)- \(first.dropFirst(indent + 2))")
-                    lines += nested.dropFirst()
+                    item.writeInline(to: &text)
+                    text += "\n"
+                } else {
+                    item.write(indent: indent + 2, to: &text, isBehindDash: true)
                 }
             }
         case .mapping(let entries):
             for (key, value) in entries {
-                let name = Self.scalar(key)
+                begin()
+                text += Self.scalar(key)
                 if value.isInline {
-                    lines.append("\(margin)\(name): \(value.inline)")
+                    text += ": "
+                    value.writeInline(to: &text)
+                    text += "\n"
                 } else {
-                    lines.append("\(margin)\(name):")
-                    value.write(indent: indent + 2, into: &lines)
+                    text += ":\n"
+                    value.write(indent: indent + 2, to: &text)
                 }
             }
         }
@@ -55,17 +67,31 @@ indirect enum Shown: Sendable, Equatable {
         }
     }
 
-    private var inline: String {
+    private func writeInline(to text: inout String) {
         switch self {
-        case .word(let word): word
-        case .text(let text): Self.scalar(text)
-        case .list(let items): "[" + items.map(\.inline).joined(separator: ", ") + "]"
+        case .word(let word): text += word
+        case .text(let plain): text += Self.scalar(plain)
+        case .list(let items):
+            text += "["
+            for (index, item) in items.enumerated() {
+                if index > 0 { text += ", " }
+                item.writeInline(to: &text)
+            }
+            text += "]"
         case .mapping(let entries):
-            entries.isEmpty
-                ? "{}"
-                : "{ " + entries.map { "\(Self.scalar($0.key)): \($0.value.inline)" }.joined(separator: ", ") + " }"
+            text += entries.isEmpty ? "{" : "{ "
+            for (index, entry) in entries.enumerated() {
+                if index > 0 { text += ", " }
+                text += "\(Self.scalar(entry.key)): "
+                entry.value.writeInline(to: &text)
+            }
+            text += entries.isEmpty ? "}" : " }"
         }
     }
+
+    /// Words that YAML 1.1 or 1.2 reads as something else, whatever their case, and the length of the longest.
+    private static let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
+    private static let longestReserved = 5
 
     /// Plain where YAML cannot read it as anything but this text, in double quotes otherwise.
     static func scalar(_ text: String) -> String {
@@ -75,7 +101,7 @@ indirect enum Shown: Sendable, Equatable {
             && text.utf8.allSatisfy {
                 ($0 | 0x20) &- 0x61 < 26 || (0x2D...0x3A).contains($0) || $0 == 0x5F || $0 == 0x40
             }
-            && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"].contains(text.lowercased())
+            && (text.utf8.count > longestReserved || !reserved.contains(text.lowercased()))
         if isWord { return text }
         var quoted = "\""
         for scalar in text.unicodeScalars {

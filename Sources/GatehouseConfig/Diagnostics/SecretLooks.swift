@@ -30,6 +30,7 @@ enum SecretLooks {
     /// Whether a header's value is probably a secret, by how it begins or because it holds a long run of letters and digits. An identifier in the
     /// form of a UUID (RFC 9562) is none.
     static func isSecretValue(_ value: String) -> Bool {
+        guard hasLongWord(value) else { return false }
         let words = value.split { !$0.isASCII || !($0.isLetter || $0.isNumber || "-_.+/=".contains($0)) }
         return words.contains { word in
             if beginnings.contains(where: { word.hasPrefix($0) && word.utf8.count > $0.utf8.count + 6 }) { return true }
@@ -42,6 +43,20 @@ enum SecretLooks {
             }
         }
     }
+
+    /// Whether there is a word of the least length that counts: most values have none, and characters are slow to look at.
+    private static func hasLongWord(_ value: String) -> Bool {
+        var length = 0
+        for byte in value.utf8 {
+            let isOfWord = byte.isASCIILetter || byte.isASCIIDigit || "-_.+/=".utf8.contains(byte)
+            length = isOfWord ? length + 1 : 0
+            if length == leastLength { return true }
+        }
+        return false
+    }
+
+    /// The shortest of the beginnings with seven bytes behind it.
+    private static let leastLength = 10
 
     /// The byte ranges of literals under keys with such names, wherever in the tree: also under unknown keys.
     static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {

@@ -206,7 +206,7 @@ struct DemoStory: Sendable {
             let reason = row.reason.map { "  \($0.rawValue)" } ?? ""
             let who = row.principal.isEmpty ? "nobody" : row.principal
             shown(
-                String(row.requestID.description.prefix(8)) + "…",
+                "…" + String(row.requestID.description.suffix(8)),
                 "\(decision)  \(row.status ?? 0)  \(who)\(reason)\(token)"
             )
         }

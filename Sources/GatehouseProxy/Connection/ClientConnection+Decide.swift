@@ -53,9 +53,10 @@ extension ClientConnection {
         _ version: HTTPVersion = .http11,
         isQuestion: Bool
     ) -> Exchange {
-        Exchange(
-            id: RequestID(using: &loop.random),
-            startedAt: loop.clock.now(),
+        let now = loop.clock.now()
+        return Exchange(
+            id: RequestID(at: now, using: &loop.random),
+            startedAt: now,
             started: loop.eventLoop.now,
             method: method,
             version: version,

@@ -23,7 +23,7 @@ final class OverloadedConnection {
         loop.answeredOverloads += 1
         socket.handler = self
         let answer = LocalResponse(.overloaded)
-        let id = RequestID(using: &loop.random)
+        let id = RequestID(at: loop.clock.now(), using: &loop.random)
         var bytes = loop.answerHeads.take(capacity: answer.bound)
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: answer.bound) {
             answer.write(requestID: id, persistence: .close, into: $0)

@@ -2,6 +2,7 @@ import Foundation
 import GatehouseAudit
 import GatehouseBenchmarkSamples
 import GatehouseCore
+import PostgresClient
 
 /// From the spool into the sinks, and along the chain there.
 struct Draining {
@@ -43,6 +44,52 @@ struct Draining {
         try fill(spool)
         try drain(copy(spool, "postgres"), into: PostgresSink(url: url), "PostgreSQL")
         try Pruning(url, events: events).run()
+    }
+
+    /// CPU of this process for a request's two events, read from the spool and given to nobody, to SQLite and to PostgreSQL, in turns.
+    func cost() throws {
+        let spool = "\(place)/spool"
+        try fill(spool)
+        let url = ProcessInfo.processInfo.environment["GATEHOUSE_TEST_POSTGRES"]
+        for round in 1...Self.rounds {
+            let none = try cost(copy(spool, "none-\(round)"), into: DiscardingSink())
+            let path = "\(place)/cost-\(round).db"
+            let sqlite = try cost(copy(spool, "sqlite-\(round)"), into: SQLiteSink(path: path))
+            var line = "µs of CPU a request: nobody \(text(none)), SQLite \(text(sqlite - none)) more"
+            if let url {
+                let session = try PostgresSession(PostgresOptions(url: url))
+                try session.query("DROP VIEW IF EXISTS audit_requests")
+                try session.query("DROP TABLE IF EXISTS audit_events, audit_heads, schema_versions")
+                try session.query("DROP FUNCTION IF EXISTS audit_make_partition")
+                let postgres = try cost(copy(spool, "postgres-\(round)"), into: PostgresSink(url: url))
+                line += ", PostgreSQL \(text(postgres - none)) more"
+            }
+            print(line)
+            for name in ["none-\(round)", "sqlite-\(round)", "postgres-\(round)", "cost-\(round).db"] {
+                try? FileManager.default.removeItem(atPath: "\(place)/\(name)")
+            }
+        }
+    }
+
+    private static let rounds = 3
+
+    private func text(_ micros: Double) -> String { "\((micros * 100).rounded() / 100)" }
+
+    private func cost(_ spool: String, into sink: sending any AuditSink) throws -> Double {
+        let system = try AuditSystem(Work.settings(spool), sink: sink)
+        let before = Self.processor()
+        try system.start()
+        while system.state(at: SystemClock().now()).depthEvents > 0 { usleep(20_000) }
+        system.shutdown(within: .seconds(60))
+        return (Self.processor() - before) / Double(events / 2)
+    }
+
+    /// Microseconds of CPU that this process has had.
+    private static func processor() -> Double {
+        var usage = rusage()
+        getrusage(RUSAGE_SELF.rawValue, &usage)
+        func micros(_ time: timeval) -> Double { Double(time.tv_sec) * 1e6 + Double(time.tv_usec) }
+        return micros(usage.ru_utime) + micros(usage.ru_stime)
     }
 
     private struct Failure: Error {
@@ -100,7 +147,7 @@ struct Draining {
             return true
         }
         print("  the newest \(rows) requests of \(name): \(Times.text(ContinuousClock.now - start))")
-        query.requestID = SampleCalls.requestID(events / 4)
+        query.requestID = Work.calls.requestID(events / 4)
         let second = ContinuousClock.now
         try archive.messages(query) { _ in true }
         print("  one request of \(name) by id: \(Times.text(ContinuousClock.now - second))")

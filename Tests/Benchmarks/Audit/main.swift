@@ -13,6 +13,8 @@ let count = words.last.flatMap { Int($0) } ?? 1_000_000
 
 if words.first == "count" {
     try Counting(place, events: count).run()
+} else if words.first == "drain" {
+    try Draining(place, events: count).cost()
 } else if words.first == "prune" {
     try Draining(place, events: count).prune()
 } else {

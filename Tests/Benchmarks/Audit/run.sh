@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the audit: Tests/Benchmarks/Audit/run.sh [prune] [EVENTS], a million unless said; `prune` is that of PostgreSQL alone. Starts a PostgreSQL
-# of its own.
+# Measures the audit: Tests/Benchmarks/Audit/run.sh [drain|prune] [EVENTS], a million unless said; `drain` is the CPU alone that the sinks take,
+# `prune` that of PostgreSQL alone. Starts a PostgreSQL of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 # shellcheck source=deploy/packages.sh
@@ -14,8 +14,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 benchmark=$(deploy/build.sh GatehouseAuditBenchmark)
 postgres_start
-if [ "${1:-}" = prune ]; then
-  "$benchmark" prune "${2:-1000000}"
-else
-  "$benchmark" "${1:-1000000}"
-fi
+case "${1:-}" in
+drain | prune) "$benchmark" "$1" "${2:-1000000}" ;;
+*) "$benchmark" "${1:-1000000}" ;;
+esac

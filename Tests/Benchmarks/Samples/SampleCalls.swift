@@ -31,14 +31,15 @@ package struct SampleCalls: Sendable {
         text = Array("POST/mcptools/call17list_rows203.0.113.98f2b1c3d4e5f6071-FRA\(arguments)".utf8)
     }
 
-    package static func requestID(_ number: Int) -> RequestID {
-        RequestID(high: 0x1234_5678_9ABC_DEF0, low: UInt64(number))
+    package func requestID(_ number: Int) -> RequestID {
+        var generator = SplitMix(state: UInt64(number))
+        return RequestID(at: start + .microseconds(number * 10), using: &generator)
     }
 
     package func decision(_ number: Int, to lane: SpoolLane) -> AuditReceipt {
         text.withUnsafeBytes { text in
             func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: text[range]) }
-            var facts = AuditFacts(.decision, of: Self.requestID(number), at: start + .microseconds(number * 10))
+            var facts = AuditFacts(.decision, of: requestID(number), at: start + .microseconds(number * 10))
             facts.route = route
             facts.caller = caller
             facts.token = (route.name.ownToken, 3)
@@ -55,7 +56,7 @@ package struct SampleCalls: Sendable {
     }
 
     package func outcome(_ number: Int, to lane: SpoolLane) -> AuditReceipt {
-        var facts = AuditFacts(.outcome, of: Self.requestID(number), at: start + .microseconds(number * 10 + 5))
+        var facts = AuditFacts(.outcome, of: requestID(number), at: start + .microseconds(number * 10 + 5))
         facts.status = 200
         facts.upstreamStatus = 200
         facts.bytesIn = 250
@@ -64,5 +65,17 @@ package struct SampleCalls: Sendable {
         facts.upstreamMicroseconds = 1100
         facts.ending = .complete
         return lane.record(facts)
+    }
+}
+
+/// The same words for the same number, without any order.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+        return word ^ word >> 31
     }
 }

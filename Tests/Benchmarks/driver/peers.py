@@ -58,7 +58,7 @@ class Peer:
         self.name, self.port, self.file, self.verifies, self.only_mcp = name, port, file, verifies, only_mcp
         self.connections = connections
         self.arguments, self.log, self.environment, self.settings = arguments, log, environment, settings
-        self.process = None
+        self.process = self.path = None
 
     def start(self, bench, cores=1, patience=20):
         """Starts it on one or two cores and waits until it answers.
@@ -90,6 +90,7 @@ class Peer:
         path = os.path.join(bench.run, f"{self.name}-{self.file}")
         with open(path, "w") as file:
             file.write(text)
+        self.path = path
         return path
 
     def stop(self):

@@ -39,7 +39,7 @@ final class PhaseFixture {
         )
         var random = FastRandom()
         exchange = Exchange(
-            id: RequestID(using: &random),
+            id: RequestID(at: Timestamp(seconds: 1_800_000_000), using: &random),
             startedAt: Timestamp(seconds: 1_700_000_000),
             started: .now(),
             method: RequestMethod(head, in: received.readableBytesUInt8Span),
