@@ -302,8 +302,7 @@ run_fleet() {
 }
 # The resolver leads now to the one and now to the other.
 both_send() {
-  local turn
-  for turn in 1 2 3 4 5 6; do client call https://coda.example.com/mcp whoami "$1" || return 1; done
+  for _ in 1 2 3 4 5 6; do client call https://coda.example.com/mcp whoami "$1" || return 1; done
 }
 
 run_stdio() {
