@@ -16,8 +16,20 @@ from servers import Certs, Grants, Names, Switch
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
-RENEWED = """tokens:
-  renewed: { renew: { kind: client_credentials, token_url: "@URL@", client_id: gatehouse, client_secret: { env: CLIENT_SECRET } } }"""
+TOKENS = """tokens:
+  renewed: { renew: { kind: client_credentials, token_url: "@URL@", client_id: gatehouse, client_secret: { env: CLIENT_SECRET } } }
+"""
+PERSONS = """  own: { per: person, connect: { kind: oauth, authorize_url: "@URL@/authorize", token_url: "@URL@", client: { id: gatehouse, secret: { env: CLIENT_SECRET } } } }
+  pasted: { per: person, connect: { kind: paste, help: Settings } }
+"""
+PERSONAL = """  - name: @NAME@
+    host: @NAME@.example.com
+    path: /@NAME@
+    audience: ["@AUDIENCE@"]
+    upstream: http://127.0.0.1:@PORT@/mcp
+    inject: { Authorization: "Bearer {token:@NAME@}" }
+    allow: [ { users: ["*@example.com"], tools: ["t-*"] } ]
+"""
 
 
 class Broken(Exception):
@@ -37,7 +49,7 @@ def wait_for(condition, seconds, what):
 
 
 class World:
-    def __init__(self, binary, folder, keys_refresh="1s", store="kept", renews=False):
+    def __init__(self, binary, folder, keys_refresh="1s", store="kept", renews=False, persons=False):
         self.binary, self.folder, self.run = binary, folder, secrets.token_hex(4)
         # Rows of those who are refused by name.
         self.refused = Counter()
@@ -79,8 +91,7 @@ store: {store}
 state: {"kept" if store == "kept" else "sqlite"}
 store_refresh: 1s
 audit: {{ spool: {self.spool}, sink: {{ kind: postgres, url: "{self.database.replace(self.own.password, '${PASSWORD}')}" }} }}
-{RENEWED.replace("@URL@", self.grants.url) if renews else ""}
-routes:
+{(TOKENS + (PERSONS if persons else "")).replace("@URL@", self.grants.url) if renews else ""}routes:
   - name: calls
     host: mcp.example.com
     path: /mcp
@@ -97,6 +108,8 @@ routes:
     inject: {{ Authorization: "Bearer {{token:{"renewed" if renews else "calls"}}}" }}
     allow: [ {{ users: ["*@example.com"], tools: ["t-*"] }} ]
 """
+        for name in ("own", "pasted") if persons else ():
+            self.yaml += PERSONAL.replace("@NAME@", name).replace("@AUDIENCE@", AUDIENCE).replace("@PORT@", str(port))
         self.write(self.yaml)
         self.command("key", "generate", "--out", f"{folder}/key")
         if store != "variables":
