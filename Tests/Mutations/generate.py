@@ -1,12 +1,12 @@
 """Makes mutants of the gate and of the assertion's verifier by itself and runs on each the tests that it can make fail. Started by run.sh --generated.
 
-What is no fault although it changes the source stands in equivalent.toml:
+What is no fault although it changes the source, or what no test can bring about, stands in equivalent.toml:
 
     [[equivalent]]
     file = "Sources/…/File.swift"
     in = "verify"                       # the function or property that it stands in
     line = 'guard a < b else { … }'     # as it stands there, without the white space around it
-    change = "< becomes <="             # as the run prints it
+    change = "< becomes <="             # as the run prints it; a list for several changes of the line
     reason = "Why no caller can tell the two apart."
 """
 
@@ -171,10 +171,11 @@ def equivalents(every: Mutants, complete: bool) -> dict[tuple, str]:
     for entry in tomllib.loads(path.read_text()).get("equivalent", []) if path.is_file() else []:
         if set(entry) != {"file", "in", "line", "change", "reason"}:
             fail(f"{path.name}: an entry has file, in, line, change and reason")
-        key = (entry["file"], entry["in"], entry["line"], entry["change"])
-        if key not in keys and complete:
-            fail(f"{path.name}: nothing in {entry['file']} is {entry['line']!r} with the change {entry['change']!r} in {entry['in']!r}")
-        listed[key] = entry["reason"]
+        for change in [entry["change"]] if isinstance(entry["change"], str) else entry["change"]:
+            key = (entry["file"], entry["in"], entry["line"], change)
+            if key not in keys and complete:
+                fail(f"{path.name}: nothing in {entry['file']} is {entry['line']!r} with the change {change!r} in {entry['in']!r}")
+            listed[key] = entry["reason"]
     return listed
 
 

@@ -24,6 +24,8 @@ LEAST = 12
 FACTOR = 4
 # Seconds that a test may take to run beside the others of its kind: the quick ones are asked first.
 KINDS = (0.5, 3, 1e9)
+# A trap says enough: to print where takes longer than all tests.
+ENVIRONMENT = {"GATEHOUSE_TEST_PATIENCE": "5", "SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH": "4", "SWIFT_BACKTRACE": "enable=no"}
 # Bytes that a mutant without an end may take.
 MEMORY = 4 << 30
 
@@ -62,7 +64,7 @@ def fails(tree: Path, expressions: list[str], timeout: float, **variables: str) 
         stderr=subprocess.STDOUT,
         start_new_session=True,
         preexec_fn=bounded,
-        env=os.environ | {"GATEHOUSE_TEST_PATIENCE": "5", "SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH": "4"} | variables,
+        env=os.environ | ENVIRONMENT | variables,
     )
     selector = selectors.DefaultSelector()
     selector.register(tests.stdout, selectors.EVENT_READ)
