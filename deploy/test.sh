@@ -4,7 +4,9 @@
 #
 #   deploy/test.sh [--sanitize=address|thread] [argument of swift test]…
 #
-# With --sanitize only the pure modules and the data path run, built under that sanitizer in a folder of its own.
+# With --sanitize all of it, and the binary that the end-to-end suite runs, are built under that sanitizer in a folder of their own. What it finds in
+# any process is printed at the end and makes the run fail. Options of the sanitizers, and what cannot run under them, are in
+# Tests/Sanitizers/setup.sh.
 set -euo pipefail
 folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$folder/.."
@@ -28,20 +30,6 @@ case "${1:-}" in
 esac
 
 need_swift
-if [ -n "$sanitizer" ]; then
-  install_packages "${build_packages[@]}"
-  place=.build/$sanitizer
-  swift build --build-tests -j "$(nproc)" --sanitize "$sanitizer" --scratch-path "$place" </dev/null
-  if [ "$sanitizer" = thread ]; then
-    clang -shared -fPIC -O1 -o "$place/mutex.so" Tests/Sanitizers/mutex.c
-    export LD_PRELOAD=$PWD/$place/mutex.so
-  fi
-  # The end-to-end suite runs a binary that is not built under the sanitizer.
-  # XCTest, of which there are no tests here, leaks on its way out.
-  exec swift test --skip-build --disable-xctest --sanitize "$sanitizer" --scratch-path "$place" \
-    --skip EndToEndTests "$@" </dev/null
-fi
-
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 trap postgres_stop EXIT
 trap 'exit 130' INT
@@ -49,20 +37,23 @@ trap 'exit 143' TERM
 postgres_start
 python_environments
 # Tests and product in one build: the end-to-end suite runs the binary beside its own.
-swift build --build-tests -j "$(nproc)" </dev/null
+built=() unfit=()
+# shellcheck source=Tests/Sanitizers/setup.sh
+[ -z "$sanitizer" ] || . Tests/Sanitizers/setup.sh
+swift build --build-tests -j "$(nproc)" "${built[@]}" </dev/null
 
 # Every test of a run would start at once, and each then waits for all others longer than its limit.
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-6}
 printed=$(mktemp)
 trap 'postgres_stop; rm -f "$printed"' EXIT
 
-run() { swift test --skip-build --disable-xctest "$@" </dev/null 2>&1 | tee -a "$printed"; }
+run() { swift test --skip-build --disable-xctest "${built[@]}" "${unfit[@]/#/--skip=}" "$@" </dev/null 2>&1 | tee -a "$printed"; }
+failed=0
 if [ $# -gt 0 ]; then
-  run "$@"
+  run "$@" || failed=1
 else
   # Those that talk over sockets or start programs have runs of their own, and those that say how long something may take measure
   # themselves and not the others.
-  failed=0
   timed='NamesTests|PoolerTests|StoresBehindAPooler|JunkRowsTests|FleetDenyTests|FleetBearerTests'
   named=NamedFailureTests
   # Tokens that last six seconds.
@@ -73,8 +64,9 @@ else
   run --filter "$timed" || failed=1
   run --filter "$named" || failed=1
   run --filter "$renewed" || failed=1
-  Tests/Benchmarks/instructions.sh || failed=1
+  [ -n "$sanitizer" ] || Tests/Benchmarks/instructions.sh || failed=1
   # What failed is said once more where a reader looks first.
   grep -aE '^✘|^. Test run with' "$printed" | cut -c1-600 || true
-  exit "$failed"
 fi
+[ -z "$sanitizer" ] || sanitizer_found_nothing || failed=1
+exit "$failed"

@@ -6,25 +6,26 @@ internal import Glibc
 /// The terminal hands over each byte: its own editing of lines keeps the first 4,095 of a line and drops the rest without a word (termios(3),
 /// canonical mode), and half a token is no token. So erasing is done here.
 enum HiddenTyping {
-    // Written before the handlers that read them are installed, and not while they are.
-    private nonisolated(unsafe) static var shown = termios()
-    private nonisolated(unsafe) static var hidden = termios()
+    // Written before the handlers that read them are installed, and not while they are. Not variables: the compiler gives one of this type three bytes less
+    // than the C library writes.
+    private nonisolated(unsafe) static let shown = UnsafeMutablePointer<termios>.allocate(capacity: 1)
+    private nonisolated(unsafe) static let hidden = UnsafeMutablePointer<termios>.allocate(capacity: 1)
 
     /// - Throws: ``CommandFailure`` when nothing is typed, or more than a secret may have.
     static func line(after question: String) throws(CommandFailure) -> Secret {
-        tcgetattr(STDIN_FILENO, &shown)
-        hidden = shown
-        hidden.c_lflag &= ~tcflag_t(ECHO | ICANON)
-        withUnsafeMutableBytes(of: &hidden.c_cc) { keys in
+        tcgetattr(STDIN_FILENO, shown)
+        hidden.update(from: shown, count: 1)
+        hidden.pointee.c_lflag &= ~tcflag_t(ECHO | ICANON)
+        withUnsafeMutableBytes(of: &hidden.pointee.c_cc) { keys in
             keys[Int(VMIN)] = 1
             keys[Int(VTIME)] = 0
         }
         handleSignals()
         // Hidden before it is asked for: what is typed at once must not show either.
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, hidden)
         Terminal.ask(question)
         defer {
-            tcsetattr(STDIN_FILENO, TCSANOW, &shown)
+            tcsetattr(STDIN_FILENO, TCSANOW, shown)
             for number in ends + [SIGTSTP, SIGCONT] { signal(number, SIG_DFL) }
             Terminal.say("")
         }
@@ -39,17 +40,17 @@ enum HiddenTyping {
     private static func handleSignals() {
         for number in ends {
             signal(number) { number in
-                tcsetattr(STDIN_FILENO, TCSANOW, &HiddenTyping.shown)
+                tcsetattr(STDIN_FILENO, TCSANOW, HiddenTyping.shown)
                 signal(number, SIG_DFL)
                 raise(number)
             }
         }
         signal(SIGTSTP) { _ in
-            tcsetattr(STDIN_FILENO, TCSANOW, &HiddenTyping.shown)
+            tcsetattr(STDIN_FILENO, TCSANOW, HiddenTyping.shown)
             // SIGSTOP cannot be handled: everything stops here until SIGCONT.
             raise(SIGSTOP)
         }
-        signal(SIGCONT) { _ in tcsetattr(STDIN_FILENO, TCSANOW, &HiddenTyping.hidden) }
+        signal(SIGCONT) { _ in tcsetattr(STDIN_FILENO, TCSANOW, HiddenTyping.hidden) }
     }
 
     private static func line() throws(CommandFailure) -> Secret {
@@ -58,7 +59,7 @@ enum HiddenTyping {
             if let base = buffer.baseAddress { explicit_bzero(base, buffer.count) }
             buffer.deallocate()
         }
-        let keys = withUnsafeBytes(of: shown.c_cc) { Array($0) }
+        let keys = withUnsafeBytes(of: shown.pointee.c_cc) { Array($0) }
         var count = 0
         var byte: UInt8 = 0
         while true {

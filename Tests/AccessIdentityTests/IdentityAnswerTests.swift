@@ -1,3 +1,4 @@
+import Foundation
 import GatehouseCore
 import Testing
 
@@ -32,6 +33,7 @@ import Testing
             #"{"email":"ann@example.com","groups":[{"id":"1","name":"a"},{"email":"b@x.de"},7,null,"c"]}"#,
             ["a", "b@x.de", "c"]
         ),
+        (#"{"email":"ann@example.com","custom":{"groups":[{"id":"1","name":"a"}]}}"#, ["a"]),
         // Groups that are there and none are not looked for elsewhere.
         (#"{"email":"ann@example.com","custom":{"groups":[]},"groups":["b"]}"#, []),
         (#"{"email":"ann@example.com","groups":null}"#, []),
@@ -47,6 +49,10 @@ import Testing
         #expect(try Self.read(#"{"email":"ann@example.com"}"#, claims: ["country"]).over(asserted) == asserted)
         let other = try Self.read(#"{"email":"ann@example.com","country":"DE","groups":[]}"#, claims: ["country"])
         #expect(other.over(asserted) == CallerAttributes(claims: [path: ["DE"]]))
+        // Objects are groups at most, and what is not of `custom` has one place.
+        let odd = #"{"email":"ann@example.com","team":[{"name":"x"}],"oidc_fields":{"unit":"y"},"saml_attributes":"z"}"#
+        let read = try Self.read(odd, claims: ["team", "other.unit", "custom"])
+        #expect(read.over(.none).claims.isEmpty)
         // There, and no text: the assertion's is not the person's any more.
         let none = try Self.read(#"{"email":"ann@example.com","country":null}"#, claims: ["country"])
         #expect(none.over(asserted).claims.isEmpty)
@@ -77,6 +83,16 @@ import Testing
             Issue.record("\(String(describing: Self.failure(body))): \(body.prefix(80))")
             return
         }
+    }
+
+    @Test func `the largest answer is read, and a larger one is not`() {
+        let body = #"{"email":"ann@example.com"}"#.padding(
+            toLength: IdentityAnswer.maximumBytes,
+            withPad: " ",
+            startingAt: 0
+        )
+        #expect(Self.failure(body) == nil)
+        #expect(Self.failure(body + " ") != nil)
     }
 
     @Test func `a sign-in is one person's, and one session's`() {

@@ -1,5 +1,6 @@
 import GatehouseCore
 import GatehouseTestSupport
+import Synchronization
 import Testing
 
 @testable import AccessIdentity
@@ -63,6 +64,24 @@ import Testing
         clock.advance(-1000)
         answer("ann", groups: #""d""#)
         #expect(await ask("ann") == "d fresh 300 usable 3600")
+    }
+
+    private final class Told: Sendable {
+        let failures = Mutex<[String]>([])
+    }
+
+    @Test func `an answer against a sign-in is told, and an outage is not`() async throws {
+        let told = Told()
+        let source = IdentitySource(
+            options: .init(refresh: 300, maximumStaleness: 3600, wanted: .init(groups: nil)),
+            clock: clock,
+            fetch: endpoint.fetch,
+            onRefusal: { failure in told.failures.withLock { $0.append("\(failure)") } }
+        )
+        endpoint.fail("ann-n")
+        endpoint.answer("bob-n", 403, "")
+        for name in ["ann", "bob"] { _ = await source.identity(of: Self.signIn(name), Secret("\(name)-n")) }
+        #expect(told.failures.withLock { $0 } == ["\(IdentityFailure.rejected(status: 403))"])
     }
 
     @Test func `whoever asks meanwhile waits for the same answer`() async {

@@ -277,6 +277,34 @@ import Testing
         }
     }
 
+    @Test func `a file serves from five minutes ahead of the clock to the last second of its time`() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/keys"
+            await (try source(path: path)).refresh()
+            certs.fail()
+            clock.advance(-300)
+            let ahead = try source(path: path)
+            await ahead.refresh()
+            #expect(await ahead.keys?.count == 1)
+            clock.advance(300 + 7200)
+            let last = try source(path: path)
+            await last.refresh()
+            #expect(await last.keys?.count == 1)
+            #expect(await last.status.isReady(now: clock.now()))
+            #expect(await !last.status.isReady(now: clock.now() + 1))
+        }
+    }
+
+    @Test func `the largest answer is read, and a larger one is not`() async throws {
+        let source = try source()
+        let set = TestIssuer.jwkSet([TestIssuer.firstKey])
+        let spaces = [UInt8](repeating: 0x20, count: SigningKeySource.maximumResponseBytes - set.count)
+        certs.serve(bytes: set + spaces)
+        #expect(await source.refresh())
+        certs.serve(bytes: set + spaces + [0x20])
+        #expect(await !source.refresh())
+    }
+
     @Test func `a file that cannot be written does not stop the keys`() async throws {
         let source = try source(path: "/nonexistent-directory/keys")
         #expect(await source.refresh())

@@ -7,7 +7,7 @@ import Testing
 @Suite("Personal tokens", .needsAuthlib, .timeLimit(.minutes(5)))
 struct PersonalTokenTests {
     /// One person at the page of an instance.
-    fileprivate struct Visitor {
+    struct Visitor {
         let instance: Instance
         let assertion: String
 

@@ -49,6 +49,63 @@ struct SecretMemoryTests {
             #expect(memory.text("coredump_filter") == "00000000\n")
         }
     }
+
+    @Test func `are nowhere at all once they are replaced or taken away`() async throws {
+        try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            let upstream = try CountingUpstream()
+            defer { upstream.stop() }
+            let routes = ["one", "own"].map { name in
+                """
+                  - name: \(name)
+                    host: 127.0.0.1
+                    path: /\(name)
+                    audience: ["\(TestIssuer.defaultAudience)"]
+                    upstream: \(upstream.url)
+                    protocol: http
+                    inject: { Authorization: "Bearer {token:\(name)}" }
+
+                """
+            }
+            let (rotated, pasted) = ("rotated-token-58d2a06e41", "pasted-token-0b1d4f9c37")
+            let personal = "tokens:\n  own: { per: person, connect: { kind: paste, help: Settings } }\n"
+            let gateway = try await Instance.start(
+                .sqlite,
+                routes: routes.joined() + personal,
+                tokens: ["one": rotated]
+            )
+            let ann = PersonalTokenTests.Visitor(gateway, Instance.user, subject: "sub-of-ann")
+            #expect(try await ann.send("paste", "own", value: pasted).status == 303)
+            /// Requests on both routes, on connections to all loops.
+            func call() async throws -> [Int] {
+                var statuses: [Int] = []
+                for path in ["/one", "/own"] {
+                    for _ in 0..<10 {
+                        statuses.append(try await gateway.request(path, assertion: ann.assertion).status)
+                    }
+                }
+                return statuses
+            }
+            try await Polling.until("both accounts") { try await call().allSatisfy { $0 == 200 } }
+            #expect(try await ann.send("disconnect", "own").status == 303)
+            try await Polling.until("the end of the account") { try await call().suffix(10).allSatisfy { $0 == 403 } }
+            func isGone(_ secret: String) throws -> Bool {
+                let memory = try ProcessMemory(of: gateway.process.pid)
+                let places = [true, false].flatMap { memory.places(of: Array(secret.utf8), excluded: $0) }
+                return places.allSatisfy { $0.hasSuffix("[stack]") }
+            }
+            // The loops are told one after the other.
+            try await Polling.until("the pasted token") { try isGone(pasted) }
+            // Answers are searched for two former versions of a token; with a third one the first is forgotten.
+            var rotations = 0
+            try await Polling.until("the third rotation") {
+                rotations += 1
+                _ = try await gateway.command("token", "rotate", "one", input: "another-token-\(rotations)")
+                _ = try await call()
+                return try isGone(rotated)
+            }
+            #expect(rotations > 2)
+        }
+    }
 }
 
 /// The memory of another process that it may write to, read from /proc.

@@ -1,29 +1,29 @@
-"""Makes mutants of the gate and of the assertion's verifier by itself and runs the narrow suites on each. Started by run.sh --generated.
+"""Makes mutants of the gate and of the assertion's verifier by itself and runs on each the tests that it can make fail. Started by run.sh --generated.
 
-What is no fault although it changes the source stands in equivalent.toml:
+What is no fault although it changes the source, or what no test can bring about, stands in equivalent.toml:
 
     [[equivalent]]
     file = "Sources/…/File.swift"
     in = "verify"                       # the function or property that it stands in
     line = 'guard a < b else { … }'     # as it stands there, without the white space around it
-    change = "< becomes <="             # as the run prints it
+    change = "< becomes <="             # as the run prints it; a list for several changes of the line
     reason = "Why no caller can tell the two apart."
 """
 
 import hashlib
 import json
-import os
 import re
-import selectors
-import signal
 import subprocess
 import sys
 import time
 import tomllib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import mutate
+import reach
 import sites
 from mutate import PLACE, ROOT, TABLES, fail
 
@@ -32,44 +32,33 @@ TREE = PLACE / "generated"
 JUDGED = PLACE / "generated.json"
 # What does not compile of the same sources, so that the next build takes one round.
 DROPPED = PLACE / "dropped.json"
-# A test that waits in vain for longer than this and FACTOR times its time without a mutant is ended: the mutant was noticed.
-LEAST = 15
-FACTOR = 4
+# Which tests each mutant can make fail.
+REACHED = PLACE / "reached.json"
 # Builds until what is left compiles; each drops what the compiler names.
 ROUNDS = 60
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Sources that are mutated together, and the sets of tests of which one has to fail: narrow ones first. All are of one target."""
+    """Sources that are mutated together, and the target whose tests have to fail."""
 
     name: str
+    target: str
     files: tuple[str, ...]
-    tests: tuple[str, ...]
-
-    @property
-    def target(self) -> str:
-        return self.tests[0].split("\\")[0]
 
 
+PHASES = ["Authenticate", "Authorize", "Confirm", "Gate", "Personal", "PublicAnswer", "Reflect", "Refusal", "RoutePhase", "WellKnown"]
 SUBJECTS = [
-    Subject("identity", ("Sources/AccessIdentity/**/*.swift",), (r"AccessIdentityTests\.(ClaimTests|EnvelopeTests|VerdictCacheTests)", r"AccessIdentityTests\.(?!FuzzTests|GettingStartedTests)", r"AccessIdentityTests\.(FuzzTests|GettingStartedTests)")),
-    Subject("mcp", ("Sources/GatehouseMCP/**/*.swift",), (r"GatehouseMCPTests\.(RPCGateTests|OwnedRequestTests)", r"GatehouseMCPTests\.(?!RPCFuzzTests|.*beyond the bound)", r"GatehouseMCPTests\.(RPCFuzzTests|.*beyond the bound)")),
-    Subject(
-        "phases",
-        tuple(
-            f"Sources/GatehouseProxy/Phases/{name}*.swift"
-            for name in ["Authenticate", "Authorize", "Confirm", "Gate", "Personal", "PublicAnswer", "Reflect", "Refusal", "RoutePhase", "WellKnown"]
-        ),
-        (r"GatehouseProxyTests\..*PhaseTests", r"GatehouseProxyTests\."),
-    ),
+    Subject("identity", "AccessIdentityTests", ("Sources/AccessIdentity/**/*.swift",)),
+    Subject("mcp", "GatehouseMCPTests", ("Sources/GatehouseMCP/**/*.swift",)),
+    Subject("phases", "GatehouseProxyTests", tuple(f"Sources/GatehouseProxy/Phases/{name}*.swift" for name in PHASES)),
 ]
 
 
-def narrowed(manifest: str, targets: list[str]) -> str:
-    """The package with the targets that the tests need, and nothing that makes a warning of a mutant an error."""
+def needed(manifest: str, targets: list[str]) -> dict[str, str]:
+    """The targets that the tests need, as the package declares them."""
     begin = manifest.index("[", manifest.index("targets: [\n"))
-    code, items, at = sites.masked(manifest), {}, begin + 1
+    code, items = sites.masked(manifest), {}
     for found in re.finditer(r"^        ((?:module|tests|\.executableTarget|\.systemLibrary|\.target)\()", code[begin:], re.MULTILINE):
         start = end = begin + found.start(1)
         depth = 0
@@ -81,8 +70,15 @@ def narrowed(manifest: str, targets: list[str]) -> str:
     wanted = list(targets)
     for name in wanted:
         wanted += [one for one in re.findall(r'"(\w+)"', items[name]) if one in items and one not in wanted]
-    head = re.sub(r'^ +\.executable\(.*\n', "", manifest[:begin], flags=re.MULTILINE).replace("    .treatAllWarnings(as: .error),\n", "")
-    return head + "[\n" + "".join(f"        {text},\n" for name, text in items.items() if name in wanted) + "    ]\n)\n"
+    return {name: text for name, text in items.items() if name in wanted}
+
+
+def narrowed(manifest: str, targets: list[str]) -> str:
+    """The package with these, optimized, with all errors at once, and with nothing that makes a warning of a mutant one."""
+    head = manifest[: manifest.index("[", manifest.index("targets: [\n"))]
+    head = re.sub(r'^ +\.executable\(.*\n', "", head, flags=re.MULTILINE).replace("    .treatAllWarnings(as: .error),\n", "")
+    head = head.replace("let house = plain", 'let house = plain + [.unsafeFlags(["-O", "-continue-building-after-errors"])]')
+    return head + "[\n" + "".join(f"        {text},\n" for text in needed(manifest, targets).values()) + "    ]\n)\n"
 
 
 class Mutants:
@@ -135,11 +131,19 @@ class Mutants:
 def build(mutants: Mutants) -> None:
     # A module at a time, because the first that does not compile ends a build.
     modules = [*sorted({file.split("/")[1] for file in mutants.sources}), None]
-    state = digest(sorted(mutants.sources))
+    states = {file: reach.digest([file]) for file in mutants.sources}
     known = json.loads(DROPPED.read_text()) if DROPPED.is_file() else {}
-    if known.get("state") == state:
-        lost = {tuple(key) for key in known["keys"]}
-        mutants.dropped = {number for number, site in mutants.all.items() if site.key in lost}
+    for number, site in mutants.all.items():
+        of_file = known.get(site.file, {})
+        if of_file.get("state") == states[site.file] and list(site.key) in of_file["keys"]:
+            mutants.dropped.add(number)
+
+    def keep() -> None:
+        for file, state in states.items():
+            keys = [site.key for number, site in mutants.all.items() if number in mutants.dropped and site.file == file]
+            known[file] = {"state": state, "keys": keys}
+        DROPPED.write_text(json.dumps(known))
+
     for _ in range(ROUNDS):
         mutate.copy(mutants.texts(), TREE)
         command = mutate.BUILD if modules[0] is None else ["swift", "build", "--target", modules[0], *mutate.BUILD[3:]]
@@ -147,52 +151,17 @@ def build(mutants: Mutants) -> None:
         if run.returncode == 0:
             modules.pop(0)
             if not modules:
-                DROPPED.write_text(json.dumps({"state": state, "keys": [mutants.all[number].key for number in sorted(mutants.dropped)]}))
+                keep()
                 return
             continue
         errors = set(re.findall(rf"^{re.escape(str(TREE))}/(Sources/\S+?\.swift):(\d+):\d+: (?:error|warning: result of): ?(.*)", run.stdout, re.MULTILINE))
         ours = [(file, int(line), text) for file, line, text in sorted(errors) if file in mutants.sources]
         dropped = sum(mutants.drop(*error) for error in ours)
         print(f"{modules[0] or 'the tests'}: {len(errors)} errors, {dropped} mutants dropped", flush=True)
+        keep()
         if not dropped:
             fail("the copy does not build:\n" + run.stdout[-4000:])
     fail(f"the copy does not build after {ROUNDS} rounds")
-
-
-def fails(number: int, expression: str, timeout: float) -> str:
-    """The test that failed first; `hung`, `ended`, or nothing when all passed."""
-    tests = subprocess.Popen(
-        [*mutate.bundle(TREE), "--filter", expression],
-        cwd=TREE,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env=os.environ | {"GATEHOUSE_MUTANT": str(number), "GATEHOUSE_TEST_PATIENCE": "5", "SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH": "4"},
-    )
-    selector = selectors.DefaultSelector()
-    selector.register(tests.stdout, selectors.EVENT_READ)
-    end, text, outcome = time.monotonic() + timeout, b"", ""
-    while not outcome:
-        if not selector.select(max(0, end - time.monotonic())):
-            outcome = "hung"
-            break
-        piece = os.read(tests.stdout.fileno(), 1 << 16)
-        if not piece:
-            break
-        # The first issue decides.
-        text = (text + piece)[-(1 << 17) :]
-        found = re.search(rb"^\S+ Test (.{1,160}?) recorded an issue", text, re.MULTILINE)
-        outcome = found.group(1).decode(errors="replace") if found else ""
-    if outcome:
-        for process in [*mutate.descendants(tests.pid), tests.pid]:
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-    status = tests.wait()
-    tests.stdout.close()
-    return outcome or ("ended" if status else "")
 
 
 def equivalents(every: Mutants, complete: bool) -> dict[tuple, str]:
@@ -202,18 +171,16 @@ def equivalents(every: Mutants, complete: bool) -> dict[tuple, str]:
     for entry in tomllib.loads(path.read_text()).get("equivalent", []) if path.is_file() else []:
         if set(entry) != {"file", "in", "line", "change", "reason"}:
             fail(f"{path.name}: an entry has file, in, line, change and reason")
-        key = (entry["file"], entry["in"], entry["line"], entry["change"])
-        if key not in keys and complete:
-            fail(f"{path.name}: nothing in {entry['file']} is {entry['line']!r} with the change {entry['change']!r} in {entry['in']!r}")
-        listed[key] = entry["reason"]
+        for change in [entry["change"]] if isinstance(entry["change"], str) else entry["change"]:
+            key = (entry["file"], entry["in"], entry["line"], change)
+            if key not in keys and complete:
+                fail(f"{path.name}: nothing in {entry['file']} is {entry['line']!r} with the change {change!r} in {entry['in']!r}")
+            listed[key] = entry["reason"]
     return listed
 
 
-def digest(names: list[str]) -> str:
-    result = hashlib.sha256()
-    for name in names:
-        result.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
-    return result.hexdigest()
+def hash_of(keys: Iterable[tuple]) -> str:
+    return hashlib.sha256(repr(sorted(keys)).encode()).hexdigest()
 
 
 def main() -> int:
@@ -244,41 +211,44 @@ def main() -> int:
     build(every)
     print(f"{len(every.left())} mutants compile, {len(every.dropped)} do not; built after {(time.monotonic() - began) / 60:.0f} min", flush=True)
     judged = mutate.Judged(JUDGED)
-    # Not of the tests: one that is added takes no outcome back. A run without --resume asks all of them again.
-    state = digest(sorted(name for name in mutate.listed_files() if name.startswith("Sources/")))
-    times: dict[str, float] = {}
-    for expression in {one for number in every.all if is_wanted(number) for one in every.subject_of[number].tests}:
-        since = time.monotonic()
-        failed = fails(0, expression, 900)
-        if failed:
-            fail(f"{expression} fails without a mutant: {failed}")
-        times[expression] = time.monotonic() - since
-    print(", ".join(f"{expression} takes {seconds:.1f} s" for expression, seconds in sorted(times.items())), flush=True)
-    survivors, caught, equivalent, known = [], 0, 0, 0
-    chosen = [(number, site) for number, site in every.left() if is_wanted(number)]
-    for done, (number, site) in enumerate(chosen, 1):
+    manifest, files = (ROOT / "Package.swift").read_text(), mutate.listed_files()
+    keys = {number: site.key for number, site in every.left()}
+    tests: dict[str, list[reach.Test]] = {}
+    states: dict[str, str] = {}
+    chosen = [(number, site, every.subject_of[number]) for number, site in every.left() if is_wanted(number)]
+    for subject in {subject for _, _, subject in chosen}:
+        folders = tuple(f"{folder}/{name}/" for folder in ("Sources", "Tests") for name in needed(manifest, [subject.target]))
+        sources = [name for name in files if name.startswith(folders) and name.startswith("Sources/")]
+        # Not of the tests: one that is added takes no outcome back. A run without --resume asks all of them again.
+        states[subject.name] = reach.digest(sources)
+        state = reach.digest([name for name in files if name.startswith(folders)]) + f" {hash_of(keys.values())}"
+        tests[subject.name] = reach.tests_of(TREE, subject.target, state, keys, REACHED)
+        print(f"{subject.name}: {len(tests[subject.name])} tests looked at after {(time.monotonic() - began) / 60:.0f} min", flush=True)
+    survivors, counts = [], {subject.name: Counter() for _, _, subject in chosen}
+    for done, (number, site, subject) in enumerate(chosen, 1):
+        count, name = counts[subject.name], " | ".join(site.key)
+        before = judged.outcome(name, states[subject.name])
         if site.key in listed:
-            equivalent += 1
-            continue
-        name = " | ".join(site.key)
-        before = judged.outcome(name, state)
-        if "--resume" in options and before and before["by"]:
-            caught, known = caught + 1, known + 1
-            continue
-        by = ""
-        for expression in every.subject_of[number].tests:
-            by = by or fails(number, expression, LEAST + FACTOR * times[expression])
-        judged.put(name, key=state, by=by)
-        caught += bool(by)
-        if not by:
-            survivors.append(site)
-            print(f"{site.file}:{site.line}: in {site.place}: {site.kind}: {site.text}", flush=True)
+            count["equivalent"] += 1
+        elif "--resume" in options and before and before["by"]:
+            count.update(["caught", "known"])
+        else:
+            asked = [test for test in tests[subject.name] if site.key in test.reaches]
+            by = reach.judge(TREE, number, asked)
+            judged.put(name, key=states[subject.name], by=by)
+            count["caught" if by else "survived"] += 1
+            if not by:
+                survivors.append(site)
+                told = f"{len(asked)} tests cannot tell" if asked else "no test comes to it"
+                print(f"{site.file}:{site.line}: in {site.place}: {site.kind}: {site.text} ({told})", flush=True)
         if done % 100 == 0:
             print(f"… {done} of {len(chosen)}, {(time.monotonic() - began) / 60:.0f} min", file=sys.stderr, flush=True)
-    print(
-        f"{len(chosen)} mutants, {caught} caught ({known} known from before), {equivalent} equivalent, {len(survivors)} survived; "
-        f"{(time.monotonic() - began) / 60:.0f} min with the build"
-    )
+    for name, count in counts.items():
+        print(
+            f"{name}: {count.total() - count['known']} mutants, {count['caught']} caught ({count['known']} known from before), "
+            f"{count['equivalent']} equivalent, {count['survived']} survived"
+        )
+    print(f"{(time.monotonic() - began) / 60:.0f} min with the build")
     return 1 if survivors else 0
 
 

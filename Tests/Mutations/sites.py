@@ -16,14 +16,27 @@ internal import GatehouseCore
 internal import Glibc
 
 let mutantNumber = getenv("GATEHOUSE_MUTANT").flatMap { Int(String(cString: $0)) } ?? 0
-func mutantIsOn(_ number: Int) -> Bool { mutantNumber == number }
-func mutantFlip(_ number: Int, _ value: Bool) -> Bool { value != (mutantNumber == number) }
-func mutantTrue(_ number: Int, _ value: Bool) -> Bool { value || mutantNumber == number }
-func mutantFalse(_ number: Int, _ value: Bool) -> Bool { value && mutantNumber != number }
-func mutantMore<Number: BinaryInteger>(_ number: Int, _ by: Number, _ value: Number) -> Number { mutantNumber == number ? value + by : value }
+/// A byte for each mutant that would have made a difference, in a file that reach.py reads.
+nonisolated(unsafe) let mutantReached: UnsafeMutablePointer<UInt8>? = {
+    guard let path = getenv("GATEHOUSE_MUTANT_REACHED") else { return nil }
+    let file = open(path, O_RDWR)
+    defer { close(file) }
+    let size = Int(lseek(file, 0, SEEK_END))
+    guard let place = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), Int(bitPattern: place) != -1 else { return nil }
+    return place.bindMemory(to: UInt8.self, capacity: size)
+}()
+func mutantIsOn(_ number: Int, differs: Bool = true) -> Bool {
+    if differs, let mutantReached { mutantReached[number] = 1 }
+    return mutantNumber == number
+}
+func mutantChoice(_ number: Int, _ value: Bool, _ other: Bool) -> Bool { mutantIsOn(number, differs: value != other) ? other : value }
+func mutantFlip(_ number: Int, _ value: Bool) -> Bool { mutantChoice(number, value, !value) }
+func mutantTrue(_ number: Int, _ value: Bool) -> Bool { mutantChoice(number, value, true) }
+func mutantFalse(_ number: Int, _ value: Bool) -> Bool { mutantChoice(number, value, false) }
+func mutantMore<Number: BinaryInteger>(_ number: Int, _ by: Number, _ value: Number) -> Number { mutantIsOn(number) ? value + by : value }
 /// Types that are compared with literals, without being made of them.
 protocol MutantText { static func == (one: Self, two: StaticString) -> Bool }
-func mutantLess<Number: BinaryInteger>(_ number: Int, _ by: Number, _ value: Number) -> Number { mutantNumber == number ? value - by : value }
+func mutantLess<Number: BinaryInteger>(_ number: Int, _ by: Number, _ value: Number) -> Number { mutantIsOn(number) ? value - by : value }
 """
 
 
@@ -239,16 +252,22 @@ def operator(site: Site, number: int, source: Source) -> str:
     if sign not in BECOMES:
         return ""
     other, name = BECOMES[sign], sign + tail(number)
-    choice = f"mutantIsOn({number}) ? one {other} two : one {sign} two"
     if sign in {"&&", "||"}:
         kind = "LogicalConjunctionPrecedence" if sign == "&&" else "LogicalDisjunctionPrecedence"
-        body = f"try mutantIsOn({number}) ? one {other} two() : one {sign} two()"
-        return f"infix operator {name} : {kind}\nfunc {name} (one: Bool, two: @autoclosure () throws -> Bool) rethrows -> Bool {{ {body} }}\n"
+        # Where the other's second half is asked alone, nobody knows what it comes to.
+        body = f"""
+    guard !mutantIsOn({number}, differs: false) else {{ return try one {other} two() }}
+    let value = try one {sign} two()
+    _ = mutantIsOn({number}, differs: {"!value" if sign == "&&" else "value"})
+    return value
+"""
+        return f"infix operator {name} : {kind}\nfunc {name} (one: Bool, two: @autoclosure () throws -> Bool) rethrows -> Bool {{{body}}}\n"
+    choice = f"mutantChoice({number}, one {sign} two, one {other} two)"
     text = f"infix operator {name} : ComparisonPrecedence\n"
     if sign in {"==", "!="}:
         if source.text[site.end :].lstrip().startswith('"'):
-            body = f"(one == two) == (mutantIsOn({number}) == {str(sign == '!=').lower()})"
-            text += f"func {name} <T: MutantText>(one: T, two: StaticString) -> Bool {{ {body} }}\n"
+            equal = "one == two" if sign == "==" else "!(one == two)"
+            text += f"func {name} <T: MutantText>(one: T, two: StaticString) -> Bool {{ mutantFlip({number}, {equal}) }}\n"
         text += f"func {name} <T: Equatable>(one: T, two: T) -> Bool {{ {choice} }}\n"
         return text + f"func {name} <T>(one: T?, two: _OptionalNilComparisonType) -> Bool {{ {choice} }}\n"
     text += f"func {name} <T: Comparable>(one: T, two: T) -> Bool {{ {choice} }}\n"

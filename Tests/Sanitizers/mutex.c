@@ -1,9 +1,9 @@
-// Tells ThreadSanitizer of the waits for a Mutex of Swift's Synchronization, preloaded into the tests by deploy/test.sh.
+// Tells ThreadSanitizer of the waits for a Mutex of Swift's Synchronization, linked into the tests and the product by setup.sh.
 //
 // A Mutex that is free is taken and given back by atomics inlined into our code, which the sanitizer sees. One that another thread
 // holds is waited for in libswiftSynchronization.so, which is not built under the sanitizer: to it the wait orders nothing, and what
-// the lock guards would race. Here both slow ways are passed on, and what they order is told. No report is suppressed: without the
-// Mutex, or past it, a race is reported as ever.
+// the lock guards would race. A program's own definitions come before a library's: here both slow ways are passed on, and what they
+// order is told. No report is suppressed: without the Mutex, or past it, a race is reported as ever.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #define SWIFT __attribute__((swiftcall))
 #define SELF __attribute__((swift_context))
 
-// <sanitizer/tsan_interface.h>; absent from a program that is not built under the sanitizer, such as `swift test` itself.
+// <sanitizer/tsan_interface.h>
 __attribute__((weak)) void __tsan_acquire(void *address);
 __attribute__((weak)) void __tsan_release(void *address);
 

@@ -26,7 +26,7 @@ final class DemoMCP: Sendable {
         guard request.method == "POST" else {
             return LoopbackServer.Answer(status: .methodNotAllowed, body: "POST\n")
         }
-        guard let call = Call(request.body) else {
+        guard let call = request.withBody({ Call(Array($0)) }) else {
             return LoopbackServer.Answer(
                 status: .badRequest,
                 type: Self.json,

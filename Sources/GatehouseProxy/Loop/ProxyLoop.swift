@@ -134,6 +134,7 @@ package final class ProxyLoop {
         }
         snapshot = new
         personalLines = PersonalLines()
+        patterns = PatternCache()
         metrics.retire(keeping: new.table)
         for connection in connections where !connection.isIdle { connection.snapshotReplaced() }
     }
@@ -144,6 +145,7 @@ package final class ProxyLoop {
         let old = personal
         personal = new
         personalLines = PersonalLines()
+        patterns.forgetPersonal()
         for connection in connections where !connection.isIdle { connection.personalReplaced(old) }
     }
 

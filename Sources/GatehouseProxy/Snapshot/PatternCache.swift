@@ -3,7 +3,8 @@ internal import GatehouseCore
 /// The patterns that one event loop made last. Direct-mapped: making them takes as long as a signature check, and one version of a token serves
 /// thousands of requests.
 ///
-/// A place holds the objects that it is found by, so that the address of none can become another's.
+/// A place holds the objects that it is found by, so that the address of none can become another's; so a loop forgets those of tokens that may have been
+/// replaced.
 struct PatternCache {
     private struct Entry {
         let shared: [Secret]
@@ -20,6 +21,10 @@ struct PatternCache {
 
     /// Beyond as many routes, or persons with a token of their own, the patterns of one take the place of another's.
     private var entries: [Entry?] = Array(repeating: nil, count: CachePlace.count)
+
+    mutating func forgetPersonal() {
+        for place in entries.indices where entries[place]?.own != nil { entries[place] = nil }
+    }
 
     /// - Parameters:
     ///   - own: the caller's own token.

@@ -67,7 +67,7 @@ struct ConnectVisit: Sendable {
 
     func act(_ action: ConnectForms.Action, _ request: LocalRequest) async -> LocalAnswer {
         guard isFromPage(request), request.field("Content-Type") == "application/x-www-form-urlencoded",
-            let form = FormFields(request.body), let name = form[ConnectForms.tokenField],
+            let form = request.withBody({ FormFields($0) }), let name = form[ConnectForms.tokenField],
             let key = form[ConnectForms.keyField], let token = tokens.first(where: { $0.name.text == name })
         else { return Self.foreign.answer(.forbidden, page: site.path) }
         guard forms.take(key, action, token.name, owner, at: now) else {

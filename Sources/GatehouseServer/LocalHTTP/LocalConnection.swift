@@ -105,10 +105,11 @@ final class LocalConnection {
         guard var (request, body) = begun else { return }
         let received = inbound
         let progress = body.scan(received.readableBytesUInt8Span) { range in
-            request.body += received.readableBytesView[(received.readerIndex + range.lowerBound)...].prefix(range.count)
+            let bytes = received.getSlice(at: received.readerIndex + range.lowerBound, length: range.count)
+            if let bytes { request.body.append(bytes) }
         }
         inbound.moveReaderIndex(forwardBy: progress.consumed)
-        guard request.body.count <= server.bounds.body else { return refuse(.contentTooLarge) }
+        guard request.body.readableBytes <= server.bounds.body else { return refuse(.contentTooLarge) }
         switch progress.state {
         case .incomplete: begun = (request, body)
         case .complete:
@@ -135,6 +136,7 @@ final class LocalConnection {
         let connection = LoopBound(self, on: loop)
         Task { [answer = server.answer] in
             let made = await answer(request)
+            request.body.zero()
             loop.execute { connection.value.send(made) }
         }
     }
@@ -217,11 +219,14 @@ extension LocalConnection: StreamSocketHandler {
     func received(_ bytes: ByteBuffer) {
         guard case .reading = phase else { return }
         if begun == nil, inbound.readableBytes == 0 { enter(.reading, atMost: server.bounds.requestTimeout) }
-        // The bytes are copied, because the loop's buffer serves the next reading.
-        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
-        inbound.writeImmutableBuffer(bytes)
+        // The bytes are copied, because the loop's buffer serves the next reading; until then it would hold them.
+        inbound.append(bytes)
+        bytes.zero()
         useInbound()
-        if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+        if inbound.readableBytes == 0 {
+            inbound.zero()
+            inbound = ByteBuffer()
+        }
     }
 
     func readCompleted() {}
@@ -250,5 +255,19 @@ extension LocalConnection: StreamSocketHandler {
     func closed(isBroken: Bool) {
         endEvents()
         server.remove(self)
+    }
+}
+
+extension ByteBuffer {
+    /// Memory that it outgrows is zeroed.
+    fileprivate mutating func append(_ bytes: ByteBuffer) {
+        if writableBytes < bytes.readableBytes {
+            let old = self
+            self = ByteBuffer()
+            reserveCapacity(2 * (old.readableBytes + bytes.readableBytes))
+            writeImmutableBuffer(old)
+            old.zero()
+        }
+        writeImmutableBuffer(bytes)
     }
 }

@@ -4,15 +4,26 @@ internal import NIOCore
 
 /// A request to a ``LocalServer``, whole.
 package struct LocalRequest: Sendable {
-    package var method = ""
+    package var method: String
     /// The path without the query.
-    package var path = ""
+    package var path: String
     /// Without the `?`; nil where there is none.
     package var query: String?
     /// The value of `Host`.
     package var host: String?
     package var fields: [(name: String, value: String)] = []
-    package var body: [UInt8] = []
+    /// Zeroed once the request is answered: somebody may paste a token.
+    var body: ByteBuffer
+
+    init(method: String, path: String, body: String = "") {
+        self.method = method
+        self.path = path
+        self.body = ByteBuffer(string: body)
+    }
+
+    package func withBody<Result>(_ read: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body.withUnsafeReadableBytes(read)
+    }
 
     /// The value of the only field of that name; nil for one that is not there, or there more than once.
     package func field(_ name: StaticString) -> String? {

@@ -36,11 +36,11 @@ class Connection:
                 if number == len(self.places):
                     raise
 
-    def call(self, name, assertion=None, arguments=None, path="/mcp", bearer=None):
+    def call(self, name, assertion=None, arguments=None, path="/mcp", bearer=None, host="mcp.example.com"):
         """The status of the answer, or the error's name."""
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments or {}}}
         body = json.dumps(message).encode()
-        head = [f"POST {path} HTTP/1.1", "Host: mcp.example.com", "Content-Type: application/json",
+        head = [f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json",
                 "Accept: application/json, text/event-stream", f"Content-Length: {len(body)}"]
         if assertion:
             head.append("Cf-Access-Jwt-Assertion: " + assertion)

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 
 
 class Quiet(http.server.ThreadingHTTPServer):
@@ -90,19 +91,25 @@ class Names:
 
 
 class Grants:
-    """A token endpoint (RFC 6749 section 4.4) whose tokens end after some seconds."""
+    """A token endpoint (RFC 6749 sections 4.1, 4.4 and 6) whose tokens end after some seconds. A person's get new refresh tokens each time."""
 
     def __init__(self, seconds):
-        self.given = []
+        # Access tokens of the client itself; access and refresh tokens of a person.
+        self.given, self.own = [], []
         grants = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                grants.given.append(f"renewed-{random.getrandbits(128):032x}")
-                grant = {"access_token": grants.given[-1], "token_type": "Bearer", "expires_in": seconds}
+                asked = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                if asked["grant_type"] == ["client_credentials"]:
+                    grants.given.append(f"renewed-{random.getrandbits(128):032x}")
+                    grant = {"access_token": grants.given[-1], "token_type": "Bearer", "expires_in": seconds}
+                else:
+                    grants.own.append((f"access-{random.getrandbits(128):032x}", f"refresh-{random.getrandbits(128):032x}"))
+                    access, refresh = grants.own[-1]
+                    grant = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": seconds}
                 body = json.dumps(grant).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")

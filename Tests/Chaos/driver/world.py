@@ -13,14 +13,26 @@ from broken import Broken
 from instance import Instance
 from servers import Certs, Grants, Names, Pooler, Switch
 
-RENEWED = """tokens:
-  renewed: { renew: { kind: client_credentials, token_url: "@URL@", client_id: gatehouse, client_secret: { env: CLIENT_SECRET } } }"""
+TOKENS = """tokens:
+  renewed: { renew: { kind: client_credentials, token_url: "@URL@", client_id: gatehouse, client_secret: { env: CLIENT_SECRET } } }
+"""
+PERSONS = """  own: { per: person, connect: { kind: oauth, authorize_url: "@URL@/authorize", token_url: "@URL@", client: { id: gatehouse, secret: { env: CLIENT_SECRET } } } }
+  pasted: { per: person, connect: { kind: paste, help: Settings } }
+"""
+PERSONAL = """  - name: @NAME@
+    host: @NAME@.example.com
+    path: /@NAME@
+    audience: ["@AUDIENCE@"]
+    upstream: http://127.0.0.1:@PORT@/mcp
+    inject: { Authorization: "Bearer {token:@NAME@}" }
+    allow: [ { users: ["*@example.com"], tools: ["t-*"] } ]
+"""
 
 
 class World:
-    def __init__(self, binary, folder, keys_refresh="1s", store="kept", renews=False, names=("one",), pooler=None, port=None):
+    def __init__(self, binary, folder, keys_refresh="1s", store="kept", renews=False, names=("one",), pooler=None, port=None, persons=False):
         """`names` are those of the instances, which are of one fleet; `pooler` is the mode of a PgBouncer before the database; `port` is one on
-        which processes take over from each other, in place of unix sockets."""
+        which processes take over from each other, in place of unix sockets; `persons` have tokens of their own."""
         self.binary, self.folder, self.run = binary, folder, secrets.token_hex(4)
         # Rows of those who are refused by name.
         self.refused = Counter()
@@ -61,8 +73,7 @@ store: {store}
 state: {"kept" if store == "kept" else "sqlite"}
 store_refresh: 1s
 audit: {{ spool: "${{INSTANCE}}/spool", sink: {{ kind: postgres, url: "{database}" }} }}
-{RENEWED.replace("@URL@", self.grants.url) if renews else ""}
-routes:
+{(TOKENS + (PERSONS if persons else "")).replace("@URL@", self.grants.url) if renews else ""}routes:
   - name: calls
     host: mcp.example.com
     path: /mcp
@@ -80,6 +91,8 @@ routes:
     inject: {{ Authorization: "Bearer {{token:{"renewed" if renews else "calls"}}}" }}
     allow: [ {{ users: ["*@example.com"], tools: ["t-*"] }} ]
 """
+        for name in ("own", "pasted") if persons else ():
+            self.yaml += PERSONAL.replace("@NAME@", name).replace("@AUDIENCE@", AUDIENCE).replace("@PORT@", str(upstream))
         self.write(self.yaml)
         self.instances = [Instance(self, name, port) for name in names]
         # The one that things are done to which concern a process.

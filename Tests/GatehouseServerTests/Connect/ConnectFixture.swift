@@ -160,11 +160,10 @@ struct ConnectFixture: Sendable {
         body: String = "",
         fields: [(name: String, value: String)] = []
     ) -> LocalRequest {
-        var request = LocalRequest(method: method, path: Self.path + target.prefix { $0 != "?" })
+        var request = LocalRequest(method: method, path: Self.path + target.prefix { $0 != "?" }, body: body)
         if let mark = target.firstIndex(of: "?") { request.query = String(target[mark...].dropFirst()) }
         request.host = host
         request.fields = person.fields + fields
-        request.body = Array(body.utf8)
         return request
     }
 
