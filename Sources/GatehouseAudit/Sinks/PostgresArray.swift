@@ -35,7 +35,8 @@ struct PostgresArray {
         // No text of PostgreSQL has a NUL, or what is no UTF-8: one such value would keep its whole batch out. The encoder writes none; the release before
         // it did.
         guard !text.allSatisfy({ $0 &- 1 < 0x7F }) else { return add(text, row) }
-        add(String(decoding: text, as: UTF8.self).replacing("\0", with: "\u{FFFD}"), row)
+        let mended = String(decoding: text, as: UTF8.self).utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }
+        mended.withUnsafeBytes { add($0, row) }
     }
 
     mutating func add(_ number: Int64, _ row: Int) {

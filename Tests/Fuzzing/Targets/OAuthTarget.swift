@@ -102,7 +102,8 @@ enum OAuthTarget {
     private static func fields(_ bytes: [UInt8]) throws(Finding) -> Bool {
         guard let fields = FormFields(bytes) else { return false }
         var known: [String: String?] = [:]
-        for part in text(bytes).split(separator: "&") where text(bytes).utf8.elementsEqual(bytes) {
+        // By scalars: an accent makes one character with the & before it.
+        for part in text(bytes).unicodeScalars.split(separator: "&") where text(bytes).utf8.elementsEqual(bytes) {
             let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let decoded = halves.map { Self.decoded($0) }
             guard let name = decoded.first ?? nil else { continue }
@@ -118,20 +119,23 @@ enum OAuthTarget {
         return true
     }
 
-    private static func decoded(_ text: Substring) -> String? {
+    private static func decoded(_ text: Substring.UnicodeScalarView) -> String? {
         var bytes = Data()
-        for (place, part) in text.replacing("+", with: " ").split(separator: "%", omittingEmptySubsequences: false)
-            .enumerated()
-        {
-            guard place > 0 else {
-                bytes.append(contentsOf: part.utf8)
-                continue
+        let spaced = text.map { $0 == "+" ? " " : $0 }
+        for (place, part) in spaced.split(separator: "%", omittingEmptySubsequences: false).enumerated() {
+            var part = part[...]
+            if place > 0 {
+                guard let byte = UInt8(string(part.prefix(2)), radix: 16) else { return nil }
+                bytes.append(byte)
+                part = part.dropFirst(2)
             }
-            guard let byte = UInt8(part.prefix(2), radix: 16) else { return nil }
-            bytes.append(byte)
-            bytes.append(contentsOf: part.dropFirst(2).utf8)
+            bytes.append(contentsOf: string(part).utf8)
         }
         return String(data: bytes, encoding: .utf8)
+    }
+
+    private static func string(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+        scalars.reduce(into: "") { $0.unicodeScalars.append($1) }
     }
 
     private static func json(_ bytes: [UInt8]) throws(Finding) -> Bool {
