@@ -76,7 +76,7 @@ def needed(manifest: str, targets: list[str]) -> dict[str, str]:
 def narrowed(manifest: str, targets: list[str]) -> str:
     """The package with these, optimized, with all errors at once, and with nothing that makes a warning of a mutant one."""
     head = manifest[: manifest.index("[", manifest.index("targets: [\n"))]
-    head = re.sub(r'^ +\.executable\(.*\n', "", head, flags=re.MULTILINE).replace("    .treatAllWarnings(as: .error),\n", "")
+    head = re.sub(r'^ +\.(executable|library)\(.*\n', "", head, flags=re.MULTILINE).replace("    .treatAllWarnings(as: .error),\n", "")
     head = head.replace("let house = plain", 'let house = plain + [.unsafeFlags(["-O", "-continue-building-after-errors"])]')
     return head + "[\n" + "".join(f"        {text},\n" for text in needed(manifest, targets).values()) + "    ]\n)\n"
 
