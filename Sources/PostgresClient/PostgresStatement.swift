@@ -58,23 +58,20 @@ struct PostgresParameters {
             case .text(let text):
                 guard !text.utf8.contains(0) else { throw PostgresError(.invalidParameter, "a text has a NUL") }
                 append(Array(text.utf8))
-            case .bytes(let bytes):
-                guard bytes.count <= Int(Int32.max) else {
-                    throw PostgresError(.invalidParameter, "a value exceeds 2 GiB")
-                }
-                append(bytes, binary: Self.byteaType)
-            case .binary(let type, let bytes):
-                guard bytes.count <= Int(Int32.max) else {
-                    throw PostgresError(.invalidParameter, "a value exceeds 2 GiB")
-                }
-                append(bytes, binary: type)
+            case .bytes(let bytes): try append(bytes, binary: Self.byteaType)
+            case .binary(let type, let bytes): try append(bytes, binary: type)
             }
         }
     }
 
-    private mutating func append(_ bytes: [UInt8]?, binary type: UInt32? = nil) {
-        types.append(type ?? 0)
-        formats.append(type == nil ? 0 : 1)
+    private mutating func append(_ bytes: [UInt8], binary type: UInt32) throws(PostgresError) {
+        guard bytes.count <= Int(Int32.max) else { throw PostgresError(.invalidParameter, "a value exceeds 2 GiB") }
+        append(bytes, type: type, format: 1)
+    }
+
+    private mutating func append(_ bytes: [UInt8]?, type: UInt32 = 0, format: Int32 = 0) {
+        types.append(type)
+        formats.append(format)
         lengths.append(Int32(bytes?.count ?? 0))
         offsets.append(bytes == nil ? nil : storage.count)
         // libpq reads text parameters up to their NUL.

@@ -45,7 +45,7 @@ package final class SQLiteStatement {
             case .integer(let number): try bind(number, at: index)
             case .real(let number): try bind(number, at: index)
             case .text(let text): try bind(text, at: index)
-            case .blob(let bytes): try connection.check(bytes.withUnsafeBytes { bindBlob($0, at: index) })
+            case .blob(let bytes): try connection.check(bytes.withUnsafeBytes { bindBlob($0, at: index, Self.copied) })
             }
         }
     }
@@ -64,17 +64,7 @@ package final class SQLiteStatement {
 
     package func bind(_ text: String, at index: Int32) throws(SQLiteError) {
         var text = text
-        try connection.check(text.withUTF8 { bindText(UnsafeRawBufferPointer($0), at: index) })
-    }
-
-    /// Binds UTF-8 text that is valid during the call only; SQLite copies it.
-    package func bind(text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
-        try connection.check(bindText(text, at: index))
-    }
-
-    /// Binds bytes that are valid during the call only; SQLite copies them.
-    package func bind(blob: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
-        try connection.check(bindBlob(blob, at: index))
+        try connection.check(text.withUTF8 { bindText(UnsafeRawBufferPointer($0), at: index, Self.copied) })
     }
 
     /// Makes the statement ready for its next use, with every parameter NULL.
@@ -85,16 +75,12 @@ package final class SQLiteStatement {
 
     /// Binds UTF-8 text that SQLite reads where it lies, and does not copy: it stays there, unchanged, until the parameter is bound anew or cleared.
     package func bind(lentText text: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
-        guard let start = text.baseAddress else { return try bind(text: text, at: index) }
-        let bytes = start.assumingMemoryBound(to: CChar.self)
-        let size = UInt64(text.count)
-        try connection.check(sqlite3_bind_text64(handle, index, bytes, size, nil, UInt8(SQLITE_UTF8)))
+        try connection.check(bindText(text, at: index, nil))
     }
 
     /// The same for bytes.
     package func bind(lentBlob blob: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
-        guard let start = blob.baseAddress else { return try bind(blob: blob, at: index) }
-        try connection.check(sqlite3_bind_blob64(handle, index, start, UInt64(blob.count), nil))
+        try connection.check(bindBlob(blob, at: index, nil))
     }
 
     // MARK: Rows
@@ -197,16 +183,25 @@ package final class SQLiteStatement {
         }
     }
 
-    private func bindText(_ text: UnsafeRawBufferPointer, at index: Int32) -> Int32 {
+    /// - Parameter release: nil for bytes that SQLite reads where they lie.
+    private func bindText(
+        _ text: UnsafeRawBufferPointer,
+        at index: Int32,
+        _ release: sqlite3_destructor_type?
+    ) -> Int32 {
         // A NULL pointer would bind NULL; an empty text is a text.
         guard let start = text.baseAddress else { return sqlite3_bind_text(handle, index, "", 0, Self.copied) }
         let bytes = start.assumingMemoryBound(to: CChar.self)
-        return sqlite3_bind_text64(handle, index, bytes, UInt64(text.count), Self.copied, UInt8(SQLITE_UTF8))
+        return sqlite3_bind_text64(handle, index, bytes, UInt64(text.count), release, UInt8(SQLITE_UTF8))
     }
 
-    private func bindBlob(_ blob: UnsafeRawBufferPointer, at index: Int32) -> Int32 {
+    private func bindBlob(
+        _ blob: UnsafeRawBufferPointer,
+        at index: Int32,
+        _ release: sqlite3_destructor_type?
+    ) -> Int32 {
         guard let start = blob.baseAddress else { return sqlite3_bind_zeroblob(handle, index, 0) }
-        return sqlite3_bind_blob64(handle, index, start, UInt64(blob.count), Self.copied)
+        return sqlite3_bind_blob64(handle, index, start, UInt64(blob.count), release)
     }
 
     /// SQLITE_TRANSIENT, a macro that Swift cannot import: SQLite copies the bytes before the call returns.

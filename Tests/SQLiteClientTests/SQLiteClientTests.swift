@@ -168,9 +168,14 @@ final class TemporaryDirectory {
 
     @Test func `statements bind bytes in place`() throws {
         let statement = try connection.prepare("INSERT INTO t VALUES (?, ?)")
-        try "text".utf8.withContiguousStorageIfAvailable { try statement.bind(text: UnsafeRawBufferPointer($0), at: 1) }
-        try [UInt8]([1, 2]).withUnsafeBytes { try statement.bind(blob: $0, at: 2) }
-        try statement.run()
+        try Array("text".utf8).withUnsafeBytes { text in
+            try [UInt8]([1, 2]).withUnsafeBytes { blob in
+                try statement.bind(lentText: text, at: 1)
+                try statement.bind(lentBlob: blob, at: 2)
+                try statement.run()
+                statement.clear()
+            }
+        }
         let read = try connection.prepare("SELECT a, b FROM t")
         #expect(try read.step())
         #expect(try read.text(0) == "text")

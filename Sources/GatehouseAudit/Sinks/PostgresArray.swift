@@ -3,16 +3,17 @@ internal import PostgresClient
 
 /// A parameter of an array type, filled row by row. Rows of which nothing is said are NULL.
 struct PostgresArray {
-    /// Numbers in pg_type.dat, of the element and of an array of it.
+    /// The name of a type, and the numbers in pg_type.dat of it and of an array of it.
     struct ElementType {
+        let name: String
         let element: UInt32
         let array: UInt32
 
-        static let uuid = ElementType(element: 2950, array: 2951)
-        static let text = ElementType(element: 25, array: 1009)
-        static let bigint = ElementType(element: 20, array: 1016)
-        static let bytea = ElementType(element: 17, array: 1001)
-        static let timestamptz = ElementType(element: 1184, array: 1185)
+        static let uuid = ElementType(name: "uuid", element: 2950, array: 2951)
+        static let text = ElementType(name: "text", element: 25, array: 1009)
+        static let bigint = ElementType(name: "bigint", element: 20, array: 1016)
+        static let bytea = ElementType(name: "bytea", element: 17, array: 1001)
+        static let timestamptz = ElementType(name: "timestamptz", element: 1184, array: 1185)
     }
 
     private let type: ElementType

@@ -4,7 +4,7 @@ internal import PostgresClient
 /// The events of a batch as PostgreSQL takes them for `unnest`: one array a column, in its binary form (array_recv in arrayfuncs.c), which costs
 /// both ends a copy where text has each byte looked at.
 struct PostgresColumns {
-    private var columns = AuditColumn.allCases.map { PostgresArray(PostgresSchema.elementType(of: $0)) }
+    private var columns = AuditColumn.allCases.map { PostgresArray(PostgresSchema.type(of: $0)) }
     /// Columns in which no event says anything.
     private var isSilent = [Bool](repeating: true, count: AuditColumn.count)
     private var count = 0

@@ -128,28 +128,17 @@ enum PostgresSchema {
         WHERE d.kind IN ('decision', 'change')
         """
 
-    /// The same type by its number.
-    static func elementType(of column: AuditColumn) -> PostgresArray.ElementType {
-        switch type(of: column) {
-        case "uuid": .uuid
-        case "timestamptz": .timestamptz
-        case "bigint": .bigint
-        case "bytea": .bytea
-        case _: .text
-        }
-    }
-
     /// The type in which a column is sent, as an array.
-    static func type(of column: AuditColumn) -> String {
+    static func type(of column: AuditColumn) -> PostgresArray.ElementType {
         switch column {
-        case .eventID: "uuid"
-        case .at: "timestamptz"
+        case .eventID: .uuid
+        case .at: .timestamptz
         case _:
             switch column.shape {
-            case .text: "text"
-            case .integer: "bigint"
-            case .hash, .sealed: "bytea"
-            case .time: "timestamptz"
+            case .text: .text
+            case .integer: .bigint
+            case .hash, .sealed: .bytea
+            case .time: .timestamptz
             }
         }
     }
@@ -163,7 +152,9 @@ enum PostgresSchema {
 
     private static func insert(_ columns: [AuditColumn]) -> String {
         let names = columns.map(\.name).joined(separator: ", ")
-        let arrays = columns.enumerated().map { "$\($0.offset + 1)::\(type(of: $0.element))[]" }.joined(separator: ", ")
+        let arrays = columns.enumerated().map { "$\($0.offset + 1)::\(type(of: $0.element).name)[]" }.joined(
+            separator: ", "
+        )
         return "INSERT INTO audit_events (\(names)) SELECT * FROM unnest(\(arrays)) ON CONFLICT DO NOTHING"
     }
 

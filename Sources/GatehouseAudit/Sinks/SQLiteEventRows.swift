@@ -10,7 +10,7 @@ final class SQLiteEventRows {
     /// Bytes that a row has for its event, its ids and its hashes where several go at once. An event that is longer goes alone.
     private static let slot = 4096
     /// Bytes behind an event: two ids and two hashes.
-    private static let more = 36 + 32 + 2 * Segment.hashLength
+    private static let more = EventID.length + RequestID.length + 2 * Segment.hashLength
 
     private let one: SQLiteStatement
     private let several: SQLiteStatement

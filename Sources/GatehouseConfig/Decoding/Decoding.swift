@@ -11,7 +11,6 @@ final class Decoding {
     private(set) var unreported = 0
     private(set) var hasUnreportedErrors = false
     private(set) var redactions: [Range<Int>] = []
-    private(set) var hasFailed = false
     /// Errors so far, unreported ones included.
     private(set) var errors = 0
     /// The name and match of each route, as far as they could be read: routes are compared even when another part of one is wrong.
@@ -41,7 +40,6 @@ final class Decoding {
     }
 
     func error(_ message: String, at span: YAMLSpan, hint: String? = nil) {
-        hasFailed = true
         errors += 1
         add(Problem(severity: .error, message: message, hint: hint, span: span))
     }
@@ -61,6 +59,8 @@ final class Decoding {
     var isFull: Bool { problems.count >= Self.maximumProblems }
 
     var hasProblems: Bool { !problems.isEmpty }
+
+    var hasFailed: Bool { errors > 0 }
 
     private func add(_ problem: Problem) {
         guard isFull else { return problems.append(problem) }
@@ -136,7 +136,6 @@ final class Decoding {
     func wrongType(_ node: YAMLNode, wanted: String) {
         switch node.content {
         case .refused:
-            hasFailed = true
             errors += 1
         case .scalar(let scalar):
             let isNull = scalar.style == .plain && ["", "~", "null"].contains(scalar.text)

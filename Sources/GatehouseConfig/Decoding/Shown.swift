@@ -91,7 +91,7 @@ indirect enum Shown: Sendable, Equatable {
 
     /// Words that YAML 1.1 or 1.2 reads as something else, whatever their case, and the length of the longest.
     private static let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
-    private static let longestReserved = 5
+    private static let longestReserved = reserved.map(\.utf8.count).max()!
 
     /// Plain where YAML cannot read it as anything but this text, in double quotes otherwise.
     static func scalar(_ text: String) -> String {

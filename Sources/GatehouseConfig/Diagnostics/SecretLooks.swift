@@ -33,7 +33,9 @@ enum SecretLooks {
         guard hasLongWord(value) else { return false }
         let words = value.split { !$0.isASCII || !($0.isLetter || $0.isNumber || "-_.+/=".contains($0)) }
         return words.contains { word in
-            if beginnings.contains(where: { word.hasPrefix($0) && word.utf8.count > $0.utf8.count + 6 }) { return true }
+            if beginnings.contains(where: { word.hasPrefix($0) && word.utf8.count >= $0.utf8.count + leastRest }) {
+                return true
+            }
             guard word.utf8.count >= secretLength,
                 word.wholeMatch(of: #/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/#) == nil
             else { return false }
@@ -55,8 +57,9 @@ enum SecretLooks {
         return false
     }
 
-    /// The shortest of the beginnings with seven bytes behind it.
-    private static let leastLength = 10
+    /// Bytes behind a beginning.
+    private static let leastRest = 7
+    private static let leastLength = min(secretLength, beginnings.map(\.utf8.count).min()! + leastRest)
 
     /// The byte ranges of literals under keys with such names, wherever in the tree: also under unknown keys.
     static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {

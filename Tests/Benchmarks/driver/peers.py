@@ -83,7 +83,7 @@ class Peer:
         """Writes its configuration and returns the path."""
         text = open(os.path.join(CONFIGURATIONS, self.file)).read()
         # Settings first: they may hold names of the others.
-        values = dict(self.settings, RUN=bench.run, KEYS=bench.keys.folder, PEERS=CONFIGURATIONS, PORT=self.port, UPSTREAM=UPSTREAM_PORT,
+        values = dict(self.settings, NAME=self.name, RUN=bench.run, KEYS=bench.keys.folder, PEERS=CONFIGURATIONS, PORT=self.port, UPSTREAM=UPSTREAM_PORT,
                       TOKEN=TOKEN, ISSUER=keys.ISSUER, AUDIENCE=keys.AUDIENCE, KID=keys.KID, CORES=cores)
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
@@ -126,16 +126,37 @@ def haproxy(name, port, file, verifies):
     return Peer(name, port, file, lambda bench, path, cores: ["haproxy", "-db", "-f", path], verifies=verifies)
 
 
-def nginx(name, port, verifies):
+# What nginx.conf has besides where it verifies.
+LUA = {
+    "MODULES": "load_module /usr/lib/nginx/modules/ndk_http_module.so;\nload_module /usr/lib/nginx/modules/ngx_http_lua_module.so;\n",
+    "SETUP": """  lua_package_path "@PEERS@/?.lua;;";
+  init_by_lua_block {
+    access = require "access"
+    access.start { pem = "@KEYS@/public.pem", issuer = "@ISSUER@", audience = "@AUDIENCE@", kid = "@KID@", cache = 10000 }
+  }
+""",
+    "CALLER": ',"email":"$caller"',
+    "VERIFY": """      set $caller "";
+      access_by_lua_block {
+        local assertion = ngx.var.http_cf_access_jwt_assertion
+        local caller = assertion and access.caller(assertion)
+        if not caller then return ngx.exit(403) end
+        ngx.var.caller = caller
+      }
+""",
+}
+
+
+def nginx(name, port, parts=None):
     return Peer(
-        name, port, f"{name}.conf", lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, f"{name}.err"), "-c", path],
-        verifies=verifies, log=f"{name}.access.log")
+        name, port, "nginx.conf", lambda bench, path, cores: ["nginx", "-e", os.path.join(bench.run, f"{name}.err"), "-c", path],
+        verifies=bool(parts), log=f"{name}.access.log", **(parts or dict.fromkeys(LUA, "")))
 
 
 ALL = [
     gatehouse("gatehouse", 18010, TOOLS=', tools: ["list_*", "get_*"]', SINK="{ kind: none }"),
-    nginx("nginx", 18011, verifies=False),
-    nginx("nginx-lua", 18017, verifies=True),
+    nginx("nginx", 18011),
+    nginx("nginx-lua", 18017, LUA),
     haproxy("haproxy", 18012, "haproxy.cfg", verifies=False),
     haproxy("haproxy-jwt", 18013, "haproxy-jwt.cfg", verifies=True),
     Peer("envoy-jwt", 18014, "envoy.yaml",

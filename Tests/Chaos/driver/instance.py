@@ -2,12 +2,11 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 
 from broken import Broken, wait_for
-from load import Connection
+from load import Connection, exchange
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
@@ -75,13 +74,7 @@ class Instance:
         return made.stdout
 
     def ask(self, path):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(self.admin)
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-            got = b""
-            while piece := connection.recv(65536):
-                got += piece
+        got = exchange(self.admin, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode(), 5)
         return got.decode("utf-8", "replace").partition("\r\n\r\n")[2]
 
     def metric(self, name):

@@ -13,6 +13,18 @@ CALLED = {"ok", "ends", "tool"}
 REFUSED = {"who": "eve@elsewhere.example", "denied": "mallory@example.com"}
 
 
+def exchange(path, request, timeout):
+    """The whole answer to a request that asks for the end of its connection, over a unix socket. `timeout` in seconds."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(request)
+        got = b""
+        while piece := connection.recv(65536):
+            got += piece
+    return got
+
+
 class Connection:
     """One connection, made anew when it breaks."""
 

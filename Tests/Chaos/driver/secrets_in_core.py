@@ -15,14 +15,13 @@ import mmap
 import os
 import re
 import secrets
-import socket
 import struct
 import subprocess
 import time
 import urllib.parse
 
 from broken import Broken, wait_for
-from load import Connection, Load
+from load import Connection, Load, exchange
 from world import World
 
 # What may stand in memory of the process that is no secret's own: libpq keeps the password of each connection, and a request's head with its assertion
@@ -115,13 +114,7 @@ class Person:
         if form:
             head += [f"Origin: https://{host}", "Sec-Fetch-Site: same-origin", "Content-Type: application/x-www-form-urlencoded",
                      f"Content-Length: {len(body)}"]
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(20)
-            connection.connect(self.world.first.place)
-            connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode() + body)
-            got = b""
-            while piece := connection.recv(65536):
-                got += piece
+        got = exchange(self.world.first.place, ("\r\n".join(head) + "\r\n\r\n").encode() + body, 20)
         head, _, page = got.decode().partition("\r\n\r\n")
         return int(head.split()[1]), head, html.unescape(page)
 
