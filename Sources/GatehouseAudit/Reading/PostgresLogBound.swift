@@ -10,7 +10,7 @@ final class PostgresLogBound {
     static let distance: Int64 = 48 << 20
 
     private let distance: Int64
-    /// The place in the log of the last checkpoint that was asked for, or of the first call.
+    /// The place in the log at which the last checkpoint was due, or of the first call.
     private var mark: Int64?
     private var mayAsk = true
     /// How many were made on request.
@@ -22,16 +22,23 @@ final class PostgresLogBound {
     func settle(_ session: PostgresSession) throws(PostgresError) {
         guard mayAsk else { return }
         let written = try session.query("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint")[0].int(0)
-        let since = written - (mark ?? written)
-        mark = mark ?? written
-        guard since >= distance else { return }
+        guard isDue(at: written) else { return }
         do throws(PostgresError) { try session.query("CHECKPOINT") } catch {
             // Without the right, or on a server that takes longer than a statement may: the deletion is worth more than the room.
             guard ["42501", "57014"].contains(error.sqlState), session.isOpen else { throw error }
             mayAsk = false
             return
         }
-        mark = written
         checkpoints += 1
+    }
+
+    /// Whether the server has written `distance` since the last place at which this said so, or since the first call.
+    ///
+    /// - Parameter written: The place in the server's log, in bytes. All who write to the server move it.
+    func isDue(at written: Int64) -> Bool {
+        let last = mark ?? written
+        let isDue = written - last >= distance
+        mark = isDue ? written : last
+        return isDue
     }
 }
