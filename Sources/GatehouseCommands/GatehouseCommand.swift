@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import Glibc
 internal import SQLiteClient
+internal import TLSClient
 
 /// `gatehouse`: one subcommand for each verb.
 public struct GatehouseCommand: AsyncParsableCommand {
@@ -52,6 +53,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         // TLS libraries, libcurl among them, write the keys of their sessions to the file that this variable names: a user who sets it could read
         // every token.
         unsetenv("SSLKEYLOGFILE")
+        TLSLibrary.keepUntilExit()
         SQLiteConnection.boundMemory()
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)
