@@ -21,6 +21,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 unfit=(
   # The sanitizer's allocator keeps freed memory, and its shadow is terabytes of what the process may write to.
   SecretMemoryTests
+  SecretResidueTests
   # They compare the libraries and the size of the product as it ships.
   LinkageTests
 )
