@@ -38,7 +38,9 @@ import Testing
 
     @Test(arguments: [("Aw", true), ("AQAAAQ", true), ("AQAAAAE", false), ("AQ", false), ("AQAA", false)])
     func `exponents from 3 to four bytes are taken`(exponent: String, isTaken: Bool) throws {
-        #expect(try keySet(jwk(e: exponent)).count == (isTaken ? 1 : 0))
+        let keys = try keySet(jwk(e: exponent))
+        #expect(keys.count == (isTaken ? 1 : 0))
+        #expect(isTaken || keys.skipped.first?.reason.contains("exponent") == true)
     }
 
     @Test func `one key more than are read is told, and so is a third of one id`() throws {

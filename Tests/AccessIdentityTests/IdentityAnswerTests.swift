@@ -53,6 +53,8 @@ import Testing
         let odd = #"{"email":"ann@example.com","team":[{"name":"x"}],"oidc_fields":{"unit":"y"},"saml_attributes":"z"}"#
         let read = try Self.read(odd, claims: ["team", "other.unit", "custom"])
         #expect(read.over(.none).claims.isEmpty)
+        let text = try Self.read(#"{"email":"ann@example.com","oidc_fields":"y"}"#, claims: ["custom"])
+        #expect(text.over(.none).claims.isEmpty)
         // There, and no text: the assertion's is not the person's any more.
         let none = try Self.read(#"{"email":"ann@example.com","country":null}"#, claims: ["country"])
         #expect(none.over(asserted).claims.isEmpty)

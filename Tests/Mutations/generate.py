@@ -34,6 +34,8 @@ JUDGED = PLACE / "generated.json"
 DROPPED = PLACE / "dropped.json"
 # Which tests each mutant can make fail.
 REACHED = PLACE / "reached.json"
+# Lines from one branch of a value to what another one comes to.
+BRANCH = 8
 # Builds until what is left compiles; each drops what the compiler names.
 ROUNDS = 60
 
@@ -123,6 +125,10 @@ class Mutants:
         # An error that names none is more often an operator's than that of what stands around it.
         found = named or {number for number in there if self.all[number].kind.split(" ")[0] in sites.BECOMES} or there
         if not found:
+            # A statement that was the value of a closure around it, of which another branch is told to have another type.
+            removed = [(site.line, number) for number, site in self.left() if site.file == file and site.kind.startswith("statement") and line < site.line <= line + BRANCH]
+            found = {number for at, number in removed if at == min(removed)[0]}
+        if not found:
             # An error about a whole declaration, or about a value that only a removed statement would set.
             above = [number for number, site in self.left() if site.file == file and site.line <= line]
             found = {number for number in above if self.all[number].line == self.all[above[-1]].line} if above else set()
@@ -157,7 +163,7 @@ def build(mutants: Mutants, resumes: bool) -> None:
                 keep()
                 return
             continue
-        errors = set(re.findall(rf"^{re.escape(str(TREE))}/(Sources/\S+?\.swift):(\d+):\d+: (?:error|warning: result of): ?(.*)", run.stdout, re.MULTILINE))
+        errors = set(re.findall(rf"^{re.escape(str(TREE))}/(Sources/\S+?\.swift):(\d+):\d+: (?:error: |warning: result of )(.*)", run.stdout, re.MULTILINE))
         ours = [(file, int(line), text) for file, line, text in sorted(errors) if file in mutants.sources]
         dropped = sum(mutants.drop(*error) for error in ours)
         print(f"{modules[0] or 'the tests'}: {len(errors)} errors, {dropped} mutants dropped", flush=True)
