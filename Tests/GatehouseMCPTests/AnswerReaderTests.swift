@@ -228,6 +228,22 @@ import Testing
         #expect(!isEventStream || text.hasPrefix("event: message\ndata: {") && text.hasSuffix("\n\n"))
     }
 
+    @Test(arguments: [Int.max, 1, 5])
+    func `entries and commas on lines of their own are those of one list`(size: Int) {
+        let (get, delete) = (#"{"name":"get_a"}"#, #"{"name":"delete"}"#)
+        for (list, kept) in [
+            ("\(get),\(get)", "\(get),\(get)"), ("\(get),\(delete),\(get)", "\(get),\(get)"),
+            ("\(delete),\(get),\(delete)", get),
+        ] {
+            let passed = Self.pass(
+                Self.dripped(#"{"result":{"tools":[\#(list)]}}"#),
+                isEventStream: true,
+                cut: { _ in size }
+            )
+            #expect(Self.data(of: passed) == #"{"result":{"tools":[\#(kept)]}}"#)
+        }
+    }
+
     /// As much of an entry as may be held, in lines of one byte. Work in the square of their number would take minutes.
     @Test func `many small lines are read in a time that grows with their number only`() {
         func time(_ count: Int) -> Duration {

@@ -126,7 +126,8 @@ class Mutants:
         found = named or {number for number in there if self.all[number].kind.split(" ")[0] in sites.BECOMES} or there
         if not found:
             # A statement that was the value of a closure around it, of which another branch is told to have another type.
-            removed = [(site.line, number) for number, site in self.left() if site.file == file and site.kind.startswith("statement") and line < site.line <= line + BRANCH]
+            near = range(line + 1, line + BRANCH + 1)
+            removed = [(site.line, number) for number, site in self.left() if site.file == file and site.line in near and site.kind.startswith("statement")]
             found = {number for at, number in removed if at == min(removed)[0]}
         if not found:
             # An error about a whole declaration, or about a value that only a removed statement would set.
