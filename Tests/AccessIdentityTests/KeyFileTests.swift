@@ -95,7 +95,7 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
         #expect(!gate.admits("k\(1024 * 2)", now: 0))
     }
 
-    /// Whoever sends ids that nobody knows is not to fill the memory with them.
+    /// A client that sends ids which nobody knows is not to fill the memory with them.
     @Test func `the gate for unknown keys keeps no more than twice its bound of what it has forgotten`() {
         var gate = UnknownKeyGate(interval: 0, memory: 3600)
         for index in 0..<10_000 {

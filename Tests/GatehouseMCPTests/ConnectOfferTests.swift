@@ -62,7 +62,7 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// What clients of each era read, to the letter: the shapes are those of MCP's elicitation in mode `url`.
+    /// The answers to clients of each era, to the letter: the shapes are those of the elicitation of MCP in mode `url`.
     @Test func `an offer says where to connect, in the words of its client's era`() throws {
         let request = "\(RequestID(high: 1, low: 2))"
         let message = "Connect your own account to notion, then repeat the call: https://h/connect"

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatehouseMCP
 
-/// What the phases learn of a message beside its target: whether it opens a stream, asks for a task, may be answered with lists.
+/// The facts that phases ask of a message beside its target: whether it opens a stream, asks for a task, may be answered with lists.
 @Suite struct MessageFactTests {
     private static func message(_ body: String) throws -> RPCMessage {
         try Array(body.utf8).withUnsafeBytes { bytes in

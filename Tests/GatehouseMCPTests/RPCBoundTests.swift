@@ -42,7 +42,7 @@ import Testing
         #expect(RPCGate.isTarget(Self.x(8 << 10)) && !RPCGate.isTarget(Self.x((8 << 10) + 1)) && !RPCGate.isTarget(""))
     }
 
-    /// Of one who may use what begins with an x.
+    /// The refusal of a caller who may use what begins with an x.
     private static func refusal(_ method: String, _ params: String) throws -> Reason? {
         let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#
         return try Array(body.utf8).withUnsafeBytes { bytes in

@@ -8,9 +8,9 @@ import Testing
     /// An object of names, and where it stands in a body.
     struct Place: CustomTestStringConvertible, Sendable {
         let names: [String]
-        /// Of these, those that an SDK may write as null under another name.
+        /// The names of these that an SDK may write as null under another one.
         let optional: [String]
-        /// What the object has beside the name that is tried.
+        /// The members of the object beside the one that is tried.
         let rest: String
         let method: String
         /// Around the object in the params; nil for the message itself.
