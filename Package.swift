@@ -183,7 +183,7 @@ let package = Package(
                 nio("NIOPosix"), nioSSL, logging,
             ]
         ),
-        tests("GatehouseMCPTests", ["GatehouseMCP", "GatehouseCore", "GatehouseTestSupport"]),
+        tests("GatehouseMCPTests", ["GatehouseMCP", "GatehouseCore", "GatehouseTestSupport", crypto]),
         tests(
             "AccessIdentityTests",
             ["AccessIdentity", "GatehouseCore", "GatehouseTestSupport"],

@@ -109,7 +109,7 @@ struct JWK {
     /// A base64urlUInt (RFC 7518 section 2) without the leading zero bytes that some encoders leave.
     private func number(_ scanner: inout JSONScanner) throws(JSONFault) -> [UInt8]? {
         let string = try scanner.string()
-        guard !string.hasEscapes, let bytes = Base64URL.decode(string.raw) else { return nil }
+        guard let bytes = Base64URL.decode(string.raw) else { return nil }
         return Array(bytes.drop { $0 == 0 })
     }
 }

@@ -22,15 +22,14 @@ struct KeyFile {
         unlink(temporary)
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw failure("cannot be created") }
-        var isWritten = false
-        defer { if !isWritten { unlink(temporary) } }
+        // Once it is renamed, nothing has the name any more.
+        defer { unlink(temporary) }
         let line = Array("\(Self.magic) \(contents.fetchedAt) \(url.text)\n".utf8)
         let isComplete = (line + contents.body).withUnsafeBytes { Self.writeAll($0, to: file) } && fsync(file) == 0
         let written = isComplete ? nil : failure("cannot be written")
         close(file)
         if let written { throw written }
         guard rename(temporary, path) == 0 else { throw failure("cannot be replaced") }
-        isWritten = true
         syncDirectory()
     }
 

@@ -7,15 +7,16 @@ struct AnswerWalker: Sendable {
     enum Event {
         /// The list of this kind begins behind the bracket.
         case listBegan(AnsweredList)
-        /// An entry begins here, or ends before here.
+        /// An entry that is an object or a list begins here. Any other has no name, wherever it begins.
         case entryBegan
+        /// An entry ends before here.
         case entryEnded
         /// The list ends before its bracket.
         case listEnded
         /// The text of a string begins behind its quote, or ends before it.
         case valueBegan(AnsweredValue)
         case valueEnded(AnsweredValue)
-        /// The rest of the document is no message.
+        /// The rest of the document is no message. Each further slice of it says so again.
         case foreignBegan
     }
 
@@ -75,7 +76,6 @@ struct AnswerWalker: Sendable {
     /// - Parameter event: called with each event and its offset in `bytes`.
     @inline(__always)
     mutating func walk(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ event: (Event, Int) -> Void) {
-        guard place != .foreign else { return }
         let end = range.upperBound
         var at = range.lowerBound
         while at < end {
@@ -85,7 +85,6 @@ struct AnswerWalker: Sendable {
             } else if quoted != .none {
                 at = quoted == .key ? walkKey(bytes, at, end) : walkText(bytes, at, end)
                 guard quoted == .none else { return }
-                if place == .list { isInScalar = true }
                 if let value {
                     self.value = nil
                     event(.valueEnded(value), at - 1)
@@ -119,7 +118,6 @@ struct AnswerWalker: Sendable {
             event(.entryBegan, at)
             opaque = 1
         case _:
-            if !isInScalar { event(.entryBegan, at) }
             isInScalar = true
             if byte == 0x22 { quoted = .value }
         }
@@ -178,7 +176,6 @@ struct AnswerWalker: Sendable {
             switch key {
             case .list(let list):
                 enter(.list)
-                isInScalar = false
                 return list
             case .taskIDs: enter(.taskIDs)
             case _: opaque = 1
@@ -317,7 +314,7 @@ struct AnswerWalker: Sendable {
 
     private mutating func keep(_ byte: UInt8) {
         if keyCount < Self.keyLength { keyBytes[keyCount] = byte }
-        keyCount = min(keyCount + 1, Self.keyLength + 1)
+        keyCount += 1
     }
 
     private func keptKey() -> AnswerPlace.Key {

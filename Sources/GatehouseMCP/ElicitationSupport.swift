@@ -16,7 +16,8 @@ package enum ElicitationSupport {
     private static func contains(_ body: UnsafeRawBufferPointer, _ path: [StaticString]) -> Bool {
         do throws(JSONFault) {
             var scanner = try JSONScanner(body)
-            return try MemberPath.enter(path, &scanner) && scanner.next == .object
+            try MemberPath.enter(path, &scanner)
+            return scanner.next == .object
         } catch { return false }
     }
 }

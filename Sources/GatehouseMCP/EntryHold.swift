@@ -18,8 +18,8 @@ struct EntryHold: Sendable {
     private(set) var unreadable = 0
     /// The tools of this answer, on a route that pins them.
     private var seen = SeenTools()
-    /// Tools that are defined in another way than was seen last, of the lists that have ended.
-    private(set) var news: [ToolDefinition] = []
+    /// Tools that are defined in another way than was seen last, of the lists that have ended, which may be those of several events.
+    private var news: [ToolName: ToolDefinition] = [:]
 
     mutating func begin() { run = 0 }
 
@@ -67,7 +67,7 @@ struct EntryHold: Sendable {
         }
         let start = held.count
         advance(bytes, to: range.upperBound, emit)
-        if start < held.count { frames.append(start..<held.count) }
+        frames.append(start..<held.count)
     }
 
     mutating func noted(
@@ -78,35 +78,31 @@ struct EntryHold: Sendable {
         _ pins: RoutePins?,
         _ emit: (UnsafeRawBufferPointer) -> Void
     ) {
-        switch event {
-        case .valueBegan, .valueEnded, .foreignBegan: break
-        case .listBegan(let list):
+        if case .listBegan(let list) = event {
             guard permits.restricts(list.kind) else { return }
             advance(bytes, to: offset, emit)
             self.list = list
             isHolding = true
             hasKept = false
-        case .entryBegan:
-            guard isHolding else { return }
-            advance(bytes, to: offset, emit)
-            entry = held.count
-        case .entryEnded:
-            guard isHolding else { return }
-            advance(bytes, to: offset, emit)
-            decide(permits, pins, emit)
+            return
+        }
+        guard isHolding else { return }
+        advance(bytes, to: offset, emit)
+        switch event {
+        case .entryBegan: entry = held.count
+        case .entryEnded: decide(permits, pins, emit)
         case .listEnded:
-            guard isHolding else { return }
-            advance(bytes, to: offset, emit)
             held.withUnsafeBytes(emit)
             end()
-            if let pins, !seen.isEmpty { news = seen.news(to: pins) }
+            if let pins { for tool in seen.news(to: pins) { news[tool.name] = tool } }
+        case .listBegan, .valueBegan, .valueEnded, .foreignBegan: break
         }
     }
 
     /// The news since this was asked last.
     mutating func takeNews() -> [ToolDefinition] {
-        defer { news = [] }
-        return news
+        defer { news = [:] }
+        return Array(news.values)
     }
 
     private mutating func end() {
@@ -117,8 +113,7 @@ struct EntryHold: Sendable {
 
     /// The event ends within a list: no client can read that, and none of the held bytes are emitted.
     mutating func abandon(_ emit: (UnsafeRawBufferPointer) -> Void) {
-        if !seen.isEmpty { seen = SeenTools() }
-        guard isHolding else { return }
+        seen = SeenTools()
         emitFrames(emit)
         end()
     }

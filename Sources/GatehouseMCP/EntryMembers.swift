@@ -13,12 +13,11 @@ enum EntryMembers {
     static func find(_ name: StaticString, in entry: UnsafeRawBufferPointer) -> Found {
         do throws(JSONFault) {
             var scanner = try JSONScanner(entry)
-            guard scanner.next == .object else { return .unclear }
             try scanner.beginObject()
             var found: JSONString?
             while let key = try scanner.nextMember() {
                 if key == name {
-                    guard found == nil, scanner.next == .string else { return .unclear }
+                    guard found == nil else { return .unclear }
                     found = try scanner.string()
                 } else {
                     // Go's encoding/json takes `Name` for the name.

@@ -206,15 +206,12 @@ extension RPCMessage {
 
     /// Settles what the call is aimed at, once all of it was read.
     fileprivate mutating func judge(isTooDeep: Bool) {
-        guard known.parameters != nil else { return }
         // One that names no task names none of the caller's.
         if known.isOfTask, !owned.contains(where: { $0.kind == .task }) { owned.append(OwnedValue(.task, nil)) }
         switch known {
-        case .complete: if targetKind != nil, target == nil { isMalformed = true }
+        case .complete: break
         case .listen: if target != nil || isMalformed || isTooDeep { targetKind = .resource }
-        case _:
-            targetKind = known.calls
-            if target == nil { isMalformed = true }
+        case _: targetKind = known.calls
         }
         if isTooDeep { isMalformed = true }
     }

@@ -8,7 +8,7 @@ package struct RPCMessage: Sendable {
 
     /// A string in the body, without its quotes.
     package struct Text: Sendable {
-        package let range: Range<Int>
+        package private(set) var range: Range<Int>
         let hasEscapes: Bool
         /// Whether it is an array of strings instead, which is its own text, as it was written.
         let isArray: Bool
@@ -25,18 +25,13 @@ package struct RPCMessage: Sendable {
             isArray = true
         }
 
-        private init(_ range: Range<Int>, hasEscapes: Bool) {
-            self.range = range
-            self.hasEscapes = hasEscapes
-            isArray = false
-        }
-
         /// The text without the tag that it seems to end in.
         ///
         /// - Parameter raw: as it was written.
         func untagged(_ raw: UnsafeRawBufferPointer) -> Text {
-            guard KeyedTag.ends(raw) else { return self }
-            return Text(range.lowerBound..<range.upperBound - KeyedTag.length, hasEscapes: hasEscapes)
+            var text = self
+            if KeyedTag.ends(raw) { text.range = range.lowerBound..<range.upperBound - KeyedTag.length }
+            return text
         }
 
         package func string(in body: UnsafeRawBufferPointer) -> JSONString {
@@ -59,8 +54,8 @@ package struct RPCMessage: Sendable {
     package internal(set) var asksForTask = false
     /// The arguments of a call as they were written.
     package internal(set) var arguments: Range<Int>?
-    /// Whether the call says what it is aimed at in no way that could be asked of the grants: not at all, too long, or in a body
-    /// that is nested deeper than is looked at.
+    /// Whether what the call says of its target cannot be asked of the grants: it is too long, of no kind that is known, or in a body that is nested
+    /// deeper than is looked at.
     package internal(set) var isMalformed = false
     /// Whether the method, which is not known here, is written so that a lenient server may take it for another one.
     package internal(set) var isUnclear = false

@@ -91,8 +91,8 @@ package enum RPCMethod: UInt8, Sendable, CaseIterable {
     /// Whether its result may be `input_required`, and a call of it the rest of another (2026-07-28).
     package var mayGoOn: Bool { mirrorsTarget }
 
-    /// Whether grants speak of it, or it is of what belongs to a caller.
-    private var isGoverned: Bool { parameters != nil || lists != nil || self == .tasksList }
+    /// Whether grants speak of it, or it is of what belongs to a caller. All that begin with `tasks/` are, too.
+    private var isGoverned: Bool { parameters != nil || lists != nil }
 
     /// Whether `Mcp-Name` mirrors the call's target (2026-07-28, transports).
     var mirrorsTarget: Bool {

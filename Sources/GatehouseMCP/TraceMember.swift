@@ -8,7 +8,7 @@ package enum TraceMember {
     package static func parent(in message: UnsafeRawBufferPointer) -> TraceParent? {
         do throws(JSONFault) {
             var scanner = try JSONScanner(message)
-            guard try MemberPath.enter(path, &scanner), scanner.next == .string else { return nil }
+            try MemberPath.enter(path, &scanner)
             return try scanner.string().withResolvedBytes { TraceParent(parsing: $0) }
         } catch { return nil }
     }

@@ -23,13 +23,13 @@ import Testing
             let keys = try keySet(key.jwk)
             return (keys.count, Gate(issuer: TestIssuer(key: key), keys: [key]).verdict(TestIssuer(key: key).user()))
         }
-        #expect(try verdict(SigningKeys.maximumKeyIDBytes) == (1, "user david@example.com"))
-        #expect(try verdict(SigningKeys.maximumKeyIDBytes + 1) == (0, "assertion_key_unknown"))
+        #expect(try verdict(256) == (1, "user david@example.com"))
+        #expect(try verdict(257) == (0, "assertion_key_unknown"))
     }
 
     @Test func `a modulus beyond the bound is refused for that, and one at the bound is not`() throws {
         func reason(_ lead: UInt8) throws -> String? {
-            let modulus = [lead] + [UInt8](repeating: 0xFF, count: SigningKeys.maximumModulusBits / 8)
+            let modulus = [lead] + [UInt8](repeating: 0xFF, count: 8192 / 8)
             return try keySet(jwk(n: Base64URL.encode(modulus))).skipped.first?.reason
         }
         #expect(try reason(1)?.contains("more than") == true)
@@ -38,7 +38,9 @@ import Testing
 
     @Test(arguments: [("Aw", true), ("AQAAAQ", true), ("AQAAAAE", false), ("AQ", false), ("AQAA", false)])
     func `exponents from 3 to four bytes are taken`(exponent: String, isTaken: Bool) throws {
-        #expect(try keySet(jwk(e: exponent)).count == (isTaken ? 1 : 0))
+        let keys = try keySet(jwk(e: exponent))
+        #expect(keys.count == (isTaken ? 1 : 0))
+        #expect(isTaken || keys.skipped.first?.reason.contains("exponent") == true)
     }
 
     @Test func `one key more than are read is told, and so is a third of one id`() throws {
@@ -47,6 +49,72 @@ import Testing
         #expect(keys.count == SigningKeys.maximumCount && keys.skipped.count == 1)
         let other = TestIssuer.Key(TestIssuer.secondKey, id: issuer.key.id)
         #expect(try keySet(issuer.key.jwk, other.jwk, other.jwk).skipped.count == 3)
+    }
+
+    /// The defaults and bounds of a policy are seconds that people reckon with.
+    @Test(arguments: [(nil, 30), (0, 0), (-1, 0), (1, 1), (600, 600), (601, 600), (.max, 600)] as [(Int64?, Int64)])
+    func `clocks may differ by half a minute, or by as much as a policy says up to ten`(stated: Int64?, skew: Int64)
+        throws
+    {
+        let issuer = TestIssuer()
+        let policy =
+            stated.map { AccessPolicy(issuer: issuer.issuer, clockSkew: $0) } ?? AccessPolicy(issuer: issuer.issuer)
+        let verifier = AssertionVerifier(policy: policy, keys: try SigningKeys(jwkSet: issuer.jwkSet))
+        let token = issuer.user(lasting: 100)
+        func verdict(_ now: Int64) -> String {
+            Gate().words(verifier.verify(fields: [token], audiences: [issuer.audience], now: Gate.now + now))
+        }
+        #expect(verdict(-skew - 1) == "assertion_not_yet_valid")
+        #expect(verdict(-skew) == "user david@example.com")
+        #expect(verdict(99 + skew) == "user david@example.com")
+        #expect(verdict(100 + skew) == "assertion_expired")
+    }
+
+    private func isRead(_ read: (UnsafeRawBufferPointer) throws -> Void, _ text: String) -> Bool {
+        (try? Array(text.utf8).withUnsafeBytes(read)) != nil
+    }
+
+    private func members(_ count: Int) -> String {
+        "{" + (0..<count).map { #""m\#($0)":0"# }.joined(separator: ",") + "}"
+    }
+
+    private func nested(_ depth: Int) -> String {
+        String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+
+    @Test func `a header and a payload have so many members and levels, and with one more they are none`() {
+        let header = { (bytes: UnsafeRawBufferPointer) in _ = try AssertionHeader(bytes) }
+        let claims = { (bytes: UnsafeRawBufferPointer) in _ = try AssertionClaims(bytes) }
+        for (read, most, deepest) in [(header, 32, 8), (claims, 256, 16)] {
+            for more in [0, 1] {
+                #expect(isRead(read, members(most + more)) == (more == 0))
+                #expect(isRead(read, #"{"x":\#(members(most + more))}"#) == (more == 0))
+                // The object around it is the first level.
+                #expect(isRead(read, #"{"x":\#(nested(deepest - 1 + more))}"#) == (more == 0))
+            }
+        }
+    }
+
+    /// Built so that every length occurs: a header with spaces in it, and a payload with a note.
+    @Test(arguments: [
+        (16_384, "user david@example.com"), (16_385, "assertion_malformed"), (16_386, "assertion_malformed"),
+    ])
+    func `a token has 16 KiB at most, to the byte`(length: Int, verdict: String) throws {
+        let payload = issuer.user().split(separator: ".")[1]
+        let claims = try #require(Array(payload.utf8).withUnsafeBytes { Base64URL.decode($0) })
+        func encoded(_ count: Int) -> Int { (count * 4 + 2) / 3 }
+        let signature = encoded(256)
+        let token = (0..<3).lazy.compactMap { spaces -> String? in
+            let header = Array((issuer.header + String(repeating: " ", count: spaces)).utf8)
+            let rest = length - encoded(header.count) - signature - 2
+            guard let size = (0..<3).map({ rest * 3 / 4 - $0 }).first(where: { encoded($0) == rest }) else {
+                return nil
+            }
+            let note = #","note":"\#(String(repeating: "x", count: size - claims.count - 10))"}"#
+            return issuer.mint(header: header, payload: claims.dropLast() + Array(note.utf8))
+        }.first
+        #expect(try #require(token).utf8.count == length)
+        #expect(try Gate(issuer: issuer).verdict(#require(token)) == verdict)
     }
 
     @Test func `groups are denied to people alone`() {
@@ -113,7 +181,7 @@ import Testing
         gate.refreshStarted()
         #expect(gate.isRefreshing)
         gate.refreshEnded()
-        for index in 0..<(UnknownKeyGate.maximumRemembered * 2 + 2) { gate.remained("k\(index)", now: 0) }
+        for index in 0..<(1024 * 2 + 2) { gate.remained("k\(index)", now: 0) }
         gate.remained("k0", now: 0)
         #expect(!gate.admits("k0", now: 0))
     }
@@ -133,8 +201,21 @@ import Testing
         #expect(throws: AccessIdentityError.self) { try SigningKeysURL(text) }
     }
 
+    @Test(arguments: [
+        ("https://user@example.com/", "user name"), ("https://example.com/#x", "fragment"),
+        ("ftp://example.com/", "https"),
+        ("https://example.com:x/", "host and port"), ("http://example.com/", "loopback"),
+        ("https://exa mple.com/", "space"),
+    ])
+    func `an address that is not taken says why`(text: String, why: String) {
+        do {
+            _ = try SigningKeysURL(text)
+            Issue.record("\(text) is taken")
+        } catch { #expect(error.message.contains(why), "\(error.message)") }
+    }
+
     @Test func `the longest address is taken, and a longer one is not`() throws {
-        let text = "https://example.com/".padding(toLength: SigningKeysURL.maximumBytes, withPad: "x", startingAt: 0)
+        let text = "https://example.com/".padding(toLength: 2048, withPad: "x", startingAt: 0)
         #expect(try SigningKeysURL(text).text == text)
         #expect(throws: AccessIdentityError.self) { try SigningKeysURL(text + "x") }
     }

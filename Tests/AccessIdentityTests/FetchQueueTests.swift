@@ -52,6 +52,7 @@ import Testing
         }
         while let ended = queue.running.keys.first { _ = queue.ended(ended) }
         #expect(queue.waiting.isEmpty)
+        #expect(privateCount("counts", of: queue) == 0)
         for _ in 0..<4 { #expect(queue.join(Self.person("1"), isWaitedFor: true) != nil) }
     }
 }

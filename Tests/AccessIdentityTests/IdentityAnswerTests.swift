@@ -53,6 +53,8 @@ import Testing
         let odd = #"{"email":"ann@example.com","team":[{"name":"x"}],"oidc_fields":{"unit":"y"},"saml_attributes":"z"}"#
         let read = try Self.read(odd, claims: ["team", "other.unit", "custom"])
         #expect(read.over(.none).claims.isEmpty)
+        let text = try Self.read(#"{"email":"ann@example.com","oidc_fields":"y"}"#, claims: ["custom"])
+        #expect(text.over(.none).claims.isEmpty)
         // There, and no text: the assertion's is not the person's any more.
         let none = try Self.read(#"{"email":"ann@example.com","country":null}"#, claims: ["country"])
         #expect(none.over(asserted).claims.isEmpty)
@@ -87,12 +89,26 @@ import Testing
 
     @Test func `the largest answer is read, and a larger one is not`() {
         let body = #"{"email":"ann@example.com"}"#.padding(
-            toLength: IdentityAnswer.maximumBytes,
+            toLength: 512 << 10,
             withPad: " ",
             startingAt: 0
         )
         #expect(Self.failure(body) == nil)
         #expect(Self.failure(body + " ") != nil)
+    }
+
+    @Test(arguments: [0, 1])
+    func `an answer has 1024 members and 32 levels, and with one more it is none`(more: Int) {
+        func members(_ count: Int) -> String { (0..<count).map { #""m\#($0)":0"# }.joined(separator: ",") }
+        let depth = 31 + more
+        for body in [
+            #"{"email":"ann@example.com",\#(members(1023 + more))}"#,
+            #"{"email":"ann@example.com","x":{\#(members(1024 + more))}}"#,
+            #"{"email":"ann@example.com","x":"# + String(repeating: "[", count: depth)
+                + String(repeating: "]", count: depth) + "}",
+        ] {
+            #expect((Self.failure(body) == nil) == (more == 0))
+        }
     }
 
     @Test func `a sign-in is one person's, and one session's`() {

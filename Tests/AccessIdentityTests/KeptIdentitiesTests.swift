@@ -26,11 +26,35 @@ import Testing
 
     @Test func `all are bounded by number and by weight, and the one asked about longest ago goes`() throws {
         var kept = KeptIdentities()
-        for index in 0..<KeptIdentities.maximum + 5 {
+        for index in 0..<10_005 {
             kept.keep(.init(askedAt: Int64(index)), of: Self.signIn("p\(index)", "n"))
         }
-        #expect(kept.count == KeptIdentities.maximum && kept[Self.signIn("p4", "n")] == nil)
+        #expect(kept.count == 10_000 && kept[Self.signIn("p4", "n")] == nil)
         #expect(kept[Self.signIn("p5", "n")] != nil)
+    }
+
+    @Test func `of people who are gone nothing stays`() {
+        var kept = KeptIdentities()
+        for index in 0..<10_100 { kept.keep(.init(askedAt: Int64(index)), of: Self.signIn("p\(index)", "n")) }
+        #expect(kept.count == 10_000 && privateCount("persons", of: kept) == 10_000)
+    }
+
+    @Test func `answers of 64 MiB together are kept, and one byte more sends the oldest away`() throws {
+        // Of a weight of which a whole number comes to the bound.
+        let frame = try Self.answer(1).weight - 1
+        let (answer, more) = (try Self.answer((256 << 10) - frame), try Self.answer((256 << 10) - frame + 1))
+        try #require(answer.weight == 256 << 10 && more.weight == answer.weight + 1)
+        for (last, count) in [(answer, 256), (more, 255)] {
+            var kept = KeptIdentities()
+            for index in 0..<255 {
+                kept.keep(.init(answer: answer, askedAt: Int64(index)), of: Self.signIn("p\(index)", "n"))
+            }
+            kept.keep(.init(answer: last, askedAt: 255), of: Self.signIn("last", "n"))
+            #expect(kept.count == count && (kept[Self.signIn("p0", "n")] != nil) == (count == 256))
+        }
+    }
+
+    @Test func `heavy answers displace those asked about longest ago`() throws {
         var heavy = KeptIdentities()
         let answer = try Self.answer(400 << 10)
         for index in 0..<200 {

@@ -88,11 +88,22 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
 @Suite struct UnknownKeyGateTests {
     @Test func `the gate for unknown keys forgets the oldest beyond its bound`() {
         var gate = UnknownKeyGate(interval: 0, memory: 3600)
-        for index in 0..<(UnknownKeyGate.maximumRemembered * 3) { gate.remained("k\(index)", now: 0) }
-        #expect(gate.rememberedCount == UnknownKeyGate.maximumRemembered)
+        for index in 0..<(1024 * 3) { gate.remained("k\(index)", now: 0) }
+        #expect(gate.rememberedCount == 1024)
         #expect(gate.admits("k0", now: 0))
-        #expect(!gate.admits("k\(UnknownKeyGate.maximumRemembered * 3 - 1)", now: 0))
-        #expect(!gate.admits("k\(UnknownKeyGate.maximumRemembered * 2)", now: 0))
+        #expect(!gate.admits("k\(1024 * 3 - 1)", now: 0))
+        #expect(!gate.admits("k\(1024 * 2)", now: 0))
+    }
+
+    /// A client that sends ids which nobody knows is not to fill the memory with them.
+    @Test func `the gate for unknown keys keeps no more than twice its bound of what it has forgotten`() {
+        var gate = UnknownKeyGate(interval: 0, memory: 3600)
+        for index in 0..<10_000 {
+            gate.remained("k\(index)", now: 0)
+            if index % 100 == 0 { #expect(privateCount("order", of: gate) ?? .max <= 2 * 1024 + 1) }
+        }
+        #expect(gate.rememberedCount == 1024)
+        #expect(!gate.admits("k9999", now: 0) && !gate.admits("k8976", now: 0) && gate.admits("k8975", now: 0))
     }
 
     @Test func `the gate for unknown keys remembers an id for the given time`() {

@@ -69,6 +69,17 @@ import Testing
         #expect(await source.keys?.count == 1)
     }
 
+    @Test func `keys serve for three days without newer ones where nothing else is said, to the second`() async throws {
+        let options = SigningKeySource.Options(url: try SigningKeysURL("https://example.com/certs"))
+        let source = SigningKeySource(options: options, clock: clock, fetch: certs.fetch, onChange: published.append)
+        await source.refresh()
+        certs.fail()
+        clock.advance(259_200)
+        #expect(await source.keys?.count == 1)
+        clock.advance(1)
+        #expect(await source.keys == nil)
+    }
+
     @Test(arguments: [
         [UInt8](), Array("<html>".utf8), Array(#"{"keys":[]}"#.utf8), Array(#"{"keys":[{"kty":"EC","kid":"x"}]}"#.utf8),
         [UInt8](repeating: 0x20, count: SigningKeySource.maximumResponseBytes) + Array(#"{"keys":[]}"#.utf8),
@@ -298,7 +309,7 @@ import Testing
     @Test func `the largest answer is read, and a larger one is not`() async throws {
         let source = try source()
         let set = TestIssuer.jwkSet([TestIssuer.firstKey])
-        let spaces = [UInt8](repeating: 0x20, count: SigningKeySource.maximumResponseBytes - set.count)
+        let spaces = [UInt8](repeating: 0x20, count: (1 << 20) - set.count)
         certs.serve(bytes: set + spaces)
         #expect(await source.refresh())
         certs.serve(bytes: set + spaces + [0x20])

@@ -188,13 +188,17 @@ import Testing
         )
     }
 
-    /// A string or one other byte of data a line, as a server could write it: each a frame of its own. A line's end within a string
+    /// A string or some other bytes of data a line, as a server could write it: each a frame of its own. A line's end within a string
     /// would be a line feed in it, which JSON has not.
-    private static func dripped(_ text: String) -> String {
+    private static func dripped(_ text: String, by size: Int = 1) -> String {
         var lines = "event: message\n"
         for (index, piece) in text.split(separator: "\"", omittingEmptySubsequences: false).enumerated() {
             if index.isMultiple(of: 2) {
-                for byte in piece.utf8 { lines += "data: \(Character(UnicodeScalar(byte)))\n" }
+                var rest = piece.utf8
+                while !rest.isEmpty {
+                    lines += "data: \(Substring(rest.prefix(size)))\n"
+                    rest = rest.dropFirst(size)
+                }
             } else {
                 lines += "data: \"\(piece)\"\n"
             }
@@ -211,7 +215,7 @@ import Testing
         let long = #"{"name":"get_long","x":["# + String(repeating: "1,", count: AnswerReader.maximumEntry / 2) + "1]}"
         let answer = #"{"result":{"tools":[{"name":"get_a"},\#(long),{"name":"get_b"},\#(long)]}}"#
         let reader = AnswerReader(isEventStream: isEventStream, edits: .lists)
-        let bytes = Array((isEventStream ? Self.dripped(answer) : answer).utf8)
+        let bytes = Array((isEventStream ? Self.dripped(answer, by: 64) : answer).utf8)
         var passed: [UInt8] = []
         bytes.withUnsafeBytes { bytes in
             reader.edit(bytes, permits: Bodies.permits(["get_*"]), address: { Array($0) }) { passed += $0 }
@@ -222,6 +226,22 @@ import Testing
         )
         #expect(reader.unreadableEntries == 2)
         #expect(!isEventStream || text.hasPrefix("event: message\ndata: {") && text.hasSuffix("\n\n"))
+    }
+
+    @Test(arguments: [Int.max, 1, 5])
+    func `entries and commas on lines of their own are those of one list`(size: Int) {
+        let (get, delete) = (#"{"name":"get_a"}"#, #"{"name":"delete"}"#)
+        for (list, kept) in [
+            ("\(get),\(get)", "\(get),\(get)"), ("\(get),\(delete),\(get)", "\(get),\(get)"),
+            ("\(delete),\(get),\(delete)", get),
+        ] {
+            let passed = Self.pass(
+                Self.dripped(#"{"result":{"tools":[\#(list)]}}"#),
+                isEventStream: true,
+                cut: { _ in size }
+            )
+            #expect(Self.data(of: passed) == #"{"result":{"tools":[\#(kept)]}}"#)
+        }
     }
 
     /// As much of an entry as may be held, in lines of one byte. Work in the square of their number would take minutes.
@@ -263,7 +283,8 @@ import Testing
 
     @Test(arguments: [
         #"{"name":"get_a","Name":"get_b"}"#, #"{"NAME":"get_a","name":"get_a"}"#, #"{"name":"get_\ud800"}"#,
-        #"{"n\u0061me":"get_a","name":"get_a"}"#, #"{"name":["get_a"]}"#, #"{"na\me":"get_a","name":"get_a"}"#,
+        #"{"n\u0061me":"get_a","name":"get_a"}"#, #"{"name":"get_a","N\u0061me":"get_b"}"#, #"{"name":["get_a"]}"#,
+        #"{"na\me":"get_a","name":"get_a"}"#,
         #"{"name" "get_a"}"#, #"{:"name":"get_a"}"#, #"{"name":}"#, #"{"name"}"#, #"{name:"get_a"}"#,
         // No JSON, so no reader takes the answer with it.
         #"{"name":"get_a","d":"\q"}"#, #"{"name":"get_a","d":01}"#,

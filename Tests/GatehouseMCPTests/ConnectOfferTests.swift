@@ -42,6 +42,65 @@ import Testing
         }
     }
 
+    private static func answer(
+        _ form: ConnectOffer.Form,
+        isAnew: Bool = false,
+        ids: [String] = ["7"],
+        isBatch: Bool = false
+    )
+        throws -> String
+    {
+        let offer = ConnectOffer(form, try TokenName(parsing: "notion"), at: "https://h/connect", isAnew: isAnew)
+        let id = RequestID(high: 1, low: 2)
+        let bytes = RPCAnswer.offer(
+            offer,
+            .tokenMissing,
+            ids: ids.map { Array($0.utf8) },
+            isBatch: isBatch,
+            requestID: id
+        )
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The answers to clients of each era, to the letter: the shapes are those of the elicitation of MCP in mode `url`.
+    @Test func `an offer says where to connect, in the words of its client's era`() throws {
+        let request = "\(RequestID(high: 1, low: 2))"
+        let message = "Connect your own account to notion, then repeat the call: https://h/connect"
+        #expect(
+            try Self.answer(.inputRequired(state: "s.t"))
+                == #"{"id":7,"jsonrpc":"2.0","result":{"resultType":"input_required","inputRequests":{"gatehouse-connect":"#
+                + #"{"method":"elicitation/create","params":{"mode":"url","url":"https://h/connect","message":"\#(message)"}}},"#
+                + #""requestState":"s.t"}}"#
+        )
+        #expect(
+            try Self.answer(.elicitationError(id: "e-1"))
+                == #"{"id":7,"jsonrpc":"2.0","error":{"code":-32042,"message":"\#(message)","data":{"elicitations":["#
+                + #"{"mode":"url","elicitationId":"e-1","url":"https://h/connect","message":"\#(message)"}],"#
+                + #""reason":"token_missing","request_id":"\#(request)"}}}"#
+        )
+        let plain =
+            #""jsonrpc":"2.0","error":{"code":4010,"message":"\#(message)","data":{"reason":"token_missing","#
+            + #""url":"https://h/connect","request_id":"\#(request)"}}}"#
+        #expect(try Self.answer(.message) == #"{"id":7,\#(plain)"#)
+        let batch = #"[{"id":7,\#(plain),{"id":"b",\#(plain)]"#
+        #expect(try Self.answer(.message, ids: ["7", #""b""#], isBatch: true) == batch)
+        let anew = "Your connection to notion has ended. Connect it again, then repeat the call: https://h/connect"
+        #expect(try Self.answer(.message, isAnew: true) == #"{"id":7,\#(plain)"#.replacing(message, with: anew))
+        #expect(
+            String(decoding: ConnectOffer.completed(id: "e-1"), as: UTF8.self)
+                == #"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e-1"}}"#
+        )
+    }
+
+    @Test func `the code of an offer is that of its answer`() throws {
+        let name = try TokenName(parsing: "notion")
+        for (form, code) in [(.message, 4010), (.elicitationError(id: "e"), -32042), (.inputRequired(state: "s"), nil)]
+            as [(ConnectOffer.Form, Int?)]
+        {
+            #expect(ConnectOffer(form, name, at: "https://h", isAnew: false).code(.tokenMissing) == code)
+        }
+    }
+
     @Test(arguments: [
         (#"{"params":{"capabilities":{"elicitation":{"url":{}}}}}"#, true),
         (
@@ -52,6 +111,10 @@ import Testing
         (#"{"params":{"capabilities":{"elicitation":{}}}}"#, false),
         (#"{"capabilities":{"elicitation":{"url":{}}}}"#, false),
         (#"{"params":[]}"#, false), ("", false), ("[]", false), (#"{"params":{"capabilities":"#, false),
+        (#"{"params":{"capabilities":{"elicitation":{"#, false),
+        (#"{"params":{"capabilities":{"elicitation":{"url":{"#, true),
+        (#"{"params":{"capabilities":{}},"elicitation":{"url":{}}}"#, false),
+        (#"{"params":{"capabilities":{"elicitation":{}},"url":{}}}"#, false),
     ])
     func `a client opens addresses when it says so and not otherwise`(body: String, opens: Bool) {
         #expect(Array(body.utf8).withUnsafeBytes { ElicitationSupport.isSaidAtStart($0) } == opens)

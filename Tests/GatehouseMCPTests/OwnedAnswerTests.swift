@@ -1,5 +1,6 @@
 import Foundation
 import GatehouseCore
+import GatehouseTestSupport
 import Testing
 
 @testable import GatehouseMCP
@@ -67,6 +68,11 @@ import Testing
         expect(
             #"{"result":{"inputRequests":{"k":{"params":{"requestState":"n"}}},"requestState":"sealed","resultType":"input_required"}}"#,
             #"{"result":{"inputRequests":{"k":{"params":{"requestState":"n"}}},"requestState":"sealed<S6>","resultType":"input_required"}}"#
+        )
+        // The result of a task's call, in the task's own.
+        expect(
+            #"{"result":{"result":{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"a"}},"taskId":"n","x":{"taskId":"n"}}}}"#,
+            #"{"result":{"result":{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"a<T1>"}},"taskId":"n","x":{"taskId":"n"}}}}"#
         )
         // Under an escaped name, twice, and where it is no string.
         expect(
@@ -166,12 +172,65 @@ import Testing
     }
 
     @Test func `a value beyond its bound passes as it came`() {
-        for (size, isTagged) in [(AnsweredValues.maximumValue, true), (AnsweredValues.maximumValue + 1, false)] {
+        for (size, isTagged) in [(64 << 10, true), ((64 << 10) + 1, false)] {
             let state = String(repeating: "x", count: size)
             let text = #"{"result":{"requestState":"\#(state)","taskId":"t"}}"#
             let expected = #"{"result":{"requestState":"\#(state)\#(isTagged ? "<S\(size)>" : "")","taskId":"t<T1>"}}"#
             for cut in [Int.max, 1000] { #expect(Self.pass(text, cut: { _ in cut }) == expected) }
         }
+    }
+
+    /// Names with escapes, quotes and nothing in them stand before those that matter.
+    @Test(arguments: ["", #"a\"b"#, #"\\"#, #"\\\""#, #"\u0061"#, "taskI", "ü"])
+    func `an odd name hides none of those behind it`(name: String) {
+        expect(
+            #"{"\#(name)":{},"result":{"\#(name)":"x","taskId":"t","\#(name)":{"\#(name)":"}"},"requestState":"s"}}"#,
+            #"{"\#(name)":{},"result":{"\#(name)":"x","taskId":"t<T1>","\#(name)":{"\#(name)":"}"},"requestState":"s<S1>"}}"#
+        )
+        expect(
+            #"{"\#(name)":{},"result":{"\#(name)":"x","tools":[{"name":"b"}]}}"#,
+            #"{"\#(name)":{},"result":{"\#(name)":"x","tools":[]}}"#,
+            .lists
+        )
+    }
+
+    @Test func `what one event leaves open changes nothing in the next`() {
+        let next = #"data: {"params":{"taskId":"client's"},"id":1,"method":"tasks/get"}"# + "\n\n"
+        let told = #"data: {"method":"notifications/tasks","params":{"taskId":"t"}}"# + "\n\n"
+        expect(told + next, told.replacing(#""t""#, with: #""t<T1>""#) + next, isEventStream: true)
+        let open = #"data: {"result":{"cacheScope":""#
+        expect("\(open)public\n\n\(next)", "\(open)\n\n\(next)", .privateScope, isEventStream: true)
+    }
+
+    @Test func `under a method of any length a client's task stays its own`() {
+        let method = "notifications/tasks" + String(repeating: "x", count: 64 << 10)
+        let text = #"{"method":"\#(method)","params":{"taskId":"a"}}"#
+        for cut in [Int.max, 1000] { #expect(Self.pass(text, cut: { _ in cut }) == text) }
+        let shorter = text.replacing(method, with: String(method.prefix(64 << 10)))
+        #expect(Self.pass(shorter) == shorter.replacing(#""a""#, with: #""a<T1>""#))
+    }
+
+    @Test(arguments: [
+        (#"{"method":"notifications/tools/list_changed"}"#, true),
+        (#"{"method":"notifications\/tools\/list_changed"}"#, true),
+        (#"{"method":"notifications/tools/list_changeds"}"#, false),
+        (#"{"method":"notifications/prompts/list_changed"}"#, false),
+        (#"{"method":"notifications/tools/list_change"}"#, false), (#"{"method":"ping"}"#, false),
+        (#"{"params":{"method":"notifications/tools/list_changed"}}"#, false), ("{}", false),
+    ])
+    func `that the list of tools has changed is told once`(message: String, hasChanged: Bool) {
+        let reader = AnswerReader(isEventStream: true, edits: .values)
+        func read(_ text: String) {
+            Array(text.utf8).withUnsafeBytes { bytes in
+                reader.edit(bytes, permits: Bodies.permits([]), address: { Array($0) }) { _ in }
+            }
+        }
+        #expect(!reader.takeChangeOfTools())
+        read("data: \(message)\n\n")
+        #expect(reader.takeChangeOfTools() == hasChanged)
+        #expect(!reader.takeChangeOfTools())
+        read("data: {\"method\":\"ping\"}\n\n")
+        #expect(!reader.takeChangeOfTools())
     }
 
     @Test func `plain letters tell whether anything can be handed out`() {
@@ -187,7 +246,7 @@ import Testing
 
     /// JSON of any shape, made of the names that matter in the places where they do and where they do not.
     private struct Maker {
-        var random: SystemRandomNumberGenerator
+        var random: SplitMix
         static let names = [
             "taskId", "task", "_meta", "io.modelcontextprotocol/related-task", "requestState", "cacheScope", "result",
             "params", "error", "notifications", "taskIds", "x",
@@ -267,25 +326,30 @@ import Testing
     }
 
     @Test func `any document, cut anywhere, is what Foundation makes of it`() throws {
-        var maker = Maker(random: SystemRandomNumberGenerator())
+        var maker = Maker(random: SplitMix(seed: 0x0A5E7))
         for _ in 0..<1500 {
             var document = maker.object(5)
             document["result"] = maker.object(5)
-            if Bool.random() { document["params"] = maker.object(5) }
-            let options: [JSONSerialization.WritingOptions] = [[], .prettyPrinted, .withoutEscapingSlashes]
-            let bytes = try JSONSerialization.data(withJSONObject: document, options: options.randomElement() ?? [])
+            if Bool.random(using: &maker.random) { document["params"] = maker.object(5) }
+            let options: [JSONSerialization.WritingOptions] = [
+                .sortedKeys, [.sortedKeys, .prettyPrinted], [.sortedKeys, .withoutEscapingSlashes],
+            ]
+            let bytes = try JSONSerialization.data(
+                withJSONObject: document,
+                options: options.randomElement(using: &maker.random) ?? []
+            )
             let text = String(decoding: bytes, as: UTF8.self)
-            let isEventStream = Bool.random()
+            let isEventStream = Bool.random(using: &maker.random)
             let wrapped =
                 isEventStream
                 ? "event: message\nid: 1\ndata: " + text.replacingOccurrences(of: "\n", with: "\ndata: ") + "\n\n"
                 : text
-            let longest = Int.random(in: 1...40)
+            let longest = Int.random(in: 1...40, using: &maker.random)
             var passed = Self.pass(
                 wrapped,
                 [.values, .events, .privateScope],
                 isEventStream: isEventStream,
-                cut: { _ in Int.random(in: 1...longest) }
+                cut: { _ in Int.random(in: 1...longest, using: &maker.random) }
             )
             if isEventStream {
                 #expect(passed.hasPrefix("event: message\nid: 1<E1>\ndata: "))

@@ -12,7 +12,13 @@ import Testing
     }
 
     /// The body that the upstream would get.
-    private func pass(_ body: String, of principal: Principal = OwnedTagTests.ann) throws -> Result {
+    private func pass(
+        _ body: String,
+        of principal: Principal = OwnedTagTests.ann,
+        _ tags: SessionTags = OwnedTagTests.tags,
+        isUnderOlderKey: Bool = false,
+        answersOffer: Bool = false
+    ) throws -> Result {
         let route = try RouteName(parsing: "coda")
         let bytes = Array(body.utf8)
         return bytes.withUnsafeBytes { buffer in
@@ -27,21 +33,30 @@ import Testing
                     refusal = cuts.add(
                         message,
                         in: buffer,
-                        OwnedTagTests.tags.owned,
+                        tags.owned,
                         route: route,
                         principal: principal
                     )
                 }
             }
             if let refusal { return .refused(refusal) }
+            #expect(cuts.answersConnectOffer == answersOffer)
+            #expect(cuts.isEmpty == (cuts.length == 0))
+            #expect(cuts.isUnderOlderKey == isUnderOlderKey)
             var whole: [UInt8] = []
-            cuts.remaining(of: 0..<bytes.count) { whole += bytes[$0] }
+            cuts.remaining(of: 0..<bytes.count) { range in
+                #expect(!range.isEmpty)
+                whole += bytes[range]
+            }
             #expect(whole.count == bytes.count - cuts.length)
             // However the payload is cut into parts.
             for size in [1, 2, 7, 23, 24] {
                 var parts: [UInt8] = []
                 for start in stride(from: 0, to: bytes.count, by: size) {
-                    cuts.remaining(of: start..<min(start + size, bytes.count)) { parts += bytes[$0] }
+                    cuts.remaining(of: start..<min(start + size, bytes.count)) { range in
+                        #expect(!range.isEmpty)
+                        parts += bytes[range]
+                    }
                 }
                 #expect(parts == whole)
             }
@@ -138,6 +153,49 @@ import Testing
         #expect(try pass(answer(task)) == .passed(answer("t-1")))
         #expect(try pass(answer("c")) == .passed(answer("c")))
         #expect(try pass(answer(task), of: OwnedTagTests.bob) == .refused(.taskUnknown))
+        let odd = answer("c").replacing(#""taskId":"c"}}}}"#, with: #""taskId":5}}}}"#)
+        #expect(try pass(odd) == .passed(odd))
+    }
+
+    @Test func `what an older key has bound is its caller's, and known to be old`() throws {
+        let rotated = SessionTags(PurposeKeys(current: Secret("second"), older: [Secret("first")]))
+        let (old, new) = (try OwnedTagTests.bind(.task, "t-1"), try OwnedTagTests.bind(.task, "t-2", rotated))
+        func body(_ id: String) -> String { request("tasks/get", #"{"taskId":"\#(id)"}"#) }
+        #expect(try pass(body(old), rotated, isUnderOlderKey: true) == .passed(body("t-1")))
+        #expect(try pass(body(new), rotated) == .passed(body("t-2")))
+        func both(_ one: String, _ two: String) -> String {
+            request("tasks/x", #"{"taskId":"\#(one)","taskIds":["\#(two)"]}"#)
+        }
+        #expect(try pass(both(old, new), rotated, isUnderOlderKey: true) == .passed(both("t-1", "t-2")))
+    }
+
+    /// The upstream has asked for nothing: it gets the call without the answer to Gatehouse's own request.
+    @Test(arguments: [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri")])
+    func `the answer to the offer to connect goes no further than here`(method: String, member: String) throws {
+        let known = try #require(RPCMethod.allCases.first { "\($0.name)" == method })
+        let rotated = SessionTags(PurposeKeys(current: Secret("second"), older: [Secret("first")]))
+        let state = try Array("a:b".utf8).withUnsafeBytes {
+            try OwnedTagTests.bind(.connectState(known, target: $0), ConnectOffer.state)
+        }
+        func body(_ rest: String, _ target: String = "a:b") -> String {
+            request(method, #"{"\#(member)":"\#(target)"\#(rest)}"#)
+        }
+        let answer = #","requestState":"\#(state)","inputResponses":{"gatehouse-connect":{"action":"accept"}}"#
+        #expect(try pass(body(answer), answersOffer: true) == .passed(body("")))
+        #expect(try pass(body(answer), rotated, isUnderOlderKey: true, answersOffer: true) == .passed(body("")))
+        #expect(try pass(body(answer, "c")) == .refused(.requestStateUnknown))
+        #expect(try pass(body(answer), of: OwnedTagTests.bob) == .refused(.requestStateUnknown))
+        // The offer's state under the tag of another kind is an upstream's, and goes up.
+        let other = try Array("a:b".utf8).withUnsafeBytes {
+            try OwnedTagTests.bind(.requestState(known, target: $0), ConnectOffer.state)
+        }
+        func own(_ state: String) -> String { body(#","requestState":"\#(state)""#) }
+        #expect(try pass(own(other)) == .passed(own(ConnectOffer.state)))
+        // Beside it the call may name a task, whose tag is cut too.
+        let task = try OwnedTagTests.bind(.task, "t-1")
+        func meta(_ id: String) -> String { #","_meta":{"io.modelcontextprotocol/related-task":{"taskId":"\#(id)"}}"# }
+        #expect(try pass(body(meta(task) + answer), answersOffer: true) == .passed(body(meta("t-1"))))
+        #expect(try pass(body(answer + meta(task)), answersOffer: true) == .passed(body(meta("t-1"))))
     }
 
     @Test(arguments: [("tools/call", "name"), ("prompts/get", "name"), ("resources/read", "uri")])

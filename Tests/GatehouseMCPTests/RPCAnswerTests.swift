@@ -36,6 +36,20 @@ import Testing
         #expect(codes[5030]?.contains(.overloaded) == true)
     }
 
+    @Test func `a denial for an argument names it, as JSON can hold it`() throws {
+        let text = RPCAnswer.errors(
+            .argumentsDenied,
+            argument: #"options.a"b"#,
+            ids: [Array("1".utf8)],
+            isBatch: false,
+            requestID: Self.requestID
+        )
+        let answer = try #require(try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any])
+        let data = try #require((answer["error"] as? [String: Any])?["data"] as? [String: Any])
+        #expect(data["argument"] as? String == #"options.a"b"#)
+        #expect(data["reason"] as? String == "arguments_denied")
+    }
+
     @Test func `a batch is answered by a batch`() {
         let text = RPCAnswer.errors(
             .toolDenied,

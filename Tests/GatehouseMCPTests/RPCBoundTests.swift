@@ -31,16 +31,55 @@ import Testing
 
     /// A caller who is limited may call what his grants name, and nothing that cannot be asked of them.
     @Test func `a target of 8 KiB is asked of the grants, and a longer one is not`() throws {
-        func isMalformed(_ count: Int) throws -> Bool {
-            let body = #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\#(Self.x(count))"}}"#
+        for (count, refusal) in [(1, nil), (8 << 10, nil), ((8 << 10) + 1, .targetMalformed), (0, .targetMalformed)]
+            as [(Int, Reason?)]
+        {
+            #expect(try Self.refusal("tools/call", #"{"name":"\#(Self.x(count))"}"#) == refusal)
+            let uri = count == 0 ? "" : String("x:\(Self.x(count))".prefix(max(3, count)))
+            let uris = #"{"notifications":{"resourceSubscriptions":["x:y","\#(uri)"]}}"#
+            #expect(try Self.refusal("subscriptions/listen", uris) == refusal)
+        }
+        #expect(RPCGate.isTarget(Self.x(8 << 10)) && !RPCGate.isTarget(Self.x((8 << 10) + 1)) && !RPCGate.isTarget(""))
+    }
+
+    /// The refusal of a caller who may use what begins with an x.
+    private static func refusal(_ method: String, _ params: String) throws -> Reason? {
+        let body = #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#
+        return try Array(body.utf8).withUnsafeBytes { bytes in
+            guard case .single(let message) = try RPCGate.scan(bytes, allowsBatch: false) else { return nil }
+            return message.refusal(by: Bodies.permits(["x*"]), in: bytes)
+        }
+    }
+
+    @Test func `a subscription names 256 resources and 64 tasks, and with one more none of them counts`() throws {
+        func listen(_ count: Int) throws -> Reason? {
+            let uris = Array(repeating: #""x:y""#, count: count).joined(separator: ",")
+            return try Self.refusal("subscriptions/listen", #"{"notifications":{"resourceSubscriptions":[\#(uris)]}}"#)
+        }
+        #expect(try listen(256) == nil)
+        #expect(try listen(257) == .targetMalformed)
+        func tasks(_ count: Int) throws -> [Bool] {
+            let ids = Array(repeating: #""t""#, count: count).joined(separator: ",")
+            let body =
+                #"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"taskIds":[\#(ids)]}}}"#
             return try Array(body.utf8).withUnsafeBytes { bytes in
-                try RPCGate.scan(bytes, allowsBatch: true).contains { $0.isMalformed }
+                guard case .single(let message) = try RPCGate.scan(bytes, allowsBatch: false) else { return [] }
+                return message.owned.map { $0.text != nil }
             }
         }
-        #expect(try !isMalformed(8 << 10))
-        #expect(try isMalformed((8 << 10) + 1))
-        #expect(try isMalformed(0))
-        #expect(RPCGate.isTarget(Self.x(8 << 10)) && !RPCGate.isTarget(Self.x((8 << 10) + 1)) && !RPCGate.isTarget(""))
+        #expect(try tasks(64) == Array(repeating: true, count: 64))
+        // A value that belongs to nobody among them refuses them all.
+        #expect(try tasks(65) == [false] + Array(repeating: true, count: 63))
+    }
+
+    @Test func `a call is nested 512 levels deep, and with one more it is not asked of the grants`() throws {
+        // The message and its params are the first two of them.
+        func call(_ depth: Int) throws -> Reason? {
+            let arguments = String(repeating: "[", count: depth - 2) + String(repeating: "]", count: depth - 2)
+            return try Self.refusal("tools/call", #"{"name":"x","arguments":\#(arguments)}"#)
+        }
+        #expect(try call(512) == nil)
+        #expect(try call(513) == .targetMalformed)
     }
 
     // MARK: - Paths
@@ -64,7 +103,7 @@ import Testing
         let rest = Self.x(SessionTags.length - 1)
         for (segment, isTagged) in [
             ("a.\(rest)", true), (".\(rest)", false), ("a-\(rest)", false), ("a.\(rest.dropLast())", false),
-            ("a.\(rest.dropLast())!", false), ("", false),
+            ("a.\(rest.dropLast())!", false), ("a.!\(rest.dropLast())", false), ("", false),
         ] {
             #expect(Self.bytes(segment, PathSession.isTagged) == isTagged, "\(segment)")
         }
@@ -78,7 +117,9 @@ import Testing
         #expect(directories("/a;b=c/ABCDEFGHIJKLMNO1;x/y") == ["/a/"])
         #expect(directories("/abcdefghijklmno1/0123456789abcdef.json") == ["/", "/abcdefghijklmno1/"])
         #expect(directories("/messages/short1") == [])
+        #expect(directories("/m/5f0c1b0e-2f7a-4c0b-9f6e-0d8f7a1b2c3d") == ["/m/"])
         #expect(PathSession.told("/Post/".utf8) == PathSession.told("/post".utf8))
         #expect(PathSession.told("/post".utf8).dropFirst() == Array("/post".utf8)[...])
+        #expect(PathSession.told("Post;a/B;c".utf8).dropFirst() == Array("post/b".utf8)[...])
     }
 }

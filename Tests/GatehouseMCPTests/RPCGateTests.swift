@@ -64,6 +64,7 @@ import Testing
         #"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a:b","Name":"x","ARGUMENTS":{}}}"#,
         #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"q":"\ud800","\udfff":1}}}"#,
         #"{"jsonrpc":"2.0","id":1,"result":{"text":"\ud800"}}"#,
+        #"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"a","x":"\ud800"}}}"#,
     ])
     func `what no grant speaks of passes`(body: String) {
         #expect(Bodies.fault(body) == nil)
@@ -208,6 +209,8 @@ import Testing
             (#"{"notifications":{"resourceSubscriptions":[]}}"#, nil, nil),
             (#"{"notifications":{"resourceSubscriptions":null}}"#, nil, nil),
             (#"{"notifications":{"promptsListChanged":true}}"#, nil, nil), ("{}", nil, nil),
+            (#"{"notifications":5}"#, nil, nil), (#"{"notifications":null}"#, nil, nil),
+            (#"{"notifications":["memo://1"]}"#, nil, nil),
             (#"{"notifications":{"resourceSubscriptions":"memo://1"}}"#, nil, .targetMalformed),
             (#"{"notifications":{"resourceSubscriptions":[""]}}"#, nil, .targetMalformed),
             (#"{"notifications":{"resourceSubscriptions":[1]}}"#, nil, .targetMalformed),

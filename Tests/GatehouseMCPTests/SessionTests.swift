@@ -95,10 +95,22 @@ import Testing
         ("session_id=a&sessionId=a", .ambiguous), ("session_id=a;sessionId=b", .ambiguous),
         ("session%5Fid=a", .ambiguous),
         ("Session_Id=a", .one(11..<12)), ("session_id=a%2E", .ambiguous), ("session_id=a+b", .ambiguous),
-        ("%73%65%73%73%69%6F%6E%5F%69%64=a", .ambiguous),
+        ("%73%65%73%73%69%6F%6E%5F%69%64=a", .ambiguous), ("a=b&", .none), ("sessionid=a&", .one(10..<11)),
+        // A name of 72 bytes is looked at, and a longer one is no session's in any spelling.
+        ("session\(String(repeating: "_", count: 63))id=a", .one(73..<74)),
+        ("session\(String(repeating: "_", count: 64))id=a", .none),
     ])
     func `the query's session is found where every reader finds it`(query: String, found: SessionQuery.Found) {
         #expect(Array(query.utf8).withUnsafeBytes { SessionQuery.find(in: $0) } == found)
+    }
+
+    @Test func `what stands behind the query is no part of it`() {
+        let bytes = Array("session_id%5F".utf8)
+        bytes.withUnsafeBytes { bytes in
+            let query = UnsafeRawBufferPointer(rebasing: bytes.dropLast())
+            #expect(SessionQuery.find(in: query) == .none)
+            #expect(SessionQuery.find(in: bytes) == .ambiguous)
+        }
     }
 
     @Test(arguments: [
@@ -117,6 +129,9 @@ import Testing
     @Test(arguments: [
         ("/m/5f0c1b0e-2f7a-4c0b-9f6e-0d8f7a1b2c3d", "/m/"), ("/5f0c1b0e2f7a4c0b9f6e0d8f7a1b2c3d?x=1#y", "/"),
         ("https://coda.example/a/b/V1StGXR8_Z5jdHi6B-myT", "/a/b/"),
+        // No scheme and authority.
+        ("/a:b/V1StGXR8_Z5jdHi6B-myT", "/a:b/"), ("/a://b/V1StGXR8_Z5jdHi6B-myT", "/a://b/"),
+        ("a:b/V1StGXR8_Z5jdHi6B-myT", "a:b/"),
     ])
     func `an address without a session in its query may end with one`(address: String, directory: String) throws {
         let endpoint = EndpointAddress(Array(address.utf8)) { _ in [0x21] }

@@ -18,6 +18,9 @@ import Testing
             (#"{"params":{"_meta":{"traceparent":1}}}"#, false), (#"{"params":{"_meta":{"traceparent":"x"}}}"#, false),
             (#"{"params":{"_meta":[]}}"#, false), (#"{"params":[]}"#, false), ("[]", false), ("", false),
             (#"{"params":{"_meta":{"traceparent":"VALUE"#, false),
+            (#"{"params":{"_meta":{}},"traceparent":"VALUE"}"#, false),
+            (#"{"params":{"_meta":{},"traceparent":"VALUE"}}"#, false),
+            (#"{"params":{},"_meta":{"traceparent":"VALUE"}}"#, false),
         ]
     )
     func `the span stands in the _meta of params and nowhere else`(text: String, isThere: Bool) {

@@ -34,6 +34,8 @@ JUDGED = PLACE / "generated.json"
 DROPPED = PLACE / "dropped.json"
 # Which tests each mutant can make fail.
 REACHED = PLACE / "reached.json"
+# Lines from one branch of a value to what another one comes to.
+BRANCH = 8
 # Builds until what is left compiles; each drops what the compiler names.
 ROUNDS = 60
 
@@ -76,9 +78,11 @@ def needed(manifest: str, targets: list[str]) -> dict[str, str]:
 def narrowed(manifest: str, targets: list[str]) -> str:
     """The package with these, optimized, with all errors at once, and with nothing that makes a warning of a mutant one."""
     head = manifest[: manifest.index("[", manifest.index("targets: [\n"))]
-    head = re.sub(r'^ +\.(executable|library)\(.*\n', "", head, flags=re.MULTILINE).replace("    .treatAllWarnings(as: .error),\n", "")
+    items = needed(manifest, targets)
+    head = re.sub(r'^ +\.(?:executable|library)\(.*targets: \["(\w+)"\].*\n', lambda found: found[0] if found[1] in items else "", head, flags=re.MULTILINE)
+    head = head.replace("    .treatAllWarnings(as: .error),\n", "")
     head = head.replace("let house = plain", 'let house = plain + [.unsafeFlags(["-O", "-continue-building-after-errors"])]')
-    return head + "[\n" + "".join(f"        {text},\n" for text in needed(manifest, targets).values()) + "    ]\n)\n"
+    return head + "[\n" + "".join(f"        {text},\n" for text in items.values()) + "    ]\n)\n"
 
 
 class Mutants:
@@ -121,6 +125,11 @@ class Mutants:
         # An error that names none is more often an operator's than that of what stands around it.
         found = named or {number for number in there if self.all[number].kind.split(" ")[0] in sites.BECOMES} or there
         if not found:
+            # A statement that was the value of a closure around it, of which another branch is told to have another type.
+            near = range(line + 1, line + BRANCH + 1)
+            removed = [(site.line, number) for number, site in self.left() if site.file == file and site.line in near and site.kind.startswith("statement")]
+            found = {number for at, number in removed if at == min(removed)[0]}
+        if not found:
             # An error about a whole declaration, or about a value that only a removed statement would set.
             above = [number for number, site in self.left() if site.file == file and site.line <= line]
             found = {number for number in above if self.all[number].line == self.all[above[-1]].line} if above else set()
@@ -128,14 +137,15 @@ class Mutants:
         return len(found)
 
 
-def build(mutants: Mutants) -> None:
+def build(mutants: Mutants, resumes: bool) -> None:
     # A module at a time, because the first that does not compile ends a build.
     modules = [*sorted({file.split("/")[1] for file in mutants.sources}), None]
     states = {file: reach.digest([file]) for file in mutants.sources}
     known = json.loads(DROPPED.read_text()) if DROPPED.is_file() else {}
     for number, site in mutants.all.items():
         of_file = known.get(site.file, {})
-        if of_file.get("state") == states[site.file] and list(site.key) in of_file["keys"]:
+        # A run that goes on holds that what does not compile on one line does not do so on the same line of a file that has changed.
+        if (resumes or of_file.get("state") == states[site.file]) and list(site.key) in of_file.get("keys", []):
             mutants.dropped.add(number)
 
     def keep() -> None:
@@ -154,7 +164,7 @@ def build(mutants: Mutants) -> None:
                 keep()
                 return
             continue
-        errors = set(re.findall(rf"^{re.escape(str(TREE))}/(Sources/\S+?\.swift):(\d+):\d+: (?:error|warning: result of): ?(.*)", run.stdout, re.MULTILINE))
+        errors = set(re.findall(rf"^{re.escape(str(TREE))}/(Sources/\S+?\.swift):(\d+):\d+: (?:error: |warning: result of )(.*)", run.stdout, re.MULTILINE))
         ours = [(file, int(line), text) for file, line, text in sorted(errors) if file in mutants.sources]
         dropped = sum(mutants.drop(*error) for error in ours)
         print(f"{modules[0] or 'the tests'}: {len(errors)} errors, {dropped} mutants dropped", flush=True)
@@ -186,8 +196,8 @@ def hash_of(keys: Iterable[tuple]) -> str:
 def main() -> int:
     words = sys.argv[1:]
     options = {word for word in words if word.startswith("--")}
-    if options - {"--check", "--resume", "--list"}:
-        fail("options are --check, --list and --resume")
+    if options - {"--check", "--resume", "--list", "--explained"}:
+        fail("options are --check, --list, --resume and --explained")
     every = Mutants(SUBJECTS)
     wanted = [word for word in words if word not in options]
     for word in wanted:
@@ -208,7 +218,7 @@ def main() -> int:
     began = time.monotonic()
     # Of the other subjects none is built.
     every = Mutants([subject for subject in SUBJECTS if any(subject == every.subject_of[number] and is_wanted(number) for number in every.all)])
-    build(every)
+    build(every, "--resume" in options)
     print(f"{len(every.left())} mutants compile, {len(every.dropped)} do not; built after {(time.monotonic() - began) / 60:.0f} min", flush=True)
     judged = mutate.Judged(JUDGED)
     manifest, files = (ROOT / "Package.swift").read_text(), mutate.listed_files()
@@ -228,18 +238,24 @@ def main() -> int:
     for done, (number, site, subject) in enumerate(chosen, 1):
         count, name = counts[subject.name], " | ".join(site.key)
         before = judged.outcome(name, states[subject.name])
-        if site.key in listed:
+        is_explained = site.key in listed
+        if is_explained:
             count["equivalent"] += 1
-        elif "--resume" in options and before and before["by"]:
+        if is_explained and "--explained" not in options:
+            pass
+        elif not is_explained and "--resume" in options and before and before["by"]:
             count.update(["caught", "known"])
         else:
             asked = [test for test in tests[subject.name] if site.key in test.reaches]
             by = reach.judge(TREE, number, asked)
-            judged.put(name, key=states[subject.name], by=by)
-            count["caught" if by else "survived"] += 1
-            if not by:
+            if not is_explained:
+                judged.put(name, key=states[subject.name], by=by)
+                count["caught" if by else "survived"] += 1
+            # What a test tells from the sources is no equivalent, whatever is said of it.
+            if is_explained == bool(by):
                 survivors.append(site)
                 told = f"{len(asked)} tests cannot tell" if asked else "no test comes to it"
+                told = f"explained, yet {by} fails" if by else told
                 print(f"{site.file}:{site.line}: in {site.place}: {site.kind}: {site.text} ({told})", flush=True)
         if done % 100 == 0:
             print(f"… {done} of {len(chosen)}, {(time.monotonic() - began) / 60:.0f} min", file=sys.stderr, flush=True)

@@ -6,8 +6,9 @@
 #   Tests/Mutations/run.sh trace expired-key      some, by name
 #   Tests/Mutations/run.sh --resume [TABLE|NAME]… without those that were caught before with the same sources and tests
 #   Tests/Mutations/run.sh --check [TABLE|NAME]…  whether the tables fit the sources; builds nothing
-#   Tests/Mutations/run.sh --generated [--resume|--list] [SUBJECT|FILE]…
-#                                                 mutants that generate.py makes of the gate (mcp, phases) and of the verifier (identity) by itself
+#   Tests/Mutations/run.sh --generated [--resume|--list] [--explained] [SUBJECT|FILE]…
+#                                                 mutants that generate.py makes of the gate (mcp, phases) and of the verifier (identity) by itself;
+#                                                 --explained asks the tests also of those that equivalent.toml explains, which none may tell
 #
 # Each set of tests runs once without a mutation, by which its time is known, and then under each of its mutations; those that start real
 # servers come last. A run that is ended goes on with --resume. GATEHOUSE_MUTATION_TIMEOUT: seconds that tests may take beyond four times their own (240).

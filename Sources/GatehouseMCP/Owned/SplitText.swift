@@ -11,8 +11,7 @@ struct SplitText: Sendable {
     init(limit: Int) { self.limit = limit }
 
     mutating func begin(at offset: Int) {
-        (isOpen, start, isTooLong) = (true, offset, false)
-        if !kept.isEmpty { kept.removeAll() }
+        (isOpen, start, isTooLong, kept) = (true, offset, false, [])
     }
 
     /// Continues the text in another slice.
@@ -36,26 +35,14 @@ struct SplitText: Sendable {
         _ body: (UnsafeRawBufferPointer) -> Result?
     ) -> Result? {
         guard isOpen else { return nil }
-        isOpen = false
-        guard !isTooLong else { return nil }
-        if kept.isEmpty {
+        defer { abandon() }
+        if kept.isEmpty, !isTooLong {
             guard end - start <= limit else { return nil }
             return body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
         }
-        pause(bytes, at: end, always: true)
-        guard !isTooLong else { return nil }
-        defer { kept = [] }
-        return kept.withUnsafeBytes(body)
-    }
-
-    private mutating func pause(_ bytes: UnsafeRawBufferPointer, at end: Int, always: Bool) {
-        isOpen = always
         pause(bytes, at: end)
-        isOpen = false
+        return isTooLong ? nil : kept.withUnsafeBytes(body)
     }
 
-    mutating func abandon() {
-        isOpen = false
-        if !kept.isEmpty { kept = [] }
-    }
+    mutating func abandon() { (isOpen, kept) = (false, []) }
 }

@@ -82,7 +82,7 @@ package struct TagCuts: Sendable {
         _ route: RouteName,
         _ principal: Principal
     ) -> OwnedTags.Acceptance? {
-        guard !text.hasEscapes, text.range.count == ConnectOffer.state.utf8.count + OwnedTags.length,
+        guard text.range.count == ConnectOffer.state.utf8.count + OwnedTags.length,
             let target = message.target?.string(in: body)
         else { return nil }
         return target.withResolvedBytes {
@@ -95,9 +95,10 @@ package struct TagCuts: Sendable {
     /// - Parameter part: of the payload.
     package func remaining(of part: Range<Int>, _ take: (Range<Int>) -> Void) {
         var start = part.lowerBound
-        for place in places where place.upperBound > start && place.lowerBound < part.upperBound {
-            if start < place.lowerBound { take(start..<place.lowerBound) }
-            start = place.upperBound
+        for place in places {
+            let cut = place.clamped(to: part)
+            if start < cut.lowerBound { take(start..<cut.lowerBound) }
+            start = cut.upperBound
         }
         if start < part.upperBound { take(start..<part.upperBound) }
     }

@@ -23,7 +23,6 @@ extension ToolDefinition {
                     continue
                 }
                 if key == "name" {
-                    guard scanner.next == .string else { return nil }
                     var ahead = scanner
                     guard let found = try ahead.string().withResolvedBytes({ ToolName($0) }) else { return nil }
                     name = found
