@@ -1,9 +1,14 @@
-// Tells ThreadSanitizer of the waits for a Mutex of Swift's Synchronization, linked into the tests and the product by setup.sh.
+// Tells ThreadSanitizer what Swift's own libraries order, which are not built under it. Linked into the tests and the product by setup.sh.
 //
 // A Mutex that is free is taken and given back by atomics inlined into our code, which the sanitizer sees. One that another thread
 // holds is waited for in libswiftSynchronization.so, which is not built under the sanitizer: to it the wait orders nothing, and what
-// the lock guards would race. A program's own definitions come before a library's: here both slow ways are passed on, and what they
-// order is told. No report is suppressed: without the Mutex, or past it, a race is reported as ever.
+// the lock guards would race.
+//
+// A task waits for its continuation by swift_continuation_await. When that was resumed before, the task goes on at once: the
+// runtime tells the sanitizer of the resumption and of every task that is taken up again, and forgot this way.
+//
+// A program's own definitions come before a library's: here all are passed on, and what they order is told. No report is suppressed:
+// without the Mutex and the continuation, or past them, a race is reported as ever.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -30,4 +35,17 @@ SWIFT void unlock_slow(SELF void *mutex) {
     SWIFT void (*unlock)(SELF void *) = dlsym(RTLD_NEXT, UNLOCK);
     if (__tsan_release) __tsan_release(mutex);
     unlock(mutex);
+}
+
+#define ASYNC __attribute__((swiftasynccall))
+#define AWAIT "swift_continuation_await"
+
+__attribute__((swiftcall)) void *swift_task_getCurrent(void);
+
+ASYNC void continuation_await(void *context) __asm__(AWAIT);
+
+ASYNC void continuation_await(void *context) {
+    ASYNC void (*await)(void *) = dlsym(RTLD_NEXT, AWAIT);
+    if (__tsan_acquire) __tsan_acquire(swift_task_getCurrent());
+    __attribute__((musttail)) return await(context);
 }
