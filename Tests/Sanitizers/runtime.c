@@ -4,8 +4,9 @@
 // holds is waited for in libswiftSynchronization.so, which is not built under the sanitizer: to it the wait orders nothing, and what
 // the lock guards would race.
 //
-// A task waits for its continuation by swift_continuation_await. When that was resumed before, the task goes on at once: the
-// runtime tells the sanitizer of the resumption and of every task that is taken up again, and forgot this way.
+// A task whose continuation is resumed before it waits for it goes on at once. The runtime tells the sanitizer of the resumption, as of
+// every task that is taken up again, but here not of the going on, which is told where the awaiting function frees the memory of
+// the call: a task learns nothing but what it was resumed by.
 //
 // A program's own definitions come before a library's: here all are passed on, and what they order is told. No report is suppressed:
 // without the Mutex and the continuation, or past them, a race is reported as ever.
@@ -37,15 +38,16 @@ SWIFT void unlock_slow(SELF void *mutex) {
     unlock(mutex);
 }
 
-#define ASYNC __attribute__((swiftasynccall))
-#define AWAIT "swift_continuation_await"
+#define FREE "swift_task_dealloc"
 
-__attribute__((swiftcall)) void *swift_task_getCurrent(void);
+SWIFT void *swift_task_getCurrent(void);
+SWIFT void task_free(void *memory) __asm__(FREE);
 
-ASYNC void continuation_await(void *context) __asm__(AWAIT);
-
-ASYNC void continuation_await(void *context) {
-    ASYNC void (*await)(void *) = dlsym(RTLD_NEXT, AWAIT);
+SWIFT void task_free(void *memory) {
+    // Called for every call of an async function: looked up once.
+    static SWIFT void (*_Atomic found)(void *);
+    SWIFT void (*release)(void *) = found;
+    if (!release) found = release = dlsym(RTLD_NEXT, FREE);
+    release(memory);
     if (__tsan_acquire) __tsan_acquire(swift_task_getCurrent());
-    __attribute__((musttail)) return await(context);
 }
