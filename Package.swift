@@ -64,7 +64,7 @@ let package = Package(
             "GatehouseCommands",
             [
                 "GatehouseOperations", "GatehouseServer", "AccessIdentity", "GatehouseTokens", "GatehouseAudit",
-                "GatehouseConfig", "GatehouseCore", "SQLiteClient", "TLSClient", "CLinux",
+                "GatehouseConfig", "GatehouseCore", "SQLiteClient", "CLinux",
                 argumentParser, logging, unixSignals,
             ]
         ),
@@ -216,7 +216,7 @@ let package = Package(
             ["TLSClient", "GatehouseTestSupport", nio("NIOCore"), nio("NIOEmbedded"), nio("NIOTLS"), nioSSL]
         ),
         tests("CurlClientTests", ["CurlClient", "Threads"]),
-        tests("PostgresClientTests", ["PostgresClient", "TLSClient", "Threads", "GatehouseTestSupport"]),
+        tests("PostgresClientTests", ["PostgresClient", "GatehouseTestSupport"]),
         tests("ThreadsTests", ["Threads"]),
         tests(
             "EndToEndTests",

@@ -1,7 +1,6 @@
 public import ArgumentParser
 internal import Glibc
 internal import SQLiteClient
-internal import TLSClient
 
 /// `gatehouse`: one subcommand for each verb.
 public struct GatehouseCommand: AsyncParsableCommand {
@@ -53,7 +52,6 @@ public struct GatehouseCommand: AsyncParsableCommand {
         // TLS libraries, libcurl among them, write the keys of their sessions to the file that this variable names: a user who sets it could read
         // every token.
         unsetenv("SSLKEYLOGFILE")
-        TLSLibrary.keepUntilExit()
         SQLiteConnection.boundMemory()
         // A closed pipe is noticed where it is written to.
         signal(SIGPIPE, SIG_IGN)

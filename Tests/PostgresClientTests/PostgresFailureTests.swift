@@ -1,9 +1,6 @@
 import Glibc
 import PostgresClient
-import Synchronization
-import TLSClient
 import Testing
-import Threads
 
 @Suite("What goes wrong with PostgreSQL", .timeLimit(.minutes(1)))
 struct PostgresFailureTests {
@@ -49,32 +46,6 @@ struct PostgresFailureTests {
         let options = PostgresOptions(url: "postgres://u:p@127.0.0.1:\(port)/d", connectTimeout: .milliseconds(50))
         let error = await failure { () throws(PostgresError) in try await PostgresConnection.open(options) }
         #expect(error?.code == .timeout)
-    }
-
-    private static let opened = Atomic<Int>(0)
-
-    @Test(.needsDatabase) func `a process ends in order while its other threads connect`() async {
-        await #expect(processExitsWith: .exitCode(0)) {
-            TLSLibrary.keepUntilExit()
-            guard let url = Database.url else { return }
-            // Called last of all that is called while a process ends.
-            atexit {
-                let before = PostgresFailureTests.opened.load(ordering: .relaxed)
-                while PostgresFailureTests.opened.load(ordering: .relaxed) < before + 16 { sched_yield() }
-            }
-            var threads: [OwnedThread] = []
-            for _ in 0..<4 {
-                threads.append(
-                    try OwnedThread(named: "connecting") {
-                        while (try? PostgresSession(PostgresOptions(url: url))) != nil {
-                            Self.opened.wrappingAdd(1, ordering: .relaxed)
-                        }
-                    }
-                )
-            }
-            while Self.opened.load(ordering: .relaxed) < 4 { sched_yield() }
-            exit(0)
-        }
     }
 
     @Test(.needsDatabase) func `a statement over its timeout is ended by the server and the connection serves on`()
