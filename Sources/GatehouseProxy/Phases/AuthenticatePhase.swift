@@ -60,8 +60,7 @@ enum AuthenticatePhase {
     /// The bytes after `Bearer` and spaces (RFC 9110 section 11.4), nil for another scheme.
     private static func credential(in value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let scheme: StaticString = "bearer "
-        guard value.count > scheme.utf8CodeUnitCount,
-            scheme.withUTF8Buffer({ $0.elementsEqual(value.prefix($0.count), by: { $0 == $1.lowercasedASCII }) })
+        guard scheme.withUTF8Buffer({ $0.elementsEqual(value.prefix($0.count), by: { $0 == $1.lowercasedASCII }) })
         else { return nil }
         return UnsafeRawBufferPointer(rebasing: value.dropFirst(scheme.utf8CodeUnitCount).drop { $0 == 0x20 })
     }

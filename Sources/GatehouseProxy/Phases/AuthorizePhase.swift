@@ -49,8 +49,7 @@ enum AuthorizePhase {
     private static func host(ofOrigin origin: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer>? {
         for scheme in ["https://", "http://"] as [StaticString] {
             let count = scheme.utf8CodeUnitCount
-            guard origin.count > count,
-                scheme.withUTF8Buffer({ origin[..<count].elementsEqual($0, by: { $0.lowercasedASCII == $1 }) })
+            guard scheme.withUTF8Buffer({ origin.prefix(count).elementsEqual($0, by: { $0.lowercasedASCII == $1 }) })
             else { continue }
             let authority = origin[count...]
             guard !authority.contains(where: { $0 == 0x2F || $0 == 0x40 || $0 == 0x3F }) else { return nil }

@@ -16,7 +16,7 @@ extension GatePhase {
         let head = received.readableBytesUInt8Span
         let length = prefix.utf8CodeUnitCount
         for field in inbound.head.fields
-        where field.name.count > length && KnownField.hasPrefix(head, field.name.lower, field.name.count, prefix) {
+        where KnownField.hasPrefix(head, field.name.lower, field.name.count, prefix) {
             let agrees = inbound.withBytes(ByteRange(field.name.lower + length, field.name.upper)) { token in
                 inbound.withBytes(field.value) { value in
                     !body.contains { !MirroredFields.agrees(argument: token, value, with: $0, by: permits, in: bytes) }

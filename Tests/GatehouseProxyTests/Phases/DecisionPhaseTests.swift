@@ -125,6 +125,7 @@ import Testing
         #expect(try refusal("https://coda.example:444") == nil)
         for origin in [
             "null", "https://evil.example", "https://coda.example.evil", "https://coda.example@evil.example",
+            "https://", "https://coda.example:x@evil.example", "https://coda.example:x/y", "https://coda.example:x?y",
         ] {
             #expect(try refusal(origin) == .originDenied, "\(origin)")
         }

@@ -73,6 +73,27 @@ import Testing
         #expect(try fixture.judge().verdict == .refused(.rpcHeaderMismatch))
     }
 
+    private static let task = #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"allowed","task":{}}}"#
+
+    /// Answers of all other calls pass as they came, whatever they hold.
+    @Test(
+        arguments: [
+            (MCPGateway.call("allowed"), nil, false), (MCPGateway.call("allowed"), "2025-06-18", false),
+            (MCPGateway.call("allowed"), "2025-11-25", true), (MCPGateway.call("allowed"), "2026-07-28", true),
+            (MCPGateway.request("ping"), "2025-11-25", false), (MCPGateway.request("tools/list"), "2026-07-28", false),
+            (task, nil, true), (MCPGateway.request("subscriptions/listen"), "2026-07-28", true),
+            (MCPGateway.request("subscriptions/listen"), nil, true),
+        ] as [(String, String?, Bool)]
+    )
+    func `values are bound in the answers that may hand some out`(body: String, version: String?, isHandedOut: Bool)
+        throws
+    {
+        let fields = version.map { "Mcp-Protocol-Version: \($0)" } ?? "X-Other: 1"
+        let fixture = try PhaseFixture(Self.post(body, fields), routes: Self.routes())
+        #expect(try fixture.judge().verdict == .passed)
+        #expect(fixture.exchange.call.owned.isHandedOut == isHandedOut)
+    }
+
     @Test func `text that readers could read differently is no call`() throws {
         let twice = try PhaseFixture(
             Self.post(#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#),
