@@ -64,6 +64,8 @@ else
   run --filter "$timed" || failed=1
   run --filter "$named" || failed=1
   run --filter "$renewed" || failed=1
+  # A short run of it, also with the sanitizers' binary.
+  GATEHOUSE=$(swift build --show-bin-path "${built[@]}" </dev/null)/gatehouse Tests/Smuggling/run.sh --cases 1000 || failed=1
   [ -n "$sanitizer" ] || Tests/Benchmarks/instructions.sh || failed=1
   # What failed is said once more where a reader looks first.
   grep -aE '^✘|^. Test run with' "$printed" | cut -c1-600 || true

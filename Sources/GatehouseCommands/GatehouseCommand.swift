@@ -65,7 +65,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
                 try command.run()
             }
             try DataOutput.standard.finish()
-            Glibc.exit(0)
+            ProcessEnd.exit(0)
         } catch {
             // Output that was printed before the failure is data all the same.
             DataOutput.standard.flush()
@@ -79,7 +79,7 @@ public struct GatehouseCommand: AsyncParsableCommand {
         guard parsed == .success || parsed == .validationFailure else {
             let failure = CommandFailure(error)
             for line in failure.lines { Terminal.say(line) }
-            Glibc.exit(failure.code.rawValue)
+            ProcessEnd.exit(failure.code.rawValue)
         }
         let text = fullMessage(for: error)
         if parsed == .success {
@@ -88,11 +88,11 @@ public struct GatehouseCommand: AsyncParsableCommand {
                 try DataOutput.standard.finish()
             } catch {
                 for line in error.lines { Terminal.say(line) }
-                Glibc.exit(error.code.rawValue)
+                ProcessEnd.exit(error.code.rawValue)
             }
         } else {
             Terminal.say(text.hasPrefix("Error: ") ? "gatehouse: error: " + text.dropFirst(7) : text)
         }
-        Glibc.exit(parsed.rawValue)
+        ProcessEnd.exit(parsed.rawValue)
     }
 }

@@ -66,7 +66,7 @@ struct Run: AsyncParsableCommand {
             )
         }
         let status = try await runner.supervise(program) { Terminal.say("gatehouse: \($0)") }
-        Glibc.exit(status)
+        ProcessEnd.exit(status)
     }
 
     private func runFromFiles() async throws {
@@ -75,7 +75,7 @@ struct Run: AsyncParsableCommand {
         let program = try program()
         guard restartOnRotate else { try runner.exec(program) }
         let status = try await runner.supervise(program) { Terminal.say("gatehouse: \($0)") }
-        Glibc.exit(status)
+        ProcessEnd.exit(status)
     }
 
     private func program() throws(GatehouseError) -> ChildProgram {

@@ -1,8 +1,7 @@
 internal import CurlClient
 internal import GatehouseCore
-internal import Glibc
 
-/// A part of JSON text that is sent. Secrets go from their own memory into the body's, and what is built on the way is zeroed.
+/// A part of JSON text that is sent. Secrets go from their own memory into the body's.
 enum JSONPart {
     case text(String)
     /// A string of header-safe ASCII, as every token and credential is.
@@ -12,14 +11,12 @@ enum JSONPart {
 }
 
 extension CurlBody {
-    convenience init(json parts: [JSONPart]) {
-        var bytes: [UInt8] = []
-        // Room first, so that a growing array leaves no outgrown copy behind; each byte of a string may need an escape.
-        bytes.reserveCapacity(parts.reduce(0) { $0 + $1.room })
+    static func json(_ parts: [JSONPart]) -> CurlBody {
+        var bytes = SecretBuilder()
         for part in parts {
             switch part {
-            case .text(let text): bytes += text.utf8
-            case .verbatim(let secret): secret.withUnsafeBytes { bytes.append(contentsOf: $0) }
+            case .text(let text): bytes.append(contentsOf: text.utf8)
+            case .verbatim(let secret): bytes.append(secret)
             case .quoted(let secret):
                 bytes.append(UInt8(ascii: "\""))
                 secret.withUnsafeBytes { secret in
@@ -31,17 +28,6 @@ extension CurlBody {
                 bytes.append(UInt8(ascii: "\""))
             }
         }
-        defer { bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } } }
-        self.init(bytes)
-    }
-}
-
-extension JSONPart {
-    fileprivate var room: Int {
-        switch self {
-        case .text(let text): text.utf8.count
-        case .quoted(let secret): 2 * secret.count + 2
-        case .verbatim(let secret): secret.count
-        }
+        return bytes.withUnsafeBytes { CurlBody($0) }
     }
 }

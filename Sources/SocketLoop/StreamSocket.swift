@@ -130,13 +130,11 @@ package final class StreamSocket: Pollable {
 
     /// Reads into the loop's memory.
     private func receiveOnce() -> (count: Int, errno: Int32) {
-        var count = 0
         var number: Int32 = 0
-        loop.receiving.clear(minimumCapacity: Self.receiveSize)
-        _ = loop.receiving.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.receiveSize) { place in
-            count = recv(descriptor, place.baseAddress, Self.receiveSize, 0)
+        let count = loop.receiving.receive { place in
+            let count = recv(descriptor, place.baseAddress, place.count, 0)
             number = errno
-            return max(0, count)
+            return count
         }
         return (count, number)
     }
@@ -201,7 +199,6 @@ package final class StreamSocket: Pollable {
 
     private func deliverPlain(of tls: TLSSession) throws(TLSError) {
         while isOpen {
-            loop.receiving.clear(minimumCapacity: Self.receiveSize)
             switch try loop.receiving.read(from: tls) {
             case .bytes: handler?.received(loop.receiving)
             case .waiting: return
@@ -348,10 +345,27 @@ package final class StreamSocket: Pollable {
 }
 
 extension ByteBuffer {
+    /// Puts what is received in the place of what was received before, of which nothing is left: a client's assertion or form may stand in it.
+    ///
+    /// - Parameter read: fills up to ``StreamSocket/receiveSize`` bytes and says how many, none or less than none where there are none.
+    /// - Returns: what `read` said.
+    fileprivate mutating func receive(_ read: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
+        let before = writerIndex
+        var count = 0
+        clear(minimumCapacity: StreamSocket.receiveSize)
+        _ = writeWithUnsafeMutableBytes(minimumWritableBytes: StreamSocket.receiveSize) { place in
+            count = read(UnsafeMutableRawBufferPointer(rebasing: place[..<StreamSocket.receiveSize]))
+            let kept = max(0, count)
+            if kept < before { explicit_bzero(place.baseAddress! + kept, before - kept) }
+            return kept
+        }
+        return count
+    }
+
     fileprivate mutating func read(from tls: TLSSession) throws(TLSError) -> TLSSession.Reading {
         var reading = TLSSession.Reading.waiting
         var failure: TLSError?
-        _ = writeWithUnsafeMutableBytes(minimumWritableBytes: StreamSocket.receiveSize) { place in
+        _ = receive { place in
             do throws(TLSError) { reading = try tls.read(into: place) } catch { failure = error }
             if case .bytes(let count) = reading { return count }
             return 0

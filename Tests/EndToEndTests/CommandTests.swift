@@ -30,6 +30,17 @@ struct CommandTests {
         #expect(!errors.isEmpty)
     }
 
+    /// The dynamic linker tells of each library whose end it calls.
+    @Test(arguments: [["version"], ["frobnicate"]])
+    func `no library is ended while threads may be at work in it`(arguments: [String]) async throws {
+        let process = try ChildProcess(Tools.gatehouse, arguments, environment: ["LD_DEBUG": "files"])
+        process.closeInput()
+        _ = await process.exit()
+        let errors = await process.errors.whole
+        #expect(errors.contains("calling init: "))
+        #expect(!errors.contains("calling fini: "))
+    }
+
     @Test func `the demo shows a call that passes and those that do not, and exits 0`() async throws {
         let (exit, output, errors) = try await run(["demo"])
         #expect(exit == .code(0), "\(errors)")

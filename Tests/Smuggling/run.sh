@@ -12,9 +12,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=deploy/python.sh
 . deploy/python.sh
 
-# Node comes with the machine, like Swift.
-command -v node >/dev/null || { echo "error: node is not in the PATH" >&2; exit 1; }
-install_packages "${build_packages[@]}" python3-venv apache2-bin nginx haproxy
+packages=(python3-venv apache2-bin nginx haproxy)
+# Any Node will do.
+command -v node >/dev/null || packages+=(nodejs)
+install_packages "${build_packages[@]}" "${packages[@]}"
 # Both codecs of uvicorn, and a signer.
 python_environment smuggling uvicorn==0.54.0 h11==0.16.0 httptools cryptography==50.0.2
 export GATEHOUSE_SMUGGLING_PYTHON=$python

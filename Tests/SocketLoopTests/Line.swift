@@ -12,6 +12,8 @@ final class Line: Sendable {
 
     struct Events {
         var received: [UInt8] = []
+        /// What lies in the loop's memory behind the bytes that were received last.
+        var behind: [UInt8] = []
         var readings = 0
         var isWritableAgain = false
         var isWritten = false
@@ -75,7 +77,12 @@ final class Line: Sendable {
             socket.handler = self
         }
 
-        func received(_ bytes: ByteBuffer) { events?.update { $0.received += bytes.readableBytesView } }
+        func received(_ bytes: ByteBuffer) {
+            events?.update {
+                $0.received += bytes.readableBytesView
+                $0.behind = bytes.withVeryUnsafeBytes { Array($0[bytes.writerIndex...]) }
+            }
+        }
 
         func readCompleted() {
             events?.update {

@@ -34,6 +34,23 @@ import Testing
         await line.loop.stop()
     }
 
+    @Test func `nothing is left of what was received before`() async throws {
+        let (line, peer) = try await Line.open()
+        // The longest fills the loop's memory.
+        for (before, length) in [(3000, 5), (StreamSocket.receiveSize, 1)] {
+            let known = line.events.read { $0.received.count }
+            try peer.send([UInt8](repeating: 0x41, count: before))
+            try line.events.wait("the first") { $0.received.count == known + before }
+            try peer.send([UInt8](repeating: 0x42, count: length))
+            try line.events.wait("the second") { $0.received.count == known + before + length }
+            #expect(
+                line.events.read { $0.behind.prefix(before - length) }
+                    == [UInt8](repeating: 0, count: before - length)[...]
+            )
+        }
+        await line.loop.stop()
+    }
+
     @Test func `what the peer does not take waits, and tells when there is room again`() async throws {
         let (line, peer) = try await Line.open()
         let pieces = (0..<400).map { index in Self.pattern(index % 7 == 0 ? 20_000 : 900 + index) }

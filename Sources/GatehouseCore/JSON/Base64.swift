@@ -1,9 +1,31 @@
 /// base64 with padding (RFC 4648 section 4), read strictly: one value has one spelling.
 package enum Base64 {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
     package static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
-        let text = Base64URL.encode(bytes)
-        let plain = text.utf8.map { byte -> UInt8 in byte == 0x2D ? 0x2B : byte == 0x5F ? 0x2F : byte }
-        return plain + [UInt8](repeating: 0x3D, count: (4 - plain.count % 4) % 4)
+        var text: [UInt8] = []
+        encode(bytes) { text.append($0) }
+        return text
+    }
+
+    /// - Parameter take: given the text byte by byte, so that of a secret no copy is made.
+    package static func encode(_ bytes: some Collection<UInt8>, _ take: (UInt8) -> Void) {
+        var (group, count) = (0, 0)
+        /// Writes a group of three bytes, of which the last may be missing.
+        func end() {
+            for place in 0..<4 {
+                take(
+                    place <= count ? alphabet[(group << (8 * (3 - count))) >> (18 - 6 * place) & 63] : UInt8(ascii: "=")
+                )
+            }
+            (group, count) = (0, 0)
+        }
+        for byte in bytes {
+            group = group << 8 | Int(byte)
+            count += 1
+            if count == 3 { end() }
+        }
+        if count > 0 { end() }
     }
 
     /// - Returns: nil for anything but canonical base64.

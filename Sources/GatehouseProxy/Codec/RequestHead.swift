@@ -32,7 +32,7 @@ package final class RequestHead {
     package internal(set) var cfConnectingIP: ByteRange?
     package internal(set) var fields: [Field] = []
     /// The known fields that are present and not nominated away: a bit each, at ``KnownField``'s raw value.
-    var present: UInt64 = 0
+    private(set) var present: UInt64 = 0
 
     /// Fields that there is room for from the start: as many as most heads have.
     private static let usualFields = 32
@@ -56,6 +56,23 @@ package final class RequestHead {
             return false
         }
         return true
+    }
+
+    // Each change in place of a value of the head: through the parser, which cannot be copied, the compiler does not build one under
+    // ThreadSanitizer.
+
+    @inline(__always)
+    func append(_ field: Field) {
+        present |= field.known.bit
+        fields.append(field)
+    }
+
+    func addAssertion(_ value: ByteRange, in bytes: Span<UInt8>) { assertion.add(value, in: bytes) }
+
+    /// Marks the fields that `Connection` nominates away.
+    @inline(__always)
+    func mark(_ message: borrowing MessageFields, in bytes: Span<UInt8>) {
+        present &= ~message.mark(&fields, in: bytes)
     }
 
     func reset() {

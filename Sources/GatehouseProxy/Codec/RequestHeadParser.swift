@@ -78,8 +78,7 @@ package struct RequestHeadParser: ~Copyable {
                 guard let field = Field(bytes, start: start, end: end) else { return .refused(.requestMalformed) }
                 let bit = field.known.bit
                 let isFirst = head.present & bit == 0
-                head.present |= bit
-                head.fields.append(field)
+                head.append(field)
                 if bit & Self.interpreted != 0, !interpret(field.known, field.value, isFirst: isFirst, bytes) {
                     return .refused(.requestMalformed)
                 }
@@ -157,7 +156,7 @@ package struct RequestHeadParser: ~Copyable {
         case .connection: return message.addConnection(value, in: bytes)
         case .upgrade: isUpgradeToWebSocket = isFirst && bytes.equalsIgnoringCase(value, "websocket")
         case .expect: head.expectsContinue = bytes.equalsIgnoringCase(value, "100-continue")
-        case .assertion: head.assertion.add(value, in: bytes)
+        case .assertion: head.addAssertion(value, in: bytes)
         case .origin:
             guard isFirst else { return false }
             head.origin = value
@@ -188,7 +187,7 @@ package struct RequestHeadParser: ~Copyable {
         } else if let length = message.contentLength {
             head.framing = .length(length)
         }
-        head.present &= ~message.mark(&head.fields, in: bytes)
+        head.mark(message, in: bytes)
         head.isKeepAlive = message.isKeepAlive(head.version)
         if head.version == .http10 { head.expectsContinue = false }
         head.isWebSocketUpgrade =

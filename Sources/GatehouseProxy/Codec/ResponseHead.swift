@@ -17,7 +17,7 @@ package final class ResponseHead {
     package internal(set) var location: ByteRange?
     package internal(set) var fields: [Field] = []
     /// The known fields that are present and not nominated away: a bit each, at ``KnownField``'s raw value.
-    var present: UInt64 = 0
+    private(set) var present: UInt64 = 0
 
     /// Fields that there is room for from the start: as many as most heads have.
     private static let usualFields = 16
@@ -38,6 +38,21 @@ package final class ResponseHead {
         guard has(known) else { return found }
         for field in fields where field.known == known && !field.isNominated { found.add(field.value, in: bytes) }
         return found
+    }
+
+    // Each change in place of a value of the head: through the parser, which cannot be copied, the compiler does not build one under
+    // ThreadSanitizer.
+
+    @inline(__always)
+    func append(_ field: Field) {
+        present |= field.known.bit
+        fields.append(field)
+    }
+
+    /// Marks the fields that `Connection` nominates away.
+    @inline(__always)
+    func mark(_ message: borrowing MessageFields, in bytes: Span<UInt8>) {
+        present &= ~message.mark(&fields, in: bytes)
     }
 
     func reset() {

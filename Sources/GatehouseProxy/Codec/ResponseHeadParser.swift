@@ -63,8 +63,7 @@ package struct ResponseHeadParser: ~Copyable {
                 guard head.fields.count < limits.maximumFields, let field = Field(bytes, start: start, end: end)
                 else { return .refused(.upstreamMalformed) }
                 let bit = field.known.bit
-                head.present |= bit
-                head.fields.append(field)
+                head.append(field)
                 if bit & Self.interpreted != 0, !interpret(field.known, field.value, bytes) {
                     return .refused(.upstreamMalformed)
                 }
@@ -134,7 +133,7 @@ package struct ResponseHeadParser: ~Copyable {
         } else {
             head.framing = .untilClose
         }
-        head.present &= ~message.mark(&head.fields, in: bytes)
+        head.mark(message, in: bytes)
         head.isKeepAlive = message.isKeepAlive(head.version) && head.framing != .untilClose && head.status != 101
         head.length = lines.start
         return .complete

@@ -101,6 +101,7 @@ extension ClientConnection {
         }
         if let head = link.takeSpentHead() { loop.requestHeads.keepZeroed(head) }
         link = UpstreamLink()
+        body.zeroForm()
     }
 
     private func recordOutcome(_ ending: Ending, _ exchange: Exchange) {

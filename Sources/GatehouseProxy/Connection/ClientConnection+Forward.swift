@@ -109,13 +109,14 @@ extension ClientConnection {
     ///
     /// - Returns: why the body is refused, nil while it is well.
     private func takeBody(_ part: (ByteBuffer) -> Void) -> Reason? {
-        guard let exchange, let limit = exchange.route?.route.limits.body else { return nil }
+        guard let exchange, let route = exchange.route?.route else { return nil }
         while true {
             switch inbound.take(&body) {
             case .part(let bytes), .trailers(let bytes):
                 exchange.received(bytes.readableBytes)
-                if body.relay.payloadBytes > limit { return .bodyTooLarge }
+                if body.relay.payloadBytes > route.limits.body { return .bodyTooLarge }
                 part(bytes)
+                if route.upstream.isConnectPage { body.passedForm(bytes) }
             case .more: return nil
             case .refused(let reason): return reason
             }

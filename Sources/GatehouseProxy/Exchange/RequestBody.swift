@@ -9,6 +9,8 @@ struct RequestBody {
     private var chunked: GatheredBody?
     /// Received bytes that count as held by the loop.
     private(set) var held = 0
+    /// The parts of a form that have passed, until the exchange ends: a secret may stand in them.
+    private var form: [ByteBuffer] = []
     /// When the gate asked for the body.
     private var askedAt = MonotonicTime.now()
 
@@ -18,6 +20,19 @@ struct RequestBody {
 
     mutating func begin(_ framing: BodyFraming, trailers: @autoclosure () -> TrailerFilter) {
         relay = BodyRelay(framing, trailers: trailers(), malformed: .requestMalformed)
+    }
+
+    // MARK: - Forms
+
+    mutating func passedForm(_ part: ByteBuffer) { form.append(part) }
+
+    /// Zeroes what has passed of a form, wherever it was received.
+    ///
+    /// - Precondition: nobody sends it any more.
+    mutating func zeroForm() {
+        guard !form.isEmpty else { return }
+        for part in form { part.zero() }
+        form = []
     }
 
     // MARK: - Gathering

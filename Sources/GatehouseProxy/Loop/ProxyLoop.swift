@@ -57,9 +57,10 @@ package final class ProxyLoop {
     /// Connections beyond the limit that were answered and are not closed yet.
     var answeredOverloads = 0
     private var isSweeping = false
+    private var sweeping = SweepRound(interval: sweepInterval)
     private let descriptors: DescriptorLimit
 
-    /// Deadlines are met within this much of their time.
+    /// Deadlines are met within this much of their time, or within twice as much while hundreds of connections come.
     package static let sweepInterval: TimeSpan = .milliseconds(250)
 
     /// An upstream answered 401 to a token that was injected.
@@ -220,15 +221,16 @@ package final class ProxyLoop {
     /// One timer for all connections: a timer for each request costs an allocation and two heap operations.
     private func startSweep() {
         isSweeping = true
-        eventLoop.schedule(after: Self.sweepInterval) { [weak self] in self?.sweepOnce() }
+        eventLoop.schedule(after: sweeping.pause) { [weak self] in self?.sweepOnce() }
     }
 
     private func sweepOnce() {
         let now = eventLoop.now
         let wall = clock.now()
-        for index in connections.indices.reversed() where index < connections.count {
+        for index in sweeping.turn(of: connections.count).reversed() where index < connections.count {
             connections[index].sweep(now: now, wall: wall)
         }
+        guard sweeping.isOver else { return startSweep() }
         var idle = 0
         for pool in pools {
             idle += pool.closeExpired(now: now, after: snapshot.waits.upstreamKeepAlive)

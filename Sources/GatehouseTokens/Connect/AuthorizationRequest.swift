@@ -27,7 +27,7 @@ package struct AuthorizationRequest {
             bytes.append(isFirst ? UInt8(ascii: "?") : UInt8(ascii: "&"))
             bytes += name.utf8
             bytes.append(UInt8(ascii: "="))
-            for byte in value.utf8 { FormBody.append(byte, to: &bytes) }
+            FormBody.encode(value.utf8) { bytes.append($0) }
         }
         return String(decoding: bytes, as: UTF8.self)
     }

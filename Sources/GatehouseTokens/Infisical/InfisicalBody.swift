@@ -33,6 +33,6 @@ enum InfisicalBody {
         for (name, value) in secrets {
             parts += [.text("\(json.bytes.count == 2 && parts.count == 1 ? "" : ",")\"\(name)\":"), .quoted(value)]
         }
-        return CurlBody(json: parts + [.text("}")])
+        return .json(parts + [.text("}")])
     }
 }

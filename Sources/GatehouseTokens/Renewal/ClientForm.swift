@@ -1,19 +1,11 @@
 internal import CurlClient
 internal import GatehouseCore
-internal import Glibc
 
 /// A form that a client sends to an authorization server, together with the proof that it is that client (RFC 6749 section 2.3).
 struct ClientForm {
     private enum Value {
         case text(String)
         case secret(Secret)
-
-        var count: Int {
-            switch self {
-            case .text(let text): text.utf8.count
-            case .secret(let secret): secret.count
-            }
-        }
     }
 
     private var fields: [(name: StaticString, value: Value)] = []
@@ -50,28 +42,25 @@ struct ClientForm {
     }
 
     private func body() -> CurlBody {
-        // Each byte may become three; room for all, so that no outgrown copy of a secret is left.
-        let room = fields.reduce(0) { $0 + $1.name.utf8CodeUnitCount + 2 + 3 * $1.value.count }
-        var form = FormBody(reserving: room)
+        var form = FormBody()
         for (name, value) in fields {
             switch value {
             case .text(let text): form.add(name, text)
             case .secret(let secret): form.add(name, secret)
             }
         }
-        return form.body()
+        return form.body
     }
 
     /// RFC 6749 section 2.3.1: both are form-encoded before they are joined.
     private static func basic(_ id: String, _ secret: Secret) -> CurlHeader {
         CurlHeader("Authorization", prefix: "Basic ") { use in
-            var joined: [UInt8] = []
-            joined.reserveCapacity(3 * (id.utf8.count + secret.count) + 1)
-            for byte in id.utf8 { FormBody.append(byte, to: &joined) }
+            var joined = SecretBuilder()
+            FormBody.encode(id.utf8) { joined.append($0) }
             joined.append(UInt8(ascii: ":"))
-            secret.withUnsafeBytes { for byte in $0 { FormBody.append(byte, to: &joined) } }
-            let encoded = Secret(Base64.encode(joined))
-            joined.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } }
+            secret.withUnsafeBytes { secret in FormBody.encode(secret) { joined.append($0) } }
+            var encoded = SecretBuilder()
+            joined.withUnsafeBytes { joined in Base64.encode(joined) { encoded.append($0) } }
             encoded.withUnsafeBytes { use($0) }
         }
     }

@@ -1,5 +1,4 @@
 package import GatehouseCore
-internal import Glibc
 
 /// The answer of an authorization server or GitHub: an access token that ends by itself, and what renews it.
 package struct TokenGrant: Sendable {
@@ -84,7 +83,7 @@ extension KeptGrant {
 
     /// The bytes that are sealed.
     var payload: Secret {
-        var fields = Framing()
+        var fields = Framing(after: Self.prefix)
         switch self {
         case .usable(let grant):
             fields.append(1)
@@ -108,12 +107,7 @@ extension KeptGrant {
             fields.append(client.redirects.joined(separator: " "))
             if let end = client.expiresAt { fields.append(end.microseconds) }
         }
-        var bytes = fields.bytes
-        defer { bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { explicit_bzero(base, $0.count) } } }
-        return Secret(count: Self.prefix.count + bytes.count) { target in
-            target.copyBytes(from: Self.prefix)
-            target[Self.prefix.count...].copyBytes(from: bytes)
-        }
+        return fields.secret
     }
 
     /// - Returns: nil for bytes that are not ``payload``.

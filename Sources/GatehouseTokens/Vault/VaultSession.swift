@@ -110,12 +110,10 @@ actor VaultSession {
             )
         case .role(let id, let secret, let mount):
             let sentAt = uptime()
-            let body = CurlBody(
-                json: [
-                    .text(#"{"role_id":"#), .quoted(try credential(id)), .text(#","secret_id":"#),
-                    .quoted(try credential(secret)), .text("}"),
-                ]
-            )
+            let body = CurlBody.json([
+                .text(#"{"role_id":"#), .quoted(try credential(id)), .text(#","secret_id":"#),
+                .quoted(try credential(secret)), .text("}"),
+            ])
             let response = try await wire.ask("POST", "/v1/auth/\(mount)/login", body, as: nil)
             guard response.status == 200 else { throw Self.refusedRole(response, mount) }
             return try grant(response.body, sentAt: sentAt, life: nil, else: nil)

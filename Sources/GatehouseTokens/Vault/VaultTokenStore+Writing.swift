@@ -133,13 +133,11 @@ extension VaultTokenStore {
                 json.string(field.rawValue, text)
             }
         }
+        let opening: [JSONPart] = [
+            .text(#"{"options":{"cas":\#(version)},"data":\#(json.text.dropLast()),"value":"#), .quoted(draft.value),
+        ]
         let others = draft.others.map { [JSONPart.verbatim($0)] } ?? []
-        return CurlBody(
-            json: [
-                .text(#"{"options":{"cas":\#(version)},"data":\#(json.text.dropLast()),"value":"#),
-                .quoted(draft.value),
-            ] + others + [.text("}}")]
-        )
+        return .json(opening + others + [.text("}}")])
     }
 
     private static func check(_ value: Secret) throws(TokenError) {

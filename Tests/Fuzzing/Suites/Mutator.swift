@@ -81,7 +81,7 @@ struct Mutator {
         return bytes
     }
 
-    private mutating func damage(_ bytes: inout [UInt8]) {
+    mutating func damage(_ bytes: inout [UInt8]) {
         guard !bytes.isEmpty else { return }
         let at = number(bytes.count)
         switch number(6) {

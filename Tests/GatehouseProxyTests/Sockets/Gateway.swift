@@ -66,7 +66,9 @@ final class Gateway: Sendable {
     ) async throws {
         var limits = limits
         // A test on a busy machine may let a connection lie for longer than an upstream would.
-        if limits.upstreamKeepAlive == ServerLimits.defaultUpstreamKeepAlive { limits.upstreamKeepAlive = .seconds(60) }
+        if limits.upstreamKeepAlive == ServerLimits.defaultUpstreamKeepAlive {
+            limits.upstreamKeepAlive = .seconds(max(60, RawSocket.patience))
+        }
         await turns.take()
         do {
             try await withTaskExecutorPreference(BlockingExecutor.shared) {

@@ -1,9 +1,15 @@
-// Tells ThreadSanitizer of the waits for a Mutex of Swift's Synchronization, linked into the tests and the product by setup.sh.
+// Tells ThreadSanitizer what Swift's own libraries order, which are not built under it. Linked into the tests and the product by setup.sh.
 //
 // A Mutex that is free is taken and given back by atomics inlined into our code, which the sanitizer sees. One that another thread
 // holds is waited for in libswiftSynchronization.so, which is not built under the sanitizer: to it the wait orders nothing, and what
-// the lock guards would race. A program's own definitions come before a library's: here both slow ways are passed on, and what they
-// order is told. No report is suppressed: without the Mutex, or past it, a race is reported as ever.
+// the lock guards would race.
+//
+// A task whose continuation is resumed before it waits for it goes on at once. The runtime tells the sanitizer of the resumption, as of
+// every task that is taken up again, but here not of the going on, which is told where the awaiting function frees the memory of
+// the call: a task learns nothing but what it was resumed by.
+//
+// A program's own definitions come before a library's: here all are passed on, and what they order is told. No report is suppressed:
+// without the Mutex and the continuation, or past them, a race is reported as ever.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -30,4 +36,18 @@ SWIFT void unlock_slow(SELF void *mutex) {
     SWIFT void (*unlock)(SELF void *) = dlsym(RTLD_NEXT, UNLOCK);
     if (__tsan_release) __tsan_release(mutex);
     unlock(mutex);
+}
+
+#define FREE "swift_task_dealloc"
+
+SWIFT void *swift_task_getCurrent(void);
+SWIFT void task_free(void *memory) __asm__(FREE);
+
+SWIFT void task_free(void *memory) {
+    // Called for every call of an async function: looked up once.
+    static SWIFT void (*_Atomic found)(void *);
+    SWIFT void (*release)(void *) = found;
+    if (!release) found = release = dlsym(RTLD_NEXT, FREE);
+    release(memory);
+    if (__tsan_acquire) __tsan_acquire(swift_task_getCurrent());
 }

@@ -1,0 +1,64 @@
+import Foundation
+package import GatehouseCore
+
+/// The memory of this process that it writes to, without the pages of secrets.
+package enum OwnMemory {
+    /// How often the bytes of `secret` stand in it.
+    package static func count(of secret: Secret) throws -> Int {
+        // What is read is looked at in pages of secrets too, which are not read.
+        let place = SecretPages.allocate(1 << 20)
+        defer { SecretPages.deallocate(place) }
+        let memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC)
+        guard memory >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EACCES) }
+        defer { close(memory) }
+        var found = 0
+        for range in try mappings() {
+            var start = range.lowerBound
+            while start < range.upperBound {
+                let wanted = min(place.count, Int(range.upperBound - start))
+                let got = pread(memory, place.baseAddress, wanted, off_t(start))
+                // It is gone since.
+                guard got > 0 else { break }
+                found += Self.count(of: secret, in: UnsafeRawBufferPointer(rebasing: place[..<got]))
+                start += UInt(max(1, got == place.count ? got - secret.count + 1 : got))
+            }
+        }
+        return found
+    }
+
+    private static func count(of secret: Secret, in bytes: UnsafeRawBufferPointer) -> Int {
+        secret.withUnsafeBytes { secret in
+            let (wanted, all) = (Self.data(secret), Self.data(bytes))
+            var (found, start) = (0, 0)
+            while let next = all.range(of: wanted, in: start..<all.count) {
+                found += 1
+                start = next.lowerBound + 1
+            }
+            return found
+        }
+    }
+
+    /// Without a copy.
+    private static func data(_ bytes: UnsafeRawBufferPointer) -> Data {
+        Data(
+            bytesNoCopy: UnsafeMutableRawPointer(mutating: bytes.baseAddress!),
+            count: bytes.count,
+            deallocator: .none
+        )
+    }
+
+    private static func mappings() throws -> [Range<UInt>] {
+        var (all, range): ([Range<UInt>], Range<UInt>) = ([], 0..<0)
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps"))
+        for line in String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if ends.count == 2, words.count > 1 {
+                range = words[1].hasPrefix("rw") ? ends[0]..<ends[1] : 0..<0
+            } else if words[0] == "VmFlags:", !range.isEmpty, !words.contains("dd") {
+                all.append(range)
+            }
+        }
+        return all
+    }
+}
