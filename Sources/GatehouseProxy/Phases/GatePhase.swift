@@ -9,7 +9,7 @@ enum GatePhase {
     struct Result: Equatable {
         let verdict: ExchangeMachine.Gating
         /// Whether all of the body has come, whatever is judged of it.
-        var bodyIsWhole = false
+        let bodyIsWhole: Bool
 
         static func refused(_ reason: Reason) -> Result { Result(verdict: .refused(reason)) }
 

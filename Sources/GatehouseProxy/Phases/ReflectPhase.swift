@@ -78,7 +78,7 @@ enum ReflectPhase {
     /// Whether an answer that may have to be refused is not begun before some of its body is there: many servers send the two one after the other. Events
     /// come when they come.
     static func waitsForBody(_ head: ResponseHead, _ received: ByteBuffer) -> Bool {
-        guard !head.isInterim, !head.isEventStream, received.readableBytes == head.length else { return false }
+        guard !head.isEventStream, received.readableBytes == head.length else { return false }
         return switch head.framing {
         case .none, .length(0), .untilClose: false
         case .length, .chunked: true

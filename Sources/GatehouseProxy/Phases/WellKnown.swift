@@ -8,14 +8,13 @@ enum WellKnown {
     ///   - path: unambiguous, so that no letter and no dot is percent-encoded.
     ///   - prefix: bytes that the route's prefix covers.
     static func contains(_ path: UnsafeRawBufferPointer, prefix: Int) -> Bool {
-        startsSegment(path) || prefix > 0 && startsSegment(UnsafeRawBufferPointer(rebasing: path.dropFirst(prefix)))
+        startsSegment(path) || startsSegment(UnsafeRawBufferPointer(rebasing: path.dropFirst(prefix)))
     }
 
     private static func startsSegment(_ path: UnsafeRawBufferPointer) -> Bool {
         let name: StaticString = "/.well-known"
         let count = name.utf8CodeUnitCount
-        guard path.count >= count,
-            name.withUTF8Buffer({ $0.elementsEqual(path.prefix(count), by: { $0 == $1.lowercasedASCII }) })
+        guard name.withUTF8Buffer({ $0.elementsEqual(path.prefix(count), by: { $0 == $1.lowercasedASCII }) })
         else { return false }
         // `%` begins an encoded `;`; whatever else it is, no server needs a path of its own so near to this one.
         return path.count == count || path[count] == 0x2F || path[count] == 0x3B || path[count] == 0x25
@@ -24,7 +23,7 @@ enum WellKnown {
     /// The path of the resource whose metadata a path names (RFC 9728 section 3.1), nil for any other path.
     static func resourcePath(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let place = ResourceMetadata.wellKnownPath.utf8
-        guard path.count >= place.count, place.elementsEqual(path.prefix(place.count)) else { return nil }
+        guard place.elementsEqual(path.prefix(place.count)) else { return nil }
         let rest = UnsafeRawBufferPointer(rebasing: path.dropFirst(place.count))
         return rest.isEmpty || rest.first == 0x2F ? rest : nil
     }

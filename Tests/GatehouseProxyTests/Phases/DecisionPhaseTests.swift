@@ -33,6 +33,46 @@ import Testing
         #expect(RoutePhase.find(elsewhere.inbound, in: elsewhere.snapshot) == nil)
     }
 
+    static let metadata = "/.well-known/oauth-protected-resource"
+
+    @Test func `metadata is asked of a route that has some, by the path of the resource`() throws {
+        let document = ResourceMetadata(resource: "https://coda.example/mcp", authorizationServers: [])
+        for resourceMetadata in [document, nil] {
+            let fixture = try PhaseFixture(
+                Self.get(Self.metadata + "/mcp"),
+                routes: [Gateway.route("http://127.0.0.1:1", path: "/mcp", resourceMetadata: resourceMetadata)]
+            )
+            let match = RoutePhase.find(fixture.inbound, in: fixture.snapshot)
+            #expect((match != nil) == (resourceMetadata != nil))
+            #expect(match?.prefix ?? 0 == 0)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (metadata, ""), (metadata + "/", "/"), (metadata + "/a/b", "/a/b"), (metadata + "x", nil),
+            (String(metadata.dropLast()), nil), (String(metadata.dropLast()) + "x/a", nil), ("/", nil), ("", nil),
+        ] as [(String, String?)]
+    )
+    func `a metadata path names the path behind it`(path: String, resource: String?) {
+        let found = Array(path.utf8).withUnsafeBytes { path in
+            WellKnown.resourcePath(path).map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(found == resource)
+    }
+
+    @Test(
+        arguments: [
+            ("/.well-known", 0, true), ("/.Well-Known/x", 0, true), ("/.well-known;a=b", 0, true),
+            ("/.well-known%3b", 0, true), ("/.well-knownx", 0, false), ("/.well-know", 0, false), ("/", 0, false),
+            ("/mcp/.well-known/x", 4, true), ("/mcp/.well-known", 4, true), ("/mcp/.well-known", 0, false),
+            ("/mcp/.well-know", 4, false), ("/mcp", 4, false), ("/.well-known/x", 4, true),
+        ]
+    )
+    func `well-known is the first segment, or the first behind the prefix`(path: String, prefix: Int, isThere: Bool) {
+        #expect(Array(path.utf8).withUnsafeBytes { WellKnown.contains($0, prefix: prefix) } == isThere)
+    }
+
     // MARK: - Public answer
 
     static func publicAnswer(_ text: String, origins: [String]) throws -> ExchangeMachine.PublicAnswer {
@@ -67,6 +107,8 @@ import Testing
         #expect(
             try Self.publicAnswer(preflight, origins: ["https://another.example"]) == .refused(.originDenied)
         )
+        let get = preflight.replacing("OPTIONS", with: "GET")
+        #expect(try Self.publicAnswer(get, origins: ["https://page.example"]) == .none)
     }
 
     @Test func `nothing under well-known is anybody's`() throws {

@@ -1,4 +1,5 @@
 import GatehouseCore
+import GatehouseMCP
 import NIOCore
 import SocketLoop
 import Testing
@@ -53,6 +54,24 @@ import Testing
         let status = RefusalPhase.answer(.toolDenied, told.exchange)
         #expect(status.status == 403)
         #expect(status.content == .refusal(.toolDenied))
+    }
+
+    @Test(arguments: [(Reason.tokenMissing, true), (.tokenNeedsConnecting, true), (.toolDenied, false)])
+    func `where to connect a token is told when one lacks alone`(reason: Reason, isTold: Bool) throws {
+        let fixture = try PhaseFixture(GatePhaseTests.post(MCPGateway.call("a")), routes: GatePhaseTests.routes(nil))
+        _ = try fixture.judge()
+        let address = "https://coda.example/.gatehouse/"
+        fixture.exchange.call.offer = ConnectOffer(
+            .message,
+            try TokenName(parsing: "coda"),
+            at: address,
+            isAnew: false
+        )
+        guard case .answer(let json) = RefusalPhase.answer(reason, fixture.exchange).content else {
+            Issue.record("a call that waits is answered")
+            return
+        }
+        #expect(String(decoding: json, as: UTF8.self).contains(address) == isTold)
     }
 
     /// The first bytes of a request as they go upstream, and the lines that were injected.

@@ -18,25 +18,30 @@ final class PhaseFixture {
     static let key = SessionTags(PurposeKeys(current: Secret("the key of these sessions")))
 
     /// - Parameter text: the request, and as much of its body as has come.
-    convenience init(_ text: String, routes: [Route]) throws {
+    convenience init(
+        _ text: String,
+        routes: [Route],
+        legacy: LegacySessions = LegacySessions(),
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) throws {
         let snapshot = try Gateway.snapshot(routes)
         var inbound = InboundBytes()
         inbound.receive(ByteBuffer(string: text))
         let progress = inbound.parseHead()
         try #require(progress == .complete)
-        self.init(inbound, snapshot)
+        self.init(inbound, snapshot, legacy, logger)
     }
 
-    private init(_ inbound: consuming InboundBytes, _ snapshot: ProxySnapshot) {
+    private init(
+        _ inbound: consuming InboundBytes,
+        _ snapshot: ProxySnapshot,
+        _ legacy: LegacySessions,
+        _ logger: Logger
+    ) {
         let head = inbound.head
         let received = inbound.bytes
         body.begin(head.framing, trailers: .response)
-        tables = GateTables(
-            Self.key,
-            legacy: LegacySessions(),
-            rates: RateTable(),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        )
+        tables = GateTables(Self.key, legacy: legacy, rates: RateTable(), logger: logger)
         var random = FastRandom()
         exchange = Exchange(
             id: RequestID(at: Timestamp(seconds: 1_800_000_000), using: &random),
@@ -61,9 +66,19 @@ final class PhaseFixture {
         return match.route
     }
 
-    func judge() throws -> GatePhase.Result {
-        let route = try admit()
+    func judge(_ caller: Caller = PhaseFixture.caller) throws -> GatePhase.Result {
+        let route = try admit(caller)
         return GatePhase.judge(inbound, &body, exchange, on: route, &tables)
+    }
+
+    /// A session as its client presents it.
+    static func session(of caller: Caller = caller, opensAddresses: Bool = false) throws -> String {
+        let id = Array("upstream-session-1".utf8)
+        let route = try RouteName(parsing: "coda")
+        let tag = id.withUnsafeBytes {
+            key.tag(for: $0, route: route, principal: caller.principal, opensAddresses: opensAddresses)
+        }
+        return String(decoding: id + (try #require(tag)), as: UTF8.self)
     }
 
     static let caller = Caller(

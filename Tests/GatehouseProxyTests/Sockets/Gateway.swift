@@ -128,7 +128,7 @@ final class Gateway: Sendable {
         let legacy = LegacySessions()
         let rejections = Watched(0)
         let warnings = Watched<[String]>([])
-        let logger = Logger(label: "test", factory: { _ in Warnings(told: warnings) })
+        let logger = Logger(label: "test", factory: { _ in Lines(told: warnings) })
         let server = try await ProxyServer(eventLoops, limits: limits) { eventLoop, _ in
             ProxyLoop(
                 eventLoop: eventLoop,
@@ -168,7 +168,7 @@ final class Gateway: Sendable {
         for eventLoop in eventLoops { await eventLoop.stop() }
     }
 
-    private struct Warnings: LogHandler {
+    struct Lines: LogHandler {
         let told: Watched<[String]>
         var metadata: Logger.Metadata = [:]
         var logLevel = Logger.Level.warning
