@@ -46,7 +46,7 @@ struct JunkRowsTests {
 
     @Test(arguments: ["sqlite", "postgres"])
     func `keeps no start from listening`(store: String) async throws {
-        // The tests beside this one ask PostgreSQL on Swift's own threads: what is measured here must not wait for one of those.
+        // Tests ask PostgreSQL on Swift's own threads: what is measured here must not wait for one of those.
         try await withTaskExecutorPreference(BlockingExecutor.shared) { try await start(on: store) }
     }
 
