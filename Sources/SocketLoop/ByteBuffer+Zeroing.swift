@@ -11,4 +11,16 @@ extension ByteBuffer {
             explicit_bzero(UnsafeMutableRawPointer(mutating: base), bytes.count)
         }
     }
+
+    /// Puts bytes behind these. Memory that they outgrow is zeroed: the allocator would leave a copy behind.
+    package mutating func appendZeroing(_ more: ByteBuffer) {
+        if writableBytes < more.readableBytes {
+            let old = self
+            self = ByteBuffer()
+            reserveCapacity(max(2 * old.readableBytes, old.readableBytes + more.readableBytes))
+            writeImmutableBuffer(old)
+            old.zero()
+        }
+        writeImmutableBuffer(more)
+    }
 }

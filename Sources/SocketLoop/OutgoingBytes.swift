@@ -10,19 +10,6 @@ struct OutgoingBytes {
         var isOwn = false
 
         func leave() { if isOwn { bytes.zero() } }
-
-        /// Puts bytes behind those of an own part.
-        mutating func add(_ more: ByteBuffer) {
-            if bytes.writableBytes < more.readableBytes {
-                // The buffer is grown by hand, because the allocator would leave a copy behind.
-                var larger = ByteBuffer()
-                larger.reserveCapacity(max(2 * bytes.readableBytes, bytes.readableBytes + more.readableBytes))
-                larger.writeImmutableBuffer(bytes)
-                bytes.zero()
-                bytes = larger
-            }
-            bytes.writeImmutableBuffer(more)
-        }
     }
 
     enum Sending {
@@ -46,9 +33,9 @@ struct OutgoingBytes {
         count += bytes.readableBytes
         guard copies, bytes.readableBytes <= Self.copiedSize else { return put(Part(bytes: bytes)) }
         if let last = rest.indices.last {
-            if rest[last].isOwn { return rest[last].add(bytes) }
+            if rest[last].isOwn { return rest[last].bytes.appendZeroing(bytes) }
         } else if first.isOwn, first.bytes.readableBytes > 0 {
-            return first.add(bytes)
+            return first.bytes.appendZeroing(bytes)
         }
         put(Part(bytes: ByteBuffer(bytes: bytes.readableBytesView), isOwn: true))
     }

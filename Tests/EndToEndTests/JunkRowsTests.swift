@@ -46,11 +46,6 @@ struct JunkRowsTests {
 
     @Test(arguments: ["sqlite", "postgres"])
     func `keeps no start from listening`(store: String) async throws {
-        // Tests ask PostgreSQL on Swift's own threads: what is measured here must not wait for one of those.
-        try await withTaskExecutorPreference(BlockingExecutor.shared) { try await start(on: store) }
-    }
-
-    private func start(on store: String) async throws {
         let database = store == "postgres" ? try await PostgresServer.start() : nil
         let fixture = try await TokenFixture.start(store: store, postgres: database, tokens: ["one-1a"], set: "one-1a")
         fixture.process.send(signal: SIGTERM)

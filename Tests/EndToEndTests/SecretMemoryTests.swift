@@ -110,48 +110,31 @@ struct SecretMemoryTests {
 
 /// The memory of another process that it may write to, read from /proc.
 struct ProcessMemory {
-    private struct Mapping {
-        let name: String
-        let bytes: Data
-        let isExcluded: Bool
-    }
-
     private let folder: String
-    private let mappings: [Mapping]
+    private let mappings: [(place: MemoryMapping, bytes: Data)]
 
     init(of process: pid_t) throws {
         folder = "/proc/\(process)"
         let memory = open("\(folder)/mem", O_RDONLY)
         try #require(memory >= 0)
         defer { close(memory) }
-        var mappings: [Mapping] = []
-        var (range, name) = (UInt(0)..<UInt(0), "")
-        let file = try #require(FileHandle(forReadingAtPath: "\(folder)/smaps"))
-        for line in String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n") {
-            let words = line.split(separator: " ")
-            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-            if ends.count == 2 {
-                range = words[1].contains("w") ? ends[0]..<ends[1] : 0..<0
-                name = "\(line)"
-            } else if words[0] == "VmFlags:", !range.isEmpty {
-                let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { bytes, count in
-                    count = max(0, pread(memory, bytes.baseAddress, bytes.count, off_t(range.lowerBound)))
-                }
-                mappings.append(Mapping(name: name, bytes: Data(bytes), isExcluded: words.contains("dd")))
+        mappings = try MemoryMapping.all(of: "\(process)").filter(\.isWritable).map { mapping in
+            let bytes = [UInt8](unsafeUninitializedCapacity: mapping.range.count) { bytes, count in
+                count = max(0, pread(memory, bytes.baseAddress, bytes.count, off_t(mapping.range.lowerBound)))
             }
+            return (mapping, Data(bytes))
         }
-        self.mappings = mappings
     }
 
     /// The mappings in which the bytes stand, once for each time.
     ///
     /// - Parameter excluded: whether those that are left out of cores are searched, or the others.
     func places(of wanted: [UInt8], excluded: Bool) -> [String] {
-        mappings.filter { $0.isExcluded == excluded }.flatMap { mapping in
+        mappings.filter { $0.place.isExcluded == excluded }.flatMap { mapping in
             var found: [String] = []
             var rest = mapping.bytes.startIndex..<mapping.bytes.endIndex
             while let place = mapping.bytes.range(of: Data(wanted), in: rest) {
-                found.append(mapping.name)
+                found.append(mapping.place.name)
                 rest = place.upperBound..<rest.upperBound
             }
             return found

@@ -12,7 +12,8 @@ package enum OwnMemory {
         guard memory >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EACCES) }
         defer { close(memory) }
         var found = 0
-        for range in try mappings() {
+        for mapping in try MemoryMapping.all() where mapping.isWritable && !mapping.isExcluded {
+            let range = mapping.range
             var start = range.lowerBound
             while start < range.upperBound {
                 let wanted = min(place.count, Int(range.upperBound - start))
@@ -45,20 +46,5 @@ package enum OwnMemory {
             count: bytes.count,
             deallocator: .none
         )
-    }
-
-    private static func mappings() throws -> [Range<UInt>] {
-        var (all, range): ([Range<UInt>], Range<UInt>) = ([], 0..<0)
-        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps"))
-        for line in String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self).split(separator: "\n") {
-            let words = line.split(separator: " ")
-            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-            if ends.count == 2, words.count > 1 {
-                range = words[1].hasPrefix("rw") ? ends[0]..<ends[1] : 0..<0
-            } else if words[0] == "VmFlags:", !range.isEmpty, !words.contains("dd") {
-                all.append(range)
-            }
-        }
-        return all
     }
 }

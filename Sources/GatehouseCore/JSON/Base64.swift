@@ -10,22 +10,8 @@ package enum Base64 {
 
     /// - Parameter take: given the text byte by byte, so that of a secret no copy is made.
     package static func encode(_ bytes: some Collection<UInt8>, _ take: (UInt8) -> Void) {
-        var (group, count) = (0, 0)
-        /// Writes a group of three bytes, of which the last may be missing.
-        func end() {
-            for place in 0..<4 {
-                take(
-                    place <= count ? alphabet[(group << (8 * (3 - count))) >> (18 - 6 * place) & 63] : UInt8(ascii: "=")
-                )
-            }
-            (group, count) = (0, 0)
-        }
-        for byte in bytes {
-            group = group << 8 | Int(byte)
-            count += 1
-            if count == 3 { end() }
-        }
-        if count > 0 { end() }
+        Base64URL.encode(bytes, by: alphabet, take)
+        for _ in 0..<(3 - bytes.count % 3) % 3 { take(UInt8(ascii: "=")) }
     }
 
     /// - Returns: nil for anything but canonical base64.

@@ -60,6 +60,12 @@ package enum Base64URL {
     package static func encode(_ bytes: some Collection<UInt8>) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count * 4 + 2) / 3)
+        encode(bytes, by: alphabet) { text.append($0) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Both alphabets of base64, without padding.
+    static func encode(_ bytes: some Collection<UInt8>, by alphabet: [UInt8], _ take: (UInt8) -> Void) {
         var bits: UInt32 = 0
         var count = 0
         for byte in bytes {
@@ -67,11 +73,10 @@ package enum Base64URL {
             count += 8
             while count >= 6 {
                 count -= 6
-                text.append(alphabet[Int(bits >> UInt32(count) & 63)])
+                take(alphabet[Int(bits >> UInt32(count) & 63)])
             }
         }
-        if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
-        return String(decoding: text, as: UTF8.self)
+        if count > 0 { take(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
     }
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)

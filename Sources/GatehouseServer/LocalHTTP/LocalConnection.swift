@@ -106,7 +106,7 @@ final class LocalConnection {
         let received = inbound
         let progress = body.scan(received.readableBytesUInt8Span) { range in
             let bytes = received.getSlice(at: received.readerIndex + range.lowerBound, length: range.count)
-            if let bytes { request.body.append(bytes) }
+            if let bytes { request.body.appendZeroing(bytes) }
         }
         inbound.moveReaderIndex(forwardBy: progress.consumed)
         guard request.body.readableBytes <= server.bounds.body else { return refuse(.contentTooLarge) }
@@ -220,7 +220,7 @@ extension LocalConnection: StreamSocketHandler {
         guard case .reading = phase else { return }
         if begun == nil, inbound.readableBytes == 0 { enter(.reading, atMost: server.bounds.requestTimeout) }
         // The bytes are copied, because the loop's buffer serves the next reading; until then it would hold them.
-        inbound.append(bytes)
+        inbound.appendZeroing(bytes)
         bytes.zero()
         useInbound()
         if inbound.readableBytes == 0 {
@@ -255,19 +255,5 @@ extension LocalConnection: StreamSocketHandler {
     func closed(isBroken: Bool) {
         endEvents()
         server.remove(self)
-    }
-}
-
-extension ByteBuffer {
-    /// Memory that it outgrows is zeroed.
-    fileprivate mutating func append(_ bytes: ByteBuffer) {
-        if writableBytes < bytes.readableBytes {
-            let old = self
-            self = ByteBuffer()
-            reserveCapacity(2 * (old.readableBytes + bytes.readableBytes))
-            writeImmutableBuffer(old)
-            old.zero()
-        }
-        writeImmutableBuffer(bytes)
     }
 }
