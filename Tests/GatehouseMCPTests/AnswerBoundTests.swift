@@ -13,17 +13,14 @@ import Testing
     ) -> String {
         let reader = AnswerReader(isEventStream: isEventStream, edits: edits)
         let permits = Bodies.permits(["get_*"])
-        var (passed, rest) = ([UInt8](), Array(text.utf8)[...])
-        while !rest.isEmpty {
-            rest.prefix(size).withUnsafeBytes { part in
-                reader.edit(
-                    part,
-                    permits: permits,
-                    tag: { _, value in Array(".\(value.count)".utf8) },
-                    address: { _ in Array("new".utf8) }
-                ) { passed.append(contentsOf: $0) }
-            }
-            rest = rest.dropFirst(size)
+        var passed: [UInt8] = []
+        text.inParts(of: size) { part in
+            reader.edit(
+                part,
+                permits: permits,
+                tag: { _, value in Array(".\(value.count)".utf8) },
+                address: { _ in Array("new".utf8) }
+            ) { passed.append(contentsOf: $0) }
         }
         return String(decoding: passed, as: UTF8.self)
     }

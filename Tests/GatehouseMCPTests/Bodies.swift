@@ -69,3 +69,14 @@ enum Bodies {
         return Permits(Policy(grants: [grant]), of: Principal(kind: .user, name: "ann@example.com"))
     }
 }
+
+extension String {
+    /// Hands the text over as it may come: in parts of `size` bytes, of which the last may be shorter.
+    func inParts(of size: Int, _ take: (UnsafeRawBufferPointer) -> Void) {
+        var rest = Array(utf8)[...]
+        while !rest.isEmpty {
+            rest.prefix(size).withUnsafeBytes(take)
+            rest = rest.dropFirst(size)
+        }
+    }
+}

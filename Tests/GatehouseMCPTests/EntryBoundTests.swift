@@ -17,17 +17,14 @@ import Testing
         by size: Int = .max
     ) -> Passed {
         let reader = AnswerReader(isEventStream: isEventStream, edits: edits)
-        var (passed, rest) = ([UInt8](), Array(text.utf8)[...])
-        while !rest.isEmpty {
-            rest.prefix(size).withUnsafeBytes { bytes in
-                reader.edit(
-                    bytes,
-                    permits: permits,
-                    tag: { _, value in Array("<\(value.count)>".utf8) },
-                    address: { Array($0) }
-                ) { passed += $0 }
-            }
-            rest = rest.dropFirst(size)
+        var passed: [UInt8] = []
+        text.inParts(of: size) { bytes in
+            reader.edit(
+                bytes,
+                permits: permits,
+                tag: { _, value in Array("<\(value.count)>".utf8) },
+                address: { Array($0) }
+            ) { passed += $0 }
         }
         return Passed(text: String(decoding: passed, as: UTF8.self), unreadable: reader.unreadableEntries)
     }

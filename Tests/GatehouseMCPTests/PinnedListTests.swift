@@ -38,12 +38,9 @@ import Testing
         by size: Int = .max
     ) -> Passed {
         let reader = AnswerReader(isEventStream: isEventStream, edits: .lists)
-        var (passed, rest) = ([UInt8](), Array(text.utf8)[...])
-        while !rest.isEmpty {
-            rest.prefix(size).withUnsafeBytes { bytes in
-                reader.edit(bytes, permits: permits, pins: pins, address: { Array($0) }) { passed += $0 }
-            }
-            rest = rest.dropFirst(size)
+        var passed: [UInt8] = []
+        text.inParts(of: size) { bytes in
+            reader.edit(bytes, permits: permits, pins: pins, address: { Array($0) }) { passed += $0 }
         }
         let news = reader.takeNews().map { String(decoding: $0.canonical, as: UTF8.self) }.sorted()
         #expect(reader.takeNews().isEmpty)
