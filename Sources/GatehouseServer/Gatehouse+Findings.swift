@@ -21,21 +21,25 @@ extension Gatehouse {
         facts.keys = await keys.status
         facts.certsURL = configuration.access.certsURL.text
         facts.identities = await identities.state()
-        let source = tokens.source
-        facts.store = source.refresher.state
-        facts.storeName = source.name.text
-        let served = live.tokens.tokens
-        facts.served = served.mapValues(\.version)
-        facts.personal = Set(live.tokens.personal.fallsBack.keys)
-        let renewed = renewals.source
-        facts.renewals = renewed.renewer?.states ?? [:]
-        facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)
-        facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
-        facts.pins = pins.status
-        facts.denials = denials.status
-        facts.fleet = fleet.status
-        facts.routes = live.routes.routes
-        facts.short = Set(served.keys.filter { ShortSecrets.contains($0, served[$0]?.secret, of: facts.routes) })
+        // A reload changes all of it in one step: no cause is looked for in the store of another file than the routes are from.
+        inForce.withLock { configuration in
+            facts.clockSkew = configuration.access.clockSkew
+            let source = tokens.source
+            facts.store = source.refresher.state
+            facts.storeName = source.name.text
+            let served = live.tokens.tokens
+            facts.served = served.mapValues(\.version)
+            facts.personal = Set(live.tokens.personal.fallsBack.keys)
+            let renewed = renewals.source
+            facts.renewals = renewed.renewer?.states ?? [:]
+            facts.seeded = Set(renewed.settings.filter { $0.value.renewal?.needsSeed == true }.keys)
+            facts.renewalStore = renewed.renewer?.problem.map { (renewed.state?.name.text ?? "", $0) }
+            facts.pins = pins.status
+            facts.denials = denials.status
+            facts.fleet = fleet.status
+            facts.routes = live.routes.routes
+            facts.short = Set(served.keys.filter { ShortSecrets.contains($0, served[$0]?.secret, of: facts.routes) })
+        }
         let minute = LoopMetrics.minute
         facts.conditions = facts.routes.map { route in
             RouteCondition(
@@ -47,7 +51,6 @@ extension Gatehouse {
         }
         facts.audit = audit.state(at: now)
         facts.telemetry = telemetry?.status
-        facts.clockSkew = inForce.withLock { $0.access.clockSkew }
         facts.leads[.certs] = certsClock.lead(at: now)
         facts.leads[.audit] = facts.audit.clock?.lead(of: now)
         facts.leads[.store] = facts.store.clock?.lead(of: now)

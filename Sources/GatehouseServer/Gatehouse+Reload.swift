@@ -101,40 +101,49 @@ extension Gatehouse {
         let pins = try await pins.stage(new)
         let denied = try await denials.stage(new)
         let rules = identities.rules(new, issuer: configuration.access.issuer)
-        self.pins.commit(pins)
-        func publish(_ stored: TokenSnapshot?) {
-            let made = denied?.book
-            guard let renewed else { return live.publish(new, authorities, rules, stored, denials: made) }
-            renewals.commit(renewed) {
-                live.publish(new, authorities, rules, stored, renewed: ($0, $1), denials: made)
+        inForce.withLock { inForce in
+            self.pins.commit(pins)
+            func publish(_ stored: TokenSnapshot?) {
+                let made = denied?.book
+                guard let renewed else { return live.publish(new, authorities, rules, stored, denials: made) }
+                renewals.commit(renewed) {
+                    live.publish(new, authorities, rules, stored, renewed: ($0, $1), denials: made)
+                }
             }
+            func publish() {
+                if let store { tokens.commit(store) { publish($0) } } else { publish(nil) }
+            }
+            if let denied { denials.commit(denied.source, publish) } else { publish() }
+            if let keys {
+                instanceKeys.replace(keys)
+                live.publish(instanceKeys.sessions)
+            }
+            connectPage.commit(page)
+            fleet.follow(new)
+            logLevel?.follow(new.log.level.ofLogger)
+            inForce = new
         }
-        func publish() {
-            if let store { tokens.commit(store) { publish($0) } } else { publish(nil) }
-        }
-        if let denied { denials.commit(denied.source, publish) } else { publish() }
-        if let keys {
-            instanceKeys.replace(keys)
-            live.publish(instanceKeys.sessions)
-        }
-        connectPage.commit(page)
-        fleet.follow(new)
-        logLevel?.follow(new.log.level.ofLogger)
-        inForce.withLock { $0 = new }
         AuditAssembly.change(audit, to: new.audit, from: old.audit)
     }
 
     /// Tokens that the new file needs and the store does not have, in the words of the findings.
     private func lackingTokens(_ new: Configuration) -> [String] {
         let served = live.tokens
+        let problems = tokens.refreshState.errors
         let lacking = new.tokenNames.subtracting(new.personalTokens.keys).filter {
             served.tokens[$0] == nil && !served.renewed.contains($0)
         }
         guard !lacking.isEmpty else { return [] }
         let users = new.routes.routes.tokenUsers
         return lacking.sorted().map { name in
-            let finding = Finding.token(name, version: nil, routes: users[name] ?? [], now: SystemClock().now())
-            return "the token \(name) \(finding.detail)" + (finding.advice.map { " (\($0))" } ?? "")
+            let finding = Finding.token(
+                name,
+                problem: problems[name],
+                version: nil,
+                routes: users[name] ?? [],
+                now: SystemClock().now()
+            )
+            return "the token \(name): \(finding.detail)" + (finding.advice.map { " (\($0))" } ?? "")
         }
     }
 

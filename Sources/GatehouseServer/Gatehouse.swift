@@ -23,7 +23,7 @@ package final class Gatehouse: Sendable {
     let launchedAt = ContinuousClock.now
     /// The file that is read again, nil for an instance without one.
     let path: String?
-    /// The last configuration that was taken; ``configuration`` is the one that the start read.
+    /// The last configuration that was taken; ``configuration`` is the one that the start read. Its lock is held while all parts change to a new one.
     let inForce: Mutex<Configuration>
     /// Puts an event of kind `change` into the audit.
     let record: @Sendable (AuditChange) -> Void

@@ -28,6 +28,11 @@ package struct TokenRefreshState: Sendable {
 
     package init() {}
 
+    /// Why the last reading could not give a token, by its name.
+    package var errors: [TokenName: TokenError] {
+        Dictionary(problems.map { ($0.name, $0.error) }) { first, _ in first }
+    }
+
     /// Time since the last success; nil before the first.
     package func age(at now: Timestamp) -> Duration? { lastSuccess.map { now - $0 } }
 }

@@ -298,7 +298,8 @@ extension NamedFailure {
         NamedFailure(
             testDescription: "a reload that adds a route without its token",
             happens: { try $0.change { $0.routes.append(Draft.route("two", $0.server)) } },
-            words: { _ in ["TWO_API_TOKEN is not set; needed by two", "set TWO_API_TOKEN where Gatehouse is started"] }
+            words: { _ in ["TWO_API_TOKEN is not set; needed by two", "set TWO_API_TOKEN where Gatehouse is started"] },
+            log: ["two: the environment variable TWO_API_TOKEN is not set; needed by two (set TWO_API_TOKEN where"]
         ),
         NamedFailure(
             testDescription: "a file that is no YAML at a reload",

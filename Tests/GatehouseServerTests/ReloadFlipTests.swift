@@ -8,7 +8,7 @@ import Testing
 @testable import GatehouseServer
 
 /// An instance in this process, with an issuer and an upstream beside it, whose file is read again and again.
-@Suite("A reload is one step", .timeLimit(.minutes(3)))
+@Suite("A reload is one step", .timeLimit(.minutes(5)))
 struct ReloadFlipTests {
     private static let flips = 1500
 
@@ -16,6 +16,7 @@ struct ReloadFlipTests {
     private final class Load: Sendable {
         let goesOn = Atomic(true)
         let statuses = Mutex<[String: Set<Int>]>([:])
+        let words = Mutex<Set<String>>([])
     }
 
     private static let denied = "xaver@example.com"
@@ -47,28 +48,68 @@ struct ReloadFlipTests {
         """
     }
 
-    @Test func `nobody is judged by the routes of one file and the deny list of another`() async throws {
-        var template = Array("/tmp/gatehouse-flip.XXXXXX".utf8CString)
-        let folder = String(cString: try #require(mkdtemp(&template)))
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let issuer = TestIssuer()
-        let keys = issuer.jwkSet
-        let certs = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, keys) }
-        let upstream = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, "{}") }
-        let files = ["\(folder)/a.yaml", "\(folder)/b.yaml"]
-        let texts = [
-            Self.yaml(folder, certs.url, upstream.url, deny: "", allow: "\"\(Self.allowed)\""),
-            Self.yaml(folder, certs.url, upstream.url, deny: "\"\(Self.denied)\"", allow: "\"*\""),
-        ]
-        for (file, text) in zip(files, texts) { try Data(text.utf8).write(to: URL(fileURLWithPath: file)) }
-        let (ready, announce) = AsyncStream.makeStream(of: Void.self)
-        let gatehouse = try await Gatehouse(
-            try Configuration.read(path: files[0]),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { _, _ in announce.finish() }
-        let serving = Task { try await gatehouse.run() }
-        for await _ in ready {}
+    /// An instance that serves the first of the files, and the folder of all.
+    private final class Fixture: Sendable {
+        let gatehouse: Gatehouse
+        let folder: String
+        let files: [String]
+        let serving: Task<Void, any Error>
+        private let servers: [LoopbackHTTP]
 
+        /// - Parameter texts: makes the files' texts of the folder and the addresses of the keys and the upstream.
+        init(_ issuer: TestIssuer, _ texts: (_ folder: String, _ certs: String, _ upstream: String) -> [String])
+            async throws
+        {
+            var template = Array("/tmp/gatehouse-flip.XXXXXX".utf8CString)
+            folder = String(cString: try #require(mkdtemp(&template)))
+            let keys = issuer.jwkSet
+            let certs = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, keys) }
+            let upstream = try await LoopbackHTTP.start { _ in LoopbackHTTP.Answer(200, "{}") }
+            servers = [certs, upstream]
+            var files: [String] = []
+            for (index, text) in texts(folder, certs.url, upstream.url).enumerated() {
+                files.append("\(folder)/\(index).yaml")
+                try Data(text.utf8).write(to: URL(fileURLWithPath: files[index]))
+            }
+            self.files = files
+            let (ready, announce) = AsyncStream.makeStream(of: Void.self)
+            let gatehouse = try await Gatehouse(
+                try Configuration.read(path: files[0]),
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            ) { _, _ in announce.finish() }
+            self.gatehouse = gatehouse
+            serving = Task { try await gatehouse.run() }
+            for await _ in ready {}
+        }
+
+        deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+        /// Reads the files in turns.
+        func flip(_ times: Int) async {
+            for flip in 1...times {
+                let outcome = await gatehouse.reload(path: files[flip % 2], isConfirmed: true)
+                guard outcome.result == .taken else {
+                    Issue.record("flip \(flip): \(outcome)")
+                    return
+                }
+            }
+        }
+
+        func stop() async throws {
+            gatehouse.stop()
+            try await serving.value
+        }
+    }
+
+    @Test func `nobody is judged by the routes of one file and the deny list of another`() async throws {
+        let issuer = TestIssuer()
+        let fixture = try await Fixture(issuer) { folder, certs, upstream in
+            [
+                Self.yaml(folder, certs, upstream, deny: "", allow: "\"\(Self.allowed)\""),
+                Self.yaml(folder, certs, upstream, deny: "\"\(Self.denied)\"", allow: "\"*\""),
+            ]
+        }
+        let folder = fixture.folder
         let load = Load()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for user in [Self.denied, Self.allowed, Self.denied] {
@@ -89,17 +130,46 @@ struct ReloadFlipTests {
                     load.statuses.withLock { $0[user, default: []].formUnion(seen) }
                 }
             }
-            for flip in 1...Self.flips {
-                let outcome = await gatehouse.reload(path: files[flip % 2], isConfirmed: true)
-                if outcome.result != .taken { Issue.record("flip \(flip): \(outcome)") }
-            }
+            await fixture.flip(Self.flips)
             load.goesOn.store(false, ordering: .relaxed)
             try await group.waitForAll()
         }
         #expect(load.statuses.withLock { $0[Self.allowed] } == [200])
         // 403 by the one file, 401 by the other.
         #expect(load.statuses.withLock { $0[Self.denied] } == [401, 403])
-        gatehouse.stop()
-        try await serving.value
+        try await fixture.stop()
+    }
+
+    @Test func `no finding is made of the routes of one file and the store of another`() async throws {
+        let fixture = try await Fixture(TestIssuer()) { folder, certs, upstream in
+            let without = Self.yaml(folder, certs, upstream, deny: "", allow: "\"*\"")
+            let route = """
+                  - name: lacking
+                    host: lacking
+                    audience: ["\(TestIssuer.defaultAudience)"]
+                    upstream: \(upstream)
+                    protocol: http
+                    inject: { Authorization: "{token:lacking}" }
+
+                """
+            return [without, without + route]
+        }
+        let gatehouse = fixture.gatehouse
+        let load = Load()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                let traffic = await gatehouse.traffic().snapshot
+                while load.goesOn.load(ordering: .relaxed) {
+                    let findings = await gatehouse.facts(traffic).findings.filter { $0.probe == .token }
+                    load.words.withLock { $0.formUnion(findings.map(\.detail)) }
+                }
+            }
+            await fixture.flip(Self.flips)
+            load.goesOn.store(false, ordering: .relaxed)
+        }
+        #expect(
+            load.words.withLock { $0 } == ["the environment variable LACKING_API_TOKEN is not set; needed by lacking"]
+        )
+        try await fixture.stop()
     }
 }

@@ -135,7 +135,7 @@ struct InstanceFacts: Sendable {
         let stored = routes.tokenUsers.filter {
             renewals[$0.key] == nil && (served[$0.key] != nil || isMissing($0.key))
         }
-        let problems = Dictionary(store.problems.map { ($0.name, $0.error) }) { first, _ in first }
+        let problems = store.errors
         return stored.sorted { $0.key < $1.key }.map { name, routes in
             .token(
                 name,
