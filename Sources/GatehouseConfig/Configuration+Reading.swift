@@ -58,7 +58,6 @@ extension Configuration {
                 draft.value,
                 text: text,
                 warnings: error.diagnostics,
-                effective: "",
                 unread: decoding.unread,
                 incomplete: decoding.incomplete
             )
@@ -99,15 +98,19 @@ extension Configuration {
 
     /// Reads the text of a file.
     ///
-    /// - Parameter file: how diagnostics name the text.
+    /// - Parameters:
+    ///   - file: how diagnostics name the text.
+    ///   - former: an earlier reading with the same environment; its routes are taken where their text is the same.
     package init(
         parsing text: some Sequence<UInt8>,
         file: String,
-        environment: Environment
+        environment: Environment,
+        after former: Configuration? = nil
     ) throws(ConfigurationError) {
         let bytes = Array(text)
         let reading = YAMLReader.read(bytes)
         let decoding = Decoding(environment)
+        decoding.routes = RouteReading(of: bytes, after: former)
         for problem in reading.problems {
             decoding.error(problem.message, at: problem.span, hint: problem.suggestion)
         }
@@ -122,7 +125,13 @@ extension Configuration {
         let source = SourceText(bytes, redactions: decoding.redactions, isParsed: reading.root != nil)
         let diagnostics = decoding.diagnostics(file, source)
         guard !decoding.hasFailed, let draft else { throw ConfigurationError(.invalid, diagnostics) }
-        self.init(draft.value, text: bytes, warnings: diagnostics, effective: draft.shown.yaml)
+        self.init(
+            draft.value,
+            text: bytes,
+            warnings: diagnostics,
+            parts: Self.parts(draft),
+            readRoutes: decoding.routes.read
+        )
     }
 
     /// The content of a file, one byte more than the limit at most, so that the reader sees that it is too long.

@@ -60,9 +60,10 @@ package struct Configuration: Sendable {
     package let unread: Set<Section>
     /// Parts of which a lenient reading left something out: a store, a route.
     package let incomplete: Set<Section>
-    /// Canonical YAML of all of the above with the defaults filled in; secrets only as the places where they are. Reads back
-    /// as the same configuration.
-    package let effective: String
+    /// Canonical YAML of all of the above with the defaults filled in, by key; secrets only as the places where they are.
+    package let parts: [Part]
+    /// The routes as they were read, for the next reading.
+    let readRoutes: [ReadRoute]
     /// The bytes that all of this was read from.
     package let text: [UInt8]
 
@@ -70,6 +71,15 @@ package struct Configuration: Sendable {
         package let name: StoreName
         package let settings: StoreSettings
     }
+
+    /// A key of the top level or one of the routes, and the lines that say it.
+    package struct Part: Equatable, Sendable {
+        package let name: String
+        package let text: String
+    }
+
+    /// Canonical YAML of the whole. Reads back as the same configuration.
+    package var effective: String { parts.map(\.text).joined() }
 
     package func store(named name: String) -> NamedStore? { stores.first { $0.name.text == name } }
 }

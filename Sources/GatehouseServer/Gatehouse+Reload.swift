@@ -43,7 +43,7 @@ extension Gatehouse {
                 if cause == .signal { logger.info("nothing to reload: the file is in force already") }
                 return known
             }
-            let new = try Configuration(parsing: read, file: path, environment: .process)
+            let new = try Configuration(parsing: read, file: path, environment: .process, after: old)
             // Two equal readings are needed, because the file may be written while it is read.
             guard try Configuration.bytes(of: path) == new.text else {
                 return refuse(.refused, ["the file changed while it was read"], nil)

@@ -24,6 +24,7 @@ import Testing
             (["effective", "secrets", "routes"].map { TestFiles.golden.appendingPathComponent("\($0).yaml") })
             .map { [UInt8](try Data(contentsOf: $0)) }
         var accepted = 0
+        var former: Configuration?
         for _ in 0..<Self.rounds {
             var text = sources[Int.random(in: 0..<sources.count, using: &random)]
             for _ in 0..<Int.random(in: 1...4, using: &random) { Self.mutate(&text, &random) }
@@ -31,7 +32,20 @@ import Testing
                 let configuration = try Configuration(parsing: text, file: "f", environment: GoldenTests.environment)
                 accepted += 1
                 #expect(!configuration.routes.routes.isEmpty)
+                // A route is taken from the file before only where it would be read as the same.
+                let again = try Configuration(
+                    parsing: text,
+                    file: "f",
+                    environment: GoldenTests.environment,
+                    after: former
+                )
+                #expect(again.effective == configuration.effective && again.warnings == configuration.warnings)
+                #expect(again.routes.routes.map(\.name) == configuration.routes.routes.map(\.name))
+                former = again
             } catch {
+                #expect(throws: error) {
+                    try Configuration(parsing: text, file: "f", environment: GoldenTests.environment, after: former)
+                }
                 #expect(error.diagnostics.contains { $0.severity == .error })
                 let lines = 1 + text.count { $0 == 0x0A || $0 == 0x0D || $0 == 0x85 || $0 == 0xA8 || $0 == 0xA9 }
                 for diagnostic in error.diagnostics {

@@ -27,6 +27,7 @@ package struct AccessComparison: Sendable {
         let personal = (before: Set(old.personalTokens.keys), after: Set(new.personalTokens.keys))
         return pairs.flatMap { pair -> [RouteChange] in
             guard let before = pair.old, RouteComparison.isSame(before, pair.new) else { return [] }
+            if before === pair.new, personal.before == personal.after { return [] }
             return RouteChange.between(before, pair.new, personal: personal)
         }
     }
@@ -55,7 +56,8 @@ package struct AccessComparison: Sendable {
                 )
             )
         }
-        for pair in pairs {
+        // A route that was read from the same text lets in whom it let in.
+        for pair in pairs where pair.old !== pair.new {
             gains += RouteComparison.gains(from: pair.old, to: pair.new, at: pair.point)
         }
         var told: Set<AccessGain> = []

@@ -15,12 +15,14 @@ final class Decoding {
     private(set) var errors = 0
     /// The name and match of each route, as far as they could be read: routes are compared even when another part of one is wrong.
     var claims: [RouteClaim] = []
+    /// The routes of the reading before, and of this one for the next.
+    var routes = RouteReading()
     /// Warnings that hold where Access itself signs, whose tags and ids have known forms.
     private(set) var doubtsUnderAccess: [Problem] = []
     /// Variables that hold secrets, and where they are named.
     var secretVariables: [(name: String, span: YAMLSpan)] = []
 
-    struct Problem {
+    struct Problem: Sendable {
         let severity: Diagnostic.Severity
         let message: String
         let hint: String?
@@ -49,7 +51,12 @@ final class Decoding {
     }
 
     func doubtUnderAccess(_ message: String, at span: YAMLSpan, hint: String) {
-        doubtsUnderAccess.append(Problem(severity: .warning, message: message, hint: hint, span: span))
+        doubt(Problem(severity: .warning, message: message, hint: hint, span: span))
+    }
+
+    func doubt(_ problem: Problem) {
+        routes.doubted(problem)
+        doubtsUnderAccess.append(problem)
     }
 
     /// The issuer turned out to be Access.
@@ -62,7 +69,8 @@ final class Decoding {
 
     var hasFailed: Bool { errors > 0 }
 
-    private func add(_ problem: Problem) {
+    func add(_ problem: Problem) {
+        routes.said(problem)
         guard isFull else { return problems.append(problem) }
         unreported += 1
         guard problem.severity == .error else { return }

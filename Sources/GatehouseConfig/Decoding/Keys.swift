@@ -4,36 +4,41 @@ internal import YAMLReader
 /// The keys of one mapping while they are read.
 struct Keys {
     let span: YAMLSpan
-    private(set) var shown: [(key: String, value: Shown)] = []
+    private var shown: [(order: Int, key: String, value: Shown)] = []
 
-    private let entries: [String: YAMLEntry]
-    private let order: [String: Int]
+    /// In the order of the file. A few short names are found sooner one by one than by a table that each mapping has made first.
+    private let entries: [YAMLEntry]
+    private let known: KnownKeys
     /// Keys that an unknown one probably means: nothing more is said about their absence.
     private let meant: Set<String>
     private let decoding: Decoding
 
-    /// Nil, and reported, when the node is no mapping. Keys that none of `fields` has are reported.
+    /// Nil, and reported, when the node is no mapping. Keys that are not `known` are reported.
     ///
     /// - Parameter wanted: what the mapping is, to say so: "a route".
-    init?(_ node: YAMLNode, _ fields: [FieldForm], wanted: String, _ decoding: Decoding) {
+    init?(_ node: YAMLNode, _ known: KnownKeys, wanted: String, _ decoding: Decoding) {
         guard case .mapping(let entries) = node.content else {
             decoding.wrongType(node, wanted: wanted)
             return nil
         }
         span = node.span
         self.decoding = decoding
-        let byKey = Dictionary(entries.map { ($0.key, $0) }) { first, _ in first }
-        self.entries = byKey
-        let known = fields.map(\.key)
-        order = Dictionary(known.enumerated().map { ($1, $0) }) { first, _ in first }
+        self.entries = entries
+        self.known = known
         var meant: Set<String> = []
         for entry in entries where !known.contains(entry.key) {
-            let nearest = decoding.isFull ? nil : Spelling.nearest(entry.key, in: known.filter { byKey[$0] == nil })
+            var nearest: String?
+            if !decoding.isFull {
+                nearest = Spelling.nearest(
+                    entry.key,
+                    in: known.names.filter { name in !entries.contains { $0.key == name } }
+                )
+            }
             if let nearest { meant.insert(nearest) }
             decoding.error(
                 "unknown key \(PlainText.echo(entry.key)) in \(wanted)",
                 at: entry.keySpan,
-                hint: nearest.map { "did you mean '\($0)'?" } ?? "known keys: \(known.joined(separator: ", "))"
+                hint: nearest.map { "did you mean '\($0)'?" } ?? "known keys: \(known.names.joined(separator: ", "))"
             )
         }
         self.meant = meant
@@ -41,33 +46,30 @@ struct Keys {
 
     /// The keys in the order of the fields, whatever the order of the file.
     var inOrder: Shown {
-        .mapping(shown.sorted { order[$0.key] ?? .max < order[$1.key] ?? .max })
+        .mapping(shown.sorted { $0.order < $1.order }.map { ($0.key, $0.value) })
     }
 
     /// Whether a key is there, or one that probably means it.
     func isMeant(_ key: String) -> Bool { has(key) || meant.contains(key) }
 
-    func has(_ key: String) -> Bool { entries[key] != nil }
+    func has(_ key: String) -> Bool { entry(key) != nil }
+
+    private func entry(_ key: String) -> YAMLEntry? { entries.first { $0.key == key } }
 
     /// The value of a key, else its default. Nil when it is optional and absent, or when something is wrong, which then is
     /// reported.
     ///
     /// - Parameter shownAs: the key under which `--print` shows it, when it is not its own.
     mutating func read<Value>(_ field: Field<Value>, shownAs shownKey: String? = nil) -> Value? {
-        guard let entry = entries[field.key] else {
-            switch field.presence {
-            case .required:
-                missing(field, hint: field.documentation)
-                return nil
-            case .optional:
-                return nil
-            case .fallback(let value):
-                shown.append((field.key, field.shape.show(value)))
-                return value
-            }
+        guard let entry = entry(field.key) else {
+            if field.isRequired { missing(field, hint: field.documentation) }
+            guard let fallback = field.fallback else { return nil }
+            shown.append((known.position(of: field.key), field.key, fallback.shown))
+            return fallback.value
         }
         guard let decoded = field.shape.decodeWhole(entry.value, decoding) else { return nil }
-        shown.append((shownKey ?? field.key, decoded.shown))
+        let key = shownKey ?? field.key
+        shown.append((known.position(of: key), key, decoded.shown))
         return decoded.value
     }
 
@@ -90,29 +92,45 @@ struct Keys {
     /// Shows a value that was not read but follows from others, also in place of what was read.
     mutating func show(_ key: String, _ value: Shown) {
         shown.removeAll { $0.key == key }
-        shown.append((key, value))
+        shown.append((known.position(of: key), key, value))
     }
 
     /// The position of a key's value; the mapping's start when the key is absent.
     ///
     /// - Parameter other: the key to point at instead when `key` is absent.
     func place(of key: String, _ other: String? = nil) -> YAMLSpan {
-        let entry = entries[key] ?? other.flatMap { entries[$0] }
-        return entry?.value.span ?? beginning
+        let found = entry(key) ?? other.flatMap { entry($0) }
+        return found?.value.span ?? beginning
     }
 
     /// The keys of the mapping under a key, whether they could be read or not.
     func names(under key: String) -> [String] {
-        if case .mapping(let entries) = entries[key]?.value.content { entries.map(\.key) } else { [] }
+        if case .mapping(let entries) = entry(key)?.value.content { entries.map(\.key) } else { [] }
     }
 
-    func place(ofKey key: String) -> YAMLSpan { entries[key]?.keySpan ?? place(of: key) }
+    func place(ofKey key: String) -> YAMLSpan { entry(key)?.keySpan ?? place(of: key) }
 
     /// The position of a key in the mapping under another one; the mapping's where it is absent.
     func place(ofKey key: String, under outer: String) -> YAMLSpan {
-        guard case .mapping(let entries) = entries[outer]?.value.content,
+        guard case .mapping(let entries) = entry(outer)?.value.content,
             let entry = entries.first(where: { $0.key == key })
         else { return place(of: outer) }
         return entry.keySpan
     }
+}
+
+/// The keys that a mapping may have, in the order in which they are shown. Made once for each kind of mapping.
+struct KnownKeys: Sendable {
+    let names: [String]
+    private let positions: [String: Int]
+
+    init(_ fields: [FieldForm]) {
+        names = fields.map(\.key)
+        positions = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
+    }
+
+    func contains(_ key: String) -> Bool { positions[key] != nil }
+
+    /// The last for a key that is shown and never written.
+    func position(of key: String) -> Int { positions[key] ?? .max }
 }

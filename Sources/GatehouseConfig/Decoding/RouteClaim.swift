@@ -2,7 +2,7 @@ internal import GatehouseCore
 internal import YAMLReader
 
 /// The name and the match of a route, with their positions in the file.
-struct RouteClaim {
+struct RouteClaim: Sendable {
     let name: RouteName?
     let host: HostPattern?
     let path: PathPrefix?

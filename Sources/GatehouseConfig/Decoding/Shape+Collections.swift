@@ -91,8 +91,9 @@ extension Shape {
         show: @escaping @Sendable (Value) -> Shown = { _ in .mapping([]) },
         read: @escaping @Sendable (inout Keys, Decoding) -> Value?
     ) -> Shape {
-        Shape(.mapping(fields), show: show) { node, decoding in
-            guard var keys = Keys(node, fields, wanted: wanted, decoding), let value = read(&keys, decoding) else {
+        let known = KnownKeys(fields)
+        return Shape(.mapping(fields), show: show) { node, decoding in
+            guard var keys = Keys(node, known, wanted: wanted, decoding), let value = read(&keys, decoding) else {
                 return nil
             }
             return Decoded(value: value, shown: keys.inOrder)

@@ -54,7 +54,7 @@ extension Shape {
             }
             let kind = FieldForm(key: "kind", form: .choice(kinds), presence: .required, documentation: "What it is.")
             let name = "\(wanted) of kind \(variant.kind)"
-            guard var keys = Keys(node, [kind] + variant.fields, wanted: name, decoding) else { return nil }
+            guard var keys = Keys(node, KnownKeys([kind] + variant.fields), wanted: name, decoding) else { return nil }
             keys.show("kind", .word(variant.kind))
             guard let value = variant.read(&keys, decoding) else { return nil }
             return Decoded(value: value, shown: keys.inOrder)

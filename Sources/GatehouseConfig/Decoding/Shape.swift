@@ -38,7 +38,9 @@ struct Field<Value: Sendable>: Sendable {
 
     let key: String
     let shape: Shape<Value>
-    let presence: Presence
+    let isRequired: Bool
+    /// What stands for the key in each mapping that leaves it out, shown already.
+    let fallback: Decoded<Value>?
     let documentation: String
 
     init(_ key: String, _ shape: Shape<Value>, _ documentation: String) {
@@ -48,17 +50,18 @@ struct Field<Value: Sendable>: Sendable {
     init(_ key: String, _ shape: Shape<Value>, _ presence: Presence, _ documentation: String) {
         self.key = key
         self.shape = shape
-        self.presence = presence
+        if case .required = presence { isRequired = true } else { isRequired = false }
+        if case .fallback(let value) = presence {
+            fallback = Decoded(value: value, shown: shape.show(value))
+        } else {
+            fallback = nil
+        }
         self.documentation = documentation
     }
 
     var form: FieldForm {
         let presence: FieldForm.Presence =
-            switch presence {
-            case .required: .required
-            case .optional: .optional
-            case .fallback(let value): .fallback(shape.show(value).yaml)
-            }
+            isRequired ? .required : fallback.map { .fallback($0.shown.yaml) } ?? .optional
         return FieldForm(key: key, form: shape.form, presence: presence, documentation: documentation)
     }
 }

@@ -5,6 +5,8 @@ indirect enum Shown: Sendable, Equatable {
     case text(String)
     case list([Shown])
     case mapping([(key: String, value: Shown)])
+    /// What was written before, for the place where it stands.
+    case lines(String)
 
     static func == (one: Shown, other: Shown) -> Bool { one.yaml == other.yaml }
 
@@ -21,7 +23,7 @@ indirect enum Shown: Sendable, Equatable {
     /// Writes straight to the one text: a file of a thousand routes has tens of thousands of lines.
     ///
     /// - Parameter isBehindDash: whether the first line's margin is there already, with the dash of an item.
-    private func write(indent: Int, to text: inout String, isBehindDash: Bool = false) {
+    func write(indent: Int, to text: inout String, isBehindDash: Bool = false) {
         var hasMargin = isBehindDash
         func begin() {
             if !hasMargin { for _ in 0..<indent { text += " " } }
@@ -56,6 +58,7 @@ indirect enum Shown: Sendable, Equatable {
                     value.write(indent: indent + 2, to: &text)
                 }
             }
+        case .lines(let lines): text += lines
         }
     }
 
@@ -64,6 +67,7 @@ indirect enum Shown: Sendable, Equatable {
         case .word, .text: true
         case .list(let items): items.allSatisfy { if case .mapping = $0 { $0.isInline } else { $0.isInline } }
         case .mapping(let entries): entries.isEmpty || entries.count == 1 && ["env", "file"].contains(entries[0].key)
+        case .lines: false
         }
     }
 
@@ -86,6 +90,7 @@ indirect enum Shown: Sendable, Equatable {
                 entry.value.writeInline(to: &text)
             }
             text += entries.isEmpty ? "}" : " }"
+        case .lines(let lines): text += lines
         }
     }
 

@@ -262,7 +262,8 @@ extension Configuration {
         _ draft: Draft,
         text: [UInt8],
         warnings: [Diagnostic],
-        effective: String,
+        parts: [Part] = [],
+        readRoutes: [ReadRoute] = [],
         unread: Set<Section> = [],
         incomplete: Set<Section> = []
     ) {
@@ -288,7 +289,8 @@ extension Configuration {
         self.text = text
         routes = RouteTable(draft.routes)
         self.warnings = warnings
-        self.effective = effective
+        self.parts = parts
+        self.readRoutes = readRoutes
         self.unread = unread
         self.incomplete = incomplete
     }

@@ -1,0 +1,167 @@
+internal import GatehouseCore
+internal import YAMLReader
+
+/// A route as a reading found it. The next reading of the file takes it where its text is the same, so that a reload takes as long as what changed:
+/// of a thousand routes it would decode, write out and compare all.
+struct ReadRoute: Sendable {
+    let route: Route
+    /// Its lines of the effective configuration.
+    let lines: String
+    /// Where it stands in the text, up to the end of its last value: behind that, a mapping goes on to what follows it.
+    let span: YAMLSpan
+    let claim: RouteClaim
+    let warnings: [Decoding.Problem]
+    let doubts: [Decoding.Problem]
+
+    /// The same route where it stands in another text.
+    func moved(to span: YAMLSpan) -> ReadRoute {
+        let (lines, bytes) = (span.start.line - self.span.start.line, span.start.offset - self.span.start.offset)
+        return ReadRoute(
+            route: route,
+            lines: self.lines,
+            span: span,
+            claim: claim.moved(lines, bytes),
+            warnings: warnings.map { $0.moved(lines, bytes) },
+            doubts: doubts.map { $0.moved(lines, bytes) }
+        )
+    }
+}
+
+/// The routes of the reading before, and of this one for the next.
+struct RouteReading {
+    private(set) var read: [ReadRoute] = []
+
+    private let text: ArraySlice<UInt8>
+    private let formerText: ArraySlice<UInt8>
+    private var former: [RouteName: ReadRoute] = [:]
+    /// Of the route that is being read.
+    private var (warnings, doubts): ([Decoding.Problem], [Decoding.Problem]) = ([], [])
+
+    /// A reading that knows of none and keeps none.
+    init() { (text, formerText) = ([], []) }
+
+    init(of text: [UInt8], after configuration: Configuration?) {
+        self.text = Self.content(text)
+        formerText = Self.content(configuration?.text ?? [])
+        for route in configuration?.readRoutes ?? [] { former[route.route.name] = route }
+    }
+
+    /// What positions count from.
+    private static func content(_ text: [UInt8]) -> ArraySlice<UInt8> {
+        text.starts(with: [0xEF, 0xBB, 0xBF]) ? text[3...] : text[...]
+    }
+
+    private static func bytes(_ text: ArraySlice<UInt8>, _ span: YAMLSpan) -> ArraySlice<UInt8> {
+        let start = min(text.startIndex + span.start.offset, text.endIndex)
+        return text[start..<max(start, min(text.startIndex + span.end.offset, text.endIndex))]
+    }
+
+    mutating func said(_ problem: Decoding.Problem) { warnings.append(problem) }
+    mutating func doubted(_ problem: Decoding.Problem) { doubts.append(problem) }
+
+    /// The route that the reading before found in the same bytes, which begin in the same column: they are the same tree then.
+    func known(_ node: YAMLNode) -> ReadRoute? {
+        guard !former.isEmpty, case .mapping(let entries) = node.content,
+            case .scalar(let scalar)? = entries.first(where: { $0.key == RouteFields.name.key })?.value.content,
+            let name = try? RouteName(parsing: scalar.text), let known = former[name],
+            known.span.start.column == node.span.start.column,
+            Self.bytes(formerText, known.span) == Self.bytes(text, node.spanOfValues)
+        else { return nil }
+        return known.moved(to: node.spanOfValues)
+    }
+
+    mutating func begin() { (warnings, doubts) = ([], []) }
+
+    mutating func take(_ known: ReadRoute) { read.append(known) }
+
+    /// Keeps a route for the next reading, unless it depends on more than its text.
+    mutating func keep(_ route: Route, _ lines: String, _ claim: RouteClaim, at span: YAMLSpan) {
+        guard !text.isEmpty, !Self.bytes(text, span).contains(UInt8(ascii: "$")) else { return }
+        read.append(
+            ReadRoute(route: route, lines: lines, span: span, claim: claim, warnings: warnings, doubts: doubts)
+        )
+    }
+}
+
+extension Shape where Value == Route {
+    /// The same shape, for a list whose routes may have been read before.
+    var unlessRead: Shape {
+        Shape(form, show: show) { node, decoding in
+            if let known = decoding.routes.known(node) {
+                decoding.claims.append(known.claim)
+                for warning in known.warnings { decoding.add(warning) }
+                for doubt in known.doubts { decoding.doubt(doubt) }
+                decoding.routes.take(known)
+                return Decoded(value: known.route, shown: .lines(known.lines))
+            }
+            let (errors, redactions) = (decoding.errors, decoding.redactions.count)
+            decoding.routes.begin()
+            guard let decoded = decode(node, decoding) else { return nil }
+            var lines = ""
+            decoded.shown.write(indent: Configuration.indentOfRoutes, to: &lines, isBehindDash: true)
+            if decoding.errors == errors, decoding.redactions.count == redactions, let claim = decoding.claims.last {
+                decoding.routes.keep(decoded.value, lines, claim, at: node.spanOfValues)
+            }
+            return Decoded(value: decoded.value, shown: .lines(lines))
+        }
+    }
+}
+
+extension Configuration {
+    static let indentOfRoutes = 4
+
+    /// The effective configuration, part by part: the routes are the last key.
+    static func parts(_ draft: Decoded<Draft>) -> [Part] {
+        guard case .mapping(let entries) = draft.shown else { return [] }
+        return entries.flatMap { key, value -> [Part] in
+            guard key == ConfigurationFields.routes.key, case .list(let items) = value else {
+                return [Part(name: key, text: Shown.mapping([(key, value)]).yaml)]
+            }
+            let routes = zip(draft.value.routes, items).map { route, item -> Part in
+                var text = "  - "
+                item.write(indent: indentOfRoutes, to: &text, isBehindDash: true)
+                return Part(name: "route \(route.name)", text: text)
+            }
+            return [Part(name: key, text: "\(key):\n")] + routes
+        }
+    }
+}
+
+extension YAMLNode {
+    fileprivate var spanOfValues: YAMLSpan { YAMLSpan(start: span.start, end: endOfValues) }
+
+    private var endOfValues: YAMLMark {
+        switch content {
+        case .mapping(let entries): entries.last?.value.endOfValues ?? span.end
+        case .sequence(let items): items.last?.endOfValues ?? span.end
+        case .scalar, .refused: span.end
+        }
+    }
+}
+
+extension YAMLSpan {
+    fileprivate func moved(_ lines: Int, _ bytes: Int) -> YAMLSpan {
+        func moved(_ mark: YAMLMark) -> YAMLMark {
+            YAMLMark(line: mark.line + lines, column: mark.column, offset: mark.offset + bytes)
+        }
+        return YAMLSpan(start: moved(start), end: moved(end))
+    }
+}
+
+extension RouteClaim {
+    fileprivate func moved(_ lines: Int, _ bytes: Int) -> RouteClaim {
+        RouteClaim(
+            name: name,
+            host: host,
+            path: path,
+            nameSpan: nameSpan.moved(lines, bytes),
+            span: span.moved(lines, bytes)
+        )
+    }
+}
+
+extension Decoding.Problem {
+    fileprivate func moved(_ lines: Int, _ bytes: Int) -> Self {
+        Self(severity: severity, message: message, hint: hint, span: span.moved(lines, bytes))
+    }
+}
