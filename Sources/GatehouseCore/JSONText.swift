@@ -73,28 +73,40 @@ package struct JSONText: Sendable {
         needsComma = true
     }
 
-    /// Characters that would control a terminal or change the direction of the text around them are written as JSON escapes, which mean the same.
     private mutating func quoted(_ value: some StringProtocol) {
         bytes.append(0x22)
-        if value.utf8.allSatisfy({ $0 < 0x80 }) {
-            for byte in value.utf8 { add(byte) }
-        } else {
-            for scalar in value.unicodeScalars {
-                if scalar.isASCII {
-                    add(UInt8(truncatingIfNeeded: scalar.value))
-                } else if scalar.isInvisible {
-                    for unit in UTF16.encode(scalar)! {
-                        let digits = String(unit, radix: 16)
-                        bytes.append(
-                            contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8
-                        )
-                    }
-                } else {
-                    bytes.append(contentsOf: UTF8.encode(scalar)!)
+        let isWritten = value.utf8.withContiguousStorageIfAvailable { text in
+            guard text.allSatisfy({ $0 < 0x80 }) else { return false }
+            // In one piece what is written as it is, as nearly everything.
+            var start = text.startIndex
+            for index in text.indices where text[index] &- 0x20 >= 0x5F || text[index] == 0x22 || text[index] == 0x5C {
+                bytes.append(contentsOf: text[start..<index])
+                add(text[index])
+                start = index + 1
+            }
+            bytes.append(contentsOf: text[start...])
+            return true
+        }
+        if isWritten != true { addScalars(of: value) }
+        bytes.append(0x22)
+    }
+
+    /// Characters that would control a terminal or change the direction of the text around them are written as JSON escapes, which mean the same.
+    private mutating func addScalars(of value: some StringProtocol) {
+        for scalar in value.unicodeScalars {
+            if scalar.isASCII {
+                add(UInt8(truncatingIfNeeded: scalar.value))
+            } else if scalar.isInvisible {
+                for unit in UTF16.encode(scalar)! {
+                    let digits = String(unit, radix: 16)
+                    bytes.append(
+                        contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8
+                    )
                 }
+            } else {
+                bytes.append(contentsOf: UTF8.encode(scalar)!)
             }
         }
-        bytes.append(0x22)
     }
 
     private mutating func add(_ byte: UInt8) {

@@ -26,7 +26,9 @@ indirect enum Shown: Sendable, Equatable {
     func write(indent: Int, to text: inout String, isBehindDash: Bool = false) {
         var hasMargin = isBehindDash
         func begin() {
-            if !hasMargin { for _ in 0..<indent { text += " " } }
+            if !hasMargin {
+                text += indent < Self.margins.count ? Self.margins[indent] : String(repeating: " ", count: indent)
+            }
             hasMargin = false
         }
         switch self {
@@ -93,6 +95,8 @@ indirect enum Shown: Sendable, Equatable {
         case .lines(let lines): text += lines
         }
     }
+
+    private static let margins = (0...16).map { String(repeating: " ", count: $0) }
 
     /// Words that YAML 1.1 or 1.2 reads as something else, whatever their case, and the length of the longest.
     private static let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]

@@ -18,9 +18,10 @@ enum PlainText {
     }
 
     static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator: true
-        case _: false
+        case .control, .format, .lineSeparator, .paragraphSeparator: return true
+        case _: return false
         }
     }
 

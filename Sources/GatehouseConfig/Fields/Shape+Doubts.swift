@@ -22,7 +22,7 @@ extension Shape where Value == String {
     /// Access makes them of 32 random bytes.
     static let audienceTag = text(wanted: "an AUD tag").looked { value, written, span, decoding in
         let hint = "the AUD tag of the Access application: 64 hexadecimal digits"
-        if value.contains("<") {
+        if value.utf8.contains(UInt8(ascii: "<")) {
             decoding.warning(
                 "\(called(written, value)) is a placeholder: no assertion carries it",
                 at: span,
@@ -42,7 +42,7 @@ extension Shape where Value == Glob {
     /// An e-mail address, or a pattern of some.
     static let user = addressGlob.looked { value, written, span, decoding in
         let pattern = value.pattern
-        guard !pattern.contains("*") else { return }
+        guard !pattern.utf8.contains(UInt8(ascii: "*")) else { return }
         if pattern.hasPrefix("@") {
             decoding.warning(
                 "\(called(written, pattern)) matches nobody: an address has something before its '@'",
@@ -50,7 +50,7 @@ extension Shape where Value == Glob {
                 hint: written == pattern
                     ? "for everybody of the domain: \"*\(pattern)\"" : "for everybody of a domain: \"*@example.com\""
             )
-        } else if !pattern.contains("@") {
+        } else if !pattern.utf8.contains(UInt8(ascii: "@")) {
             decoding.warning(
                 "\(called(written, pattern)) matches nobody: an address has an '@'",
                 at: span,

@@ -5,7 +5,7 @@ extension Shape where Value == String {
     /// Text that needs no type of its own.
     static func text(wanted: String) -> Shape {
         .parsed(wanted: wanted) { text throws(InvalidValue) in
-            guard !text.isEmpty, text.isFieldValueSafe, !text.contains("\t") else {
+            guard !text.isEmpty, text.isFieldValueSafe, !text.utf8.contains(0x09) else {
                 throw InvalidValue("\(wanted) is wanted: not empty, without control characters")
             }
             return text
