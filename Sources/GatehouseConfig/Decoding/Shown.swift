@@ -99,18 +99,22 @@ indirect enum Shown: Sendable, Equatable {
     private static let margins = (0...16).map { String(repeating: " ", count: $0) }
 
     /// Words that YAML 1.1 or 1.2 reads as something else, whatever their case, and the length of the longest.
-    private static let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
-    private static let longestReserved = reserved.map(\.utf8.count).max()!
+    private static let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"].map { Array($0.utf8) }
+    private static let longestReserved = reserved.map(\.count).max()!
+
+    /// Whether YAML reads a plain scalar of these bytes as text, and as this one.
+    private static func isWord(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let first = text.first, (first | 0x20) &- 0x61 < 26 || first == 0x2F, text.last != 0x3A,
+            text.allSatisfy({
+                ($0 | 0x20) &- 0x61 < 26 || (0x2D...0x3A).contains($0) || $0 == 0x5F || $0 == 0x40
+            })
+        else { return false }
+        return text.count > longestReserved || !reserved.contains { $0.elementsEqual(text.lazy.map { $0 | 0x20 }) }
+    }
 
     /// Plain where YAML cannot read it as anything but this text, in double quotes otherwise.
     static func scalar(_ text: String) -> String {
-        let isWord =
-            text.utf8.first.map { ($0 | 0x20) &- 0x61 < 26 || $0 == 0x2F } ?? false
-            && text.utf8.last != 0x3A
-            && text.utf8.allSatisfy {
-                ($0 | 0x20) &- 0x61 < 26 || (0x2D...0x3A).contains($0) || $0 == 0x5F || $0 == 0x40
-            }
-            && (text.utf8.count > longestReserved || !reserved.contains(text.lowercased()))
+        let isWord = text.utf8.withContiguousStorageIfAvailable(isWord) ?? false
         if isWord { return text }
         var quoted = "\""
         for scalar in text.unicodeScalars {

@@ -62,21 +62,33 @@ enum SecretLooks {
     private static let leastLength = min(secretLength, beginnings.map(\.utf8.count).min()! + leastRest)
 
     /// The byte ranges of literals under keys with such names, wherever in the tree: also under unknown keys.
-    static func ranges(in node: YAMLNode, isSecret: Bool = false) -> [Range<Int>] {
-        switch node.content {
-        case .refused:
-            return []
-        case .scalar(let scalar):
-            let isHarmless = scalar.text.isEmpty || scalar.text.contains("{")
-            return isSecret && !isHarmless ? [node.span.start.offset..<node.span.end.offset] : []
-        case .sequence(let items):
-            return items.flatMap { ranges(in: $0, isSecret: isSecret) }
-        case .mapping(let entries):
-            return entries.flatMap { entry in
-                let isSource = isSecret && (entry.key == "env" || entry.key == "file")
-                return ranges(in: entry.value, isSecret: (isSecret && !isSource) || isSecretName(entry.key))
+    static func ranges(in node: YAMLNode) -> [Range<Int>] {
+        var found: [Range<Int>] = []
+        // The same few keys, a thousand times.
+        var names: [String: Bool] = [:]
+        func isSecretKey(_ key: String) -> Bool {
+            if let known = names[key] { return known }
+            let isSecret = isSecretName(key)
+            names[key] = isSecret
+            return isSecret
+        }
+        func look(at node: YAMLNode, isSecret: Bool) {
+            switch node.content {
+            case .refused: break
+            case .scalar(let scalar):
+                guard isSecret, !scalar.text.isEmpty, !scalar.text.contains("{") else { return }
+                found.append(node.span.start.offset..<node.span.end.offset)
+            case .sequence(let items):
+                for item in items { look(at: item, isSecret: isSecret) }
+            case .mapping(let entries):
+                for entry in entries {
+                    let isSource = isSecret && (entry.key == "env" || entry.key == "file")
+                    look(at: entry.value, isSecret: (isSecret && !isSource) || isSecretKey(entry.key))
+                }
             }
         }
+        look(at: node, isSecret: false)
+        return found
     }
 
     /// The byte ranges in one line that look like secrets: a password in a URL; and, when there is no tree to go by, whatever

@@ -131,6 +131,7 @@ final class LiveState: Sendable {
 
     func publish(_ pins: [RouteName: RoutePins]) {
         state.withLock { state in
+            guard !pins.isEmpty || !state.pins.isEmpty else { return }
             state.pins = pins
             state.proxy?.replaceSnapshot(state.snapshot)
         }
