@@ -34,7 +34,7 @@ struct RouteReading {
     private let text: ArraySlice<UInt8>
     private let formerText: ArraySlice<UInt8>
     private var former: [RouteName: ReadRoute] = [:]
-    /// Of the route that is being read.
+    /// The warnings and doubts about the route that is being read.
     private var (warnings, doubts): ([Decoding.Problem], [Decoding.Problem]) = ([], [])
 
     /// A reading that knows of none and keeps none.
@@ -46,7 +46,7 @@ struct RouteReading {
         for route in configuration?.readRoutes ?? [] { former[route.route.name] = route }
     }
 
-    /// What positions count from.
+    /// The text that positions count from.
     private static func content(_ text: [UInt8]) -> ArraySlice<UInt8> {
         text.starts(with: [0xEF, 0xBB, 0xBF]) ? text[3...] : text[...]
     }
@@ -60,9 +60,11 @@ struct RouteReading {
     mutating func doubted(_ problem: Decoding.Problem) { doubts.append(problem) }
 
     /// The route that the reading before found in the same bytes, which begin in the same column: they are the same tree then.
-    func known(_ node: YAMLNode) -> ReadRoute? {
+    ///
+    /// - Parameter key: the key of its name.
+    func known(_ node: YAMLNode, namedBy key: String) -> ReadRoute? {
         guard !former.isEmpty, case .mapping(let entries) = node.content,
-            case .scalar(let scalar)? = entries.first(where: { $0.key == RouteFields.name.key })?.value.content,
+            case .scalar(let scalar)? = entries.first(where: { $0.key == key })?.value.content,
             let name = try? RouteName(parsing: scalar.text), let known = former[name],
             known.span.start.column == node.span.start.column,
             Self.bytes(formerText, known.span) == Self.bytes(text, node.spanOfValues)
@@ -83,52 +85,9 @@ struct RouteReading {
     }
 }
 
-extension Shape where Value == Route {
-    /// The same shape, for a list whose routes may have been read before.
-    var unlessRead: Shape {
-        Shape(form, show: show) { node, decoding in
-            if let known = decoding.routes.known(node) {
-                decoding.claims.append(known.claim)
-                for warning in known.warnings { decoding.add(warning) }
-                for doubt in known.doubts { decoding.doubt(doubt) }
-                decoding.routes.take(known)
-                return Decoded(value: known.route, shown: .lines(known.lines))
-            }
-            let (errors, redactions) = (decoding.errors, decoding.redactions.count)
-            decoding.routes.begin()
-            guard let decoded = decode(node, decoding) else { return nil }
-            var lines = ""
-            decoded.shown.write(indent: Configuration.indentOfRoutes, to: &lines, isBehindDash: true)
-            if decoding.errors == errors, decoding.redactions.count == redactions, let claim = decoding.claims.last {
-                decoding.routes.keep(decoded.value, lines, claim, at: node.spanOfValues)
-            }
-            return Decoded(value: decoded.value, shown: .lines(lines))
-        }
-    }
-}
-
-extension Configuration {
-    static let indentOfRoutes = 4
-
-    /// The effective configuration, part by part: the routes are the last key.
-    static func parts(_ draft: Decoded<Draft>) -> [Part] {
-        guard case .mapping(let entries) = draft.shown else { return [] }
-        return entries.flatMap { key, value -> [Part] in
-            guard key == ConfigurationFields.routes.key, case .list(let items) = value else {
-                return [Part(name: key, text: Shown.mapping([(key, value)]).yaml)]
-            }
-            let routes = zip(draft.value.routes, items).map { route, item -> Part in
-                var text = "  - "
-                item.write(indent: indentOfRoutes, to: &text, isBehindDash: true)
-                return Part(name: "route \(route.name)", text: text)
-            }
-            return [Part(name: key, text: "\(key):\n")] + routes
-        }
-    }
-}
-
 extension YAMLNode {
-    fileprivate var spanOfValues: YAMLSpan { YAMLSpan(start: span.start, end: endOfValues) }
+    /// The place of a mapping up to the end of its last value.
+    var spanOfValues: YAMLSpan { YAMLSpan(start: span.start, end: endOfValues) }
 
     private var endOfValues: YAMLMark {
         switch content {

@@ -39,7 +39,7 @@ struct Field<Value: Sendable>: Sendable {
     let key: String
     let shape: Shape<Value>
     let isRequired: Bool
-    /// What stands for the key in each mapping that leaves it out, shown already.
+    /// The value of the key in each mapping that leaves it out, shown already.
     let fallback: Decoded<Value>?
     let documentation: String
 

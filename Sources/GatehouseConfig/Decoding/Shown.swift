@@ -5,7 +5,7 @@ indirect enum Shown: Sendable, Equatable {
     case text(String)
     case list([Shown])
     case mapping([(key: String, value: Shown)])
-    /// What was written before, for the place where it stands.
+    /// Lines that were written before, for the place where they stand.
     case lines(String)
 
     static func == (one: Shown, other: Shown) -> Bool { one.yaml == other.yaml }

@@ -125,7 +125,12 @@ package enum ConfigurationFields {
     )
     static let routes = Field(
         "routes",
-        Shape<[Route]>.list(of: RouteFields.shape.unlessRead, minimum: 1, wanted: "a list of routes", isDivisible: true),
+        Shape<[Route]>.list(
+            of: RouteFields.shape.unlessRead,
+            minimum: 1,
+            wanted: "a list of routes",
+            isDivisible: true
+        ),
         .required,
         "What is served, to whom, from where."
     )
