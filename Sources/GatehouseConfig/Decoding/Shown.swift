@@ -15,34 +15,36 @@ indirect enum Shown: Sendable, Equatable {
     static func secret(_ key: String, _ place: String) -> Shown { .mapping([(key, .value(place))]) }
 
     var yaml: String {
-        var text = ""
-        write(indent: 0, to: &text)
+        let text = text(indent: 0)
         return text.isEmpty ? "\n" : text
     }
 
-    /// Writes straight to the one text: a file of a thousand routes has tens of thousands of lines.
-    ///
     /// - Parameter isBehindDash: whether the first line's margin is there already, with the dash of an item.
-    func write(indent: Int, to text: inout String, isBehindDash: Bool = false) {
+    func text(indent: Int, isBehindDash: Bool = false) -> String {
+        var bytes: [UInt8] = []
+        write(indent: indent, to: &bytes, isBehindDash: isBehindDash)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Writes straight to the one text, as bytes: a file of a thousand routes has tens of thousands of lines.
+    private func write(indent: Int, to text: inout [UInt8], isBehindDash: Bool = false) {
         var hasMargin = isBehindDash
         func begin() {
-            if !hasMargin {
-                text += indent < Self.margins.count ? Self.margins[indent] : String(repeating: " ", count: indent)
-            }
+            if !hasMargin { text.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indent)) }
             hasMargin = false
         }
         switch self {
         case .word, .text:
             begin()
             writeInline(to: &text)
-            text += "\n"
+            text += "\n".utf8
         case .list(let items):
             for item in items {
                 begin()
-                text += "- "
+                text += "- ".utf8
                 if item.isInline {
                     item.writeInline(to: &text)
-                    text += "\n"
+                    text += "\n".utf8
                 } else {
                     item.write(indent: indent + 2, to: &text, isBehindDash: true)
                 }
@@ -50,17 +52,17 @@ indirect enum Shown: Sendable, Equatable {
         case .mapping(let entries):
             for (key, value) in entries {
                 begin()
-                text += Self.scalar(key)
+                text += Self.scalar(key).utf8
                 if value.isInline {
-                    text += ": "
+                    text += ": ".utf8
                     value.writeInline(to: &text)
-                    text += "\n"
+                    text += "\n".utf8
                 } else {
-                    text += ":\n"
+                    text += ":\n".utf8
                     value.write(indent: indent + 2, to: &text)
                 }
             }
-        case .lines(let lines): text += lines
+        case .lines(let lines): text += lines.utf8
         }
     }
 
@@ -73,30 +75,29 @@ indirect enum Shown: Sendable, Equatable {
         }
     }
 
-    private func writeInline(to text: inout String) {
+    private func writeInline(to text: inout [UInt8]) {
         switch self {
-        case .word(let word): text += word
-        case .text(let plain): text += Self.scalar(plain)
+        case .word(let word): text += word.utf8
+        case .text(let plain): text += Self.scalar(plain).utf8
         case .list(let items):
-            text += "["
+            text += "[".utf8
             for (index, item) in items.enumerated() {
-                if index > 0 { text += ", " }
+                if index > 0 { text += ", ".utf8 }
                 item.writeInline(to: &text)
             }
-            text += "]"
+            text += "]".utf8
         case .mapping(let entries):
-            text += entries.isEmpty ? "{" : "{ "
+            text += entries.isEmpty ? "{".utf8 : "{ ".utf8
             for (index, entry) in entries.enumerated() {
-                if index > 0 { text += ", " }
-                text += "\(Self.scalar(entry.key)): "
+                if index > 0 { text += ", ".utf8 }
+                text += Self.scalar(entry.key).utf8
+                text += ": ".utf8
                 entry.value.writeInline(to: &text)
             }
-            text += entries.isEmpty ? "}" : " }"
-        case .lines(let lines): text += lines
+            text += entries.isEmpty ? "}".utf8 : " }".utf8
+        case .lines(let lines): text += lines.utf8
         }
     }
-
-    private static let margins = (0...16).map { String(repeating: " ", count: $0) }
 
     /// Words that YAML 1.1 or 1.2 reads as something else, whatever their case, and the length of the longest.
     private static let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"].map { Array($0.utf8) }

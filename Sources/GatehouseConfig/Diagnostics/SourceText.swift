@@ -68,16 +68,27 @@ struct SourceText {
     private static func clip(_ line: [Unicode.Scalar], _ caret: Range<Int>) -> Diagnostic.Excerpt {
         let first = caret.lowerBound < maximumWidth * 3 / 4 ? 0 : caret.lowerBound - maximumWidth / 2
         let last = min(line.count, first + maximumWidth)
-        var text = String.UnicodeScalarView(line[min(first, last)..<last])
+        var text = line[min(first, last)..<last]
         while let scalar = text.last, scalar == " " || scalar == "\t" { text.removeLast() }
         // Tabs stay tabs under tabs, so that the caret stands where the terminal puts the character.
-        var underline = String.UnicodeScalarView(
-            line[min(first, line.count)..<min(caret.lowerBound, line.count)].map { $0 == "\t" ? "\t" : " " }
-        )
+        var underline = line[min(first, line.count)..<min(caret.lowerBound, line.count)].map { $0 == "\t" ? $0 : " " }
         underline.append("^")
         let length = min(caret.upperBound, max(last, caret.lowerBound + 1)) - caret.lowerBound
-        underline.append(contentsOf: repeatElement("~", count: max(0, length - 1)))
-        return Diagnostic.Excerpt(text: String(text), underline: String(underline))
+        underline += repeatElement("~", count: max(0, length - 1))
+        return Diagnostic.Excerpt(text: string(text), underline: string(underline[...]))
+    }
+
+    /// Through UTF-8, since a String that grows by one scalar after the other takes its time.
+    private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
+        var bytes: [UInt8] = []
+        for scalar in scalars {
+            if scalar.isASCII {
+                bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+            } else {
+                bytes += UTF8.encode(scalar)!
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func lineStart(before offset: Int, atMost reach: Int) -> Int {

@@ -15,8 +15,7 @@ extension Shape where Value == Route {
             let (errors, redactions) = (decoding.errors, decoding.redactions.count)
             decoding.routes.begin()
             guard let decoded = decode(node, decoding) else { return nil }
-            var lines = ""
-            decoded.shown.write(indent: Configuration.indentOfRoutes, to: &lines, isBehindDash: true)
+            let lines = decoded.shown.text(indent: Configuration.indentOfRoutes, isBehindDash: true)
             if decoding.errors == errors, decoding.redactions.count == redactions, let claim = decoding.claims.last {
                 decoding.routes.keep(decoded.value, lines, claim, at: node.spanOfValues)
             }
@@ -36,9 +35,8 @@ extension Configuration {
                 return [Part(name: key, text: Shown.mapping([(key, value)]).yaml)]
             }
             let routes = zip(draft.value.routes, items).map { route, item -> Part in
-                var text = "  - "
-                item.write(indent: indentOfRoutes, to: &text, isBehindDash: true)
-                return Part(name: "route \(route.name)", text: text)
+                let text = item.text(indent: indentOfRoutes, isBehindDash: true)
+                return Part(name: "route \(route.name)", text: "  - \(text)")
             }
             return [Part(name: key, text: "\(key):\n")] + routes
         }
