@@ -110,7 +110,8 @@ extension Configuration {
         let bytes = Array(text)
         let reading = YAMLReader.read(bytes)
         let decoding = Decoding(environment)
-        decoding.routes = RouteReading(of: bytes, after: former)
+        // What a text means that is no proper YAML does not depend on the routes' bytes alone: a tag may be defined above them.
+        decoding.routes = RouteReading(of: bytes, after: reading.problems.isEmpty ? former : nil)
         for problem in reading.problems {
             decoding.error(problem.message, at: problem.span, hint: problem.suggestion)
         }

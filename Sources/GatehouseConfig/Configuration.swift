@@ -73,7 +73,7 @@ package struct Configuration: Sendable {
     }
 
     /// A key of the top level or one of the routes, and the lines that say it.
-    package struct Part: Equatable, Sendable {
+    package struct Part: Sendable {
         package let name: String
         package let text: String
     }

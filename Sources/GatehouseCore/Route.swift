@@ -1,4 +1,4 @@
-/// One route: what it matches, whom it admits, where it leads. Immutable; a reload makes new ones.
+/// One route: what it matches, whom it admits, where it leads. Immutable; a reload makes a new one where its text has changed.
 package final class Route: Sendable {
     /// The protocol that the upstream speaks.
     package enum Speech: String, Sendable {

@@ -100,6 +100,7 @@ extension Gatehouse {
         let page = try connectPage.stage(new)
         let pins = try await pins.stage(new)
         let denied = try await denials.stage(new)
+        let joined = try fleet.stage(new)
         let rules = identities.rules(new, issuer: configuration.access.issuer)
         inForce.withLock { inForce in
             self.pins.commit(pins)
@@ -119,7 +120,7 @@ extension Gatehouse {
                 live.publish(instanceKeys.sessions)
             }
             connectPage.commit(page)
-            fleet.follow(new)
+            if let joined { fleet.commit(joined) }
             logLevel?.follow(new.log.level.ofLogger)
             inForce = new
         }

@@ -269,7 +269,6 @@ package final class Gatehouse: Sendable {
         fleet = LiveFleet(
             configuration,
             fleetDatabase,
-            logger: logger,
             FleetReporter.Surroundings(
                 uptime: { ContinuousClock.now - began },
                 card: { [live] in

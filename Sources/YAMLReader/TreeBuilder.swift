@@ -14,6 +14,7 @@ struct TreeBuilder {
 
     private struct Collection {
         let isMapping: Bool
+        let isBracketed: Bool
         let start: YAMLMark
         var items: [YAMLNode] = []
         var entries: [YAMLEntry] = []
@@ -49,11 +50,13 @@ struct TreeBuilder {
         case YAML_SEQUENCE_START_EVENT:
             let start = event.data.sequence_start
             check(anchor: start.anchor, tag: start.tag, plain: "tag:yaml.org,2002:seq", at: span)
-            push(Collection(isMapping: false, start: span.start), span)
+            let isBracketed = start.style == YAML_FLOW_SEQUENCE_STYLE
+            push(Collection(isMapping: false, isBracketed: isBracketed, start: span.start), span)
         case YAML_MAPPING_START_EVENT:
             let start = event.data.mapping_start
             check(anchor: start.anchor, tag: start.tag, plain: "tag:yaml.org,2002:map", at: span)
-            push(Collection(isMapping: true, start: span.start), span)
+            let isBracketed = start.style == YAML_FLOW_MAPPING_STYLE
+            push(Collection(isMapping: true, isBracketed: isBracketed, start: span.start), span)
         case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT:
             close(at: span.end)
         case _:
@@ -159,7 +162,7 @@ struct TreeBuilder {
     private mutating func close(at end: YAMLMark) {
         guard let last = open.popLast() else { return }
         let content: YAMLNode.Content = last.isMapping ? .mapping(last.entries) : .sequence(last.items)
-        add(YAMLNode(content, span: YAMLSpan(start: last.start, end: end)))
+        add(YAMLNode(content, span: YAMLSpan(start: last.start, end: end), isBracketed: last.isBracketed))
     }
 
     /// Changes the innermost collection in place: taking it out and putting it back would copy it for every entry.

@@ -42,10 +42,13 @@ package struct YAMLNode: Sendable {
 
     package let content: Content
     package let span: YAMLSpan
+    /// Whether it is a collection in brackets. The span of one without them goes on to what follows it.
+    package let isBracketed: Bool
 
-    package init(_ content: Content, span: YAMLSpan) {
+    package init(_ content: Content, span: YAMLSpan, isBracketed: Bool = false) {
         self.content = content
         self.span = span
+        self.isBracketed = isBracketed
     }
 }
 

@@ -90,6 +90,47 @@ import Testing
         #expect(second.routes.routes[0].audiences == ["after"])
     }
 
+    @Test func `so is one that names it by an escape`() throws {
+        let text = Self.text("", Self.route("one", audience: #""\x24{AUD}""#), Self.route("two", audience: "a$b"))
+        let first = try read(text, ["AUD": "before"])
+        let second = try again(text, first, ["AUD": "after"])
+        #expect(second.routes.routes[0].audiences == ["after"])
+        #expect(isTaken("two", first, second))
+    }
+
+    @Test func `a warning about what brackets hold is marked up to the bracket that is there now`() throws {
+        func text(_ blanks: String) -> String {
+            Self.text("", Self.route("one", "allow: [{ users: [\"*\"], tools: [x]\(blanks)}\(blanks)]"))
+        }
+        let first = try read(text(" "))
+        let second = try again(text("    "), first)
+        #expect(second.warnings == (try read(text("    "))).warnings && second.warnings.count == 1)
+        #expect(isTaken("one", second, try again("# a comment\n" + text("    "), second)))
+    }
+
+    @Test func `a tag that another file defines otherwise is read anew`() throws {
+        let text = Self.text("", Self.route("one", audience: "!!str 5"))
+        let other = "%TAG !! tag:example.com,2026:\n---\n" + text
+        let first = try read(text)
+        #expect {
+            try again(other, first)
+        } throws: {
+            ($0 as? ConfigurationError)?.diagnostics == problems(other)
+        }
+    }
+
+    @Test func `what a file does not have any more is not kept`() throws {
+        final class Former { weak var route: Route? }
+        var last = try read(Self.text("", Self.route("one"), Self.route("two", "limits: { body: 1KiB }")))
+        let one = last.routes.routes[0]
+        for size in 2...20 {
+            let former = Former()
+            former.route = last.routes.routes[1]
+            last = try again(Self.text("", Self.route("one"), Self.route("two", "limits: { body: \(size)KiB }")), last)
+            #expect(former.route == nil && last.routes.routes[0] === one)
+        }
+    }
+
     @Test func `the same bytes in another column are read anew`() throws {
         let first = try read(Self.text("", Self.route("one")))
         let indented = Self.route("one").replacing("\n    ", with: "\n      ").replacing("  - name", with: "  -   name")

@@ -33,6 +33,12 @@ import Testing
         }
     }
 
+    /// A Kelvin sign equals a K as a character, and no name of a secret has one.
+    @Test func `a key that only looks like the name of a secret does not uncover one`() {
+        let found = problems("\u{212A}ey: 1\nother: { Key: hunter2, bogus: 1 }\n")
+        #expect(!found.isEmpty && found.allSatisfy { !"\($0)".contains("hunter2") }, "\(found)")
+    }
+
     @Test func `a literal that looks like a secret is warned of and never printed`() throws {
         let text = minimal(
             "{ X-Account: sk-live-0123456789abcdef, X-Region: eu }",

@@ -163,6 +163,65 @@ import Testing
         #expect(json.bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
     }
 
+    /// One character after the other, whatever the string is made of.
+    @Test(arguments: [1, 2] as [UInt64])
+    func `texts of every kind are written as their characters are`(seed: UInt64) {
+        var random = SplitMix(seed: seed)
+        let plain = Array("abcXYZ 09/{}[]:,.~").flatMap(\.unicodeScalars)
+        let special: [Unicode.Scalar] = [
+            "\0", "\u{1}", "\u{8}", "\t", "\n", "\u{B}", "\u{C}", "\r", "\u{1F}", " ", "!", "\"", "#", "[", "\\", "]",
+            "~",
+            "\u{7F}", "\u{80}", "\u{85}", "\u{9F}", "\u{A0}", "\u{AD}", "é", "\u{301}", "\u{FE}", "\u{7FF}", "\u{800}",
+            "\u{200D}",
+            "\u{2028}", "\u{2029}", "\u{202E}", "\u{2066}", "\u{D7FF}", "\u{E000}", "\u{FEFF}", "\u{FFFD}", "\u{FFFF}",
+            "\u{10000}",
+            "\u{1F600}", "\u{E0001}", "\u{E0041}", "\u{10FFFF}", "\u{212A}",
+        ]
+        for round in 0..<2000 {
+            // Up to 15 bytes stand in the string itself.
+            let length =
+                round % 2 == 0 ? Int.random(in: 0...15, using: &random) : Int.random(in: 16...80, using: &random)
+            var text = String.UnicodeScalarView()
+            for _ in 0..<length {
+                let set = Int.random(in: 0..<(round % 5 + 2), using: &random) == 0 ? special : plain
+                text.append(set.randomElement(using: &random) ?? "a")
+            }
+            let whole = String(text)
+            let start = text.index(text.startIndex, offsetBy: Int.random(in: 0...length, using: &random))
+            let end = text.index(
+                start,
+                offsetBy: Int.random(in: 0...text.distance(from: start, to: text.endIndex), using: &random)
+            )
+            for part in [whole[...], whole[start..<end]] {
+                var (json, copy) = (JSONText(), JSONText())
+                json.string(nil, part)
+                copy.string(nil, String(part))
+                #expect(json.bytes == Self.quoted(part) && copy.bytes == json.bytes, "\(Array(part.unicodeScalars))")
+            }
+        }
+    }
+
+    private static func quoted(_ text: Substring) -> [UInt8] {
+        var written = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": written += "\\\""
+            case "\\": written += "\\\\"
+            case "\n": written += "\\n"
+            case "\r": written += "\\r"
+            case "\t": written += "\\t"
+            case _
+            where [.control, .format, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory):
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    written += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
+            case _: written.unicodeScalars.append(scalar)
+            }
+        }
+        return Array((written + "\"").utf8)
+    }
+
     @Test func `nesting puts commas where they belong`() {
         var json = JSONText()
         json.object { json in

@@ -45,4 +45,21 @@ import Testing
         let less = try configuration(["wiki"], "store_refresh: 10s")
         #expect(ConfigurationChanges.between(one, less) == ["route coda is gone"])
     }
+
+    @Test func `a text that looks the same in other bytes is a change`() throws {
+        func configuration(_ audience: String) throws -> Configuration {
+            let text = """
+                version: 1
+                access: { team: example }
+                stores: { phase1: { kind: env } }
+                routes: [{ name: coda, host: coda.example.com, audience: ["\(audience)"], upstream: "http://coda:8080" }]
+                """
+            return try Configuration(parsing: text.utf8, file: "test.yaml", environment: [:])
+        }
+        #expect(
+            ConfigurationChanges.between(try configuration("\u{E9}"), try configuration("e\u{301}")) == [
+                "route coda changed"
+            ]
+        )
+    }
 }

@@ -105,6 +105,7 @@ final class Decoding {
                 } else {
                     try Substitution(scalar.text, environment)
                 }
+            if value.isSubstituted { routes.askedEnvironment() }
             return Scalar(
                 text: value.text,
                 written: scalar.text,

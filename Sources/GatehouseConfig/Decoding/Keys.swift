@@ -26,14 +26,10 @@ struct Keys {
         self.entries = entries
         self.known = known
         var meant: Set<String> = []
+        // Once for all unknown keys: a file may have a hundred thousand.
+        lazy var absent = known.names.filter { name in !entries.contains { $0.key == name } }
         for entry in entries where !known.contains(entry.key) {
-            var nearest: String?
-            if !decoding.isFull {
-                nearest = Spelling.nearest(
-                    entry.key,
-                    in: known.names.filter { name in !entries.contains { $0.key == name } }
-                )
-            }
+            let nearest = decoding.isFull ? nil : Spelling.nearest(entry.key, in: absent)
             if let nearest { meant.insert(nearest) }
             decoding.error(
                 "unknown key \(PlainText.echo(entry.key)) in \(wanted)",

@@ -36,6 +36,7 @@ struct RouteReading {
     private var former: [RouteName: ReadRoute] = [:]
     /// The warnings and doubts about the route that is being read.
     private var (warnings, doubts): ([Decoding.Problem], [Decoding.Problem]) = ([], [])
+    private var asksEnvironment = false
 
     /// A reading that knows of none and keeps none.
     init() { (text, formerText) = ([], []) }
@@ -56,6 +57,8 @@ struct RouteReading {
         return text[start..<max(start, min(text.startIndex + span.end.offset, text.endIndex))]
     }
 
+    mutating func begin() { (warnings, doubts, asksEnvironment) = ([], [], false) }
+
     mutating func said(_ problem: Decoding.Problem) { warnings.append(problem) }
     mutating func doubted(_ problem: Decoding.Problem) { doubts.append(problem) }
 
@@ -72,13 +75,13 @@ struct RouteReading {
         return known.moved(to: node.spanOfValues)
     }
 
-    mutating func begin() { (warnings, doubts) = ([], []) }
+    mutating func askedEnvironment() { asksEnvironment = true }
 
     mutating func take(_ known: ReadRoute) { read.append(known) }
 
     /// Keeps a route for the next reading, unless it depends on more than its text.
     mutating func keep(_ route: Route, _ lines: String, _ claim: RouteClaim, at span: YAMLSpan) {
-        guard !text.isEmpty, !Self.bytes(text, span).contains(UInt8(ascii: "$")) else { return }
+        guard !text.isEmpty, !asksEnvironment else { return }
         read.append(
             ReadRoute(route: route, lines: lines, span: span, claim: claim, warnings: warnings, doubts: doubts)
         )
@@ -90,10 +93,11 @@ extension YAMLNode {
     var spanOfValues: YAMLSpan { YAMLSpan(start: span.start, end: endOfValues) }
 
     private var endOfValues: YAMLMark {
+        if isBracketed { return span.end }
         switch content {
-        case .mapping(let entries): entries.last?.value.endOfValues ?? span.end
-        case .sequence(let items): items.last?.endOfValues ?? span.end
-        case .scalar, .refused: span.end
+        case .mapping(let entries): return entries.last?.value.endOfValues ?? span.end
+        case .sequence(let items): return items.last?.endOfValues ?? span.end
+        case .scalar, .refused: return span.end
         }
     }
 }

@@ -64,9 +64,10 @@ enum SecretLooks {
     /// The byte ranges of literals under keys with such names, wherever in the tree: also under unknown keys.
     static func ranges(in node: YAMLNode) -> [Range<Int>] {
         var found: [Range<Int>] = []
-        // The same few keys, a thousand times.
+        // The same few keys, a thousand times. Strings are equal as characters, so that another spelling could answer for a name in ASCII.
         var names: [String: Bool] = [:]
         func isSecretKey(_ key: String) -> Bool {
+            guard key.utf8.allSatisfy({ $0 < 0x80 }) else { return isSecretName(key) }
             if let known = names[key] { return known }
             let isSecret = isSecretName(key)
             names[key] = isSecret

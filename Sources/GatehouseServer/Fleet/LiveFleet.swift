@@ -1,45 +1,39 @@
 internal import GatehouseConfig
 internal import GatehouseCore
 internal import GatehouseTokens
-internal import Logging
 internal import Synchronization
 
 /// The reporter that joins this instance to its fleet, for as long as the configuration keeps state in that PostgreSQL. Nothing runs where it keeps it elsewhere.
 final class LiveFleet: Sendable {
+    /// Nil as a reporter where there is no fleet.
+    struct Source: Sendable {
+        fileprivate let place: Configuration.NamedStore?
+        fileprivate let reporter: FleetReporter?
+    }
+
     private struct State {
-        var place: Configuration.NamedStore?
-        var reporter: FleetReporter?
+        var source: Source
         var task: Task<Void, Never>?
         var isRunning = false
     }
 
     private let state: Mutex<State>
     private let surroundings: FleetReporter.Surroundings
-    private let logger: Logger
 
     /// - Parameter database: that of the configuration.
     init(
         _ configuration: Configuration,
         _ database: FleetDatabase?,
-        logger: Logger,
         _ surroundings: FleetReporter.Surroundings
     ) {
         self.surroundings = surroundings
-        self.logger = logger
-        state = Mutex(
-            State(
-                place: configuration.state,
-                reporter: database.map {
-                    FleetReporter($0, store: configuration.state?.name.text ?? "", surroundings)
-                }
-            )
-        )
+        state = Mutex(State(source: Self.source(configuration, database, surroundings)))
     }
 
     func start() {
         state.withLock { state in
             state.isRunning = true
-            state.task = state.reporter.map { reporter in Task { await reporter.run() } }
+            state.task = state.source.reporter.map { reporter in Task { await reporter.run() } }
         }
     }
 
@@ -55,7 +49,7 @@ final class LiveFleet: Sendable {
     }
 
     /// Nil where there is no fleet.
-    var status: FleetStatus? { state.withLock { $0.reporter }?.status }
+    var status: FleetStatus? { state.withLock { $0.source.reporter }?.status }
 
     /// Whether another instance is there, which new connections go to when this one ends.
     var hasOthers: Bool {
@@ -63,20 +57,33 @@ final class LiveFleet: Sendable {
         return status.present.contains { $0.card.id != status.own }
     }
 
-    /// Goes over to the database of another configuration, which is in force already.
-    func follow(_ configuration: Configuration) {
-        guard state.withLock({ $0.place }) != configuration.state else { return }
-        let database: FleetDatabase?
-        do { database = try FleetAssembly.database(configuration) } catch {
-            return logger.warning("the fleet is not joined", metadata: ["problem": "\(error)"])
-        }
+    // MARK: - Another configuration
+
+    /// Makes what joins the fleet of a new configuration; nil when that is in force. Nothing has changed yet.
+    ///
+    /// - Throws: ``TokenError`` when a master key cannot be read.
+    func stage(_ configuration: Configuration) throws -> Source? {
+        guard state.withLock({ $0.source.place }) != configuration.state else { return nil }
+        return Self.source(configuration, try FleetAssembly.database(configuration), surroundings)
+    }
+
+    /// Goes over to a staged source.
+    func commit(_ new: Source) {
         state.withLock { state in
             state.task?.cancel()
-            state.place = configuration.state
-            state.reporter = database.map {
-                FleetReporter($0, store: configuration.state?.name.text ?? "", surroundings)
-            }
-            state.task = state.isRunning ? state.reporter.map { reporter in Task { await reporter.run() } } : nil
+            state.source = new
+            state.task = state.isRunning ? new.reporter.map { reporter in Task { await reporter.run() } } : nil
         }
+    }
+
+    private static func source(
+        _ configuration: Configuration,
+        _ database: FleetDatabase?,
+        _ surroundings: FleetReporter.Surroundings
+    ) -> Source {
+        Source(
+            place: configuration.state,
+            reporter: database.map { FleetReporter($0, store: configuration.state?.name.text ?? "", surroundings) }
+        )
     }
 }

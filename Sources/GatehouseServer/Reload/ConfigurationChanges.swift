@@ -7,7 +7,8 @@ enum ConfigurationChanges {
         let names = old.parts.map(\.name) + new.parts.map(\.name).filter { before[$0] == nil }
         return names.compactMap { name in
             let (one, other) = (before[name], after[name])
-            if one == other { return nil }
+            // Byte by byte: two strings are equal that show the same characters.
+            if let one, let other, one.utf8.elementsEqual(other.utf8) { return nil }
             return "\(name) \(one == nil ? "is new" : other == nil ? "is gone" : "changed")"
         }
     }
