@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The one rule of `--json`: what ends by itself is one document, what streams is one a line.
-@Suite("What --json prints", .timeLimit(.minutes(2)))
+@Suite("What --json prints", .timeLimit(.minutes(5)))
 struct JSONOutputTests {
     @Test func `is one document, or one a line of what streams`() async throws {
         let fixture = try CommandFixture()
