@@ -174,8 +174,27 @@ struct RetentionTests {
         #expect(thread.current.deleted == outcomes.withLock { $0[0] } && thread.current.problem == nil)
     }
 
-    @Test func `pruning a log takes little more of the disk while a reader comes and goes, and gives room back`() throws
-    {
+    @Test func `the write-ahead log that a reader had grow is emptied between two steps of pruning`() throws {
+        let scratch = Scratch()
+        try scratch.store(0..<5000, scratch.chained())
+        let cutoff = time(4400)
+        let marks = try scratch.prunable(before: cutoff).map { $0.checkpoint(at: Sample.start, keys: Sample.keys(1)) }
+        let reader = try SQLiteConnection(path: scratch.database, access: .readOnly)
+        let rows = try reader.prepare("SELECT seq FROM audit_events")
+        #expect(try rows.step())
+        // A step deletes 2000 events, by which the log grows more than this.
+        let bound = 200_000
+        let pruning = try DatabasePruning(SQLiteAuditSQL(pruning: scratch.database, logBound: bound))
+        var lengths: [Int] = []
+        let deleted = try pruning.prune(marks, before: cutoff) { _ in
+            lengths.append(reader.logLength)
+            rows.reset()
+        }
+        #expect(deleted == 4400 && lengths.count == 3 && lengths[0] > bound, "\(lengths)")
+        #expect(reader.logLength < bound, "\(reader.logLength)")
+    }
+
+    @Test func `pruning a log takes little more of the disk, and gives room back`() throws {
         let scratch = Scratch()
         let events = getenv("GATEHOUSE_TEST_PRUNE_EVENTS").flatMap { UInt64(String(cString: $0)) } ?? 20_000
         try scratch.store(0..<events, scratch.chained())

@@ -41,6 +41,9 @@ struct SearchTests {
                 }
                 #expect(pieces == whole && !whole.isEmpty)
                 #expect(progress == progress.sorted(by: >))
+                // One piece has no more than nine hours.
+                #expect(limit == 1 ? !progress.isEmpty : progress.count > 5, "\(progress)")
+                if limit == 100 { #expect(progress.last == Sample.start + .seconds((from ?? 0) * 3600)) }
             }
         }
         // Removed with its last use.

@@ -105,6 +105,46 @@ import Testing
         withExtendedLifetime(systems) {}
     }
 
+    @Test func `the retention follows each of their chains, and deletes nothing when one is broken`() throws {
+        let scratch = Scratch()
+        var settings = scratch.chained()
+        settings.sharesSpool = true
+        let systems = try (0..<2).map { _ in try AuditSystem(settings, sink: SQLiteSink(path: scratch.database)) }
+        let now = Sample.start
+        for system in systems {
+            let lane = try system.lane(for: 0)
+            for number in 0..<20 as Range<UInt64> {
+                _ = Sample.decision(number, at: now + .seconds((Int64(number) - 20) * 86_400)) { lane.record($0) }
+                if number == 14 { system.settleAll() }
+            }
+            system.writeAll()
+        }
+        let run = RetentionRun(
+            database: .sqlite(path: scratch.database),
+            keep: .seconds(15 * 86_400),
+            keys: Sample.keys(1),
+            spool: scratch.spool,
+            clockLead: { nil }
+        )
+        let second = systems[1].directory.writer
+        try scratch.change(
+            """
+            CREATE TABLE kept AS SELECT * FROM audit_events WHERE writer = '\(second)' AND seq > 12;
+            DELETE FROM audit_events WHERE writer = '\(second)' AND seq > 12
+            """
+        )
+        guard case .refused(.broken(writer: second)) = run.run(at: now, moved: { _ in }) else {
+            Issue.record("not refused")
+            return
+        }
+        try scratch.change("INSERT INTO audit_events SELECT * FROM kept; DROP TABLE kept")
+        guard case .pruned(10) = run.run(at: now, moved: { _ in }) else {
+            Issue.record("not pruned")
+            return
+        }
+        withExtendedLifetime(systems) {}
+    }
+
     @Test func `what an instance that runs has recorded is its own to deliver`() throws {
         let scratch = Scratch()
         let running = try system(scratch)

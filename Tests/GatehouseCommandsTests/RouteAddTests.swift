@@ -73,6 +73,30 @@ struct RouteAddTests {
         #expect(fixture.read("gatehouse.yaml").contains("- name: added\n"))
         #expect(try await fixture.run("check").exit == 0)
     }
+
+    /// As in a container whose root is read-only, and the file mounted by itself.
+    @Test(.enabled(if: getuid() == 0, "only root may mount"))
+    func `a file whose folder cannot be written is written in its place`() async throws {
+        let fixture = try CommandFixture()
+        let folder = "\(fixture.path)/etc"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        try fixture.write(fixture.read("gatehouse.yaml"), to: "etc/gatehouse.yaml")
+        let file = "\(folder)/gatehouse.yaml"
+        let mounts = "mount --bind $1 $1 && mount --bind $2 $2 && mount -o remount,bind,ro $1"
+        // Mounts of its own: gone with the shell.
+        let outcome = try await fixture.run(
+            [
+                "-m", "sh", "-c",
+                "\(mounts) && ! touch $1/new && exec \"$0\" route add added --host a.example.com --upstream http://127.0.0.1:1 --audience \(CommandFixture.audience) --config $2",
+                Command.binary, folder, file,
+            ],
+            by: "/usr/bin/unshare",
+            environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
+        )
+        #expect(outcome.exit == 0, "\(outcome.errors)")
+        #expect(fixture.read("etc/gatehouse.yaml").contains("- name: added\n"))
+        #expect(try await fixture.run("check", "--config", file).exit == 0)
+    }
 }
 
 /// `gatehouse route list`, `show` and `remove`.

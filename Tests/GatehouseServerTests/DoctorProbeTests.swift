@@ -193,4 +193,22 @@ import Testing
         }
         await server.close()
     }
+
+    @Test(arguments: [("", Finding.Verdict.fail), ("upstream_tls: { ca: CA }", .ok)])
+    func `takes an upstream's certificate from the authority that its route names`(
+        route: String,
+        verdict: Finding.Verdict
+    ) async throws {
+        let server = try await LoopbackHTTP.start(.loopback) { _ in LoopbackHTTP.Answer(200, "{}") }
+        let fixture = try DoctorFixture()
+        defer { withExtendedLifetime(fixture) {} }
+        try fixture.write(TestCertificate.loopback.certificate, to: "authority.pem")
+        let configuration = try fixture.configuration(
+            upstream: server.url,
+            route: route.replacingOccurrences(of: "CA", with: "\(fixture.path)/authority.pem")
+        )
+        let found = await Doctor(configuration).upstream(configuration.routes.routes[0])
+        #expect(found.probe == .upstream && found.verdict == verdict, "\(found.detail)")
+        await server.close()
+    }
 }

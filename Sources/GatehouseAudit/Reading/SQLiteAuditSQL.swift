@@ -7,6 +7,7 @@ struct SQLiteAuditSQL: AuditSQL {
     static let messages = SQLiteSchema.messages
 
     private let connection: SQLiteConnection
+    private let logBound: Int
 
     init(reading path: String, isUntouched: Bool = false) throws(AuditError) {
         let version: Int
@@ -22,14 +23,16 @@ struct SQLiteAuditSQL: AuditSQL {
                 connection = reader
             }
         } catch { throw Self.unreadable(error) }
+        logBound = Self.logBound
         guard version > 0 else { throw AuditError(.empty, "\(path) holds no audit events") }
     }
 
-    init(pruning path: String) throws(AuditError) {
+    init(pruning path: String, logBound: Int = SQLiteAuditSQL.logBound) throws(AuditError) {
         do throws(SQLiteError) {
             connection = try SQLiteConnection(path: path, access: .readWrite)
             try connection.migrate(SQLiteSchema.component, through: SQLiteSchema.scripts)
         } catch { throw Self.failed(error) }
+        self.logBound = logBound
     }
 
     func read(
@@ -113,7 +116,7 @@ struct SQLiteAuditSQL: AuditSQL {
 
     /// Bytes of the write-ahead log beyond which it is emptied between two steps of deleting. A reader keeps it from being reused, and then it
     /// grows by all that is deleted.
-    private static let logBound = 32 << 20
+    static let logBound = 32 << 20
     /// How long a reader may keep it so, before pruning stops.
     private static let readerPatience: Duration = .seconds(60)
     /// Pages that one step gives back to the file system, where the database was made to do that.
@@ -121,7 +124,7 @@ struct SQLiteAuditSQL: AuditSQL {
 
     func settleStep() throws(SQLiteError) {
         try connection.execute("PRAGMA incremental_vacuum(\(Self.freedPages))")
-        guard connection.logLength > Self.logBound else { return }
+        guard connection.logLength > logBound else { return }
         let end = ContinuousClock.now + Self.readerPatience
         while try !connection.truncateLog() {
             guard ContinuousClock.now < end else {
