@@ -60,12 +60,11 @@ struct Keys {
         guard let entry = entry(field.key) else {
             if field.isRequired { missing(field, hint: field.documentation) }
             guard let fallback = field.fallback else { return nil }
-            shown.append((known.position(of: field.key), field.key, fallback.shown))
+            add(field.key, fallback.shown)
             return fallback.value
         }
         guard let decoded = field.shape.decodeWhole(entry.value, decoding) else { return nil }
-        let key = shownKey ?? field.key
-        shown.append((known.position(of: key), key, decoded.shown))
+        add(shownKey ?? field.key, decoded.shown)
         return decoded.value
     }
 
@@ -88,8 +87,10 @@ struct Keys {
     /// Shows a value that was not read but follows from others, also in place of what was read.
     mutating func show(_ key: String, _ value: Shown) {
         shown.removeAll { $0.key == key }
-        shown.append((known.position(of: key), key, value))
+        add(key, value)
     }
+
+    private mutating func add(_ key: String, _ value: Shown) { shown.append((known.position(of: key), key, value)) }
 
     /// The position of a key's value; the mapping's start when the key is absent.
     ///

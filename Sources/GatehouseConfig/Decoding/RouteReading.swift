@@ -42,14 +42,9 @@ struct RouteReading {
     init() { (text, formerText) = ([], []) }
 
     init(of text: [UInt8], after configuration: Configuration?) {
-        self.text = Self.content(text)
-        formerText = Self.content(configuration?.text ?? [])
+        self.text = SourceText.content(of: text)
+        formerText = SourceText.content(of: configuration?.text ?? [])
         for route in configuration?.readRoutes ?? [] { former[route.route.name] = route }
-    }
-
-    /// The text that positions count from.
-    private static func content(_ text: [UInt8]) -> ArraySlice<UInt8> {
-        text.starts(with: [0xEF, 0xBB, 0xBF]) ? text[3...] : text[...]
     }
 
     private static func bytes(_ text: ArraySlice<UInt8>, _ span: YAMLSpan) -> ArraySlice<UInt8> {

@@ -15,9 +15,14 @@ struct SourceText {
     let isParsed: Bool
 
     init(_ bytes: [UInt8], redactions: [Range<Int>], isParsed: Bool) {
-        self.bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+        self.bytes = Array(Self.content(of: bytes))
         self.redactions = redactions
         self.isParsed = isParsed
+    }
+
+    /// The text that positions count from: without a byte order mark.
+    static func content(of text: [UInt8]) -> ArraySlice<UInt8> {
+        text.starts(with: [0xEF, 0xBB, 0xBF]) ? text[3...] : text[...]
     }
 
     func excerpt(at span: YAMLSpan) -> Diagnostic.Excerpt? {
